@@ -1,0 +1,37 @@
+# ig_op_table(out word...)      -> operators/<word>.c and the generated table of built-in operators
+# ig_kernel_table(out word...)  -> <folder>/<word>.c and the generated table of CPU kernels
+# `out` receives the sources to pass to ig_module(). Each file is searched for lines that begin
+# with IG_OPERATOR(Name) or IG_KERNELS(name) (a comment line counts too, for definitions that a
+# macro makes); the table names what was found. It is written at build time, only when it
+# changes, so that editing an operator neither reconfigures nor recompiles the table.
+
+function(ig_table out kind table)
+    set(sources "")
+    foreach(word IN LISTS ARGN)
+        set(file "${CMAKE_CURRENT_SOURCE_DIR}/${word}.c")
+        if(NOT EXISTS "${file}")
+            message(FATAL_ERROR "the list of ${kind}s names `${word}`, but ${file} does not exist")
+        endif()
+        list(APPEND sources "${file}")
+    endforeach()
+    set(generated "${CMAKE_CURRENT_BINARY_DIR}/${table}.c")
+    set(script "${PROJECT_SOURCE_DIR}/cmake/write_table.cmake")
+    add_custom_command(
+        OUTPUT "${generated}"
+        COMMAND "${CMAKE_COMMAND}" "-Dkind=${kind}" "-Doutput=${generated}"
+                "-Dsources=${sources}" -P "${script}"
+        DEPENDS ${sources} "${script}"
+        COMMENT "Collecting ${kind}s"
+        VERBATIM)
+    set(${out} ${sources} "${generated}" PARENT_SCOPE)
+endfunction()
+
+function(ig_op_table out)
+    ig_table(table operator builtin_ops ${ARGN})
+    set(${out} ${table} PARENT_SCOPE)
+endfunction()
+
+function(ig_kernel_table out)
+    ig_table(table kernel cpu_kernels ${ARGN})
+    set(${out} ${table} PARENT_SCOPE)
+endfunction()

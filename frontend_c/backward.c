@@ -1,0 +1,497 @@
+/* Backward: walks the tape downwards with the gradient rules.
+ *
+ * Creation order is a topological order, so one loop from the newest root to the oldest node
+ * visits every node after all its readers (AUTOGRAD rule 14). A node's gradients wait in its
+ * `dy` slots; its rule emits eager calls; results go along the edges: into a slot, into a
+ * leaf, or into a result of ig_grad. Slots are filled by taking over the first gradient and
+ * adding later ones. No recursion: chains may be millions long (rule 20). */
+#include <math.h>
+#include <string.h>
+
+#include "frontend_c/ctx.h"
+#include "graph/core/alloc.h"
+#include "graph/core/dtype.h"
+#include "graph/ir/gradient.h"
+
+typedef struct walk {
+    ig_ctx *c;
+    igi_tape_node *node;
+    uint32_t index;
+    bool create, retain;
+    /* ig_grad: the x's and their sums; NULL for ig_backward. */
+    ig_tensor *const *xs;
+    ig_tensor **dxs;
+    int n_x;
+    uint8_t *leads; /* per node: an x lies below it; NULL: everything counts */
+} walk;
+
+static ig_var var_of(const ig_tensor *t)
+{
+    return (ig_var){(uintptr_t)t};
+}
+
+static ig_tensor *tensor_of(ig_var v)
+{
+    return (ig_tensor *)v.h;
+}
+
+/* ---- the builder's eager back end ---- */
+
+static ig_status eager_emit(ig_grad *g, const ig_call *call, const ig_var *in, ig_var *out)
+{
+    walk *w = g->self;
+    ig_value *values[IG_PORTS_MAX], *made[IG_PORTS_MAX];
+    for (int i = 0; i < call->n_in; i++)
+        values[i] = (ig_value *)tensor_of(in[i]);
+    IG_TRY(ig_dispatch(w->c, call, values, made));
+    for (int i = 0; i < call->n_out; i++)
+        out[i] = var_of((ig_tensor *)made[i]);
+    return IG_OK;
+}
+
+static ig_var unpack(ig_grad *g, int what, int i)
+{
+    walk *w = g->self;
+    ig_tensor *t = NULL;
+    ig_status rc = igi_tape_unpack(&w->c->tape, w->c->pool, w->index, what, i, &t);
+    if (rc == IG_OK && t)
+        rc = igi_scope_push(w->c, (ig_value *)t);
+    if (rc != IG_OK)
+        g->status = rc;
+    return rc == IG_OK ? var_of(t) : (ig_var){0};
+}
+
+static ig_var eager_in(ig_grad *g, int i)
+{
+    return unpack(g, IG_SAVED_INPUT, i);
+}
+
+static ig_var eager_out(ig_grad *g, int i)
+{
+    return unpack(g, IG_SAVED_OUTPUT, i);
+}
+
+static ig_var eager_constant(ig_grad *g, ig_tensor *t)
+{
+    walk *w = g->self;
+    ig_status rc = igi_scope_push(w->c, (ig_value *)ig_tensor_ref(t));
+    if (rc != IG_OK)
+        g->status = rc;
+    return rc == IG_OK ? var_of(t) : (ig_var){0};
+}
+
+static const ig_type *eager_type(ig_grad *g, ig_var v)
+{
+    (void)g;
+    return &tensor_of(v)->v.type;
+}
+
+static ig_var eager_shape_in(ig_grad *g, int i)
+{
+    const ig_type *t = g->in_type[i];
+    return ig_grad_ints(g, ig_type_dims(t), t->rank);
+}
+
+static const igi_grad_api eager_api = {.emit = eager_emit,
+                                       .value_in = eager_in,
+                                       .value_out = eager_out,
+                                       .constant = eager_constant,
+                                       .type_of = eager_type,
+                                       .shape_in = eager_shape_in};
+
+/* ---- sums ---- */
+
+/* *slot += g. The first gradient is taken over, later ones make a new sum: with create_graph
+ * and while tracing, sums must be recorded calls like any other. */
+static ig_status add_into(walk *w, ig_tensor **slot, ig_tensor *g)
+{
+    if (!*slot) {
+        *slot = ig_tensor_ref(g);
+        return IG_OK;
+    }
+    ig_value *in[2] = {(ig_value *)*slot, (ig_value *)g}, *sum = NULL;
+    ig_call call = {.op = igi_registry_std(w->c->reg, IGI_STD_ADD), .n_in = 2, .n_out = 1};
+    IG_TRY(ig_dispatch(w->c, &call, in, &sum));
+    ig_tensor_unref(*slot);
+    *slot = ig_tensor_ref((ig_tensor *)sum);
+    return IG_OK;
+}
+
+/* What users see is contiguous and theirs alone, unless it must stay differentiable. */
+static ig_status settle_leaf(walk *w, ig_tensor **slot)
+{
+    ig_tensor *g = *slot;
+    if (w->create || w->c->trace || (g->v.flags & IGI_CONTIGUOUS && g->st && g->st->refs == 1))
+        return IG_OK;
+    ig_tensor *copy = NULL;
+    IG_TRY(igi_tensor_contiguous_copy(&copy, w->c->pool, g));
+    ig_tensor_unref(g);
+    *slot = copy;
+    return IG_OK;
+}
+
+static ig_status check_finite(walk *w, int i, const ig_tensor *g)
+{
+    ig_tensor *flat = NULL;
+    if (g->v.device || !igi_dtype_is_float((ig_dtype)g->v.type.dtype))
+        return IG_OK;
+    IG_TRY(igi_tensor_contiguous_copy(&flat, NULL, g));
+    int64_t n = igi_tensor_count(flat), bad = -1;
+    for (int64_t k = 0; k < n && bad < 0; k++)
+        if (isnan(igi_get_f64((ig_dtype)flat->v.type.dtype, flat->data, k)))
+            bad = k;
+    ig_tensor_unref(flat);
+    if (bad < 0)
+        return IG_OK;
+    return ig_fail(IG_INVALID_ARGUMENT,
+                   "anomaly: the gradient of input %d of %s, called at %s, has a NaN at element %lld",
+                   i,
+                   w->node->op->def->name,
+                   w->node->where ? w->node->where : "?",
+                   (long long)bad);
+}
+
+static ig_status route(walk *w, int i, ig_tensor *g)
+{
+    const igi_edge *e = &w->node->edges[i];
+    if (w->c->opts.anomaly)
+        IG_TRY(check_finite(w, i, g));
+    if (e->node != IGI_NO_NODE) {
+        igi_tape_node *n = w->c->tape.nodes.p[e->node];
+        if (!n->dy) {
+            n->dy = igi_arena_array(&w->c->tape.arena, n->n_out, sizeof(*n->dy));
+            if (!n->dy)
+                return IG_OUT_OF_MEMORY;
+        }
+        return add_into(w, &n->dy[e->out], g);
+    }
+    for (int k = 0; k < w->n_x; k++)
+        if (w->xs[k] == e->leaf)
+            return add_into(w, &w->dxs[k], g);
+    if (w->xs)
+        return IG_OK;
+    IG_TRY(add_into(w, &e->leaf->grad, g));
+    return settle_leaf(w, &e->leaf->grad);
+}
+
+/* ---- one node ---- */
+
+static bool wants_input(const walk *w, const igi_edge *e)
+{
+    if (e->node == IGI_NO_NODE && !e->leaf)
+        return false;
+    if (!w->xs)
+        return true;
+    if (e->node != IGI_NO_NODE)
+        return w->leads[e->node];
+    for (int k = 0; k < w->n_x; k++)
+        if (w->xs[k] == e->leaf)
+            return true;
+    return false;
+}
+
+/* An x that is no leaf: its gradient is complete when its node is reached. */
+static ig_status collect_inner(walk *w)
+{
+    for (int k = 0; k < w->n_x; k++) {
+        const ig_tensor *x = w->xs[k];
+        if (x->v.flags & IGI_HAS_NODE && x->node == w->index && w->node->dy[x->node_out])
+            IG_TRY(add_into(w, &w->dxs[k], w->node->dy[x->node_out]));
+    }
+    return IG_OK;
+}
+
+static ig_status run_rule(walk *w)
+{
+    igi_tape_node *n = w->node;
+    ig_var dy[IG_PORTS_MAX], dx[IG_PORTS_MAX] = {{0}};
+    bool wants[IG_PORTS_MAX], any = false;
+    for (int i = 0; i < n->n_in; i++)
+        any = (wants[i] = wants_input(w, &n->edges[i])) || any;
+    for (int i = 0; i < n->n_out; i++)
+        dy[i] = var_of(n->dy[i]);
+    if (!any)
+        return IG_OK;
+    ig_grad g = {.api = &eager_api,
+                 .self = w,
+                 .reg = w->c->reg,
+                 .op = n->op,
+                 .attrs = n->attrs,
+                 .where = n->where,
+                 .n_in = n->n_in,
+                 .n_out = n->n_out,
+                 .n_captures = n->n_captures,
+                 .in_type = (const ig_type *const *)n->in_type,
+                 .out_type = (const ig_type *const *)n->out_type,
+                 .dy = dy,
+                 .dx = dx,
+                 .wants = wants};
+    IG_TRY(igi_grad_run(&g));
+    for (int i = 0; i < n->n_in; i++)
+        if (wants[i] && dx[i].h)
+            IG_TRY(route(w, i, tensor_of(dx[i])));
+    return IG_OK;
+}
+
+static ig_status visit(walk *w, uint32_t index)
+{
+    w->index = index;
+    w->node = w->c->tape.nodes.p[index];
+    if (!w->node->dy)
+        return IG_OK;
+    ig_scope s = ig_scope_enter(w->c);
+    ig_status rc = collect_inner(w);
+    if (rc == IG_OK)
+        rc = run_rule(w);
+    for (int i = 0; i < w->node->n_out; i++)
+        ig_tensor_unref(w->node->dy[i]);
+    w->node->dy = NULL;
+    if (!w->retain && !w->node->released)
+        igi_tape_release(w->node);
+    /* Not ig_scope_leave: the tape must not be collected while it is walked. */
+    while (w->c->scope.n > s.mark)
+        ig_value_unref(w->c->scope.p[--w->c->scope.n]);
+    return rc;
+}
+
+/* ---- the walk ---- */
+
+static ig_status ones_like(ig_ctx *c, const ig_tensor *y, ig_tensor **out)
+{
+    if (igi_tensor_count(y) != 1) {
+        char text[160];
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "backward from %s needs its gradient: only a single number has the gradient "
+                       "1; reduce it (ig_sum, ig_mean) or pass dy",
+                       igi_type_print(&y->v.type, NULL, text, sizeof(text)));
+    }
+    IG_TRY(igi_tensor_header(out, c->pool, (ig_dtype)y->v.type.dtype, y->v.type.rank, ig_type_dims(&y->v.type)));
+    ig_status rc = igi_tensor_alloc(*out, c->pool);
+    if (rc == IG_OK)
+        igi_put_f64((ig_dtype)y->v.type.dtype, (*out)->data, 0, 1.0);
+    else
+        ig_tensor_unref(*out);
+    return rc;
+}
+
+static ig_status check_seed(const ig_tensor *y, const ig_tensor *dy)
+{
+    char a[160], b[160];
+    if (igi_type_equal(&y->v.type, &dy->v.type))
+        return IG_OK;
+    return ig_fail(IG_INVALID_ARGUMENT,
+                   "gradient of type %s given for a result of type %s",
+                   igi_type_print(&dy->v.type, NULL, a, sizeof(a)),
+                   igi_type_print(&y->v.type, NULL, b, sizeof(b)));
+}
+
+/* Puts dy into the slot of y. A y that is a leaf itself gets it at once. */
+static ig_status seed(walk *w, ig_tensor *y, ig_tensor *dy, uint32_t *top)
+{
+    ig_tensor *g = NULL;
+    if (!igi_needs_grad(&y->v))
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "the result does not depend on any tensor that requires a gradient%s",
+                       w->c->grad_mode ? "" : " (recording is off here)");
+    if (dy)
+        IG_TRY(check_seed(y, dy));
+    ig_status rc = dy ? IG_OK : ones_like(w->c, y, &g);
+    IG_TRY(rc);
+    if (dy)
+        g = ig_tensor_ref(dy);
+    igi_tape_node fake = {0};
+    igi_edge edge = {.node = IGI_NO_NODE, .leaf = y};
+    if (y->v.flags & IGI_HAS_NODE) {
+        edge.node = y->node;
+        edge.out = y->node_out;
+        edge.leaf = NULL;
+        if (y->node + 1 > *top)
+            *top = y->node + 1;
+    }
+    fake.edges = &edge;
+    fake.op = NULL;
+    w->node = &fake;
+    bool anomaly = w->c->opts.anomaly;
+    w->c->opts.anomaly = false; /* the seed is the caller's own */
+    rc = route(w, 0, g);
+    w->c->opts.anomaly = anomaly;
+    ig_tensor_unref(g);
+    return rc;
+}
+
+/* Nodes below which an x lies, oldest first: an edge always points at an older node. */
+static ig_status mark_leads(walk *w, uint32_t top)
+{
+    w->leads = igi_calloc((size_t)top + 1, 1);
+    if (!w->leads)
+        return IG_OUT_OF_MEMORY;
+    for (int k = 0; k < w->n_x; k++)
+        if (w->xs[k]->v.flags & IGI_HAS_NODE && w->xs[k]->node < top)
+            w->leads[w->xs[k]->node] = 1;
+    for (uint32_t i = 0; i < top; i++) {
+        const igi_tape_node *n = w->c->tape.nodes.p[i];
+        for (int e = 0; e < n->n_in && !w->leads[i]; e++)
+            w->leads[i] = wants_input(w, &n->edges[e]);
+    }
+    return IG_OK;
+}
+
+/* After a failure no half-summed gradient may stay in a slot. */
+static void clear_slots(ig_ctx *c, uint32_t top)
+{
+    for (uint32_t i = 0; i < top && i < c->tape.nodes.n; i++) {
+        igi_tape_node *n = c->tape.nodes.p[i];
+        for (int k = 0; n->dy && k < n->n_out; k++)
+            ig_tensor_unref(n->dy[k]);
+        n->dy = NULL;
+    }
+}
+
+static ig_status walk_tape(walk *w, ig_tensor *const *ys, ig_tensor *const *dys, int n_y)
+{
+    ig_ctx *c = w->c;
+    uint32_t top = 0;
+    ig_status rc = IG_OK;
+    ig_grad_mode mode = ig_grad_mode_set(c, w->create);
+    /* Temporaries of the walk die with this mark, results are counted elsewhere. */
+    size_t mark = c->scope.n;
+    ++*c->tape.live; /* the tape stays while it is walked */
+    if (w->xs) {
+        for (int i = 0; i < n_y; i++)
+            if (ys[i]->v.flags & IGI_HAS_NODE && ys[i]->node + 1 > top)
+                top = ys[i]->node + 1;
+        rc = mark_leads(w, top);
+    }
+    for (int i = 0; rc == IG_OK && i < n_y; i++)
+        rc = seed(w, ys[i], dys ? dys[i] : NULL, &top);
+    for (uint32_t i = top; rc == IG_OK && i-- > 0;)
+        rc = visit(w, i);
+    if (rc != IG_OK)
+        clear_slots(c, top);
+    while (c->scope.n > mark)
+        ig_value_unref(c->scope.p[--c->scope.n]);
+    --*c->tape.live;
+    ig_grad_mode_restore(&mode);
+    igi_free(w->leads);
+    return rc;
+}
+
+ig_status ig_backward_at(const char *where, ig_ctx *c, ig_tensor *loss, const ig_backward_opts *opts)
+{
+    ig_backward_opts o = opts ? *opts : (ig_backward_opts){0};
+    if (c->status != IG_OK)
+        return c->status;
+    if (!loss)
+        return ig_ctx_fail(c, where, IG_INVALID_ARGUMENT, "backward from nothing: the loss is NULL");
+    walk w = {.c = c, .create = o.create_graph, .retain = o.retain_graph || o.create_graph};
+    ig_status rc = walk_tape(&w, &loss, o.dy ? &o.dy : NULL, 1);
+    if (rc != IG_OK)
+        c->status = IG_OK; /* the record of the inner call becomes this call's */
+    return igi_ctx_record(c, where, rc);
+}
+
+static ig_status finish_grads(walk *w, bool allow_unused)
+{
+    for (int k = 0; k < w->n_x; k++) {
+        if (!w->dxs[k] && !allow_unused)
+            return ig_fail(IG_INVALID_ARGUMENT,
+                           "no y depends on x number %d; set allow_unused to get NULL for it",
+                           k);
+        if (w->dxs[k])
+            IG_TRY(settle_leaf(w, &w->dxs[k]));
+    }
+    return IG_OK;
+}
+
+ig_status ig_grad_at(const char *where, ig_ctx *c, ig_tensor *const *ys, int n_y, ig_tensor *const *xs, int n_x, ig_tensor **dxs, const ig_grad_opts *opts)
+{
+    ig_grad_opts o = opts ? *opts : (ig_grad_opts){0};
+    memset(dxs, 0, (size_t)n_x * sizeof(*dxs));
+    if (c->status != IG_OK)
+        return c->status;
+    for (int i = 0; i < n_y + n_x; i++)
+        if (!(i < n_y ? ys[i] : xs[i - n_y]))
+            return ig_ctx_fail(c, where, IG_INVALID_ARGUMENT, "grad: a y or x is NULL");
+    walk w = {.c = c,
+              .create = o.create_graph,
+              .retain = o.retain_graph || o.create_graph,
+              .xs = xs,
+              .dxs = dxs,
+              .n_x = n_x};
+    ig_status rc = walk_tape(&w, ys, o.dys, n_y);
+    if (rc == IG_OK)
+        rc = finish_grads(&w, o.allow_unused);
+    for (int k = 0; k < n_x; k++) {
+        if (rc != IG_OK)
+            ig_tensor_unref(dxs[k]);
+        else if (dxs[k] && igi_scope_push(c, (ig_value *)dxs[k]) != IG_OK)
+            rc = IG_OUT_OF_MEMORY;
+        if (rc != IG_OK)
+            dxs[k] = NULL;
+    }
+    if (rc != IG_OK)
+        c->status = IG_OK;
+    return igi_ctx_record(c, where, rc);
+}
+
+/* ---- leaves ---- */
+
+ig_tensor *ig_requires_grad_at(const char *where, ig_ctx *c, ig_tensor *t, bool on)
+{
+    if (c->status != IG_OK || !t)
+        return NULL;
+    if (t->v.flags & IGI_HAS_NODE) {
+        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT, "requires_grad can only be set on leaves: this tensor has a history; ig_detach it first");
+        return NULL;
+    }
+    if (on && !igi_dtype_is_float((ig_dtype)t->v.type.dtype)) {
+        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT, "a tensor of %s cannot require a gradient", ig_dtype_name((ig_dtype)t->v.type.dtype));
+        return NULL;
+    }
+    t->v.flags = (uint16_t)(on ? t->v.flags | IGI_REQUIRES_GRAD | IGI_LEAF
+                               : t->v.flags & ~(IGI_REQUIRES_GRAD | IGI_LEAF));
+    return t;
+}
+
+bool ig_tensor_requires_grad(const ig_tensor *t)
+{
+    return t && igi_needs_grad(&t->v);
+}
+
+ig_tensor *ig_tensor_grad(const ig_tensor *t)
+{
+    return t ? t->grad : NULL;
+}
+
+void ig_tensor_clear_grad(ig_tensor *t)
+{
+    if (!t)
+        return;
+    ig_tensor_unref(t->grad);
+    t->grad = NULL;
+}
+
+ig_tensor *igi_alias(ig_ctx *c, ig_tensor *t)
+{
+    ig_tensor *out = NULL;
+    ig_status rc = igi_tensor_view(&out, c->pool, t, t->v.type.rank, ig_type_dims(&t->v.type), igi_strides(t), 0);
+    if (rc == IG_OK)
+        rc = igi_scope_push(c, (ig_value *)out);
+    if (rc == IG_OK)
+        return out;
+    (void)igi_ctx_record(c, NULL, rc);
+    return NULL;
+}
+
+ig_tensor *ig_detach_at(const char *where, ig_ctx *c, ig_tensor *t)
+{
+    if (c->status != IG_OK || !t)
+        return NULL;
+    ig_tensor *out = igi_alias(c, t);
+    if (!out)
+        return NULL;
+    out->v.trace = t->v.trace;
+    out->v.trace_epoch = t->v.trace_epoch;
+    (void)where;
+    return out;
+}

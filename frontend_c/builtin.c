@@ -1,0 +1,192 @@
+/* The composition root: the only file that names operators, CPU kernels and importers.
+ *
+ * It makes the registry of built-in operators (once, on first use) and joins importers and
+ * runtime into the functions that open files. */
+#include <pthread.h>
+#include <string.h>
+
+#include <ingot/plugin.h>
+
+#include "graph/core/file.h"
+#include "graph/ir/graph.h"
+#include "graph/ir/registry.h"
+#include "graph/runtime/model.h"
+#include "importers/import.h"
+#include "importers/native/native.h"
+#include "operators/cpu/device.h"
+
+extern const ig_op_def *const igi_builtin_ops[];
+extern const ig_kernel_def *const igi_cpu_kernels[];
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static ig_registry *builtin;
+static igi_error failure;
+
+static ig_status fill(ig_registry *r)
+{
+    for (int i = 0; igi_builtin_ops[i]; i++)
+        IG_TRY(igi_registry_add(r, igi_builtin_ops[i]));
+    for (int i = 0; igi_cpu_kernels[i]; i++)
+        IG_TRY(igi_registry_add_kernels(r, 0, igi_cpu_kernels[i]));
+    igi_registry_set_device(r, igi_cpu_device());
+    return IG_OK;
+}
+
+static void make_registry(void)
+{
+    ig_registry *r = NULL;
+    ig_status rc = igi_registry_new(&r);
+    if (rc == IG_OK)
+        rc = fill(r);
+    if (rc == IG_OK) {
+        builtin = r;
+        return;
+    }
+    igi_registry_free(r);
+    igi_error_get(&failure);
+}
+
+const ig_registry *ig_registry_builtin(void)
+{
+    (void)pthread_once(&once, make_registry);
+    if (!builtin)
+        (void)igi_error_set(&failure);
+    return builtin;
+}
+
+ig_status ig_graph_new(ig_graph **out, const char *name, const ig_registry *reg)
+{
+    igi_error_clear();
+    *out = NULL;
+    if (!reg)
+        reg = ig_registry_builtin();
+    return reg ? igi_graph_new(out, name, reg, NULL) : ig_error_status();
+}
+
+/* ---- files ---- */
+
+static ig_status read_source(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
+{
+    ig_read_opts o = opts ? *opts : (ig_read_opts){0};
+    if (!o.registry)
+        o.registry = ig_registry_builtin();
+    if (!o.registry)
+        return ig_error_status();
+    if (igi_native_sniff(src->bytes, src->size))
+        return igi_native_read(out, src, &o);
+    if (igi_onnx_sniff(src->bytes, src->size))
+        return igi_onnx_read(out, src, &o);
+    return ig_fail(IG_INVALID_GRAPH,
+                   "%s is neither an ONNX model nor an .ingot file",
+                   src->name ? src->name : "the data");
+}
+
+/* The bytes of a file as a shared tensor, which keeps them alive. */
+static ig_status open_file(ig_tensor **out, const char *path, const ig_read_opts *opts)
+{
+    igi_file *f = NULL;
+    uint64_t limit = igi_limits_of(opts ? &opts->limits : NULL).file_bytes;
+    IG_TRY(opts && opts->private_copy ? igi_file_read(&f, path, limit)
+                                      : igi_file_map(&f, path, limit));
+    int64_t dims[1] = {(int64_t)f->size};
+    ig_status rc = ig_tensor_wrap(out, IG_UINT8, 1, dims, f->data, f->size, igi_file_deleter, f);
+    if (rc != IG_OK) {
+        igi_file_unref(f);
+        return rc;
+    }
+    ig_tensor_share(*out);
+    return IG_OK;
+}
+
+ig_status ig_graph_read(ig_graph **out, const char *path, const ig_read_opts *opts)
+{
+    char dir[4096];
+    ig_tensor *file = NULL;
+    igi_error_clear();
+    *out = NULL;
+    const char *slash = strrchr(path, '/');
+    size_t n = slash ? (size_t)(slash - path) + 1 : 2;
+    if (n >= sizeof(dir))
+        return ig_fail(IG_INVALID_ARGUMENT, "the path is longer than %zu bytes", sizeof(dir));
+    memcpy(dir, slash ? path : "./", n);
+    dir[n] = 0;
+    IG_TRY(open_file(&file, path, opts));
+    igi_source src = {.bytes = file->data,
+                      .size = (size_t)igi_tensor_count(file),
+                      .owner = file,
+                      .dir = opts && opts->data_dir ? opts->data_dir : dir,
+                      .name = path};
+    ig_status rc = read_source(out, &src, opts);
+    ig_tensor_unref(file);
+    return rc == IG_OK ? IG_OK : ig_fail_context("%s", path);
+}
+
+ig_status ig_graph_read_bytes(ig_graph **out, const void *bytes, size_t n, ig_deleter deleter, void *user, const ig_read_opts *opts)
+{
+    ig_tensor *owner = NULL;
+    int64_t dims[1] = {(int64_t)n};
+    igi_error_clear();
+    *out = NULL;
+    if (deleter)
+        IG_TRY(ig_tensor_wrap(&owner, IG_UINT8, 1, dims, (void *)(uintptr_t)bytes, n, deleter, user));
+    else
+        IG_TRY(ig_tensor_new_copy(&owner, IG_UINT8, 1, dims, bytes, n));
+    ig_tensor_share(owner);
+    igi_source src = {.bytes = owner->data,
+                      .size = n,
+                      .owner = owner,
+                      .dir = opts ? opts->data_dir : NULL};
+    ig_status rc = read_source(out, &src, opts);
+    ig_tensor_unref(owner);
+    return rc;
+}
+
+ig_status ig_graph_save(const ig_graph *g, const char *path, const ig_save_opts *opts)
+{
+    const char *dot = strrchr(path, '.');
+    igi_error_clear();
+    if (dot && !strcmp(dot, ".ingot"))
+        return igi_native_save(g, path, opts);
+    if (dot && !strcmp(dot, ".onnx"))
+        return igi_onnx_save(g, path, opts);
+    return ig_fail(IG_INVALID_ARGUMENT, "%s ends neither in .ingot nor in .onnx", path);
+}
+
+/* ---- models ---- */
+
+static ig_read_opts read_opts_of(const ig_model_opts *o)
+{
+    ig_read_opts r = {0};
+    if (!o)
+        return r;
+    r.limits = o->limits;
+    r.data_dir = o->data_dir;
+    r.private_copy = o->private_copy;
+    r.warn = o->warn;
+    r.user = o->user;
+    return r;
+}
+
+static ig_status model_take(ig_model **out, ig_status rc, ig_graph *g, const ig_model_opts *opts)
+{
+    if (rc == IG_OK)
+        rc = ig_model_from_graph(out, g, opts);
+    ig_graph_free(g);
+    return rc;
+}
+
+ig_status ig_model_load(ig_model **out, const char *path, const ig_model_opts *opts)
+{
+    ig_graph *g = NULL;
+    ig_read_opts r = read_opts_of(opts);
+    *out = NULL;
+    return model_take(out, ig_graph_read(&g, path, &r), g, opts);
+}
+
+ig_status ig_model_load_bytes(ig_model **out, const void *bytes, size_t n, ig_deleter deleter, void *user, const ig_model_opts *opts)
+{
+    ig_graph *g = NULL;
+    ig_read_opts r = read_opts_of(opts);
+    *out = NULL;
+    return model_take(out, ig_graph_read_bytes(&g, bytes, n, deleter, user, &r), g, opts);
+}

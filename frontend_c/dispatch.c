@@ -1,0 +1,171 @@
+/* One eager call: run it (graph/runtime/invoke), then tell the sinks, then the scope.
+ *
+ * The order matters: trace before tape, because what the tape saves must carry its trace
+ * identity; scope last, because it takes the reference. */
+#include <string.h>
+
+#include "frontend_c/ctx.h"
+
+static bool any_grad(const igi_op *op, const ig_call *call, ig_value *const *in)
+{
+    for (int i = 0; i < call->n_in; i++) {
+        if (!igi_needs_grad(in[i]))
+            continue;
+        int port = igi_op_in_port(op, call->n_in, call->n_captures, i);
+        if (port < 0 || !(op->nodiff_ports >> port & 1))
+            return true;
+    }
+    return false;
+}
+
+/* Optional outputs that the gradient rule reads (masks, statistics) are made when recording;
+ * they never reach the caller's shorter array, so the call is widened here. */
+static int outputs_for_tape(const igi_op *op, const ig_call *call)
+{
+    int n = call->n_out;
+    for (int i = 0; i < op->n_out && i < 63; i++)
+        if (op->save_out >> i & 1 && i + 1 > n)
+            n = i + 1;
+    return n;
+}
+
+static ig_status record(ig_ctx *c, const igi_op *op, const ig_call *call, ig_value *const *in, ig_value *const *out)
+{
+    if (c->trace)
+        IG_TRY(c->trace->called(c->trace, c, call, in, out));
+    if (c->grad_mode && op->def->gradient != ig_gradient_none && any_grad(op, call, in))
+        IG_TRY(igi_tape_record(&c->tape, op, call, in, out));
+    return IG_OK;
+}
+
+/* Extra outputs belong to the scope like all others: the tape holds their storage only. */
+static ig_status widened(ig_ctx *c, const igi_op *op, const ig_call *call, ig_value *const *in, ig_value **out, int n)
+{
+    ig_value *all[IG_PORTS_MAX] = {0};
+    ig_call wide = *call;
+    for (int i = 0; i < call->n_out; i++)
+        wide.wanted |= call->wanted ? 0 : IG_BIT(i);
+    wide.wanted |= op->save_out & (n < 64 ? IG_BIT(n) - 1 : UINT64_MAX);
+    wide.n_out = n;
+    ig_status rc = igi_invoke(&c->invoker, op, &wide, in, all);
+    if (rc == IG_OK)
+        rc = record(c, op, &wide, in, all);
+    for (int i = 0; i < n; i++) {
+        if (all[i] && igi_scope_push(c, all[i]) != IG_OK && rc == IG_OK)
+            rc = IG_OUT_OF_MEMORY;
+        if (i < call->n_out)
+            out[i] = rc == IG_OK ? all[i] : NULL;
+    }
+    return rc;
+}
+
+static ig_status run(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value **out)
+{
+    const igi_op *op = igi_registry_of(c->reg, call->op);
+    if (!op)
+        return ig_fail(IG_NOT_FOUND, "operator %s is not registered", call->op ? call->op->name : "?");
+    if (c->grad_mode && op->save_out) {
+        int n = outputs_for_tape(op, call);
+        if (n > call->n_out && any_grad(op, call, in))
+            return widened(c, op, call, in, out, n);
+    }
+    IG_TRY(igi_invoke(&c->invoker, op, call, in, out));
+    ig_status rc = record(c, op, call, in, out);
+    for (int i = 0; i < call->n_out; i++)
+        if (out[i] && igi_scope_push(c, out[i]) != IG_OK && rc == IG_OK)
+            rc = IG_OUT_OF_MEMORY;
+    return rc;
+}
+
+ig_status ig_dispatch(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value **out)
+{
+    for (int i = 0; i < call->n_out; i++)
+        out[i] = NULL;
+    if (c->status != IG_OK)
+        return c->status;
+    ig_status rc = run(c, call, in, out);
+    if (rc == IG_OK)
+        return IG_OK;
+    for (int i = 0; i < call->n_out; i++)
+        out[i] = NULL; /* the scope owns what was made */
+    return igi_ctx_record(c, call->where, rc);
+}
+
+ig_tensor *igi_call(ig_ctx *c, const char *where, const ig_op_def *op, const void *attrs, ig_tensor *const *in, int n_in)
+{
+    ig_value *out = NULL;
+    ig_call call = {.op = op, .attrs = attrs, .where = where, .n_in = n_in, .n_out = 1};
+    return ig_dispatch(c, &call, (ig_value *const *)in, &out) == IG_OK ? (ig_tensor *)out : NULL;
+}
+
+ig_status ig_call_op_at(const char *where, ig_ctx *c, const char *name, const void *attrs, ig_tensor *const *in, int n_in, ig_tensor **out, int n_out)
+{
+    const igi_op *op = c->status == IG_OK ? igi_registry_find_full(c->reg, name) : NULL;
+    memset(out, 0, (size_t)n_out * sizeof(*out));
+    if (c->status != IG_OK)
+        return c->status;
+    if (!op)
+        return ig_ctx_fail(c, where, IG_NOT_FOUND, "there is no operator '%s'", name);
+    ig_call call = {.op = op->def, .attrs = attrs, .where = where, .n_in = n_in, .n_out = n_out};
+    return ig_dispatch(c, &call, (ig_value *const *)in, (ig_value **)out);
+}
+
+/* ---- in place ---- */
+
+static ig_status check_inplace(ig_ctx *c, const ig_op_def *op, ig_tensor *x)
+{
+    bool records = c->grad_mode;
+    if (x->v.flags & IGI_READONLY || (x->st && x->st->flags & IGI_READONLY))
+        return ig_fail(IG_INVALID_ARGUMENT, "%s in place: the tensor is read-only", op->name);
+    if (records && x->v.flags & IGI_REQUIRES_GRAD && !(x->v.flags & IGI_HAS_NODE))
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "%s in place: the tensor is a leaf that requires a gradient; use IG_NO_GRAD "
+                       "to update it",
+                       op->name);
+    if (records && x->v.flags & IGI_IS_VIEW)
+        return ig_fail(IG_UNSUPPORTED,
+                       "%s in place: the tensor is a view; with gradients on, writing through a "
+                       "view is refused: change a copy, or use IG_NO_GRAD",
+                       op->name);
+    return IG_OK;
+}
+
+static ig_status run_inplace(ig_ctx *c, const ig_call *call, ig_tensor *const *in)
+{
+    ig_tensor *x = in[0];
+    const igi_op *op = igi_registry_of(c->reg, call->op);
+    ig_value *out = (ig_value *)x;
+    IG_TRY(check_inplace(c, call->op, x));
+    /* Saved inputs over this storage get the version before the bump, so backward refuses. */
+    ig_value *before[3] = {0};
+    ig_tensor *old = NULL;
+    for (int i = 0; i < call->n_in; i++)
+        before[i] = (ig_value *)in[i];
+    if (c->trace || igi_needs_grad(&x->v)) {
+        IG_TRY(igi_tensor_view(&old, c->pool, x, x->v.type.rank, ig_type_dims(&x->v.type), igi_strides(x), 0));
+        old->v.trace = x->v.trace;
+        old->v.trace_epoch = x->v.trace_epoch;
+        old->v.flags = (uint16_t)(old->v.flags | (x->v.flags & IGI_HAS_NODE));
+        if (x->v.flags & IGI_HAS_NODE) {
+            old->node = x->node;
+            old->node_out = x->node_out;
+            old->live = x->live;
+            ++*x->live;
+        }
+        before[0] = (ig_value *)old;
+    }
+    ig_status rc = igi_invoke(&c->invoker, op, call, (ig_value *const *)in, &out);
+    x->st->version++;
+    if (rc == IG_OK)
+        rc = record(c, op, call, before, &out);
+    ig_tensor_unref(old);
+    return rc;
+}
+
+ig_tensor *igi_call_inplace(ig_ctx *c, const char *where, const ig_op_def *op, const void *attrs, ig_tensor *const *in, int n_in)
+{
+    ig_call call = {.op = op, .attrs = attrs, .where = where, .n_in = n_in, .n_out = 1};
+    if (c->status != IG_OK || !in[0])
+        return NULL;
+    return igi_ctx_record(c, where, run_inplace(c, &call, in)) == IG_OK ? in[0] : NULL;
+}

@@ -1,0 +1,264 @@
+/* Recording: one node per call, everything in the arena; see tape.h. */
+#include "frontend_c/tape.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "graph/core/alloc.h"
+#include "graph/ir/attr.h"
+
+ig_status igi_tape_init(igi_tape *t)
+{
+    memset(t, 0, sizeof(*t));
+    igi_arena_init(&t->arena);
+    t->epoch = 1;
+    t->live = igi_calloc(1, sizeof(*t->live));
+    return t->live ? IG_OK : IG_OUT_OF_MEMORY;
+}
+
+void igi_tape_release(igi_tape_node *n)
+{
+    n->released = true;
+    for (int i = 0; n->in && i < n->n_in; i++)
+        igi_storage_unref(n->in[i].st);
+    for (int i = 0; n->out && i < n->n_out; i++)
+        igi_storage_unref(n->out[i].st);
+    n->in = n->out = NULL;
+}
+
+static void drop_node(igi_tape_node *n)
+{
+    igi_tape_release(n);
+    for (int i = 0; i < n->n_in; i++)
+        ig_tensor_unref(n->edges[i].leaf);
+    for (int i = 0; n->dy && i < n->n_out; i++)
+        ig_tensor_unref(n->dy[i]);
+    igi_attrs_release(n->op->def, n->attrs);
+}
+
+static void reset(igi_tape *t)
+{
+    for (size_t i = 0; i < t->nodes.n; i++)
+        drop_node(t->nodes.p[i]);
+    t->nodes.n = 0;
+    t->epoch++;
+    igi_arena_reset(&t->arena);
+}
+
+void igi_tape_collect(igi_tape *t)
+{
+    if (*t->live == 0 && t->nodes.n)
+        reset(t);
+}
+
+void igi_tape_fini(igi_tape *t)
+{
+    reset(t);
+    IGI_VEC_FREE(&t->nodes);
+    igi_arena_fini(&t->arena);
+    if (t->live && *t->live)
+        *t->live |= IGI_LIVE_ORPHAN; /* kept tensors still count in it */
+    else
+        igi_free(t->live);
+    t->live = NULL;
+}
+
+/* ---- recording ---- */
+
+/* A type in the arena, as long as its rank needs. */
+static ig_type *copy_type(igi_arena *a, const ig_type *t)
+{
+    size_t head = offsetof(ig_type, u);
+    int rank = t->rank > 0 ? t->rank : 0;
+    if (rank <= 8) {
+        ig_type *copy = igi_arena_alloc(a, head + 8 * (size_t)(rank ? rank : 1));
+        if (copy)
+            memcpy(copy, t, head + 8 * (size_t)rank);
+        return copy;
+    }
+    ig_type *copy = igi_arena_dup(a, t, sizeof(*t));
+    if (copy)
+        copy->u.dim_far = igi_arena_dup(a, t->u.dim_far, 8 * (size_t)rank);
+    return copy && copy->u.dim_far ? copy : NULL;
+}
+
+static bool save(igi_arena *a, igi_saved *s, const ig_tensor *t)
+{
+    s->st = igi_storage_ref(t->st);
+    s->data = t->data;
+    s->version = t->st ? t->st->version : 0;
+    s->trace = t->v.trace;
+    s->trace_epoch = t->v.trace_epoch;
+    if (t->v.flags & IGI_CONTIGUOUS)
+        return true;
+    s->strides = igi_arena_dup(a, igi_strides(t), sizeof(int64_t) * (size_t)t->v.type.rank);
+    return s->strides != NULL;
+}
+
+/* Ports whose values some wanted gradient reads; masks over actual inputs and outputs. */
+static void wanted_saves(const igi_op *op, uint64_t wants, uint64_t *in, uint64_t *out)
+{
+    *in = *out = 0;
+    for (const ig_save *s = op->def->saves; s && s->what; s++)
+        if (s->for_grad_of & wants)
+            *(s->what == IG_SAVED_INPUT ? in : out) |= IG_BIT(s->port);
+}
+
+static bool save_side(igi_arena *a, igi_saved **side, int n, uint64_t ports, int last_port, bool variadic, ig_value *const *v)
+{
+    if (!ports)
+        return true;
+    *side = igi_arena_array(a, (size_t)n, sizeof(**side));
+    if (!*side)
+        return false;
+    for (int i = 0; i < n; i++) {
+        int port = variadic && i > last_port ? last_port : i;
+        if (port < 64 && ports >> port & 1 && v[i] && v[i]->type.kind == IG_KIND_TENSOR &&
+            !save(a, &(*side)[i], (const ig_tensor *)v[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool set_edge(igi_tape *t, const igi_op *op, const ig_call *call, igi_edge *e, int i, ig_value *v)
+{
+    int port = igi_op_in_port(op, call->n_in, call->n_captures, i);
+    *e = (igi_edge){.node = IGI_NO_NODE};
+    if (!v || v->type.kind != IG_KIND_TENSOR || (port >= 0 && op->nodiff_ports >> port & 1))
+        return false;
+    ig_tensor *x = (ig_tensor *)v;
+    if (v->flags & IGI_HAS_NODE && x->live == t->live) {
+        e->node = x->node;
+        e->out = x->node_out;
+        return true;
+    }
+    if (!(v->flags & IGI_REQUIRES_GRAD))
+        return false;
+    e->leaf = ig_tensor_ref(x);
+    return true;
+}
+
+static bool fill_types(igi_arena *a, ig_type **types, ig_value *const *v, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (v[i] && !(types[i] = copy_type(a, &v[i]->type)))
+            return false;
+    return true;
+}
+
+/* Headers that name the node: this is what keeps the tape alive. */
+static void attach(igi_tape *t, const igi_op *op, uint32_t index, ig_value *const *out, int n_out)
+{
+    for (int i = 0; i < n_out; i++) {
+        int port = igi_op_out_port(op, i);
+        if (!out[i] || out[i]->type.kind != IG_KIND_TENSOR ||
+            op->def->outputs[port].flags & IG_NODIFF)
+            continue;
+        ig_tensor *y = (ig_tensor *)out[i];
+        if (y->v.flags & IGI_HAS_NODE) /* in place: it named an older node */
+            --*y->live;
+        y->v.flags = (uint16_t)((y->v.flags | IGI_HAS_NODE) & ~IGI_LEAF);
+        y->node = index;
+        y->node_out = (uint32_t)i;
+        y->live = t->live;
+        ++*t->live;
+    }
+}
+
+static igi_tape_node *new_node(igi_arena *a, const igi_op *op, const ig_call *call)
+{
+    igi_tape_node *n = igi_arena_alloc(a, sizeof(*n));
+    if (!n)
+        return NULL;
+    n->op = op;
+    n->where = call->where;
+    n->n_in = (uint16_t)call->n_in;
+    n->n_out = (uint16_t)call->n_out;
+    n->n_captures = (uint16_t)call->n_captures;
+    n->edges = igi_arena_array(a, (size_t)call->n_in + 1, sizeof(*n->edges));
+    n->in_type = igi_arena_array(a, (size_t)(call->n_in + call->n_out) + 1, sizeof(*n->in_type));
+    n->out_type = n->in_type ? n->in_type + call->n_in : NULL;
+    return n->edges && n->in_type ? n : NULL;
+}
+
+ig_status igi_tape_record(igi_tape *t, const igi_op *op, const ig_call *call, ig_value *const *in, ig_value *const *out)
+{
+    uint64_t wants = 0, save_in, save_out;
+    igi_tape_collect(t);
+    igi_tape_node *n = new_node(&t->arena, op, call);
+    if (!n || !IGI_RESERVE(&t->nodes, t->nodes.n + 1))
+        return IG_OUT_OF_MEMORY;
+    for (int i = 0; i < call->n_in; i++)
+        if (set_edge(t, op, call, &n->edges[i], i, in[i]))
+            wants |= IG_BIT(i < 64 ? i : 63);
+    wanted_saves(op, wants, &save_in, &save_out);
+    bool ok = fill_types(&t->arena, n->in_type, in, call->n_in) &&
+              fill_types(&t->arena, n->out_type, out, call->n_out) &&
+              save_side(&t->arena, &n->in, call->n_in, save_in, op->n_in - 1, op->variadic_in, in) &&
+              save_side(&t->arena, &n->out, call->n_out, save_out, op->n_out - 1, op->variadic_out, out);
+    if (!ok || igi_attrs_copy(&t->arena, op->def, call->attrs, &n->attrs) != IG_OK) {
+        drop_node(n);
+        return IG_OUT_OF_MEMORY;
+    }
+    t->nodes.p[t->nodes.n++] = n;
+    attach(t, op, (uint32_t)(t->nodes.n - 1), out, call->n_out);
+    return IG_OK;
+}
+
+/* ---- unpacking ---- */
+
+ig_status igi_tape_unpack(igi_tape *t, igi_pool *pool, uint32_t node, int what, int i, ig_tensor **out)
+{
+    igi_tape_node *n = t->nodes.p[node];
+    const char *side = what == IG_SAVED_INPUT ? "input" : "output";
+    igi_saved *list = what == IG_SAVED_INPUT ? n->in : n->out;
+    const ig_type *type = what == IG_SAVED_INPUT ? n->in_type[i] : n->out_type[i];
+    *out = NULL;
+    if (n->released)
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "%s at %s: backward went through it a second time, but its saved values are "
+                       "released after the first; set retain_graph",
+                       n->op->def->name,
+                       n->where ? n->where : "?");
+    if (!type)
+        return IG_OK;
+    if (!list || !list[i].st)
+        return ig_fail(IG_INTERNAL, "%s: %s %d was not saved", n->op->def->name, side, i);
+    const igi_saved *s = &list[i];
+    if (s->st->version != s->version) {
+        char text[160];
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "%s %d (%s) of %s at %s was changed in place after it was saved for "
+                       "backward: version %u, expected %u; change a copy instead",
+                       side,
+                       i,
+                       igi_type_print(type, NULL, text, sizeof(text)),
+                       n->op->def->name,
+                       n->where ? n->where : "?",
+                       s->st->version,
+                       s->version);
+    }
+    IG_TRY(igi_tensor_header(out, pool, (ig_dtype)type->dtype, type->rank, ig_type_dims(type)));
+    ig_tensor *x = *out;
+    x->st = igi_storage_ref(s->st);
+    x->data = s->data;
+    x->v.trace = s->trace;
+    x->v.trace_epoch = s->trace_epoch;
+    if (s->strides) {
+        memcpy(igi_tensor_strides_mut(x), s->strides, sizeof(int64_t) * (size_t)type->rank);
+        x->v.flags = (uint16_t)(x->v.flags & ~IGI_CONTIGUOUS);
+    }
+    /* The old history, so that create_graph works unchanged. */
+    const igi_edge *e = what == IG_SAVED_INPUT ? &n->edges[i] : NULL;
+    if (e && e->leaf) {
+        ig_tensor_unref(x);
+        *out = ig_tensor_ref(e->leaf);
+    } else if (!e || e->node != IGI_NO_NODE) {
+        x->node = e ? e->node : node;
+        x->node_out = e ? e->out : (uint32_t)i;
+        x->live = t->live;
+        x->v.flags |= IGI_HAS_NODE;
+        ++*t->live;
+    }
+    return IG_OK;
+}

@@ -1,0 +1,355 @@
+/* Recording a function: a sink that turns calls into nodes and escapes into a ledger. */
+#include "frontend_c/trace.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "graph/core/alloc.h"
+#include "graph/core/dtype.h"
+#include "graph/core/escape.h"
+
+/* ---- the sink ---- */
+
+static igi_recording *recording_of(igi_sink *s)
+{
+    return (igi_recording *)s; /* the sink is its first member */
+}
+
+/* A tensor that was not made by a recorded call: a parameter, or a literal of the function. */
+static ig_status capture(igi_recording *r, ig_ctx *c, ig_tensor *t, ig_value_id *out)
+{
+    ig_tensor *copy = NULL;
+    const char *name = c->param_name ? c->param_name(c, t) : NULL;
+    IG_TRY(igi_tensor_contiguous_copy(&copy, NULL, t));
+    const char *own = igi_graph_fresh_name(r->g, name ? name : "const");
+    ig_status rc = own ? ig_graph_constant(r->g, own, copy, out) : IG_OUT_OF_MEMORY;
+    ig_tensor_unref(copy);
+    IG_TRY(rc);
+    t->v.trace = out->i;
+    t->v.trace_epoch = r->epoch;
+    return IG_OK;
+}
+
+static ig_status id_of(igi_recording *r, ig_ctx *c, ig_value *v, ig_value_id *out)
+{
+    *out = (ig_value_id){0};
+    if (!v)
+        return IG_OK;
+    if (v->trace_epoch == r->epoch && v->trace) {
+        out->i = v->trace;
+        return IG_OK;
+    }
+    if (v->type.kind != IG_KIND_TENSOR)
+        return ig_fail(IG_UNSUPPORTED, "a sequence from outside cannot be traced");
+    return capture(r, c, (ig_tensor *)v, out);
+}
+
+static ig_status called(igi_sink *s, ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value *const *out)
+{
+    igi_recording *r = recording_of(s);
+    ig_value_id ids[IG_PORTS_MAX], made[IG_PORTS_MAX];
+    ig_call node = *call;
+    for (int i = 0; i < call->n_in; i++)
+        IG_TRY(id_of(r, c, in[i], &ids[i]));
+    node.wanted = 0;
+    for (int i = 0; i < call->n_out && i < 64; i++)
+        node.wanted |= out[i] ? IG_BIT(i) : 0;
+    if (call->op->flags & IG_OP_RANDOM)
+        node.draw = c->invoker.draw;
+    IG_TRY(ig_graph_make(r->g, &node, ids, made));
+    for (int i = 0; i < call->n_out; i++) {
+        if (!out[i])
+            continue;
+        out[i]->trace = made[i].i;
+        out[i]->trace_epoch = r->epoch;
+        out[i]->flags |= IGI_TRACED;
+    }
+    return IG_OK;
+}
+
+static ig_status escaped(igi_sink *s, ig_ctx *c, const char *where, const char *what, ig_tensor *t)
+{
+    igi_recording *r = recording_of(s);
+    (void)c;
+    if (t && t->v.trace_epoch != r->epoch)
+        return IG_OK; /* a constant of the trace anyway */
+    igi_text_add(&r->ledger, "\n  %s: %s", where ? where : "(unknown place)", what);
+    r->escapes++;
+    return IG_OK; /* the function goes on, so that all escapes are listed at once */
+}
+
+/* A raw pointer was taken (ig_tensor_data...): the place is not known, the tensor is. */
+static void data_escaped(void *user, const ig_tensor *t)
+{
+    igi_recording *r = user;
+    char type[160];
+    if (t->v.trace_epoch != r->epoch)
+        return;
+    igi_text_add(&r->ledger,
+                 "\n  ig_tensor_data: a pointer into %s",
+                 igi_type_print(&t->v.type, NULL, type, sizeof(type)));
+    r->escapes++;
+}
+
+/* ---- one run ---- */
+
+typedef struct job {
+    ig_ctx *c;
+    ig_trace_fn fn;
+    ig_trace_fn_n fn_n;
+    void *user;
+    const ig_trace_opts *o;
+    int n_in, n_out;
+    ig_tensor *out[IG_TRACE_INPUTS_MAX]; /* results of the latest run, in its scope */
+} job;
+
+static uint32_t next_epoch(void)
+{
+    static uint32_t epoch; /* identities of one trace must never be met by another */
+    return __atomic_add_fetch(&epoch, 1, __ATOMIC_RELAXED);
+}
+
+static ig_status call_function(job *j, ig_tensor *const *in)
+{
+    memset(j->out, 0, sizeof(j->out));
+    if (j->fn_n) {
+        ig_status rc = j->fn_n(j->c, in, j->out, j->user);
+        if (rc != IG_OK)
+            return j->c->status != IG_OK ? j->c->status : rc;
+    } else {
+        j->out[0] = j->fn(j->c, in, j->user);
+    }
+    return j->c->status;
+}
+
+static ig_status add_inputs(job *j, igi_recording *r, ig_tensor *const *in)
+{
+    for (int i = 0; i < j->n_in; i++) {
+        ig_value_id id;
+        const ig_type *t = &in[i]->v.type;
+        IG_TRY(ig_graph_input(r->g, j->o->inputs[i].name, (ig_dtype)t->dtype, t->rank, ig_type_dims(t), &id));
+        in[i]->v.trace = id.i;
+        in[i]->v.trace_epoch = r->epoch;
+        in[i]->v.flags |= IGI_TRACED;
+    }
+    return IG_OK;
+}
+
+static ig_status add_outputs(job *j, igi_recording *r)
+{
+    char made[32];
+    for (int i = 0; i < j->n_out; i++) {
+        ig_value_id id;
+        if (!j->out[i])
+            return ig_fail(IG_INVALID_ARGUMENT, "the traced function gave no result number %d", i);
+        IG_TRY(id_of(r, j->c, (ig_value *)j->out[i], &id));
+        const char *name = j->o->outputs[i];
+        if (!name) {
+            igi_text t = {0};
+            igi_text_add(&t, i ? "y%d" : "y", i);
+            strncpy(made, t.p ? t.p : "y", sizeof(made) - 1);
+            made[sizeof(made) - 1] = 0;
+            igi_text_fini(&t);
+            name = made;
+        }
+        IG_TRY(ig_graph_output(r->g, name, id));
+    }
+    return IG_OK;
+}
+
+static ig_status record_run(job *j, ig_tensor *const *in, ig_graph **out)
+{
+    igi_recording r = {.sink = {called, escaped}, .epoch = next_epoch()};
+    ig_ctx *c = j->c;
+    IG_TRY(igi_graph_new(&r.g, j->o->name ? j->o->name : "trace", c->reg, NULL));
+    ig_status rc = add_inputs(j, &r, in);
+    c->trace = &r.sink;
+    igi_escape_watch(data_escaped, &r);
+    if (rc == IG_OK)
+        rc = call_function(j, in);
+    igi_escape_watch(NULL, NULL);
+    c->trace = NULL;
+    if (rc == IG_OK)
+        rc = add_outputs(j, &r);
+    if (rc == IG_OK && r.escapes)
+        rc = ig_fail(IG_INVALID_ARGUMENT,
+                     "the trace fails, because %d value(s) left it and would be frozen:%s\n"
+                     "keep them as tensors, or use ig_item_constant where a constant is meant",
+                     r.escapes,
+                     r.ledger.p ? r.ledger.p : "");
+    igi_text_fini(&r.ledger);
+    if (rc == IG_OK)
+        (void)igi_graph_sweep(r.g);
+    if (rc != IG_OK) {
+        igi_graph_unref(r.g);
+        r.g = NULL;
+    }
+    *out = r.g;
+    return rc;
+}
+
+/* ---- inputs of other sizes ---- */
+
+/* Contents of `src`, repeated or cut, in other dims: values do not matter, sizes do. */
+static ig_status resized(ig_ctx *c, const ig_tensor *src, const int64_t *dims, ig_tensor **out)
+{
+    ig_tensor *flat = NULL, *t = NULL;
+    ig_dtype dtype = (ig_dtype)src->v.type.dtype;
+    IG_TRY(igi_tensor_contiguous_copy(&flat, NULL, src));
+    ig_status rc = ig_tensor_new(&t, dtype, src->v.type.rank, dims);
+    int64_t n = rc == IG_OK ? igi_tensor_count(t) : 0, have = igi_tensor_count(flat);
+    const int64_t zero = 0, one = 1;
+    for (int64_t i = 0; have > 0 && i < n; i++)
+        igi_copy_nd(dtype, 1, &one, t->data, i, &zero, flat->data, i % have, &zero);
+    ig_tensor_unref(flat);
+    if (rc == IG_OK)
+        rc = igi_scope_push(c, (ig_value *)t);
+    *out = t;
+    return rc;
+}
+
+static ig_status inputs_at(job *j, const igi_dynamic *d, const int64_t *sizes, ig_tensor **in)
+{
+    for (int i = 0; i < j->n_in; i++) {
+        int64_t dims[IG_RANK_MAX];
+        ig_tensor *example = j->o->inputs[i].example;
+        memcpy(dims, ig_type_dims(&example->v.type), sizeof(int64_t) * (size_t)example->v.type.rank);
+        for (size_t k = 0; k < d->dims.n; k++)
+            if (d->dims.p[k].input == i)
+                dims[d->dims.p[k].axis] = sizes[d->dims.p[k].symbol];
+        IG_TRY(resized(j->c, example, dims, &in[i]));
+    }
+    return IG_OK;
+}
+
+/* ---- the whole trace ---- */
+
+static ig_status trace_fixed(job *j, ig_graph **out)
+{
+    ig_tensor *in[IG_TRACE_INPUTS_MAX];
+    for (int i = 0; i < j->n_in; i++) {
+        in[i] = igi_alias(j->c, j->o->inputs[i].example);
+        if (!in[i])
+            return j->c->status;
+    }
+    return record_run(j, in, out);
+}
+
+/* Distinct primes, none 0 or 1, so that no size can pass for another. */
+static const int64_t primes[] = {3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61};
+#define SYMBOLS_MAX 5
+
+static void choose_sizes(int run, int n_runs, int n_sym, int64_t *sizes)
+{
+    for (int s = 0; s < n_sym; s++) {
+        bool moved = run == s + 1 || run == n_runs - 1;
+        int extra = run == n_runs - 1 ? 2 * n_sym : n_sym;
+        sizes[s] = primes[s + (moved ? extra : 0)];
+    }
+}
+
+static ig_status trace_dynamic(job *j, const igi_dynamic *d, ig_graph **out)
+{
+    int n_sym = (int)d->symbols.n, n_runs = n_sym + 2;
+    int64_t store[SYMBOLS_MAX + 2][SYMBOLS_MAX], *sizes[SYMBOLS_MAX + 2];
+    ig_graph *runs[SYMBOLS_MAX + 2] = {0};
+    ig_status rc = IG_OK;
+    if (n_sym > SYMBOLS_MAX)
+        return ig_fail(IG_LIMIT, "at most %d dynamic dims can be traced", SYMBOLS_MAX);
+    for (int r = 0; rc == IG_OK && r < n_runs; r++) {
+        ig_tensor *in[IG_TRACE_INPUTS_MAX];
+        ig_scope s = ig_scope_enter(j->c);
+        sizes[r] = store[r];
+        choose_sizes(r, n_runs, n_sym, sizes[r]);
+        rc = inputs_at(j, d, sizes[r], in);
+        if (rc == IG_OK)
+            rc = record_run(j, in, &runs[r]);
+        ig_scope_leave(&s);
+    }
+    if (rc == IG_OK)
+        rc = igi_trace_join(out, runs, n_runs, sizes, d);
+    for (int r = 0; r < n_runs; r++)
+        igi_graph_unref(runs[r]);
+    return rc;
+}
+
+/* Runs the function once more, untraced, on the examples; the vectors go into the file. */
+static ig_status add_self_test(job *j, ig_graph *g)
+{
+    ig_tensor *in[IG_TRACE_INPUTS_MAX];
+    if (j->o->no_self_test)
+        return IG_OK;
+    for (int i = 0; i < j->n_in; i++)
+        in[i] = j->o->inputs[i].example;
+    IG_TRY(call_function(j, in));
+    if (!IGI_RESERVE(&g->self_test, (size_t)(j->n_in + j->n_out)))
+        return IG_OUT_OF_MEMORY;
+    for (int i = 0; i < j->n_in + j->n_out; i++) {
+        ig_tensor *t = i < j->n_in ? in[i] : j->out[i - j->n_in], *copy = NULL;
+        if (!t)
+            return ig_fail(IG_INVALID_ARGUMENT, "the traced function gave no result the second time");
+        IG_TRY(igi_tensor_contiguous_copy(&copy, NULL, t));
+        g->self_test.p[g->self_test.n++] = ig_tensor_share(copy);
+    }
+    return IG_OK;
+}
+
+static ig_status run_trace(job *j, ig_graph **out)
+{
+    igi_dynamic d = {0};
+    for (; j->n_in < IG_TRACE_INPUTS_MAX && j->o->inputs[j->n_in].name; j->n_in++)
+        if (!j->o->inputs[j->n_in].example)
+            return ig_fail(IG_INVALID_ARGUMENT, "input %s has no example", j->o->inputs[j->n_in].name);
+    if (j->c->trace)
+        return ig_fail(IG_INVALID_ARGUMENT, "a trace runs inside a trace");
+    ig_grad_mode mode = ig_grad_mode_set(j->c, false);
+    ig_status rc = igi_dynamic_parse(&d, j->o, j->n_in);
+    if (rc == IG_OK)
+        rc = d.symbols.n ? trace_dynamic(j, &d, out) : trace_fixed(j, out);
+    if (rc == IG_OK)
+        rc = add_self_test(j, *out);
+    ig_grad_mode_restore(&mode);
+    igi_dynamic_fini(&d);
+    return rc;
+}
+
+static ig_graph *trace(const char *where, job *j)
+{
+    ig_graph *g = NULL;
+    ig_ctx *c = j->c;
+    if (c->status != IG_OK)
+        return NULL;
+    ig_scope s = ig_scope_enter(c);
+    ig_status rc = run_trace(j, &g);
+    ig_scope_leave(&s);
+    if (rc == IG_OK)
+        return g;
+    igi_graph_unref(g);
+    (void)igi_ctx_record(c, where, rc);
+    return NULL;
+}
+
+ig_graph *ig_trace_at(const char *where, ig_ctx *c, ig_trace_fn fn, void *user, const ig_trace_opts *opts)
+{
+    job j = {.c = c, .fn = fn, .user = user, .o = opts, .n_out = 1};
+    return trace(where, &j);
+}
+
+ig_graph *ig_trace_n_at(const char *where, ig_ctx *c, ig_trace_fn_n fn, void *user, int n_out, const ig_trace_opts *opts)
+{
+    job j = {.c = c, .fn_n = fn, .user = user, .o = opts, .n_out = n_out};
+    if (c->status == IG_OK && (n_out < 1 || n_out > IG_TRACE_INPUTS_MAX)) {
+        (void)ig_ctx_fail(c, where, IG_LIMIT, "a trace has 1 to %d results", IG_TRACE_INPUTS_MAX);
+        return NULL;
+    }
+    return trace(where, &j);
+}
+
+double ig_item_constant_at(const char *where, ig_ctx *c, ig_tensor *t)
+{
+    igi_sink *active = c->trace;
+    c->trace = NULL; /* accepted: no entry in the ledger */
+    double v = ig_item_at(where, c, t);
+    c->trace = active;
+    return v;
+}

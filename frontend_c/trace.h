@@ -1,0 +1,35 @@
+/* One recording, and the alignment of several into one graph with symbolic dims. */
+#ifndef FRONTEND_C_TRACE_H
+#define FRONTEND_C_TRACE_H
+
+#include <ingot/trace.h>
+
+#include "frontend_c/ctx.h"
+#include "graph/core/text.h"
+#include "graph/ir/graph.h"
+
+typedef struct igi_recording {
+    igi_sink sink;
+    ig_graph *g;
+    uint32_t epoch; /* of trace identities in headers */
+    igi_text ledger; /* escapes that nobody accounted for, one a line */
+    int escapes;
+} igi_recording;
+
+/* A dim of an input that may vary. */
+typedef struct igi_dyn_dim {
+    int input, axis, symbol;
+} igi_dyn_dim;
+typedef struct igi_dynamic {
+    IGI_VEC(igi_dyn_dim) dims;
+    IGI_VEC(char *) symbols; /* owned names */
+} igi_dynamic;
+/* "image: N,1,28,28; mask: N,T"; names what is wrong and where. */
+ig_status igi_dynamic_parse(igi_dynamic *d, const ig_trace_opts *o, int n_in);
+void igi_dynamic_fini(igi_dynamic *d);
+
+/* Joins recordings at n sets of sizes (sizes[run][symbol]) into one graph: run 0 is the base,
+ * run k + 1 changes symbol k only, the last run checks. */
+ig_status igi_trace_join(ig_graph **out, ig_graph *const *runs, int n_runs, int64_t *const *sizes, const igi_dynamic *d);
+
+#endif

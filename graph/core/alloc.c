@@ -1,0 +1,121 @@
+/* Host memory: blocks with their size in front.
+ *
+ * A block is 64 bytes of header (the size, then nothing) and the caller's bytes, so that the
+ * caller's part is 64-byte aligned when the whole block is. The default allocator resizes by
+ * copying, because realloc does not keep alignment. */
+#include "graph/core/alloc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/core/checked.h"
+
+#define HEADER 64
+
+typedef struct block_head {
+    size_t bytes; /* of the caller's part */
+    char pad[HEADER - sizeof(size_t)];
+} block_head;
+
+_Static_assert(sizeof(block_head) == HEADER, "the caller's part must stay aligned");
+
+static void *default_resize(void *user, void *p, size_t old_bytes, size_t new_bytes)
+{
+    (void)user;
+    size_t rounded;
+    if (new_bytes == 0) {
+        free(p);
+        return NULL;
+    }
+    if (!igi_round_up(new_bytes, HEADER, &rounded))
+        return NULL;
+    void *q = aligned_alloc(HEADER, rounded);
+    if (q && p) {
+        memcpy(q, p, old_bytes < new_bytes ? old_bytes : new_bytes);
+        free(p);
+    }
+    return q;
+}
+
+/* Process-wide by contract (alloc.h): set before first use, never while objects are alive. */
+static ig_allocator current = {default_resize, NULL};
+
+void ig_allocator_set(const ig_allocator *a)
+{
+    current = a ? *a : (ig_allocator){default_resize, NULL};
+}
+
+static void *no_memory(size_t bytes)
+{
+    ig_fail(IG_OUT_OF_MEMORY, "out of memory: a block of %zu bytes was refused", bytes);
+    return NULL;
+}
+
+static block_head *head_of(void *p)
+{
+    return (block_head *)((char *)p - HEADER);
+}
+
+void *igi_alloc(size_t bytes)
+{
+    if (bytes > SIZE_MAX / 2 - HEADER)
+        return no_memory(bytes);
+    block_head *b = current.resize(current.user, NULL, 0, bytes + HEADER);
+    if (!b)
+        return no_memory(bytes);
+    b->bytes = bytes;
+    return (char *)b + HEADER;
+}
+
+void *igi_alloc_array(size_t count, size_t size)
+{
+    size_t bytes;
+    return igi_mul_size(count, size, &bytes) ? igi_alloc(bytes) : no_memory(SIZE_MAX);
+}
+
+void *igi_calloc(size_t count, size_t size)
+{
+    size_t bytes;
+    if (!igi_mul_size(count, size, &bytes))
+        return no_memory(SIZE_MAX);
+    void *p = igi_alloc(bytes);
+    return p ? memset(p, 0, bytes) : NULL;
+}
+
+void *igi_realloc(void *p, size_t bytes)
+{
+    if (!p)
+        return igi_alloc(bytes);
+    if (bytes > SIZE_MAX / 2 - HEADER)
+        return no_memory(bytes);
+    block_head *old = head_of(p);
+    block_head *b =
+        current.resize(current.user, old, old->bytes + HEADER, bytes + HEADER);
+    if (!b)
+        return no_memory(bytes);
+    b->bytes = bytes;
+    return (char *)b + HEADER;
+}
+
+void igi_free(void *p)
+{
+    if (!p)
+        return;
+    block_head *b = head_of(p);
+    current.resize(current.user, b, b->bytes + HEADER, 0);
+}
+
+char *igi_strndup(const char *s, size_t n)
+{
+    char *p = n < SIZE_MAX ? igi_alloc(n + 1) : no_memory(n);
+    if (!p)
+        return NULL;
+    memcpy(p, s, n);
+    p[n] = 0;
+    return p;
+}
+
+char *igi_strdup(const char *s)
+{
+    return igi_strndup(s, strlen(s));
+}

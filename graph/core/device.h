@@ -1,0 +1,30 @@
+/* A device: what the runtime must be able to ask of hardware, without naming any.
+ *
+ * A table of functions, filled by the module that owns the hardware (operators/cpu/device.c)
+ * and put into the registry by the composition root; without one the runtime uses threads of
+ * its own (graph/runtime/team.h).
+ *
+ * Teams: `parallel` calls fn(arg, tid, nth) once on each of nth threads at once, tid 0 being
+ * the caller, and returns when all have returned. They really run at the same time (kernels
+ * meet at barriers), so nth may be smaller than n but never a fiction. A library with threads
+ * of its own (oneDNN over OpenMP) must share this team, so that a process has one set of
+ * threads. Any number of callers may be inside at once, each with its own team.
+ * Memory: static and const; append only. */
+#ifndef GRAPH_CORE_DEVICE_H
+#define GRAPH_CORE_DEVICE_H
+
+#include <ingot/base.h>
+
+typedef void (*igi_team_fn)(void *arg, int tid, int nth);
+
+typedef struct igi_device {
+    uint32_t struct_size;
+    int index;        /* ORDER: device; the byte in headers of values */
+    const char *name; /* "cpu" */
+    void (*parallel)(const struct igi_device *d, igi_team_fn fn, void *arg, int n);
+    /* NULL or: makes n threads ready, so that the first run need not wait for them. */
+    void (*warm_up)(const struct igi_device *d, int n);
+} igi_device;
+#define IGI_DEVICE_HEAD .struct_size = (uint32_t)sizeof(igi_device)
+
+#endif

@@ -1,0 +1,310 @@
+/* Headers and storages: birth, views, copies and death.
+ *
+ * A header writes only the fields that its rank needs. A storage and its data are one block:
+ * the struct fills the first 64 bytes and the data follows, from the pool's size classes up
+ * to 8 KiB, else from the allocator. */
+#include "graph/core/tensor.h"
+
+#include <string.h>
+
+#include "graph/core/alloc.h"
+#include "graph/core/checked.h"
+#include "graph/core/dtype.h"
+#include "graph/core/pool.h"
+
+#define STORAGE_HEAD 64
+#define POOLED_MAX ((size_t)64 << (IGI_POOL_CLASSES - 1))
+
+_Static_assert(sizeof(igi_storage) <= STORAGE_HEAD, "data follows the struct at 64 bytes");
+
+static ig_status bad_dim(int i, int64_t dim)
+{
+    return dim < 0 ? ig_fail(IG_INVALID_ARGUMENT,
+                             "dim %d is %lld; sizes of a tensor are at least 0",
+                             i,
+                             (long long)dim)
+                   : ig_fail(IG_LIMIT,
+                             "dim %d is %lld, the largest is 2^47",
+                             i,
+                             (long long)dim);
+}
+
+static ig_status too_large(ig_dtype dtype, int rank, const int64_t *dims)
+{
+    char text[256];
+    ig_type t = {.dtype = (uint8_t)dtype, .rank = (int16_t)rank};
+    if (rank > 8)
+        t.u.dim_far = (int64_t *)(uintptr_t)dims;
+    else
+        memcpy(t.u.dim, dims, (size_t)rank * sizeof(*dims));
+    return ig_fail(IG_LIMIT,
+                   "a tensor %s is too large: more than %zu bytes",
+                   igi_type_print(&t, NULL, text, sizeof(text)),
+                   IGI_TENSOR_BYTES_MAX);
+}
+
+/* Contiguous strides, and whether all dims are in range and their product fits. */
+static ig_status set_dims(
+    ig_dtype dtype, int rank, const int64_t *dims, int64_t *to, int64_t *stride)
+{
+    int64_t n = 1;
+    for (int i = rank - 1; i >= 0; i--) {
+        int64_t dim = dims[i];
+        if ((uint64_t)dim > (uint64_t)IGI_DIM_MAX)
+            return bad_dim(i, dim);
+        to[i] = dim;
+        stride[i] = n;
+        if (!igi_mul_i64(n, dim > 1 ? dim : 1, &n))
+            return too_large(dtype, rank, dims);
+    }
+    return IG_OK;
+}
+
+/* Memory for a header of that rank; only what never depends on the caller is filled. */
+static ig_tensor *header_new(igi_pool *pool)
+{
+    ig_tensor *t = pool ? igi_pool_header(pool) : igi_alloc(sizeof(*t));
+    if (!t)
+        return NULL;
+    t->v.refs = 1;
+    t->v.flags = IGI_CONTIGUOUS;
+    t->v.device = t->v.spare = 0;
+    t->v.home = pool;
+    t->v.trace = t->v.trace_epoch = 0;
+    t->data = NULL;
+    t->st = NULL;
+    t->node = t->node_out = 0;
+    t->live = NULL;
+    t->grad = NULL;
+    t->stride_far = NULL;
+    return t;
+}
+
+static void header_drop(ig_tensor *t)
+{
+    if (t->v.home)
+        igi_pool_header_put(t->v.home, t);
+    else
+        igi_free(t);
+}
+
+/* Blocks for the dims and strides of a rank beyond 8. */
+static ig_status far_dims(ig_tensor *t, int rank)
+{
+    t->v.type.u.dim_far = igi_alloc_array((size_t)rank, sizeof(int64_t));
+    t->stride_far = igi_alloc_array((size_t)rank, sizeof(int64_t));
+    if (t->v.type.u.dim_far && t->stride_far)
+        return IG_OK;
+    igi_free(t->v.type.u.dim_far);
+    igi_free(t->stride_far);
+    return IG_OUT_OF_MEMORY;
+}
+
+ig_status igi_tensor_header(
+    ig_tensor **out, igi_pool *pool, ig_dtype dtype, int rank, const int64_t *dims)
+{
+    if ((unsigned)rank > IG_RANK_MAX)
+        return ig_fail(
+            IG_INVALID_ARGUMENT, "rank %d is not between 0 and %d", rank, IG_RANK_MAX);
+    if (!igi_dtype_valid((int)dtype))
+        return ig_fail(
+            IG_INVALID_ARGUMENT, "element type %d is not known", (int)dtype);
+    ig_tensor *t = header_new(pool);
+    if (!t)
+        return IG_OUT_OF_MEMORY;
+    t->v.type.kind = IG_KIND_TENSOR;
+    t->v.type.dtype = (uint8_t)dtype;
+    t->v.type.rank = (int16_t)rank;
+    t->v.type.spare = 0;
+    ig_status rc = rank > 8 ? far_dims(t, rank) : IG_OK;
+    if (rc != IG_OK) {
+        header_drop(t);
+        return rc;
+    }
+    rc = set_dims(dtype,
+                  rank,
+                  dims,
+                  (int64_t *)(uintptr_t)ig_type_dims(&t->v.type),
+                  igi_tensor_strides_mut(t));
+    if (rc != IG_OK) {
+        igi_tensor_free(t);
+        return rc;
+    }
+    *out = t;
+    return IG_OK;
+}
+
+int64_t *igi_tensor_strides_mut(ig_tensor *t)
+{
+    return t->v.type.rank > 8 ? t->stride_far : t->stride;
+}
+
+ig_status igi_tensor_alloc(ig_tensor *t, igi_pool *pool)
+{
+    ig_dtype dtype = (ig_dtype)t->v.type.dtype;
+    size_t bytes;
+    if (!igi_dtype_bytes(dtype, igi_tensor_count(t), &bytes) || bytes > IGI_TENSOR_BYTES_MAX)
+        return too_large(dtype, t->v.type.rank, ig_type_dims(&t->v.type));
+    size_t whole = STORAGE_HEAD + bytes;
+    if (whole > POOLED_MAX)
+        pool = NULL;
+    igi_storage *st = pool ? igi_pool_block_get(pool, whole) : igi_alloc(whole);
+    if (!st)
+        return ig_fail_context("storage of %zu bytes for a tensor", bytes);
+    *st = (igi_storage){.refs = 1, .bytes = bytes, .home = pool};
+    st->data = (char *)st + STORAGE_HEAD;
+    if (dtype == IG_STRING) {
+        st->strings = 1;
+        memset(st->data, 0, bytes);
+    } else if (bytes > 0) {
+        st->data[bytes - 1] = 0; /* the unused bits behind a packed tensor */
+    }
+    t->st = st;
+    t->data = st->data;
+    return IG_OK;
+}
+
+igi_storage *igi_storage_ref(igi_storage *st)
+{
+    if (st && (st->flags & IGI_SHARED))
+        __atomic_add_fetch(&st->refs, 1, __ATOMIC_RELAXED);
+    else if (st)
+        st->refs++;
+    return st;
+}
+
+void igi_storage_unref(igi_storage *st)
+{
+    if (!st)
+        return;
+    int32_t left = st->flags & IGI_SHARED
+                       ? __atomic_sub_fetch(&st->refs, 1, __ATOMIC_ACQ_REL)
+                       : --st->refs;
+    if (left > 0)
+        return;
+    if (st->strings) {
+        igi_str **s = (igi_str **)(void *)st->data;
+        for (size_t i = 0; i < st->bytes / sizeof(*s); i++)
+            igi_str_unref(s[i]);
+    }
+    if (st->deleter)
+        st->deleter(st->data, st->user);
+    if (st->home)
+        igi_pool_block_put(st->home, st, STORAGE_HEAD + st->bytes);
+    else
+        igi_free(st);
+}
+
+/* A gradient may have a gradient (double backward), so this is a loop. */
+void igi_tensor_free(ig_tensor *t)
+{
+    while (t) {
+        ig_tensor *grad = t->grad;
+        if ((t->v.flags & IGI_HAS_NODE) && t->live && --*t->live == IGI_LIVE_ORPHAN)
+            igi_free(t->live);
+        igi_storage_unref(t->st);
+        if (t->v.type.rank > 8) {
+            igi_free(t->v.type.u.dim_far);
+            igi_free(t->stride_far);
+        }
+        header_drop(t);
+        t = igi_value_release(grad ? &grad->v : NULL) ? grad : NULL;
+    }
+}
+
+/* Does every element of the view lie inside the storage of base? */
+static bool view_fits(
+    const ig_tensor *base, int rank, const int64_t *dims, const int64_t *strides, int64_t offset)
+{
+    int64_t lo = offset, hi = offset, span, bits = ig_dtype_bits((ig_dtype)base->v.type.dtype);
+    for (int i = 0; i < rank; i++) {
+        if (dims[i] == 0)
+            return true;
+        if (!igi_mul_i64(dims[i] - 1, strides[i], &span) ||
+            !igi_add_i64(span < 0 ? lo : hi, span, span < 0 ? &lo : &hi))
+            return false;
+    }
+    int64_t first = (base->data - base->st->data) * 8; /* in bits, below 2^50 */
+    int64_t size = (int64_t)base->st->bytes * 8;
+    return lo >= -(first / bits) && hi < (size - first) / bits;
+}
+
+ig_status igi_tensor_view(ig_tensor **out,
+                          igi_pool *pool,
+                          ig_tensor *base,
+                          int rank,
+                          const int64_t *dims,
+                          const int64_t *strides,
+                          int64_t offset)
+{
+    ig_dtype dtype = (ig_dtype)base->v.type.dtype;
+    int bits = ig_dtype_bits(dtype);
+    ig_tensor *t;
+    if (!base->st)
+        return ig_fail(IG_INVALID_ARGUMENT, "a view of a tensor without memory");
+    IG_TRY(igi_tensor_header(&t, pool, dtype, rank, dims));
+    bool contiguous = igi_strides_are_contiguous(rank, dims, strides);
+    bool whole_bytes = bits >= 8 || (contiguous && offset % (8 / bits) == 0);
+    if (!whole_bytes || !view_fits(base, rank, dims, strides, offset)) {
+        igi_tensor_free(t);
+        return whole_bytes
+                   ? ig_fail(IG_INVALID_ARGUMENT,
+                             "a view with element offset %lld leaves its storage of %zu bytes",
+                             (long long)offset,
+                             base->st->bytes)
+                   : ig_fail(IG_UNSUPPORTED,
+                             "views of %s are contiguous and begin at whole bytes: copy first",
+                             ig_dtype_name(dtype));
+    }
+    if (rank > 0)
+        memcpy(igi_tensor_strides_mut(t), strides, (size_t)rank * sizeof(*strides));
+    t->v.flags = (uint16_t)(IGI_IS_VIEW | (contiguous ? IGI_CONTIGUOUS : 0));
+    t->v.device = base->v.device;
+    t->st = igi_storage_ref(base->st);
+    t->data = base->data + (bits >= 8 ? offset * (bits / 8) : offset / (8 / bits));
+    *out = t;
+    return IG_OK;
+}
+
+ig_status igi_tensor_contiguous_copy(ig_tensor **out, igi_pool *pool, const ig_tensor *t)
+{
+    ig_tensor *copy;
+    IG_TRY(igi_tensor_header(&copy,
+                             pool,
+                             (ig_dtype)t->v.type.dtype,
+                             t->v.type.rank,
+                             ig_type_dims(&t->v.type)));
+    ig_status rc = igi_tensor_alloc(copy, pool);
+    if (rc == IG_OK)
+        rc = igi_tensor_copy_into(copy, t);
+    if (rc != IG_OK) {
+        igi_tensor_free(copy);
+        return rc;
+    }
+    *out = copy;
+    return IG_OK;
+}
+
+ig_status igi_tensor_copy_into(ig_tensor *dst, const ig_tensor *src)
+{
+    char a[256], b[256];
+    if (!igi_type_equal(&dst->v.type, &src->v.type))
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "copy of %s into %s: types must be equal",
+                       igi_type_print(&src->v.type, NULL, a, sizeof(a)),
+                       igi_type_print(&dst->v.type, NULL, b, sizeof(b)));
+    if (dst->v.device != 0 || src->v.device != 0)
+        return ig_fail(IG_UNSUPPORTED, "copy on the host of a tensor on another device");
+    if (!dst->st || !src->st)
+        return ig_fail(IG_INVALID_ARGUMENT, "copy between tensors without memory");
+    igi_copy_nd((ig_dtype)src->v.type.dtype,
+                src->v.type.rank,
+                ig_type_dims(&src->v.type),
+                dst->data,
+                0,
+                igi_strides(dst),
+                src->data,
+                0,
+                igi_strides(src));
+    return IG_OK;
+}

@@ -1,0 +1,83 @@
+/* A growing string. After a failure further additions do nothing, so printers need not check
+ * each of them. */
+#include "graph/core/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "graph/core/checked.h"
+
+/* Room for n more bytes and the terminator. */
+static bool reserve(igi_text *t, size_t n)
+{
+    size_t need;
+    if (t->failed)
+        return false;
+    if (!igi_add_size(t->n, n, &need) || !igi_add_size(need, 1, &need)) {
+        ig_fail(IG_OUT_OF_MEMORY, "out of memory: a text of %zu bytes", t->n);
+        t->failed = true;
+        return false;
+    }
+    if (need <= t->cap)
+        return true;
+    size_t cap = t->cap < 128 ? 128 : t->cap;
+    while (cap < need)
+        cap = cap < SIZE_MAX / 2 ? cap + cap : need;
+    char *p = igi_realloc(t->p, cap);
+    if (!p) {
+        t->failed = true;
+        return false;
+    }
+    t->p = p;
+    t->cap = cap;
+    return true;
+}
+
+void igi_text_add_bytes(igi_text *t, const char *s, size_t n)
+{
+    if (!reserve(t, n))
+        return;
+    if (n)
+        memcpy(t->p + t->n, s, n);
+    t->n += n;
+    t->p[t->n] = 0;
+}
+
+void igi_text_add(igi_text *t, const char *fmt, ...)
+{
+    char small[256];
+    va_list args, again;
+    va_start(args, fmt);
+    va_copy(again, args);
+    int n = vsnprintf(small, sizeof(small), fmt, args);
+    if (n >= 0 && (size_t)n < sizeof(small)) {
+        igi_text_add_bytes(t, small, (size_t)n);
+    } else if (n < 0) {
+        igi_text_add_bytes(t, fmt, strlen(fmt));
+    } else if (reserve(t, (size_t)n)) {
+        vsnprintf(t->p + t->n, (size_t)n + 1, fmt, again);
+        t->n += (size_t)n;
+    }
+    va_end(again);
+    va_end(args);
+}
+
+ig_status igi_text_take(igi_text *t, char **out)
+{
+    if (!t->failed && !t->p)
+        igi_text_add_bytes(t, "", 0);
+    if (t->failed) {
+        igi_text_fini(t);
+        return ig_fail(IG_OUT_OF_MEMORY, "out of memory while a text was made");
+    }
+    *out = t->p;
+    *t = (igi_text){0};
+    return IG_OK;
+}
+
+void igi_text_fini(igi_text *t)
+{
+    igi_free(t->p);
+    *t = (igi_text){0};
+}

@@ -1,0 +1,238 @@
+/* Counts of values, sequences, optionals and strings.
+ *
+ * Nested values are freed with a list of pending ones, linked through `home` (which a dead
+ * sequence no longer needs), not by recursion. */
+#include <string.h>
+
+#include "graph/core/alloc.h"
+#include "graph/core/pool.h"
+#include "graph/core/tensor.h"
+
+/* ---- counted strings ---- */
+
+igi_str *igi_str_new(const char *s, size_t n)
+{
+    if (n > INT32_MAX) {
+        ig_fail(IG_LIMIT, "a string of %zu bytes is longer than 2^31 - 1", n);
+        return NULL;
+    }
+    igi_str *p = igi_alloc(sizeof(*p) + n + 1);
+    if (!p)
+        return NULL;
+    p->refs = 1;
+    p->length = (uint32_t)n;
+    if (n)
+        memcpy(p->text, s, n);
+    p->text[n] = 0;
+    return p;
+}
+
+igi_str *igi_str_ref(igi_str *s)
+{
+    if (s)
+        __atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
+    return s;
+}
+
+void igi_str_unref(igi_str *s)
+{
+    if (s && __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) == 0)
+        igi_free(s);
+}
+
+/* ---- counts ---- */
+
+ig_value *ig_value_ref(ig_value *v)
+{
+    if (!v || (v->flags & IGI_STATIC))
+        return v;
+    if (v->flags & IGI_SHARED)
+        __atomic_add_fetch(&v->refs, 1, __ATOMIC_RELAXED);
+    else
+        v->refs++;
+    return v;
+}
+
+bool igi_value_release(ig_value *v)
+{
+    if (!v || (v->flags & IGI_STATIC))
+        return false;
+    if (v->flags & IGI_SHARED)
+        return __atomic_sub_fetch(&v->refs, 1, __ATOMIC_ACQ_REL) == 0;
+    return --v->refs == 0;
+}
+
+/* Items of a sequence or optional, n of them. */
+static ig_value **items_of(ig_value *v, int64_t *n)
+{
+    if (v->type.kind == IG_KIND_SEQUENCE) {
+        igi_sequence *s = (igi_sequence *)v;
+        *n = s->n;
+        return s->items;
+    }
+    igi_optional *o = (igi_optional *)v;
+    *n = o->item ? 1 : 0;
+    return &o->item;
+}
+
+/* Puts a value whose count reached zero on the list, or frees it when it is a tensor. */
+static void retire(ig_value *v, ig_value **pending)
+{
+    if (v->type.kind == IG_KIND_TENSOR) {
+        igi_tensor_free((ig_tensor *)v);
+        return;
+    }
+    v->home = (igi_pool *)(void *)*pending;
+    *pending = v;
+}
+
+void ig_value_unref(ig_value *v)
+{
+    ig_value *pending = NULL;
+    if (!igi_value_release(v))
+        return;
+    retire(v, &pending);
+    while (pending) {
+        int64_t n;
+        ig_value *dead = pending, **items = items_of(dead, &n);
+        pending = (ig_value *)(void *)dead->home;
+        for (int64_t i = 0; i < n; i++) {
+            if (igi_value_release(items[i]))
+                retire(items[i], &pending);
+        }
+        if (dead->type.kind == IG_KIND_SEQUENCE)
+            igi_free(items);
+        igi_type_fini(&dead->type);
+        igi_free(dead);
+    }
+}
+
+ig_tensor *ig_tensor_ref(ig_tensor *t)
+{
+    ig_value_ref(t ? &t->v : NULL);
+    return t;
+}
+
+void ig_tensor_unref(ig_tensor *t)
+{
+    if (t && igi_value_release(&t->v))
+        igi_tensor_free(t);
+}
+
+/* A shared header or storage goes to the allocator at its end, from whatever thread, so its
+ * tie to the pool is cut now, on the thread that owns the pool. */
+static void share_tensor(ig_tensor *t)
+{
+    if (t->st && !(t->st->flags & IGI_SHARED)) {
+        igi_pool_unref(t->st->home);
+        t->st->home = NULL;
+        t->st->flags |= IGI_SHARED;
+    }
+    if (!(t->v.flags & IGI_SHARED)) {
+        igi_pool_unref(t->v.home);
+        t->v.home = NULL;
+        t->v.flags |= IGI_SHARED;
+    }
+}
+
+ig_tensor *ig_tensor_share(ig_tensor *t)
+{
+    if (t)
+        share_tensor(t);
+    return t;
+}
+
+/* Walks with a stack of (value, next item): types nest at most IGI_NEST_MAX deep. */
+ig_value *igi_value_share(ig_value *v)
+{
+    struct {
+        ig_value *v;
+        int64_t next;
+    } stack[IGI_NEST_MAX + 1];
+    int depth = 0;
+    if (v && v->type.kind == IG_KIND_TENSOR)
+        share_tensor((ig_tensor *)v);
+    else if (v)
+        stack[depth++].v = v, stack[0].next = 0;
+    while (depth > 0) {
+        ig_value *at = stack[depth - 1].v;
+        int64_t n, i = stack[depth - 1].next++;
+        ig_value **items = items_of(at, &n);
+        at->flags |= IGI_SHARED;
+        if (i >= n) {
+            depth--;
+        } else if (items[i]->type.kind == IG_KIND_TENSOR) {
+            share_tensor((ig_tensor *)items[i]);
+        } else if (!(items[i]->flags & IGI_SHARED) && depth <= IGI_NEST_MAX) {
+            stack[depth].v = items[i];
+            stack[depth++].next = 0;
+        }
+    }
+    return v;
+}
+
+/* ---- sequences and optionals ---- */
+
+/* Does the item fit the element type? Shapes are not compared: ONNX sequences may mix them. */
+static ig_status check_item(const ig_type *type, const ig_value *item, int64_t i)
+{
+    const ig_type *a = type->u.elem, *b = item ? &item->type : NULL;
+    while (b && a && a->kind == b->kind && a->kind != IG_KIND_TENSOR) {
+        a = a->u.elem;
+        b = b->u.elem;
+    }
+    if (a && b && a->kind == b->kind && (a->dtype == b->dtype || a->dtype == IG_UNDEFINED))
+        return IG_OK;
+    char want[128], have[128];
+    return ig_fail(IG_INVALID_ARGUMENT,
+                   "item %lld is %s and does not fit %s",
+                   (long long)i,
+                   item ? igi_type_print(&item->type, NULL, have, sizeof(have)) : "NULL",
+                   igi_type_print(type, NULL, want, sizeof(want)));
+}
+
+static ig_status value_init(ig_value *v, const ig_type *type, ig_kind kind)
+{
+    if (type->kind != kind || !type->u.elem)
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "a %s needs a type of that kind with an element type",
+                       kind == IG_KIND_SEQUENCE ? "sequence" : "optional");
+    *v = (ig_value){.refs = 1};
+    return igi_type_copy(&v->type, type);
+}
+
+ig_status igi_sequence_new(
+    ig_value **out, const ig_type *type, ig_value *const *items, int64_t n)
+{
+    for (int64_t i = 0; i < n && type->kind == IG_KIND_SEQUENCE; i++)
+        IG_TRY(check_item(type, items[i], i));
+    igi_sequence *s = igi_calloc(1, sizeof(*s));
+    ig_value **copy = igi_calloc(n > 0 ? (size_t)n : 1, sizeof(*copy));
+    ig_status rc = s && copy ? value_init(&s->v, type, IG_KIND_SEQUENCE) : IG_OUT_OF_MEMORY;
+    if (rc != IG_OK) {
+        igi_free(copy);
+        igi_free(s);
+        return rc;
+    }
+    for (int64_t i = 0; i < n; i++)
+        copy[i] = ig_value_ref(items[i]);
+    s->n = n > 0 ? n : 0;
+    s->items = copy;
+    *out = &s->v;
+    return IG_OK;
+}
+
+ig_status igi_optional_new(ig_value **out, const ig_type *type, ig_value *item)
+{
+    if (item && type->kind == IG_KIND_OPTIONAL)
+        IG_TRY(check_item(type, item, 0));
+    igi_optional *o = igi_calloc(1, sizeof(*o));
+    ig_status rc = o ? value_init(&o->v, type, IG_KIND_OPTIONAL) : IG_OUT_OF_MEMORY;
+    if (rc != IG_OK) {
+        igi_free(o);
+        return rc;
+    }
+    o->item = ig_value_ref(item);
+    *out = &o->v;
+    return IG_OK;
+}

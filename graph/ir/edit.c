@@ -1,0 +1,308 @@
+/* Editing: replace, remove, sweep, sort, inline, clone. Use lists stay right at every step. */
+#include <string.h>
+
+#include "graph/ir/build.h"
+#include "graph/ir/graph.h"
+
+static ig_status check_value(const ig_graph *g, ig_value_id v)
+{
+    if (v.i == 0 || v.i >= g->values.n || !igi_value_at(g, v)->live)
+        return ig_fail(IG_INVALID_ARGUMENT, "id %u is no value of graph %s", v.i, g->name);
+    return IG_OK;
+}
+
+/* Types agree when no concrete fact contradicts. */
+static bool types_agree(const ig_type *a, const ig_type *b)
+{
+    if (a->kind != b->kind || a->dtype != b->dtype)
+        return false;
+    if (a->kind != IG_KIND_TENSOR || a->rank < 0 || b->rank < 0)
+        return true;
+    if (a->rank != b->rank)
+        return false;
+    for (int i = 0; i < a->rank; i++)
+        if (ig_type_dims(a)[i] >= 0 && ig_type_dims(b)[i] >= 0 &&
+            ig_type_dims(a)[i] != ig_type_dims(b)[i])
+            return false;
+    return true;
+}
+
+ig_status ig_graph_replace(ig_graph *g, ig_value_id from, ig_value_id to)
+{
+    IG_TRY(check_value(g, from));
+    IG_TRY(check_value(g, to));
+    igi_gvalue *a = igi_value_at(g, from), *b = igi_value_at(g, to);
+    if (from.i == to.i)
+        return IG_OK;
+    if (!types_agree(&a->type, &b->type))
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "value '%s' cannot stand for '%s': their types differ",
+                       b->name,
+                       a->name);
+    if (!IGI_RESERVE(&b->uses, b->uses.n + a->uses.n))
+        return IG_OUT_OF_MEMORY;
+    for (size_t i = 0; i < a->uses.n; i++) {
+        igi_use u = a->uses.p[i];
+        if (u.node.i)
+            igi_node_at(g, u.node)->in[u.port] = to;
+        else
+            g->outputs.p[u.port] = to;
+        b->uses.p[b->uses.n++] = u;
+    }
+    a->uses.n = 0;
+    g->order_dirty = true;
+    g->generation++;
+    return IG_OK;
+}
+
+ig_status igi_graph_set_input(ig_graph *g, ig_node_id n, int i, ig_value_id v)
+{
+    igi_node *node = igi_node_at(g, n);
+    if (i < 0 || i >= node->n_in)
+        return ig_fail(IG_INVALID_ARGUMENT, "node '%s' has no input %d", node->name, i);
+    if (v.i)
+        IG_TRY(igi_use_add(g, v, (igi_use){n, i}));
+    if (node->in[i].i)
+        igi_use_remove(g, node->in[i], (igi_use){n, i});
+    node->in[i] = v;
+    g->order_dirty = true;
+    g->generation++;
+    return IG_OK;
+}
+
+static void kill_value(ig_graph *g, ig_value_id v)
+{
+    igi_gvalue *value = igi_value_at(g, v);
+    igi_map_remove(&g->names, value->name);
+    ig_tensor_unref(value->constant);
+    igi_type_fini(&value->type);
+    IGI_VEC_FREE(&value->uses);
+    value->constant = NULL;
+    value->live = false;
+    memset(&value->type, 0, sizeof(value->type));
+}
+
+ig_status ig_graph_remove(ig_graph *g, ig_node_id n)
+{
+    if (n.i == 0 || n.i >= g->nodes.n || !igi_node_at(g, n)->live)
+        return ig_fail(IG_INVALID_ARGUMENT, "id %u is no node of graph %s", n.i, g->name);
+    igi_node *node = igi_node_at(g, n);
+    for (int i = 0; i < node->n_out; i++)
+        if (node->out[i].i && igi_value_at(g, node->out[i])->uses.n)
+            return ig_fail(IG_INVALID_ARGUMENT,
+                           "node '%s' cannot be removed: output %d is still used",
+                           node->name,
+                           i);
+    for (int i = 0; i < node->n_in; i++)
+        if (node->in[i].i)
+            igi_use_remove(g, node->in[i], (igi_use){n, i});
+    for (int i = 0; i < node->n_out; i++)
+        if (node->out[i].i)
+            kill_value(g, node->out[i]);
+    igi_attrs_release(node->op->def, node->attrs);
+    node->live = false;
+    g->generation++;
+    return IG_OK;
+}
+
+int igi_graph_sweep(ig_graph *g)
+{
+    int removed = 0;
+    for (size_t k = g->order.n; k-- > 0;) { /* consumers first, so chains die in one pass */
+        igi_node *node = igi_node_at(g, g->order.p[k]);
+        bool used = !node->live || node->op->def->flags & IG_OP_EFFECTS;
+        for (int i = 0; i < node->n_out && !used; i++)
+            used = node->out[i].i && igi_value_at(g, node->out[i])->uses.n;
+        for (int i = 0; node->op->def->inputs && i < node->op->n_in && !used; i++)
+            used = node->op->def->inputs[i].flags & IG_MUTATED;
+        if (!used && ig_graph_remove(g, g->order.p[k]) == IG_OK)
+            removed++;
+    }
+    for (size_t i = 1; i < g->values.n; i++) {
+        igi_gvalue *v = &g->values.p[i];
+        if (v->live && v->constant && !v->uses.n && !v->is_input)
+            kill_value(g, (ig_value_id){(uint32_t)i});
+    }
+    return removed;
+}
+
+/* ---- order ---- */
+
+/* Depth first over the present order, producers before their reader, with an explicit stack:
+ * a graph that is sorted keeps its order, and a moved edge moves only what it must. */
+typedef struct sorter {
+    ig_graph *g;
+    uint8_t *state; /* 0 new, 1 on the stack, 2 placed */
+    struct frame {
+        ig_node_id id;
+        int next; /* input to look at */
+    } *stack;
+    ig_node_id *order;
+    size_t depth, done;
+} sorter;
+
+/* The next producer of the top frame that is not placed; {0} when all are. */
+static ig_node_id next_producer(sorter *s, struct frame *top)
+{
+    const igi_node *n = igi_node_at(s->g, top->id);
+    while (top->next < n->n_in) {
+        ig_value_id v = n->in[top->next++];
+        ig_node_id p = v.i ? igi_value_at(s->g, v)->producer : (ig_node_id){0};
+        if (p.i && s->state[p.i] != 2)
+            return p;
+    }
+    return (ig_node_id){0};
+}
+
+static ig_status place(sorter *s, ig_node_id root)
+{
+    if (!igi_node_at(s->g, root)->live || s->state[root.i] == 2)
+        return IG_OK;
+    s->stack[s->depth++] = (struct frame){root, 0};
+    s->state[root.i] = 1;
+    while (s->depth) {
+        struct frame *top = &s->stack[s->depth - 1];
+        ig_node_id p = next_producer(s, top);
+        if (!p.i) {
+            s->state[top->id.i] = 2;
+            s->order[s->done++] = top->id;
+            s->depth--;
+        } else if (s->state[p.i] == 1) {
+            return ig_fail(
+                IG_INVALID_GRAPH, "node '%s' is part of a cycle", igi_node_at(s->g, p)->name);
+        } else {
+            s->state[p.i] = 1;
+            s->stack[s->depth++] = (struct frame){p, 0};
+        }
+    }
+    return IG_OK;
+}
+
+ig_status igi_graph_sort(ig_graph *g)
+{
+    size_t n = g->nodes.n;
+    if (!g->order_dirty)
+        return IG_OK;
+    sorter s = {.g = g,
+                .state = igi_calloc(n, 1),
+                .stack = igi_alloc_array(n, sizeof(*s.stack)),
+                .order = igi_alloc_array(n, sizeof(*s.order))};
+    ig_status rc = s.state && s.stack && s.order ? IG_OK : IG_OUT_OF_MEMORY;
+    for (size_t k = 0; rc == IG_OK && k < g->order.n; k++)
+        rc = place(&s, g->order.p[k]);
+    if (rc == IG_OK) {
+        memcpy(g->order.p, s.order, s.done * sizeof(*s.order));
+        g->order.n = s.done;
+        g->order_dirty = false;
+    }
+    igi_free(s.state);
+    igi_free(s.stack);
+    igi_free(s.order);
+    return rc;
+}
+
+/* ---- copying between graphs ---- */
+
+static ig_status copy_node(ig_graph *dst, const ig_graph *src, const igi_node *n, ig_value_id *map)
+{
+    ig_value_id in[IG_PORTS_MAX], out[IG_PORTS_MAX];
+    ig_call call = {.op = n->op->def,
+                    .attrs = n->attrs,
+                    .where = n->where,
+                    .name = igi_arena_strdup(&dst->arena, n->name),
+                    .draw = n->draw,
+                    .n_in = n->n_in,
+                    .n_captures = n->n_captures,
+                    .n_out = n->n_out};
+    for (int i = 0; i < n->n_in; i++)
+        in[i] = n->in[i].i ? map[n->in[i].i] : (ig_value_id){0};
+    for (int i = 0; i < n->n_out && i < 64; i++)
+        call.wanted |= n->out[i].i ? IG_BIT(i) : 0;
+    IG_TRY(ig_graph_make(dst, &call, in, out));
+    igi_node *made = igi_node_at(dst, dst->order.p[dst->order.n - 1]);
+    made->device = n->device;
+    if (n->origin)
+        made->origin = igi_arena_strdup(&dst->arena, n->origin);
+    for (int i = 0; i < n->n_out; i++)
+        if (n->out[i].i)
+            map[n->out[i].i] = out[i];
+    (void)src;
+    return IG_OK;
+}
+
+/* Gives value `id` the name it had in the source when that is free. */
+static void keep_name(ig_graph *dst, ig_value_id id, const char *name)
+{
+    igi_gvalue *v = igi_value_at(dst, id);
+    if (!strcmp(v->name, name) || igi_map_get(&dst->names, name))
+        return;
+    const char *own = igi_arena_strdup(&dst->arena, name);
+    if (!own || igi_map_put(&dst->names, own, id.i) != IG_OK)
+        return;
+    igi_map_remove(&dst->names, v->name);
+    v->name = own;
+}
+
+ig_status igi_graph_inline(ig_graph *dst, const ig_graph *src, ig_value_id *map)
+{
+    for (size_t i = 1; i < src->values.n; i++) {
+        const igi_gvalue *v = &src->values.p[i];
+        if (!v->live || !v->constant || map[i].i)
+            continue;
+        const char *name = igi_graph_fresh_name(dst, v->name);
+        IG_TRY(name ? ig_graph_constant(dst, name, v->constant, &map[i]) : IG_OUT_OF_MEMORY);
+    }
+    ig_node_iter it = ig_graph_nodes(src);
+    ig_node_id n;
+    while (ig_node_next(&it, &n)) {
+        const igi_node *node = igi_node_at(src, n);
+        IG_TRY(copy_node(dst, src, node, map));
+        for (int i = 0; i < node->n_out; i++)
+            if (node->out[i].i)
+                keep_name(dst, map[node->out[i].i], igi_value_at(src, node->out[i])->name);
+    }
+    return IG_OK;
+}
+
+static ig_status clone_into(ig_graph *dst, const ig_graph *src, ig_value_id *map)
+{
+    for (size_t i = 0; i < src->inputs.n; i++) {
+        const igi_gvalue *v = igi_value_at(src, src->inputs.p[i]);
+        IG_TRY(ig_graph_input_typed(dst, v->name, &v->type, &map[src->inputs.p[i].i]));
+    }
+    IG_TRY(igi_graph_inline(dst, src, map));
+    for (size_t i = 0; i < src->outputs.n; i++)
+        IG_TRY(ig_graph_output(dst, src->output_names.p[i], map[src->outputs.p[i].i]));
+    for (size_t i = 0; i < src->self_test.n; i++) {
+        if (!IGI_RESERVE(&dst->self_test, dst->self_test.n + 1))
+            return IG_OUT_OF_MEMORY;
+        dst->self_test.p[dst->self_test.n++] = ig_tensor_ref(src->self_test.p[i]);
+    }
+    for (size_t i = 0; i < src->meta.n; i++)
+        IG_TRY(igi_graph_add_meta(dst, src->meta.p[i].key, src->meta.p[i].value));
+    dst->ir_version = src->ir_version;
+    dst->opset = src->opset;
+    dst->doc = src->doc ? igi_arena_strdup(&dst->arena, src->doc) : NULL;
+    dst->producer = src->producer ? igi_arena_strdup(&dst->arena, src->producer) : NULL;
+    return IG_OK;
+}
+
+ig_status ig_graph_clone(ig_graph **out, const ig_graph *src)
+{
+    ig_graph *g = NULL;
+    *out = NULL;
+    ig_value_id *map = igi_calloc(src->values.n, sizeof(*map));
+    if (!map)
+        return IG_OUT_OF_MEMORY;
+    /* The symbol table only grows, so the clone shares it. */
+    ig_status rc = igi_graph_new(&g, src->name, src->reg, src->syms);
+    if (rc == IG_OK)
+        rc = clone_into(g, src, map);
+    igi_free(map);
+    if (rc != IG_OK) {
+        igi_graph_unref(g);
+        return rc;
+    }
+    *out = g;
+    return IG_OK;
+}

@@ -1,0 +1,347 @@
+/* Graph life cycle, values, reading. Nodes are made in make.c, edits in edit.c. */
+#include "graph/ir/graph.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "graph/ir/build.h"
+
+ig_status igi_graph_new(ig_graph **out, const char *name, const ig_registry *reg, ig_symtab *share)
+{
+    *out = NULL;
+    ig_graph *g = igi_calloc(1, sizeof(*g));
+    if (!g)
+        return IG_OUT_OF_MEMORY;
+    igi_arena_init(&g->arena);
+    g->refs = 1;
+    g->reg = reg;
+    ig_status rc = share ? IG_OK : igi_symtab_new(&g->syms);
+    if (share)
+        g->syms = igi_symtab_ref(share);
+    if (rc == IG_OK) {
+        g->name = igi_arena_strdup(&g->arena, name ? name : "graph");
+        /* Slot 0 stands for "none". */
+        igi_gvalue no_value = {0};
+        igi_node no_node = {0};
+        if (!g->name || !IGI_PUSH(&g->values, no_value) || !IGI_PUSH(&g->nodes, no_node))
+            rc = IG_OUT_OF_MEMORY;
+    }
+    if (rc != IG_OK) {
+        igi_graph_unref(g);
+        return rc;
+    }
+    *out = g;
+    return IG_OK;
+}
+
+ig_graph *igi_graph_ref(ig_graph *g)
+{
+    if (g)
+        __atomic_add_fetch(&g->refs, 1, __ATOMIC_RELAXED);
+    return g;
+}
+
+void igi_graph_unref(ig_graph *g)
+{
+    if (!g || __atomic_sub_fetch(&g->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    for (size_t i = 1; i < g->values.n; i++) {
+        igi_type_fini(&g->values.p[i].type);
+        ig_tensor_unref(g->values.p[i].constant);
+        IGI_VEC_FREE(&g->values.p[i].uses);
+    }
+    for (size_t i = 1; i < g->nodes.n; i++)
+        igi_attrs_release(g->nodes.p[i].op->def, g->nodes.p[i].attrs);
+    IGI_VEC_FREE(&g->values);
+    IGI_VEC_FREE(&g->nodes);
+    IGI_VEC_FREE(&g->order);
+    IGI_VEC_FREE(&g->inputs);
+    IGI_VEC_FREE(&g->outputs);
+    IGI_VEC_FREE(&g->output_names);
+    for (size_t i = 0; i < g->self_test.n; i++)
+        ig_tensor_unref(g->self_test.p[i]);
+    IGI_VEC_FREE(&g->self_test);
+    IGI_VEC_FREE(&g->meta);
+    igi_map_fini(&g->names);
+    igi_symtab_unref(g->syms);
+    igi_arena_fini(&g->arena);
+    igi_free(g);
+}
+
+void ig_graph_free(ig_graph *g)
+{
+    igi_graph_unref(g);
+}
+
+const char *igi_graph_fresh_name(ig_graph *g, const char *stem)
+{
+    char buf[256];
+    if (!igi_map_get(&g->names, stem))
+        return igi_arena_strdup(&g->arena, stem);
+    do {
+        snprintf(buf, sizeof(buf), "%.200s_%u", stem, ++g->counter);
+    } while (igi_map_get(&g->names, buf));
+    return igi_arena_strdup(&g->arena, buf);
+}
+
+ig_status igi_graph_add_meta(ig_graph *g, const char *key, const char *value)
+{
+    igi_meta m = {igi_arena_strdup(&g->arena, key), igi_arena_strdup(&g->arena, value)};
+    if (!m.key || !m.value || !IGI_PUSH(&g->meta, m))
+        return IG_OUT_OF_MEMORY;
+    return IG_OK;
+}
+
+/* Registers a value that has a unique name and a type, which it takes over. */
+ig_status igi_graph_add_value(ig_graph *g, const char *name, ig_type *type, ig_value_id *out)
+{
+    igi_gvalue v = {.name = name, .live = true};
+    uint32_t id = (uint32_t)g->values.n;
+    if (!name || !IGI_RESERVE(&g->values, g->values.n + 1) ||
+        igi_map_put(&g->names, name, id) != IG_OK) {
+        igi_type_fini(type);
+        return IG_OUT_OF_MEMORY;
+    }
+    v.type = *type;
+    g->values.p[g->values.n++] = v;
+    g->generation++;
+    *out = (ig_value_id){id};
+    return IG_OK;
+}
+
+static ig_status claim_name(ig_graph *g, const char *name, const char *stem, const char **out)
+{
+    if (name && igi_map_get(&g->names, name))
+        return ig_fail(IG_INVALID_GRAPH, "graph %s: the name '%s' is taken", g->name, name);
+    *out = name ? igi_arena_strdup(&g->arena, name) : igi_graph_fresh_name(g, stem);
+    return *out ? IG_OK : IG_OUT_OF_MEMORY;
+}
+
+ig_status ig_graph_input_typed(ig_graph *g, const char *name, const ig_type *type, ig_value_id *out)
+{
+    const char *own;
+    ig_type copy = {0};
+    IG_TRY(claim_name(g, name, "x", &own));
+    IG_TRY(igi_type_copy(&copy, type));
+    if (!IGI_RESERVE(&g->inputs, g->inputs.n + 1)) {
+        igi_type_fini(&copy);
+        return IG_OUT_OF_MEMORY;
+    }
+    IG_TRY(igi_graph_add_value(g, own, &copy, out));
+    igi_value_at(g, *out)->is_input = true;
+    g->inputs.p[g->inputs.n++] = *out;
+    return IG_OK;
+}
+
+ig_status ig_graph_input(ig_graph *g, const char *name, ig_dtype dtype, int rank, const int64_t *dims, ig_value_id *out)
+{
+    ig_type type = {0};
+    if (dtype <= 0 || dtype >= IG_DTYPE_COUNT || rank < -1 || rank > IG_RANK_MAX)
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "input %s: element type %d or rank %d does not exist",
+                       name ? name : "?",
+                       (int)dtype,
+                       rank);
+    for (int i = 0; i < rank; i++)
+        if (dims[i] < -1 && !ig_dim_is_symbol(dims[i]))
+            return ig_fail(
+                IG_INVALID_ARGUMENT, "input %s: dim %d is negative", name ? name : "?", i);
+    if (rank < 0) {
+        type.dtype = (uint8_t)dtype;
+        type.rank = -1;
+    } else {
+        IG_TRY(igi_type_set(&type, dtype, rank, dims));
+    }
+    ig_status rc = ig_graph_input_typed(g, name, &type, out);
+    igi_type_fini(&type);
+    return rc;
+}
+
+ig_status ig_graph_dim(ig_graph *g, const char *name, int64_t *out)
+{
+    *out = igi_symtab_symbol(g->syms, name);
+    return *out == -1 ? ig_fail(IG_LIMIT, "no more than %d symbolic dims", IGI_SYM_MAX) : IG_OK;
+}
+
+ig_status ig_graph_constant(ig_graph *g, const char *name, ig_tensor *t, ig_value_id *out)
+{
+    const char *own;
+    ig_type copy = {0};
+    if (!t)
+        return ig_fail(IG_INVALID_ARGUMENT, "constant %s has no tensor", name ? name : "?");
+    IG_TRY(claim_name(g, name, "c", &own));
+    IG_TRY(igi_type_copy(&copy, &t->v.type));
+    IG_TRY(igi_graph_add_value(g, own, &copy, out));
+    igi_value_at(g, *out)->constant = ig_tensor_share(ig_tensor_ref(t));
+    return IG_OK;
+}
+
+/* ---- uses ---- */
+
+ig_status igi_use_add(ig_graph *g, ig_value_id v, igi_use use)
+{
+    return IGI_PUSH(&igi_value_at(g, v)->uses, use) ? IG_OK : IG_OUT_OF_MEMORY;
+}
+
+void igi_use_remove(ig_graph *g, ig_value_id v, igi_use use)
+{
+    igi_gvalue *value = igi_value_at(g, v);
+    for (size_t i = 0; i < value->uses.n; i++) {
+        if (value->uses.p[i].node.i == use.node.i && value->uses.p[i].port == use.port) {
+            value->uses.p[i] = value->uses.p[--value->uses.n];
+            return;
+        }
+    }
+}
+
+ig_status ig_graph_output(ig_graph *g, const char *name, ig_value_id value)
+{
+    if (value.i == 0 || value.i >= g->values.n || !igi_value_at(g, value)->live)
+        return ig_fail(IG_INVALID_ARGUMENT, "output %s is no value of the graph", name ? name : "?");
+    const char *own = igi_arena_strdup(&g->arena, name ? name : igi_value_at(g, value)->name);
+    for (size_t i = 0; own && i < g->output_names.n; i++)
+        if (!strcmp(g->output_names.p[i], own))
+            return ig_fail(IG_INVALID_GRAPH, "graph %s has two outputs '%s'", g->name, own);
+    if (!own || !IGI_RESERVE(&g->outputs, g->outputs.n + 1) ||
+        !IGI_RESERVE(&g->output_names, g->output_names.n + 1))
+        return IG_OUT_OF_MEMORY;
+    IG_TRY(igi_use_add(g, value, (igi_use){{0}, (int)g->outputs.n}));
+    g->outputs.p[g->outputs.n++] = value;
+    g->output_names.p[g->output_names.n++] = own;
+    g->generation++;
+    return IG_OK;
+}
+
+/* ---- reading ---- */
+
+static bool has_value(const ig_graph *g, ig_value_id v)
+{
+    return v.i > 0 && v.i < g->values.n && g->values.p[v.i].live;
+}
+
+static bool has_node(const ig_graph *g, ig_node_id n)
+{
+    return n.i > 0 && n.i < g->nodes.n && g->nodes.p[n.i].live;
+}
+
+const char *ig_graph_name(const ig_graph *g)
+{
+    return g->name;
+}
+
+ig_symtab *ig_graph_symbols(const ig_graph *g)
+{
+    return g->syms;
+}
+
+int ig_graph_n_inputs(const ig_graph *g)
+{
+    return (int)g->inputs.n;
+}
+
+int ig_graph_n_outputs(const ig_graph *g)
+{
+    return (int)g->outputs.n;
+}
+
+ig_value_id ig_graph_input_at(const ig_graph *g, int i)
+{
+    return i >= 0 && (size_t)i < g->inputs.n ? g->inputs.p[i] : (ig_value_id){0};
+}
+
+ig_value_id ig_graph_output_at(const ig_graph *g, int i)
+{
+    return i >= 0 && (size_t)i < g->outputs.n ? g->outputs.p[i] : (ig_value_id){0};
+}
+
+ig_value_id ig_graph_find(const ig_graph *g, const char *name)
+{
+    return (ig_value_id){igi_map_get(&g->names, name)};
+}
+
+const char *ig_graph_value_name(const ig_graph *g, ig_value_id v)
+{
+    return has_value(g, v) ? igi_value_at(g, v)->name : "";
+}
+
+const ig_type *ig_graph_value_type(const ig_graph *g, ig_value_id v)
+{
+    return has_value(g, v) ? &igi_value_at(g, v)->type : NULL;
+}
+
+ig_tensor *ig_graph_value_constant(const ig_graph *g, ig_value_id v)
+{
+    return has_value(g, v) ? igi_value_at(g, v)->constant : NULL;
+}
+
+ig_node_id ig_graph_value_producer(const ig_graph *g, ig_value_id v)
+{
+    return has_value(g, v) ? igi_value_at(g, v)->producer : (ig_node_id){0};
+}
+
+int ig_graph_value_n_uses(const ig_graph *g, ig_value_id v)
+{
+    return has_value(g, v) ? (int)igi_value_at(g, v)->uses.n : 0;
+}
+
+const ig_op_def *ig_graph_node_op(const ig_graph *g, ig_node_id n)
+{
+    return has_node(g, n) ? igi_node_at(g, n)->op->def : NULL;
+}
+
+const char *ig_graph_node_name(const ig_graph *g, ig_node_id n)
+{
+    return has_node(g, n) ? igi_node_at(g, n)->name : "";
+}
+
+const void *ig_graph_node_attrs(const ig_graph *g, ig_node_id n)
+{
+    return has_node(g, n) ? igi_node_at(g, n)->attrs : NULL;
+}
+
+int ig_graph_node_n_in(const ig_graph *g, ig_node_id n)
+{
+    return has_node(g, n) ? igi_node_at(g, n)->n_in : 0;
+}
+
+int ig_graph_node_n_out(const ig_graph *g, ig_node_id n)
+{
+    return has_node(g, n) ? igi_node_at(g, n)->n_out : 0;
+}
+
+ig_value_id ig_graph_node_in(const ig_graph *g, ig_node_id n, int i)
+{
+    return has_node(g, n) && i >= 0 && i < igi_node_at(g, n)->n_in ? igi_node_at(g, n)->in[i]
+                                                                   : (ig_value_id){0};
+}
+
+ig_value_id ig_graph_node_out(const ig_graph *g, ig_node_id n, int i)
+{
+    return has_node(g, n) && i >= 0 && i < igi_node_at(g, n)->n_out ? igi_node_at(g, n)->out[i]
+                                                                    : (ig_value_id){0};
+}
+
+ig_node_iter ig_graph_nodes(const ig_graph *g)
+{
+    return (ig_node_iter){g, 0};
+}
+
+bool ig_node_next(ig_node_iter *it, ig_node_id *out)
+{
+    while (it->pos < it->g->order.n) {
+        *out = it->g->order.p[it->pos++];
+        if (igi_node_at(it->g, *out)->live)
+            return true;
+    }
+    return false;
+}
+
+ig_status igi_graph_node_context(const ig_graph *g, ig_node_id n)
+{
+    const igi_node *node = igi_node_at(g, n);
+    char op[160];
+    igi_op_full_name(node->op->def, op, sizeof(op));
+    if (node->origin)
+        return ig_fail_context("node '%s' (%s, from %s)", node->name, op, node->origin);
+    return ig_fail_context("node '%s' (%s)", node->name, op);
+}

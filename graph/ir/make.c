@@ -1,0 +1,285 @@
+/* Making nodes: schema check, attribute copy, inference, propagated integers - then, when
+ * nothing can fail any more, the node itself. */
+#include <stdio.h>
+#include <string.h>
+
+#include "graph/ir/build.h"
+#include "graph/ir/check.h"
+#include "graph/ir/graph.h"
+
+#define INTS_CAP 64
+
+/* Everything that infer looks at, for one call over graph values. */
+typedef struct scene {
+    const ig_type *in[IG_PORTS_MAX];
+    ig_value *known[IG_PORTS_MAX];
+    ig_ints ints[IG_PORTS_MAX];
+    ig_type types[IG_PORTS_MAX];
+    ig_type *out[IG_PORTS_MAX];
+    ig_infer x;
+} scene;
+
+static void set_scene(scene *s, const ig_graph *g, const ig_call *call, const void *attrs, const ig_value_id *in, uint64_t wanted)
+{
+    for (int i = 0; i < call->n_in; i++) {
+        const igi_gvalue *v = in[i].i ? igi_value_at(g, in[i]) : NULL;
+        s->in[i] = v ? &v->type : NULL;
+        s->known[i] = v && v->constant ? &v->constant->v : NULL;
+        s->ints[i] = v ? v->ints : (ig_ints){0};
+    }
+    for (int i = 0; i < call->n_out; i++) {
+        memset(&s->types[i], 0, sizeof(s->types[i]));
+        s->out[i] = i >= 64 || wanted >> i & 1 ? &s->types[i] : NULL;
+    }
+    s->x = (ig_infer){.struct_size = sizeof(ig_infer),
+                      .n_in = call->n_in,
+                      .n_out = call->n_out,
+                      .n_captures = call->n_captures,
+                      .in = s->in,
+                      .out = s->out,
+                      .attrs = attrs,
+                      .known = s->known,
+                      .ints = s->ints,
+                      .syms = g->syms,
+                      .op = call->op};
+}
+
+static void drop_types(scene *s, int n)
+{
+    for (int i = 0; i < n; i++)
+        igi_type_fini(&s->types[i]);
+}
+
+/* Integers of output 0, for shape chains. Not knowing them is never an error. */
+static void propagate(ig_graph *g, scene *s, ig_value_id out)
+{
+    int64_t buf[INTS_CAP];
+    const ig_op_def *op = s->x.op;
+    if (!op->values || !out.i)
+        return;
+    ig_dtype dtype = (ig_dtype)igi_value_at(g, out)->type.dtype;
+    if ((dtype != IG_INT64 && dtype != IG_INT32) || igi_value_at(g, out)->type.rank > 1)
+        return;
+    int n = op->values(&s->x, buf, INTS_CAP);
+    if (n < 0 || n > INTS_CAP)
+        return;
+    int64_t *v = igi_arena_alloc(&g->arena, (size_t)n * sizeof(*v) + 8);
+    if (!v)
+        return;
+    memcpy(v, buf, (size_t)n * sizeof(*v));
+    igi_value_at(g, out)->ints = (ig_ints){n, v};
+}
+
+static uint64_t wanted_of(const igi_op *op, const ig_call *call)
+{
+    if (call->wanted)
+        return call->wanted;
+    uint64_t mask = 0;
+    for (int i = 0; i < call->n_out && i < 64; i++)
+        mask |= IG_BIT(i);
+    (void)op;
+    return mask;
+}
+
+static ig_status check_ids(const ig_graph *g, const ig_call *call, const ig_value_id *in)
+{
+    if (call->n_in < 0 || call->n_in > IG_PORTS_MAX || call->n_out > IG_PORTS_MAX ||
+        call->n_out < 0 || call->n_captures < 0 || call->n_captures > call->n_in)
+        return ig_fail(IG_LIMIT, "%s: at most %d inputs and outputs", call->op->name, IG_PORTS_MAX);
+    for (int i = 0; i < call->n_in; i++)
+        if (in[i].i >= g->values.n || (in[i].i && !igi_value_at(g, in[i])->live))
+            return ig_fail(IG_INVALID_ARGUMENT,
+                           "%s: input %d is no value of graph %s",
+                           call->op->name,
+                           i,
+                           g->name);
+    return IG_OK;
+}
+
+static ig_status make_outputs(ig_graph *g, scene *s, const igi_node *node, int n_out)
+{
+    char stem[256];
+    for (int i = 0; i < n_out; i++) {
+        if (!s->out[i])
+            continue;
+        snprintf(stem, sizeof(stem), i ? "%.200s:%d" : "%.200s", node->name, i);
+        const char *name = igi_graph_fresh_name(g, stem);
+        ig_status rc = igi_graph_add_value(g, name, &s->types[i], &node->out[i]);
+        memset(&s->types[i], 0, sizeof(s->types[i])); /* taken over */
+        IG_TRY(rc);
+        igi_value_at(g, node->out[i])->out = i;
+    }
+    return IG_OK;
+}
+
+static ig_status fill_node(ig_graph *g, igi_node *node, const ig_call *call, const ig_value_id *in)
+{
+    char name[64];
+    snprintf(name, sizeof(name), "%.40s_%u", call->op->name, (unsigned)g->nodes.n);
+    node->name = igi_arena_strdup(&g->arena, call->name ? call->name : name);
+    node->where = call->where;
+    node->in = igi_arena_array(&g->arena, (size_t)call->n_in + 1, sizeof(ig_value_id));
+    node->out = igi_arena_array(&g->arena, (size_t)call->n_out + 1, sizeof(ig_value_id));
+    if (!node->name || !node->in || !node->out)
+        return IG_OUT_OF_MEMORY;
+    if (call->n_in)
+        memcpy(node->in, in, (size_t)call->n_in * sizeof(*in));
+    node->n_in = call->n_in;
+    node->n_captures = call->n_captures;
+    node->n_out = call->n_out;
+    node->live = true;
+    if (call->op->flags & IG_OP_RANDOM)
+        node->draw = call->draw ? call->draw : ++g->counter;
+    return IG_OK;
+}
+
+static ig_status commit(ig_graph *g, igi_node *node, scene *s, const ig_call *call, ig_value_id *out)
+{
+    ig_node_id id = {(uint32_t)g->nodes.n};
+    if (!IGI_RESERVE(&g->nodes, g->nodes.n + 1) || !IGI_RESERVE(&g->order, g->order.n + 1))
+        return IG_OUT_OF_MEMORY;
+    for (int i = 0; i < node->n_in; i++)
+        if (node->in[i].i && !IGI_RESERVE(&igi_value_at(g, node->in[i])->uses,
+                                          igi_value_at(g, node->in[i])->uses.n + (size_t)node->n_in))
+            return IG_OUT_OF_MEMORY;
+    IG_TRY(make_outputs(g, s, node, call->n_out));
+    for (int i = 0; i < node->n_in; i++)
+        if (node->in[i].i)
+            IG_TRY(igi_use_add(g, node->in[i], (igi_use){id, i}));
+    for (int i = 0; i < node->n_out; i++)
+        if (node->out[i].i)
+            igi_value_at(g, node->out[i])->producer = id;
+    g->nodes.p[g->nodes.n++] = *node;
+    g->order.p[g->order.n++] = id;
+    if (out)
+        memcpy(out, node->out, (size_t)node->n_out * sizeof(*out));
+    return IG_OK;
+}
+
+ig_status ig_graph_make(ig_graph *g, const ig_call *call, const ig_value_id *in, ig_value_id *out)
+{
+    const igi_op *op = igi_registry_of(g->reg, call->op);
+    igi_node node = {.op = op};
+    if (!op)
+        return ig_fail(IG_NOT_FOUND, "operator %s is not registered", call->op ? call->op->name : "?");
+    IG_TRY(check_ids(g, call, in));
+    IG_TRY(igi_attrs_check(call->op, call->attrs));
+    scene *s = igi_alloc(sizeof(*s));
+    if (!s)
+        return IG_OUT_OF_MEMORY;
+    ig_status rc = igi_attrs_copy(&g->arena, call->op, call->attrs, &node.attrs);
+    if (rc != IG_OK)
+        goto out;
+    set_scene(s, g, call, node.attrs, in, wanted_of(op, call));
+    IG_GO(igi_infer_call(op, call, &s->x));
+    IG_GO(fill_node(g, &node, call, in));
+    IG_GO(commit(g, &node, s, call, out));
+    set_scene(s, g, call, node.attrs, in, 0); /* arrays of values may have moved */
+    s->out[0] = node.n_out && node.out[0].i ? &igi_value_at(g, node.out[0])->type : NULL;
+    propagate(g, s, node.n_out ? node.out[0] : (ig_value_id){0});
+    node.attrs = NULL;
+out:
+    if (rc != IG_OK) {
+        drop_types(s, call->n_out);
+        igi_attrs_release(call->op, node.attrs);
+    }
+    igi_free(s);
+    return rc;
+}
+
+ig_status ig_graph_make_named(ig_graph *g, const char *name, const void *attrs, const ig_value_id *in, int n_in, ig_value_id *out, int n_out)
+{
+    const igi_op *op = igi_registry_find_full(g->reg, name);
+    if (!op)
+        return ig_fail(IG_NOT_FOUND, "there is no operator '%s'", name);
+    ig_call call = {.op = op->def, .attrs = attrs, .n_in = n_in, .n_out = n_out};
+    return ig_graph_make(g, &call, in, out);
+}
+
+/* ---- one more output of a node that exists ---- */
+
+static ig_call call_of(const igi_node *n, int n_out)
+{
+    return (ig_call){.op = n->op->def,
+                     .attrs = n->attrs,
+                     .n_in = n->n_in,
+                     .n_captures = n->n_captures,
+                     .n_out = n_out};
+}
+
+ig_status igi_graph_want_output(ig_graph *g, ig_node_id id, int i, ig_value_id *out)
+{
+    igi_node *n = igi_node_at(g, id);
+    char stem[256];
+    if (i < n->n_out && n->out[i].i) {
+        *out = n->out[i];
+        return IG_OK;
+    }
+    int n_out = i + 1 > n->n_out ? i + 1 : n->n_out;
+    ig_value_id *slots = igi_arena_array(&g->arena, (size_t)n_out, sizeof(*slots));
+    scene *s = igi_alloc(sizeof(*s));
+    ig_status rc = slots && s ? IG_OK : IG_OUT_OF_MEMORY;
+    if (rc != IG_OK)
+        goto out;
+    memcpy(slots, n->out, (size_t)n->n_out * sizeof(*slots));
+    ig_call call = call_of(n, n_out);
+    set_scene(s, g, &call, n->attrs, n->in, i < 64 ? IG_BIT(i) : 0);
+    rc = igi_infer_call(n->op, &call, &s->x);
+    if (rc != IG_OK) {
+        drop_types(s, n_out);
+        goto out;
+    }
+    snprintf(stem, sizeof(stem), "%.200s:%d", n->name, i);
+    IG_GO(igi_graph_add_value(g, igi_graph_fresh_name(g, stem), &s->types[i], &slots[i]));
+    igi_value_at(g, slots[i])->producer = id;
+    igi_value_at(g, slots[i])->out = i;
+    n->out = slots;
+    n->n_out = n_out;
+    *out = slots[i];
+out:
+    igi_free(s);
+    return rc;
+}
+
+/* ---- inference again ---- */
+
+static ig_status infer_node(ig_graph *g, scene *s, ig_node_id id)
+{
+    igi_node *n = igi_node_at(g, id);
+    ig_call call = call_of(n, n->n_out);
+    uint64_t wanted = 0;
+    for (int i = 0; i < n->n_out && i < 64; i++)
+        wanted |= n->out[i].i ? IG_BIT(i) : 0;
+    set_scene(s, g, &call, n->attrs, n->in, wanted);
+    for (int i = 64; i < n->n_out; i++)
+        s->out[i] = n->out[i].i ? &s->types[i] : NULL;
+    ig_status rc = igi_infer_call(n->op, &call, &s->x);
+    if (rc != IG_OK) {
+        drop_types(s, n->n_out);
+        return igi_graph_node_context(g, id);
+    }
+    for (int i = 0; i < n->n_out; i++) {
+        if (!s->out[i])
+            continue;
+        igi_type_fini(&igi_value_at(g, n->out[i])->type);
+        igi_value_at(g, n->out[i])->type = s->types[i];
+    }
+    if (n->n_out && n->out[0].i) {
+        s->out[0] = &igi_value_at(g, n->out[0])->type;
+        propagate(g, s, n->out[0]);
+    }
+    return IG_OK;
+}
+
+ig_status igi_graph_infer(ig_graph *g)
+{
+    IG_TRY(igi_graph_sort(g));
+    scene *s = igi_alloc(sizeof(*s));
+    ig_status rc = s ? IG_OK : IG_OUT_OF_MEMORY;
+    ig_node_iter it = ig_graph_nodes(g);
+    ig_node_id n;
+    while (rc == IG_OK && ig_node_next(&it, &n))
+        rc = infer_node(g, s, n);
+    igi_free(s);
+    return rc;
+}

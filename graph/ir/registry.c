@@ -1,0 +1,359 @@
+/* Registry: two look-ups over one set of records.
+ *
+ * Records are allocated one by one, so their addresses never move; a sorted array of pointers
+ * serves names (binary search, only used when graphs are built), a small open-addressing table
+ * serves descriptors' addresses (used by every eager call). A descriptor is checked when it is
+ * added: a bad row is the author's mistake and is named at once. */
+#include "graph/ir/registry.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "graph/core/alloc.h"
+#include "graph/core/vec.h"
+
+typedef struct slot {
+    const ig_op_def *def;
+    igi_op *op;
+} slot;
+
+struct ig_registry {
+    IGI_VEC(igi_op *) ops; /* sorted by domain, name */
+    slot *slots;
+    size_t cap; /* power of two, at most half full */
+    const ig_op_def *std[IGI_STD_COUNT];
+    const igi_device *devices[IGI_DEVICES];
+};
+
+/* ORDER: std */
+static const char *const std_names[IGI_STD_COUNT] = {
+    "ingot::SumTo", "ReduceSum", "Expand", "Add", "Shape", "Identity"};
+
+static const char *domain_of(const char *domain)
+{
+    return !domain || !strcmp(domain, "ai.onnx") ? "" : domain;
+}
+
+static int compare(const igi_op *op, const char *domain, const char *name)
+{
+    int c = strcmp(domain_of(op->def->domain), domain);
+    return c ? c : strcmp(op->def->name, name);
+}
+
+/* Index of the first record that is not before (domain, name). */
+static size_t position(const ig_registry *r, const char *domain, const char *name)
+{
+    size_t lo = 0, hi = r->ops.n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (compare(r->ops.p[mid], domain, name) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static size_t pointer_hash(const void *p)
+{
+    uint64_t x = (uint64_t)(uintptr_t)p;
+    return (size_t)((x >> 4) * 0x9E3779B97F4A7C15ull >> 20);
+}
+
+ig_status igi_registry_new(ig_registry **out)
+{
+    *out = igi_calloc(1, sizeof(**out));
+    return *out ? IG_OK : IG_OUT_OF_MEMORY;
+}
+
+void igi_registry_free(ig_registry *r)
+{
+    if (!r)
+        return;
+    for (size_t i = 0; i < r->ops.n; i++)
+        igi_free(r->ops.p[i]);
+    IGI_VEC_FREE(&r->ops);
+    igi_free(r->slots);
+    igi_free(r);
+}
+
+static void slot_put(slot *slots, size_t cap, igi_op *op)
+{
+    size_t i = pointer_hash(op->def) & (cap - 1);
+    while (slots[i].def)
+        i = (i + 1) & (cap - 1);
+    slots[i] = (slot){op->def, op};
+}
+
+static ig_status grow_slots(ig_registry *r)
+{
+    if (r->cap >= 2 * (r->ops.n + 1))
+        return IG_OK;
+    size_t cap = r->cap ? 2 * r->cap : 256;
+    slot *slots = igi_calloc(cap, sizeof(*slots));
+    if (!slots)
+        return IG_OUT_OF_MEMORY;
+    for (size_t i = 0; i < r->ops.n; i++)
+        slot_put(slots, cap, r->ops.p[i]);
+    igi_free(r->slots);
+    r->slots = slots;
+    r->cap = cap;
+    return IG_OK;
+}
+
+/* ---- checking a descriptor ---- */
+
+static ig_status bad(const ig_op_def *d, const char *what, const char *which)
+{
+    return ig_fail(IG_INVALID_ARGUMENT,
+                   "operator %s: %s%s%s",
+                   d->name,
+                   what,
+                   which ? " " : "",
+                   which ? which : "");
+}
+
+static int rule_index(const ig_op_def *d, char tv)
+{
+    for (int i = 0; d->types && d->types[i].tv; i++)
+        if (d->types[i].tv == tv)
+            return i;
+    return -1;
+}
+
+static ig_status scan_ports(igi_op *op, const ig_port *ports, bool in)
+{
+    const ig_op_def *d = op->def;
+    uint16_t n = 0, min = 0;
+    bool variadic = false;
+    for (; ports && ports[n].name; n++) {
+        const ig_port *p = &ports[n];
+        int rule = rule_index(d, p->tv);
+        if (n >= 32 || variadic)
+            return bad(d, "has a port after the variadic one, or over 32:", p->name);
+        if (rule < 0 || rule >= 16 || !d->types[rule].types)
+            return bad(d, "has no type rule for port", p->name);
+        if (!p->doc || !*p->doc)
+            return bad(d, "has no doc for port", p->name);
+        *(in ? &op->in_var[n] : &op->out_var[n]) = (int8_t)rule;
+        op->var_types[rule] = d->types[rule].types;
+        variadic = p->flags & IG_VARIADIC;
+        if (!(p->flags & IG_OPTIONAL))
+            min = (uint16_t)(n + 1);
+        if (!in)
+            continue;
+        op->value_ports |= p->flags & IG_VALUE ? IG_BIT(n) : 0;
+        op->nodiff_ports |= p->flags & (IG_VALUE | IG_NODIFF | IG_TYPE_ONLY) ? IG_BIT(n) : 0;
+        op->type_only_ports |= p->flags & IG_TYPE_ONLY ? IG_BIT(n) : 0;
+    }
+    *(in ? &op->n_in : &op->n_out) = n;
+    *(in ? &op->min_in : &op->min_out) = min;
+    *(in ? &op->variadic_in : &op->variadic_out) = variadic;
+    return IG_OK;
+}
+
+static ig_status scan_attrs(const ig_op_def *d)
+{
+    static const uint16_t sizes[] = {[IG_A_INT] = 8,
+                                     [IG_A_FLOAT] = sizeof(float),
+                                     [IG_A_STRING] = sizeof(char *),
+                                     [IG_A_INTS] = sizeof(ig_ints),
+                                     [IG_A_FLOATS] = sizeof(ig_floats),
+                                     [IG_A_STRINGS] = sizeof(ig_strings),
+                                     [IG_A_TENSOR] = sizeof(void *),
+                                     [IG_A_GRAPH] = sizeof(void *),
+                                     [IG_A_ENUM] = 8,
+                                     [IG_A_DTYPE] = 8};
+    for (const ig_attr_def *a = d->attrs; a && a->name; a++) {
+        if (a->kind == IG_A_END || a->kind > IG_A_DTYPE)
+            return bad(d, "has an unknown kind of attribute", a->name);
+        if (a->offset < sizeof(uint32_t) || a->offset + sizes[a->kind] > d->attrs_size)
+            return bad(d, "has an attribute outside attrs_size:", a->name);
+        if (a->kind == IG_A_ENUM && !a->names)
+            return bad(d, "has no names for the enum attribute", a->name);
+        if (!a->doc || !*a->doc)
+            return bad(d, "has no doc for attribute", a->name);
+    }
+    return IG_OK;
+}
+
+static ig_status scan_saves(igi_op *op)
+{
+    for (const ig_save *s = op->def->saves; s && s->what; s++) {
+        bool in = s->what == IG_SAVED_INPUT;
+        if (s->port >= (in ? op->n_in : op->n_out))
+            return bad(op->def, "saves a port that it does not have", NULL);
+        *(in ? &op->save_in : &op->save_out) |= IG_BIT(s->port);
+    }
+    return IG_OK;
+}
+
+static bool is_plain(const igi_op *op)
+{
+    const ig_op_def *d = op->def;
+    if (op->variadic_in || op->variadic_out || op->n_out != 1 || op->n_in > 3 ||
+        op->value_ports || d->flags & (IG_OP_RANDOM | IG_OP_SUBGRAPH | IG_OP_EFFECTS))
+        return false;
+    const uint32_t odd = IG_SEQ | IG_ANY_KIND | IG_MUTATED | IG_DYNAMIC | IG_OPTIONAL;
+    for (int i = 0; i < op->n_in; i++)
+        if (d->inputs[i].flags & odd)
+            return false;
+    return !(d->outputs[0].flags & odd);
+}
+
+static ig_status compile(igi_op *op)
+{
+    const ig_op_def *d = op->def;
+    if (!d->name || !*d->name)
+        return ig_fail(IG_INVALID_ARGUMENT, "operator without a name");
+    if (d->struct_size != sizeof(*d))
+        return bad(d, "was built for another version of ig_op_def", NULL);
+    if (!d->doc || !*d->doc || !d->infer || !d->reference || !d->gradient || !d->since)
+        return bad(d, "lacks one of doc, since, infer, gradient, reference", NULL);
+    if (d->attrs && d->attrs_size < sizeof(uint32_t))
+        return bad(d, "has attributes but no attrs_size", NULL);
+    IG_TRY(scan_ports(op, d->inputs, true));
+    IG_TRY(scan_ports(op, d->outputs, false));
+    IG_TRY(scan_attrs(d));
+    IG_TRY(scan_saves(op));
+    for (int i = 0; i < op->n_out; i++)
+        if (d->outputs[i].alias >> op->n_in)
+            return bad(d, "has an alias to an input it does not have:", d->outputs[i].name);
+    op->plain = is_plain(op);
+    return IG_OK;
+}
+
+ig_status igi_registry_add(ig_registry *r, const ig_op_def *def)
+{
+    IG_TRY(grow_slots(r));
+    if (!IGI_RESERVE(&r->ops, r->ops.n + 1))
+        return IG_OUT_OF_MEMORY;
+    igi_op *op = igi_calloc(1, sizeof(*op));
+    if (!op)
+        return IG_OUT_OF_MEMORY;
+    op->def = def;
+    ig_status rc = compile(op);
+    size_t at = rc == IG_OK ? position(r, domain_of(def->domain), def->name) : 0;
+    if (rc == IG_OK && at < r->ops.n &&
+        compare(r->ops.p[at], domain_of(def->domain), def->name) == 0)
+        rc = bad(def, "is registered already", NULL);
+    if (rc != IG_OK) {
+        igi_free(op);
+        return rc;
+    }
+    memmove(&r->ops.p[at + 1], &r->ops.p[at], (r->ops.n - at) * sizeof(igi_op *));
+    r->ops.p[at] = op;
+    r->ops.n++;
+    slot_put(r->slots, r->cap, op);
+    char full[160];
+    igi_op_full_name(def, full, sizeof(full));
+    for (int i = 0; i < IGI_STD_COUNT; i++)
+        if (!strcmp(full, std_names[i]))
+            r->std[i] = def;
+    return IG_OK;
+}
+
+const ig_op_def *igi_registry_std(const ig_registry *r, igi_std which)
+{
+    return r->std[which];
+}
+
+ig_status igi_registry_add_kernels(ig_registry *r, int device, const ig_kernel_def *table)
+{
+    if (device < 0 || device >= IGI_DEVICES)
+        return ig_fail(IG_INVALID_ARGUMENT, "device %d does not exist", device);
+    for (; table->op; table++) {
+        igi_op *op = (igi_op *)(uintptr_t)igi_registry_find_full(r, table->op);
+        if (!op)
+            return ig_fail(IG_NOT_FOUND, "kernel %s: no operator %s", table->name, table->op);
+        if (table->struct_size != sizeof(*table) ||
+            (table->run != NULL) + (table->run_team != NULL) + (table->run_own != NULL) != 1)
+            return ig_fail(IG_INVALID_ARGUMENT,
+                           "kernel %s of %s: needs IG_KERNEL_HEAD and exactly one of run, "
+                           "run_team, run_own",
+                           table->name,
+                           table->op);
+        if (op->n_kernels[device] == IGI_KERNELS_MAX)
+            return ig_fail(IG_LIMIT, "operator %s has %d kernels already", table->op, IGI_KERNELS_MAX);
+        op->kernels[device][op->n_kernels[device]++] = table;
+    }
+    return IG_OK;
+}
+
+ig_status igi_registry_set_device(ig_registry *r, const igi_device *d)
+{
+    if (d->struct_size != sizeof(*d) || d->index < 0 || d->index >= IGI_DEVICES)
+        return ig_fail(
+            IG_INVALID_ARGUMENT, "device %s: wrong struct_size or index %d", d->name, d->index);
+    r->devices[d->index] = d;
+    return IG_OK;
+}
+
+const igi_device *igi_registry_device(const ig_registry *r, int device)
+{
+    return device >= 0 && device < IGI_DEVICES ? r->devices[device] : NULL;
+}
+
+/* ---- look-ups ---- */
+
+const igi_op *igi_registry_find(const ig_registry *r, const char *domain, const char *name)
+{
+    domain = domain_of(domain);
+    size_t at = position(r, domain, name);
+    return at < r->ops.n && compare(r->ops.p[at], domain, name) == 0 ? r->ops.p[at] : NULL;
+}
+
+const igi_op *igi_registry_find_full(const ig_registry *r, const char *full)
+{
+    const char *colon = strstr(full, "::");
+    if (!colon)
+        return igi_registry_find(r, "", full);
+    char domain[128];
+    size_t n = (size_t)(colon - full);
+    if (n >= sizeof(domain))
+        return NULL;
+    memcpy(domain, full, n);
+    domain[n] = 0;
+    return igi_registry_find(r, domain, colon + 2);
+}
+
+const igi_op *igi_registry_of(const ig_registry *r, const ig_op_def *def)
+{
+    if (!r->cap)
+        return NULL;
+    for (size_t i = pointer_hash(def) & (r->cap - 1);; i = (i + 1) & (r->cap - 1)) {
+        if (r->slots[i].def == def)
+            return r->slots[i].op;
+        if (!r->slots[i].def)
+            return NULL;
+    }
+}
+
+int igi_registry_count(const ig_registry *r)
+{
+    return (int)r->ops.n;
+}
+
+const igi_op *igi_registry_at(const ig_registry *r, int i)
+{
+    return i >= 0 && (size_t)i < r->ops.n ? r->ops.p[i] : NULL;
+}
+
+const char *igi_op_full_name(const ig_op_def *def, char *buf, size_t size)
+{
+    const char *domain = domain_of(def->domain);
+    snprintf(buf, size, "%s%s%s", domain, *domain ? "::" : "", def->name);
+    return buf;
+}
+
+int igi_op_in_port(const igi_op *op, int n_in, int n_captures, int i)
+{
+    if (i < 0 || i >= n_in - n_captures)
+        return -1;
+    return i < op->n_in ? i : op->variadic_in ? op->n_in - 1 : -1;
+}
+
+int igi_op_out_port(const igi_op *op, int i)
+{
+    return i < 0 ? -1 : i < op->n_out ? i : op->variadic_out ? op->n_out - 1 : -1;
+}

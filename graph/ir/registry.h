@@ -1,0 +1,66 @@
+/* Operators and kernels by name and by address.
+ *
+ * A registry is filled once (built-ins, plugins) and then frozen: afterwards any thread may
+ * read it. Each operator gets a compiled record (igi_op) that infer, dispatch and nets use, so
+ * that ports are never walked by strings. Descriptors stay const and are found by address
+ * through a small pointer hash. */
+#ifndef GRAPH_IR_REGISTRY_H
+#define GRAPH_IR_REGISTRY_H
+
+#include <ingot/plugin.h>
+
+#include "graph/core/device.h"
+#include "graph/core/status.h"
+
+#define IGI_DEVICES 2 /* ORDER: device. 0 cpu, 1 cuda */
+#define IGI_KERNELS_MAX 12
+
+typedef struct igi_op {
+    const ig_op_def *def;
+    uint16_t n_in, n_out;     /* formal ports, a variadic one counted once */
+    uint16_t min_in, min_out; /* required ones */
+    bool variadic_in, variadic_out;
+    bool plain; /* fixed tensor ports, one output, <= 3 inputs, nothing special: eager fast path */
+    uint64_t value_ports, nodiff_ports, type_only_ports; /* masks of formal inputs */
+    int8_t in_var[32], out_var[32];  /* per formal port: index of its rule in def->types */
+    uint64_t var_types[16];
+    uint64_t save_in, save_out; /* formal ports named in saves */
+    int n_kernels[IGI_DEVICES];
+    const ig_kernel_def *kernels[IGI_DEVICES][IGI_KERNELS_MAX]; /* best first, reference not included */
+} igi_op;
+
+ig_status igi_registry_new(ig_registry **out);
+void igi_registry_free(ig_registry *r);
+/* Checks the descriptor (ports, masks, saves, rows, sizes) and names what is wrong with it. */
+ig_status igi_registry_add(ig_registry *r, const ig_op_def *def);
+ig_status igi_registry_add_kernels(ig_registry *r, int device, const ig_kernel_def *table);
+/* The device behind d->index; NULL when none was set: host threads of the runtime. */
+ig_status igi_registry_set_device(ig_registry *r, const igi_device *d);
+const igi_device *igi_registry_device(const ig_registry *r, int device);
+/* domain NULL, "" and "ai.onnx" are one. NULL when unknown (no record). */
+const igi_op *igi_registry_find(const ig_registry *r, const char *domain, const char *name);
+const igi_op *igi_registry_of(const ig_registry *r, const ig_op_def *def);
+/* By "Name" or "domain::Name". */
+const igi_op *igi_registry_find_full(const ig_registry *r, const char *full);
+int igi_registry_count(const ig_registry *r);
+const igi_op *igi_registry_at(const ig_registry *r, int i); /* sorted by domain, name */
+const char *igi_op_full_name(const ig_op_def *def, char *buf, size_t size);
+
+/* Operators that engines emit themselves; NULL when the registry lacks one.
+ * ORDER: std (graph/ir/registry.c). */
+typedef enum igi_std {
+    IGI_STD_SUM_TO,
+    IGI_STD_REDUCE_SUM,
+    IGI_STD_EXPAND,
+    IGI_STD_ADD,
+    IGI_STD_SHAPE,
+    IGI_STD_IDENTITY,
+    IGI_STD_COUNT
+} igi_std;
+const ig_op_def *igi_registry_std(const ig_registry *r, igi_std which);
+
+/* Formal port of actual input i, -1 for a capture; nobody indexes inputs[] by hand. */
+int igi_op_in_port(const igi_op *op, int n_in, int n_captures, int i);
+int igi_op_out_port(const igi_op *op, int i);
+
+#endif

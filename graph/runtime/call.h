@@ -1,0 +1,38 @@
+/* What the files of invoke share: the frame of one call and the services behind its kernel. */
+#ifndef GRAPH_RUNTIME_CALL_H
+#define GRAPH_RUNTIME_CALL_H
+
+#include "graph/core/tensor.h"
+#include "graph/ir/check.h"
+#include "graph/runtime/invoke.h"
+#include "graph/runtime/prepared.h"
+#include "graph/runtime/select.h"
+#include "graph/runtime/team.h"
+
+typedef struct igi_frame {
+    igi_invoker *v;
+    const igi_op *op;
+    const ig_kernel_def *kernel; /* NULL: the reference */
+    igi_barrier *barrier;        /* of the team, while one runs */
+    igi_error *error;            /* of a team: the first failure */
+    atomic_int failed;
+} igi_frame;
+
+extern const ig_run_api igi_call_services;
+
+/* Header and storage of `type` from the invoker's pool, within its limits. */
+ig_status igi_call_tensor(igi_invoker *v, const ig_type *type, ig_tensor **out);
+/* Threads for a call on k's tensors: 1 unless the work is worth a team. */
+int igi_call_threads(const igi_invoker *v, const ig_kernel_ctx *k);
+/* Runs frame->kernel: prepared when it wants that, by a team when it is worth one. */
+ig_status igi_call_run_slow(igi_frame *f, ig_kernel_ctx *k);
+static inline ig_status igi_call_run(igi_frame *f, ig_kernel_ctx *k)
+{
+    if (!f->kernel)
+        return f->op->def->reference(k);
+    return f->kernel->run && !f->kernel->prepare ? f->kernel->run(k) : igi_call_run_slow(f, k);
+}
+/* The general road, for what the straight one refuses. call->attrs is set. */
+ig_status igi_call_general(igi_invoker *v, const igi_op *op, const ig_call *call, ig_value *const *in, ig_value **out);
+
+#endif

@@ -1,0 +1,306 @@
+/* Instances: from an input signature to a plan, and one run from end to end. */
+#include "graph/runtime/instance.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "graph/core/alloc.h"
+#include "graph/core/dtype.h"
+#include "graph/runtime/profile.h"
+
+#define HUGE_PAGE ((size_t)2 << 20)
+
+ig_status igi_instance_new(igi_instance **out, ig_net *net)
+{
+    igi_instance *x = *out = igi_calloc(1, sizeof(*x));
+    if (!x)
+        return IG_OUT_OF_MEMORY;
+    x->net = igi_net_ref(net);
+    igi_invoker_init(&x->invoker, NULL, NULL, net->threads);
+    x->invoker.device = net->device;
+    x->invoker.device_index = net->device_index;
+    x->plans = igi_calloc(net->plan_cache, sizeof(igi_plan *));
+    x->in = igi_calloc((size_t)net->n_in + 1, sizeof(ig_value *));
+    x->direct = igi_calloc((size_t)net->n_out + 1, sizeof(bool));
+    if (x->plans && x->in && x->direct)
+        return IG_OK;
+    igi_instance_free(x);
+    *out = NULL;
+    return IG_OUT_OF_MEMORY;
+}
+
+void igi_instance_free(igi_instance *x)
+{
+    if (!x)
+        return;
+    for (size_t i = 0; i < x->n_plans; i++)
+        igi_plan_free(x->plans[i]);
+    igi_invoker_fini(&x->invoker);
+    igi_free(x->plans);
+    igi_free(x->key);
+    igi_free(x->in);
+    igi_free(x->real);
+    igi_free(x->direct);
+    igi_free(x->arena);
+    ig_net_free(x->net);
+    igi_free(x);
+}
+
+ig_net *igi_instance_net(const igi_instance *x)
+{
+    return x->net;
+}
+
+/* ---- signatures ---- */
+
+static ig_status key_room(igi_instance *x, size_t more)
+{
+    if (x->key_n + more <= x->key_cap)
+        return IG_OK;
+    size_t cap = 2 * (x->key_n + more) + 256;
+    char *key = igi_realloc(x->key, cap);
+    if (!key)
+        return IG_OUT_OF_MEMORY;
+    x->key = key;
+    x->key_cap = cap;
+    return IG_OK;
+}
+
+static inline void key_put(igi_instance *x, int64_t word)
+{
+    memcpy(x->key + x->key_n, &word, sizeof(word));
+    x->key_n += sizeof(word);
+}
+
+/* Integers of a keyed input, when they are few. */
+static void key_ints(igi_instance *x, const ig_tensor *t)
+{
+    int64_t n = igi_tensor_count(t);
+    int rank = t->v.type.rank;
+    if (n > IGI_KEY_INTS || rank > 1 || !t->data || !igi_dtype_is_int((ig_dtype)t->v.type.dtype))
+        return;
+    for (int64_t i = 0; i < n; i++)
+        key_put(x,
+                igi_get_i64(
+                    (ig_dtype)t->v.type.dtype, t->data, rank ? i * igi_strides(t)[0] : 0));
+}
+
+static ig_status make_key(igi_instance *x, ig_value *const *in)
+{
+    x->key_n = 0;
+    for (int i = 0; i < x->net->n_in; i++) {
+        const ig_type *t = &in[i]->type;
+        int rank = t->kind == IG_KIND_TENSOR ? t->rank : 0;
+        IG_TRY(key_room(x, (size_t)(rank + 1 + IGI_KEY_INTS) * sizeof(int64_t)));
+        key_put(x, t->kind | t->dtype << 8 | rank << 16);
+        for (int d = 0; d < rank; d++)
+            key_put(x, ig_type_dims(t)[d]);
+        if (x->net->keyed[i] && t->kind == IG_KIND_TENSOR)
+            key_ints(x, (const ig_tensor *)in[i]);
+    }
+    return IG_OK;
+}
+
+static bool key_matches(const igi_instance *x, const igi_plan *p)
+{
+    return p->key_n == x->key_n && memcmp(p->key, x->key, x->key_n) == 0;
+}
+
+/* Where a new plan goes: a free slot, or that of the least recently used one. */
+static igi_plan **plan_slot(igi_instance *x)
+{
+    if (x->n_plans < x->net->plan_cache)
+        return &x->plans[x->n_plans++];
+    igi_plan **oldest = &x->plans[0];
+    for (size_t i = 1; i < x->n_plans; i++)
+        if (x->plans[i]->used < (*oldest)->used)
+            oldest = &x->plans[i];
+    if (x->last == *oldest)
+        x->last = NULL;
+    igi_plan_free(*oldest);
+    return oldest;
+}
+
+ig_status igi_instance_plan(igi_instance *x, ig_value *const *in, igi_plan **out)
+{
+    IG_TRY(make_key(x, in));
+    igi_plan *p = x->last && key_matches(x, x->last) ? x->last : NULL;
+    for (size_t i = 0; i < x->n_plans && !p; i++)
+        if (key_matches(x, x->plans[i]))
+            p = x->plans[i];
+    if (!p) {
+        IG_TRY(igi_inputs_check(x->net, in));
+        IG_TRY(igi_plan_new(&p, x->net, x, &igi_plan_services, in));
+        p->key = igi_alloc(x->key_n);
+        if (!p->key) {
+            igi_plan_free(p);
+            return IG_OUT_OF_MEMORY;
+        }
+        memcpy(p->key, x->key, x->key_n);
+        p->key_n = x->key_n;
+        *plan_slot(x) = p;
+    }
+    p->used = ++x->clock;
+    x->last = *out = p;
+    return IG_OK;
+}
+
+/* ---- checks of inputs ---- */
+
+typedef struct binding { /* what a symbol stands for in this run */
+    int64_t symbol, size;
+    int input;
+} binding;
+
+typedef IGI_VEC(binding) bindings;
+
+static ig_status check_symbol(const ig_net *net, bindings *seen, int i, int d, int64_t want, int64_t have)
+{
+    const ig_symtab *syms = net->graph->syms;
+    char text[128];
+    if (!igi_symtab_name(syms, want))
+        return IG_OK; /* an expression: infer compares what follows from it */
+    for (size_t k = 0; k < seen->n; k++) {
+        if (seen->p[k].symbol != want || seen->p[k].size == have)
+            continue;
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "dim %d of input '%s' is %lld, but '%s' has set %s to %lld",
+                       d,
+                       net->in_names[i],
+                       (long long)have,
+                       net->in_names[seen->p[k].input],
+                       igi_dim_print(syms, want, text, sizeof(text)),
+                       (long long)seen->p[k].size);
+    }
+    binding b = {want, have, i};
+    return IGI_PUSH(seen, b) ? IG_OK : IG_OUT_OF_MEMORY;
+}
+
+static ig_status wrong_input(const ig_net *net, int i, const ig_type *want, const ig_value *have)
+{
+    char a[256], b[256];
+    return ig_fail(IG_INVALID_ARGUMENT,
+                   "input '%s' is %s, but the model takes %s",
+                   net->in_names[i],
+                   igi_type_print(&have->type, NULL, b, sizeof(b)),
+                   igi_type_print(want, net->graph->syms, a, sizeof(a)));
+}
+
+static ig_status check_input(const ig_net *net, bindings *seen, int i, const ig_value *v)
+{
+    const ig_type *want = &igi_value_at(net->graph, net->graph->inputs.p[i])->type;
+    const ig_type *have = &v->type;
+    if (want->kind != have->kind)
+        return wrong_input(net, i, want, v);
+    if (want->kind != IG_KIND_TENSOR)
+        return IG_OK;
+    if ((want->dtype && want->dtype != have->dtype) ||
+        (want->rank >= 0 && want->rank != have->rank))
+        return wrong_input(net, i, want, v);
+    for (int d = 0; d < want->rank; d++) {
+        int64_t w = ig_type_dims(want)[d], h = ig_type_dims(have)[d];
+        if (w >= 0 && w != h)
+            return wrong_input(net, i, want, v);
+        if (ig_dim_is_symbol(w))
+            IG_TRY(check_symbol(net, seen, i, d, w, h));
+    }
+    return IG_OK;
+}
+
+ig_status igi_inputs_check(const ig_net *net, ig_value *const *in)
+{
+    bindings seen = {0};
+    ig_status rc = IG_OK;
+    for (int i = 0; i < net->n_in && rc == IG_OK; i++)
+        rc = check_input(net, &seen, i, in[i]);
+    IGI_VEC_FREE(&seen);
+    return rc;
+}
+
+/* ---- one run ---- */
+
+static ig_status ensure_arena(igi_instance *x, igi_plan *p)
+{
+    size_t need = p->total_bytes > 64 ? p->total_bytes : 64;
+    if (need > x->arena_bytes) {
+        igi_free(x->arena);
+        x->arena_bytes = 0;
+        x->arena = igi_alloc(need);
+        for (size_t i = 0; i < x->n_plans; i++) /* an address may come back: bind anew */
+            if (x->plans[i]->base)
+                igi_plan_bind_arena(x->plans[i], x->arena);
+        if (!x->arena)
+            return ig_fail_context("the arena of %zu bytes", need);
+        x->arena_bytes = need;
+        if (need >= 2 * HUGE_PAGE) {
+            uintptr_t lo = ((uintptr_t)x->arena + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+            uintptr_t hi = ((uintptr_t)x->arena + need) & ~(HUGE_PAGE - 1);
+            (void)madvise((void *)lo, hi - lo, MADV_HUGEPAGE);
+        }
+    }
+    if (p->base != x->arena)
+        igi_plan_bind_arena(p, x->arena);
+    return IG_OK;
+}
+
+static ig_status ensure_real(igi_instance *x, const igi_plan *p)
+{
+    if (p->n_values <= x->real_cap)
+        return IG_OK;
+    ig_value **real = igi_calloc(p->n_values, sizeof(*real));
+    if (!real)
+        return IG_OUT_OF_MEMORY;
+    igi_free(x->real);
+    x->real = real;
+    x->real_cap = p->n_values;
+    return IG_OK;
+}
+
+static ig_status run_bound(igi_instance *x, ig_value *const *in, ig_value **out, int n_out)
+{
+    igi_plan *p = x->plan;
+    if (p->has_random)
+        for (uint32_t i = 0; i < p->n_steps; i++)
+            p->step[i].k.seed = x->invoker.env.seed;
+    ig_status rc = igi_bind_run(x, in, out, n_out);
+    if (rc == IG_OK)
+        rc = igi_execute(x);
+    if (rc == IG_OK)
+        rc = igi_deliver(x, out, n_out);
+    igi_unbind_run(x, in);
+    return rc;
+}
+
+ig_status igi_instance_run(igi_instance *x, ig_value *const *in, ig_value **out, int n_out, const ig_run_opts *opts)
+{
+    igi_env_init(&x->invoker.env, &x->net->limits, opts);
+    x->invoker.draw = 0;
+    if (igi_env_watched(&x->invoker.env))
+        IG_TRY(igi_env_poll(&x->invoker.env));
+    igi_plan *p;
+    IG_TRY(igi_instance_plan(x, in, &p));
+    uint64_t need = (uint64_t)p->total_bytes + p->own_bytes;
+    if (need > x->invoker.env.memory_bytes)
+        return ig_fail(IG_LIMIT,
+                       "the run needs %llu bytes (arena %zu, outputs %zu), over the limit "
+                       "memory_bytes of %llu; raise it in the limits of the model or run",
+                       (unsigned long long)need,
+                       p->total_bytes,
+                       p->own_bytes,
+                       (unsigned long long)x->invoker.env.memory_bytes);
+    x->invoker.env.memory_used = need;
+    IG_TRY(ensure_arena(x, p));
+    IG_TRY(ensure_real(x, p));
+    x->plan = p;
+    x->profile = NULL;
+    if (!opts || !opts->profile)
+        return run_bound(x, in, out, n_out);
+    IG_TRY(igi_profile_new(&x->profile, p));
+    ig_status rc = run_bound(x, in, out, n_out);
+    if (rc == IG_OK)
+        rc = igi_profile_write(x->profile, p, opts->profile);
+    igi_profile_free(x->profile);
+    x->profile = NULL;
+    return rc;
+}

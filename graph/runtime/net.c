@@ -1,0 +1,249 @@
+/* Compiling a net: clone, passes, constants into the weights workspace, keys of signatures. */
+#include "graph/runtime/net.h"
+
+#include <string.h>
+
+#include "graph/core/log.h"
+#include "graph/passes/pass.h"
+#include "graph/runtime/instance.h"
+
+ig_net *igi_net_ref(ig_net *net)
+{
+    __atomic_add_fetch(&net->refs, 1, __ATOMIC_RELAXED);
+    return net;
+}
+
+void ig_net_free(ig_net *net)
+{
+    if (!net || __atomic_sub_fetch(&net->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    igi_free(net->keyed);
+    igi_free(net->in_names);
+    igi_free(net->out_names);
+    ig_graph_free(net->graph);
+    igi_workspace_unref(net->weights);
+    igi_free(net);
+}
+
+int igi_device_index(const char *name)
+{
+    static const char *const names[IGI_DEVICES] = {"cpu", "cuda"}; /* ORDER: device */
+    if (!name)
+        return 0;
+    for (int i = 0; i < IGI_DEVICES; i++)
+        if (strcmp(names[i], name) == 0)
+            return i;
+    return -1;
+}
+
+/* ---- what belongs to a signature ---- */
+
+/* Marks inputs whose integers reach a VALUE port, directly or through `values` hooks: walks the
+ * nodes backwards, so that a marked output marks the inputs of its producer. */
+static ig_status find_keyed(ig_net *net)
+{
+    const ig_graph *g = net->graph;
+    bool *mark = igi_calloc(g->values.n, sizeof(*mark));
+    if (!mark)
+        return IG_OUT_OF_MEMORY;
+    for (size_t k = g->order.n; k-- > 0;) {
+        const igi_node *n = igi_node_at(g, g->order.p[k]);
+        bool through = n->op->def->values && n->n_out && n->out[0].i && mark[n->out[0].i];
+        for (int i = 0; n->live && i < n->n_in; i++) {
+            int port = igi_op_in_port(n->op, n->n_in, n->n_captures, i);
+            bool value = port >= 0 && n->op->value_ports >> port & 1;
+            if (n->in[i].i && (value || through))
+                mark[n->in[i].i] = true;
+        }
+    }
+    for (int i = 0; i < net->n_in; i++)
+        net->keyed[i] = mark[g->inputs.p[i].i];
+    igi_free(mark);
+    return IG_OK;
+}
+
+static ig_status find_names(ig_net *net)
+{
+    const ig_graph *g = net->graph;
+    net->n_in = (int)g->inputs.n;
+    net->n_out = (int)g->outputs.n;
+    net->keyed = igi_calloc((size_t)net->n_in + 1, sizeof(*net->keyed));
+    net->in_names = igi_calloc((size_t)net->n_in + 1, sizeof(*net->in_names));
+    net->out_names = igi_calloc((size_t)net->n_out + 1, sizeof(*net->out_names));
+    if (!net->keyed || !net->in_names || !net->out_names)
+        return IG_OUT_OF_MEMORY;
+    for (int i = 0; i < net->n_in; i++)
+        net->in_names[i] = igi_value_at(g, g->inputs.p[i])->name;
+    for (int j = 0; j < net->n_out; j++)
+        net->out_names[j] = g->output_names.p[j];
+    return IG_OK;
+}
+
+/* Constants by name, for people and other nets. A name that is taken stays as it is: the net
+ * reads its own constants, so two nets may disagree about a name. */
+static ig_status feed_constants(ig_net *net)
+{
+    const ig_graph *g = net->graph;
+    for (size_t v = 1; v < g->values.n; v++) {
+        const igi_gvalue *gv = &g->values.p[v];
+        if (gv->live && gv->constant && !igi_workspace_own(net->weights, gv->name))
+            IG_TRY(ig_workspace_feed(net->weights, gv->name, gv->constant));
+    }
+    return IG_OK;
+}
+
+/* ---- compiling ---- */
+
+static ig_status fold_node(void *self, const igi_op *op, const ig_call *call, ig_value *const *in, ig_value **out)
+{
+    return igi_invoke(self, op, call, in, out);
+}
+
+static ig_status run_passes(ig_net *net)
+{
+    igi_invoker v;
+    igi_invoker_init(&v, net->graph->reg, NULL, net->threads);
+    v.env.tensor_bytes = net->limits.tensor_bytes;
+    v.env.memory_bytes = net->limits.memory_bytes;
+    igi_pass_opts o = {.struct_size = sizeof(o),
+                       .level = net->level,
+                       .device = net->device_index,
+                       .threads = net->threads,
+                       .exact_conv = net->exact_conv,
+                       .fold = fold_node,
+                       .fold_self = &v};
+    ig_status rc = igi_passes_run(net->graph, &o);
+    igi_invoker_fini(&v);
+    return rc;
+}
+
+static ig_status set_options(ig_net *net, const ig_graph *g, const ig_net_opts *o)
+{
+    net->device_index = igi_device_index(o->device);
+    if (net->device_index < 0)
+        return ig_fail(
+            IG_INVALID_ARGUMENT, "there is no device '%s'; try \"cpu\"", o->device);
+    if (o->level < -1 || o->level > 2)
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "optimisation level %d: must be -1 (none), 0 (default), 1 or 2",
+                       o->level);
+    if (o->threads < 0 || o->threads > IGI_THREADS_MAX)
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "%d threads: must be 0 (all) to %d",
+                       o->threads,
+                       IGI_THREADS_MAX);
+    net->level = o->level == 0 ? 2 : o->level == -1 ? 0 : o->level;
+    net->threads = o->threads ? o->threads : igi_cpu_count();
+    net->limits = igi_limits_of(&o->limits);
+    net->plan_cache = o->plan_cache ? o->plan_cache : 8;
+    net->exact_conv = o->exact_conv;
+    net->parallel_branches = o->parallel_branches;
+    net->device = g->reg ? igi_registry_device(g->reg, net->device_index) : NULL;
+    if (net->plan_cache > 4096)
+        return ig_fail(
+            IG_INVALID_ARGUMENT, "a plan cache of %zu; at most 4096", net->plan_cache);
+    if (net->device_index != 0 && !net->device)
+        return ig_fail(IG_UNSUPPORTED, "device '%s' is not loaded", o->device);
+    return IG_OK;
+}
+
+static ig_status compile(ig_net *net, const ig_graph *g, ig_workspace *weights, const ig_net_opts *o)
+{
+    IG_TRY(set_options(net, g, o));
+    if (g->nodes.n > net->limits.nodes)
+        return ig_fail(IG_LIMIT,
+                       "the graph has %zu nodes, the limit nodes is %llu",
+                       g->nodes.n - 1,
+                       (unsigned long long)net->limits.nodes);
+    net->weights = weights ? igi_workspace_ref(weights) : ig_workspace_new(NULL);
+    if (!net->weights)
+        return IG_OUT_OF_MEMORY;
+    IG_TRY(ig_graph_clone(&net->graph, g));
+    IG_TRY(run_passes(net));
+    IG_TRY(igi_graph_sort(net->graph));
+    IG_TRY(find_names(net));
+    IG_TRY(find_keyed(net));
+    if (net->device && net->device->warm_up && net->threads > 1)
+        net->device->warm_up(net->device, net->threads);
+    return weights ? feed_constants(net) : IG_OK;
+}
+
+ig_status ig_net_new(ig_net **out, const ig_graph *g, ig_workspace *weights, const ig_net_opts *opts)
+{
+    igi_error_clear();
+    *out = NULL;
+    if (!g)
+        return ig_fail(IG_INVALID_ARGUMENT, "ig_net_new: the graph is NULL");
+    ig_net *net = igi_calloc(1, sizeof(*net));
+    if (!net)
+        return IG_OUT_OF_MEMORY;
+    net->refs = 1;
+    ig_net_opts defaults = {0};
+    ig_status rc = compile(net, g, weights, opts ? opts : &defaults);
+    if (rc != IG_OK) {
+        ig_net_free(net);
+        return rc;
+    }
+    *out = net;
+    return IG_OK;
+}
+
+/* ---- running in a workspace ---- */
+
+/* A tensor of the last run that nobody else holds is written again. */
+static bool can_reuse(const ig_value *v)
+{
+    const ig_tensor *t = (const ig_tensor *)v;
+    return v->type.kind == IG_KIND_TENSOR && v->refs == 1 && t->st && t->st->refs == 1 &&
+           !(t->st->flags & IGI_READONLY) && !t->st->deleter && v->type.dtype != IG_STRING;
+}
+
+static ig_status run_in(ig_net *net, ig_workspace *ws, igi_instance *x, ig_value **in, ig_value **out, const ig_run_opts *opts)
+{
+    igi_plan *p;
+    for (int i = 0; i < net->n_in; i++) {
+        in[i] = igi_workspace_find(ws, net->in_names[i]);
+        if (!in[i])
+            return ig_fail(IG_NOT_FOUND,
+                           "the workspace has no value for input '%s'",
+                           net->in_names[i]);
+    }
+    IG_TRY(igi_instance_plan(x, in, &p));
+    for (int j = 0; j < net->n_out; j++) {
+        ig_value *old = igi_workspace_own(ws, net->out_names[j]);
+        const igi_pvalue *pv = &p->value[p->output[j]];
+        bool fits = old && can_reuse(old) && pv->known && igi_type_equal(&pv->type, &old->type) &&
+                    igi_plan_root(p, p->output[j])->where == IGI_AT_OWN;
+        for (int i = 0; i < net->n_in && fits; i++)
+            fits = in[i] != old;
+        out[j] = fits ? old : NULL;
+    }
+    IG_TRY(igi_instance_run(x, in, out, net->n_out, opts));
+    ig_status rc = IG_OK;
+    for (int j = 0; j < net->n_out; j++) {
+        if (out[j] == igi_workspace_own(ws, net->out_names[j]))
+            continue;
+        if (rc == IG_OK)
+            rc = ig_workspace_feed_value(ws, net->out_names[j], out[j]);
+        ig_value_unref(out[j]);
+    }
+    return rc;
+}
+
+ig_status ig_net_run(ig_net *net, ig_workspace *ws, const ig_run_opts *opts)
+{
+    igi_error_clear();
+    if (!net || !ws)
+        return ig_fail(IG_INVALID_ARGUMENT, "ig_net_run: the net or workspace is NULL");
+    igi_instance *x;
+    IG_TRY(igi_workspace_instance(ws, net, &x));
+    enum { FEW = 16 };
+    ig_value *local[2 * FEW], **in = local;
+    size_t n = (size_t)(net->n_in + net->n_out);
+    if (n > 2 * FEW && !(in = igi_calloc(n, sizeof(*in))))
+        return IG_OUT_OF_MEMORY;
+    ig_status rc = run_in(net, ws, x, in, in + net->n_in, opts);
+    if (in != local)
+        igi_free(in);
+    return rc;
+}

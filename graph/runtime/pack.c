@@ -1,0 +1,94 @@
+/* The cache of packed constants. One lock also covers `fill`, so that two nets compiled at
+ * once pack a weight once. */
+#include "graph/runtime/pack.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "graph/core/map.h"
+
+ig_status igi_packs_init(igi_packs *p)
+{
+    *p = (igi_packs){0};
+    if (pthread_mutex_init(&p->lock, NULL))
+        return ig_fail(IG_OUT_OF_MEMORY, "a mutex cannot be made");
+    return IG_OK;
+}
+
+void igi_packs_fini(igi_packs *p)
+{
+    for (size_t i = 0; i < p->entries.n; i++) {
+        igi_packed *e = &p->entries.p[i];
+        igi_type_fini(&e->type);
+        igi_storage_unref(e->pin);
+        igi_free(e->key);
+        igi_free(e->data);
+    }
+    IGI_VEC_FREE(&p->entries);
+    pthread_mutex_destroy(&p->lock);
+}
+
+/* Whole pages of a mapped constant that has been packed: they can be read again from the file. */
+static void drop_pages(const ig_tensor *t)
+{
+    if (!t->st || !(t->st->flags & IGI_MAPPED))
+        return;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t lo = ((uintptr_t)t->data + page - 1) & ~(page - 1);
+    uintptr_t hi = ((uintptr_t)t->data + ig_tensor_nbytes(t)) & ~(page - 1);
+    if (lo < hi)
+        (void)madvise((void *)lo, hi - lo, MADV_DONTNEED);
+}
+
+static igi_packed *find(igi_packs *p, uint64_t hash, const ig_tensor *t, const char *key)
+{
+    for (size_t i = 0; i < p->entries.n; i++) {
+        igi_packed *e = &p->entries.p[i];
+        if (e->hash == hash && e->source == t->data && strcmp(e->key, key) == 0 &&
+            igi_type_equal(&e->type, &t->v.type))
+            return e;
+    }
+    return NULL;
+}
+
+static ig_status make(igi_packs *p, uint64_t hash, const ig_kernel_ctx *k, const ig_tensor *t, const char *key, size_t bytes, ig_pack_fn fill, void *user)
+{
+    if (!IGI_RESERVE(&p->entries, p->entries.n + 1))
+        return IG_OUT_OF_MEMORY;
+    igi_packed e = {.hash = hash, .source = t->data, .bytes = bytes};
+    ig_status rc = igi_type_copy(&e.type, &t->v.type);
+    if (rc != IG_OK)
+        return rc;
+    e.key = igi_strdup(key);
+    e.data = igi_alloc(bytes);
+    rc = e.key && e.data ? fill(k, e.data, user) : IG_OUT_OF_MEMORY;
+    if (rc != IG_OK) {
+        igi_type_fini(&e.type);
+        igi_free(e.key);
+        igi_free(e.data);
+        return rc;
+    }
+    e.pin = igi_storage_ref(t->st);
+    p->entries.p[p->entries.n++] = e;
+    p->bytes += bytes;
+    drop_pages(t);
+    return IG_OK;
+}
+
+ig_status igi_packs_get(igi_packs *p, const ig_kernel_ctx *k, const ig_tensor *constant, const char *key, size_t bytes, ig_pack_fn fill, void *user, const void **out)
+{
+    uint64_t hash = igi_hash_bytes(key, strlen(key), (uint64_t)(uintptr_t)constant->data);
+    ig_status rc = IG_OK;
+    pthread_mutex_lock(&p->lock);
+    igi_packed *e = find(p, hash, constant, key);
+    if (e && e->bytes != bytes) {
+        rc = ig_fail(IG_INTERNAL, "packed form '%s' is wanted in two sizes", key);
+    } else if (!e) {
+        rc = make(p, hash, k, constant, key, bytes, fill, user);
+        e = rc == IG_OK ? &p->entries.p[p->entries.n - 1] : NULL;
+    }
+    *out = rc == IG_OK ? e->data : NULL;
+    pthread_mutex_unlock(&p->lock);
+    return rc;
+}

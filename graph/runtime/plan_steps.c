@@ -1,0 +1,288 @@
+/* Second phase of a plan: one step per needed node, with headers, kernel and prepared state. */
+#include <string.h>
+
+#include "graph/core/log.h"
+#include "graph/runtime/plan.h"
+#include "graph/runtime/select.h"
+#include "graph/runtime/team.h"
+
+uint32_t igi_plan_add_value(igi_plan *p)
+{
+    if (p->n_values == p->cap_values) {
+        uint32_t cap = p->cap_values + p->cap_values / 4 + 16;
+        igi_pvalue *more = igi_realloc(p->value, cap * sizeof(*more));
+        if (!more)
+            return 0;
+        p->value = more;
+        p->cap_values = cap;
+    }
+    p->value[p->n_values] = (igi_pvalue){.root = p->n_values, .output = -1, .input = -1};
+    return p->n_values++;
+}
+
+static igi_step *add_step(igi_plan *p)
+{
+    if (p->n_steps == p->cap_steps) {
+        uint32_t cap = p->cap_steps + p->cap_steps / 2 + 16;
+        igi_step *more = igi_realloc(p->step, cap * sizeof(*more));
+        if (!more)
+            return NULL;
+        p->step = more;
+        p->cap_steps = cap;
+    }
+    igi_step *s = &p->step[p->n_steps++];
+    *s = (igi_step){.mode = IGI_SERIAL};
+    return s;
+}
+
+static bool header_strides(igi_plan *p, ig_tensor *h, const igi_pvalue *pv)
+{
+    int rank = pv->type.rank;
+    if (rank > 8 && !(h->stride_far = igi_arena_array(&p->mem, (size_t)rank, sizeof(int64_t))))
+        return false;
+    if (pv->stride)
+        memcpy(igi_tensor_strides_mut(h), pv->stride, (size_t)rank * sizeof(int64_t));
+    else
+        igi_strides_contiguous(rank, ig_type_dims(&pv->type), igi_tensor_strides_mut(h));
+    return true;
+}
+
+ig_tensor *igi_plan_header(igi_plan *p, uint32_t v)
+{
+    igi_pvalue *pv = &p->value[v];
+    const igi_pvalue *root = igi_plan_root(p, v);
+    if (pv->header)
+        return pv->header;
+    if (pv->where == IGI_AT_CONST)
+        return pv->header = pv->constant;
+    ig_tensor *h = igi_arena_alloc(&p->mem, sizeof(*h));
+    if (!h)
+        return NULL;
+    h->v.refs = 1;
+    h->v.flags = (uint16_t)(IGI_STATIC | (pv->contiguous ? IGI_CONTIGUOUS : 0) |
+                            (pv->root != v ? IGI_IS_VIEW : 0));
+    h->v.type = pv->type; /* dims of high ranks stay the plan value's */
+    if (!header_strides(p, h, pv))
+        return NULL;
+    h->st = &p->arena_storage;
+    if (root->where == IGI_AT_CONST) {
+        h->st = root->constant->st;
+        h->data = root->constant->data +
+                  pv->offset * ig_dtype_bits((ig_dtype)pv->type.dtype) / 8;
+    }
+    pv->header = h;
+    return h;
+}
+
+/* Arrays of a step: plan values and the pointers that its kernel gets. */
+static ig_status step_arrays(igi_plan *p, igi_step *s, int n_in, int n_out)
+{
+    size_t n = (size_t)(n_in + n_out) + 1;
+    uint32_t *ids = igi_arena_array(&p->mem, n, sizeof(*ids));
+    ig_value **values = igi_arena_array(&p->mem, n, sizeof(*values));
+    if (!ids || !values)
+        return IG_OUT_OF_MEMORY;
+    s->in = ids;
+    s->out = ids + n_in;
+    s->k.n_in = (int16_t)n_in;
+    s->k.n_out = (int16_t)n_out;
+    s->k.in = values;
+    s->k.out = values + n_in;
+    return IG_OK;
+}
+
+static ig_value **step_in(igi_step *s)
+{
+    return (ig_value **)(uintptr_t)s->k.in;
+}
+
+static ig_status bind_value(igi_plan *p, igi_step *s, uint32_t v, ig_value **slot)
+{
+    ig_tensor *h = igi_plan_header(p, v);
+    if (!h)
+        return IG_OUT_OF_MEMORY;
+    *slot = &h->v;
+    s->work += igi_tensor_count(h);
+    return IG_OK;
+}
+
+/* ---- copies ---- */
+
+static ig_status run_copy(ig_kernel_ctx *k)
+{
+    return igi_tensor_copy_into((ig_tensor *)k->out[0], (ig_tensor *)k->in[0]);
+}
+
+/* A step before the one at hand that makes view `v` contiguous; *out is the copy. */
+static ig_status add_copy(igi_plan *p, uint32_t v, const ig_run_api *rt, uint32_t *out)
+{
+    *out = p->value[v].copy;
+    if (*out)
+        return IG_OK;
+    uint32_t c = igi_plan_add_value(p);
+    igi_step *s = c ? add_step(p) : NULL;
+    if (!s)
+        return IG_OUT_OF_MEMORY;
+    igi_pvalue *pv = &p->value[c];
+    IG_TRY(igi_type_copy(&pv->type, &p->value[v].type));
+    pv->known = pv->contiguous = pv->needed = true;
+    pv->where = IGI_AT_ARENA;
+    IG_TRY(step_arrays(p, s, 1, 1));
+    s->in[0] = v;
+    s->out[0] = c;
+    IG_TRY(bind_value(p, s, v, &step_in(s)[0]));
+    IG_TRY(bind_value(p, s, c, &s->k.out[0]));
+    s->run = run_copy;
+    s->k.struct_size = sizeof(s->k);
+    s->k.threads = 1;
+    s->k.rt = rt;
+    s->k.rt_self = p->owner;
+    p->value[v].copy = *out = c;
+    return IG_OK;
+}
+
+/* ---- a node's step ---- */
+
+static ig_status node_values(igi_plan *p, igi_step *s, const igi_node *n)
+{
+    IG_TRY(step_arrays(p, s, n->n_in, n->n_out));
+    for (int i = 0; i < n->n_in; i++) {
+        s->in[i] = n->in[i].i;
+        if (s->in[i] && s->mode != IGI_LATE)
+            IG_TRY(bind_value(p, s, s->in[i], &step_in(s)[i]));
+        if (i < 64 && s->in[i] && igi_plan_root(p, s->in[i])->where == IGI_AT_CONST)
+            s->k.constants |= IG_BIT(i);
+    }
+    for (int o = 0; o < n->n_out; o++) {
+        s->out[o] = n->out[o].i;
+        if (s->out[o] && s->mode != IGI_LATE)
+            IG_TRY(bind_value(p, s, s->out[o], &s->k.out[o]));
+    }
+    return IG_OK;
+}
+
+static void bind_context(const igi_plan *p, igi_step *s, const igi_node *n, const ig_run_api *rt)
+{
+    s->k.struct_size = sizeof(s->k);
+    s->k.n_captures = n->n_captures;
+    s->k.attrs = n->attrs;
+    s->k.draw = n->draw;
+    s->k.threads = s->work >= IGI_PARALLEL_WORK ? p->net->threads : 1;
+    s->k.rt = rt;
+    s->k.rt_self = p->owner;
+    s->k.op = n->op->def;
+}
+
+/* Copies of inputs that kernel `d` cannot stride over. They precede the step, which is the
+ * last one: it is taken off and put back behind them. */
+static ig_status contiguous_inputs(igi_plan *p, const igi_node *n, const ig_kernel_def *d, const ig_run_api *rt)
+{
+    if (igi_takes_strides(n->op, d))
+        return IG_OK;
+    igi_step s = p->step[--p->n_steps];
+    ig_status rc = IG_OK;
+    for (int i = 0; rc == IG_OK && i < n->n_in - n->n_captures; i++) {
+        uint32_t copy;
+        if (!s.in[i] || p->value[s.in[i]].contiguous)
+            continue;
+        rc = add_copy(p, s.in[i], rt, &copy);
+        if (rc != IG_OK)
+            break;
+        s.in[i] = copy;
+        step_in(&s)[i] = &p->value[copy].header->v;
+        if (i < 64)
+            s.k.constants &= ~IG_BIT(i);
+    }
+    igi_step *back = add_step(p);
+    if (!back)
+        return IG_OUT_OF_MEMORY;
+    *back = s;
+    return rc;
+}
+
+static void set_kernel(const igi_plan *p, igi_step *s, const igi_node *n, const ig_kernel_def *d)
+{
+    s->kernel = d;
+    s->run = d ? d->run ? d->run : d->run_own : n->op->def->reference;
+    s->run_team = d ? d->run_team : NULL;
+    s->mode = IGI_SERIAL;
+    if (d && d->run_own)
+        s->mode = p->net->threads > 1 ? IGI_OUTSIDE : IGI_SERIAL;
+    else if (s->run_team && s->k.threads > 1)
+        s->mode = IGI_TEAM;
+    else
+        s->k.threads = 1;
+}
+
+/* Selects and prepares; a kernel whose prepare says UNSUPPORTED gives way to the next. */
+static ig_status choose(igi_plan *p, const igi_node *n, const ig_run_api *rt)
+{
+    int device = p->net->device_index;
+    igi_step *s = &p->step[p->n_steps - 1];
+    igi_facts f = igi_facts_of(&s->k);
+    int32_t threads = s->k.threads;
+    const ig_kernel_def *d = igi_select(n->op, device, &s->k, f);
+    for (;;) {
+        IG_TRY(contiguous_inputs(p, n, d, rt));
+        s = &p->step[p->n_steps - 1];
+        s->k.threads = threads;
+        set_kernel(p, s, n, d);
+        if (!d || !d->prepare)
+            return IG_OK;
+        ig_status rc = d->prepare(&s->k);
+        if (rc == IG_OK) {
+            s->prepared = true;
+            s->k.scratch_bytes = (s->k.scratch_bytes + 63) & ~(size_t)63;
+            return IG_OK;
+        }
+        if (rc != IG_UNSUPPORTED)
+            return rc;
+        s->k.state = NULL;
+        s->k.scratch_bytes = 0;
+        d = igi_select_after(n->op, device, &s->k, f, d);
+    }
+}
+
+static bool is_step(const igi_plan *p, const igi_node *n, bool *late)
+{
+    bool needed = n->op->def->flags & IG_OP_EFFECTS;
+    *late = false;
+    for (int o = 0; o < n->n_out; o++) {
+        if (!n->out[o].i)
+            continue;
+        const igi_pvalue *pv = &p->value[n->out[o].i];
+        bool mutates = igi_node_mutates(n, o) >= 0;
+        bool view = pv->root != n->out[o].i && !mutates;
+        *late = *late || pv->where == IGI_AT_HEAP;
+        needed = needed || mutates || (pv->needed && !view && pv->where != IGI_AT_CONST);
+    }
+    return needed;
+}
+
+static ig_status node_step(igi_plan *p, ig_node_id id, bool late, const ig_run_api *rt)
+{
+    const igi_node *n = igi_node_at(p->net->graph, id);
+    igi_step *s = add_step(p);
+    if (!s)
+        return IG_OUT_OF_MEMORY;
+    s->node = id;
+    s->mode = late ? IGI_LATE : IGI_SERIAL;
+    IG_TRY(node_values(p, s, n));
+    bind_context(p, s, n, rt);
+    return late ? IG_OK : choose(p, n, rt);
+}
+
+ig_status igi_plan_steps(igi_plan *p, const ig_run_api *rt)
+{
+    ig_node_iter it = ig_graph_nodes(p->net->graph);
+    ig_node_id id;
+    while (ig_node_next(&it, &id)) {
+        bool late;
+        if (!is_step(p, igi_node_at(p->net->graph, id), &late))
+            continue;
+        ig_status rc = node_step(p, id, late, rt);
+        if (rc != IG_OK)
+            return igi_plan_context(p, id);
+    }
+    return IG_OK;
+}

@@ -1,0 +1,366 @@
+/* A graph as an ONNX model. Operators are the newest ones, so a node is written as it is; what
+ * only Ingot knows is refused by name. Names are those of the graph; a graph output takes the
+ * name that callers use, through an Identity when the value cannot be renamed. */
+#include "importers/onnx/export.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "graph/core/text.h"
+#include "importers/onnx/upgrade.h"
+
+static char *text(const char *s)
+{
+    return (char *)(uintptr_t)s; /* messages borrow; nobody writes */
+}
+
+/* ---- what can be written ----------------------------------------------------------------- */
+
+/* Version in which an operator got its present meaning. */
+static int64_t newest_version(const ig_op_def *op)
+{
+    const igi_onnx_upgrade *u = igi_onnx_upgrade_find(op->name);
+    return u ? igi_onnx_version(u, IGI_ONNX_OPSET) : (int64_t)op->since;
+}
+
+static ig_status check_operators(const igi_onnx_out *o)
+{
+    igi_text list = {0};
+    ig_node_iter it = ig_graph_nodes(o->g);
+    ig_node_id n;
+    int count = 0;
+    while (ig_node_next(&it, &n)) {
+        const ig_op_def *op = ig_graph_node_op(o->g, n);
+        char name[160];
+        int64_t version = op->domain ? 0 : newest_version(op);
+        if (!op->domain && version <= o->opset)
+            continue;
+        if (count++ < 20)
+            igi_text_add(&list, "%s%s", count > 1 ? ", " : "",
+                         igi_op_full_name(op, name, sizeof(name)));
+        if (count <= 20 && version)
+            igi_text_add(&list, " (needs opset %" PRId64 ")", version);
+    }
+    if (count == 0)
+        return IG_OK;
+    char *all;
+    IG_TRY(igi_text_take(&list, &all));
+    ig_status rc = ig_fail(IG_UNSUPPORTED, "%d nodes cannot be written as ONNX opset %" PRId64
+                                           ": %s", count, o->opset, all);
+    igi_free(all);
+    return rc;
+}
+
+/* IR version that came with an opset. */
+static int64_t ir_of(int64_t opset)
+{
+    return opset >= 25 ? 13 : opset == 24 ? 12 : opset == 23 ? 11 : opset >= 21 ? 10 : opset >= 19 ? 9 : 8;
+}
+
+/* ---- names --------------------------------------------------------------------------------- */
+
+static ig_status claim(igi_onnx_out *o, ig_value_id v, const char *name)
+{
+    o->names[v.i] = name;
+    return igi_map_put(&o->taken, name, v.i);
+}
+
+static const char *unused_name(igi_onnx_out *o, const char *stem)
+{
+    char buf[288];
+    if (!igi_map_get(&o->taken, stem))
+        return stem;
+    for (uint32_t k = 1;; k++) {
+        (void)snprintf(buf, sizeof(buf), "%.255s_%u", stem, k);
+        if (!igi_map_get(&o->taken, buf))
+            return igi_arena_strdup(&o->arena, buf);
+    }
+}
+
+/* Inputs keep their names, outputs take the callers' where they can, others what is left. */
+static ig_status assign_names(igi_onnx_out *o)
+{
+    const ig_graph *g = o->g;
+    o->names = igi_arena_array(&o->arena, g->values.n, sizeof(*o->names));
+    if (!o->names)
+        return IG_OUT_OF_MEMORY;
+    for (size_t i = 0; i < g->inputs.n; i++)
+        IG_TRY(claim(o, g->inputs.p[i], igi_value_at(g, g->inputs.p[i])->name));
+    for (size_t i = 0; i < g->outputs.n; i++) {
+        ig_value_id v = g->outputs.p[i];
+        if (!o->names[v.i] && igi_value_at(g, v)->producer.i &&
+            !igi_map_get(&o->taken, g->output_names.p[i]))
+            IG_TRY(claim(o, v, g->output_names.p[i]));
+        else if (!igi_map_get(&o->taken, g->output_names.p[i]))
+            IG_TRY(igi_map_put(&o->taken, g->output_names.p[i], UINT32_MAX));
+    }
+    for (uint32_t i = 1; i < g->values.n; i++) {
+        const igi_gvalue *v = &g->values.p[i];
+        if (!v->live || o->names[i])
+            continue;
+        const char *name = unused_name(o, v->name);
+        if (!name)
+            return IG_OUT_OF_MEMORY;
+        IG_TRY(claim(o, (ig_value_id){i}, name));
+    }
+    return IG_OK;
+}
+
+/* ---- types --------------------------------------------------------------------------------- */
+
+static ig_status shape_message(igi_onnx_out *o, const ig_type *t, pb_shape **out)
+{
+    pb_shape *s = igi_arena_alloc(&o->arena, sizeof(*s));
+    size_t rank = (size_t)t->rank;
+    if (!s)
+        return IG_OUT_OF_MEMORY;
+    igi_onnx__tensor_shape__init(s);
+    s->n_dim = rank;
+    s->dim = igi_arena_array(&o->arena, rank + 1, sizeof(*s->dim));
+    pb_dimension *dims = igi_arena_array(&o->arena, rank + 1, sizeof(*dims));
+    if (!s->dim || !dims)
+        return IG_OUT_OF_MEMORY;
+    for (size_t i = 0; i < rank; i++) {
+        char name[256];
+        int64_t d = ig_type_dims(t)[i];
+        s->dim[i] = &dims[i];
+        igi_onnx__tensor_shape__dimension__init(&dims[i]);
+        if (d >= 0) {
+            dims[i].dim_value = d;
+            dims[i].has_dim_value = true;
+        } else if (d != -1 && !igi_symtab_is_fresh(o->g->syms, d)) {
+            dims[i].dim_param = igi_arena_strdup(
+                &o->arena, igi_dim_print(o->g->syms, d, name, sizeof(name)));
+            if (!dims[i].dim_param)
+                return IG_OUT_OF_MEMORY;
+        }
+    }
+    *out = s;
+    return IG_OK;
+}
+
+static ig_status tensor_message(igi_onnx_out *o, const ig_type *t, pb_type *p)
+{
+    IgiOnnx__Type__TensorType *m = igi_arena_alloc(&o->arena, sizeof(*m));
+    if (!m)
+        return IG_OUT_OF_MEMORY;
+    igi_onnx__type__tensor_type__init(m);
+    m->has_elem_type = true;
+    m->elem_type = t->dtype;
+    p->tensor_type = m;
+    return t->rank < 0 ? IG_OK : shape_message(o, t, &m->shape);
+}
+
+/* Nesting is that of types of the graph: at most a few levels, made by ourselves. */
+static ig_status type_message(igi_onnx_out *o, const ig_type *t, pb_type **out)
+{
+    for (; t; t = t->u.elem) {
+        pb_type *p = igi_arena_alloc(&o->arena, sizeof(*p));
+        if (!p)
+            return IG_OUT_OF_MEMORY;
+        igi_onnx__type__init(p);
+        *out = p;
+        if (t->kind == IG_KIND_TENSOR)
+            return tensor_message(o, t, p);
+        if (t->kind == IG_KIND_SEQUENCE) {
+            p->sequence_type = igi_arena_alloc(&o->arena, sizeof(*p->sequence_type));
+            if (!p->sequence_type)
+                return IG_OUT_OF_MEMORY;
+            igi_onnx__type__sequence__init(p->sequence_type);
+            out = &p->sequence_type->elem_type;
+        } else if (t->kind == IG_KIND_OPTIONAL) {
+            p->optional_type = igi_arena_alloc(&o->arena, sizeof(*p->optional_type));
+            if (!p->optional_type)
+                return IG_OUT_OF_MEMORY;
+            igi_onnx__type__optional__init(p->optional_type);
+            out = &p->optional_type->elem_type;
+        } else {
+            return ig_fail(IG_UNSUPPORTED, "values of kind %d cannot be written", t->kind);
+        }
+    }
+    return ig_fail(IG_INVALID_GRAPH, "a sequence without an element type");
+}
+
+static ig_status value_message(igi_onnx_out *o, const char *name, ig_value_id v, pb_value **out)
+{
+    pb_value *p = igi_arena_alloc(&o->arena, sizeof(*p));
+    if (!p)
+        return IG_OUT_OF_MEMORY;
+    igi_onnx__value_info__init(p);
+    p->name = text(name);
+    *out = p;
+    return type_message(o, &igi_value_at(o->g, v)->type, &p->type);
+}
+
+static ig_status put_values(igi_onnx_out *o)
+{
+    const ig_graph *g = o->g;
+    pb_graph *p = &o->graph;
+    p->input = igi_arena_array(&o->arena, g->inputs.n + 1, sizeof(*p->input));
+    p->output = igi_arena_array(&o->arena, g->outputs.n + 1, sizeof(*p->output));
+    p->initializer = igi_arena_array(&o->arena, g->values.n, sizeof(*p->initializer));
+    if (!p->input || !p->output || !p->initializer)
+        return IG_OUT_OF_MEMORY;
+    for (; p->n_input < g->inputs.n; p->n_input++) {
+        ig_value_id v = g->inputs.p[p->n_input];
+        IG_TRY(value_message(o, o->names[v.i], v, &p->input[p->n_input]));
+    }
+    for (; p->n_output < g->outputs.n; p->n_output++)
+        IG_TRY(value_message(o, g->output_names.p[p->n_output], g->outputs.p[p->n_output],
+                             &p->output[p->n_output]));
+    for (size_t i = 1; i < g->values.n; i++) {
+        const igi_gvalue *v = &g->values.p[i];
+        if (v->live && v->constant && v->uses.n)
+            IG_TRY(igi_onnx_out_tensor(o, v->constant, o->names[i],
+                                       &p->initializer[p->n_initializer++]));
+    }
+    return IG_OK;
+}
+
+/* ---- nodes --------------------------------------------------------------------------------- */
+
+static pb_node *new_node(igi_onnx_out *o, const char *type, size_t n_in, size_t n_out)
+{
+    pb_node *p = igi_arena_alloc(&o->arena, sizeof(*p));
+    if (!p)
+        return NULL;
+    igi_onnx__node__init(p);
+    p->op_type = text(type);
+    p->n_input = n_in;
+    p->n_output = n_out;
+    p->input = igi_arena_array(&o->arena, n_in + 1, sizeof(*p->input));
+    p->output = igi_arena_array(&o->arena, n_out + 1, sizeof(*p->output));
+    return p->input && p->output ? p : NULL;
+}
+
+/* Outputs behind the last used one say nothing, except those that must be there. */
+static size_t outputs_of(const ig_graph *g, const igi_node *n)
+{
+    int count = n->n_out;
+    while (count > n->op->min_out && !n->op->variadic_out &&
+           (!n->out[count - 1].i || !igi_value_at(g, n->out[count - 1])->uses.n))
+        count--;
+    return (size_t)count;
+}
+
+static ig_status put_node(igi_onnx_out *o, ig_node_id id)
+{
+    const igi_node *n = igi_node_at(o->g, id);
+    pb_node *p = new_node(o, n->op->def->name, (size_t)n->n_in, outputs_of(o->g, n));
+    if (!p)
+        return IG_OUT_OF_MEMORY;
+    p->name = text(n->name);
+    for (size_t i = 0; i < p->n_input; i++)
+        p->input[i] = text(n->in[i].i ? o->names[n->in[i].i] : "");
+    for (size_t i = 0; i < p->n_output; i++)
+        p->output[i] = text(n->out[i].i ? o->names[n->out[i].i] : "");
+    while (p->n_input && !*p->input[p->n_input - 1])
+        p->n_input--;
+    IG_TRY(igi_onnx_out_attrs(o, n->op->def, n->attrs, p));
+    o->graph.node[o->graph.n_node++] = p;
+    return IG_OK;
+}
+
+/* Outputs whose value has another name in the file. */
+static ig_status put_aliases(igi_onnx_out *o)
+{
+    const ig_graph *g = o->g;
+    for (size_t i = 0; i < g->outputs.n; i++) {
+        const char *name = g->output_names.p[i], *have = o->names[g->outputs.p[i].i];
+        if (strcmp(name, have) == 0)
+            continue;
+        pb_node *p = new_node(o, "Identity", 1, 1);
+        if (!p)
+            return IG_OUT_OF_MEMORY;
+        p->input[0] = text(have);
+        p->output[0] = text(name);
+        o->graph.node[o->graph.n_node++] = p;
+    }
+    return IG_OK;
+}
+
+static ig_status put_nodes(igi_onnx_out *o)
+{
+    ig_node_iter it = ig_graph_nodes(o->g);
+    ig_node_id n;
+    o->graph.node = igi_arena_array(&o->arena, o->g->order.n + o->g->outputs.n + 1,
+                                    sizeof(*o->graph.node));
+    if (!o->graph.node)
+        return IG_OUT_OF_MEMORY;
+    while (ig_node_next(&it, &n))
+        if (put_node(o, n) != IG_OK)
+            return igi_graph_node_context(o->g, n);
+    return put_aliases(o);
+}
+
+/* ---- model ----------------------------------------------------------------------------------- */
+
+static ig_status put_meta(igi_onnx_out *o)
+{
+    const ig_graph *g = o->g;
+    pb_model *m = &o->model;
+    m->metadata_props = igi_arena_array(&o->arena, g->meta.n + 1, sizeof(*m->metadata_props));
+    pb_entry *entries = igi_arena_array(&o->arena, g->meta.n + 1, sizeof(*entries));
+    if (!m->metadata_props || !entries)
+        return IG_OUT_OF_MEMORY;
+    for (size_t i = 0; i < g->meta.n; i++) {
+        igi_onnx__string_string_entry__init(&entries[i]);
+        entries[i].key = text(g->meta.p[i].key);
+        entries[i].value = text(g->meta.p[i].value);
+        m->metadata_props[m->n_metadata_props++] = &entries[i];
+    }
+    return IG_OK;
+}
+
+static ig_status put_model(igi_onnx_out *o)
+{
+    pb_model *m = &o->model;
+    igi_onnx__model__init(m);
+    igi_onnx__graph__init(&o->graph);
+    m->has_ir_version = true;
+    m->ir_version = ir_of(o->opset);
+    m->producer_name = text("ingot");
+    m->producer_version = text(IG_STRINGIZE(IG_VERSION_MAJOR) "." IG_STRINGIZE(
+        IG_VERSION_MINOR) "." IG_STRINGIZE(IG_VERSION_PATCH));
+    m->graph = &o->graph;
+    o->graph.name = text(o->g->name);
+    if (o->g->doc && *o->g->doc)
+        m->doc_string = text(o->g->doc);
+    pb_opset *set = igi_arena_alloc(&o->arena, sizeof(*set));
+    m->opset_import = igi_arena_array(&o->arena, 1, sizeof(*m->opset_import));
+    if (!set || !m->opset_import)
+        return IG_OUT_OF_MEMORY;
+    igi_onnx__operator_set_id__init(set);
+    set->domain = text("");
+    set->has_version = true;
+    set->version = o->opset;
+    m->opset_import[m->n_opset_import++] = set;
+    return put_meta(o);
+}
+
+ig_status igi_onnx_out_begin(igi_onnx_out *o, const ig_graph *g, const ig_save_opts *opts)
+{
+    *o = (igi_onnx_out){.g = g, .opset = opts && opts->opset ? opts->opset : IGI_ONNX_OPSET};
+    igi_arena_init(&o->arena);
+    if (o->opset < 13 || o->opset > IGI_ONNX_OPSET)
+        return ig_fail(IG_INVALID_ARGUMENT, "opset %" PRId64 " cannot be written, 13 to %d can",
+                       o->opset, IGI_ONNX_OPSET);
+    IG_TRY(check_operators(o));
+    IG_TRY(assign_names(o));
+    IG_TRY(put_model(o));
+    IG_TRY(put_values(o));
+    return put_nodes(o);
+}
+
+void igi_onnx_out_end(igi_onnx_out *o)
+{
+    for (size_t i = 0; i < o->copies.n; i++)
+        ig_tensor_unref(o->copies.p[i]);
+    for (size_t i = 0; i < o->blocks.n; i++)
+        igi_free(o->blocks.p[i]);
+    IGI_VEC_FREE(&o->copies);
+    IGI_VEC_FREE(&o->blocks);
+    igi_map_fini(&o->taken);
+    igi_arena_fini(&o->arena);
+}

@@ -1,0 +1,277 @@
+/* ONNX bytes to a graph: scan, unpack, check the frame of the model, report what is missing,
+ * then inputs, constants, nodes, outputs. There is no other way into the importer (V8). */
+#include "importers/import.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "importers/onnx/build.h"
+#include "importers/onnx/types.h"
+
+bool igi_onnx_sniff(const void *bytes, size_t size)
+{
+    /* Tags of the fields that writers put first: ir_version, producer, domain, graph, opset. */
+    static const uint8_t tags[] = {0x08, 0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42};
+    return size > 1 && memchr(tags, ((const uint8_t *)bytes)[0], sizeof(tags)) != NULL;
+}
+
+/* ---- the model's frame ------------------------------------------------------------------ */
+
+static ig_status check_opsets(igi_onnx_build *b)
+{
+    const pb_model *m = b->model;
+    b->opsets = (igi_onnx_opsets){m->opset_import, m->n_opset_import, NULL};
+    if (m->n_opset_import == 0 && m->ir_version < 3) {
+        igi_onnx__operator_set_id__init(&b->first);
+        b->first.version = 1;
+        b->first_list[0] = &b->first;
+        b->opsets = (igi_onnx_opsets){b->first_list, 1, NULL};
+        return IG_OK;
+    }
+    if (m->n_opset_import > 1000)
+        return ig_fail(IG_LIMIT, "%zu opset imports, at most 1000 are supported",
+                       m->n_opset_import);
+    for (size_t i = 0; i < m->n_opset_import; i++) {
+        const pb_opset *o = m->opset_import[i];
+        const char *domain = igi_onnx_domain(o->domain);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(igi_onnx_domain(m->opset_import[k]->domain), domain) == 0)
+                return ig_fail(IG_INVALID_GRAPH, "domain '%s' is imported twice", domain);
+        if (o->version < 1)
+            return ig_fail(IG_INVALID_GRAPH, "opset %" PRId64 " of domain '%s' does not exist",
+                           o->version, domain);
+        if (!*domain)
+            b->g->opset = o->version;
+        if (!*domain && o->version > IGI_ONNX_OPSET)
+            igi_onnx_warn(b,
+                          "the model uses opset %" PRId64 ", the newest known here is %d: its "
+                          "operators are read by the rules of %d",
+                          o->version, IGI_ONNX_OPSET, IGI_ONNX_OPSET);
+    }
+    return IG_OK;
+}
+
+static ig_status check_frame(igi_onnx_build *b)
+{
+    const pb_model *m = b->model;
+    if (!m->has_ir_version || m->ir_version < 1)
+        return ig_fail(IG_INVALID_GRAPH,
+                       "the model has no IR version: the file is damaged or not ONNX");
+    if (!m->graph)
+        return ig_fail(IG_INVALID_GRAPH, "the model has no graph");
+    b->g->ir_version = m->ir_version;
+    if (m->ir_version > IGI_ONNX_IR && b->data.scan->n_unknown)
+        return ig_fail(IG_UNSUPPORTED,
+                       "IR version %" PRId64 " (known here: 1 to %d), and the file uses what "
+                       "is new in it: %s",
+                       m->ir_version, IGI_ONNX_IR, b->data.scan->unknown);
+    if (m->ir_version > IGI_ONNX_IR)
+        igi_onnx_warn(b, "IR version %" PRId64 " is newer than %d", m->ir_version, IGI_ONNX_IR);
+    return check_opsets(b);
+}
+
+static ig_status list_functions(igi_onnx_build *b)
+{
+    const pb_model *m = b->model;
+    if (m->n_functions > 10000)
+        return ig_fail(IG_LIMIT, "%zu functions, at most 10000 are supported", m->n_functions);
+    for (size_t i = 0; i < m->n_functions; i++) {
+        const pb_function *f = m->functions[i];
+        char key[512];
+        int n = snprintf(key, sizeof(key), "%s:%s:%s", igi_onnx_domain(f->domain),
+                         pb_str(f->name), pb_str(f->overload));
+        if (n < 0 || (size_t)n >= sizeof(key))
+            return ig_fail(IG_LIMIT, "function %zu: domain, name and overload are over %zu bytes",
+                           i, sizeof(key));
+        if (f->n_attribute > IGI_ONNX_ATTRIBUTES || f->n_attribute_proto > IGI_ONNX_ATTRIBUTES)
+            return ig_fail(IG_LIMIT, "function '%s' has more than %d attributes", pb_str(f->name),
+                           IGI_ONNX_ATTRIBUTES);
+        if (igi_map_get(&b->functions, key))
+            return ig_fail(IG_INVALID_GRAPH, "function '%s' is defined twice", pb_str(f->name));
+        char *own = igi_arena_strdup(&b->arena, key);
+        if (!own)
+            return IG_OUT_OF_MEMORY;
+        IG_TRY(igi_map_put(&b->functions, own, (uint32_t)i + 1));
+    }
+    return IG_OK;
+}
+
+static ig_status add_meta(igi_onnx_build *b)
+{
+    const pb_model *m = b->model;
+    ig_graph *g = b->g;
+    char producer[256];
+    (void)snprintf(producer, sizeof(producer), "%.120s%s%.120s", pb_str(m->producer_name),
+                   *pb_str(m->producer_version) ? " " : "", pb_str(m->producer_version));
+    const char *doc = *pb_str(m->doc_string) ? m->doc_string : m->graph->doc_string;
+    g->producer = igi_arena_strdup(&g->arena, producer);
+    g->doc = igi_arena_strdup(&g->arena, pb_str(doc));
+    if (*pb_str(m->graph->name))
+        g->name = igi_arena_strdup(&g->arena, m->graph->name);
+    if (!g->producer || !g->doc || !g->name)
+        return IG_OUT_OF_MEMORY;
+    for (size_t i = 0; i < m->n_metadata_props; i++)
+        IG_TRY(igi_graph_add_meta(g, pb_str(m->metadata_props[i]->key),
+                                  pb_str(m->metadata_props[i]->value)));
+    return IG_OK;
+}
+
+/* ---- values ------------------------------------------------------------------------------ */
+
+/* Takes the tensor. */
+static ig_status add_constant(igi_onnx_build *b, igi_map *names, const char *name, ig_tensor *t)
+{
+    ig_value_id v = {0};
+    ig_status rc;
+    if (!*name)
+        rc = ig_fail(IG_INVALID_GRAPH, "an initialiser has no name");
+    else if (igi_map_get(names, name))
+        rc = ig_fail(IG_INVALID_GRAPH, "two initialisers are named '%s'", name);
+    else
+        rc = ig_graph_constant(b->g, name, t, &v);
+    ig_tensor_unref(t);
+    return rc == IG_OK ? igi_map_put(names, name, v.i) : rc;
+}
+
+static ig_status add_constants(igi_onnx_build *b, igi_map *names)
+{
+    const pb_graph *g = b->model->graph;
+    ig_tensor *t;
+    for (size_t i = 0; i < g->n_initializer; i++) {
+        IG_TRY(igi_onnx_tensor(&b->data, g->initializer[i], &t));
+        IG_TRY(add_constant(b, names, pb_str(g->initializer[i]->name), t));
+    }
+    for (size_t i = 0; i < g->n_sparse_initializer; i++) {
+        const pb_sparse *s = g->sparse_initializer[i];
+        IG_TRY(igi_onnx_sparse(&b->data, s, &t));
+        IG_TRY(add_constant(b, names, pb_str(s->values->name), t));
+    }
+    return IG_OK;
+}
+
+/* An input that is an initialiser too is a constant: before IR 4 every initialiser had to be
+ * listed as an input, and nobody feeds those. */
+static ig_status add_inputs(igi_onnx_build *b, igi_map *names)
+{
+    const pb_graph *g = b->model->graph;
+    for (size_t i = 0; i < g->n_input; i++) {
+        const char *name = pb_str(g->input[i]->name);
+        ig_type *type;
+        ig_value_id v;
+        uint32_t known = igi_map_get(names, name);
+        if (known && igi_value_at(b->g, (ig_value_id){known})->constant)
+            continue;
+        if (!*name || known)
+            return ig_fail(IG_INVALID_GRAPH, "input %zu: its name '%s' is %s", i, name,
+                           known ? "taken" : "empty");
+        if (igi_onnx_type(b, g->input[i]->type, &type) != IG_OK)
+            return ig_fail_context("input '%s'", name);
+        IG_TRY(ig_graph_input_typed(b->g, name, type, &v));
+        IG_TRY(igi_map_put(names, name, v.i));
+    }
+    return IG_OK;
+}
+
+/* The declared type is a promise that the graph must keep as far as both are known. */
+static ig_status check_output(igi_onnx_build *b, const pb_value *p, ig_value_id v)
+{
+    const ig_type *have = ig_graph_value_type(b->g, v);
+    ig_type *want;
+    if (!p->type || igi_onnx_type(b, p->type, &want) != IG_OK)
+        return p->type ? ig_error_status() : IG_OK;
+    if (want->kind != have->kind ||
+        (want->kind == IG_KIND_TENSOR && want->dtype != have->dtype))
+        return ig_fail(IG_INVALID_GRAPH, "declared as %s, but the graph makes %s",
+                       ig_dtype_name((ig_dtype)want->dtype), ig_dtype_name((ig_dtype)have->dtype));
+    if (want->kind != IG_KIND_TENSOR || want->rank < 0 || have->rank < 0)
+        return IG_OK;
+    bool agree = want->rank == have->rank;
+    for (int i = 0; agree && i < want->rank; i++) {
+        int64_t x = ig_type_dims(want)[i], y = ig_type_dims(have)[i];
+        agree = x < 0 || y < 0 || x == y;
+    }
+    if (!agree)
+        igi_onnx_warn(b, "output '%s': the declared shape is not the one that the graph makes",
+                      pb_str(p->name));
+    return IG_OK;
+}
+
+static ig_status add_outputs(igi_onnx_build *b, const igi_map *names)
+{
+    const pb_graph *g = b->model->graph;
+    if (g->n_output == 0 || g->n_output > IGI_ONNX_OUTPUTS)
+        return ig_fail(g->n_output ? IG_LIMIT : IG_INVALID_GRAPH,
+                       "the graph has %zu outputs, allowed are 1 to %d", g->n_output,
+                       IGI_ONNX_OUTPUTS);
+    for (size_t i = 0; i < g->n_output; i++) {
+        const char *name = pb_str(g->output[i]->name);
+        ig_value_id v = {igi_map_get(names, name)};
+        if (!v.i)
+            return ig_fail(IG_INVALID_GRAPH, "output '%s' is defined nowhere", name);
+        if (check_output(b, g->output[i], v) != IG_OK)
+            return ig_fail_context("output '%s'", name);
+        IG_TRY(ig_graph_output(b->g, name, v));
+    }
+    return IG_OK;
+}
+
+/* ---- all together -------------------------------------------------------------------------- */
+
+static ig_status build_graph(igi_onnx_build *b)
+{
+    igi_map names = {0};
+    ig_status rc;
+    IG_TRY(check_frame(b));
+    IG_TRY(list_functions(b));
+    IG_TRY(igi_onnx_report(b));
+    IG_TRY(add_meta(b));
+    IG_GO(add_constants(b, &names));
+    IG_GO(add_inputs(b, &names));
+    IG_GO(igi_onnx_body(b, b->model->graph, &names));
+    IG_GO(add_outputs(b, &names));
+out:
+    igi_map_fini(&names);
+    return rc;
+}
+
+static ig_status read_model(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
+{
+    igi_onnx_scan scan = {0};
+    ProtobufCMessage *m = NULL;
+    igi_onnx_build b = {.reg = opts->registry, .warn = opts->warn, .user = opts->user};
+    ig_status rc;
+    igi_arena_init(&b.arena);
+    igi_arena_init(&b.scratch);
+    IG_GO(igi_onnx_scan_run(&scan, &igi_onnx__model__descriptor, src->bytes, src->size,
+                            &opts->limits));
+    IG_GO(igi_onnx_unpack(&scan, &igi_onnx__model__descriptor, &opts->limits, &m));
+    IG_GO(igi_graph_new(&b.g, NULL, opts->registry, NULL));
+    b.model = (const pb_model *)m;
+    b.data = (igi_onnx_data){.scan = &scan, .src = *src,
+                              .limits = opts->limits,
+                              .private_copy = opts->private_copy};
+    b.max_nodes = igi_onnx_limit(opts->limits.nodes, 2000000);
+    IG_GO(build_graph(&b));
+    *out = b.g;
+    b.g = NULL;
+out:
+    ig_graph_free(b.g);
+    igi_map_fini(&b.functions);
+    igi_onnx_data_fini(&b.data);
+    igi_onnx_message_free(m);
+    igi_onnx_scan_fini(&scan);
+    igi_arena_fini(&b.scratch);
+    igi_arena_fini(&b.arena);
+    return rc;
+}
+
+ig_status igi_onnx_read(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
+{
+    *out = NULL;
+    if (!opts || !opts->registry)
+        return ig_fail(IG_INVALID_ARGUMENT, "igi_onnx_read: opts->registry is missing");
+    if (read_model(out, src, opts) != IG_OK)
+        return src->name ? ig_fail_context("%s", src->name) : ig_error_status();
+    return IG_OK;
+}

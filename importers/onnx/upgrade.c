@@ -1,0 +1,278 @@
+/* The table of operator versions, and what upgrade functions are written with. */
+#include "importers/onnx/upgrade.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/core/dtype.h"
+
+/* Sorted by name. Versions are those of ONNX 1.22; a row whose versions differ only in
+ * element types or wording has no function. */
+static const igi_onnx_upgrade table[] = {
+    {"Abs", {1, 6, 13}, igi_up_consumed},
+    {"Add", {1, 6, 7, 13, 14}, igi_up_broadcast},
+    {"And", {1, 7}, igi_up_broadcast},
+    {"ArgMax", {1, 11, 12, 13}, NULL},
+    {"AveragePool", {1, 7, 10, 11, 19, 22}, NULL},
+    {"BatchNormalization", {1, 6, 7, 9, 14, 15}, igi_up_batch_norm},
+    {"Cast", {1, 6, 9, 13, 19, 21, 23, 24, 25}, igi_up_cast},
+    {"CastLike", {15, 19, 21, 23, 24, 25}, NULL},
+    {"Clip", {1, 6, 11, 12, 13}, igi_up_clip},
+    {"Concat", {1, 4, 11, 13}, igi_up_concat},
+    {"Constant", {1, 9, 11, 12, 13, 19, 21, 23, 24, 25}, NULL},
+    {"ConstantOfShape", {9, 20, 21, 23, 24, 25}, NULL},
+    {"Conv", {1, 11, 22}, NULL},
+    {"Div", {1, 6, 7, 13, 14}, igi_up_broadcast},
+    {"Dropout", {1, 6, 7, 10, 12, 13, 22}, igi_up_dropout},
+    {"Equal", {1, 7, 11, 13, 19}, igi_up_broadcast},
+    {"Erf", {9, 13}, NULL},
+    {"Exp", {1, 6, 13}, igi_up_consumed},
+    {"Expand", {8, 13}, NULL},
+    {"Flatten", {1, 9, 11, 13, 21, 23, 24, 25}, NULL},
+    {"Gather", {1, 11, 13}, NULL},
+    {"Gelu", {20}, NULL},
+    {"Gemm", {1, 6, 7, 9, 11, 13}, igi_up_gemm},
+    {"GlobalAveragePool", {1, 22}, NULL},
+    {"Greater", {1, 7, 9, 13}, igi_up_broadcast},
+    {"Identity", {1, 13, 14, 16, 19, 21, 23, 24, 25}, NULL},
+    {"LRN", {1, 13}, NULL},
+    {"LayerNormalization", {17}, NULL},
+    {"LeakyRelu", {1, 6, 16}, igi_up_consumed},
+    {"Less", {1, 7, 9, 13}, igi_up_broadcast},
+    {"Log", {1, 6, 13}, igi_up_consumed},
+    {"LogSoftmax", {1, 11, 13}, igi_up_softmax},
+    {"MatMul", {1, 9, 13}, NULL},
+    {"Max", {1, 6, 8, 12, 13}, igi_up_consumed},
+    {"MaxPool", {1, 8, 10, 11, 12, 22}, NULL},
+    {"Min", {1, 6, 8, 12, 13}, igi_up_consumed},
+    {"Mod", {10, 13}, NULL},
+    {"Mul", {1, 6, 7, 13, 14}, igi_up_broadcast},
+    {"Neg", {1, 6, 13}, igi_up_consumed},
+    {"Not", {1}, NULL},
+    {"Or", {1, 7}, igi_up_broadcast},
+    {"Pad", {1, 2, 11, 13, 18, 19, 21, 23, 24, 25}, igi_up_pad},
+    {"Pow", {1, 7, 12, 13, 15}, igi_up_broadcast},
+    {"Range", {11, 27}, NULL},
+    {"Reciprocal", {1, 6, 13}, igi_up_consumed},
+    {"ReduceMax", {1, 11, 12, 13, 18, 20}, igi_up_reduce},
+    {"ReduceMean", {1, 11, 13, 18}, igi_up_reduce},
+    {"ReduceSum", {1, 11, 13}, igi_up_reduce},
+    {"Relu", {1, 6, 13, 14}, igi_up_consumed},
+    {"Reshape", {1, 5, 13, 14, 19, 21, 23, 24, 25}, igi_up_reshape},
+    {"Shape", {1, 13, 15, 19, 21, 23, 24, 25}, NULL},
+    {"Sigmoid", {1, 6, 13}, igi_up_consumed},
+    {"Size", {1, 13, 19, 21, 23, 24, 25}, NULL},
+    {"Slice", {1, 10, 11, 13}, igi_up_slice},
+    {"Softmax", {1, 11, 13}, igi_up_softmax},
+    {"SoftmaxCrossEntropyLoss", {12, 13}, NULL},
+    {"Split", {1, 2, 11, 13, 18}, igi_up_split},
+    {"Sqrt", {1, 6, 13}, igi_up_consumed},
+    {"Squeeze", {1, 11, 13, 21, 23, 24, 25}, igi_up_squeeze},
+    {"Sub", {1, 6, 7, 13, 14}, igi_up_broadcast},
+    {"Sum", {1, 6, 8, 13}, igi_up_consumed},
+    {"Tanh", {1, 6, 13}, igi_up_consumed},
+    {"Transpose", {1, 13, 21, 23, 24, 25}, NULL},
+    {"Unsqueeze", {1, 11, 13, 21, 23, 24, 25}, igi_up_squeeze},
+    {"Where", {9, 16}, NULL},
+};
+
+static int compare(const void *key, const void *row)
+{
+    return strcmp(key, ((const igi_onnx_upgrade *)row)->op);
+}
+
+const igi_onnx_upgrade *igi_onnx_upgrade_find(const char *op)
+{
+    return bsearch(op, table, sizeof(table) / sizeof(*table), sizeof(*table), compare);
+}
+
+int64_t igi_onnx_version(const igi_onnx_upgrade *u, int64_t opset)
+{
+    int64_t found = 0;
+    for (size_t i = 0; i < sizeof(u->versions) && u->versions[i]; i++)
+        if (u->versions[i] <= opset)
+            found = u->versions[i];
+    return found;
+}
+
+/* ---- attributes ---------------------------------------------------------------------- */
+
+static igi_onnx_attr *find_attr(const igi_onnx_node *n, const char *name)
+{
+    for (size_t i = 0; i < n->n_attrs; i++)
+        if (!n->attrs[i].used && strcmp(n->attrs[i].name, name) == 0)
+            return &n->attrs[i];
+    return NULL;
+}
+
+bool igi_up_has(const igi_onnx_node *n, const char *name)
+{
+    return find_attr(n, name) != NULL;
+}
+
+void igi_up_drop(igi_onnx_node *n, const char *name)
+{
+    igi_onnx_attr *a = find_attr(n, name);
+    if (a)
+        a->used = true;
+}
+
+/* The attribute when it is there and of that kind; *out NULL when absent. */
+static ig_status take(igi_onnx_node *n, const char *name, int kind, const pb_attribute **out)
+{
+    igi_onnx_attr *a = find_attr(n, name);
+    int found;
+    *out = NULL;
+    if (!a)
+        return IG_OK;
+    IG_TRY(igi_onnx_attr_kind(a->a, &found));
+    if (found != kind)
+        return ig_fail(IG_INVALID_GRAPH, "attribute %s has type %d, expected %d", name, found,
+                       kind);
+    a->used = true;
+    *out = a->a;
+    return IG_OK;
+}
+
+ig_status igi_up_int(igi_onnx_node *n, const char *name, int64_t fallback, int64_t *out)
+{
+    const pb_attribute *a;
+    IG_TRY(take(n, name, PB_ATTR_INT, &a));
+    *out = a ? a->i : fallback;
+    return IG_OK;
+}
+
+ig_status igi_up_float(igi_onnx_node *n, const char *name, float fallback, float *out)
+{
+    const pb_attribute *a;
+    IG_TRY(take(n, name, PB_ATTR_FLOAT, &a));
+    *out = a ? a->f : fallback;
+    return IG_OK;
+}
+
+ig_status igi_up_string(igi_onnx_node *n, const char *name, const char *fallback, const char **out)
+{
+    const pb_attribute *a;
+    IG_TRY(take(n, name, PB_ATTR_STRING, &a));
+    *out = a ? igi_arena_strndup(&n->b->scratch, (const char *)a->s.data, a->s.len) : fallback;
+    return *out || !a ? IG_OK : IG_OUT_OF_MEMORY;
+}
+
+ig_status igi_up_ints(igi_onnx_node *n, const char *name, ig_ints *out)
+{
+    static const int64_t none[1];
+    const pb_attribute *a;
+    IG_TRY(take(n, name, PB_ATTR_INTS, &a));
+    *out = (ig_ints){0};
+    if (a)
+        *out = (ig_ints){(int64_t)a->n_ints, a->ints ? a->ints : none};
+    return IG_OK;
+}
+
+ig_status igi_up_set_int(igi_onnx_node *n, const char *name, int64_t v)
+{
+    pb_attribute *a = igi_arena_alloc(&n->b->scratch, sizeof(*a));
+    if (!a)
+        return IG_OUT_OF_MEMORY;
+    igi_onnx__attribute__init(a);
+    a->type = PB_ATTR_INT;
+    a->has_type = true;
+    a->i = v;
+    a->has_i = true;
+    if (n->n_attrs == n->cap_attrs)
+        return IG_BUG("no room for an attribute that an upgrade adds");
+    n->attrs[n->n_attrs++] = (igi_onnx_attr){.name = name, .a = a};
+    return IG_OK;
+}
+
+/* ---- values --------------------------------------------------------------------------- */
+
+static ig_status add_constant(igi_onnx_node *n, ig_tensor *t, ig_value_id *out)
+{
+    ig_status rc = ig_graph_constant(n->b->g, NULL, t, out);
+    ig_tensor_unref(t);
+    return rc;
+}
+
+ig_status igi_up_const_ints(igi_onnx_node *n, const int64_t *v, int64_t count, ig_value_id *out)
+{
+    ig_tensor *t;
+    IG_TRY(ig_tensor_new_copy(&t, IG_INT64, 1, &count, v, (size_t)count * sizeof(*v)));
+    return add_constant(n, t, out);
+}
+
+ig_status igi_up_const(igi_onnx_node *n, ig_dtype dtype, double v, ig_value_id *out)
+{
+    ig_tensor *t;
+    if (!igi_dtype_valid((int)dtype) || dtype == IG_STRING)
+        return ig_fail(IG_INVALID_GRAPH, "its input must be a tensor of numbers");
+    IG_TRY(ig_tensor_new(&t, dtype, 0, NULL));
+    igi_put_f64(dtype, t->data, 0, v);
+    return add_constant(n, t, out);
+}
+
+ig_status igi_up_input(igi_onnx_node *n, int i, ig_value_id v)
+{
+    if (i < n->n_in && n->in[i].i)
+        return ig_fail(IG_INVALID_GRAPH, "input %d does not exist in this version", i);
+    for (; n->n_in <= i; n->n_in++)
+        n->in[n->n_in] = (ig_value_id){0};
+    n->in[i] = v;
+    return IG_OK;
+}
+
+ig_status igi_up_ints_to_input(igi_onnx_node *n, const char *name, int i)
+{
+    ig_ints list;
+    ig_value_id v;
+    IG_TRY(igi_up_ints(n, name, &list));
+    if (list.n == 0)
+        return IG_OK;
+    IG_TRY(igi_up_const_ints(n, list.v, list.n, &v));
+    return igi_up_input(n, i, v);
+}
+
+int igi_up_rank(const igi_onnx_node *n, ig_value_id v)
+{
+    const ig_type *t = ig_graph_value_type(n->b->g, v);
+    return t && t->kind == IG_KIND_TENSOR ? t->rank : -1;
+}
+
+ig_dtype igi_up_dtype(const igi_onnx_node *n, ig_value_id v)
+{
+    const ig_type *t = ig_graph_value_type(n->b->g, v);
+    return t && t->kind == IG_KIND_TENSOR ? (ig_dtype)t->dtype : IG_UNDEFINED;
+}
+
+ig_status igi_up_make(igi_onnx_node *n,
+                      const char *op,
+                      const char *attr,
+                      int64_t attr_value,
+                      const ig_value_id *in,
+                      int n_in,
+                      ig_value_id *out)
+{
+    const igi_op *found = igi_registry_find(n->b->reg, NULL, op);
+    if (!found)
+        return ig_fail(IG_UNSUPPORTED, "reading version %" PRId64 " of it needs operator %s",
+                       n->version, op);
+    void *attrs = NULL;
+    if (found->def->attrs_size) {
+        attrs = igi_arena_alloc(&n->b->scratch, found->def->attrs_size);
+        if (!attrs)
+            return IG_OUT_OF_MEMORY;
+        igi_attrs_init(found->def, attrs);
+        if (attr)
+            IG_TRY(igi_attrs_set_int(found->def, attrs, attr, attr_value));
+    }
+    ig_call call = {.op = found->def, .attrs = attrs, .n_in = n_in, .n_out = 1};
+    return ig_graph_make(n->b->g, &call, in, out);
+}
+
+ig_status igi_up_consumed(igi_onnx_node *n)
+{
+    if (n->version < 6)
+        igi_up_drop(n, "consumed_inputs");
+    return IG_OK;
+}

@@ -1,0 +1,85 @@
+/* Upgrades of Gemm, BatchNormalization and Dropout. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "importers/onnx/upgrade.h"
+
+/* C is broadcast always now; whoever forbade it had C of full shape. */
+ig_status igi_up_gemm(igi_onnx_node *n)
+{
+    if (n->version < 7)
+        igi_up_drop(n, "broadcast");
+    return IG_OK;
+}
+
+/* spatial = 0: statistics per feature, which is plain broadcasting without the batch axis:
+ * (x - mean) / sqrt(var + epsilon) * scale + bias. */
+static ig_status per_feature(igi_onnx_node *n, float epsilon)
+{
+    ig_value_id x = n->in[0], eps, v;
+    IG_TRY(igi_up_const(n, igi_up_dtype(n, x), (double)epsilon, &eps));
+    IG_TRY(igi_up_make(n, "Sub", NULL, 0, (ig_value_id[]){x, n->in[3]}, 2, &x));
+    IG_TRY(igi_up_make(n, "Add", NULL, 0, (ig_value_id[]){n->in[4], eps}, 2, &v));
+    IG_TRY(igi_up_make(n, "Sqrt", NULL, 0, &v, 1, &v));
+    IG_TRY(igi_up_make(n, "Div", NULL, 0, (ig_value_id[]){x, v}, 2, &x));
+    IG_TRY(igi_up_make(n, "Mul", NULL, 0, (ig_value_id[]){x, n->in[1]}, 2, &x));
+    IG_TRY(igi_up_make(n, "Add", NULL, 0, (ig_value_id[]){x, n->in[2]}, 2, &n->out[0]));
+    n->done = true;
+    return IG_OK;
+}
+
+/* Before 14 the number of outputs told training (5) from inference (1); is_test, until 7, said
+ * so too. Saved statistics (outputs 3 and 4) have no successor. */
+ig_status igi_up_batch_norm(igi_onnx_node *n)
+{
+    int64_t is_test, spatial;
+    float epsilon;
+    if (n->version >= 14)
+        return IG_OK;
+    igi_up_drop(n, "consumed_inputs");
+    IG_TRY(igi_up_int(n, "is_test", 0, &is_test));
+    IG_TRY(igi_up_int(n, "spatial", 1, &spatial));
+    if (n->wanted >> 3 && !is_test)
+        return ig_fail(IG_UNSUPPORTED, "outputs saved_mean and saved_var of version %" PRId64
+                                       " are not supported", n->version);
+    bool training = n->wanted >> 1 && !is_test;
+    if (is_test && n->wanted >> 1)
+        return ig_fail(IG_UNSUPPORTED, "statistics as outputs although is_test is set");
+    n->n_out = training ? 3 : 1;
+    if (training)
+        IG_TRY(igi_up_set_int(n, "training_mode", 1));
+    if (spatial)
+        return IG_OK;
+    if (training || n->n_in != 5)
+        return ig_fail(IG_UNSUPPORTED, "training with spatial = 0 is not supported");
+    IG_TRY(igi_up_float(n, "epsilon", 1e-5f, &epsilon));
+    igi_up_drop(n, "momentum");
+    return per_feature(n, epsilon);
+}
+
+/* Before 12 ratio was an attribute; before 7 is_test said whether anything is dropped, and
+ * from 7 to 12 nothing is. Before 10 the mask had the data's type. */
+ig_status igi_up_dropout(igi_onnx_node *n)
+{
+    int64_t is_test;
+    float ratio;
+    ig_value_id v;
+    if (n->version >= 12)
+        return IG_OK;
+    igi_up_drop(n, "consumed_inputs");
+    IG_TRY(igi_up_int(n, "is_test", n->version >= 7, &is_test));
+    IG_TRY(igi_up_float(n, "ratio", 0.5f, &ratio));
+    IG_TRY(igi_up_const(n, IG_FLOAT32, (double)ratio, &v));
+    IG_TRY(igi_up_input(n, 1, v));
+    if (!is_test) {
+        IG_TRY(igi_up_const(n, IG_BOOL, 1, &v));
+        IG_TRY(igi_up_input(n, 2, v));
+    }
+    if (n->version >= 10 || n->n_out < 2)
+        return IG_OK;
+    ig_dtype dtype = igi_up_dtype(n, n->in[0]);
+    IG_TRY(igi_up_finish(n));
+    if (n->out[1].i)
+        IG_TRY(igi_up_make(n, "Cast", "to", dtype, &n->out[1], 1, &n->out[1]));
+    return IG_OK;
+}

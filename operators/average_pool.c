@@ -1,0 +1,155 @@
+/* AveragePool: y = the mean over each window. The divisor counts the elements inside the
+ * input, or inside the padded input when count_include_pad is set; never what a window of
+ * ceil_mode covers beyond. A window without an element gives 0. */
+#include "operators/common_pool.h"
+
+IG_USES_OP(AveragePoolGrad);
+
+static const ig_port inputs[] = {
+    IG_PORT("X", 'T', "Input [N, C, D1, ..., Dk], k >= 1."),
+    {0},
+};
+static const ig_port outputs[] = {
+    IG_PORT("Y", 'T', "Output [N, C, O1, ..., Ok]."),
+    {0},
+};
+static const ig_type_rule types[] = {{'T', IG_FLOATS}, {0}};
+static const ig_attr_def attrs[] = {IGI_AVERAGE_POOL_ATTRS, {0}};
+
+static ig_status average_pool_infer(ig_infer *x)
+{
+    int64_t dims[IG_RANK_MAX];
+    igi_window_spec s = igi_average_pool_spec(x->attrs);
+    int rank = x->in[0]->rank;
+    IG_TRY(igi_pool_infer(x, &s, rank, ig_type_dims(x->in[0]), dims));
+    return ig_infer_set(x, 0, rank, dims);
+}
+
+static ig_status average_pool_gradient(ig_grad *g)
+{
+    ig_grad_set(g,
+                0,
+                ig_emit2(g,
+                         IG_OP(AveragePoolGrad),
+                         ig_grad_attrs(g),
+                         ig_grad_dy(g, 0),
+                         ig_grad_in_shape(g, 0)));
+    return IG_OK;
+}
+
+typedef struct {
+    igi_window w;
+    bool padded;
+    const void *x;
+    void *y;
+    int64_t in_plane, out_plane;
+} average_call;
+
+/* acc[o - lo] = sums over the windows of outputs [lo, hi) of one outer row. */
+IGI_INLINE void average_row(ig_dtype T,
+                            const average_call *v,
+                            int64_t plane,
+                            int64_t row,
+                            int64_t lo,
+                            int64_t hi,
+                            double *acc)
+{
+    const igi_window_axis *a = &v->w.axis[v->w.rank - 1];
+    for (int64_t tap_row = 0; tap_row < v->w.kernel_outer; tap_row++) {
+        int64_t in_row = igi_window_in_row(&v->w, row, tap_row);
+        for (int64_t tap = 0; in_row >= 0 && tap < a->kernel; tap++) {
+            int64_t from, to;
+            igi_window_range(a, tap, 0, a->in, &from, &to);
+            from = from < lo ? lo : from;
+            to = to > hi ? hi : to;
+            int64_t at = plane * v->in_plane + in_row * a->in + tap * a->dilation - a->pad;
+            for (int64_t o = from; o < to; o++)
+                acc[o - lo] += igi_load(T, v->x, at + o * a->stride);
+        }
+    }
+}
+
+IGI_INLINE void average_plane(ig_dtype T, const average_call *v, int64_t plane)
+{
+    const igi_window_axis *a = &v->w.axis[v->w.rank - 1];
+    double acc[IGI_CHUNK];
+    for (int64_t row = 0; row < v->w.out_outer; row++) {
+        int64_t rows = igi_window_count_row(&v->w, row, v->padded);
+        for (int64_t lo = 0; lo < a->out; lo += IGI_CHUNK) {
+            int64_t hi = a->out - lo < IGI_CHUNK ? a->out : lo + IGI_CHUNK;
+            int64_t at = plane * v->out_plane + row * a->out;
+            for (int64_t o = lo; o < hi; o++)
+                acc[o - lo] = 0;
+            average_row(T, v, plane, row, lo, hi, acc);
+            for (int64_t o = lo; o < hi; o++) {
+                int64_t n = rows * igi_window_count(a, o, v->padded);
+                igi_store(T, v->y, at + o, n ? acc[o - lo] / (double)n : 0);
+            }
+        }
+    }
+}
+
+static ig_status average_pool_reference(ig_kernel_ctx *k)
+{
+    const igi_average_pool_attrs *a = k->attrs;
+    const ig_tensor *x = ig_in(k, 0);
+    ig_tensor *y = ig_out(k, 0);
+    igi_window_spec s = igi_average_pool_spec(a);
+    average_call v = {
+        .padded = a->count_include_pad != 0, .x = ig_data(x), .y = ig_data(y)};
+    igi_pool_set(&v.w, &s, ig_rank(x), ig_dims(x), ig_dims(y));
+    v.in_plane = v.w.in_outer * v.w.axis[v.w.rank - 1].in;
+    v.out_plane = v.w.out_outer * v.w.axis[v.w.rank - 1].out;
+    for (int64_t p = 0; p < ig_dims(x)[0] * ig_dims(x)[1]; p++)
+        IGI_EACH_FLOAT(k, ig_dtype_of(x), average_plane(T, &v, p));
+    return IG_OK;
+}
+
+#define HEAD .struct_size = sizeof(igi_average_pool_attrs)
+static const igi_average_pool_attrs two = {
+    HEAD, .kernel_shape = IGI_INTS(2, 2), .strides = IGI_INTS(2, 2)};
+static const igi_average_pool_attrs uneven = {HEAD,
+                                              .kernel_shape = IGI_INTS(3, 2),
+                                              .pads = IGI_INTS(1, 0, 2, 1),
+                                              .strides = IGI_INTS(2, 1)};
+static const igi_average_pool_attrs counting = {HEAD,
+                                                .ceil_mode = 1,
+                                                .count_include_pad = 1,
+                                                .dilations = IGI_INTS(2, 1),
+                                                .kernel_shape = IGI_INTS(2, 2),
+                                                .pads = IGI_INTS(1, 1, 1, 1),
+                                                .strides = IGI_INTS(2, 2)};
+static const igi_average_pool_attrs same_one = {HEAD,
+                                                .auto_pad = IGI_PAD_SAME_UPPER,
+                                                .kernel_shape = IGI_INTS(4),
+                                                .strides = IGI_INTS(3)};
+static const igi_average_pool_attrs cube = {
+    HEAD, .kernel_shape = IGI_INTS(2, 1, 3), .pads = IGI_INTS(0, 0, 1, 1, 0, 1)};
+
+#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
+static const ig_sample samples[] = {
+    {.name = "two_by_two", .attrs = &two, IGI_SAMPLE_IN(X(2, 3, 4, 5))},
+    {.name = "uneven_pads", .attrs = &uneven, IGI_SAMPLE_IN(X(1, 2, 5, 4))},
+    {.name = "ceil_counting_pads", .attrs = &counting, IGI_SAMPLE_IN(X(1, 2, 5, 4))},
+    {.name = "same_one_axis", .attrs = &same_one, IGI_SAMPLE_IN(X(2, 2, 8))},
+    {.name = "three_axes", .attrs = &cube, IGI_SAMPLE_IN(X(1, 2, 3, 2, 4))},
+    {.name = "empty_batch", .attrs = &two, IGI_SAMPLE_IN(X(0, 3, 4, 4))},
+    {0},
+};
+
+IG_OPERATOR(AveragePool) = {
+    IG_OP_HEAD,
+    .name = "AveragePool",
+    .since = 22,
+    .doc = "Mean of each window that slides over the spatial axes. The divisor leaves "
+           "padding out unless count_include_pad is 1.",
+    .inputs = inputs,
+    .outputs = outputs,
+    .types = types,
+    .attrs = attrs,
+    .attrs_size = sizeof(igi_average_pool_attrs),
+    .infer = average_pool_infer,
+    .gradient = average_pool_gradient,
+    .reference = average_pool_reference,
+    .samples = samples,
+};

@@ -1,0 +1,332 @@
+/* Shared by the operators' portable references: walking broadcast index spaces and
+ * typed elementwise loops.
+ *
+ * A reference is the executable specification of its operator: readable first. Its
+ * parts: igi_walk            rows of an index space over up to IGI_WALK_MAX strided
+ * operands IGI_*_ROWS          one macro call per element type: storage type, computing
+ * type, access IGI_UNARY, IGI_BINARY, IGI_COMPARE ...  whole references from one
+ * expression Arithmetic is done in the computing type: float for float32, float16 and
+ * bfloat16, double for float64, int64_t and uint64_t for integers. Storing an integer
+ * keeps its low bits. <tgmath.h>: `exp(a)` is expf for a float. */
+#ifndef OPERATORS_COMMON_H
+#define OPERATORS_COMMON_H
+
+#include <ingot/plugin.h>
+
+#include <string.h>
+#include <tgmath.h>
+
+#include "graph/core/checked.h"
+#include "graph/core/dtype.h"
+#include "graph/core/tensor.h"
+
+/* ---- walking
+ * ---------------------------------------------------------------------------- */
+
+enum { IGI_WALK_MAX = 6 };
+
+/* Visits an index space row by row. Dims of size 1 are dropped and dims that all
+ * operands cross evenly are merged, so contiguous operands give a single row. for
+ * (igi_walk_tensors(&w, y, t, n); w.rows > 0; igi_walk_next(&w)) for (int64_t i = 0; i
+ * < w.inner; i++)
+ *           ... operand j at element w.at[j] + i * w.step[j] ... */
+typedef struct igi_walk {
+    int64_t rows;  /* left, this one included; 0: done */
+    int64_t inner; /* elements of a row */
+    int64_t at[IGI_WALK_MAX], step[IGI_WALK_MAX];
+    bool unit; /* every step is 1 */
+    int n, rank;
+    int64_t dim[IG_RANK_MAX], index[IG_RANK_MAX];
+    int64_t stride[IGI_WALK_MAX][IG_RANK_MAX];
+} igi_walk;
+
+/* strides[j] has `rank` strides (in elements, 0 where operand j is broadcast). */
+void igi_walk_init(
+    igi_walk *w, int rank, const int64_t *dims, int n, const int64_t *const *strides);
+/* Index space: the dims of `space`; the n tensors are broadcast to it. */
+void igi_walk_tensors(igi_walk *w,
+                      const ig_tensor *space,
+                      const ig_tensor *const *t,
+                      int n);
+void igi_walk_next(igi_walk *w);
+/* Strides of t when it is broadcast to `rank` dims, aligned at the last one. */
+void igi_broadcast_strides(const ig_tensor *t,
+                           int rank,
+                           const int64_t *dims,
+                           int64_t *out);
+
+/* ---- small services of references
+ * -------------------------------------------------------- */
+
+/* Output 0 := input `port` broadcast to its shape; any element type, any strides. */
+ig_status igi_copy_to_output(ig_kernel_ctx *k, int out, int port);
+/* The one number of a scalar (numel 1) tensor; `none` when t is NULL. */
+double igi_scalar_f64(const ig_tensor *t, double none);
+int64_t igi_scalar_i64(const ig_tensor *t, int64_t none);
+/* Integers of a rank 0 or 1 tensor of any integer type: their count, -1 when more than
+ * cap. */
+int igi_read_ints(const ig_tensor *t, int64_t *buf, int cap);
+/* *slot := s, counted; the old string is released. */
+void igi_string_put(igi_str **slot, igi_str *s);
+/* Order of two strings (NULL is the empty one) by bytes: <0, 0, >0. */
+int igi_string_compare(const igi_str *a, const igi_str *b);
+/* Element type that no case handles: the schema check and the reference disagree. */
+ig_status igi_bad_dtype(const ig_kernel_ctx *k, ig_dtype dtype);
+/* Element i of the stream (seed, draw): 64 independent random bits, and uniform in [0,
+ * 1). */
+uint64_t igi_random_bits(uint64_t seed, uint64_t draw, uint64_t i);
+double igi_random_unit(uint64_t seed, uint64_t draw, uint64_t i);
+
+/* Float to integer as Cast does it: toward zero, out of range saturates, NaN gives 0.
+ */
+int64_t igi_f64_to_i64(double x);
+uint64_t igi_f64_to_u64(double x);
+
+/* Wrapping signed arithmetic (two's complement) without undefined behaviour. */
+static inline int64_t igi_wrap_add(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+static inline int64_t igi_wrap_sub(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a - (uint64_t)b);
+}
+static inline int64_t igi_wrap_mul(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a * (uint64_t)b);
+}
+
+/* ---- rows of element types
+ * ---------------------------------------------------------------- */
+
+/* R_(dtype, T, C, LOAD, STORE, ...): T is stored, C computed in. LOAD(p, i) gives a C
+ * (or something that converts), STORE(T, p, i, v) rounds or truncates v. The rest is
+ * passed on. Usually R_ expands to a `case dtype: ...`. */
+#define IGI_LOAD(p_, i_)               ((p_)[i_])
+#define IGI_STORE(T_, p_, i_, v_)      ((p_)[i_] = (T_)(v_))
+#define IGI_LOAD_F16(p_, i_)           igi_f16_to_f32((p_)[i_])
+#define IGI_STORE_F16(T_, p_, i_, v_)  ((p_)[i_] = igi_f32_to_f16((float)(v_)))
+#define IGI_LOAD_BF16(p_, i_)          igi_bf16_to_f32((p_)[i_])
+#define IGI_STORE_BF16(T_, p_, i_, v_) ((p_)[i_] = igi_f32_to_bf16((float)(v_)))
+#define IGI_STORE_BOOL(T_, p_, i_, v_) ((p_)[i_] = (T_)((v_) != 0))
+
+#define IGI_FLOAT_ROWS(R_, ...)                                                        \
+    R_(IG_FLOAT32, float, float, IGI_LOAD, IGI_STORE, __VA_ARGS__)                     \
+    R_(IG_FLOAT64, double, double, IGI_LOAD, IGI_STORE, __VA_ARGS__)                   \
+    R_(IG_FLOAT16, uint16_t, float, IGI_LOAD_F16, IGI_STORE_F16, __VA_ARGS__)          \
+    R_(IG_BFLOAT16, uint16_t, float, IGI_LOAD_BF16, IGI_STORE_BF16, __VA_ARGS__)
+#define IGI_SIGNED_ROWS(R_, ...)                                                       \
+    R_(IG_INT8, int8_t, int64_t, IGI_LOAD, IGI_STORE, __VA_ARGS__)                     \
+    R_(IG_INT16, int16_t, int64_t, IGI_LOAD, IGI_STORE, __VA_ARGS__)                   \
+    R_(IG_INT32, int32_t, int64_t, IGI_LOAD, IGI_STORE, __VA_ARGS__)                   \
+    R_(IG_INT64, int64_t, int64_t, IGI_LOAD, IGI_STORE, __VA_ARGS__)
+#define IGI_UNSIGNED_ROWS(R_, ...)                                                     \
+    R_(IG_UINT8, uint8_t, uint64_t, IGI_LOAD, IGI_STORE, __VA_ARGS__)                  \
+    R_(IG_UINT16, uint16_t, uint64_t, IGI_LOAD, IGI_STORE, __VA_ARGS__)                \
+    R_(IG_UINT32, uint32_t, uint64_t, IGI_LOAD, IGI_STORE, __VA_ARGS__)                \
+    R_(IG_UINT64, uint64_t, uint64_t, IGI_LOAD, IGI_STORE, __VA_ARGS__)
+#define IGI_BOOL_ROWS(R_, ...)                                                         \
+    R_(IG_BOOL, uint8_t, uint64_t, IGI_LOAD, IGI_STORE_BOOL, __VA_ARGS__)
+#define IGI_INTEGER_ROWS(R_, ...)                                                      \
+    IGI_SIGNED_ROWS(R_, __VA_ARGS__) IGI_UNSIGNED_ROWS(R_, __VA_ARGS__)
+#define IGI_NUMERIC_ROWS(R_, ...)                                                      \
+    IGI_FLOAT_ROWS(R_, __VA_ARGS__) IGI_INTEGER_ROWS(R_, __VA_ARGS__)
+
+/* ---- whole references
+ * ----------------------------------------------------------------------- */
+
+/* Inside `ig_status f(ig_kernel_ctx *k)`: everything is written and IG_OK returned.
+ *
+ * IGI_UNARY(k, rows...)   rows: IGI_CASES_FLOAT(expr in a) IGI_CASES_SIGNED(expr) ...
+ * IGI_BINARY(k, rows...)  rows: the same with 2 appended, expressions in a and b.
+ * IGI_COMPARE(k, rows...) rows: IGI_CASES3_..., expressions in a and b; a bool output.
+ * Expressions see `a` and `b` in the computing type; inputs may have any strides, and
+ * the output may be the memory of an input of its shape. */
+#define IGI_UNARY(k_, ...)                                                             \
+    do {                                                                               \
+        const ig_tensor *t_[2] = {ig_out(k_, 0), ig_in(k_, 0)};                        \
+        igi_walk w_;                                                                   \
+        igi_walk_tensors(&w_, t_[0], t_, 2);                                           \
+        switch (ig_dtype_of(t_[1])) {                                                  \
+            __VA_ARGS__                                                                \
+        default:                                                                       \
+            return igi_bad_dtype(k_, ig_dtype_of(t_[1]));                              \
+        }                                                                              \
+        return IG_OK;                                                                  \
+    } while (0)
+
+#define IGI_UNARY_CASE(dtype_, T_, C_, LOAD_, STORE_, ...)                             \
+    case dtype_:                                                                       \
+        for (; w_.rows > 0; igi_walk_next(&w_)) {                                      \
+            T_ *y_ = (T_ *)ig_data(t_[0]) + w_.at[0];                                  \
+            const T_ *a_ = (const T_ *)ig_data(t_[1]) + w_.at[1];                      \
+            int64_t sy_ = w_.step[0], sa_ = w_.step[1];                                \
+            if (w_.unit)                                                               \
+                for (int64_t i_ = 0; i_ < w_.inner; i_++) {                            \
+                    const C_ a = LOAD_(a_, i_);                                        \
+                    STORE_(T_, y_, i_, (__VA_ARGS__));                                 \
+                }                                                                      \
+            else                                                                       \
+                for (int64_t i_ = 0; i_ < w_.inner; i_++) {                            \
+                    const C_ a = LOAD_(a_, i_ * sa_);                                  \
+                    STORE_(T_, y_, i_ *sy_, (__VA_ARGS__));                            \
+                }                                                                      \
+        }                                                                              \
+        break;
+#define IGI_CASES_FLOAT(...)    IGI_FLOAT_ROWS(IGI_UNARY_CASE, __VA_ARGS__)
+#define IGI_CASES_SIGNED(...)   IGI_SIGNED_ROWS(IGI_UNARY_CASE, __VA_ARGS__)
+#define IGI_CASES_UNSIGNED(...) IGI_UNSIGNED_ROWS(IGI_UNARY_CASE, __VA_ARGS__)
+#define IGI_CASES_BOOL(...)     IGI_BOOL_ROWS(IGI_UNARY_CASE, __VA_ARGS__)
+
+/* y = f(a, b) over any tensors: IGI_APPLY2(k, y, a, b, rows...) does not return. */
+#define IGI_APPLY2(k_, y_, a_, b_, ...)                                                \
+    do {                                                                               \
+        const ig_tensor *t_[3] = {y_, a_, b_};                                         \
+        igi_walk w_;                                                                   \
+        igi_walk_tensors(&w_, t_[0], t_, 3);                                           \
+        switch (ig_dtype_of(t_[1])) {                                                  \
+            __VA_ARGS__                                                                \
+        default:                                                                       \
+            return igi_bad_dtype(k_, ig_dtype_of(t_[1]));                              \
+        }                                                                              \
+    } while (0)
+#define IGI_BINARY(k_, ...)                                                            \
+    do {                                                                               \
+        IGI_APPLY2(k_, ig_out(k_, 0), ig_in(k_, 0), ig_in(k_, 1), __VA_ARGS__);        \
+        return IG_OK;                                                                  \
+    } while (0)
+#define IGI_COMPARE(k_, ...) IGI_BINARY(k_, __VA_ARGS__)
+
+/* Y_ is the stored type of the result, PUT_ its store. */
+#define IGI_BINARY_LOOP_(Y_, PUT_, T_, C_, LOAD_, ...)                                 \
+    for (; w_.rows > 0; igi_walk_next(&w_)) {                                          \
+        Y_ *y_ = (Y_ *)ig_data(t_[0]) + w_.at[0];                                      \
+        const T_ *a_ = (const T_ *)ig_data(t_[1]) + w_.at[1];                          \
+        const T_ *b_ = (const T_ *)ig_data(t_[2]) + w_.at[2];                          \
+        int64_t sy_ = w_.step[0], sa_ = w_.step[1], sb_ = w_.step[2];                  \
+        if (w_.unit)                                                                   \
+            for (int64_t i_ = 0; i_ < w_.inner; i_++) {                                \
+                const C_ a = LOAD_(a_, i_), b = LOAD_(b_, i_);                         \
+                PUT_(Y_, y_, i_, (__VA_ARGS__));                                       \
+            }                                                                          \
+        else                                                                           \
+            for (int64_t i_ = 0; i_ < w_.inner; i_++) {                                \
+                const C_ a = LOAD_(a_, i_ * sa_), b = LOAD_(b_, i_ * sb_);             \
+                PUT_(Y_, y_, i_ *sy_, (__VA_ARGS__));                                  \
+            }                                                                          \
+    }
+#define IGI_BINARY_CASE(dtype_, T_, C_, LOAD_, STORE_, ...)                            \
+    case dtype_:                                                                       \
+        IGI_BINARY_LOOP_(T_, STORE_, T_, C_, LOAD_, __VA_ARGS__)                       \
+        break;
+#define IGI_COMPARE_CASE(dtype_, T_, C_, LOAD_, STORE_, ...)                           \
+    case dtype_:                                                                       \
+        IGI_BINARY_LOOP_(uint8_t, IGI_STORE, T_, C_, LOAD_, __VA_ARGS__)               \
+        break;
+#define IGI_CASES2_FLOAT(...)    IGI_FLOAT_ROWS(IGI_BINARY_CASE, __VA_ARGS__)
+#define IGI_CASES2_SIGNED(...)   IGI_SIGNED_ROWS(IGI_BINARY_CASE, __VA_ARGS__)
+#define IGI_CASES2_UNSIGNED(...) IGI_UNSIGNED_ROWS(IGI_BINARY_CASE, __VA_ARGS__)
+#define IGI_CASES2_BOOL(...)     IGI_BOOL_ROWS(IGI_BINARY_CASE, __VA_ARGS__)
+#define IGI_CASES3_NUMERIC(...)  IGI_NUMERIC_ROWS(IGI_COMPARE_CASE, __VA_ARGS__)
+#define IGI_CASES3_BOOL(...)     IGI_BOOL_ROWS(IGI_COMPARE_CASE, __VA_ARGS__)
+
+/* ---- gradient rules
+ * ------------------------------------------------------------------------- */
+
+/* Attributes of Cast, here because rules of many operators emit one. */
+typedef struct igi_cast_attrs {
+    uint32_t struct_size;
+    int64_t to, saturate, round_mode;
+} igi_cast_attrs;
+ig_var igi_emit_cast(ig_grad *g, ig_var v, ig_dtype to);
+/* Scalar of the element type of input 0. */
+ig_var igi_grad_const(ig_grad *g, double value);
+/* dy where `mask` (bool), else 0; and the other way round. */
+ig_var igi_emit_masked(ig_grad *g, ig_var mask, ig_var v);
+ig_var igi_emit_unmasked(ig_grad *g, ig_var mask, ig_var v);
+/* Of Min and Max: equal inputs share dy evenly. Saves: all inputs and the output. */
+ig_status igi_gradient_extremum(ig_grad *g);
+/* Is input i of a type that derivatives exist for? */
+bool igi_grad_is_float(const ig_grad *g, int i);
+
+/* ---- samples
+ * ---------------------------------------------------------------------------------- */
+
+/* Rows for elementwise operators: attributes (or NULL), fill, types (0: all), and
+ * whether finite differences make sense is the fill's business: choose one away from
+ * kinks. */
+#define IGI_SAMPLE_1(name_, attrs_, fill_, types_, ...)                                \
+    {                                                                                  \
+        .name = name_, .attrs = attrs_, .n_in = 1,                                     \
+        .in = (const ig_sample_in[]){{__VA_ARGS__, .fill = fill_}}, .types = types_    \
+    }
+#define IGI_SAMPLES_UNARY(attrs_, fill_, types_)                                       \
+    IGI_SAMPLE_1("matrix", attrs_, fill_, types_, IG_SHAPE_IN(3, 5)),                  \
+        IGI_SAMPLE_1("long", attrs_, fill_, types_, IG_SHAPE_IN(67)),                  \
+        IGI_SAMPLE_1("rank_4", attrs_, fill_, types_, IG_SHAPE_IN(2, 1, 3, 2)),        \
+        IGI_SAMPLE_1("scalar", attrs_, fill_, types_, .rank = 0),                      \
+        IGI_SAMPLE_1("size_one", attrs_, fill_, types_, IG_SHAPE_IN(1, 1)),            \
+        IGI_SAMPLE_1("empty", attrs_, fill_, types_, IG_SHAPE_IN(2, 0, 3))
+
+/* a_ and b_ are parenthesised shapes, (IG_SHAPE_IN(2, 3)). */
+#define IGI_UNWRAP_(...) __VA_ARGS__
+#define IGI_SAMPLE_2(name_, attrs_, fill_a_, fill_b_, types_, a_, b_)                  \
+    {                                                                                  \
+        .name = name_, .attrs = attrs_, .n_in = 2,                                     \
+        .in = (const ig_sample_in[]){{IGI_UNWRAP_ a_, .fill = fill_a_},                \
+                                     {IGI_UNWRAP_ b_, .fill = fill_b_}},               \
+        .types = types_                                                                \
+    }
+#define IGI_SAMPLES_BINARY(attrs_, fa_, fb_, types_)                                   \
+    IGI_SAMPLE_2("same_shape", attrs_, fa_, fb_, types_, (IG_SHAPE_IN(3, 5)),          \
+                 (IG_SHAPE_IN(3, 5))),                                                 \
+        IGI_SAMPLE_2("long", attrs_, fa_, fb_, types_, (IG_SHAPE_IN(67)),              \
+                     (IG_SHAPE_IN(67))),                                               \
+        IGI_SAMPLE_2("broadcast", attrs_, fa_, fb_, types_, (IG_SHAPE_IN(2, 3, 4)),    \
+                     (IG_SHAPE_IN(3, 1))),                                             \
+        IGI_SAMPLE_2("broadcast_both", attrs_, fa_, fb_, types_, (IG_SHAPE_IN(4, 1)),  \
+                     (IG_SHAPE_IN(2, 1, 3))),                                          \
+        IGI_SAMPLE_2("scalar_right", attrs_, fa_, fb_, types_, (IG_SHAPE_IN(2, 3)),    \
+                     (.rank = 0)),                                                     \
+        IGI_SAMPLE_2("scalar_left", attrs_, fa_, fb_, types_, (.rank = 0),             \
+                     (IG_SHAPE_IN(4))),                                                \
+        IGI_SAMPLE_2("scalars", attrs_, fa_, fb_, types_, (.rank = 0), (.rank = 0)),   \
+        IGI_SAMPLE_2("size_one", attrs_, fa_, fb_, types_, (IG_SHAPE_IN(1, 1)),        \
+                     (IG_SHAPE_IN(1))),                                                \
+        IGI_SAMPLE_2("empty", attrs_, fa_, fb_, types_, (IG_SHAPE_IN(0, 3)),           \
+                     (IG_SHAPE_IN(1, 3)))
+
+/* Rows for Min, Max and Sum: explicit numbers without ties, which would be kinks. */
+extern const double igi_sample_a[6], igi_sample_b[6], igi_sample_c[2];
+#define IGI_SAMPLES_EXTREMUM                                                           \
+    {.name = "one",                                                                    \
+     .n_in = 1,                                                                        \
+     .in = (const ig_sample_in[]){{IG_SHAPE_IN(2, 3), .data = igi_sample_a}}},         \
+        {.name = "two",                                                                \
+         .n_in = 2,                                                                    \
+         .in = (const ig_sample_in[]){{IG_SHAPE_IN(6), .data = igi_sample_a},          \
+                                      {IG_SHAPE_IN(6), .data = igi_sample_b}}},        \
+        {.name = "three_broadcast",                                                    \
+         .n_in = 3,                                                                    \
+         .in = (const ig_sample_in[]){{IG_SHAPE_IN(2, 3), .data = igi_sample_a},       \
+                                      {IG_SHAPE_IN(2, 1), .data = igi_sample_c},       \
+                                      {IG_SHAPE_IN(2, 3), .data = igi_sample_b}}},     \
+        {.name = "first_is_smaller",                                                   \
+         .n_in = 2,                                                                    \
+         .in = (const ig_sample_in[]){{IG_SHAPE_IN(2, 1), .data = igi_sample_c},       \
+                                      {IG_SHAPE_IN(2, 3), .data = igi_sample_b}}},     \
+        {.name = "scalars",                                                            \
+         .n_in = 2,                                                                    \
+         .in = (const ig_sample_in[]){{.rank = 0, .data = igi_sample_a},               \
+                                      {.rank = 0, .data = igi_sample_b}}},             \
+    {                                                                                  \
+        .name = "empty", .n_in = 2, .in = (const ig_sample_in[])                       \
+        {                                                                              \
+            {IG_SHAPE_IN(0, 3)},                                                       \
+            {                                                                          \
+                IG_SHAPE_IN(1, 3)                                                      \
+            }                                                                          \
+        }                                                                              \
+    }
+
+#endif

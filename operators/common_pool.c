@@ -1,0 +1,100 @@
+/* Shapes and index orders of pooling. */
+#include "operators/common_pool.h"
+
+#include <inttypes.h>
+
+igi_window_spec igi_average_pool_spec(const igi_average_pool_attrs *a)
+{
+    return (igi_window_spec){.auto_pad = a->auto_pad,
+                             .ceil_mode = a->ceil_mode,
+                             .kernel = a->kernel_shape,
+                             .strides = a->strides,
+                             .pads = a->pads,
+                             .dilations = a->dilations};
+}
+
+igi_window_spec igi_max_pool_spec(const igi_max_pool_attrs *a)
+{
+    return (igi_window_spec){.auto_pad = a->auto_pad,
+                             .ceil_mode = a->ceil_mode,
+                             .kernel = a->kernel_shape,
+                             .strides = a->strides,
+                             .pads = a->pads,
+                             .dilations = a->dilations};
+}
+
+ig_status igi_pool_infer(
+    ig_infer *x, const igi_window_spec *s, int rank, const int64_t *xd, int64_t *yd)
+{
+    if (rank < 3)
+        return ig_infer_fail(
+            x, "the input needs a batch, a channel and at least one spatial axis");
+    if (s->kernel.n != rank - 2)
+        return ig_infer_fail(x,
+                             "attribute kernel_shape has %" PRId64
+                             " items for %d spatial axes",
+                             s->kernel.n,
+                             rank - 2);
+    yd[0] = xd[0];
+    yd[1] = xd[1];
+    return igi_window_infer(x, s, rank - 2, xd + 2, s->kernel.v, true, yd + 2);
+}
+
+void igi_pool_set(igi_window *w,
+                  const igi_window_spec *s,
+                  int rank,
+                  const int64_t *xd,
+                  const int64_t *yd)
+{
+    igi_window_set(w, s, rank - 2, xd + 2, s->kernel.v, yd + 2);
+}
+
+int64_t igi_to_column_major(int rank, const int64_t *dims, int64_t at)
+{
+    int64_t index[IG_RANK_MAX], out = 0;
+    for (int i = rank - 1; i >= 0; i--) {
+        index[i] = at % dims[i];
+        at /= dims[i];
+    }
+    for (int i = rank - 1; i >= 0; i--)
+        out = out * dims[i] + index[i];
+    return out;
+}
+
+int64_t igi_to_row_major(int rank, const int64_t *dims, int64_t at)
+{
+    int64_t out = 0, step = 1, index[IG_RANK_MAX];
+    for (int i = 0; i < rank; i++) {
+        index[i] = at % dims[i];
+        at /= dims[i];
+    }
+    for (int i = rank - 1; i >= 0; i--) {
+        out += index[i] * step;
+        step *= dims[i];
+    }
+    return out;
+}
+
+ig_status igi_pool_index(const ig_kernel_ctx *k,
+                         int64_t storage_order,
+                         int rank,
+                         const int64_t *dims,
+                         int64_t index,
+                         int64_t *at)
+{
+    int64_t plane = 1, total = 1;
+    for (int i = 0; i < rank; i++) {
+        total *= dims[i];
+        plane *= i < 2 ? 1 : dims[i];
+    }
+    if (index < -1 || index >= total)
+        return ig_kernel_fail(k,
+                              IG_INVALID_ARGUMENT,
+                              "index %" PRId64 " is outside [0, %" PRId64 ")",
+                              index,
+                              total);
+    *at = index;
+    if (storage_order && index >= 0)
+        *at = index - index % plane + igi_to_row_major(rank - 2, dims + 2, index % plane);
+    return IG_OK;
+}

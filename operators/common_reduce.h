@@ -1,0 +1,86 @@
+/* Shared by reductions: which axes, the shape that is left, the order of summation,
+ * gradients.
+ *
+ * Every output element visits its inputs in row-major order, so that a result never
+ * depends on threads; floats are summed in double and rounded once. */
+#ifndef OPERATORS_COMMON_REDUCE_H
+#define OPERATORS_COMMON_REDUCE_H
+
+#include "operators/common.h"
+
+/* Options of ReduceSum, ReduceMean, ReduceMax ... */
+typedef struct igi_reduce_attrs {
+    uint32_t struct_size;
+    int64_t keepdims, noop_with_empty_axes;
+} igi_reduce_attrs;
+extern const ig_attr_def igi_reduce_options[];
+extern const ig_port igi_reduce_inputs[], igi_reduce_outputs[];
+extern const ig_sample igi_reduce_samples[];
+
+/* Infer of operators with inputs (data, axes) and igi_reduce_attrs. */
+ig_status igi_reduce_infer(ig_infer *x);
+
+/* An index space cut in two: kept and reduced axes, neighbours merged, sizes 1 dropped.
+ */
+typedef struct igi_reduce {
+    int64_t outputs, rows,
+        length;   /* each output has `rows` rows of `length` elements */
+    int64_t step; /* between elements of a row */
+    int n_keep, n_rows;
+    int64_t keep[IG_RANK_MAX], keep_stride[IG_RANK_MAX];
+    int64_t row[IG_RANK_MAX], row_stride[IG_RANK_MAX];
+} igi_reduce;
+
+void igi_reduce_init(igi_reduce *r,
+                     int rank,
+                     const int64_t *dims,
+                     const int64_t *strides,
+                     uint64_t reduced);
+/* For kernels of inputs (data, axes). */
+ig_status igi_reduce_read(const ig_kernel_ctx *k, igi_reduce *r);
+
+/* Element offset of index i in a space of n dims. */
+static inline int64_t
+igi_reduce_offset(int n, const int64_t *dim, const int64_t *stride, int64_t i)
+{
+    int64_t at = 0;
+    for (int d = n - 1; d > 0; d--) {
+        at += i % dim[d] * stride[d];
+        i /= dim[d];
+    }
+    return n > 0 ? at + i * stride[0] : 0;
+}
+
+/* The loop of a reduction: for each output o, INIT, then STEP for each element p[i],
+ * then DONE. */
+#define IGI_REDUCE_EACH(r_, T_, x_, INIT_, STEP_, DONE_)                               \
+    for (int64_t o = 0; o < (r_)->outputs; o++) {                                      \
+        const T_ *from_ =                                                              \
+            (const T_ *)(x_) +                                                         \
+            igi_reduce_offset((r_)->n_keep, (r_)->keep, (r_)->keep_stride, o);         \
+        INIT_;                                                                         \
+        for (int64_t j_ = 0; j_ < (r_)->rows; j_++) {                                  \
+            const T_ *p = from_ + igi_reduce_offset((r_)->n_rows, (r_)->row,           \
+                                                    (r_)->row_stride, j_);             \
+            for (int64_t e_ = 0; e_ < (r_)->length; e_++) {                            \
+                const int64_t i = e_ * (r_)->step;                                     \
+                STEP_;                                                                 \
+            }                                                                          \
+        }                                                                              \
+        DONE_;                                                                         \
+    }
+
+/* Output 0 := sum or mean of input 0. The mean of nothing is NaN, 0 for integers; the
+ * mean of integers is truncated. */
+ig_status igi_reduce_sum(ig_kernel_ctx *k, const igi_reduce *r, bool mean);
+
+/* ---- gradients
+ * ----------------------------------------------------------------------------- */
+
+/* v, of the reduced output's shape, with the dropped axes back as size 1 (or a scalar).
+ * The rule must save input 1. */
+ig_var igi_reduce_restore(ig_grad *g, ig_var v);
+/* Elements per output when that is a number, else -1. */
+int64_t igi_reduce_count(const ig_type *in, const ig_type *out);
+
+#endif

@@ -1,0 +1,21 @@
+/* What optimiser steps (SgdStep, AdamStep) share: ports of scalars and typed loops. */
+#ifndef OPERATORS_COMMON_STEP_H
+#define OPERATORS_COMMON_STEP_H
+
+#include "operators/common.h"
+
+/* Types of a step: T of parameters and state, S of scalars (float64 keeps them exact).
+ */
+#define IGI_STEP_TYPES                                                                 \
+    {'T', IG_FLOATS},                                                                  \
+    {                                                                                  \
+        'S', IG_FLOATS                                                                 \
+    }
+#define IGI_STEP_SCALAR(name_, ...)                                                    \
+    IG_PORT(name_, 'S', __VA_ARGS__, .flags = IG_OPTIONAL | IG_NODIFF)
+
+/* Shapes: inputs [0, first_scalar) that are present equal the parameter, the rest are
+ * scalars; every output has the shape of the parameter. */
+ig_status igi_step_infer(ig_infer *x, int first_scalar);
+
+#endif

@@ -1,0 +1,178 @@
+/* ingot::ConvGradInput: the gradient of Conv with respect to X, a linear map of dy and of W:
+ *   dx[n, gC+c, i] = sum over m, tap of W[gM+m, c, tap] * dy[n, gM+m, o],
+ *   i = o * stride + tap * dilation - pad.
+ * The reference gathers: rows of dx collect from the rows of dy that their taps meet. */
+#include "operators/common_conv.h"
+
+IG_USES_OP(Conv);
+IG_USES_OP(ConvGradWeight);
+
+static const ig_port inputs[] = {
+    IG_PORT("dy", 'T', "Gradient of Conv's output."),
+    IG_PORT("W", 'T', "Conv's weights."),
+    IG_PORT("shape", 'I', "Shape of Conv's input.", .flags = IG_VALUE),
+    {0},
+};
+static const ig_port outputs[] = {
+    IG_PORT("dx", 'T', "Gradient of Conv's input."),
+    {0},
+};
+static const ig_type_rule types[] = {{'T', IG_FLOATS}, {'I', IG_T(INT64)}, {0}};
+static const ig_attr_def attrs[] = {IGI_CONV_ATTRS, {0}};
+
+static ig_status grad_input_infer(ig_infer *x)
+{
+    int64_t dims[IG_RANK_MAX];
+    int rank = x->in[1]->rank, n = ig_infer_ints(x, 2, dims, IG_RANK_MAX);
+    if (n == IG_INTS_TOO_MANY)
+        return IG_INVALID_ARGUMENT;
+    if (n == IG_INTS_UNKNOWN)
+        return ig_infer_fresh(x, 0, rank);
+    if (n != rank || x->in[0]->rank != rank || rank < 3)
+        return ig_infer_fail(x, "dy, W and shape must have the same rank, at least 3");
+    IG_TRY(igi_conv_check_dy(
+        x, x->attrs, rank, dims, ig_type_dims(x->in[1]), ig_type_dims(x->in[0])));
+    return ig_infer_set(x, 0, rank, dims);
+}
+
+static const ig_save saves[] = {
+    IG_SAVE_IN(1, IG_BIT(0)),
+    IG_SAVE_IN(0, IG_BIT(1)),
+    {0},
+};
+
+static ig_status grad_input_gradient(ig_grad *g)
+{
+    ig_var ddx = ig_grad_dy(g, 0);
+    const void *a = ig_grad_attrs(g);
+    if (ig_grad_wants(g, 0))
+        ig_grad_set(g, 0, ig_emit2(g, IG_OP(Conv), a, ddx, ig_grad_in(g, 1)));
+    if (ig_grad_wants(g, 1))
+        ig_grad_set(g,
+                    1,
+                    ig_emit3(g,
+                             IG_OP(ConvGradWeight),
+                             a,
+                             ig_grad_in(g, 0),
+                             ddx,
+                             ig_grad_in_shape(g, 1)));
+    return IG_OK;
+}
+
+typedef struct {
+    igi_conv c;
+    const void *dy, *w;
+    int64_t n, ch; /* item of the batch, input channel */
+} grad_input_call;
+
+/* acc[i - lo] = gradient of positions [lo, hi) of outer input row `row`. */
+IGI_INLINE void grad_input_row(
+    ig_dtype T, const grad_input_call *v, int64_t row, int64_t lo, int64_t hi, double *acc)
+{
+    const igi_conv *c = &v->c;
+    const igi_window_axis *a = igi_conv_row_axis(c);
+    int64_t group = v->ch / c->c;
+    int64_t dy_item = (v->n * c->group + group) * c->m * c->out_plane;
+    for (int64_t tap_row = 0; tap_row < c->w.kernel_outer; tap_row++) {
+        int64_t out_row = igi_window_out_row(&c->w, row, tap_row);
+        for (int64_t tap = 0; out_row >= 0 && tap < a->kernel; tap++) {
+            int64_t from, to, shift = tap * a->dilation - a->pad - lo;
+            igi_window_range(a, tap, lo, hi, &from, &to);
+            int64_t dy_at = dy_item + out_row * a->out;
+            int64_t w_at = (group * c->m * c->c + v->ch % c->c) * c->taps;
+            w_at += tap_row * a->kernel + tap;
+            for (int64_t m = 0; m < c->m; m++) {
+                double weight = igi_load(T, v->w, w_at + m * c->c * c->taps);
+                int64_t at = dy_at + m * c->out_plane;
+                for (int64_t o = from; o < to; o++)
+                    acc[o * a->stride + shift] += weight * igi_load(T, v->dy, at + o);
+            }
+        }
+    }
+}
+
+IGI_INLINE void grad_input_plane(ig_dtype T, const grad_input_call *v, void *dx)
+{
+    const igi_conv *c = &v->c;
+    double acc[IGI_CHUNK];
+    int64_t width = igi_conv_row_axis(c)->in;
+    int64_t at = (v->n * c->group * c->c + v->ch) * c->in_plane;
+    for (int64_t row = 0; row < c->w.in_outer; row++) {
+        for (int64_t lo = 0; lo < width; lo += IGI_CHUNK) {
+            int64_t hi = width - lo < IGI_CHUNK ? width : lo + IGI_CHUNK;
+            for (int64_t i = lo; i < hi; i++)
+                acc[i - lo] = 0;
+            grad_input_row(T, v, row, lo, hi, acc);
+            for (int64_t i = lo; i < hi; i++)
+                igi_store(T, dx, at + row * width + i, acc[i - lo]);
+        }
+    }
+}
+
+static ig_status grad_input_reference(ig_kernel_ctx *k)
+{
+    const ig_tensor *dy = ig_in(k, 0), *w = ig_in(k, 1);
+    ig_tensor *dx = ig_out(k, 0);
+    grad_input_call v = {.dy = ig_data(dy), .w = ig_data(w)};
+    igi_conv_set(&v.c, k->attrs, ig_rank(w), ig_dims(dx), ig_dims(w), ig_dims(dy));
+    for (v.n = 0; v.n < v.c.batch; v.n++) {
+        for (v.ch = 0; v.ch < v.c.group * v.c.c; v.ch++) {
+            IG_TRY(ig_poll(k));
+            IGI_EACH_FLOAT(k, ig_dtype_of(w), grad_input_plane(T, &v, ig_data(dx)));
+        }
+    }
+    return IG_OK;
+}
+
+#define HEAD .struct_size = sizeof(igi_conv_attrs)
+static const igi_conv_attrs plain = {HEAD, .group = 1};
+static const igi_conv_attrs uneven = {HEAD,
+                                      .group = 2,
+                                      .pads = IGI_INTS(1, 0, 2, 1),
+                                      .strides = IGI_INTS(2, 1),
+                                      .dilations = IGI_INTS(1, 2)};
+static const igi_conv_attrs same = {
+    HEAD, .group = 1, .auto_pad = IGI_PAD_SAME_LOWER, .strides = IGI_INTS(2)};
+
+#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
+#define SHAPE(n_, ...)                                                                   \
+    {                                                                                    \
+        .rank = 1, .dims = {n_}, .dtype = IG_INT64, .data = (const double[])             \
+        {                                                                                \
+            __VA_ARGS__                                                                  \
+        }                                                                                \
+    }
+static const ig_sample samples[] = {
+    {.name = "plain",
+     .attrs = &plain,
+     IGI_SAMPLE_IN(X(2, 3, 3, 2), X(3, 2, 2, 3), SHAPE(4, 2, 2, 4, 4))},
+    {.name = "strides_groups_dilations",
+     .attrs = &uneven,
+     IGI_SAMPLE_IN(X(1, 4, 3, 3), X(4, 1, 3, 2), SHAPE(4, 1, 2, 5, 4))},
+    {.name = "same_one_axis",
+     .attrs = &same,
+     IGI_SAMPLE_IN(X(2, 2, 4), X(2, 1, 4), SHAPE(3, 2, 1, 7))},
+    {.name = "empty_batch",
+     .attrs = &plain,
+     IGI_SAMPLE_IN(X(0, 1, 2, 2), X(1, 1, 2, 2), SHAPE(4, 0, 1, 3, 3))},
+    {0},
+};
+
+IG_OPERATOR(ConvGradInput) = {
+    IG_OP_HEAD,
+    .domain = "ingot",
+    .name = "ConvGradInput",
+    .since = 1,
+    .doc = "Gradient of Conv with respect to its input, given dy, the weights and the "
+           "input's shape. Attributes are Conv's.",
+    .inputs = inputs,
+    .outputs = outputs,
+    .types = types,
+    .attrs = attrs,
+    .attrs_size = sizeof(igi_conv_attrs),
+    .infer = grad_input_infer,
+    .gradient = grad_input_gradient,
+    .saves = saves,
+    .reference = grad_input_reference,
+    .samples = samples,
+};

@@ -1,0 +1,348 @@
+/* CPU compute primitives: what kernels call once shapes, types and layouts are settled.
+ *
+ * Pure functions over raw pointers: they allocate nothing, keep no state, cannot fail
+ * and know nothing of tensors or graphs. Each exists once per instruction set in a
+ * table (igi_cpu_isa), compiled from one body (compute/body.inc.h) over a small vector
+ * type.
+ *
+ * Contract of every function unless it says otherwise:
+ * - pointers need only the alignment of their element; sizes are elements, n >= 0;
+ * - an output may be the same pointer as an input, but may not overlap it partly;
+ * - NaN in gives NaN out; infinities follow the formula; denormals follow the caller's
+ * MXCSR;
+ * - an element's bits depend on its own inputs and the instruction set, never on its
+ * position, on the length of a tail or on how threads split the work. Levels differ in
+ * last bits. Threads: any number at once on disjoint outputs. */
+#ifndef OPERATORS_CPU_COMPUTE_H
+#define OPERATORS_CPU_COMPUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- pointwise ----------------------------------------------------------------------
+ */
+
+/* Numbers double as activations of igi_epilogue: 0 leaves values alone.
+ * ORDER: unary (compute/vecmath.inc.h has one row per number). */
+typedef enum igi_unary {
+    IGI_UNARY_NONE = 0, /* copy */
+    IGI_UNARY_EXP,
+    IGI_UNARY_LOG,
+    IGI_UNARY_TANH,
+    IGI_UNARY_SIGMOID,
+    IGI_UNARY_ERF,
+    IGI_UNARY_GELU_ERF,
+    IGI_UNARY_GELU_TANH,
+    IGI_UNARY_SILU,
+    IGI_UNARY_RELU,
+    IGI_UNARY_LEAKY_RELU, /* params: alpha */
+    IGI_UNARY_CLIP,       /* params: low, high; high wins when low > high */
+    IGI_UNARY_ABS,
+    IGI_UNARY_NEG,
+    IGI_UNARY_SQRT,
+    IGI_UNARY_RECIPROCAL,
+    IGI_UNARY_ELU, /* params: alpha */
+    IGI_UNARY_SOFTPLUS,
+    IGI_UNARY_HARD_SIGMOID, /* params: alpha, beta: clip(alpha * x + beta, 0, 1) */
+    IGI_UNARY_HARD_SWISH,
+    IGI_UNARY_COUNT
+} igi_unary;
+
+/* y[i] = f(x[i]). `params` may be NULL for functions that list none above. */
+typedef void (*igi_unary_fn)(float *y, const float *x, int64_t n, const float *params);
+
+/* ORDER: binary (compute/body.inc.h). MIN and MAX propagate NaN, as numpy.minimum does.
+ */
+typedef enum igi_binary {
+    IGI_BINARY_ADD = 0,
+    IGI_BINARY_SUB,
+    IGI_BINARY_MUL,
+    IGI_BINARY_DIV,
+    IGI_BINARY_MIN,
+    IGI_BINARY_MAX,
+    IGI_BINARY_POW,
+    IGI_BINARY_COUNT
+} igi_binary;
+
+typedef enum igi_binary_mode {
+    IGI_BINARY_VV = 0, /* a[i] op b[i] */
+    IGI_BINARY_VS,     /* a[i] op b[0] */
+    IGI_BINARY_SV,     /* a[0] op b[i] */
+    IGI_BINARY_MODES
+} igi_binary_mode;
+
+typedef void (*igi_binary_fn)(float *y, const float *a, const float *b, int64_t n);
+
+/* ---- matrix product -----------------------------------------------------------------
+ */
+
+/* What happens to C = A * B on its way to memory:
+ *   act(A*B + bias + residual), or act(A*B + bias) + residual when residual_after.
+ * bias[n] and residual[m][ld_residual] may be NULL; ld_residual 0 repeats one row;
+ * residual may be C itself (the same pointer and stride) unless residual_after. */
+typedef struct igi_epilogue {
+    const float *bias;
+    const float *residual;
+    int64_t ld_residual;
+    bool residual_after;
+    igi_unary act;
+    float act_params[2];
+} igi_epilogue;
+
+/* C[m][n] = epilogue(A[m][k] * B[k][n]), rows of A, B and C at strides lda, ldb and ldc
+ * with neighbouring columns adjacent. ldb 0 says that b is packed (igi_gemm_pack). Row
+ * strides that are a multiple of 4096 bytes cost up to 15 %: pad them. */
+typedef struct igi_gemm {
+    int64_t m, n, k;
+    const float *a;
+    int64_t lda;
+    const float *b;
+    int64_t ldb;
+    float *c;
+    int64_t ldc;
+    igi_epilogue epilogue;
+} igi_gemm;
+
+/* Computes rows [row_lo, row_hi) of the panels [panel_lo, panel_hi) of columns; any
+ * split gives the same bits: an element is one chain of multiply-adds in the order of
+ * k, started from bias + residual. m == 1 (of the whole product) takes four chains a
+ * column instead, so its last bits differ from those of the same row inside a larger
+ * product. */
+typedef void (*igi_gemm_fn)(const igi_gemm *g,
+                            int64_t row_lo,
+                            int64_t row_hi,
+                            int64_t panel_lo,
+                            int64_t panel_hi);
+
+/* Strides in elements; any value, 0 included. acc[m][n] starts from `init` when not
+ * NULL. */
+typedef struct igi_gemm_f64 {
+    int64_t m, n, k;
+    const double *a;
+    int64_t a_rs, a_cs;
+    const double *b;
+    int64_t b_rs, b_cs;
+    const double *init;
+    int64_t init_rs, init_cs;
+    double alpha;
+    double *c;
+    int64_t ldc;
+} igi_gemm_f64;
+
+/* ---- reductions ---------------------------------------------------------------------
+ */
+
+typedef enum igi_reduce {
+    IGI_REDUCE_SUM = 0, /* of nothing: 0 */
+    IGI_REDUCE_SUM_SQ,
+    IGI_REDUCE_SUM_ABS,
+    IGI_REDUCE_PROD, /* of nothing: 1 */
+    IGI_REDUCE_MAX,  /* of nothing: -inf */
+    IGI_REDUCE_MIN,  /* of nothing: inf */
+    IGI_REDUCE_COUNT
+} igi_reduce;
+
+/* Long rows are reduced in blocks of this many elements, blocks in a fixed binary tree.
+ */
+#define IGI_REDUCE_BLOCK 1024
+
+/* ---- normalisation ------------------------------------------------------------------
+ */
+
+/* gamma and beta may be NULL (1 and 0). */
+typedef struct igi_norm {
+    const float *gamma;
+    const float *beta;
+    float epsilon;
+} igi_norm;
+
+/* ---- pooling ------------------------------------------------------------------------
+ */
+
+/* x[h][w][c] with strides in elements between rows and pixels; y likewise, out_w
+ * pixels. Padding counts in no maximum; windows without a pixel give -inf and 0. */
+typedef struct igi_pool {
+    const float *x;
+    int64_t x_row, x_pixel;
+    int64_t h, w, c;
+    float *y;
+    int64_t y_row, y_pixel;
+    int64_t out_w;
+    int64_t kernel_h, kernel_w;
+    int64_t stride_h, stride_w;
+    int64_t dilation_h, dilation_w;
+    int64_t pad_top, pad_left, pad_bottom, pad_right;
+    bool count_include_pad; /* the average's divisor counts padding (not what lies
+                               beyond) */
+} igi_pool;
+
+/* ---- the table ----------------------------------------------------------------------
+ */
+
+typedef enum igi_cpu_level {
+    IGI_CPU_PORTABLE = 0, /* plain vectors of 16 bytes: every CPU */
+    IGI_CPU_AVX2 = 1,     /* AVX2 and FMA */
+    IGI_CPU_AVX512 = 2,   /* F, BW, DQ, VL */
+    IGI_CPU_LEVELS = 3
+} igi_cpu_level;
+
+typedef struct igi_cpu_isa {
+    const char *name;
+    igi_cpu_level level;
+    int gemm_panel; /* columns of a packed panel */
+    int gemm_rows;  /* rows of the tallest tile: split rows in multiples of it */
+
+    igi_unary_fn unary[IGI_UNARY_COUNT];
+    igi_binary_fn binary[IGI_BINARY_COUNT][IGI_BINARY_MODES];
+
+    igi_gemm_fn gemm;
+    /* The same product with b as [n][k], row stride ldb (not 0): dot products of rows
+     * read in place, for few rows of A. Columns [col_lo, col_hi), all rows. */
+    void (*gemm_dot)(const igi_gemm *g, int64_t col_lo, int64_t col_hi);
+    /* Rows [row_lo, row_hi); one chain per element in the order of k. */
+    void (*gemm_f64)(const igi_gemm_f64 *g, int64_t row_lo, int64_t row_hi);
+
+    float (*reduce)(igi_reduce op, const float *x, int64_t n);
+    /* For threads: blocks [lo, hi) of x[n] into partial[block]; igi_reduce's bits
+     * result when reduce_combine folds all ceil(n / IGI_REDUCE_BLOCK) partials. */
+    void (*reduce_blocks)(igi_reduce op,
+                          float *partial,
+                          const float *x,
+                          int64_t n,
+                          int64_t lo,
+                          int64_t hi);
+    float (*reduce_combine)(igi_reduce op, const float *partial, int64_t count);
+    /* y[outer][inner] = op over axis of x[outer][axis][inner]. */
+    void (*reduce_axis)(igi_reduce op,
+                        float *y,
+                        const float *x,
+                        int64_t outer,
+                        int64_t axis,
+                        int64_t inner);
+    /* Index of the largest (smallest) of n >= 1 elements; NaN beats all; the first of
+     * equals, the last if `last`. */
+    int64_t (*argmax)(const float *x, int64_t n, bool last);
+    int64_t (*argmin)(const float *x, int64_t n, bool last);
+
+    /* y = softmax(scale * x), scale >= 0. */
+    void (*softmax_row)(float *y, const float *x, int64_t n, float scale);
+    void (*log_softmax_row)(float *y, const float *x, int64_t n);
+    /* y = (x - mean) * inv_std * gamma + beta, inv_std = 1 / sqrt(variance + epsilon),
+     * n >= 1. mean and inv_std may be NULL. rms_norm_row leaves the mean out. */
+    void (*layer_norm_row)(float *y,
+                           const float *x,
+                           int64_t n,
+                           const igi_norm *p,
+                           float *mean,
+                           float *inv_std);
+    void (*rms_norm_row)(
+        float *y, const float *x, int64_t n, const igi_norm *p, float *inv_rms);
+
+    /* dst[c][r] = src[r][c] of 4-byte elements, row strides in elements; no overlap. */
+    void (*transpose_32)(void *dst,
+                         int64_t ld_dst,
+                         const void *src,
+                         int64_t ld_src,
+                         int64_t rows,
+                         int64_t cols);
+
+    /* One output row oy >= 0, all channels. */
+    void (*max_pool_row)(const igi_pool *p, int64_t oy);
+    void (*avg_pool_row)(const igi_pool *p, int64_t oy);
+    /* y[c] = mean over pixels of x[pixel][c] at stride x_pixel, pixels >= 1. */
+    void (*global_avg_pool)(
+        float *y, const float *x, int64_t pixels, int64_t x_pixel, int64_t channels);
+} igi_cpu_isa;
+
+/* The best table this CPU runs; never NULL. A few loads: call it once per prepare. */
+const igi_cpu_isa *igi_cpu_isa_best(void);
+/* The table of one level, NULL when the CPU or the build lacks it. For options and
+ * tests. */
+const igi_cpu_isa *igi_cpu_isa_get(igi_cpu_level level);
+
+/* ---- packing and general products (compute/gemm.c)
+ * ------------------------------------ */
+
+/* Panels of n columns. */
+int64_t igi_gemm_panels(const igi_cpu_isa *isa, int64_t n);
+/* Floats of a packed k x n matrix; false when that overflows. */
+bool igi_gemm_packed_size(const igi_cpu_isa *isa, int64_t n, int64_t k, size_t *floats);
+
+/* Packs scale * B, B[k][n] at element strides (rs, cs), into panels
+ * [panel][k][gemm_panel], zero padded; only panels [panel_lo, panel_hi), at their
+ * places in dst. Independent of m. */
+typedef struct igi_gemm_source {
+    const float *b;
+    int64_t rs, cs;
+    int64_t n, k;
+    float scale;
+} igi_gemm_source;
+void igi_gemm_pack(const igi_cpu_isa *isa,
+                   float *dst,
+                   const igi_gemm_source *source,
+                   int64_t panel_lo,
+                   int64_t panel_hi);
+
+/* A product whose B is not worth packing ahead: C = epilogue(alpha * A * B), any
+ * strides. */
+typedef struct igi_matmul {
+    int64_t m, n, k;
+    const float *a;
+    int64_t a_rs, a_cs;
+    const float *b;
+    int64_t b_rs, b_cs;
+    float alpha;
+    float *c;
+    int64_t ldc;
+    igi_epilogue epilogue;
+} igi_matmul;
+
+/* Floats of scratch that igi_matmul_run needs per thread for these sizes and strides
+ * (pointers are not read); 0 when operands are used in place. False on overflow. */
+bool igi_matmul_scratch(const igi_cpu_isa *isa, const igi_matmul *g, size_t *floats);
+/* Columns of panels [panel_lo, panel_hi), all rows. */
+void igi_matmul_run(const igi_cpu_isa *isa,
+                    const igi_matmul *g,
+                    float *scratch,
+                    int64_t panel_lo,
+                    int64_t panel_hi);
+
+/* ---- movement (compute/move.c)
+ * ------------------------------------------------------- */
+
+/* dst[c][r] = src[r][c]; elements of 1, 2, 4, 8 or 16 bytes; row strides in elements.
+ */
+void igi_transpose_2d(const igi_cpu_isa *isa,
+                      size_t element,
+                      void *dst,
+                      int64_t ld_dst,
+                      const void *src,
+                      int64_t ld_src,
+                      int64_t rows,
+                      int64_t cols);
+
+/* n elements at any strides (in elements; src_step 0 fills). */
+void igi_copy_strided(size_t element,
+                      void *dst,
+                      int64_t dst_step,
+                      const void *src,
+                      int64_t src_step,
+                      int64_t n);
+
+/* dst[i...] = src[i...] over dims[rank], rank <= IG_RANK_MAX, strides in elements:
+ * transposes, slices (negative strides too) and expansions (src stride 0). Axes are
+ * merged and reordered first; the two fastest become a 2-D transpose or rows of memcpy.
+ * No overlap. */
+typedef struct igi_copy {
+    size_t element;
+    int rank;
+    const int64_t *dims;
+    void *dst;
+    const int64_t *dst_strides;
+    const void *src;
+    const int64_t *src_strides;
+} igi_copy;
+void igi_copy_nd(const igi_cpu_isa *isa, const igi_copy *copy);
+
+#endif

@@ -1,0 +1,72 @@
+/* Everything that exists once per instruction set. isa_*.c includes this after the
+ * vector type, with IGI_CPU_TABLE naming the table to define; all functions are static.
+ */
+
+#if defined(__clang__)
+#define VEC_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define VEC_UNROLL _Pragma("GCC unroll 16")
+#endif
+/* Hides where a pointer comes from. */
+#define VEC_KEEP(p_) __asm__ volatile("" : "+r"(p_))
+
+#include "operators/cpu/compute/vecmath.inc.h"
+
+#include "operators/cpu/compute/binary.inc.h"
+
+#include "operators/cpu/compute/gemm.inc.h"
+
+#include "operators/cpu/compute/gemm_small.inc.h"
+
+#include "operators/cpu/compute/reduce.inc.h"
+
+#include "operators/cpu/compute/rows.inc.h"
+
+#include "operators/cpu/compute/pool.inc.h"
+
+#include "operators/cpu/compute/transpose.inc.h"
+
+#define BINARY_ROW(name_)                                                              \
+    {                                                                                  \
+        binary_##name_##_vv, binary_##name_##_vs, binary_##name_##_sv                  \
+    }
+
+static const igi_cpu_isa igi_cpu_table = {
+    .name = VEC_NAME,
+    .level = VEC_LEVEL,
+    .gemm_panel = GEMM_PANEL,
+    .gemm_rows = GEMM_MR,
+    .unary = UNARY_TABLE,
+    .binary = /* ORDER: binary */
+    {
+        [IGI_BINARY_ADD] = BINARY_ROW(add),
+        [IGI_BINARY_SUB] = BINARY_ROW(sub),
+        [IGI_BINARY_MUL] = BINARY_ROW(mul),
+        [IGI_BINARY_DIV] = BINARY_ROW(div),
+        [IGI_BINARY_MIN] = BINARY_ROW(min),
+        [IGI_BINARY_MAX] = BINARY_ROW(max),
+        [IGI_BINARY_POW] = BINARY_ROW(pow),
+    },
+    .gemm = gemm,
+    .gemm_dot = gemm_dot,
+    .gemm_f64 = gemm_f64,
+    .reduce = reduce,
+    .reduce_blocks = reduce_blocks,
+    .reduce_combine = reduce_combine,
+    .reduce_axis = reduce_axis,
+    .argmax = argmax,
+    .argmin = argmin,
+    .softmax_row = softmax_row,
+    .log_softmax_row = log_softmax_row,
+    .layer_norm_row = layer_norm_row,
+    .rms_norm_row = rms_norm_row,
+    .transpose_32 = transpose_32,
+    .max_pool_row = max_pool_row,
+    .avg_pool_row = avg_pool_row,
+    .global_avg_pool = global_avg_pool,
+};
+
+const igi_cpu_isa *IGI_CPU_TABLE(void)
+{
+    return &igi_cpu_table;
+}

@@ -1,0 +1,219 @@
+/* Packing of B for the matrix product, and products whose B is not packed ahead.
+ *
+ * igi_matmul_run chooses by sizes and strides alone (so results repeat): B with
+ * adjacent columns is used in place while it is small or rows of A are few; B with
+ * adjacent rows (a transposed matrix) is read as dot products for up to DOT_ROWS rows
+ * of A; everything else is packed one panel at a time into scratch. A with a stride
+ * inside rows is copied first. */
+#include "operators/cpu/compute.h"
+
+#include "graph/core/checked.h"
+
+#include <string.h>
+
+#define DOT_ROWS       4
+#define IN_PLACE_ROWS  24
+#define IN_PLACE_BYTES 32768 /* B this small stays in L1 whatever its strides */
+#define SCRATCH_ALIGN  16    /* floats: both parts of scratch start on a cache line */
+
+int64_t igi_gemm_panels(const igi_cpu_isa *isa, int64_t n)
+{
+    return n / isa->gemm_panel + (n % isa->gemm_panel != 0);
+}
+
+bool igi_gemm_packed_size(const igi_cpu_isa *isa, int64_t n, int64_t k, size_t *floats)
+{
+    int64_t columns, total;
+    size_t bytes;
+    if (n < 0 || k < 0 ||
+        !igi_mul_i64(igi_gemm_panels(isa, n), isa->gemm_panel, &columns) ||
+        !igi_mul_i64(columns, k, &total))
+        return false;
+    *floats = (size_t)total;
+    return igi_mul_size((size_t)total, sizeof(float), &bytes) && bytes <= PTRDIFF_MAX;
+}
+
+/* Any strides: row by row of the panel. */
+static void
+pack_rows(float *dst, int panel, const igi_gemm_source *s, int64_t col, int64_t cols)
+{
+    for (int64_t k = 0; k < s->k; k++, dst += panel) {
+        const float *b = s->b + k * s->rs + col * s->cs;
+        if (s->cs == 1 && s->scale == 1.0f) {
+            memcpy(dst, b, (size_t)cols * sizeof(float));
+        } else {
+            for (int64_t j = 0; j < cols; j++)
+                dst[j] = s->scale * b[j * s->cs];
+        }
+        for (int64_t j = cols; j < panel; j++)
+            dst[j] = 0.0f;
+    }
+}
+
+/* Adjacent rows (transposed B): a 2-D transpose of `cols` rows of length k. */
+static void pack_transposed(const igi_cpu_isa *isa,
+                            float *dst,
+                            const igi_gemm_source *s,
+                            int64_t col,
+                            int64_t cols)
+{
+    const int panel = isa->gemm_panel;
+    isa->transpose_32(dst, panel, s->b + col * s->cs, s->cs, cols, s->k);
+    if (s->scale != 1.0f || cols < panel) {
+        for (int64_t k = 0; k < s->k; k++, dst += panel) {
+            for (int64_t j = 0; j < cols; j++)
+                dst[j] *= s->scale;
+            for (int64_t j = cols; j < panel; j++)
+                dst[j] = 0.0f;
+        }
+    }
+}
+
+static void
+pack_panel(const igi_cpu_isa *isa, float *dst, const igi_gemm_source *s, int64_t p)
+{
+    const int panel = isa->gemm_panel;
+    const int64_t col = p * panel;
+    const int64_t cols = s->n - col < panel ? s->n - col : panel;
+    if (s->rs == 1 && s->cs != 1)
+        pack_transposed(isa, dst, s, col, cols);
+    else
+        pack_rows(dst, panel, s, col, cols);
+}
+
+void igi_gemm_pack(const igi_cpu_isa *isa,
+                   float *dst,
+                   const igi_gemm_source *source,
+                   int64_t panel_lo,
+                   int64_t panel_hi)
+{
+    const int64_t size = source->k * isa->gemm_panel;
+    for (int64_t p = panel_lo; p < panel_hi; p++)
+        pack_panel(isa, dst + p * size, source, p);
+}
+
+typedef enum matmul_way { WAY_IN_PLACE, WAY_DOT, WAY_PACK } matmul_way;
+
+static bool scales_a(const igi_matmul *g)
+{
+    return g->alpha != 1.0f && g->m <= g->n;
+}
+
+static matmul_way matmul_choose(const igi_matmul *g)
+{
+    /* Negative and zero strides cannot say "packed" or step as ldb: they are packed. */
+    if (g->alpha != 1.0f && !scales_a(g))
+        return WAY_PACK;
+    const bool small = g->n <= IN_PLACE_BYTES / (int64_t)sizeof(float) &&
+                       g->k <= IN_PLACE_BYTES / (int64_t)sizeof(float) &&
+                       g->n * g->k <= IN_PLACE_BYTES / (int64_t)sizeof(float);
+    if (g->b_cs == 1 && g->b_rs > 0 && (small || g->m <= IN_PLACE_ROWS))
+        return WAY_IN_PLACE;
+    if (g->b_rs == 1 && g->b_cs > 0 && g->m <= DOT_ROWS)
+        return WAY_DOT;
+    return WAY_PACK;
+}
+
+/* Floats of the copy of A, rounded up so that what follows is aligned. */
+static bool matmul_a_size(const igi_matmul *g, size_t *floats)
+{
+    *floats = 0;
+    if ((g->a_cs == 1 || g->k <= 1) && !scales_a(g))
+        return true;
+    return igi_mul_size((size_t)g->m, (size_t)g->k, floats) &&
+           igi_round_up(*floats, SCRATCH_ALIGN, floats);
+}
+
+bool igi_matmul_scratch(const igi_cpu_isa *isa, const igi_matmul *g, size_t *floats)
+{
+    size_t a, b = 0, bytes;
+    if (g->m < 0 || g->n < 0 || g->k < 0 || !matmul_a_size(g, &a))
+        return false;
+    if (matmul_choose(g) == WAY_PACK &&
+        !igi_gemm_packed_size(isa, isa->gemm_panel, g->k, &b))
+        return false;
+    return igi_add_size(a, b, floats) && igi_mul_size(*floats, sizeof(float), &bytes) &&
+           bytes <= PTRDIFF_MAX;
+}
+
+/* A, scaled by alpha if that falls to it, as dst[m][k]. */
+static void matmul_copy_a(const igi_cpu_isa *isa, float *dst, const igi_matmul *g)
+{
+    if (g->a_rs == 1) {
+        isa->transpose_32(dst, g->k, g->a, g->a_cs, g->k, g->m);
+    } else {
+        for (int64_t i = 0; i < g->m; i++)
+            igi_copy_strided(sizeof(float), dst + i * g->k, 1, g->a + i * g->a_rs,
+                             g->a_cs, g->k);
+    }
+    if (scales_a(g))
+        isa->binary[IGI_BINARY_MUL][IGI_BINARY_VS](dst, dst, &g->alpha, g->m * g->k);
+}
+
+/* Panels of columns, each packed where the last one was. */
+static void matmul_packed(const igi_cpu_isa *isa,
+                          const igi_matmul *g,
+                          igi_gemm task,
+                          float *packed,
+                          int64_t panel_lo,
+                          int64_t panel_hi)
+{
+    const int panel = isa->gemm_panel;
+    const igi_gemm_source source = {.b = g->b,
+                                    .rs = g->b_rs,
+                                    .cs = g->b_cs,
+                                    .n = g->n,
+                                    .k = g->k,
+                                    .scale = scales_a(g) ? 1.0f : g->alpha};
+    const igi_epilogue *e = &g->epilogue;
+    task.b = packed;
+    for (int64_t p = panel_lo; p < panel_hi; p++) {
+        const int64_t col = p * panel;
+        pack_panel(isa, packed, &source, p);
+        task.n = g->n - col < panel ? g->n - col : panel;
+        task.c = g->c + col;
+        task.epilogue.bias = e->bias ? e->bias + col : NULL;
+        task.epilogue.residual = e->residual ? e->residual + col : NULL;
+        isa->gemm(&task, 0, g->m, 0, 1);
+    }
+}
+
+void igi_matmul_run(const igi_cpu_isa *isa,
+                    const igi_matmul *g,
+                    float *scratch,
+                    int64_t panel_lo,
+                    int64_t panel_hi)
+{
+    size_t a_size = 0;
+    igi_gemm task = {
+        .m = g->m,
+        .n = g->n,
+        .k = g->k,
+        .a = g->a,
+        .lda = g->a_rs,
+        .c = g->c,
+        .ldc = g->ldc,
+        .epilogue = g->epilogue,
+    };
+    if (matmul_a_size(g, &a_size) && a_size > 0) {
+        matmul_copy_a(isa, scratch, g);
+        task.a = scratch;
+        task.lda = g->k;
+    }
+    const int64_t col_hi = panel_hi * isa->gemm_panel;
+    switch (matmul_choose(g)) {
+    case WAY_IN_PLACE:
+        task.b = g->b;
+        task.ldb = g->b_rs;
+        isa->gemm(&task, 0, g->m, panel_lo, panel_hi);
+        break;
+    case WAY_DOT:
+        task.b = g->b;
+        task.ldb = g->b_cs;
+        isa->gemm_dot(&task, panel_lo * isa->gemm_panel, col_hi < g->n ? col_hi : g->n);
+        break;
+    case WAY_PACK:
+        matmul_packed(isa, g, task, scratch + a_size, panel_lo, panel_hi);
+        break;
+    }
+}

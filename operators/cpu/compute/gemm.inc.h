@@ -1,0 +1,343 @@
+/* f32 matrix product: register tiles of up to GEMM_MR rows x GEMM_NV vectors of
+ * columns.
+ *
+ * B comes as panels [k][GEMM_NV * VW] (packed) or in place with a row stride; A is read
+ * in place. Accumulators start from bias + residual, or from C after the first block of
+ * K, so a bias costs nothing and an element is one chain of multiply-adds in the order
+ * of k. K goes in blocks of 768 (a panel's block and the rows of A stay in L1 and L2),
+ * then groups of panels, then row tiles, then the panels of the group. Heights are
+ * spread evenly over the rows (128 = 8 x 13 + 2 x 12), as short tiles leave the
+ * multipliers waiting. Every height has its own kernel with all loops unrolled.
+ * Activations run on the finished tile in L1. */
+
+#define GEMM_PANEL   (GEMM_NV * VW)
+#define GEMM_K_BLOCK 768
+#define GEMM_GROUP   6
+
+typedef struct gemm_tile {
+    int64_t k;
+    const float *a;
+    int64_t lda;
+    const float *b;
+    int64_t ldb;
+    float *c;
+    int64_t ldc;
+    const float
+        *init0; /* two addends of the first value, either may be NULL; ld 0 repeats */
+    int64_t ld0;
+    const float *init1;
+    int64_t ld1;
+    int64_t last; /* columns of the last vector, for the masked kernels */
+} gemm_tile;
+
+VEC_INLINE vf gemm_load(const float *p, bool tail, vm mask)
+{
+    return tail ? vload_tail(p, mask) : vload(p);
+}
+
+VEC_INLINE vf gemm_first(const gemm_tile *t, int i, int j, bool tail, vm mask)
+{
+    vf x = vset1(0.0f);
+    if (t->init0)
+        x = gemm_load(t->init0 + i * t->ld0 + j * VW, tail, mask);
+    if (t->init1)
+        x = vadd(x, gemm_load(t->init1 + i * t->ld1 + j * VW, tail, mask));
+    return x;
+}
+
+/* m, nv and masked are constants wherever this is inlined. Rows of A are addressed as
+ * three bases of five rows: base + {0, 1, 2, 3, 4} * ld are address forms of the CPU,
+ * so the loop advances three pointers instead of 14. */
+VEC_INLINE void
+gemm_kernel(const int m, const int nv, const bool masked, const gemm_tile *tile)
+{
+    const gemm_tile copy = *tile,
+                    *t = &copy; /* C might alias *tile for all gcc knows */
+    vf acc[GEMM_MR][GEMM_NV];
+    const vm mask = vtail(masked ? t->last : 1);
+    VEC_UNROLL
+    for (int i = 0; i < m; i++) {
+        VEC_UNROLL
+        for (int j = 0; j < nv; j++)
+            acc[i][j] = gemm_first(t, i, j, masked && j == nv - 1, mask);
+    }
+    const int64_t ld = t->lda * (int64_t)sizeof(float), ld3 = 3 * ld;
+    const char *p0 = (const char *)t->a;
+    const char *p1 = m > 5 ? p0 + 5 * ld : p0;
+    const char *p2 = m > 10 ? p1 + 5 * ld : p0;
+    const float *b = t->b;
+    const int64_t ldb = t->ldb;
+    for (int64_t k = t->k; k > 0; k--) {
+        VEC_KEEP(p0); /* or gcc replaces the bases by a pointer a row, and spills */
+        if (m > 5)
+            VEC_KEEP(p1);
+        if (m > 10)
+            VEC_KEEP(p2);
+        vf bv[GEMM_NV];
+        VEC_UNROLL
+        for (int j = 0; j < nv; j++)
+            bv[j] = gemm_load(b + j * VW, masked && j == nv - 1, mask);
+        VEC_UNROLL
+        for (int i = 0; i < m; i++) {
+            const char *base = i < 5 ? p0 : i < 10 ? p1 : p2;
+            const char *row = base + (i % 5 == 3 ? ld3 : (i % 5) * ld);
+            vf av = vset1(*(const float *)(const void *)row);
+            VEC_UNROLL
+            for (int j = 0; j < nv; j++)
+                acc[i][j] = vfma(av, bv[j], acc[i][j]);
+        }
+        p0 += sizeof(float);
+        p1 += sizeof(float);
+        p2 += sizeof(float);
+        b += ldb;
+    }
+    VEC_UNROLL
+    for (int i = 0; i < m; i++) {
+        VEC_UNROLL
+        for (int j = 0; j < nv; j++) {
+            float *c = t->c + i * t->ldc + j * VW;
+            if (masked && j == nv - 1)
+                vstore_tail(c, mask, acc[i][j]);
+            else
+                vstore(c, acc[i][j]);
+        }
+    }
+}
+
+/* One column of B at M = 1 is a chain of dependent multiply-adds; four chains hide
+ * their latency. Chain s takes k = s mod 4. */
+VEC_INLINE void gemv_kernel(const int nv, const bool masked, const gemm_tile *tile)
+{
+    const gemm_tile copy = *tile, *t = &copy;
+    vf acc[4][GEMM_NV];
+    const vm mask = vtail(masked ? t->last : 1);
+    VEC_UNROLL
+    for (int j = 0; j < nv; j++) {
+        acc[0][j] = gemm_first(t, 0, j, masked && j == nv - 1, mask);
+        acc[1][j] = acc[2][j] = acc[3][j] = vset1(0.0f);
+    }
+    const float *b = t->b;
+    int64_t k = 0;
+    for (; k + 4 <= t->k; k += 4) {
+        VEC_UNROLL
+        for (int s = 0; s < 4; s++) {
+            vf av = vset1(t->a[k + s]);
+            VEC_UNROLL
+            for (int j = 0; j < nv; j++) {
+                vf bv = gemm_load(b + j * VW, masked && j == nv - 1, mask);
+                acc[s][j] = vfma(av, bv, acc[s][j]);
+            }
+            b += t->ldb;
+        }
+    }
+    VEC_UNROLL
+    for (int s = 0; s < 3; s++) {
+        if (k + s < t->k) {
+            vf av = vset1(t->a[k + s]);
+            VEC_UNROLL
+            for (int j = 0; j < nv; j++) {
+                vf bv = gemm_load(b + j * VW, masked && j == nv - 1, mask);
+                acc[s][j] = vfma(av, bv, acc[s][j]);
+            }
+            b += t->ldb;
+        }
+    }
+    VEC_UNROLL
+    for (int j = 0; j < nv; j++) {
+        vf sum = vadd(vadd(acc[0][j], acc[1][j]), vadd(acc[2][j], acc[3][j]));
+        if (masked && j == nv - 1)
+            vstore_tail(t->c + j * VW, mask, sum);
+        else
+            vstore(t->c + j * VW, sum);
+    }
+}
+
+typedef void (*gemm_kernel_fn)(const gemm_tile *t);
+
+/* Kernels named by height and by vectors of columns; "full" needs no mask. */
+#define GEMM_KERNEL(m_, nv_)                                                           \
+    static void gemm_##m_##_##nv_(const gemm_tile *t)                                  \
+    {                                                                                  \
+        gemm_kernel(m_, nv_, true, t);                                                 \
+    }
+#define GEMM_KERNEL_FULL(m_)                                                           \
+    static void gemm_##m_##_full(const gemm_tile *t)                                   \
+    {                                                                                  \
+        gemm_kernel(m_, GEMM_NV, false, t);                                            \
+    }
+#define GEMV_KERNEL(nv_)                                                               \
+    static void gemv_##nv_(const gemm_tile *t)                                         \
+    {                                                                                  \
+        gemv_kernel(nv_, true, t);                                                     \
+    }
+#if GEMM_NV == 4
+#define GEMM_HEIGHT(m_)                                                                \
+    GEMM_KERNEL_FULL(m_)                                                               \
+    GEMM_KERNEL(m_, 1)                                                                 \
+    GEMM_KERNEL(m_, 2)                                                                 \
+    GEMM_KERNEL(m_, 3)                                                                 \
+    GEMM_KERNEL(m_, 4)
+#define GEMM_ROW(m_)                                                                   \
+    {                                                                                  \
+        gemm_##m_##_full, gemm_##m_##_1, gemm_##m_##_2, gemm_##m_##_3, gemm_##m_##_4   \
+    }
+GEMV_KERNEL(1)
+GEMV_KERNEL(2)
+GEMV_KERNEL(3)
+GEMV_KERNEL(4)
+#else
+#define GEMM_HEIGHT(m_)                                                                \
+    GEMM_KERNEL_FULL(m_)                                                               \
+    GEMM_KERNEL(m_, 1)                                                                 \
+    GEMM_KERNEL(m_, 2)
+#define GEMM_ROW(m_)                                                                   \
+    {                                                                                  \
+        gemm_##m_##_full, gemm_##m_##_1, gemm_##m_##_2                                 \
+    }
+GEMV_KERNEL(1)
+GEMV_KERNEL(2)
+#endif
+static void gemv_full(const gemm_tile *t)
+{
+    gemv_kernel(GEMM_NV, false, t);
+}
+
+GEMM_HEIGHT(1)
+GEMM_HEIGHT(2)
+GEMM_HEIGHT(3)
+#if GEMM_MR > 3
+GEMM_HEIGHT(4)
+GEMM_HEIGHT(5)
+GEMM_HEIGHT(6)
+#endif
+#if GEMM_MR > 6
+GEMM_HEIGHT(7)
+GEMM_HEIGHT(8)
+GEMM_HEIGHT(9)
+GEMM_HEIGHT(10)
+GEMM_HEIGHT(11)
+GEMM_HEIGHT(12)
+GEMM_HEIGHT(13)
+GEMM_HEIGHT(14)
+#endif
+
+/* [height - 1][0: full, j: j vectors, the last one masked] */
+static const gemm_kernel_fn gemm_kernels[GEMM_MR][GEMM_NV + 1] = {
+    GEMM_ROW(1),  GEMM_ROW(2),  GEMM_ROW(3),
+#if GEMM_MR > 3
+    GEMM_ROW(4),  GEMM_ROW(5),  GEMM_ROW(6),
+#endif
+#if GEMM_MR > 6
+    GEMM_ROW(7),  GEMM_ROW(8),  GEMM_ROW(9),  GEMM_ROW(10),
+    GEMM_ROW(11), GEMM_ROW(12), GEMM_ROW(13), GEMM_ROW(14),
+#endif
+};
+#if GEMM_NV == 4
+static const gemm_kernel_fn gemv_kernels[] = {gemv_full, gemv_1, gemv_2, gemv_3,
+                                              gemv_4};
+#else
+static const gemm_kernel_fn gemv_kernels[] = {gemv_full, gemv_1, gemv_2};
+#endif
+
+/* What follows the sum, on the finished tile of `rows` x `cols` at (row, col) of C. */
+static void
+gemm_finish(const igi_gemm *g, int64_t row, int64_t rows, int64_t col, int64_t cols)
+{
+    const igi_epilogue *e = &g->epilogue;
+    if (e->act)
+        unary_tiles[e->act](g->c + row * g->ldc + col, g->ldc, rows, cols,
+                            e->act_params);
+    for (int64_t i = row; e->residual && e->residual_after && i < row + rows; i++) {
+        float *c = g->c + i * g->ldc + col;
+        binary_add_vv(c, c, e->residual + i * e->ld_residual + col, cols);
+    }
+}
+
+typedef struct gemm_block {
+    int64_t k0, k; /* the block of K */
+    bool first, last;
+} gemm_block;
+
+/* One tile of at most GEMM_MR rows in panel p. */
+static void gemm_do_tile(
+    const igi_gemm *g, const gemm_block *kb, int64_t row, int64_t rows, int64_t p)
+{
+    const igi_epilogue *e = &g->epilogue;
+    const int64_t col = p * GEMM_PANEL;
+    const int64_t cols = g->n - col < GEMM_PANEL ? g->n - col : GEMM_PANEL;
+    const int64_t vectors = (cols + VW - 1) / VW;
+    gemm_tile t = {
+        .k = kb->k,
+        .a = g->a + row * g->lda + kb->k0,
+        .lda = g->lda,
+        .b = g->ldb ? g->b + kb->k0 * g->ldb + col
+                    : g->b + p * g->k * GEMM_PANEL + kb->k0 * GEMM_PANEL,
+        .ldb = g->ldb ? g->ldb : GEMM_PANEL,
+        .c = g->c + row * g->ldc + col,
+        .ldc = g->ldc,
+        .last = cols - (vectors - 1) * VW,
+    };
+    if (!kb->first) {
+        t.init0 = t.c;
+        t.ld0 = t.ldc;
+    } else {
+        t.init0 = e->bias ? e->bias + col : NULL;
+        if (e->residual && !e->residual_after) {
+            t.init1 = e->residual + row * e->ld_residual + col;
+            t.ld1 = e->ld_residual;
+        }
+    }
+    const int64_t kind = cols == GEMM_PANEL ? 0 : vectors;
+    if (g->m == 1)
+        gemv_kernels[kind](&t);
+    else
+        gemm_kernels[rows - 1][kind](&t);
+    if (kb->last && (e->act || (e->residual && e->residual_after)))
+        gemm_finish(g, row, rows, col, cols);
+}
+
+/* All row tiles against the panels [p0, p1) of one block of K. */
+static void gemm_group(const igi_gemm *g,
+                       const gemm_block *kb,
+                       int64_t row_lo,
+                       int64_t row_hi,
+                       int64_t p0,
+                       int64_t p1)
+{
+    const int64_t rows = row_hi - row_lo;
+    const int64_t tiles = (rows + GEMM_MR - 1) / GEMM_MR;
+    int64_t row = row_lo;
+    for (int64_t i = 0; i < tiles; i++) {
+        const int64_t height = rows / tiles + (i < rows % tiles);
+        for (int64_t p = p0; p < p1; p++)
+            gemm_do_tile(g, kb, row, height, p);
+        row += height;
+    }
+}
+
+static void gemm(const igi_gemm *g,
+                 int64_t row_lo,
+                 int64_t row_hi,
+                 int64_t panel_lo,
+                 int64_t panel_hi)
+{
+    const int64_t k_block =
+        g->m == 1 ? g->k : GEMM_K_BLOCK; /* chains of M = 1 stay whole */
+    int64_t k0 = 0;
+    if (row_lo >= row_hi)
+        return;
+    do { /* once for k == 0 too: the result is the epilogue of 0 */
+        const int64_t left = g->k - k0;
+        const gemm_block kb = {
+            .k0 = k0,
+            .k = left < k_block ? left : k_block,
+            .first = k0 == 0,
+            .last = left <= k_block,
+        };
+        for (int64_t p0 = panel_lo; p0 < panel_hi; p0 += GEMM_GROUP) {
+            const int64_t p1 = p0 + GEMM_GROUP < panel_hi ? p0 + GEMM_GROUP : panel_hi;
+            gemm_group(g, &kb, row_lo, row_hi, p0, p1);
+        }
+        k0 += kb.k;
+    } while (k0 < g->k);
+}

@@ -1,0 +1,69 @@
+// Gelu: y = x P(X <= x) for a normal X, or its tanh approximation
+// y = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks, Gimpel 2016).
+
+#include "operators/common.h"
+
+IG_USES_OP(GeluGrad);
+
+typedef struct {
+    uint32_t struct_size;
+    int64_t approximate;
+} gelu_attrs; // GeluGrad's are the same
+static const char *const approximations[] = {"none", "tanh", NULL};
+static const ig_attr_def attrs[] = {
+    IG_ATTR_ENUM(gelu_attrs, approximate, 0, approximations, "Exact, or by tanh."),
+    {0},
+};
+static const ig_port inputs[] = {IG_PORT("X", 'T', "Input tensor."), {0}};
+static const ig_port outputs[] = {
+    IG_PORT("Y", 'T', "Same shape as the input.", .alias = IG_MAY_ALIAS(0)),
+    {0},
+};
+static const ig_type_rule types[] = {{'T', IG_FLOATS}, {0}};
+static const ig_save saves[] = {IG_SAVE_IN(0, IG_BIT(0)), {0}};
+static const gelu_attrs tanh_sample = {sizeof(gelu_attrs), 1};
+static const ig_sample samples[] = {
+    IGI_SAMPLES_UNARY(NULL, IG_FILL_NORMAL, 0),
+    IGI_SAMPLE_1("tanh", &tanh_sample, IG_FILL_NORMAL, 0, IG_SHAPE_IN(3, 4)),
+    {0},
+};
+
+static ig_status gelu_gradient(ig_grad *g)
+{
+    ig_grad_set(g, 0,
+                ig_emit2(g, IG_OP(GeluGrad), ig_grad_attrs(g), ig_grad_dy(g, 0),
+                         ig_grad_in(g, 0)));
+    return IG_OK;
+}
+
+static double gelu(double x, bool by_tanh)
+{
+    const double root = 0.7978845608028654; // sqrt(2 / pi)
+    if (by_tanh)
+        return 0.5 * x * (1 + tanh(root * (x + 0.044715 * x * x * x)));
+    return 0.5 * x * erfc(-x * 0.7071067811865476);
+}
+
+static ig_status gelu_reference(ig_kernel_ctx *k)
+{
+    const bool by_tanh = ((const gelu_attrs *)k->attrs)->approximate == 1;
+    IGI_UNARY(k, IGI_CASES_FLOAT(gelu(a, by_tanh)));
+}
+
+IG_OPERATOR(Gelu) = {
+    IG_OP_HEAD,
+    .name = "Gelu",
+    .since = 20,
+    .doc = "y = x/2 (1 + erf(x / sqrt 2)), or the tanh approximation of it.",
+    .inputs = inputs,
+    .outputs = outputs,
+    .types = types,
+    .attrs = attrs,
+    .attrs_size = sizeof(gelu_attrs),
+    .flags = IG_OP_ELEMENTWISE | IG_OP_STRIDED,
+    .infer = ig_infer_same,
+    .gradient = gelu_gradient,
+    .saves = saves,
+    .reference = gelu_reference,
+    .samples = samples,
+};

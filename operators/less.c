@@ -1,0 +1,37 @@
+// Less: c = a < b with NumPy broadcasting. No gradient: the result is bool.
+
+#include "operators/common.h"
+
+static const ig_port inputs[] = {
+    IG_PORT("A", 'T', "First operand."),
+    IG_PORT("B", 'T', "Second operand."),
+    {0},
+};
+static const ig_port outputs[] = {
+    IG_PORT("C", 'B', "Shape of the broadcast."),
+    {0},
+};
+static const ig_type_rule types[] = {{'T', IG_NUMERIC}, {'B', IG_T(BOOL)}, {0}};
+static const ig_sample samples[] = {
+    IGI_SAMPLES_BINARY(NULL, IG_FILL_NORMAL, IG_FILL_NORMAL, 0), {0}};
+
+static ig_status less_reference(ig_kernel_ctx *k)
+{
+    IGI_COMPARE(k, IGI_CASES3_NUMERIC(a < b));
+}
+
+IG_OPERATOR(Less) = {
+    IG_OP_HEAD,
+    .name = "Less",
+    .since = 13,
+    .doc = "a < b, elementwise with broadcasting; false when either is NaN. No "
+           "gradient: the result is bool.",
+    .inputs = inputs,
+    .outputs = outputs,
+    .types = types,
+    .flags = IG_OP_STRIDED,
+    .infer = ig_infer_broadcast,
+    .gradient = ig_gradient_none,
+    .reference = less_reference,
+    .samples = samples,
+};

@@ -1,0 +1,148 @@
+/* ingot::Linear: y = act(alpha * x w + b + residual) over the rows of x[..., K]; made by the
+ * optimiser from MatMul or Gemm with a constant matrix and what follows it. */
+#include "operators/common_fused.h"
+#include "operators/common_gemm.h"
+
+static const ig_port inputs[] = {
+    IG_PORT("x", 'T', "Rows [..., K]."),
+    IG_PORT("w", 'T', "Weights [K, N], or [N, K] with trans_w."),
+    IG_PORT("b", 'T', "Bias [N].", .flags = IG_OPTIONAL),
+    IG_PORT("residual", 'T', "Added to the result; shape of y.", .flags = IG_OPTIONAL),
+    {0},
+};
+static const ig_port outputs[] = {
+    IG_PORT("y", 'T', "Rows [..., N].", .alias = IG_MAY_ALIAS(3)),
+    {0},
+};
+static const ig_type_rule types[] = {{'T', IG_FLOATS}, {0}};
+static const ig_attr_def attrs[] = {
+    IG_ATTR_INT(igi_linear_attrs, trans_w, 0, "1: w is [N, K].", .min = 0, .max = 1),
+    IG_ATTR_FLOAT(igi_linear_attrs, alpha, 1, "Factor of the product."),
+    IGI_ACT_ATTRS(igi_linear_attrs),
+    {0},
+};
+
+static ig_status linear_infer(ig_infer *x)
+{
+    int64_t dims[IG_RANK_MAX];
+    const igi_linear_attrs *a = x->attrs;
+    int rank = x->in[0]->rank, t = a->trans_w != 0;
+    if (rank < 1 || x->in[1]->rank != 2)
+        return ig_infer_fail(x, "x must have rank 1 at least and w rank 2");
+    const int64_t *xd = ig_type_dims(x->in[0]), *wd = ig_type_dims(x->in[1]);
+    IG_TRY(ig_infer_equal(x, xd[rank - 1], wd[t], "the inner dims of x and w", NULL));
+    for (int i = 0; i < rank - 1; i++)
+        dims[i] = xd[i];
+    dims[rank - 1] = wd[!t];
+    if (x->n_in > 2 && x->in[2]) {
+        if (x->in[2]->rank != 1)
+            return ig_infer_fail(x, "b must have rank 1");
+        IG_TRY(ig_infer_equal(
+            x, ig_type_dims(x->in[2])[0], dims[rank - 1], "dims of b and w", NULL));
+    }
+    const ig_type *r = x->n_in > 3 ? x->in[3] : NULL;
+    if (r && r->rank != rank)
+        return ig_infer_fail(x, "residual must have the shape of the result");
+    for (int i = 0; r && i < rank; i++)
+        IG_TRY(ig_infer_equal(
+            x, ig_type_dims(r)[i], dims[i], "dims of residual and of the result", &dims[i]));
+    return ig_infer_set(x, 0, rank, dims);
+}
+
+typedef struct {
+    igi_matrix x, w;
+    int64_t m, n, depth;
+    const igi_linear_attrs *a;
+    const void *b, *residual;
+    void *y;
+} linear_call;
+
+IGI_INLINE void linear_rows(ig_dtype T, const linear_call *v)
+{
+    const igi_linear_attrs *e = v->a;
+    double acc[IGI_CHUNK];
+    for (int64_t row = 0; row < v->m; row++) {
+        for (int64_t col = 0; col < v->n; col += IGI_CHUNK) {
+            int64_t n = v->n - col < IGI_CHUNK ? v->n - col : IGI_CHUNK;
+            igi_product_float(T, &v->x, &v->w, row, col, n, v->depth, acc);
+            for (int64_t j = 0; j < n; j++) {
+                int64_t at = row * v->n + col + j;
+                double b = v->b ? igi_load(T, v->b, col + j) : 0;
+                double r = v->residual ? igi_load(T, v->residual, at) : 0;
+                double y = igi_act_finish(e->activation,
+                                          (double)e->act_a,
+                                          (double)e->act_b,
+                                          e->residual_after != 0,
+                                          (double)e->alpha * acc[j] + b,
+                                          r);
+                igi_store(T, v->y, at, y);
+            }
+        }
+    }
+}
+
+static ig_status linear_reference(ig_kernel_ctx *k)
+{
+    const igi_linear_attrs *a = k->attrs;
+    const ig_tensor *x = ig_in(k, 0), *w = ig_in(k, 1), *b = ig_in(k, 2), *r = ig_in(k, 3);
+    ig_tensor *y = ig_out(k, 0);
+    int64_t depth = ig_dims(x)[ig_rank(x) - 1], n = ig_dims(y)[ig_rank(y) - 1], m = 1;
+    for (int i = 0; i < ig_rank(x) - 1; i++)
+        m *= ig_dims(x)[i];
+    linear_call v = {.x = {ig_data(x), 0, depth, 1},
+                     .w = {ig_data(w), 0, a->trans_w ? 1 : n, a->trans_w ? depth : 1},
+                     .m = m,
+                     .n = n,
+                     .depth = depth,
+                     .a = a,
+                     .b = b ? ig_data(b) : NULL,
+                     .residual = r ? ig_data(r) : NULL,
+                     .y = ig_data(y)};
+    IGI_EACH_FLOAT(k, ig_dtype_of(x), linear_rows(T, &v));
+    return IG_OK;
+}
+
+#define HEAD .struct_size = sizeof(igi_linear_attrs)
+static const igi_linear_attrs relu = {HEAD, .alpha = 1, .activation = IGI_ACT_RELU};
+static const igi_linear_attrs gelu = {
+    HEAD, .trans_w = 1, .alpha = 0.5f, .activation = IGI_ACT_GELU_ERF};
+static const igi_linear_attrs silu_after = {
+    HEAD, .alpha = 1, .activation = IGI_ACT_SILU, .residual_after = 1};
+
+#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
+static const ig_sample samples[] = {
+    {.name = "plain", IGI_SAMPLE_IN(X(2, 3), X(3, 4)), .no_gradient = true},
+    {.name = "bias_relu",
+     .attrs = &relu,
+     IGI_SAMPLE_IN(X(2, 2, 3), X(3, 4), X(4)),
+     .no_gradient = true},
+    {.name = "transposed_gelu",
+     .attrs = &gelu,
+     IGI_SAMPLE_IN(X(3, 5), X(2, 5), X(2)),
+     .no_gradient = true},
+    {.name = "residual_after_silu",
+     .attrs = &silu_after,
+     IGI_SAMPLE_IN(X(2, 3), X(3, 2), {.rank = -1}, X(2, 2)),
+     .no_gradient = true},
+    {.name = "one_row", IGI_SAMPLE_IN(X(3), X(3, 2), X(2)), .no_gradient = true},
+    {.name = "empty_batch", IGI_SAMPLE_IN(X(0, 3), X(3, 2), X(2)), .no_gradient = true},
+    {0},
+};
+
+IG_OPERATOR(Linear) = {
+    IG_OP_HEAD,
+    .domain = "ingot",
+    .name = "Linear",
+    .since = 1,
+    .doc = "y = act(alpha * x w + b + residual), or act(alpha * x w + b) + residual. "
+           "Internal: the optimiser makes it after gradients are taken.",
+    .inputs = inputs,
+    .outputs = outputs,
+    .types = types,
+    .attrs = attrs,
+    .attrs_size = sizeof(igi_linear_attrs),
+    .infer = linear_infer,
+    .gradient = ig_gradient_forbidden,
+    .reference = linear_reference,
+    .samples = samples,
+};

@@ -1,0 +1,223 @@
+/* MatMul: the matrix product with NumPy's rules: leading dims are batches and broadcast, an
+ * operand of rank 1 is a row (A) or column (B) whose dim is dropped from the result. */
+#include "operators/common_gemm.h"
+#include "operators/common_grad.h"
+
+IG_USES_OP(MatMul);
+IG_USES_OP(Transpose);
+
+static const ig_port inputs[] = {
+    IG_PORT("A", 'T', "Left matrices [..., M, K] or [K]."),
+    IG_PORT("B", 'T', "Right matrices [..., K, N] or [K]."),
+    {0},
+};
+static const ig_port outputs[] = {
+    IG_PORT("Y", 'T', "Products [..., M, N], without M or N for an operand of rank 1."),
+    {0},
+};
+#define MULTIPLIED                                                                       \
+    (IG_FLOATS | IG_T(INT32) | IG_T(INT64) | IG_T(UINT32) | IG_T(UINT64))
+static const ig_type_rule types[] = {{'T', MULTIPLIED}, {0}};
+
+static ig_status mat_mul_infer(ig_infer *x)
+{
+    int ra = x->in[0]->rank, rb = x->in[1]->rank, rank = 0;
+    int64_t dims[IG_RANK_MAX + 2];
+    if (ra < 1 || rb < 1)
+        return ig_infer_fail(x, "scalars have no matrix product: A and B need rank >= 1");
+    const int64_t *a = ig_type_dims(x->in[0]), *b = ig_type_dims(x->in[1]);
+    int ba = ra > 2 ? ra - 2 : 0, bb = rb > 2 ? rb - 2 : 0; /* batch dims */
+    IG_TRY(ig_infer_equal(x,
+                          a[ra - 1],
+                          b[rb == 1 ? 0 : rb - 2],
+                          "the last dim of A and the inner dim of B",
+                          NULL));
+    rank = ba > bb ? ba : bb;
+    for (int i = 0; i < rank; i++) {
+        int ia = i - (rank - ba), ib = i - (rank - bb);
+        int64_t da = ia < 0 ? 1 : a[ia], db = ib < 0 ? 1 : b[ib];
+        if (!ig_dim_broadcast(x->syms, da, db, &dims[i]))
+            return ig_infer_fail(x, "batch dims do not broadcast in axis %d", i);
+    }
+    if (ra > 1)
+        dims[rank++] = a[ra - 2];
+    if (rb > 1)
+        dims[rank++] = b[rb - 1];
+    return ig_infer_set(x, 0, rank, dims);
+}
+
+static const ig_save saves[] = {
+    IG_SAVE_IN(1, IG_BIT(0)),
+    IG_SAVE_IN(0, IG_BIT(1)),
+    {0},
+};
+
+typedef struct { /* Transpose's attributes */
+    uint32_t struct_size;
+    ig_ints perm;
+} transpose_attrs;
+
+static ig_var swap_last_two(ig_grad *g, ig_var v)
+{
+    const ig_type *t = ig_grad_type(g, v);
+    int64_t perm[IG_RANK_MAX];
+    if (!t || t->rank < 2)
+        return v;
+    for (int i = 0; i < t->rank; i++)
+        perm[i] = i;
+    perm[t->rank - 2] = t->rank - 1;
+    perm[t->rank - 1] = t->rank - 2;
+    transpose_attrs a = {sizeof(a), {t->rank, perm}};
+    return ig_emit1(g, IG_OP(Transpose), &a, v);
+}
+
+/* Operands of rank 1 become matrices, then dA = dY B^T and dB = A^T dY; what a batch
+ * broadcast is summed down by the engine. */
+static ig_status mat_mul_gradient(ig_grad *g)
+{
+    const int64_t first[1] = {0}, second[1] = {-2}, last[1] = {-1};
+    bool row = ig_grad_in_type(g, 0)->rank == 1, column = ig_grad_in_type(g, 1)->rank == 1;
+    ig_var dy = ig_grad_dy(g, 0);
+    if (column)
+        dy = igi_emit_unsqueeze(g, dy, last, 1);
+    if (row)
+        dy = igi_emit_unsqueeze(g, dy, second, 1);
+    if (ig_grad_wants(g, 0)) {
+        ig_var b = ig_grad_in(g, 1);
+        if (column)
+            b = igi_emit_unsqueeze(g, b, last, 1);
+        ig_var da = ig_emit2(g, IG_OP(MatMul), NULL, dy, swap_last_two(g, b));
+        ig_grad_set(g, 0, row ? igi_emit_squeeze(g, da, second, 1) : da);
+    }
+    if (ig_grad_wants(g, 1)) {
+        ig_var a = ig_grad_in(g, 0);
+        if (row)
+            a = igi_emit_unsqueeze(g, a, first, 1);
+        ig_var db = ig_emit2(g, IG_OP(MatMul), NULL, swap_last_two(g, a), dy);
+        ig_grad_set(g, 1, column ? igi_emit_squeeze(g, db, last, 1) : db);
+    }
+    return IG_OK;
+}
+
+typedef struct {
+    igi_matrix a, b;
+    int64_t m, n, depth;
+    void *y;
+    int64_t at;
+} mat_mul_call;
+
+IGI_INLINE void mat_mul_float(ig_dtype T, const mat_mul_call *v)
+{
+    double acc[IGI_CHUNK];
+    for (int64_t row = 0; row < v->m; row++) {
+        for (int64_t col = 0; col < v->n; col += IGI_CHUNK) {
+            int64_t n = v->n - col < IGI_CHUNK ? v->n - col : IGI_CHUNK;
+            igi_product_float(T, &v->a, &v->b, row, col, n, v->depth, acc);
+            for (int64_t j = 0; j < n; j++)
+                igi_store(T, v->y, v->at + row * v->n + col + j, acc[j]);
+        }
+    }
+}
+
+IGI_INLINE void mat_mul_int(ig_dtype T, const mat_mul_call *v)
+{
+    uint64_t acc[IGI_CHUNK];
+    for (int64_t row = 0; row < v->m; row++) {
+        for (int64_t col = 0; col < v->n; col += IGI_CHUNK) {
+            int64_t n = v->n - col < IGI_CHUNK ? v->n - col : IGI_CHUNK;
+            igi_product_int(T, &v->a, &v->b, row, col, n, v->depth, acc);
+            for (int64_t j = 0; j < n; j++)
+                igi_store_int(T, v->y, v->at + row * v->n + col + j, acc[j]);
+        }
+    }
+}
+
+static ig_status mat_mul_one(ig_kernel_ctx *k, const mat_mul_call *v, ig_dtype dtype)
+{
+    switch (dtype) {
+        IGI_EACH_WIDE_INT(mat_mul_int(T, v))
+    default:
+        IGI_EACH_FLOAT(k, dtype, mat_mul_float(T, v));
+    }
+    return IG_OK;
+}
+
+/* First element of batch item `item` in an operand with `rank` dims, broadcast to `batch`
+ * dims `dims`. */
+static int64_t batch_offset(
+    const ig_tensor *t, int64_t matrix, const int64_t *dims, int batch, int64_t item)
+{
+    int own = ig_rank(t) > 2 ? ig_rank(t) - 2 : 0;
+    int64_t at = 0, step = matrix;
+    for (int i = batch - 1; i >= 0; i--) {
+        int j = i - (batch - own);
+        int64_t index = item % dims[i];
+        item /= dims[i];
+        if (j < 0)
+            break;
+        at += ig_dims(t)[j] == 1 ? 0 : index * step;
+        step *= ig_dims(t)[j];
+    }
+    return at;
+}
+
+static ig_status mat_mul_reference(ig_kernel_ctx *k)
+{
+    const ig_tensor *a = ig_in(k, 0), *b = ig_in(k, 1);
+    ig_tensor *y = ig_out(k, 0);
+    int ra = ig_rank(a), rb = ig_rank(b);
+    int batch = ig_rank(y) - (ra > 1) - (rb > 1);
+    mat_mul_call v = {.m = ra > 1 ? ig_dims(a)[ra - 2] : 1,
+                      .n = rb > 1 ? ig_dims(b)[rb - 1] : 1,
+                      .depth = ig_dims(a)[ra - 1],
+                      .y = ig_data(y)};
+    int64_t items = 1;
+    for (int i = 0; i < batch; i++)
+        items *= ig_dims(y)[i];
+    for (int64_t i = 0; i < items; i++) {
+        IG_TRY(ig_poll(k));
+        v.a = (igi_matrix){ig_data(a),
+                           batch_offset(a, v.m * v.depth, ig_dims(y), batch, i),
+                           v.depth,
+                           1};
+        v.b = (igi_matrix){
+            ig_data(b), batch_offset(b, v.depth * v.n, ig_dims(y), batch, i), v.n, 1};
+        v.at = i * v.m * v.n;
+        IG_TRY(mat_mul_one(k, &v, ig_dtype_of(a)));
+    }
+    return IG_OK;
+}
+
+#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
+static const ig_sample samples[] = {
+    {.name = "two_axes", IGI_SAMPLE_IN(X(3, 4), X(4, 2))},
+    {.name = "batches", IGI_SAMPLE_IN(X(2, 3, 4), X(2, 4, 5))},
+    {.name = "broadcast_batches", IGI_SAMPLE_IN(X(2, 1, 2, 3), X(4, 3, 2))},
+    {.name = "shared_right", IGI_SAMPLE_IN(X(2, 3, 4), X(4, 2))},
+    {.name = "shared_left", IGI_SAMPLE_IN(X(2, 3), X(2, 3, 4))},
+    {.name = "vector_vector", IGI_SAMPLE_IN(X(4), X(4))},
+    {.name = "vector_matrix", IGI_SAMPLE_IN(X(3), X(3, 2))},
+    {.name = "vector_batches", IGI_SAMPLE_IN(X(3), X(2, 3, 2))},
+    {.name = "matrix_vector", IGI_SAMPLE_IN(X(2, 3), X(3))},
+    {.name = "batches_vector", IGI_SAMPLE_IN(X(2, 2, 3), X(3))},
+    {.name = "empty_batch", IGI_SAMPLE_IN(X(0, 2, 3), X(3, 2))},
+    {.name = "empty_sum", IGI_SAMPLE_IN(X(2, 0), X(0, 3))},
+    {.name = "no_columns", IGI_SAMPLE_IN(X(2, 3), X(3, 0))},
+    {.name = "size_one", IGI_SAMPLE_IN(X(1, 1), X(1, 1))},
+    {0},
+};
+
+IG_OPERATOR(MatMul) = {
+    IG_OP_HEAD,
+    .name = "MatMul",
+    .since = 13,
+    .doc = "Matrix product with the rules of numpy.matmul. Integers wrap around.",
+    .inputs = inputs,
+    .outputs = outputs,
+    .types = types,
+    .infer = mat_mul_infer,
+    .gradient = mat_mul_gradient,
+    .saves = saves,
+    .reference = mat_mul_reference,
+    .samples = samples,
+};

@@ -1,0 +1,149 @@
+/* ingot::NllLossGrad: dx[n, t, d] = -weight[t] * dloss / divisor at t = target[n, d], zero
+ * elsewhere: the gradient of NegativeLogLikelihoodLoss and its transpose. */
+#include "operators/common_loss.h"
+
+IG_USES_OP(NegativeLogLikelihoodLoss);
+
+static const ig_port inputs[] = {
+    IG_PORT("dloss", 'T', "Gradient of the loss."),
+    IG_PORT("target", 'L', "Classes [N, D1, ..., Dk].", .flags = IG_NODIFF),
+    IG_PORT("shape", 'I', "Shape of the log probabilities.", .flags = IG_VALUE),
+    IG_PORT("weight",
+            'T',
+            "Weight of each class [C], a constant of the loss.",
+            .flags = IG_OPTIONAL | IG_NODIFF),
+    {0},
+};
+static const ig_port outputs[] = {
+    IG_PORT("dx", 'T', "Gradient of the log probabilities [N, C, D1, ..., Dk]."),
+    {0},
+};
+static const ig_type_rule types[] = {
+    {'T', IG_FLOATS}, {'L', IG_T(INT32) | IG_T(INT64)}, {'I', IG_T(INT64)}, {0}};
+static const ig_attr_def attrs[] = {IGI_LOSS_ATTRS, {0}};
+
+static ig_status nll_loss_grad_infer(ig_infer *x)
+{
+    int64_t dims[IG_RANK_MAX], loss[IG_RANK_MAX];
+    int rank, n = ig_infer_ints(x, 2, dims, IG_RANK_MAX);
+    if (n == IG_INTS_TOO_MANY)
+        return IG_INVALID_ARGUMENT;
+    if (n == IG_INTS_UNKNOWN)
+        return ig_infer_fresh(x, 0, x->in[1]->rank + 1);
+    IG_TRY(igi_loss_infer(x, n, dims, 3, &rank, loss));
+    if (x->in[0]->rank != rank)
+        return ig_infer_fail(x, "dloss must have the shape of the loss");
+    for (int i = 0; i < rank; i++)
+        IG_TRY(ig_infer_equal(
+            x, loss[i], ig_type_dims(x->in[0])[i], "dims of dloss and of the loss", NULL));
+    return ig_infer_set(x, 0, n, dims);
+}
+
+static const ig_save saves[] = {
+    IG_SAVE_IN(1, IG_BIT(0)),
+    IG_SAVE_IN(3, IG_BIT(0)),
+    {0},
+};
+
+static ig_status nll_loss_grad_gradient(ig_grad *g)
+{
+    ig_var in[3] = {ig_grad_dy(g, 0), ig_grad_in(g, 1), ig_grad_in(g, 3)}, dloss = {0};
+    IG_TRY(ig_emit_n(g,
+                     IG_OP(NegativeLogLikelihoodLoss),
+                     ig_grad_attrs(g),
+                     in,
+                     in[2].h ? 3 : 2,
+                     &dloss,
+                     1));
+    ig_grad_set(g, 0, dloss);
+    return IG_OK;
+}
+
+IGI_INLINE ig_status scatter(
+    ig_dtype T, const igi_loss *l, const void *dloss, void *dx, int64_t total)
+{
+    int64_t label;
+    double divisor;
+    IG_TRY(igi_loss_divisor(l, &divisor));
+    for (int64_t i = 0; i < total; i++)
+        igi_store(T, dx, i, 0);
+    for (int64_t i = 0; i < l->items; i++) {
+        IG_TRY(igi_loss_label(l, i, &label));
+        double w = igi_loss_weight(l, label);
+        double d = igi_load(T, dloss, l->reduction == IGI_REDUCTION_NONE ? i : 0);
+        if (label >= 0)
+            igi_store(T, dx, igi_loss_at(l, i, label), -w * d / divisor);
+    }
+    return IG_OK;
+}
+
+static ig_status nll_loss_grad_reference(ig_kernel_ctx *k)
+{
+    const ig_tensor *dloss = ig_in(k, 0);
+    ig_tensor *dx = ig_out(k, 0);
+    igi_loss l;
+    igi_loss_set(&l, k, ig_rank(dx), ig_dims(dx), 3);
+    IGI_EACH_FLOAT(k,
+                   ig_dtype_of(dx),
+                   return scatter(T, &l, ig_data(dloss), ig_data(dx), ig_numel(dx)));
+    return IG_OK;
+}
+
+#define HEAD .struct_size = sizeof(igi_loss_attrs)
+static const igi_loss_attrs none = {HEAD, .ignore_index = -1};
+static const igi_loss_attrs sum = {
+    HEAD, .ignore_index = IGI_IGNORE_NOTHING, .reduction = IGI_REDUCTION_SUM};
+static const igi_loss_attrs mean_but_one = {
+    HEAD, .ignore_index = 1, .reduction = IGI_REDUCTION_MEAN};
+#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
+#define LABELS(...) .dtype = IG_INT64, .data = (const double[]){__VA_ARGS__}
+#define WEIGHTS(n_) {IG_SHAPE_IN(n_), .fill = IG_FILL_POSITIVE}
+static const ig_sample samples[] = {
+    {.name = "mean",
+     IGI_SAMPLE_IN({.rank = 0},
+                {IG_SHAPE_IN(3), LABELS(0, 3, 1)},
+                {IG_SHAPE_IN(2), LABELS(3, 4)})},
+    {.name = "none_ignoring",
+     .attrs = &none,
+     IGI_SAMPLE_IN(X(2, 2),
+                {IG_SHAPE_IN(2, 2), LABELS(0, -1, 2, 1)},
+                {IG_SHAPE_IN(3), LABELS(2, 3, 2)},
+                WEIGHTS(3))},
+    {.name = "weighted_sum",
+     .attrs = &sum,
+     IGI_SAMPLE_IN({.rank = 0},
+                {IG_SHAPE_IN(2, 1, 2), LABELS(0, 1, 2, 1)},
+                {IG_SHAPE_IN(4), LABELS(2, 3, 1, 2)},
+                WEIGHTS(3))},
+    {.name = "weighted_mean_ignoring",
+     .attrs = &mean_but_one,
+     IGI_SAMPLE_IN({.rank = 0},
+                {IG_SHAPE_IN(4), LABELS(0, 1, 2, 2)},
+                {IG_SHAPE_IN(2), LABELS(4, 3)},
+                WEIGHTS(3))},
+    {.name = "empty_batch",
+     .attrs = &sum,
+     IGI_SAMPLE_IN({.rank = 0},
+                {IG_SHAPE_IN(0), .dtype = IG_INT64},
+                {IG_SHAPE_IN(2), LABELS(0, 3)})},
+    {0},
+};
+
+IG_OPERATOR(NllLossGrad) = {
+    IG_OP_HEAD,
+    .domain = "ingot",
+    .name = "NllLossGrad",
+    .since = 1,
+    .doc = "Gradient of NegativeLogLikelihoodLoss with respect to its input. Attributes are "
+           "those of the loss.",
+    .inputs = inputs,
+    .outputs = outputs,
+    .types = types,
+    .attrs = attrs,
+    .attrs_size = sizeof(igi_loss_attrs),
+    .infer = nll_loss_grad_infer,
+    .gradient = nll_loss_grad_gradient,
+    .saves = saves,
+    .reference = nll_loss_grad_reference,
+    .samples = samples,
+};

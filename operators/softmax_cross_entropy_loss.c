@@ -1,0 +1,166 @@
+/* SoftmaxCrossEntropyLoss: NegativeLogLikelihoodLoss of LogSoftmax(scores) over axis 1, and
+ * those log probabilities as a second output.
+ *
+ * Gradient: with p = exp(log_prob) and dl = NllLossGrad(dy) + d log_prob,
+ *   d scores = dl - p * (sum of dl over the classes). */
+#include "operators/common_grad.h"
+#include "operators/common_loss.h"
+
+IG_USES_OP(Exp);
+IG_USES_OP(NllLossGrad);
+
+static const ig_port inputs[] = {
+    IG_PORT("scores", 'T', "Scores [N, C, D1, ..., Dk]."),
+    IG_PORT("labels", 'L', "Classes [N, D1, ..., Dk].", .flags = IG_NODIFF),
+    IG_PORT("weights",
+            'T',
+            "Weight of each class [C], a constant of the loss.",
+            .flags = IG_OPTIONAL | IG_NODIFF),
+    {0},
+};
+static const ig_port outputs[] = {
+    IG_PORT("output", 'T', "Scalar, or the shape of labels without reduction."),
+    IG_PORT("log_prob", 'T', "LogSoftmax of scores over axis 1.", .flags = IG_OPTIONAL),
+    {0},
+};
+static const ig_type_rule types[] = {
+    {'T', IG_FLOATS}, {'L', IG_T(INT32) | IG_T(INT64)}, {0}};
+static const ig_attr_def attrs[] = {IGI_LOSS_ATTRS, {0}};
+
+static ig_status cross_entropy_infer(ig_infer *x)
+{
+    int64_t dims[IG_RANK_MAX];
+    int rank;
+    IG_TRY(igi_loss_infer(
+        x, x->in[0]->rank, ig_type_dims(x->in[0]), 2, &rank, dims));
+    IG_TRY(ig_infer_set(x, 0, rank, dims));
+    return ig_infer_copy(x, 1, 0);
+}
+
+static const ig_save saves[] = {
+    IG_SAVE_IN(1, IG_BIT(0)),
+    IG_SAVE_IN(2, IG_BIT(0)),
+    IG_SAVE_OUT(1, IG_BIT(0)),
+    {0},
+};
+
+static ig_status cross_entropy_gradient(ig_grad *g)
+{
+    const int64_t classes = 1;
+    ig_var dl = {0}, log_prob = ig_grad_out(g, 1);
+    if (ig_grad_dy(g, 0).h) {
+        ig_var in[4] = {
+            ig_grad_dy(g, 0), ig_grad_in(g, 1), ig_grad_in_shape(g, 0), ig_grad_in(g, 2)};
+        IG_TRY(ig_emit_n(
+            g, IG_OP(NllLossGrad), ig_grad_attrs(g), in, in[3].h ? 4 : 3, &dl, 1));
+    }
+    dl = igi_emit_add(g, dl, ig_grad_dy(g, 1));
+    ig_var p = ig_emit1(g, IG_OP(Exp), NULL, log_prob);
+    ig_var sum = igi_emit_sum(g, dl, &classes, 1);
+    ig_grad_set(g, 0, igi_emit_sub(g, dl, igi_emit_mul(g, p, sum)));
+    return IG_OK;
+}
+
+/* max + log(sum(exp(x - max))) of item i: subtracting it gives log probabilities. */
+IGI_INLINE double log_sum_exp(ig_dtype T, const igi_loss *l, const void *x, int64_t i)
+{
+    double high = -(double)INFINITY, sum = 0;
+    for (int64_t c = 0; c < l->classes; c++) {
+        double v = igi_load(T, x, igi_loss_at(l, i, c));
+        if (v > high || isnan(v))
+            high = v;
+    }
+    for (int64_t c = 0; c < l->classes; c++)
+        sum += exp(igi_load(T, x, igi_loss_at(l, i, c)) - high);
+    return high + log(sum);
+}
+
+IGI_INLINE ig_status cross_entropy(
+    ig_dtype T, const igi_loss *l, const void *x, void *loss, void *log_prob)
+{
+    int64_t label;
+    double total = 0, divisor = 1;
+    for (int64_t i = 0; i < l->items; i++) {
+        double base = log_sum_exp(T, l, x, i);
+        for (int64_t c = 0; log_prob && c < l->classes; c++) {
+            int64_t at = igi_loss_at(l, i, c);
+            igi_store(T, log_prob, at, igi_load(T, x, at) - base);
+        }
+        IG_TRY(igi_loss_label(l, i, &label));
+        double v = 0;
+        if (label >= 0)
+            v = igi_loss_weight(l, label) *
+                (base - igi_load(T, x, igi_loss_at(l, i, label)));
+        if (l->reduction == IGI_REDUCTION_NONE)
+            igi_store(T, loss, i, v);
+        total += v;
+    }
+    if (l->reduction == IGI_REDUCTION_NONE)
+        return IG_OK;
+    IG_TRY(igi_loss_divisor(l, &divisor));
+    igi_store(T, loss, 0, divisor == 0 && total == 0 ? (double)NAN : total / divisor);
+    return IG_OK;
+}
+
+static ig_status cross_entropy_reference(ig_kernel_ctx *k)
+{
+    const ig_tensor *x = ig_in(k, 0);
+    ig_tensor *loss = ig_out(k, 0), *log_prob = ig_out(k, 1);
+    void *p = log_prob ? ig_data(log_prob) : NULL;
+    igi_loss l;
+    igi_loss_set(&l, k, ig_rank(x), ig_dims(x), 2);
+    IGI_EACH_FLOAT(
+        k, ig_dtype_of(x), return cross_entropy(T, &l, ig_data(x), ig_data(loss), p));
+    return IG_OK;
+}
+
+#define HEAD .struct_size = sizeof(igi_loss_attrs)
+static const igi_loss_attrs none = {HEAD, .ignore_index = -1};
+static const igi_loss_attrs sum = {
+    HEAD, .ignore_index = IGI_IGNORE_NOTHING, .reduction = IGI_REDUCTION_SUM};
+static const igi_loss_attrs mean_but_one = {
+    HEAD, .ignore_index = 1, .reduction = IGI_REDUCTION_MEAN};
+#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
+#define LABELS(...) .dtype = IG_INT64, .data = (const double[]){__VA_ARGS__}
+#define NARROW(...) .dtype = IG_INT32, .data = (const double[]){__VA_ARGS__}
+#define WEIGHTS(n_) {IG_SHAPE_IN(n_), .fill = IG_FILL_POSITIVE}
+static const ig_sample samples[] = {
+    {.name = "mean", IGI_SAMPLE_IN(X(3, 4), {IG_SHAPE_IN(3), LABELS(0, 3, 1)})},
+    {.name = "mean_and_log_prob",
+     .n_out = 2,
+     IGI_SAMPLE_IN(X(2, 3), {IG_SHAPE_IN(2), LABELS(2, 0)})},
+    {.name = "none_ignoring",
+     .attrs = &none,
+     IGI_SAMPLE_IN(X(2, 3, 2), {IG_SHAPE_IN(2, 2), NARROW(0, -1, 2, 1)}, WEIGHTS(3))},
+    {.name = "weighted_sum",
+     .attrs = &sum,
+     .n_out = 2,
+     IGI_SAMPLE_IN(X(2, 3, 1, 2), {IG_SHAPE_IN(2, 1, 2), LABELS(0, 1, 2, 1)}, WEIGHTS(3))},
+    {.name = "weighted_mean_ignoring",
+     .attrs = &mean_but_one,
+     IGI_SAMPLE_IN(X(4, 3), {IG_SHAPE_IN(4), LABELS(0, 1, 2, 2)}, WEIGHTS(3))},
+    {.name = "empty_batch",
+     .attrs = &sum,
+     .n_out = 2,
+     IGI_SAMPLE_IN(X(0, 3), {IG_SHAPE_IN(0), .dtype = IG_INT64})},
+    {0},
+};
+
+IG_OPERATOR(SoftmaxCrossEntropyLoss) = {
+    IG_OP_HEAD,
+    .name = "SoftmaxCrossEntropyLoss",
+    .since = 13,
+    .doc = "-weights[t] * LogSoftmax(scores)[n, t, d] for each label t, with optional "
+           "reduction. A mean divides by the weights of the labels that are not ignored (NaN "
+           "when there are none).",
+    .inputs = inputs,
+    .outputs = outputs,
+    .types = types,
+    .attrs = attrs,
+    .attrs_size = sizeof(igi_loss_attrs),
+    .infer = cross_entropy_infer,
+    .gradient = cross_entropy_gradient,
+    .saves = saves,
+    .reference = cross_entropy_reference,
+    .samples = samples,
+};

@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""Installs a build folder into a scratch prefix, moves the prefix, and builds and runs a consumer
+there by find_package and by pkg-config, shared and static, in C and in C++. Also configures a
+project that includes the source tree, which must bring neither tests nor install rules along.
+"""
+
+import argparse
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+EXPECTED = " 6\n"  # number of elements, after the version
+
+
+def run(*command, **options):
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False, **options)
+    if done.returncode != 0:
+        sys.exit(f"FAILED: {' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def run_consumer(program, environment):
+    out = run(program, env=environment)
+    if not out.endswith(EXPECTED):
+        sys.exit(f"FAILED: {program} printed {out!r}, expected {EXPECTED!r} at its end")
+    print(f"{program.name} works")
+
+
+def find_package(args, prefix, work, environment):
+    build = work / "find_package"
+    run(args.cmake, "-S", HERE / "find_package", "-B", build, "-G", args.generator,
+        f"-DCMAKE_C_COMPILER={args.cc}", f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_C_FLAGS={args.flags}",
+        f"-DCMAKE_CXX_FLAGS={args.flags}")
+    run(args.cmake, "--build", build)
+    for program in ("consumer", "consumer_static", "consumer_cxx"):
+        if (build / program).exists():
+            run_consumer(build / program, environment)
+
+
+def pkg_config(args, prefix, work, environment):
+    pc = next(prefix.rglob("ingot.pc")).parent
+    query = ["pkg-config", "--cflags", "--libs", "ingot"]
+    search = {**environment, "PKG_CONFIG_PATH": str(pc)}
+    flags = run(*query, env=search).split()
+    static = run(*query, "--static", env=search).replace("-lingot", "-l:libingot.a").split()
+    compilers = [(args.cc, "consumer.c", flags, "pc_consumer"), (args.cc, "consumer.c", static, "pc_static")]
+    cxx = shutil.which("clang++" if "clang" in args.cc else "c++")
+    if cxx:
+        compilers.append((cxx, "consumer.cpp", flags, "pc_consumer_cxx"))
+    for compiler, source, link, name in compilers:
+        run(compiler, *args.flags.split(), HERE / source, "-o", work / name, *link)
+        run_consumer(work / name, environment)
+
+
+def subproject(args, work):
+    source = work / "subproject"
+    source.mkdir()
+    (source / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.25)\nproject(parent C)\nenable_testing()\n"
+        f"add_subdirectory({HERE.parent.parent} ingot)\n"
+        "add_executable(consumer consumer.c)\ntarget_link_libraries(consumer ingot::ingot)\n",
+        encoding="utf-8")
+    shutil.copy(HERE / "consumer.c", source)
+    run(args.cmake, "-S", source, "-B", source / "build", "-G", args.generator, f"-DCMAKE_C_COMPILER={args.cc}")
+    listed = run(pathlib.Path(args.cmake).with_name("ctest"), "--test-dir", source / "build", "-N")
+    if "Total Tests: 0" not in listed:
+        sys.exit(f"FAILED: a project that includes Ingot gets its tests\n{listed}")
+    print("add_subdirectory works")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--cmake", default="cmake")
+    parser.add_argument("--generator", default="Ninja")
+    parser.add_argument("--cc", default="cc")
+    parser.add_argument("--flags", default="", help="for compiling and linking the consumers")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="ingot_packaging_") as folder:
+        work = pathlib.Path(folder)
+        run(args.cmake, "--install", args.build, "--prefix", work / "first")
+        prefix = work / "moved here"
+        os.rename(work / "first", prefix)
+        library = next(prefix.rglob("libingot.so"))
+        environment = {**os.environ, "LD_LIBRARY_PATH": str(library.parent)}
+        find_package(args, prefix, work, environment)
+        prefix = prefix.rename(work / "moved_again")  # pkg-config quotes spaces in its own way
+        environment["LD_LIBRARY_PATH"] = str(next(prefix.rglob("libingot.so")).parent)
+        pkg_config(args, prefix, work, environment)
+        subproject(args, work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""Checks that every source is built: each .c and .cu file, and each header of the library, is
+named by the CMakeLists.txt of its folder or of one above it. A test that nobody lists never runs.
+"""
+
+import pathlib
+import re
+
+import c_source
+
+# Compiled by the test scripts, or part of a file for one instruction set.
+ELSEWHERE = re.compile(r"^tests/packaging/consumer\.c$|^include/|\.inc\.h$|_(?:avx2|avx512|portable)\.h$|^tests/support/fuzz_replay\.c$")
+
+
+def lists_above(name):
+    """(folder, words) of each CMakeLists.txt from the file's folder up to the root."""
+    for folder in pathlib.PurePosixPath(name).parents:
+        path = c_source.ROOT / folder / "CMakeLists.txt"
+        if path.exists():
+            text = re.sub(r"#.*", "", path.read_text(encoding="utf-8"))
+            yield folder, set(re.findall(r"[\w./+-]+", text))
+
+
+def is_listed(name):
+    path = pathlib.PurePosixPath(name)
+    for folder, words in lists_above(name):
+        relative = path.relative_to(folder)
+        if str(relative) in words or str(relative.with_suffix("")) in words:
+            return True
+    return False
+
+
+def is_checked(name):
+    if ELSEWHERE.search(name):
+        return False
+    return not name.endswith(".h") or name.startswith(c_source.LIBRARY)
+
+
+def main():
+    names = [n for n in c_source.files(generated=True) if is_checked(n)]
+    problems = [f"{n}: in no CMakeLists.txt" for n in names if not is_listed(n)]
+    c_source.finish("check_lists", len(names), problems)
+
+
+if __name__ == "__main__":
+    main()
