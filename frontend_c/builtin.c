@@ -7,7 +7,6 @@
 
 #include <ingot/plugin.h>
 
-#include "graph/core/file.h"
 #include "graph/ir/graph.h"
 #include "graph/ir/registry.h"
 #include "graph/runtime/model.h"
@@ -81,43 +80,14 @@ static ig_status read_source(ig_graph **out, const igi_source *src, const ig_rea
                    src->name ? src->name : "the data");
 }
 
-/* The bytes of a file as a shared tensor, which keeps them alive. */
-static ig_status open_file(ig_tensor **out, const char *path, const ig_read_opts *opts)
-{
-    igi_file *f = NULL;
-    uint64_t limit = igi_limits_of(opts ? &opts->limits : NULL).file_bytes;
-    IG_TRY(opts && opts->private_copy ? igi_file_read(&f, path, limit)
-                                      : igi_file_map(&f, path, limit));
-    int64_t dims[1] = {(int64_t)f->size};
-    ig_status rc = ig_tensor_wrap(out, IG_UINT8, 1, dims, f->data, f->size, igi_file_deleter, f);
-    if (rc != IG_OK) {
-        igi_file_unref(f);
-        return rc;
-    }
-    ig_tensor_share(*out);
-    return IG_OK;
-}
-
 ig_status ig_graph_read(ig_graph **out, const char *path, const ig_read_opts *opts)
 {
-    char dir[4096];
-    ig_tensor *file = NULL;
+    igi_source src;
     igi_error_clear();
     *out = NULL;
-    const char *slash = strrchr(path, '/');
-    size_t n = slash ? (size_t)(slash - path) + 1 : 2;
-    if (n >= sizeof(dir))
-        return ig_fail(IG_INVALID_ARGUMENT, "the path is longer than %zu bytes", sizeof(dir));
-    memcpy(dir, slash ? path : "./", n);
-    dir[n] = 0;
-    IG_TRY(open_file(&file, path, opts));
-    igi_source src = {.bytes = file->data,
-                      .size = (size_t)igi_tensor_count(file),
-                      .owner = file,
-                      .dir = opts && opts->data_dir ? opts->data_dir : dir,
-                      .name = path};
+    IG_TRY(igi_source_open(&src, path, opts));
     ig_status rc = read_source(out, &src, opts);
-    ig_tensor_unref(file);
+    igi_source_close(&src);
     return rc == IG_OK ? IG_OK : ig_fail_context("%s", path);
 }
 
@@ -167,20 +137,14 @@ static ig_read_opts read_opts_of(const ig_model_opts *o)
     return r;
 }
 
-static ig_status model_take(ig_model **out, ig_status rc, ig_graph *g, const ig_model_opts *opts)
-{
-    if (rc == IG_OK)
-        rc = ig_model_from_graph(out, g, opts);
-    ig_graph_free(g);
-    return rc;
-}
 
 ig_status ig_model_load(ig_model **out, const char *path, const ig_model_opts *opts)
 {
     ig_graph *g = NULL;
     ig_read_opts r = read_opts_of(opts);
     *out = NULL;
-    return model_take(out, ig_graph_read(&g, path, &r), g, opts);
+    IG_TRY(ig_graph_read(&g, path, &r));
+    return igi_model_take(out, g, opts);
 }
 
 ig_status ig_model_load_bytes(ig_model **out, const void *bytes, size_t n, ig_deleter deleter, void *user, const ig_model_opts *opts)
@@ -188,5 +152,6 @@ ig_status ig_model_load_bytes(ig_model **out, const void *bytes, size_t n, ig_de
     ig_graph *g = NULL;
     ig_read_opts r = read_opts_of(opts);
     *out = NULL;
-    return model_take(out, ig_graph_read_bytes(&g, bytes, n, deleter, user, &r), g, opts);
+    IG_TRY(ig_graph_read_bytes(&g, bytes, n, deleter, user, &r));
+    return igi_model_take(out, g, opts);
 }

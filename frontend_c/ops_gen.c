@@ -60,6 +60,20 @@ ig_tensor *ig_op_average_pool_at(const char *where, ig_ctx *c, ig_tensor *X, con
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+_Static_assert(sizeof(ig_batch_normalization_opts) == 24, "BatchNormalization");
+_Static_assert(offsetof(ig_batch_normalization_opts, epsilon) == 4, "epsilon");
+_Static_assert(offsetof(ig_batch_normalization_opts, momentum) == 8, "momentum");
+_Static_assert(offsetof(ig_batch_normalization_opts, training_mode) == 16, "training_mode");
+ig_tensor *ig_op_batch_normalization_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *scale, ig_tensor *B, ig_tensor *input_mean, ig_tensor *input_var, const ig_batch_normalization_opts *opts, ig_tensor **out_running_mean, ig_tensor **out_running_var)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X, scale, B, input_mean, input_var};
+    int n_in = 5;
+    const ig_op_def *d = igi_op_once(&op, "BatchNormalization");
+    ig_tensor **outs[] = {out_running_mean, out_running_var};
+    return igi_wrap_n(c, where, d, opts, in, n_in, outs, 2);
+}
+
 _Static_assert(sizeof(ig_cast_opts) == 32, "Cast");
 _Static_assert(offsetof(ig_cast_opts, to) == 8, "to");
 _Static_assert(offsetof(ig_cast_opts, saturate) == 16, "saturate");
@@ -243,6 +257,29 @@ ig_tensor *ig_op_gelu_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_ge
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+_Static_assert(sizeof(ig_gemm_opts) == 32, "Gemm");
+_Static_assert(offsetof(ig_gemm_opts, alpha) == 4, "alpha");
+_Static_assert(offsetof(ig_gemm_opts, beta) == 8, "beta");
+_Static_assert(offsetof(ig_gemm_opts, transA) == 16, "transA");
+_Static_assert(offsetof(ig_gemm_opts, transB) == 24, "transB");
+ig_tensor *ig_op_gemm_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B, ig_tensor *C, const ig_gemm_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {A, B, C};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "Gemm");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+ig_tensor *ig_op_global_average_pool_at(const char *where, ig_ctx *c, ig_tensor *X)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "GlobalAveragePool");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
 ig_tensor *ig_op_greater_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B)
 {
     static const ig_op_def *op;
@@ -259,6 +296,34 @@ ig_tensor *ig_op_identity_at(const char *where, ig_ctx *c, ig_tensor *input)
     int n_in = 1;
     const ig_op_def *d = igi_op_once(&op, "Identity");
     return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_lrn_opts) == 24, "LRN");
+_Static_assert(offsetof(ig_lrn_opts, alpha) == 4, "alpha");
+_Static_assert(offsetof(ig_lrn_opts, beta) == 8, "beta");
+_Static_assert(offsetof(ig_lrn_opts, bias) == 12, "bias");
+_Static_assert(offsetof(ig_lrn_opts, size) == 16, "size");
+ig_tensor *ig_op_lrn_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_lrn_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "LRN");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_layer_normalization_opts) == 32, "LayerNormalization");
+_Static_assert(offsetof(ig_layer_normalization_opts, axis) == 8, "axis");
+_Static_assert(offsetof(ig_layer_normalization_opts, epsilon) == 16, "epsilon");
+_Static_assert(offsetof(ig_layer_normalization_opts, stash_type) == 24, "stash_type");
+ig_tensor *ig_op_layer_normalization_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *Scale, ig_tensor *B, const ig_layer_normalization_opts *opts, ig_tensor **out_Mean, ig_tensor **out_InvStdDev)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X, Scale, B};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "LayerNormalization");
+    ig_tensor **outs[] = {out_Mean, out_InvStdDev};
+    return igi_wrap_n(c, where, d, opts, in, n_in, outs, 2);
 }
 
 _Static_assert(sizeof(ig_leaky_relu_opts) == 8, "LeakyRelu");
@@ -287,6 +352,26 @@ ig_tensor *ig_op_log_at(const char *where, ig_ctx *c, ig_tensor *input)
     ig_tensor *in[] = {input};
     int n_in = 1;
     const ig_op_def *d = igi_op_once(&op, "Log");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_log_softmax_opts) == 16, "LogSoftmax");
+_Static_assert(offsetof(ig_log_softmax_opts, axis) == 8, "axis");
+ig_tensor *ig_op_log_softmax_at(const char *where, ig_ctx *c, ig_tensor *input, const ig_log_softmax_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "LogSoftmax");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+ig_tensor *ig_op_mat_mul_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {A, B};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "MatMul");
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
@@ -361,6 +446,18 @@ ig_tensor *ig_op_neg_at(const char *where, ig_ctx *c, ig_tensor *X)
     int n_in = 1;
     const ig_op_def *d = igi_op_once(&op, "Neg");
     return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_negative_log_likelihood_loss_opts) == 24, "NegativeLogLikelihoodLoss");
+_Static_assert(offsetof(ig_negative_log_likelihood_loss_opts, ignore_index) == 8, "ignore_index");
+_Static_assert(offsetof(ig_negative_log_likelihood_loss_opts, reduction) == 16, "reduction");
+ig_tensor *ig_op_negative_log_likelihood_loss_at(const char *where, ig_ctx *c, ig_tensor *input, ig_tensor *target, ig_tensor *weight, const ig_negative_log_likelihood_loss_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input, target, weight};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "NegativeLogLikelihoodLoss");
+    return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
 ig_tensor *ig_op_not_at(const char *where, ig_ctx *c, ig_tensor *X)
@@ -525,6 +622,30 @@ ig_tensor *ig_op_slice_at(const char *where, ig_ctx *c, ig_tensor *data, ig_tens
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
+_Static_assert(sizeof(ig_softmax_opts) == 16, "Softmax");
+_Static_assert(offsetof(ig_softmax_opts, axis) == 8, "axis");
+ig_tensor *ig_op_softmax_at(const char *where, ig_ctx *c, ig_tensor *input, const ig_softmax_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Softmax");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_softmax_cross_entropy_loss_opts) == 24, "SoftmaxCrossEntropyLoss");
+_Static_assert(offsetof(ig_softmax_cross_entropy_loss_opts, ignore_index) == 8, "ignore_index");
+_Static_assert(offsetof(ig_softmax_cross_entropy_loss_opts, reduction) == 16, "reduction");
+ig_tensor *ig_op_softmax_cross_entropy_loss_at(const char *where, ig_ctx *c, ig_tensor *scores, ig_tensor *labels, ig_tensor *weights, const ig_softmax_cross_entropy_loss_opts *opts, ig_tensor **out_log_prob)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {scores, labels, weights};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "SoftmaxCrossEntropyLoss");
+    ig_tensor **outs[] = {out_log_prob};
+    return igi_wrap_n(c, where, d, opts, in, n_in, outs, 1);
+}
+
 _Static_assert(sizeof(ig_split_opts) == 24, "Split");
 _Static_assert(offsetof(ig_split_opts, axis) == 8, "axis");
 _Static_assert(offsetof(ig_split_opts, num_outputs) == 16, "num_outputs");
@@ -627,6 +748,23 @@ ig_tensor *ig_op_ingot_adam_step_at(const char *where, ig_ctx *c, ig_tensor *par
     return igi_wrap_n(c, where, d, opts, in, n_in, outs, 2);
 }
 
+_Static_assert(sizeof(ig_ingot_average_pool_opts) == 96, "AveragePool");
+_Static_assert(offsetof(ig_ingot_average_pool_opts, auto_pad) == 8, "auto_pad");
+_Static_assert(offsetof(ig_ingot_average_pool_opts, ceil_mode) == 16, "ceil_mode");
+_Static_assert(offsetof(ig_ingot_average_pool_opts, dilations) == 32, "dilations");
+_Static_assert(offsetof(ig_ingot_average_pool_opts, kernel_shape) == 48, "kernel_shape");
+_Static_assert(offsetof(ig_ingot_average_pool_opts, pads) == 64, "pads");
+_Static_assert(offsetof(ig_ingot_average_pool_opts, strides) == 80, "strides");
+_Static_assert(offsetof(ig_ingot_average_pool_opts, count_include_pad) == 24, "count_include_pad");
+ig_tensor *ig_op_ingot_average_pool_at(const char *where, ig_ctx *c, ig_tensor *x, const ig_ingot_average_pool_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {x};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ingot::AveragePool");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 _Static_assert(sizeof(ig_ingot_average_pool_grad_opts) == 96, "AveragePoolGrad");
 _Static_assert(offsetof(ig_ingot_average_pool_grad_opts, auto_pad) == 8, "auto_pad");
 _Static_assert(offsetof(ig_ingot_average_pool_grad_opts, ceil_mode) == 16, "ceil_mode");
@@ -641,6 +779,25 @@ ig_tensor *ig_op_ingot_average_pool_grad_at(const char *where, ig_ctx *c, ig_ten
     ig_tensor *in[] = {dy, shape};
     int n_in = 2;
     const ig_op_def *d = igi_op_once(&op, "ingot::AveragePoolGrad");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ingot_conv_opts) == 96, "Conv");
+_Static_assert(offsetof(ig_ingot_conv_opts, auto_pad) == 8, "auto_pad");
+_Static_assert(offsetof(ig_ingot_conv_opts, dilations) == 16, "dilations");
+_Static_assert(offsetof(ig_ingot_conv_opts, group) == 32, "group");
+_Static_assert(offsetof(ig_ingot_conv_opts, pads) == 40, "pads");
+_Static_assert(offsetof(ig_ingot_conv_opts, strides) == 56, "strides");
+_Static_assert(offsetof(ig_ingot_conv_opts, activation) == 72, "activation");
+_Static_assert(offsetof(ig_ingot_conv_opts, act_a) == 80, "act_a");
+_Static_assert(offsetof(ig_ingot_conv_opts, act_b) == 84, "act_b");
+_Static_assert(offsetof(ig_ingot_conv_opts, residual_after) == 88, "residual_after");
+ig_tensor *ig_op_ingot_conv_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *w, ig_tensor *b, ig_tensor *residual, const ig_ingot_conv_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {x, w, b, residual};
+    int n_in = 4;
+    const ig_op_def *d = igi_op_once(&op, "ingot::Conv");
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
@@ -709,6 +866,47 @@ ig_tensor *ig_op_ingot_gelu_grad_at(const char *where, ig_ctx *c, ig_tensor *dy,
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+ig_tensor *ig_op_ingot_global_average_pool_at(const char *where, ig_ctx *c, ig_tensor *x)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {x};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ingot::GlobalAveragePool");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ingot_linear_opts) == 48, "Linear");
+_Static_assert(offsetof(ig_ingot_linear_opts, trans_w) == 8, "trans_w");
+_Static_assert(offsetof(ig_ingot_linear_opts, alpha) == 16, "alpha");
+_Static_assert(offsetof(ig_ingot_linear_opts, activation) == 24, "activation");
+_Static_assert(offsetof(ig_ingot_linear_opts, act_a) == 32, "act_a");
+_Static_assert(offsetof(ig_ingot_linear_opts, act_b) == 36, "act_b");
+_Static_assert(offsetof(ig_ingot_linear_opts, residual_after) == 40, "residual_after");
+ig_tensor *ig_op_ingot_linear_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *w, ig_tensor *b, ig_tensor *residual, const ig_ingot_linear_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {x, w, b, residual};
+    int n_in = 4;
+    const ig_op_def *d = igi_op_once(&op, "ingot::Linear");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ingot_max_pool_opts) == 88, "MaxPool");
+_Static_assert(offsetof(ig_ingot_max_pool_opts, auto_pad) == 8, "auto_pad");
+_Static_assert(offsetof(ig_ingot_max_pool_opts, ceil_mode) == 16, "ceil_mode");
+_Static_assert(offsetof(ig_ingot_max_pool_opts, dilations) == 24, "dilations");
+_Static_assert(offsetof(ig_ingot_max_pool_opts, kernel_shape) == 40, "kernel_shape");
+_Static_assert(offsetof(ig_ingot_max_pool_opts, pads) == 56, "pads");
+_Static_assert(offsetof(ig_ingot_max_pool_opts, strides) == 72, "strides");
+ig_tensor *ig_op_ingot_max_pool_at(const char *where, ig_ctx *c, ig_tensor *x, const ig_ingot_max_pool_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {x};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ingot::MaxPool");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 _Static_assert(sizeof(ig_ingot_max_pool_gather_opts) == 16, "MaxPoolGather");
 _Static_assert(offsetof(ig_ingot_max_pool_gather_opts, storage_order) == 8, "storage_order");
 ig_tensor *ig_op_ingot_max_pool_gather_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *Indices, const ig_ingot_max_pool_gather_opts *opts)
@@ -728,6 +926,18 @@ ig_tensor *ig_op_ingot_max_pool_grad_at(const char *where, ig_ctx *c, ig_tensor 
     ig_tensor *in[] = {dy, Indices, shape};
     int n_in = 3;
     const ig_op_def *d = igi_op_once(&op, "ingot::MaxPoolGrad");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ingot_nll_loss_grad_opts) == 24, "NllLossGrad");
+_Static_assert(offsetof(ig_ingot_nll_loss_grad_opts, ignore_index) == 8, "ignore_index");
+_Static_assert(offsetof(ig_ingot_nll_loss_grad_opts, reduction) == 16, "reduction");
+ig_tensor *ig_op_ingot_nll_loss_grad_at(const char *where, ig_ctx *c, ig_tensor *dloss, ig_tensor *target, ig_tensor *shape, ig_tensor *weight, const ig_ingot_nll_loss_grad_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {dloss, target, shape, weight};
+    int n_in = 4;
+    const ig_op_def *d = igi_op_once(&op, "ingot::NllLossGrad");
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 

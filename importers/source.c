@@ -1,5 +1,5 @@
-/* Files as sources: mapped (or read, when the caller wants a private copy) and wrapped as one
- * shared tensor of bytes, of which constants may be views. */
+/* Files as sources: mapped (or read, when the caller wants a private copy) and wrapped
+ * as one shared tensor of bytes, of which constants may be views. */
 #include <string.h>
 
 #include "graph/core/alloc.h"

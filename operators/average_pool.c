@@ -1,6 +1,6 @@
-/* AveragePool: y = the mean over each window. The divisor counts the elements inside the
- * input, or inside the padded input when count_include_pad is set; never what a window of
- * ceil_mode covers beyond. A window without an element gives 0. */
+/* AveragePool: y = the mean over each window. The divisor counts the elements inside
+ * the input, or inside the padded input when count_include_pad is set; never what a
+ * window of ceil_mode covers beyond. A window without an element gives 0. */
 #include "operators/common_pool.h"
 
 IG_USES_OP(AveragePoolGrad);
@@ -27,12 +27,8 @@ static ig_status average_pool_infer(ig_infer *x)
 
 static ig_status average_pool_gradient(ig_grad *g)
 {
-    ig_grad_set(g,
-                0,
-                ig_emit2(g,
-                         IG_OP(AveragePoolGrad),
-                         ig_grad_attrs(g),
-                         ig_grad_dy(g, 0),
+    ig_grad_set(g, 0,
+                ig_emit2(g, IG_OP(AveragePoolGrad), ig_grad_attrs(g), ig_grad_dy(g, 0),
                          ig_grad_in_shape(g, 0)));
     return IG_OK;
 }
@@ -43,44 +39,41 @@ typedef struct {
     const void *x;
     void *y;
     int64_t in_plane, out_plane;
+    int64_t plane, row; /* where it is */
 } average_call;
 
 /* acc[o - lo] = sums over the windows of outputs [lo, hi) of one outer row. */
-IGI_INLINE void average_row(ig_dtype T,
-                            const average_call *v,
-                            int64_t plane,
-                            int64_t row,
-                            int64_t lo,
-                            int64_t hi,
-                            double *acc)
+IGI_INLINE void
+average_row(ig_dtype T, const average_call *v, int64_t lo, int64_t hi, double *acc)
 {
     const igi_window_axis *a = &v->w.axis[v->w.rank - 1];
     for (int64_t tap_row = 0; tap_row < v->w.kernel_outer; tap_row++) {
-        int64_t in_row = igi_window_in_row(&v->w, row, tap_row);
+        int64_t in_row = igi_window_in_row(&v->w, v->row, tap_row);
         for (int64_t tap = 0; in_row >= 0 && tap < a->kernel; tap++) {
             int64_t from, to;
             igi_window_range(a, tap, 0, a->in, &from, &to);
             from = from < lo ? lo : from;
             to = to > hi ? hi : to;
-            int64_t at = plane * v->in_plane + in_row * a->in + tap * a->dilation - a->pad;
+            int64_t at =
+                v->plane * v->in_plane + in_row * a->in + tap * a->dilation - a->pad;
             for (int64_t o = from; o < to; o++)
                 acc[o - lo] += igi_load(T, v->x, at + o * a->stride);
         }
     }
 }
 
-IGI_INLINE void average_plane(ig_dtype T, const average_call *v, int64_t plane)
+IGI_INLINE void average_plane(ig_dtype T, average_call *v)
 {
     const igi_window_axis *a = &v->w.axis[v->w.rank - 1];
     double acc[IGI_CHUNK];
-    for (int64_t row = 0; row < v->w.out_outer; row++) {
-        int64_t rows = igi_window_count_row(&v->w, row, v->padded);
+    for (v->row = 0; v->row < v->w.out_outer; v->row++) {
+        int64_t rows = igi_window_count_row(&v->w, v->row, v->padded);
         for (int64_t lo = 0; lo < a->out; lo += IGI_CHUNK) {
             int64_t hi = a->out - lo < IGI_CHUNK ? a->out : lo + IGI_CHUNK;
-            int64_t at = plane * v->out_plane + row * a->out;
+            int64_t at = v->plane * v->out_plane + v->row * a->out;
             for (int64_t o = lo; o < hi; o++)
                 acc[o - lo] = 0;
-            average_row(T, v, plane, row, lo, hi, acc);
+            average_row(T, v, lo, hi, acc);
             for (int64_t o = lo; o < hi; o++) {
                 int64_t n = rows * igi_window_count(a, o, v->padded);
                 igi_store(T, v->y, at + o, n ? acc[o - lo] / (double)n : 0);
@@ -100,16 +93,15 @@ static ig_status average_pool_reference(ig_kernel_ctx *k)
     igi_pool_set(&v.w, &s, ig_rank(x), ig_dims(x), ig_dims(y));
     v.in_plane = v.w.in_outer * v.w.axis[v.w.rank - 1].in;
     v.out_plane = v.w.out_outer * v.w.axis[v.w.rank - 1].out;
-    for (int64_t p = 0; p < ig_dims(x)[0] * ig_dims(x)[1]; p++)
-        IGI_EACH_FLOAT(k, ig_dtype_of(x), average_plane(T, &v, p));
+    for (v.plane = 0; v.plane < ig_dims(x)[0] * ig_dims(x)[1]; v.plane++)
+        IGI_EACH_FLOAT(k, ig_dtype_of(x), average_plane(T, &v));
     return IG_OK;
 }
 
 #define HEAD .struct_size = sizeof(igi_average_pool_attrs)
-static const igi_average_pool_attrs two = {
-    HEAD, .kernel_shape = IGI_INTS(2, 2), .strides = IGI_INTS(2, 2)};
-static const igi_average_pool_attrs uneven = {HEAD,
-                                              .kernel_shape = IGI_INTS(3, 2),
+static const igi_average_pool_attrs two = {HEAD, .kernel_shape = IGI_INTS(2, 2),
+                                           .strides = IGI_INTS(2, 2)};
+static const igi_average_pool_attrs uneven = {HEAD, .kernel_shape = IGI_INTS(3, 2),
                                               .pads = IGI_INTS(1, 0, 2, 1),
                                               .strides = IGI_INTS(2, 1)};
 static const igi_average_pool_attrs counting = {HEAD,
@@ -119,14 +111,16 @@ static const igi_average_pool_attrs counting = {HEAD,
                                                 .kernel_shape = IGI_INTS(2, 2),
                                                 .pads = IGI_INTS(1, 1, 1, 1),
                                                 .strides = IGI_INTS(2, 2)};
-static const igi_average_pool_attrs same_one = {HEAD,
-                                                .auto_pad = IGI_PAD_SAME_UPPER,
+static const igi_average_pool_attrs same_one = {HEAD, .auto_pad = IGI_PAD_SAME_UPPER,
                                                 .kernel_shape = IGI_INTS(4),
                                                 .strides = IGI_INTS(3)};
-static const igi_average_pool_attrs cube = {
-    HEAD, .kernel_shape = IGI_INTS(2, 1, 3), .pads = IGI_INTS(0, 0, 1, 1, 0, 1)};
+static const igi_average_pool_attrs cube = {HEAD, .kernel_shape = IGI_INTS(2, 1, 3),
+                                            .pads = IGI_INTS(0, 0, 1, 1, 0, 1)};
 
-#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
+#define X(...)                                                                         \
+    {                                                                                  \
+        IG_SHAPE_IN(__VA_ARGS__)                                                       \
+    }
 static const ig_sample samples[] = {
     {.name = "two_by_two", .attrs = &two, IGI_SAMPLE_IN(X(2, 3, 4, 5))},
     {.name = "uneven_pads", .attrs = &uneven, IGI_SAMPLE_IN(X(1, 2, 5, 4))},

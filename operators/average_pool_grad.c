@@ -1,5 +1,5 @@
-/* ingot::AveragePoolGrad: every input element collects dy / divisor from the windows that
- * cover it. AveragePool and this map are each other's transposes and gradients. */
+/* ingot::AveragePoolGrad: every input element collects dy / divisor from the windows
+ * that cover it. AveragePool and this map are each other's transposes and gradients. */
 #include "operators/common_pool.h"
 
 IG_USES_OP(AveragePool);
@@ -29,15 +29,15 @@ static ig_status average_pool_grad_infer(ig_infer *x)
         return ig_infer_fail(x, "dy has rank %d, but shape has %d items", rank, n);
     IG_TRY(igi_pool_infer(x, &s, rank, dims, yd));
     for (int i = 0; i < rank; i++)
-        IG_TRY(ig_infer_equal(
-            x, yd[i], ig_type_dims(x->in[0])[i], "dims of dy and of the pooling", NULL));
+        IG_TRY(ig_infer_equal(x, yd[i], ig_type_dims(x->in[0])[i],
+                              "dims of dy and of the pooling", NULL));
     return ig_infer_set(x, 0, rank, dims);
 }
 
 static ig_status average_pool_grad_gradient(ig_grad *g)
 {
-    ig_grad_set(
-        g, 0, ig_emit1(g, IG_OP(AveragePool), ig_grad_attrs(g), ig_grad_dy(g, 0)));
+    ig_grad_set(g, 0,
+                ig_emit1(g, IG_OP(AveragePool), ig_grad_attrs(g), ig_grad_dy(g, 0)));
     return IG_OK;
 }
 
@@ -47,24 +47,20 @@ typedef struct {
     const void *dy;
     void *dx;
     int64_t in_plane, out_plane;
+    int64_t plane, row; /* where it is */
 } average_grad_call;
 
 /* acc[i - lo] = gradient of positions [lo, hi) of one outer input row. */
-IGI_INLINE void average_grad_row(ig_dtype T,
-                                 const average_grad_call *v,
-                                 int64_t plane,
-                                 int64_t row,
-                                 int64_t lo,
-                                 int64_t hi,
-                                 double *acc)
+IGI_INLINE void average_grad_row(
+    ig_dtype T, const average_grad_call *v, int64_t lo, int64_t hi, double *acc)
 {
     const igi_window_axis *a = &v->w.axis[v->w.rank - 1];
     for (int64_t tap_row = 0; tap_row < v->w.kernel_outer; tap_row++) {
-        int64_t out_row = igi_window_out_row(&v->w, row, tap_row);
+        int64_t out_row = igi_window_out_row(&v->w, v->row, tap_row);
         if (out_row < 0)
             continue;
         int64_t rows = igi_window_count_row(&v->w, out_row, v->padded);
-        int64_t at = plane * v->out_plane + out_row * a->out;
+        int64_t at = v->plane * v->out_plane + out_row * a->out;
         for (int64_t tap = 0; tap < a->kernel; tap++) {
             int64_t from, to, shift = tap * a->dilation - a->pad - lo;
             igi_window_range(a, tap, lo, hi, &from, &to);
@@ -76,17 +72,17 @@ IGI_INLINE void average_grad_row(ig_dtype T,
     }
 }
 
-IGI_INLINE void average_grad_plane(ig_dtype T, const average_grad_call *v, int64_t plane)
+IGI_INLINE void average_grad_plane(ig_dtype T, average_grad_call *v)
 {
     double acc[IGI_CHUNK];
     int64_t width = v->w.axis[v->w.rank - 1].in;
-    for (int64_t row = 0; row < v->w.in_outer; row++) {
+    for (v->row = 0; v->row < v->w.in_outer; v->row++) {
         for (int64_t lo = 0; lo < width; lo += IGI_CHUNK) {
             int64_t hi = width - lo < IGI_CHUNK ? width : lo + IGI_CHUNK;
-            int64_t at = plane * v->in_plane + row * width;
+            int64_t at = v->plane * v->in_plane + v->row * width;
             for (int64_t i = lo; i < hi; i++)
                 acc[i - lo] = 0;
-            average_grad_row(T, v, plane, row, lo, hi, acc);
+            average_grad_row(T, v, lo, hi, acc);
             for (int64_t i = lo; i < hi; i++)
                 igi_store(T, v->dx, at + i, acc[i - lo]);
         }
@@ -104,14 +100,14 @@ static ig_status average_pool_grad_reference(ig_kernel_ctx *k)
     igi_pool_set(&v.w, &s, ig_rank(dx), ig_dims(dx), ig_dims(dy));
     v.in_plane = v.w.in_outer * v.w.axis[v.w.rank - 1].in;
     v.out_plane = v.w.out_outer * v.w.axis[v.w.rank - 1].out;
-    for (int64_t p = 0; p < ig_dims(dx)[0] * ig_dims(dx)[1]; p++)
-        IGI_EACH_FLOAT(k, ig_dtype_of(dy), average_grad_plane(T, &v, p));
+    for (v.plane = 0; v.plane < ig_dims(dx)[0] * ig_dims(dx)[1]; v.plane++)
+        IGI_EACH_FLOAT(k, ig_dtype_of(dy), average_grad_plane(T, &v));
     return IG_OK;
 }
 
 #define HEAD .struct_size = sizeof(igi_average_pool_attrs)
-static const igi_average_pool_attrs two = {
-    HEAD, .kernel_shape = IGI_INTS(2, 2), .strides = IGI_INTS(2, 2)};
+static const igi_average_pool_attrs two = {HEAD, .kernel_shape = IGI_INTS(2, 2),
+                                           .strides = IGI_INTS(2, 2)};
 static const igi_average_pool_attrs counting = {HEAD,
                                                 .ceil_mode = 1,
                                                 .count_include_pad = 1,
@@ -119,13 +115,19 @@ static const igi_average_pool_attrs counting = {HEAD,
                                                 .kernel_shape = IGI_INTS(2, 2),
                                                 .pads = IGI_INTS(1, 1, 1, 1),
                                                 .strides = IGI_INTS(2, 2)};
-static const igi_average_pool_attrs same_one = {HEAD,
-                                                .auto_pad = IGI_PAD_SAME_UPPER,
+static const igi_average_pool_attrs same_one = {HEAD, .auto_pad = IGI_PAD_SAME_UPPER,
                                                 .kernel_shape = IGI_INTS(4),
                                                 .strides = IGI_INTS(3)};
 
-#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
-#define INTS(...) .dtype = IG_INT64, .data = (const double[]){__VA_ARGS__}
+#define X(...)                                                                         \
+    {                                                                                  \
+        IG_SHAPE_IN(__VA_ARGS__)                                                       \
+    }
+#define INTS(...)                                                                      \
+    .dtype = IG_INT64, .data = (const double[])                                        \
+    {                                                                                  \
+        __VA_ARGS__                                                                    \
+    }
 static const ig_sample samples[] = {
     {.name = "two_by_two",
      .attrs = &two,
@@ -147,8 +149,9 @@ IG_OPERATOR(AveragePoolGrad) = {
     .domain = "ingot",
     .name = "AveragePoolGrad",
     .since = 1,
-    .doc = "Gradient of AveragePool: dy / divisor, added to every element of its window. "
-           "Attributes are AveragePool's.",
+    .doc =
+        "Gradient of AveragePool: dy / divisor, added to every element of its window. "
+        "Attributes are AveragePool's.",
     .inputs = inputs,
     .outputs = outputs,
     .types = types,

@@ -1,9 +1,10 @@
-/* BatchNormalization: y = (x - mean) / sqrt(var + epsilon) * scale + b per channel (axis 1).
+/* BatchNormalization: y = (x - mean) / sqrt(var + epsilon) * scale + b per channel
+ * (axis 1).
  *
  * Inference takes mean and variance as given. training_mode takes those of the batch
- * (population variance) and returns the running ones, old * momentum + batch * (1 - momentum).
- * A tensor of rank 1 is a batch of one channel. The three type variables may differ; all is
- * computed in double. */
+ * (population variance) and returns the running ones, old * momentum + batch * (1 -
+ * momentum). A tensor of rank 1 is a batch of one channel. The three type variables may
+ * differ; all is computed in double. */
 #include "operators/common_float.h"
 #include "operators/common_grad.h"
 
@@ -20,7 +21,10 @@ static const ig_port inputs[] = {
 };
 static const ig_port outputs[] = {
     IG_PORT("Y", 'T', "Shape of X."),
-    IG_PORT("running_mean", 'S', "New running mean; only in training.", .flags = IG_OPTIONAL),
+    IG_PORT("running_mean",
+            'S',
+            "New running mean; only in training.",
+            .flags = IG_OPTIONAL),
     IG_PORT("running_var",
             'S',
             "New running variance (of the population); only in training.",
@@ -36,7 +40,8 @@ typedef struct {
 } batch_norm_attrs;
 static const ig_attr_def attrs[] = {
     IG_ATTR_FLOAT(batch_norm_attrs, epsilon, 1e-5f, "Added to the variance."),
-    IG_ATTR_FLOAT(batch_norm_attrs, momentum, 0.9f, "Weight of the old running statistics."),
+    IG_ATTR_FLOAT(
+        batch_norm_attrs, momentum, 0.9f, "Weight of the old running statistics."),
     IG_ATTR_INT(batch_norm_attrs,
                 training_mode,
                 0,
@@ -56,16 +61,13 @@ static ig_status batch_norm_infer(ig_infer *x)
     for (int i = 1; i < 5; i++) {
         if (x->in[i]->rank != 1)
             return ig_infer_fail(x, "%s must have rank 1", x->op->inputs[i].name);
-        IG_TRY(ig_infer_equal(x,
-                              ig_type_dims(x->in[i])[0],
-                              channels,
-                              "the channels of X and of its statistics",
-                              &channels));
+        IG_TRY(ig_infer_equal(x, ig_type_dims(x->in[i])[0], channels,
+                              "the channels of X and of its statistics", &channels));
     }
     for (int i = 1; i < x->n_out; i++) {
         if (x->out[i] && !a->training_mode)
-            return ig_infer_fail(
-                x, "output %s exists only with training_mode = 1", x->op->outputs[i].name);
+            return ig_infer_fail(x, "output %s exists only with training_mode = 1",
+                                 x->op->outputs[i].name);
         IG_TRY(ig_infer_set(x, i, 1, &channels));
     }
     return ig_infer_copy(x, 0, 0);
@@ -123,7 +125,8 @@ static void set_summed(batch_norm_rule *r, int i, ig_var v)
     /* rank 1: one channel, so the sum over everything has shape [1] */
     v = r->rank == 1 ? igi_emit_sum(r->g, v, r->axes, r->n_axes)
                      : ig_emit_sum_except(r->g, v, 1);
-    ig_grad_set(r->g, i, igi_emit_cast(r->g, v, (ig_dtype)ig_grad_in_type(r->g, i)->dtype));
+    ig_grad_set(r->g, i,
+                igi_emit_cast(r->g, v, (ig_dtype)ig_grad_in_type(r->g, i)->dtype));
 }
 
 static ig_var inverse_root(batch_norm_rule *r, ig_var var)
@@ -151,12 +154,11 @@ static ig_status inference_gradient(batch_norm_rule *r)
     if (wants_any(g, IG_BIT(0) | IG_BIT(3) | IG_BIT(4)))
         scale = igi_emit_mul(g, per_channel(r, ig_grad_in(g, 1)), inv);
     if (wants_any(g, IG_BIT(1) | IG_BIT(4)))
-        d = igi_emit_sub(
-            g, igi_emit_cast(g, ig_grad_in(g, 0), r->wide), per_channel(r, ig_grad_in(g, 3)));
+        d = igi_emit_sub(g, igi_emit_cast(g, ig_grad_in(g, 0), r->wide),
+                         per_channel(r, ig_grad_in(g, 3)));
     ig_var dx = scale.h ? igi_emit_mul(g, dy, scale) : dy;
     if (ig_grad_wants(g, 0))
-        ig_grad_set(
-            g, 0, igi_emit_cast(g, dx, (ig_dtype)ig_grad_in_type(g, 0)->dtype));
+        ig_grad_set(g, 0, igi_emit_cast(g, dx, (ig_dtype)ig_grad_in_type(g, 0)->dtype));
     if (ig_grad_wants(g, 1))
         set_summed(r, 1, igi_emit_mul(g, igi_emit_mul(g, dy, d), inv));
     set_summed(r, 2, dy);
@@ -189,23 +191,20 @@ static ig_status training_gradient(batch_norm_rule *r)
     if (ig_grad_wants(g, 0) && dy.h) {
         ig_var h = igi_emit_mul(g, dy, per_channel(r, ig_grad_in(g, 1)));
         ig_var t = igi_emit_mean(g, igi_emit_mul(g, h, n), r->axes, r->n_axes);
-        t = igi_emit_add(
-            g, igi_emit_mean(g, h, r->axes, r->n_axes), igi_emit_mul(g, n, t));
+        t = igi_emit_add(g, igi_emit_mean(g, h, r->axes, r->n_axes),
+                         igi_emit_mul(g, n, t));
         dx = igi_emit_mul(g, inv, igi_emit_sub(g, h, t));
     }
     if (ig_grad_wants(g, 0) && (dmean.h || dvar.h)) {
         ig_var t = per_channel(r, dmean);
         if (dvar.h)
             t = igi_emit_add(
-                g,
-                t,
-                igi_emit_mul(g, igi_emit_scale(g, d, 2), per_channel(r, dvar)));
+                g, t, igi_emit_mul(g, igi_emit_scale(g, d, 2), per_channel(r, dvar)));
         t = igi_emit_div_count(g, igi_emit_scale(g, t, fresh), 0, r->axes, r->n_axes);
         dx = igi_emit_add(g, dx, t);
     }
     if (dx.h)
-        ig_grad_set(
-            g, 0, igi_emit_cast(g, dx, (ig_dtype)ig_grad_in_type(g, 0)->dtype));
+        ig_grad_set(g, 0, igi_emit_cast(g, dx, (ig_dtype)ig_grad_in_type(g, 0)->dtype));
     if (ig_grad_wants(g, 1) && dy.h)
         set_summed(r, 1, igi_emit_mul(g, dy, n));
     set_summed(r, 2, dy);
@@ -248,8 +247,12 @@ IGI_INLINE void channel_statistics(
     *var = m > 0 ? squares / m : (double)NAN;
 }
 
-IGI_INLINE void normalise_channel(
-    ig_dtype T, const batch_norm_call *v, int64_t c, double mean, double factor, double add)
+IGI_INLINE void normalise_channel(ig_dtype T,
+                                  const batch_norm_call *v,
+                                  int64_t c,
+                                  double mean,
+                                  double factor,
+                                  double add)
 {
     for (int64_t n = 0; n < v->batch; n++) {
         for (int64_t i = 0; i < v->inner; i++) {
@@ -265,14 +268,12 @@ static double channel_value(const ig_tensor *t, int64_t c)
 }
 
 /* new = old * momentum + batch * (1 - momentum), when wanted. */
-static void put_running(
-    ig_kernel_ctx *k, int out, int in, int64_t c, double momentum, double batch)
+static void
+put_running(ig_kernel_ctx *k, int out, int in, int64_t c, double momentum, double batch)
 {
     ig_tensor *t = ig_out(k, out);
     if (t)
-        igi_put_f64(ig_dtype_of(t),
-                    ig_data(t),
-                    c,
+        igi_put_f64(ig_dtype_of(t), ig_data(t), c,
                     channel_value(ig_in(k, in), c) * momentum + batch * (1 - momentum));
 }
 
@@ -290,24 +291,36 @@ static ig_status batch_norm_reference(ig_kernel_ctx *k)
     for (int i = 2; i < rank; i++)
         v.inner *= ig_dims(x)[i];
     for (int64_t c = 0; c < v.channels; c++) {
-        double mean = channel_value(ig_in(k, 3), c), var = channel_value(ig_in(k, 4), c);
+        double mean = channel_value(ig_in(k, 3), c),
+               var = channel_value(ig_in(k, 4), c);
         if (a->training_mode) {
-            IGI_EACH_FLOAT(k, ig_dtype_of(x), channel_statistics(T, &v, c, &mean, &var));
+            IGI_EACH_FLOAT(k, ig_dtype_of(x),
+                           channel_statistics(T, &v, c, &mean, &var));
             put_running(k, 1, 3, c, (double)a->momentum, mean);
             put_running(k, 2, 4, c, (double)a->momentum, var);
         }
         double factor = channel_value(ig_in(k, 1), c) / sqrt(var + v.epsilon);
         double add = channel_value(ig_in(k, 2), c);
-        IGI_EACH_FLOAT(k, ig_dtype_of(x), normalise_channel(T, &v, c, mean, factor, add));
+        IGI_EACH_FLOAT(k, ig_dtype_of(x),
+                       normalise_channel(T, &v, c, mean, factor, add));
     }
     return IG_OK;
 }
 
 #define HEAD .struct_size = sizeof(batch_norm_attrs), .epsilon = 1e-5f
 static const batch_norm_attrs training = {HEAD, .momentum = 0.75f, .training_mode = 1};
-#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
-#define VAR(n_) {IG_SHAPE_IN(n_), .fill = IG_FILL_POSITIVE}
-#define WIDE(...) {IG_SHAPE_IN(__VA_ARGS__), .dtype = IG_FLOAT64}
+#define X(...)                                                                         \
+    {                                                                                  \
+        IG_SHAPE_IN(__VA_ARGS__)                                                       \
+    }
+#define VAR(n_)                                                                        \
+    {                                                                                  \
+        IG_SHAPE_IN(n_), .fill = IG_FILL_POSITIVE                                      \
+    }
+#define WIDE(...)                                                                      \
+    {                                                                                  \
+        IG_SHAPE_IN(__VA_ARGS__), .dtype = IG_FLOAT64                                  \
+    }
 static const ig_sample samples[] = {
     {.name = "inference", IGI_SAMPLE_IN(X(2, 3, 2, 2), X(3), X(3), X(3), VAR(3))},
     {.name = "training",
@@ -324,11 +337,12 @@ static const ig_sample samples[] = {
      IGI_SAMPLE_IN(X(4), X(1), X(1), X(1), VAR(1))},
     {.name = "mixed_types",
      IGI_SAMPLE_IN(X(2, 2, 3),
-                WIDE(2),
-                WIDE(2),
-                {IG_SHAPE_IN(2), .dtype = IG_FLOAT32},
-                {IG_SHAPE_IN(2), .dtype = IG_FLOAT32, .fill = IG_FILL_POSITIVE}),
-     .no_gradient = true}, /* float32 statistics are too coarse for finite differences */
+                   WIDE(2),
+                   WIDE(2),
+                   {IG_SHAPE_IN(2), .dtype = IG_FLOAT32},
+                   {IG_SHAPE_IN(2), .dtype = IG_FLOAT32, .fill = IG_FILL_POSITIVE}),
+     .no_gradient =
+         true}, /* float32 statistics are too coarse for finite differences */
     {.name = "empty_batch", IGI_SAMPLE_IN(X(0, 2, 3), X(2), X(2), X(2), VAR(2))},
     {0},
 };

@@ -193,7 +193,7 @@ IG_USES_OP(Where);
 ig_var igi_emit_cast(ig_grad *g, ig_var v, ig_dtype to)
 {
     const ig_type *t = ig_grad_type(g, v);
-    if (t && t->dtype == to)
+    if (!t || t->dtype == to) /* absent stays absent */
         return v;
     igi_cast_attrs attrs = {.struct_size = sizeof(attrs), .to = to, .saturate = 1};
     return ig_emit1(g, IG_OP(Cast), &attrs, v);

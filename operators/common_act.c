@@ -1,20 +1,10 @@
 /* Activations by name, in double. */
 #include "operators/common_act.h"
 
-const char *const igi_act_names[] = {"none",
-                                     "relu",
-                                     "leaky_relu",
-                                     "clip",
-                                     "sigmoid",
-                                     "tanh",
-                                     "silu",
-                                     "gelu_erf",
-                                     "gelu_tanh",
-                                     "elu",
-                                     "softplus",
-                                     "hard_sigmoid",
-                                     "hard_swish",
-                                     NULL};
+const char *const igi_act_names[] = {"none",       "relu", "leaky_relu", "clip",
+                                     "sigmoid",    "tanh", "silu",       "gelu_erf",
+                                     "gelu_tanh",  "elu",  "softplus",   "hard_sigmoid",
+                                     "hard_swish", NULL};
 
 /* NaN stays NaN. */
 static double clip(double x, double low, double high)

@@ -21,16 +21,15 @@ ig_status igi_conv_infer(ig_infer *x,
 {
     igi_window_spec s = spec_of(a);
     int64_t channels = ig_dim_mul(x->syms, wd[1], a->group);
-    IG_TRY(ig_infer_equal(
-        x, xd[1], channels, "channels of the input and group * W.shape[1]", NULL));
+    IG_TRY(ig_infer_equal(x, xd[1], channels,
+                          "channels of the input and group * W.shape[1]", NULL));
     if (wd[0] >= 0 && wd[0] % a->group != 0)
-        return ig_infer_fail(x,
-                             "%" PRId64 " output channels are not divisible by group %" PRId64,
-                             wd[0],
-                             a->group);
+        return ig_infer_fail(
+            x, "%" PRId64 " output channels are not divisible by group %" PRId64, wd[0],
+            a->group);
     yd[0] = xd[0];
     yd[1] = wd[0];
-    return igi_window_infer(x, &s, rank - 2, xd + 2, wd + 2, false, yd + 2);
+    return igi_window_infer(x, &s, rank - 2, xd + 2, wd + 2, yd + 2);
 }
 
 ig_status igi_conv_check_dy(ig_infer *x,
@@ -43,7 +42,8 @@ ig_status igi_conv_check_dy(ig_infer *x,
     int64_t yd[IG_RANK_MAX];
     IG_TRY(igi_conv_infer(x, a, rank, xd, wd, yd));
     for (int i = 0; i < rank; i++)
-        IG_TRY(ig_infer_equal(x, yd[i], dyd[i], "dims of dy and of the convolution", NULL));
+        IG_TRY(ig_infer_equal(x, yd[i], dyd[i], "dims of dy and of the convolution",
+                              NULL));
     return IG_OK;
 }
 

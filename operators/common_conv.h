@@ -1,7 +1,8 @@
 /* Convolution: what Conv, its two gradients and the NHWC form share.
  *
  * x[N, G*C, in...], w[G*M, C, kernel...], y[N, G*M, out...]:
- *   y[n, gM+m, o] = sum over c, tap of w[gM+m, c, tap] * x[n, gC+c, o*stride + tap*dil - pad] */
+ *   y[n, gM+m, o] = sum over c, tap of w[gM+m, c, tap] * x[n, gC+c, o*stride + tap*dil
+ * - pad] */
 #ifndef OPERATORS_COMMON_CONV_H
 #define OPERATORS_COMMON_CONV_H
 
@@ -15,39 +16,23 @@ typedef struct igi_conv_attrs {
     ig_ints kernel_shape, pads, strides;
 } igi_conv_attrs;
 
-#define IGI_CONV_ATTRS                                                                   \
-    IG_ATTR_ENUM(igi_conv_attrs,                                                         \
-                 auto_pad,                                                               \
-                 IGI_PAD_NOTSET,                                                         \
-                 igi_auto_pad_names,                                                     \
-                 "NOTSET uses pads; VALID pads nothing; SAME_* pads to "                 \
-                 "ceil(in / stride), odd ones more at the end (UPPER) or begin."),       \
-        IG_ATTR_INTS(igi_conv_attrs,                                                     \
-                     dilations,                                                          \
-                     "Distance of taps per spatial axis; absent: 1.",                    \
-                     .min = 1,                                                           \
-                     .max = IGI_WINDOW_MAX),                                             \
-        IG_ATTR_INT(igi_conv_attrs,                                                      \
-                    group,                                                               \
-                    1,                                                                   \
-                    "Groups of channels.",                                               \
-                    .min = 1,                                                            \
-                    .max = IGI_WINDOW_MAX),                                              \
-        IG_ATTR_INTS(igi_conv_attrs,                                                     \
-                     kernel_shape,                                                       \
-                     "Spatial dims of W; absent: read from W.",                          \
-                     .min = 1,                                                           \
-                     .max = IGI_WINDOW_MAX),                                             \
-        IG_ATTR_INTS(igi_conv_attrs,                                                     \
-                     pads,                                                               \
-                     "Begins of all spatial axes, then ends; absent: 0.",                \
-                     .min = 0,                                                           \
-                     .max = IGI_WINDOW_MAX),                                             \
-        IG_ATTR_INTS(igi_conv_attrs,                                                     \
-                     strides,                                                            \
-                     "Step per spatial axis; absent: 1.",                                \
-                     .min = 1,                                                           \
-                     .max = IGI_WINDOW_MAX)
+#define IGI_CONV_ATTRS                                                                 \
+    IG_ATTR_ENUM(igi_conv_attrs, auto_pad, IGI_PAD_NOTSET, igi_auto_pad_names,         \
+                 "NOTSET uses pads; VALID pads nothing; SAME_* pads to "               \
+                 "ceil(in / stride), odd ones more at the end (UPPER) or begin."),     \
+        IG_ATTR_INTS(igi_conv_attrs, dilations,                                        \
+                     "Distance of taps per spatial axis; absent: 1.", .min = 1,        \
+                     .max = IGI_WINDOW_MAX),                                           \
+        IG_ATTR_INT(igi_conv_attrs, group, 1, "Groups of channels.", .min = 1,         \
+                    .max = IGI_WINDOW_MAX),                                            \
+        IG_ATTR_INTS(igi_conv_attrs, kernel_shape,                                     \
+                     "Spatial dims of W; absent: read from W.", .min = 1,              \
+                     .max = IGI_WINDOW_MAX),                                           \
+        IG_ATTR_INTS(igi_conv_attrs, pads,                                             \
+                     "Begins of all spatial axes, then ends; absent: 0.", .min = 0,    \
+                     .max = IGI_WINDOW_MAX),                                           \
+        IG_ATTR_INTS(igi_conv_attrs, strides, "Step per spatial axis; absent: 1.",     \
+                     .min = 1, .max = IGI_WINDOW_MAX)
 
 /* Numbers of one call. */
 typedef struct igi_conv {
@@ -90,8 +75,8 @@ typedef struct igi_conv_call {
     int64_t n, m;                 /* item of the batch, output channel */
 } igi_conv_call;
 
-/* acc[o - lo] += sum over channels and taps, for outputs [lo, hi) of outer row `row`: for
- * every tap, the part of the input row that it meets is added with one weight. */
+/* acc[o - lo] += sum over channels and taps, for outputs [lo, hi) of outer row `row`:
+ * for every tap, the part of the input row that it meets is added with one weight. */
 IGI_INLINE void igi_conv_row(ig_dtype T,
                              const igi_conv_call *v,
                              int64_t row,
@@ -110,7 +95,8 @@ IGI_INLINE void igi_conv_row(ig_dtype T,
             igi_window_range(a, tap, 0, a->in, &from, &to);
             from = from < lo ? lo : from;
             to = to > hi ? hi : to;
-            int64_t at = base + (in_row * a->in + tap * a->dilation - a->pad) * v->pixel;
+            int64_t at =
+                base + (in_row * a->in + tap * a->dilation - a->pad) * v->pixel;
             int64_t w_at = v->m * c->c * c->taps + tap_row * a->kernel + tap;
             for (int64_t ch = 0; ch < c->c; ch++, at += v->channel) {
                 double weight = igi_load(T, v->w, w_at + ch * c->taps);

@@ -1,9 +1,9 @@
 /* Loops over the four float types, written once as plain functions.
  *
- * igi_load and igi_store take the element type as a parameter that is constant at every call:
- * a body marked IGI_INLINE is specialised per type by IGI_EACH_FLOAT, which calls it with a
- * constant T. Everything is computed in double, so a reference is exact to the last bits of
- * its output type and serves as an oracle for float32 kernels. */
+ * igi_load and igi_store take the element type as a parameter that is constant at every
+ * call: a body marked IGI_INLINE is specialised per type by IGI_EACH_FLOAT, which calls
+ * it with a constant T. Everything is computed in double, so a reference is exact to
+ * the last bits of its output type and serves as an oracle for float32 kernels. */
 #ifndef OPERATORS_COMMON_FLOAT_H
 #define OPERATORS_COMMON_FLOAT_H
 
@@ -51,37 +51,38 @@ IGI_INLINE void igi_store(ig_dtype type, void *p, int64_t i, double v)
 }
 
 /* Runs the statement with a constant T equal to dtype_; other types are an error. */
-#define IGI_EACH_FLOAT(k_, dtype_, ...)                                                  \
-    switch (dtype_) {                                                                    \
-        IGI_EACH_CASE_(IG_FLOAT32, __VA_ARGS__)                                          \
-        IGI_EACH_CASE_(IG_FLOAT64, __VA_ARGS__)                                          \
-        IGI_EACH_CASE_(IG_FLOAT16, __VA_ARGS__)                                          \
-        IGI_EACH_CASE_(IG_BFLOAT16, __VA_ARGS__)                                         \
-    default:                                                                             \
-        return igi_bad_dtype(k_, dtype_);                                                \
+#define IGI_EACH_FLOAT(k_, dtype_, ...)                                                \
+    switch (dtype_) {                                                                  \
+        IGI_EACH_CASE_(IG_FLOAT32, __VA_ARGS__)                                        \
+        IGI_EACH_CASE_(IG_FLOAT64, __VA_ARGS__)                                        \
+        IGI_EACH_CASE_(IG_FLOAT16, __VA_ARGS__)                                        \
+        IGI_EACH_CASE_(IG_BFLOAT16, __VA_ARGS__)                                       \
+    default:                                                                           \
+        return igi_bad_dtype(k_, dtype_);                                              \
     }
-#define IGI_EACH_CASE_(dtype_, ...)                                                      \
-    case dtype_: {                                                                       \
-        const ig_dtype T = dtype_;                                                       \
-        __VA_ARGS__;                                                                     \
-        break;                                                                           \
+#define IGI_EACH_CASE_(dtype_, ...)                                                    \
+    case dtype_: {                                                                     \
+        const ig_dtype T = dtype_;                                                     \
+        __VA_ARGS__;                                                                   \
+        break;                                                                         \
     }
 
-/* Inputs of a sample: {.name = "plain", IGI_SAMPLE_IN({IG_SHAPE_IN(2, 3)}, {.rank = 0})}. */
-#define IGI_SAMPLE_IN(...)                                                                  \
-    .n_in = (int)(sizeof((const ig_sample_in[]){__VA_ARGS__}) / sizeof(ig_sample_in)),   \
-    .in = (const ig_sample_in[])                                                         \
-    {                                                                                    \
-        __VA_ARGS__                                                                      \
+/* Inputs of a sample: {.name = "plain", IGI_SAMPLE_IN({IG_SHAPE_IN(2, 3)}, {.rank =
+ * 0})}. */
+#define IGI_SAMPLE_IN(...)                                                             \
+    .n_in = (int)(sizeof((const ig_sample_in[]){__VA_ARGS__}) / sizeof(ig_sample_in)), \
+    .in = (const ig_sample_in[])                                                       \
+    {                                                                                  \
+        __VA_ARGS__                                                                    \
     }
 
 /* Attribute lists in samples: {.strides = IGI_INTS(2, 2)}. File scope only. */
-#define IGI_INTS(...)                                                                    \
-    {                                                                                    \
-        .n = IG_COUNT_(__VA_ARGS__), .v = (const int64_t[])                              \
-        {                                                                                \
-            __VA_ARGS__                                                                  \
-        }                                                                                \
+#define IGI_INTS(...)                                                                  \
+    {                                                                                  \
+        .n = IG_COUNT_(__VA_ARGS__), .v = (const int64_t[])                            \
+        {                                                                              \
+            __VA_ARGS__                                                                \
+        }                                                                              \
     }
 
 #endif

@@ -1,4 +1,5 @@
-/* Attributes of the fused operators that the optimiser makes, for passes and kernels. */
+/* Attributes of the fused operators that the optimiser makes, for passes and kernels.
+ */
 #ifndef OPERATORS_COMMON_FUSED_H
 #define OPERATORS_COMMON_FUSED_H
 
@@ -18,7 +19,8 @@ typedef struct igi_nhwc_conv_attrs {
     int64_t residual_after;
 } igi_nhwc_conv_attrs;
 
-/* ingot::Linear: x[..., K], w[K, N] or, with trans_w, [N, K], b?, residual? -> y[..., N]. */
+/* ingot::Linear: x[..., K], w[K, N] or, with trans_w, [N, K], b?, residual? -> y[...,
+ * N]. */
 typedef struct igi_linear_attrs {
     uint32_t struct_size;
     int64_t trans_w;

@@ -1,6 +1,6 @@
-/* Products of strided matrices for references: one row of the result at a time, in chunks of
- * columns that accumulate on the stack. Floats accumulate in double, integers modulo 2^64,
- * which gives the right low bits for every width. */
+/* Products of strided matrices for references: one row of the result at a time, in
+ * chunks of columns that accumulate on the stack. Floats accumulate in double, integers
+ * modulo 2^64, which gives the right low bits for every width. */
 #ifndef OPERATORS_COMMON_GEMM_H
 #define OPERATORS_COMMON_GEMM_H
 
@@ -11,26 +11,26 @@ typedef struct igi_matrix {
     int64_t at, rs, cs; /* first element, row and column stride, in elements */
 } igi_matrix;
 
+typedef struct igi_product { /* a[m][depth] * b[depth][n] */
+    igi_matrix a, b;
+    int64_t m, n, depth;
+} igi_product;
+
 /* acc[j] = sum over k of a[row][k] * b[k][col + j], 0 <= j < n <= IGI_CHUNK. */
-IGI_INLINE void igi_product_float(ig_dtype T,
-                                  const igi_matrix *a,
-                                  const igi_matrix *b,
-                                  int64_t row,
-                                  int64_t col,
-                                  int64_t n,
-                                  int64_t depth,
-                                  double *acc)
+IGI_INLINE void igi_product_float(
+    ig_dtype T, const igi_product *p, int64_t row, int64_t col, int64_t n, double *acc)
 {
+    const igi_matrix *a = &p->a, *b = &p->b;
     for (int64_t j = 0; j < n; j++)
         acc[j] = 0;
     if (b->rs == 1 && b->cs != 1) { /* columns of b are contiguous: dot products */
         for (int64_t j = 0; j < n; j++)
-            for (int64_t k = 0; k < depth; k++)
+            for (int64_t k = 0; k < p->depth; k++)
                 acc[j] += igi_load(T, a->data, a->at + row * a->rs + k * a->cs) *
                           igi_load(T, b->data, b->at + k + (col + j) * b->cs);
         return;
     }
-    for (int64_t k = 0; k < depth; k++) {
+    for (int64_t k = 0; k < p->depth; k++) {
         double v = igi_load(T, a->data, a->at + row * a->rs + k * a->cs);
         int64_t from = b->at + k * b->rs + col * b->cs;
         for (int64_t j = 0; j < n; j++)
@@ -60,17 +60,16 @@ IGI_INLINE void igi_store_int(ig_dtype type, void *p, int64_t i, uint64_t v)
 }
 
 IGI_INLINE void igi_product_int(ig_dtype T,
-                                const igi_matrix *a,
-                                const igi_matrix *b,
+                                const igi_product *p,
                                 int64_t row,
                                 int64_t col,
                                 int64_t n,
-                                int64_t depth,
                                 uint64_t *acc)
 {
+    const igi_matrix *a = &p->a, *b = &p->b;
     for (int64_t j = 0; j < n; j++)
         acc[j] = 0;
-    for (int64_t k = 0; k < depth; k++) {
+    for (int64_t k = 0; k < p->depth; k++) {
         uint64_t v = igi_load_int(T, a->data, a->at + row * a->rs + k * a->cs);
         int64_t from = b->at + k * b->rs + col * b->cs;
         for (int64_t j = 0; j < n; j++)
@@ -79,10 +78,10 @@ IGI_INLINE void igi_product_int(ig_dtype T,
 }
 
 /* The integer cases beside IGI_EACH_FLOAT. */
-#define IGI_EACH_WIDE_INT(...)                                                           \
-    IGI_EACH_CASE_(IG_INT32, __VA_ARGS__)                                                \
-    IGI_EACH_CASE_(IG_UINT32, __VA_ARGS__)                                               \
-    IGI_EACH_CASE_(IG_INT64, __VA_ARGS__)                                                \
+#define IGI_EACH_WIDE_INT(...)                                                         \
+    IGI_EACH_CASE_(IG_INT32, __VA_ARGS__)                                              \
+    IGI_EACH_CASE_(IG_UINT32, __VA_ARGS__)                                             \
+    IGI_EACH_CASE_(IG_INT64, __VA_ARGS__)                                              \
     IGI_EACH_CASE_(IG_UINT64, __VA_ARGS__)
 
 #endif

@@ -68,9 +68,10 @@ ig_var igi_emit_div_count(ig_grad *g, ig_var v, int i, const int64_t *axes, int 
     if (n == 0)
         return v;
     if (known)
-        return ig_emit2(g, IG_OP(Div), NULL, v, ig_grad_scalar(g, type_of(g, v), count));
-    return ig_emit3(
-        g, IG_OP(DivByDims), NULL, v, ig_grad_in_shape(g, i), ig_grad_ints(g, axes, n));
+        return ig_emit2(g, IG_OP(Div), NULL, v,
+                        ig_grad_scalar(g, type_of(g, v), count));
+    return ig_emit3(g, IG_OP(DivByDims), NULL, v, ig_grad_in_shape(g, i),
+                    ig_grad_ints(g, axes, n));
 }
 
 ig_var igi_emit_unsqueeze(ig_grad *g, ig_var v, const int64_t *axes, int n)

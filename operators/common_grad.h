@@ -13,7 +13,8 @@ ig_var igi_emit_scale(ig_grad *g, ig_var v, double factor);
 /* Sums and means over `axes`, dims kept as 1. */
 ig_var igi_emit_sum(ig_grad *g, ig_var v, const int64_t *axes, int n);
 ig_var igi_emit_mean(ig_grad *g, ig_var v, const int64_t *axes, int n);
-/* v / m, m = number of elements of input i over `axes`; v has those axes as 1 or is scalar. */
+/* v / m, m = number of elements of input i over `axes`; v has those axes as 1 or is
+ * scalar. */
 ig_var igi_emit_div_count(ig_grad *g, ig_var v, int i, const int64_t *axes, int n);
 /* v with dims of size 1 at `axes` of the result, or without those dims. */
 ig_var igi_emit_unsqueeze(ig_grad *g, ig_var v, const int64_t *axes, int n);

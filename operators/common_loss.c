@@ -5,29 +5,22 @@
 
 const char *const igi_reduction_names[] = {"none", "sum", "mean", NULL};
 
-ig_status igi_loss_infer(ig_infer *x,
-                         int rank,
-                         const int64_t *sd,
-                         int weights,
-                         int *out_rank,
-                         int64_t *out)
+ig_status igi_loss_infer(
+    ig_infer *x, int rank, const int64_t *sd, int weights, int *out_rank, int64_t *out)
 {
     const ig_type *labels = x->in[1], *w = weights < x->n_in ? x->in[weights] : NULL;
     if (rank < 2 || labels->rank != rank - 1)
-        return ig_infer_fail(x,
-                             "scores [N, C, D...] need rank 2 at least and labels [N, D...] "
-                             "one axis less");
+        return ig_infer_fail(
+            x, "scores [N, C, D...] need rank 2 at least and labels [N, D...] "
+               "one axis less");
     for (int i = 0; i < rank - 1; i++)
-        IG_TRY(ig_infer_equal(x,
-                              sd[i ? i + 1 : 0],
-                              ig_type_dims(labels)[i],
-                              "dims of scores and labels",
-                              &out[i]));
+        IG_TRY(ig_infer_equal(x, sd[i ? i + 1 : 0], ig_type_dims(labels)[i],
+                              "dims of scores and labels", &out[i]));
     if (w && w->rank != 1)
         return ig_infer_fail(x, "weights must have rank 1");
     if (w)
-        IG_TRY(ig_infer_equal(
-            x, ig_type_dims(w)[0], sd[1], "the weights and the number of classes", NULL));
+        IG_TRY(ig_infer_equal(x, ig_type_dims(w)[0], sd[1],
+                              "the weights and the number of classes", NULL));
     bool each = ((const igi_loss_attrs *)x->attrs)->reduction == IGI_REDUCTION_NONE;
     *out_rank = each ? rank - 1 : 0;
     return IG_OK;
@@ -59,13 +52,10 @@ ig_status igi_loss_label(const igi_loss *l, int64_t i, int64_t *label)
         return IG_OK;
     }
     if (v < 0 || v >= l->classes)
-        return ig_kernel_fail(l->k,
-                              IG_INVALID_ARGUMENT,
+        return ig_kernel_fail(l->k, IG_INVALID_ARGUMENT,
                               "label %" PRId64 " at position %" PRId64
                               " is outside [0, %" PRId64 ")",
-                              v,
-                              i,
-                              l->classes);
+                              v, i, l->classes);
     *label = v;
     return IG_OK;
 }
@@ -74,7 +64,8 @@ double igi_loss_weight(const igi_loss *l, int64_t label)
 {
     if (label < 0)
         return 0;
-    return l->weights ? igi_get_f64(ig_dtype_of(l->weights), ig_data(l->weights), label) : 1;
+    return l->weights ? igi_get_f64(ig_dtype_of(l->weights), ig_data(l->weights), label)
+                      : 1;
 }
 
 ig_status igi_loss_divisor(const igi_loss *l, double *out)

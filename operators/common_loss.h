@@ -15,26 +15,18 @@ typedef struct igi_loss_attrs {
     int64_t ignore_index, reduction;
 } igi_loss_attrs;
 
-#define IGI_LOSS_ATTRS                                                                   \
-    IG_ATTR_INT(igi_loss_attrs,                                                          \
-                ignore_index,                                                            \
-                IGI_IGNORE_NOTHING,                                                      \
-                "Label that adds nothing and may lie outside [0, C); absent: none."),    \
-        IG_ATTR_ENUM(igi_loss_attrs,                                                     \
-                     reduction,                                                          \
-                     IGI_REDUCTION_MEAN,                                                 \
-                     igi_reduction_names,                                                \
-                     "none: a loss per label; sum; mean: sum / sum of the labels' "      \
+#define IGI_LOSS_ATTRS                                                                 \
+    IG_ATTR_INT(igi_loss_attrs, ignore_index, IGI_IGNORE_NOTHING,                      \
+                "Label that adds nothing and may lie outside [0, C); absent: none."),  \
+        IG_ATTR_ENUM(igi_loss_attrs, reduction, IGI_REDUCTION_MEAN,                    \
+                     igi_reduction_names,                                              \
+                     "none: a loss per label; sum; mean: sum / sum of the labels' "    \
                      "weights.")
 
-/* Checks scores dims sd[rank], labels (port 1) and weights (port `weights`); writes the dims
- * of the loss and returns its rank in *out_rank. */
-ig_status igi_loss_infer(ig_infer *x,
-                         int rank,
-                         const int64_t *sd,
-                         int weights,
-                         int *out_rank,
-                         int64_t *out);
+/* Checks scores dims sd[rank], labels (port 1) and weights (port `weights`); writes the
+ * dims of the loss and returns its rank in *out_rank. */
+ig_status igi_loss_infer(
+    ig_infer *x, int rank, const int64_t *sd, int weights, int *out_rank, int64_t *out);
 
 typedef struct igi_loss {
     const ig_kernel_ctx *k;
@@ -43,11 +35,8 @@ typedef struct igi_loss {
     int64_t ignore, reduction;
 } igi_loss;
 
-void igi_loss_set(igi_loss *l,
-                  const ig_kernel_ctx *k,
-                  int rank,
-                  const int64_t *sd,
-                  int weights);
+void igi_loss_set(
+    igi_loss *l, const ig_kernel_ctx *k, int rank, const int64_t *sd, int weights);
 /* Label i, checked (V16): a class, or -1 when it is ignored. */
 ig_status igi_loss_label(const igi_loss *l, int64_t i, int64_t *label);
 double igi_loss_weight(const igi_loss *l, int64_t label); /* 0 for -1 */

@@ -5,7 +5,8 @@
 
 igi_window_spec igi_average_pool_spec(const igi_average_pool_attrs *a)
 {
-    return (igi_window_spec){.auto_pad = a->auto_pad,
+    return (igi_window_spec){.pooling = true,
+                             .auto_pad = a->auto_pad,
                              .ceil_mode = a->ceil_mode,
                              .kernel = a->kernel_shape,
                              .strides = a->strides,
@@ -15,7 +16,8 @@ igi_window_spec igi_average_pool_spec(const igi_average_pool_attrs *a)
 
 igi_window_spec igi_max_pool_spec(const igi_max_pool_attrs *a)
 {
-    return (igi_window_spec){.auto_pad = a->auto_pad,
+    return (igi_window_spec){.pooling = true,
+                             .auto_pad = a->auto_pad,
                              .ceil_mode = a->ceil_mode,
                              .kernel = a->kernel_shape,
                              .strides = a->strides,
@@ -30,14 +32,12 @@ ig_status igi_pool_infer(
         return ig_infer_fail(
             x, "the input needs a batch, a channel and at least one spatial axis");
     if (s->kernel.n != rank - 2)
-        return ig_infer_fail(x,
-                             "attribute kernel_shape has %" PRId64
-                             " items for %d spatial axes",
-                             s->kernel.n,
-                             rank - 2);
+        return ig_infer_fail(
+            x, "attribute kernel_shape has %" PRId64 " items for %d spatial axes",
+            s->kernel.n, rank - 2);
     yd[0] = xd[0];
     yd[1] = xd[1];
-    return igi_window_infer(x, s, rank - 2, xd + 2, s->kernel.v, true, yd + 2);
+    return igi_window_infer(x, s, rank - 2, xd + 2, s->kernel.v, yd + 2);
 }
 
 void igi_pool_set(igi_window *w,
@@ -88,13 +88,12 @@ ig_status igi_pool_index(const ig_kernel_ctx *k,
         plane *= i < 2 ? 1 : dims[i];
     }
     if (index < -1 || index >= total)
-        return ig_kernel_fail(k,
-                              IG_INVALID_ARGUMENT,
-                              "index %" PRId64 " is outside [0, %" PRId64 ")",
-                              index,
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                              "index %" PRId64 " is outside [0, %" PRId64 ")", index,
                               total);
     *at = index;
     if (storage_order && index >= 0)
-        *at = index - index % plane + igi_to_row_major(rank - 2, dims + 2, index % plane);
+        *at =
+            index - index % plane + igi_to_row_major(rank - 2, dims + 2, index % plane);
     return IG_OK;
 }

@@ -29,55 +29,30 @@ typedef struct igi_max_pool_grad_attrs {
     int64_t storage_order;
 } igi_max_pool_grad_attrs;
 
-#define IGI_POOL_ATTRS(S_)                                                               \
-    IG_ATTR_ENUM(S_,                                                                     \
-                 auto_pad,                                                               \
-                 IGI_PAD_NOTSET,                                                         \
-                 igi_auto_pad_names,                                                     \
-                 "NOTSET uses pads; VALID pads nothing; SAME_* pads to "                 \
-                 "ceil(in / stride), odd ones more at the end (UPPER) or begin."),       \
-        IG_ATTR_INT(S_,                                                                  \
-                    ceil_mode,                                                           \
-                    0,                                                                   \
-                    "1: round the output size up; not with auto_pad.",                   \
-                    .min = 0,                                                            \
-                    .max = 1),                                                           \
-        IG_ATTR_INTS(S_,                                                                 \
-                     dilations,                                                          \
-                     "Distance of taps per spatial axis; absent: 1.",                    \
-                     .min = 1,                                                           \
-                     .max = IGI_WINDOW_MAX),                                             \
-        IG_ATTR_INTS(S_,                                                                 \
-                     kernel_shape,                                                       \
-                     "Size of the window per spatial axis.",                             \
-                     .flags = IG_REQUIRED,                                               \
-                     .min = 1,                                                           \
-                     .max = IGI_WINDOW_MAX),                                             \
-        IG_ATTR_INTS(S_,                                                                 \
-                     pads,                                                               \
-                     "Begins of all spatial axes, then ends; absent: 0.",                \
-                     .min = 0,                                                           \
-                     .max = IGI_WINDOW_MAX),                                             \
-        IG_ATTR_INTS(S_,                                                                 \
-                     strides,                                                            \
-                     "Step per spatial axis; absent: 1.",                                \
-                     .min = 1,                                                           \
+#define IGI_POOL_ATTRS(S_)                                                             \
+    IG_ATTR_ENUM(S_, auto_pad, IGI_PAD_NOTSET, igi_auto_pad_names,                     \
+                 "NOTSET uses pads; VALID pads nothing; SAME_* pads to "               \
+                 "ceil(in / stride), odd ones more at the end (UPPER) or begin."),     \
+        IG_ATTR_INT(S_, ceil_mode, 0,                                                  \
+                    "1: round the output size up; not with auto_pad.", .min = 0,       \
+                    .max = 1),                                                         \
+        IG_ATTR_INTS(S_, dilations, "Distance of taps per spatial axis; absent: 1.",   \
+                     .min = 1, .max = IGI_WINDOW_MAX),                                 \
+        IG_ATTR_INTS(S_, kernel_shape, "Size of the window per spatial axis.",         \
+                     .flags = IG_REQUIRED, .min = 1, .max = IGI_WINDOW_MAX),           \
+        IG_ATTR_INTS(S_, pads, "Begins of all spatial axes, then ends; absent: 0.",    \
+                     .min = 0, .max = IGI_WINDOW_MAX),                                 \
+        IG_ATTR_INTS(S_, strides, "Step per spatial axis; absent: 1.", .min = 1,       \
                      .max = IGI_WINDOW_MAX)
-#define IGI_AVERAGE_POOL_ATTRS                                                           \
-    IGI_POOL_ATTRS(igi_average_pool_attrs),                                              \
-        IG_ATTR_INT(igi_average_pool_attrs,                                              \
-                    count_include_pad,                                                   \
-                    0,                                                                   \
-                    "1: the divisor counts padding.",                                    \
-                    .min = 0,                                                            \
-                    .max = 1)
-#define IGI_STORAGE_ORDER(S_)                                                            \
-    IG_ATTR_INT(S_,                                                                      \
-                storage_order,                                                           \
-                0,                                                                       \
-                "Order of Indices over the spatial axes: 0 row-major, 1 column-major.",  \
-                .min = 0,                                                                \
-                .max = 1)
+#define IGI_AVERAGE_POOL_ATTRS                                                         \
+    IGI_POOL_ATTRS(igi_average_pool_attrs),                                            \
+        IG_ATTR_INT(igi_average_pool_attrs, count_include_pad, 0,                      \
+                    "1: the divisor counts padding.", .min = 0, .max = 1)
+#define IGI_STORAGE_ORDER(S_)                                                          \
+    IG_ATTR_INT(                                                                       \
+        S_, storage_order, 0,                                                          \
+        "Order of Indices over the spatial axes: 0 row-major, 1 column-major.",        \
+        .min = 0, .max = 1)
 
 igi_window_spec igi_average_pool_spec(const igi_average_pool_attrs *a);
 igi_window_spec igi_max_pool_spec(const igi_max_pool_attrs *a);
@@ -95,8 +70,8 @@ void igi_pool_set(igi_window *w,
 int64_t igi_to_column_major(int rank, const int64_t *dims, int64_t at);
 int64_t igi_to_row_major(int rank, const int64_t *dims, int64_t at);
 
-/* Element of MaxPool's input that Indices names, checked: IG_OK and *at = -1 for the index -1
- * (a window without an element). `dims` are those of the pooled tensor. */
+/* Element of MaxPool's input that Indices names, checked: IG_OK and *at = -1 for the
+ * index -1 (a window without an element). `dims` are those of the pooled tensor. */
 ig_status igi_pool_index(const ig_kernel_ctx *k,
                          int64_t storage_order,
                          int rank,

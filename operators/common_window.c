@@ -1,12 +1,12 @@
-/* Sizes and positions of sliding windows. Sizes go through ig_dim_*, so that one formula
- * serves numbers and symbols; with numbers nothing overflows because every attribute is
- * bounded by IGI_WINDOW_MAX. */
+/* Sizes and positions of sliding windows. Sizes go through ig_dim_*, so that one
+ * formula serves numbers and symbols; with numbers nothing overflows because every
+ * attribute is bounded by IGI_WINDOW_MAX. */
 #include "operators/common_window.h"
 
 #include <inttypes.h>
 
-const char *const igi_auto_pad_names[] = {
-    "NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID", NULL};
+const char *const igi_auto_pad_names[] = {"NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID",
+                                          NULL};
 
 static int64_t item(const ig_ints *list, int i, int64_t absent)
 {
@@ -17,22 +17,15 @@ static ig_status check_list(
     ig_infer *x, const ig_ints *list, const char *name, int64_t want, int64_t least)
 {
     if (list->n != 0 && list->n != want)
-        return ig_infer_fail(x,
-                             "attribute %s has %" PRId64 " items, but %" PRId64
-                             " are needed",
-                             name,
-                             list->n,
-                             want);
+        return ig_infer_fail(
+            x, "attribute %s has %" PRId64 " items, but %" PRId64 " are needed", name,
+            list->n, want);
     for (int64_t i = 0; i < list->n; i++)
         if (list->v[i] < least || list->v[i] > IGI_WINDOW_MAX)
             return ig_infer_fail(x,
                                  "attribute %s[%" PRId64 "] is %" PRId64
                                  ", outside [%" PRId64 ", %d]",
-                                 name,
-                                 i,
-                                 list->v[i],
-                                 least,
-                                 IGI_WINDOW_MAX);
+                                 name, i, list->v[i], least, IGI_WINDOW_MAX);
     return IG_OK;
 }
 
@@ -42,8 +35,7 @@ static ig_status check_lists(ig_infer *x, const igi_window_spec *s, int rank)
         return ig_infer_fail(x,
                              "the input needs 1 to %d spatial axes after batch and "
                              "channels, it has %d",
-                             IGI_WINDOW_RANK,
-                             rank);
+                             IGI_WINDOW_RANK, rank);
     IG_TRY(check_list(x, &s->kernel, "kernel_shape", rank, 1));
     IG_TRY(check_list(x, &s->strides, "strides", rank, 1));
     IG_TRY(check_list(x, &s->dilations, "dilations", rank, 1));
@@ -51,8 +43,12 @@ static ig_status check_lists(ig_infer *x, const igi_window_spec *s, int rank)
 }
 
 /* Output size of an axis with explicit padding (or none). */
-static ig_status explicit_size(
-    ig_infer *x, const igi_window_spec *s, int i, int64_t in, int64_t span, int64_t *out)
+static ig_status explicit_size(ig_infer *x,
+                               const igi_window_spec *s,
+                               int i,
+                               int64_t in,
+                               int64_t span,
+                               int64_t *out)
 {
     ig_symtab *t = x->syms;
     bool valid = s->auto_pad == IGI_PAD_VALID;
@@ -66,9 +62,7 @@ static ig_status explicit_size(
                              "the window spans %" PRId64
                              " positions of spatial axis %d, which has %" PRId64
                              " with padding",
-                             span,
-                             i,
-                             padded);
+                             span, i, padded);
     int64_t room = ig_dim_sub(t, padded, span);
     *out = ig_dim_add(t, ig_dim_div(t, room, stride), 1);
     if (s->ceil_mode && !valid) {
@@ -85,34 +79,30 @@ static ig_status axis_size(ig_infer *x,
                            int i,
                            int64_t in,
                            int64_t kernel,
-                           bool pooling,
                            int64_t *out)
 {
     ig_symtab *t = x->syms;
     int rank = (int)(s->pads.n / 2);
     int64_t stride = item(&s->strides, i, 1);
     if (s->kernel.n > 0)
-        IG_TRY(ig_infer_equal(x,
-                              kernel,
-                              s->kernel.v[i],
-                              "kernel_shape and the window's size",
-                              &kernel));
+        IG_TRY(ig_infer_equal(x, kernel, s->kernel.v[i],
+                              "kernel_shape and the window's size", &kernel));
     if (kernel == 0 || kernel > IGI_WINDOW_MAX)
-        return ig_infer_fail(
-            x, "the window's size is %" PRId64 " in spatial axis %d", kernel, i);
+        return ig_infer_fail(x, "the window's size is %" PRId64 " in spatial axis %d",
+                             kernel, i);
     int64_t span = ig_dim_mul(t, ig_dim_sub(t, kernel, 1), item(&s->dilations, i, 1));
     span = ig_dim_add(t, span, 1);
     if (s->auto_pad == IGI_PAD_SAME_UPPER || s->auto_pad == IGI_PAD_SAME_LOWER) {
         *out = ig_dim_div(t, ig_dim_add(t, in, stride - 1), stride);
         return IG_OK;
     }
-    if (pooling && s->auto_pad == IGI_PAD_NOTSET && s->pads.n > 0 &&
+    if (s->pooling && s->auto_pad == IGI_PAD_NOTSET && s->pads.n > 0 &&
         (s->pads.v[i] >= span || s->pads.v[rank + i] >= span))
-        return ig_infer_fail(x,
-                             "pads of spatial axis %d must be smaller than the window's "
-                             "span of %" PRId64,
-                             i,
-                             span);
+        return ig_infer_fail(
+            x,
+            "pads of spatial axis %d must be smaller than the window's "
+            "span of %" PRId64,
+            i, span);
     return explicit_size(x, s, i, in, span, out);
 }
 
@@ -121,12 +111,11 @@ ig_status igi_window_infer(ig_infer *x,
                            int rank,
                            const int64_t *in,
                            const int64_t *kernel,
-                           bool pooling,
                            int64_t *out)
 {
     IG_TRY(check_lists(x, s, rank));
     for (int i = 0; i < rank; i++)
-        IG_TRY(axis_size(x, s, i, in[i], kernel[i], pooling, &out[i]));
+        IG_TRY(axis_size(x, s, i, in[i], kernel[i], &out[i]));
     return IG_OK;
 }
 

@@ -61,7 +61,7 @@ static source source_of(const constant_attrs *o)
     GIVEN(o->value, TENSOR);
     GIVEN(o->value_int != ABSENT_INT, INT);
     GIVEN(o->value_ints.v, INTS);
-    GIVEN(memcmp(&o->value_float, &absent, sizeof(absent)) != 0, FLOAT);
+    GIVEN(o->value_float != absent, FLOAT); // true for NaN
     GIVEN(o->value_floats.v, FLOATS);
     GIVEN(o->value_string, STRING);
     GIVEN(o->value_strings.v, STRINGS);

@@ -1,9 +1,9 @@
 /* Conv: y = w * x + b, a cross-correlation over any number of spatial axes.
  *
  * Conv and the two linear maps that are its gradients (conv_grad_input.c,
- * conv_grad_weight.c) are closed under differentiation: each one's gradient is made of the
- * other two. The reference walks rows of y: for every tap, the part of the input row that it
- * meets is added with one weight. */
+ * conv_grad_weight.c) are closed under differentiation: each one's gradient is made of
+ * the other two. The reference walks rows of y: for every tap, the part of the input
+ * row that it meets is added with one weight. */
 #include "operators/common_conv.h"
 
 IG_USES_OP(ConvGradInput);
@@ -33,8 +33,8 @@ static ig_status conv_infer(ig_infer *x)
     if (x->n_in > 2 && x->in[2]) {
         if (x->in[2]->rank != 1)
             return ig_infer_fail(x, "B must have rank 1");
-        IG_TRY(ig_infer_equal(
-            x, ig_type_dims(x->in[2])[0], wd[0], "dims of B and W", &dims[1]));
+        IG_TRY(ig_infer_equal(x, ig_type_dims(x->in[2])[0], wd[0], "dims of B and W",
+                              &dims[1]));
     }
     return ig_infer_set(x, 0, rank, dims);
 }
@@ -50,17 +50,13 @@ static ig_status conv_gradient(ig_grad *g)
     ig_var dy = ig_grad_dy(g, 0);
     const void *a = ig_grad_attrs(g); /* the helpers have the same attributes */
     if (ig_grad_wants(g, 0))
-        ig_grad_set(
-            g,
-            0,
-            ig_emit3(
-                g, IG_OP(ConvGradInput), a, dy, ig_grad_in(g, 1), ig_grad_in_shape(g, 0)));
+        ig_grad_set(g, 0,
+                    ig_emit3(g, IG_OP(ConvGradInput), a, dy, ig_grad_in(g, 1),
+                             ig_grad_in_shape(g, 0)));
     if (ig_grad_wants(g, 1))
-        ig_grad_set(
-            g,
-            1,
-            ig_emit3(
-                g, IG_OP(ConvGradWeight), a, dy, ig_grad_in(g, 0), ig_grad_in_shape(g, 1)));
+        ig_grad_set(g, 1,
+                    ig_emit3(g, IG_OP(ConvGradWeight), a, dy, ig_grad_in(g, 0),
+                             ig_grad_in_shape(g, 1)));
     if (ig_grad_wants(g, 2))
         ig_grad_set(g, 2, ig_emit_sum_except(g, dy, 1));
     return IG_OK;
@@ -95,8 +91,8 @@ static ig_status conv_reference(ig_kernel_ctx *k)
     for (v.n = 0; v.n < v.c.batch; v.n++) {
         for (v.m = 0; v.m < v.c.group * v.c.m; v.m++) {
             IG_TRY(ig_poll(k));
-            IGI_EACH_FLOAT(
-                k, ig_dtype_of(x), conv_plane(T, &v, b ? ig_data(b) : NULL, ig_data(y)));
+            IGI_EACH_FLOAT(k, ig_dtype_of(x),
+                           conv_plane(T, &v, b ? ig_data(b) : NULL, ig_data(y)));
         }
     }
     return IG_OK;
@@ -104,38 +100,59 @@ static ig_status conv_reference(ig_kernel_ctx *k)
 
 #define ATTRS .struct_size = sizeof(igi_conv_attrs), .group = 1
 static const igi_conv_attrs plain = {ATTRS};
-static const igi_conv_attrs uneven = {
-    ATTRS, .pads = IGI_INTS(1, 0, 2, 1), .strides = IGI_INTS(2, 1)};
-static const igi_conv_attrs dilated = {
-    ATTRS, .dilations = IGI_INTS(2, 3), .kernel_shape = IGI_INTS(2, 3)};
-static const igi_conv_attrs same_lower = {
-    ATTRS, .auto_pad = IGI_PAD_SAME_LOWER, .strides = IGI_INTS(2, 2)};
-static const igi_conv_attrs same_upper = {
-    ATTRS, .auto_pad = IGI_PAD_SAME_UPPER, .strides = IGI_INTS(2)};
+static const igi_conv_attrs uneven = {ATTRS, .pads = IGI_INTS(1, 0, 2, 1),
+                                      .strides = IGI_INTS(2, 1)};
+static const igi_conv_attrs dilated = {ATTRS, .dilations = IGI_INTS(2, 3),
+                                       .kernel_shape = IGI_INTS(2, 3)};
+static const igi_conv_attrs same_lower = {ATTRS, .auto_pad = IGI_PAD_SAME_LOWER,
+                                          .strides = IGI_INTS(2, 2)};
+static const igi_conv_attrs same_upper = {ATTRS, .auto_pad = IGI_PAD_SAME_UPPER,
+                                          .strides = IGI_INTS(2)};
 static const igi_conv_attrs valid = {ATTRS, .auto_pad = IGI_PAD_VALID};
-static const igi_conv_attrs groups = {.struct_size = sizeof(igi_conv_attrs),
-                                      .group = 2,
-                                      .pads = IGI_INTS(1, 1, 1, 1)};
-static const igi_conv_attrs depthwise = {.struct_size = sizeof(igi_conv_attrs),
-                                         .group = 3,
-                                         .pads = IGI_INTS(1, 1, 1, 1)};
-static const igi_conv_attrs cube = {
-    ATTRS, .pads = IGI_INTS(0, 1, 0, 1, 0, 1), .strides = IGI_INTS(1, 2, 1)};
+static const igi_conv_attrs groups = {
+    .struct_size = sizeof(igi_conv_attrs), .group = 2, .pads = IGI_INTS(1, 1, 1, 1)};
+static const igi_conv_attrs depthwise = {
+    .struct_size = sizeof(igi_conv_attrs), .group = 3, .pads = IGI_INTS(1, 1, 1, 1)};
+static const igi_conv_attrs cube = {ATTRS, .pads = IGI_INTS(0, 1, 0, 1, 0, 1),
+                                    .strides = IGI_INTS(1, 2, 1)};
 
-#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
+#define X(...)                                                                         \
+    {                                                                                  \
+        IG_SHAPE_IN(__VA_ARGS__)                                                       \
+    }
 static const ig_sample samples[] = {
-    {.name = "bias", .attrs = &plain, IGI_SAMPLE_IN(X(2, 3, 5, 4), X(2, 3, 3, 2), X(2))},
-    {.name = "uneven_pads", .attrs = &uneven, IGI_SAMPLE_IN(X(1, 2, 5, 4), X(3, 2, 3, 2))},
+    {.name = "bias",
+     .attrs = &plain,
+     IGI_SAMPLE_IN(X(2, 3, 5, 4), X(2, 3, 3, 2), X(2))},
+    {.name = "uneven_pads",
+     .attrs = &uneven,
+     IGI_SAMPLE_IN(X(1, 2, 5, 4), X(3, 2, 3, 2))},
     {.name = "dilated", .attrs = &dilated, IGI_SAMPLE_IN(X(1, 2, 4, 8), X(2, 2, 2, 3))},
-    {.name = "same_lower", .attrs = &same_lower, IGI_SAMPLE_IN(X(1, 1, 5, 4), X(1, 1, 2, 3))},
-    {.name = "one_axis", .attrs = &same_upper, IGI_SAMPLE_IN(X(2, 2, 7), X(3, 2, 4), X(3))},
+    {.name = "same_lower",
+     .attrs = &same_lower,
+     IGI_SAMPLE_IN(X(1, 1, 5, 4), X(1, 1, 2, 3))},
+    {.name = "one_axis",
+     .attrs = &same_upper,
+     IGI_SAMPLE_IN(X(2, 2, 7), X(3, 2, 4), X(3))},
     {.name = "valid", .attrs = &valid, IGI_SAMPLE_IN(X(1, 1, 3, 3), X(1, 1, 3, 3))},
-    {.name = "groups", .attrs = &groups, IGI_SAMPLE_IN(X(1, 4, 3, 4), X(6, 2, 3, 3), X(6))},
-    {.name = "depthwise", .attrs = &depthwise, IGI_SAMPLE_IN(X(2, 3, 3, 3), X(3, 1, 3, 3))},
-    {.name = "three_axes", .attrs = &cube, IGI_SAMPLE_IN(X(1, 2, 3, 4, 3), X(2, 2, 2, 3, 2))},
-    {.name = "empty_batch", .attrs = &plain, IGI_SAMPLE_IN(X(0, 2, 3, 3), X(2, 2, 2, 2))},
-    {.name = "no_channels", .attrs = &plain, IGI_SAMPLE_IN(X(1, 0, 3, 3), X(2, 0, 2, 2))},
-    {.name = "size_one", .attrs = &plain, IGI_SAMPLE_IN(X(1, 1, 1, 1), X(1, 1, 1, 1), X(1))},
+    {.name = "groups",
+     .attrs = &groups,
+     IGI_SAMPLE_IN(X(1, 4, 3, 4), X(6, 2, 3, 3), X(6))},
+    {.name = "depthwise",
+     .attrs = &depthwise,
+     IGI_SAMPLE_IN(X(2, 3, 3, 3), X(3, 1, 3, 3))},
+    {.name = "three_axes",
+     .attrs = &cube,
+     IGI_SAMPLE_IN(X(1, 2, 3, 4, 3), X(2, 2, 2, 3, 2))},
+    {.name = "empty_batch",
+     .attrs = &plain,
+     IGI_SAMPLE_IN(X(0, 2, 3, 3), X(2, 2, 2, 2))},
+    {.name = "no_channels",
+     .attrs = &plain,
+     IGI_SAMPLE_IN(X(1, 0, 3, 3), X(2, 0, 2, 2))},
+    {.name = "size_one",
+     .attrs = &plain,
+     IGI_SAMPLE_IN(X(1, 1, 1, 1), X(1, 1, 1, 1), X(1))},
     {0},
 };
 
@@ -143,7 +160,8 @@ IG_OPERATOR(Conv) = {
     IG_OP_HEAD,
     .name = "Conv",
     .since = 22,
-    .doc = "Convolution (cross-correlation) over k >= 1 spatial axes with padding, strides, "
+    .doc = "Convolution (cross-correlation) over k >= 1 spatial axes with padding, "
+           "strides, "
            "dilations and groups of channels:\n"
            "Y[n, m, o] = B[m] + sum over c, t of W[m, c, t] * X[n, c, o * stride + t * "
            "dilation - pad].",

@@ -1,7 +1,7 @@
-/* ingot::ConvGradInput: the gradient of Conv with respect to X, a linear map of dy and of W:
- *   dx[n, gC+c, i] = sum over m, tap of W[gM+m, c, tap] * dy[n, gM+m, o],
- *   i = o * stride + tap * dilation - pad.
- * The reference gathers: rows of dx collect from the rows of dy that their taps meet. */
+/* ingot::ConvGradInput: the gradient of Conv with respect to X, a linear map of dy and
+ * of W: dx[n, gC+c, i] = sum over m, tap of W[gM+m, c, tap] * dy[n, gM+m, o], i = o *
+ * stride + tap * dilation - pad. The reference gathers: rows of dx collect from the
+ * rows of dy that their taps meet. */
 #include "operators/common_conv.h"
 
 IG_USES_OP(Conv);
@@ -30,8 +30,8 @@ static ig_status grad_input_infer(ig_infer *x)
         return ig_infer_fresh(x, 0, rank);
     if (n != rank || x->in[0]->rank != rank || rank < 3)
         return ig_infer_fail(x, "dy, W and shape must have the same rank, at least 3");
-    IG_TRY(igi_conv_check_dy(
-        x, x->attrs, rank, dims, ig_type_dims(x->in[1]), ig_type_dims(x->in[0])));
+    IG_TRY(igi_conv_check_dy(x, x->attrs, rank, dims, ig_type_dims(x->in[1]),
+                             ig_type_dims(x->in[0])));
     return ig_infer_set(x, 0, rank, dims);
 }
 
@@ -48,13 +48,8 @@ static ig_status grad_input_gradient(ig_grad *g)
     if (ig_grad_wants(g, 0))
         ig_grad_set(g, 0, ig_emit2(g, IG_OP(Conv), a, ddx, ig_grad_in(g, 1)));
     if (ig_grad_wants(g, 1))
-        ig_grad_set(g,
-                    1,
-                    ig_emit3(g,
-                             IG_OP(ConvGradWeight),
-                             a,
-                             ig_grad_in(g, 0),
-                             ddx,
+        ig_grad_set(g, 1,
+                    ig_emit3(g, IG_OP(ConvGradWeight), a, ig_grad_in(g, 0), ddx,
                              ig_grad_in_shape(g, 1)));
     return IG_OK;
 }
@@ -66,8 +61,12 @@ typedef struct {
 } grad_input_call;
 
 /* acc[i - lo] = gradient of positions [lo, hi) of outer input row `row`. */
-IGI_INLINE void grad_input_row(
-    ig_dtype T, const grad_input_call *v, int64_t row, int64_t lo, int64_t hi, double *acc)
+IGI_INLINE void grad_input_row(ig_dtype T,
+                               const grad_input_call *v,
+                               int64_t row,
+                               int64_t lo,
+                               int64_t hi,
+                               double *acc)
 {
     const igi_conv *c = &v->c;
     const igi_window_axis *a = igi_conv_row_axis(c);
@@ -126,21 +125,22 @@ static ig_status grad_input_reference(ig_kernel_ctx *k)
 
 #define HEAD .struct_size = sizeof(igi_conv_attrs)
 static const igi_conv_attrs plain = {HEAD, .group = 1};
-static const igi_conv_attrs uneven = {HEAD,
-                                      .group = 2,
-                                      .pads = IGI_INTS(1, 0, 2, 1),
+static const igi_conv_attrs uneven = {HEAD, .group = 2, .pads = IGI_INTS(1, 0, 2, 1),
                                       .strides = IGI_INTS(2, 1),
                                       .dilations = IGI_INTS(1, 2)};
-static const igi_conv_attrs same = {
-    HEAD, .group = 1, .auto_pad = IGI_PAD_SAME_LOWER, .strides = IGI_INTS(2)};
+static const igi_conv_attrs same = {HEAD, .group = 1, .auto_pad = IGI_PAD_SAME_LOWER,
+                                    .strides = IGI_INTS(2)};
 
-#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
-#define SHAPE(n_, ...)                                                                   \
-    {                                                                                    \
-        .rank = 1, .dims = {n_}, .dtype = IG_INT64, .data = (const double[])             \
-        {                                                                                \
-            __VA_ARGS__                                                                  \
-        }                                                                                \
+#define X(...)                                                                         \
+    {                                                                                  \
+        IG_SHAPE_IN(__VA_ARGS__)                                                       \
+    }
+#define SHAPE(n_, ...)                                                                 \
+    {                                                                                  \
+        .rank = 1, .dims = {n_}, .dtype = IG_INT64, .data = (const double[])           \
+        {                                                                              \
+            __VA_ARGS__                                                                \
+        }                                                                              \
     }
 static const ig_sample samples[] = {
     {.name = "plain",

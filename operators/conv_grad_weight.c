@@ -1,7 +1,7 @@
-/* ingot::ConvGradWeight: the gradient of Conv with respect to W, a linear map of dy and of X:
- *   dW[gM+m, c, tap] = sum over n, o of dy[n, gM+m, o] * X[n, gC+c, i],
- *   i = o * stride + tap * dilation - pad.
- * The reference makes each weight a sum of dot products of rows. */
+/* ingot::ConvGradWeight: the gradient of Conv with respect to W, a linear map of dy and
+ * of X: dW[gM+m, c, tap] = sum over n, o of dy[n, gM+m, o] * X[n, gC+c, i], i = o *
+ * stride + tap * dilation - pad. The reference makes each weight a sum of dot products
+ * of rows. */
 #include "operators/common_conv.h"
 
 IG_USES_OP(Conv);
@@ -30,8 +30,8 @@ static ig_status grad_weight_infer(ig_infer *x)
         return ig_infer_fresh(x, 0, rank);
     if (n != rank || x->in[0]->rank != rank || rank < 3)
         return ig_infer_fail(x, "dy, X and shape must have the same rank, at least 3");
-    IG_TRY(igi_conv_check_dy(
-        x, x->attrs, rank, ig_type_dims(x->in[1]), dims, ig_type_dims(x->in[0])));
+    IG_TRY(igi_conv_check_dy(x, x->attrs, rank, ig_type_dims(x->in[1]), dims,
+                             ig_type_dims(x->in[0])));
     return ig_infer_set(x, 0, rank, dims);
 }
 
@@ -48,11 +48,9 @@ static ig_status grad_weight_gradient(ig_grad *g)
     if (ig_grad_wants(g, 0))
         ig_grad_set(g, 0, ig_emit2(g, IG_OP(Conv), a, ig_grad_in(g, 1), ddw));
     if (ig_grad_wants(g, 1))
-        ig_grad_set(
-            g,
-            1,
-            ig_emit3(
-                g, IG_OP(ConvGradInput), a, ig_grad_in(g, 0), ddw, ig_grad_in_shape(g, 1)));
+        ig_grad_set(g, 1,
+                    ig_emit3(g, IG_OP(ConvGradInput), a, ig_grad_in(g, 0), ddw,
+                             ig_grad_in_shape(g, 1)));
     return IG_OK;
 }
 
@@ -75,7 +73,8 @@ IGI_INLINE double grad_weight_one(ig_dtype T, const grad_weight_call *v)
         int64_t in_row = igi_window_in_row(&c->w, row, v->tap_row);
         for (int64_t n = 0; in_row >= 0 && n < c->batch; n++) {
             int64_t dy_at = (n * c->group * c->m + v->m) * c->out_plane + row * a->out;
-            int64_t x_at = (n * c->group * c->c + channel) * c->in_plane + in_row * a->in;
+            int64_t x_at =
+                (n * c->group * c->c + channel) * c->in_plane + in_row * a->in;
             x_at += v->tap * a->dilation - a->pad;
             for (int64_t o = v->from; o < v->to; o++)
                 sum += igi_load(T, v->dy, dy_at + o) *
@@ -116,21 +115,22 @@ static ig_status grad_weight_reference(ig_kernel_ctx *k)
 
 #define HEAD .struct_size = sizeof(igi_conv_attrs)
 static const igi_conv_attrs plain = {HEAD, .group = 1};
-static const igi_conv_attrs uneven = {HEAD,
-                                      .group = 2,
-                                      .pads = IGI_INTS(1, 0, 2, 1),
+static const igi_conv_attrs uneven = {HEAD, .group = 2, .pads = IGI_INTS(1, 0, 2, 1),
                                       .strides = IGI_INTS(2, 1),
                                       .dilations = IGI_INTS(1, 2)};
-static const igi_conv_attrs same = {
-    HEAD, .group = 1, .auto_pad = IGI_PAD_SAME_LOWER, .strides = IGI_INTS(2)};
+static const igi_conv_attrs same = {HEAD, .group = 1, .auto_pad = IGI_PAD_SAME_LOWER,
+                                    .strides = IGI_INTS(2)};
 
-#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
-#define SHAPE(n_, ...)                                                                   \
-    {                                                                                    \
-        .rank = 1, .dims = {n_}, .dtype = IG_INT64, .data = (const double[])             \
-        {                                                                                \
-            __VA_ARGS__                                                                  \
-        }                                                                                \
+#define X(...)                                                                         \
+    {                                                                                  \
+        IG_SHAPE_IN(__VA_ARGS__)                                                       \
+    }
+#define SHAPE(n_, ...)                                                                 \
+    {                                                                                  \
+        .rank = 1, .dims = {n_}, .dtype = IG_INT64, .data = (const double[])           \
+        {                                                                              \
+            __VA_ARGS__                                                                \
+        }                                                                              \
     }
 static const ig_sample samples[] = {
     {.name = "plain",

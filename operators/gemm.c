@@ -1,6 +1,6 @@
-/* Gemm: Y = alpha * A' * B' + beta * C, A' and B' transposed on request, C broadcast to Y.
- * Integers: exact modulo 2^width when alpha and beta are integers; else computed in double
- * and truncated. */
+/* Gemm: Y = alpha * A' * B' + beta * C, A' and B' transposed on request, C broadcast to
+ * Y. Integers: exact modulo 2^width when alpha and beta are integers; else computed in
+ * double and truncated. */
 #include "operators/common_gemm.h"
 #include "operators/common_grad.h"
 
@@ -9,15 +9,15 @@ IG_USES_OP(Gemm);
 static const ig_port inputs[] = {
     IG_PORT("A", 'T', "[M, K], or [K, M] with transA."),
     IG_PORT("B", 'T', "[K, N], or [N, K] with transB."),
-    IG_PORT("C", 'T', "Added to the product; broadcasts to [M, N].", .flags = IG_OPTIONAL),
+    IG_PORT(
+        "C", 'T', "Added to the product; broadcasts to [M, N].", .flags = IG_OPTIONAL),
     {0},
 };
 static const ig_port outputs[] = {
     IG_PORT("Y", 'T', "[M, N]."),
     {0},
 };
-#define MULTIPLIED                                                                       \
-    (IG_FLOATS | IG_T(INT32) | IG_T(INT64) | IG_T(UINT32) | IG_T(UINT64))
+#define MULTIPLIED (IG_FLOATS | IG_T(INT32) | IG_T(INT64) | IG_T(UINT32) | IG_T(UINT64))
 static const ig_type_rule types[] = {{'T', MULTIPLIED}, {0}};
 
 typedef struct {
@@ -84,8 +84,8 @@ static ig_status gemm_gradient(ig_grad *g)
 }
 
 typedef struct {
-    igi_matrix a, b, c; /* c: strides 0 where broadcast; data NULL: absent */
-    int64_t m, n, depth;
+    igi_product p;
+    igi_matrix c; /* strides 0 where broadcast; data NULL: absent */
     double alpha, beta;
     void *y;
 } gemm_call;
@@ -93,16 +93,16 @@ typedef struct {
 IGI_INLINE void gemm_float(ig_dtype T, const gemm_call *v)
 {
     double acc[IGI_CHUNK];
-    for (int64_t row = 0; row < v->m; row++) {
-        for (int64_t col = 0; col < v->n; col += IGI_CHUNK) {
-            int64_t n = v->n - col < IGI_CHUNK ? v->n - col : IGI_CHUNK;
-            igi_product_float(T, &v->a, &v->b, row, col, n, v->depth, acc);
+    for (int64_t row = 0; row < v->p.m; row++) {
+        for (int64_t col = 0; col < v->p.n; col += IGI_CHUNK) {
+            int64_t n = v->p.n - col < IGI_CHUNK ? v->p.n - col : IGI_CHUNK;
+            igi_product_float(T, &v->p, row, col, n, acc);
             for (int64_t j = 0; j < n; j++) {
                 double y = v->alpha * acc[j];
                 if (v->c.data)
                     y += v->beta *
                          igi_load(T, v->c.data, row * v->c.rs + (col + j) * v->c.cs);
-                igi_store(T, v->y, row * v->n + col + j, y);
+                igi_store(T, v->y, row * v->p.n + col + j, y);
             }
         }
     }
@@ -114,27 +114,31 @@ IGI_INLINE double int_value(ig_dtype T, uint64_t v)
 }
 
 /* One element: acc is the product's, c that of C. */
-IGI_INLINE uint64_t gemm_int_value(ig_dtype T, const gemm_call *v, uint64_t acc, uint64_t c)
+IGI_INLINE uint64_t gemm_int_value(ig_dtype T,
+                                   const gemm_call *v,
+                                   uint64_t acc,
+                                   uint64_t c)
 {
     bool exact = v->alpha == trunc(v->alpha) && v->beta == trunc(v->beta);
     if (exact && fabs(v->alpha) < 0x1p62 && fabs(v->beta) < 0x1p62)
         return (uint64_t)(int64_t)v->alpha * acc + (uint64_t)(int64_t)v->beta * c;
     double y = v->alpha * int_value(T, acc) + v->beta * int_value(T, c);
-    return T == IG_UINT64 || T == IG_UINT32 ? igi_f64_to_u64(y) : (uint64_t)igi_f64_to_i64(y);
+    return T == IG_UINT64 || T == IG_UINT32 ? igi_f64_to_u64(y)
+                                            : (uint64_t)igi_f64_to_i64(y);
 }
 
 IGI_INLINE void gemm_int(ig_dtype T, const gemm_call *v)
 {
     uint64_t acc[IGI_CHUNK];
-    for (int64_t row = 0; row < v->m; row++) {
-        for (int64_t col = 0; col < v->n; col += IGI_CHUNK) {
-            int64_t n = v->n - col < IGI_CHUNK ? v->n - col : IGI_CHUNK;
-            igi_product_int(T, &v->a, &v->b, row, col, n, v->depth, acc);
+    for (int64_t row = 0; row < v->p.m; row++) {
+        for (int64_t col = 0; col < v->p.n; col += IGI_CHUNK) {
+            int64_t n = v->p.n - col < IGI_CHUNK ? v->p.n - col : IGI_CHUNK;
+            igi_product_int(T, &v->p, row, col, n, acc);
             for (int64_t j = 0; j < n; j++) {
                 int64_t at = row * v->c.rs + (col + j) * v->c.cs;
                 uint64_t c = v->c.data ? igi_load_int(T, v->c.data, at) : 0;
-                igi_store_int(
-                    T, v->y, row * v->n + col + j, gemm_int_value(T, v, acc[j], c));
+                igi_store_int(T, v->y, row * v->p.n + col + j,
+                              gemm_int_value(T, v, acc[j], c));
             }
         }
     }
@@ -151,11 +155,11 @@ static ig_status gemm_reference(ig_kernel_ctx *k)
     const gemm_attrs *o = k->attrs;
     const ig_tensor *a = ig_in(k, 0), *b = ig_in(k, 1), *c = ig_in(k, 2);
     ig_tensor *y = ig_out(k, 0);
-    gemm_call v = {.a = matrix_of(a, o->transA != 0),
-                   .b = matrix_of(b, o->transB != 0),
-                   .m = ig_dims(y)[0],
-                   .n = ig_dims(y)[1],
-                   .depth = ig_dims(a)[o->transA ? 0 : 1],
+    gemm_call v = {.p.a = matrix_of(a, o->transA != 0),
+                   .p.b = matrix_of(b, o->transB != 0),
+                   .p.m = ig_dims(y)[0],
+                   .p.n = ig_dims(y)[1],
+                   .p.depth = ig_dims(a)[o->transA ? 0 : 1],
                    .alpha = (double)o->alpha,
                    .beta = (double)o->beta,
                    .y = ig_data(y)};
@@ -176,15 +180,23 @@ static ig_status gemm_reference(ig_kernel_ctx *k)
 static const gemm_attrs scaled = {HEAD, .alpha = 0.5f, .beta = 2};
 static const gemm_attrs trans_a = {HEAD, .alpha = 1, .beta = 1, .transA = 1};
 static const gemm_attrs trans_b = {HEAD, .alpha = 2, .beta = 1, .transB = 1};
-static const gemm_attrs trans_both = {HEAD, .alpha = 1, .beta = 0.25f, .transA = 1, .transB = 1};
+static const gemm_attrs trans_both = {HEAD, .alpha = 1, .beta = 0.25f, .transA = 1,
+                                      .transB = 1};
 
-#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
+#define X(...)                                                                         \
+    {                                                                                  \
+        IG_SHAPE_IN(__VA_ARGS__)                                                       \
+    }
 static const ig_sample samples[] = {
     {.name = "plain", IGI_SAMPLE_IN(X(2, 3), X(3, 4), X(2, 4))},
     {.name = "no_c", IGI_SAMPLE_IN(X(2, 3), X(3, 4))},
     {.name = "scaled_row", .attrs = &scaled, IGI_SAMPLE_IN(X(2, 3), X(3, 4), X(4))},
-    {.name = "trans_a_column", .attrs = &trans_a, IGI_SAMPLE_IN(X(3, 2), X(3, 4), X(2, 1))},
-    {.name = "trans_b_row", .attrs = &trans_b, IGI_SAMPLE_IN(X(2, 3), X(4, 3), X(1, 4))},
+    {.name = "trans_a_column",
+     .attrs = &trans_a,
+     IGI_SAMPLE_IN(X(3, 2), X(3, 4), X(2, 1))},
+    {.name = "trans_b_row",
+     .attrs = &trans_b,
+     IGI_SAMPLE_IN(X(2, 3), X(4, 3), X(1, 4))},
     {.name = "trans_both_scalar",
      .attrs = &trans_both,
      IGI_SAMPLE_IN(X(3, 2), X(4, 3), {.rank = 0})},
@@ -198,7 +210,8 @@ IG_OPERATOR(Gemm) = {
     IG_OP_HEAD,
     .name = "Gemm",
     .since = 13,
-    .doc = "Y = alpha * A' * B' + beta * C with optional transposes; C broadcasts to [M, N].",
+    .doc = "Y = alpha * A' * B' + beta * C with optional transposes; C broadcasts to "
+           "[M, N].",
     .inputs = inputs,
     .outputs = outputs,
     .types = types,

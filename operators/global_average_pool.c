@@ -53,8 +53,7 @@ static ig_status global_average_pool_reference(ig_kernel_ctx *k)
     int64_t n = 1;
     for (int i = 2; i < ig_rank(x); i++)
         n *= ig_dims(x)[i];
-    IGI_EACH_FLOAT(
-        k, ig_dtype_of(x), means(T, ig_data(x), ig_data(y), ig_numel(y), n));
+    IGI_EACH_FLOAT(k, ig_dtype_of(x), means(T, ig_data(x), ig_data(y), ig_numel(y), n));
     return IG_OK;
 }
 

@@ -1,8 +1,9 @@
 /* LayerNormalization: over the axes from `axis` on,
- *   mean = mean(x), r = 1 / sqrt(mean((x - mean)^2) + epsilon), y = (x - mean) * r * scale + b.
+ *   mean = mean(x), r = 1 / sqrt(mean((x - mean)^2) + epsilon),
+ *   y = (x - mean) * r * scale + b.
  *
- * The text computes the first stage in stash_type; here it is computed in double and the
- * statistics are rounded to stash_type, so a float64 input keeps its precision. */
+ * The text computes the first stage in stash_type; here it is computed in double and
+ * the statistics are rounded to stash_type, so a float64 input keeps its precision. */
 #include "operators/common_float.h"
 #include "operators/common_grad.h"
 
@@ -30,7 +31,8 @@ typedef struct {
     int64_t stash_type;
 } layer_norm_attrs;
 static const ig_attr_def attrs[] = {
-    IG_ATTR_INT(layer_norm_attrs, axis, -1, "First axis to normalise; negative: from the end."),
+    IG_ATTR_INT(
+        layer_norm_attrs, axis, -1, "First axis to normalise; negative: from the end."),
     IG_ATTR_FLOAT(layer_norm_attrs, epsilon, 1e-5f, "Added to the variance."),
     IG_ATTR_DTYPE(layer_norm_attrs,
                   stash_type,
@@ -51,8 +53,8 @@ static ig_status check_broadcast(ig_infer *x, int port)
             shift = -1;
     }
     if (shift < 0)
-        return ig_infer_fail(
-            x, "%s does not broadcast to the shape of X", x->op->inputs[port].name);
+        return ig_infer_fail(x, "%s does not broadcast to the shape of X",
+                             x->op->inputs[port].name);
     return IG_OK;
 }
 
@@ -86,8 +88,8 @@ static const ig_save saves[] = {
 
 /* With d = x - mean, n = d * r, and h = dy * scale:
  *   dx = r * (h - mean(h) - n * mean(h * n)) + dMean / m - dInvStdDev * r^2 * n / m
- * over m elements. The forward values are emitted again from x, so that this rule may be
- * differentiated; means are operators, so that sizes may be symbolic. */
+ * over m elements. The forward values are emitted again from x, so that this rule may
+ * be differentiated; means are operators, so that sizes may be symbolic. */
 static ig_status layer_norm_gradient(ig_grad *g)
 {
     const layer_norm_attrs *a = ig_grad_attrs(g);
@@ -102,7 +104,8 @@ static ig_status layer_norm_gradient(ig_grad *g)
     ig_var d = igi_emit_sub(g, x, igi_emit_mean(g, x, axes, count));
     ig_var var = igi_emit_mean(g, igi_emit_mul(g, d, d), axes, count);
     var = igi_emit_add(g, var, ig_grad_scalar(g, wide, (double)a->epsilon));
-    ig_var r = ig_emit1(g, IG_OP(Reciprocal), NULL, ig_emit1(g, IG_OP(Sqrt), NULL, var));
+    ig_var r =
+        ig_emit1(g, IG_OP(Reciprocal), NULL, ig_emit1(g, IG_OP(Sqrt), NULL, var));
     ig_var n = igi_emit_mul(g, d, r);
     ig_var dy = igi_emit_cast(g, ig_grad_dy(g, 0), wide), dx = {0};
     if (ig_grad_wants(g, 0) && dy.h) {
@@ -166,8 +169,8 @@ static void affine_set(affine *a, const ig_tensor *t, const layer_norm_call *v)
 }
 
 /* Offset of index `at` of the index space of axes [lo, hi). */
-static int64_t affine_offset(
-    const affine *a, const int64_t *dims, int lo, int hi, int64_t at)
+static int64_t
+affine_offset(const affine *a, const int64_t *dims, int lo, int hi, int64_t at)
 {
     int64_t offset = 0;
     for (int i = hi - 1; i >= lo; i--) {
@@ -180,8 +183,7 @@ static int64_t affine_offset(
 IGI_INLINE double affine_load(
     ig_dtype T, const affine *a, const layer_norm_call *v, int64_t base, int64_t j)
 {
-    return igi_load(T,
-                    a->data,
+    return igi_load(T, a->data,
                     base + (a->step >= 0
                                 ? j * a->step
                                 : affine_offset(a, v->dims, v->axis, v->rank, j)));
@@ -242,10 +244,15 @@ static ig_status layer_norm_reference(ig_kernel_ctx *k)
 static const layer_norm_attrs middle = {HEAD, .axis = 1, .stash_type = IG_FLOAT32};
 static const layer_norm_attrs all_axes = {HEAD, .axis = 0, .stash_type = IG_FLOAT32};
 static const layer_norm_attrs bf16 = {HEAD, .axis = -1, .stash_type = IG_BFLOAT16};
-#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
+#define X(...)                                                                         \
+    {                                                                                  \
+        IG_SHAPE_IN(__VA_ARGS__)                                                       \
+    }
 static const ig_sample samples[] = {
     {.name = "last_axis", IGI_SAMPLE_IN(X(3, 5), X(5), X(5))},
-    {.name = "from_axis_one", .attrs = &middle, IGI_SAMPLE_IN(X(2, 3, 4), X(3, 4), X(3, 4))},
+    {.name = "from_axis_one",
+     .attrs = &middle,
+     IGI_SAMPLE_IN(X(2, 3, 4), X(3, 4), X(3, 4))},
     {.name = "all_axes", .attrs = &all_axes, IGI_SAMPLE_IN(X(2, 3), X(2, 3))},
     {.name = "broadcast_scale",
      .attrs = &middle,
@@ -255,7 +262,8 @@ static const ig_sample samples[] = {
      .attrs = &middle,
      .n_out = 3,
      IGI_SAMPLE_IN(X(2, 3, 2), X(3, 2), X(2)),
-     .no_gradient = true}, /* float32 statistics are too coarse for finite differences */
+     .no_gradient =
+         true}, /* float32 statistics are too coarse for finite differences */
     {.name = "bfloat16_statistics",
      .attrs = &bf16,
      .n_out = 3,
@@ -270,8 +278,9 @@ IG_OPERATOR(LayerNormalization) = {
     IG_OP_HEAD,
     .name = "LayerNormalization",
     .since = 17,
-    .doc = "Normalises to mean 0 and variance 1 over the axes from `axis` on, then scales "
-           "and shifts: y = (x - mean) / sqrt(variance + epsilon) * Scale + B.",
+    .doc =
+        "Normalises to mean 0 and variance 1 over the axes from `axis` on, then scales "
+        "and shifts: y = (x - mean) / sqrt(variance + epsilon) * Scale + B.",
     .inputs = inputs,
     .outputs = outputs,
     .types = types,

@@ -1,5 +1,5 @@
-/* ingot::Linear: y = act(alpha * x w + b + residual) over the rows of x[..., K]; made by the
- * optimiser from MatMul or Gemm with a constant matrix and what follows it. */
+/* ingot::Linear: y = act(alpha * x w + b + residual) over the rows of x[..., K]; made
+ * by the optimiser from MatMul or Gemm with a constant matrix and what follows it. */
 #include "operators/common_fused.h"
 #include "operators/common_gemm.h"
 
@@ -37,21 +37,20 @@ static ig_status linear_infer(ig_infer *x)
     if (x->n_in > 2 && x->in[2]) {
         if (x->in[2]->rank != 1)
             return ig_infer_fail(x, "b must have rank 1");
-        IG_TRY(ig_infer_equal(
-            x, ig_type_dims(x->in[2])[0], dims[rank - 1], "dims of b and w", NULL));
+        IG_TRY(ig_infer_equal(x, ig_type_dims(x->in[2])[0], dims[rank - 1],
+                              "dims of b and w", NULL));
     }
     const ig_type *r = x->n_in > 3 ? x->in[3] : NULL;
     if (r && r->rank != rank)
         return ig_infer_fail(x, "residual must have the shape of the result");
     for (int i = 0; r && i < rank; i++)
-        IG_TRY(ig_infer_equal(
-            x, ig_type_dims(r)[i], dims[i], "dims of residual and of the result", &dims[i]));
+        IG_TRY(ig_infer_equal(x, ig_type_dims(r)[i], dims[i],
+                              "dims of residual and of the result", &dims[i]));
     return ig_infer_set(x, 0, rank, dims);
 }
 
 typedef struct {
-    igi_matrix x, w;
-    int64_t m, n, depth;
+    igi_product p; /* x w */
     const igi_linear_attrs *a;
     const void *b, *residual;
     void *y;
@@ -61,20 +60,17 @@ IGI_INLINE void linear_rows(ig_dtype T, const linear_call *v)
 {
     const igi_linear_attrs *e = v->a;
     double acc[IGI_CHUNK];
-    for (int64_t row = 0; row < v->m; row++) {
-        for (int64_t col = 0; col < v->n; col += IGI_CHUNK) {
-            int64_t n = v->n - col < IGI_CHUNK ? v->n - col : IGI_CHUNK;
-            igi_product_float(T, &v->x, &v->w, row, col, n, v->depth, acc);
+    for (int64_t row = 0; row < v->p.m; row++) {
+        for (int64_t col = 0; col < v->p.n; col += IGI_CHUNK) {
+            int64_t n = v->p.n - col < IGI_CHUNK ? v->p.n - col : IGI_CHUNK;
+            igi_product_float(T, &v->p, row, col, n, acc);
             for (int64_t j = 0; j < n; j++) {
-                int64_t at = row * v->n + col + j;
+                int64_t at = row * v->p.n + col + j;
                 double b = v->b ? igi_load(T, v->b, col + j) : 0;
                 double r = v->residual ? igi_load(T, v->residual, at) : 0;
-                double y = igi_act_finish(e->activation,
-                                          (double)e->act_a,
-                                          (double)e->act_b,
-                                          e->residual_after != 0,
-                                          (double)e->alpha * acc[j] + b,
-                                          r);
+                double y = igi_act_finish(e->activation, (double)e->act_a,
+                                          (double)e->act_b, e->residual_after != 0,
+                                          (double)e->alpha * acc[j] + b, r);
                 igi_store(T, v->y, at, y);
             }
         }
@@ -84,16 +80,17 @@ IGI_INLINE void linear_rows(ig_dtype T, const linear_call *v)
 static ig_status linear_reference(ig_kernel_ctx *k)
 {
     const igi_linear_attrs *a = k->attrs;
-    const ig_tensor *x = ig_in(k, 0), *w = ig_in(k, 1), *b = ig_in(k, 2), *r = ig_in(k, 3);
+    const ig_tensor *x = ig_in(k, 0), *w = ig_in(k, 1), *b = ig_in(k, 2),
+                    *r = ig_in(k, 3);
     ig_tensor *y = ig_out(k, 0);
     int64_t depth = ig_dims(x)[ig_rank(x) - 1], n = ig_dims(y)[ig_rank(y) - 1], m = 1;
     for (int i = 0; i < ig_rank(x) - 1; i++)
         m *= ig_dims(x)[i];
-    linear_call v = {.x = {ig_data(x), 0, depth, 1},
-                     .w = {ig_data(w), 0, a->trans_w ? 1 : n, a->trans_w ? depth : 1},
-                     .m = m,
-                     .n = n,
-                     .depth = depth,
+    linear_call v = {.p.a = {ig_data(x), 0, depth, 1},
+                     .p.b = {ig_data(w), 0, a->trans_w ? 1 : n, a->trans_w ? depth : 1},
+                     .p.m = m,
+                     .p.n = n,
+                     .p.depth = depth,
                      .a = a,
                      .b = b ? ig_data(b) : NULL,
                      .residual = r ? ig_data(r) : NULL,
@@ -104,12 +101,15 @@ static ig_status linear_reference(ig_kernel_ctx *k)
 
 #define HEAD .struct_size = sizeof(igi_linear_attrs)
 static const igi_linear_attrs relu = {HEAD, .alpha = 1, .activation = IGI_ACT_RELU};
-static const igi_linear_attrs gelu = {
-    HEAD, .trans_w = 1, .alpha = 0.5f, .activation = IGI_ACT_GELU_ERF};
+static const igi_linear_attrs gelu = {HEAD, .trans_w = 1, .alpha = 0.5f,
+                                      .activation = IGI_ACT_GELU_ERF};
 static const igi_linear_attrs silu_after = {
     HEAD, .alpha = 1, .activation = IGI_ACT_SILU, .residual_after = 1};
 
-#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
+#define X(...)                                                                         \
+    {                                                                                  \
+        IG_SHAPE_IN(__VA_ARGS__)                                                       \
+    }
 static const ig_sample samples[] = {
     {.name = "plain", IGI_SAMPLE_IN(X(2, 3), X(3, 4)), .no_gradient = true},
     {.name = "bias_relu",

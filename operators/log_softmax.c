@@ -1,5 +1,5 @@
-/* LogSoftmax: y = x - max(x) - log(sum(exp(x - max(x)))) along one axis: finite for every
- * finite x, where log(softmax(x)) would underflow. */
+/* LogSoftmax: y = x - max(x) - log(sum(exp(x - max(x)))) along one axis: finite for
+ * every finite x, where log(softmax(x)) would underflow. */
 #include "operators/common_float.h"
 #include "operators/common_grad.h"
 
@@ -19,15 +19,16 @@ typedef struct {
     int64_t axis;
 } log_softmax_attrs;
 static const ig_attr_def attrs[] = {
-    IG_ATTR_INT(log_softmax_attrs, axis, -1, "Axis to normalise; negative: from the end."),
+    IG_ATTR_INT(
+        log_softmax_attrs, axis, -1, "Axis to normalise; negative: from the end."),
     {0},
 };
 
 static ig_status log_softmax_infer(ig_infer *x)
 {
     int axis;
-    IG_TRY(ig_infer_axis(
-        x, ((const log_softmax_attrs *)x->attrs)->axis, x->in[0]->rank, false, &axis));
+    IG_TRY(ig_infer_axis(x, ((const log_softmax_attrs *)x->attrs)->axis, x->in[0]->rank,
+                         false, &axis));
     return ig_infer_copy(x, 0, 0);
 }
 
@@ -57,7 +58,8 @@ IGI_INLINE void log_softmax_line(
         sum += exp(igi_load(T, x, at + i * step) - high);
     double logarithm = log(sum);
     for (int64_t i = 0; i < n; i++)
-        igi_store(T, y, at + i * step, igi_load(T, x, at + i * step) - high - logarithm);
+        igi_store(T, y, at + i * step,
+                  igi_load(T, x, at + i * step) - high - logarithm);
 }
 
 IGI_INLINE void log_softmax_lines(
@@ -80,15 +82,17 @@ static ig_status log_softmax_reference(ig_kernel_ctx *k)
     }
     int64_t n = ig_dims(x)[axis];
     IGI_EACH_FLOAT(
-        k,
-        ig_dtype_of(x),
+        k, ig_dtype_of(x),
         log_softmax_lines(T, ig_data(x), ig_data(ig_out(k, 0)), outer, n, inner));
     return IG_OK;
 }
 
 static const log_softmax_attrs first = {sizeof(log_softmax_attrs), 0};
 static const log_softmax_attrs middle = {sizeof(log_softmax_attrs), 1};
-#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
+#define X(...)                                                                         \
+    {                                                                                  \
+        IG_SHAPE_IN(__VA_ARGS__)                                                       \
+    }
 static const ig_sample samples[] = {
     {.name = "last_axis", IGI_SAMPLE_IN(X(3, 5))},
     {.name = "first_axis", .attrs = &first, IGI_SAMPLE_IN(X(4, 2, 3))},

@@ -1,10 +1,11 @@
 /* LRN: local response normalisation across channels,
  *   y = x * s^-beta,  s = bias + alpha / size * (sum of x^2 over a window of channels),
- *   window of channel c: c - floor((size - 1) / 2) ... c + ceil((size - 1) / 2), cut at the ends.
+ *   window of channel c: c - floor((size - 1) / 2) ... c + ceil((size - 1) / 2), cut at
+ * the ends.
  *
- * The sum over the window divided by size is an AveragePool over the channel axis that counts
- * its padding; the gradient is emitted in that form:
- *   dx = dy * s^-beta - 2 alpha beta x * pool'(dy * x * s^-beta / s),  pool' with swapped pads. */
+ * The sum over the window divided by size is an AveragePool over the channel axis that
+ * counts its padding; the gradient is emitted in that form: dx = dy * s^-beta - 2 alpha
+ * beta x * pool'(dy * x * s^-beta / s),  pool' with swapped pads. */
 #include "operators/common_grad.h"
 #include "operators/common_pool.h"
 
@@ -54,7 +55,8 @@ static ig_var window_mean(ig_grad *g, ig_var v, int64_t before, int64_t after)
 {
     int64_t kernel[IG_RANK_MAX], pads[2 * IG_RANK_MAX];
     const int64_t one[1] = {1};
-    int spatial = ig_grad_in_type(g, 0)->rank - 1; /* the channel axis and those after it */
+    int spatial =
+        ig_grad_in_type(g, 0)->rank - 1; /* the channel axis and those after it */
     for (int i = 0; i < spatial; i++) {
         kernel[i] = i ? 1 : before + after + 1;
         pads[i] = i ? 0 : before;
@@ -75,10 +77,10 @@ static ig_status lrn_gradient(ig_grad *g)
     ig_dtype dtype = (ig_dtype)ig_grad_in_type(g, 0)->dtype;
     ig_var x = ig_grad_in(g, 0), dy = ig_grad_dy(g, 0);
     ig_var s = window_mean(g, igi_emit_mul(g, x, x), before, after);
-    s = igi_emit_add(g,
-                     igi_emit_mul(g, s, ig_grad_scalar(g, dtype, (double)o->alpha)),
+    s = igi_emit_add(g, igi_emit_mul(g, s, ig_grad_scalar(g, dtype, (double)o->alpha)),
                      ig_grad_scalar(g, dtype, (double)o->bias));
-    ig_var p = ig_emit2(g, IG_OP(Pow), NULL, s, ig_grad_scalar(g, dtype, -(double)o->beta));
+    ig_var p =
+        ig_emit2(g, IG_OP(Pow), NULL, s, ig_grad_scalar(g, dtype, -(double)o->beta));
     ig_var dyp = igi_emit_mul(g, dy, p);
     ig_var t = ig_emit2(g, IG_OP(Div), NULL, igi_emit_mul(g, dyp, x), s);
     t = igi_emit_mul(g, x, window_mean(g, t, after, before));
@@ -87,28 +89,32 @@ static ig_status lrn_gradient(ig_grad *g)
     return IG_OK;
 }
 
-/* One item: x[c][inner]. The window's sum is added up anew per element: nothing cancels. */
-IGI_INLINE void lrn_item(ig_dtype T,
-                         const lrn_attrs *o,
-                         const void *x,
-                         void *y,
-                         int64_t at,
-                         int64_t channels,
-                         int64_t inner)
+typedef struct {
+    const lrn_attrs *o;
+    const void *x;
+    void *y;
+    int64_t channels, inner;
+} lrn_call;
+
+/* One item: x[c][inner]. The window's sum is added up anew per element: nothing
+ * cancels. */
+IGI_INLINE void lrn_item(ig_dtype T, const lrn_call *v, int64_t at)
 {
+    const lrn_attrs *o = v->o;
     int64_t before = (o->size - 1) / 2, after = o->size - 1 - before;
-    for (int64_t c = 0; c < channels; c++) {
-        int64_t lo = c > before ? c - before : 0;
-        int64_t hi = channels - 1 - c > after ? c + after : channels - 1;
+    int64_t last = v->channels - 1, inner = v->inner;
+    for (int64_t c = 0; c <= last; c++) {
+        int64_t lo = c > before ? c - before : 0,
+                hi = last - c > after ? c + after : last;
         for (int64_t i = 0; i < inner; i++) {
             double sum = 0;
             for (int64_t j = lo; j <= hi; j++) {
-                double v = igi_load(T, x, at + j * inner + i);
-                sum += v * v;
+                double e = igi_load(T, v->x, at + j * inner + i);
+                sum += e * e;
             }
             double s = (double)o->bias + (double)o->alpha / (double)o->size * sum;
-            double v = igi_load(T, x, at + c * inner + i);
-            igi_store(T, y, at + c * inner + i, v * pow(s, -(double)o->beta));
+            double e = igi_load(T, v->x, at + c * inner + i);
+            igi_store(T, v->y, at + c * inner + i, e * pow(s, -(double)o->beta));
         }
     }
 }
@@ -116,24 +122,28 @@ IGI_INLINE void lrn_item(ig_dtype T,
 static ig_status lrn_reference(ig_kernel_ctx *k)
 {
     const ig_tensor *x = ig_in(k, 0);
-    void *y = ig_data(ig_out(k, 0));
-    int64_t channels = ig_dims(x)[1], inner = 1;
+    lrn_call v = {.o = k->attrs,
+                  .x = ig_data(x),
+                  .y = ig_data(ig_out(k, 0)),
+                  .channels = ig_dims(x)[1],
+                  .inner = 1};
     for (int i = 2; i < ig_rank(x); i++)
-        inner *= ig_dims(x)[i];
-    for (int64_t n = 0; n < ig_dims(x)[0]; n++) {
-        int64_t at = n * channels * inner;
-        IGI_EACH_FLOAT(k,
-                       ig_dtype_of(x),
-                       lrn_item(T, k->attrs, ig_data(x), y, at, channels, inner));
-    }
+        v.inner *= ig_dims(x)[i];
+    for (int64_t n = 0; n < ig_dims(x)[0]; n++)
+        IGI_EACH_FLOAT(k, ig_dtype_of(x), lrn_item(T, &v, n * v.channels * v.inner));
     return IG_OK;
 }
 
 #define HEAD .struct_size = sizeof(lrn_attrs)
-static const lrn_attrs three = {HEAD, .alpha = 0.5f, .beta = 0.75f, .bias = 1, .size = 3};
+static const lrn_attrs three = {HEAD, .alpha = 0.5f, .beta = 0.75f, .bias = 1,
+                                .size = 3};
 static const lrn_attrs even = {HEAD, .alpha = 1, .beta = 0.5f, .bias = 2, .size = 4};
-static const lrn_attrs wide = {HEAD, .alpha = 0.0001f, .beta = 0.75f, .bias = 1, .size = 9};
-#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
+static const lrn_attrs wide = {HEAD, .alpha = 0.0001f, .beta = 0.75f, .bias = 1,
+                               .size = 9};
+#define X(...)                                                                         \
+    {                                                                                  \
+        IG_SHAPE_IN(__VA_ARGS__)                                                       \
+    }
 static const ig_sample samples[] = {
     {.name = "three", .attrs = &three, IGI_SAMPLE_IN(X(2, 5, 2, 3))},
     {.name = "even", .attrs = &even, IGI_SAMPLE_IN(X(1, 6, 2))},
@@ -147,8 +157,9 @@ IG_OPERATOR(LRN) = {
     IG_OP_HEAD,
     .name = "LRN",
     .since = 13,
-    .doc = "Local response normalisation: x / (bias + alpha / size * sum of squares over "
-           "`size` neighbouring channels) ^ beta.",
+    .doc =
+        "Local response normalisation: x / (bias + alpha / size * sum of squares over "
+        "`size` neighbouring channels) ^ beta.",
     .inputs = inputs,
     .outputs = outputs,
     .types = types,

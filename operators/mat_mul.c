@@ -1,5 +1,6 @@
-/* MatMul: the matrix product with NumPy's rules: leading dims are batches and broadcast, an
- * operand of rank 1 is a row (A) or column (B) whose dim is dropped from the result. */
+/* MatMul: the matrix product with NumPy's rules: leading dims are batches and
+ * broadcast, an operand of rank 1 is a row (A) or column (B) whose dim is dropped from
+ * the result. */
 #include "operators/common_gemm.h"
 #include "operators/common_grad.h"
 
@@ -15,8 +16,7 @@ static const ig_port outputs[] = {
     IG_PORT("Y", 'T', "Products [..., M, N], without M or N for an operand of rank 1."),
     {0},
 };
-#define MULTIPLIED                                                                       \
-    (IG_FLOATS | IG_T(INT32) | IG_T(INT64) | IG_T(UINT32) | IG_T(UINT64))
+#define MULTIPLIED (IG_FLOATS | IG_T(INT32) | IG_T(INT64) | IG_T(UINT32) | IG_T(UINT64))
 static const ig_type_rule types[] = {{'T', MULTIPLIED}, {0}};
 
 static ig_status mat_mul_infer(ig_infer *x)
@@ -24,14 +24,12 @@ static ig_status mat_mul_infer(ig_infer *x)
     int ra = x->in[0]->rank, rb = x->in[1]->rank, rank = 0;
     int64_t dims[IG_RANK_MAX + 2];
     if (ra < 1 || rb < 1)
-        return ig_infer_fail(x, "scalars have no matrix product: A and B need rank >= 1");
+        return ig_infer_fail(x,
+                             "scalars have no matrix product: A and B need rank >= 1");
     const int64_t *a = ig_type_dims(x->in[0]), *b = ig_type_dims(x->in[1]);
     int ba = ra > 2 ? ra - 2 : 0, bb = rb > 2 ? rb - 2 : 0; /* batch dims */
-    IG_TRY(ig_infer_equal(x,
-                          a[ra - 1],
-                          b[rb == 1 ? 0 : rb - 2],
-                          "the last dim of A and the inner dim of B",
-                          NULL));
+    IG_TRY(ig_infer_equal(x, a[ra - 1], b[rb == 1 ? 0 : rb - 2],
+                          "the last dim of A and the inner dim of B", NULL));
     rank = ba > bb ? ba : bb;
     for (int i = 0; i < rank; i++) {
         int ia = i - (rank - ba), ib = i - (rank - bb);
@@ -76,7 +74,8 @@ static ig_var swap_last_two(ig_grad *g, ig_var v)
 static ig_status mat_mul_gradient(ig_grad *g)
 {
     const int64_t first[1] = {0}, second[1] = {-2}, last[1] = {-1};
-    bool row = ig_grad_in_type(g, 0)->rank == 1, column = ig_grad_in_type(g, 1)->rank == 1;
+    bool row = ig_grad_in_type(g, 0)->rank == 1,
+         column = ig_grad_in_type(g, 1)->rank == 1;
     ig_var dy = ig_grad_dy(g, 0);
     if (column)
         dy = igi_emit_unsqueeze(g, dy, last, 1);
@@ -100,8 +99,7 @@ static ig_status mat_mul_gradient(ig_grad *g)
 }
 
 typedef struct {
-    igi_matrix a, b;
-    int64_t m, n, depth;
+    igi_product p;
     void *y;
     int64_t at;
 } mat_mul_call;
@@ -109,12 +107,12 @@ typedef struct {
 IGI_INLINE void mat_mul_float(ig_dtype T, const mat_mul_call *v)
 {
     double acc[IGI_CHUNK];
-    for (int64_t row = 0; row < v->m; row++) {
-        for (int64_t col = 0; col < v->n; col += IGI_CHUNK) {
-            int64_t n = v->n - col < IGI_CHUNK ? v->n - col : IGI_CHUNK;
-            igi_product_float(T, &v->a, &v->b, row, col, n, v->depth, acc);
+    for (int64_t row = 0; row < v->p.m; row++) {
+        for (int64_t col = 0; col < v->p.n; col += IGI_CHUNK) {
+            int64_t n = v->p.n - col < IGI_CHUNK ? v->p.n - col : IGI_CHUNK;
+            igi_product_float(T, &v->p, row, col, n, acc);
             for (int64_t j = 0; j < n; j++)
-                igi_store(T, v->y, v->at + row * v->n + col + j, acc[j]);
+                igi_store(T, v->y, v->at + row * v->p.n + col + j, acc[j]);
         }
     }
 }
@@ -122,12 +120,12 @@ IGI_INLINE void mat_mul_float(ig_dtype T, const mat_mul_call *v)
 IGI_INLINE void mat_mul_int(ig_dtype T, const mat_mul_call *v)
 {
     uint64_t acc[IGI_CHUNK];
-    for (int64_t row = 0; row < v->m; row++) {
-        for (int64_t col = 0; col < v->n; col += IGI_CHUNK) {
-            int64_t n = v->n - col < IGI_CHUNK ? v->n - col : IGI_CHUNK;
-            igi_product_int(T, &v->a, &v->b, row, col, n, v->depth, acc);
+    for (int64_t row = 0; row < v->p.m; row++) {
+        for (int64_t col = 0; col < v->p.n; col += IGI_CHUNK) {
+            int64_t n = v->p.n - col < IGI_CHUNK ? v->p.n - col : IGI_CHUNK;
+            igi_product_int(T, &v->p, row, col, n, acc);
             for (int64_t j = 0; j < n; j++)
-                igi_store_int(T, v->y, v->at + row * v->n + col + j, acc[j]);
+                igi_store_int(T, v->y, v->at + row * v->p.n + col + j, acc[j]);
         }
     }
 }
@@ -142,8 +140,8 @@ static ig_status mat_mul_one(ig_kernel_ctx *k, const mat_mul_call *v, ig_dtype d
     return IG_OK;
 }
 
-/* First element of batch item `item` in an operand with `rank` dims, broadcast to `batch`
- * dims `dims`. */
+/* First element of batch item `item` in an operand with `rank` dims, broadcast to
+ * `batch` dims `dims`. */
 static int64_t batch_offset(
     const ig_tensor *t, int64_t matrix, const int64_t *dims, int batch, int64_t item)
 {
@@ -167,28 +165,31 @@ static ig_status mat_mul_reference(ig_kernel_ctx *k)
     ig_tensor *y = ig_out(k, 0);
     int ra = ig_rank(a), rb = ig_rank(b);
     int batch = ig_rank(y) - (ra > 1) - (rb > 1);
-    mat_mul_call v = {.m = ra > 1 ? ig_dims(a)[ra - 2] : 1,
-                      .n = rb > 1 ? ig_dims(b)[rb - 1] : 1,
-                      .depth = ig_dims(a)[ra - 1],
+    mat_mul_call v = {.p.m = ra > 1 ? ig_dims(a)[ra - 2] : 1,
+                      .p.n = rb > 1 ? ig_dims(b)[rb - 1] : 1,
+                      .p.depth = ig_dims(a)[ra - 1],
                       .y = ig_data(y)};
     int64_t items = 1;
     for (int i = 0; i < batch; i++)
         items *= ig_dims(y)[i];
     for (int64_t i = 0; i < items; i++) {
         IG_TRY(ig_poll(k));
-        v.a = (igi_matrix){ig_data(a),
-                           batch_offset(a, v.m * v.depth, ig_dims(y), batch, i),
-                           v.depth,
-                           1};
-        v.b = (igi_matrix){
-            ig_data(b), batch_offset(b, v.depth * v.n, ig_dims(y), batch, i), v.n, 1};
-        v.at = i * v.m * v.n;
+        v.p.a = (igi_matrix){ig_data(a),
+                             batch_offset(a, v.p.m * v.p.depth, ig_dims(y), batch, i),
+                             v.p.depth, 1};
+        v.p.b = (igi_matrix){ig_data(b),
+                             batch_offset(b, v.p.depth * v.p.n, ig_dims(y), batch, i),
+                             v.p.n, 1};
+        v.at = i * v.p.m * v.p.n;
         IG_TRY(mat_mul_one(k, &v, ig_dtype_of(a)));
     }
     return IG_OK;
 }
 
-#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
+#define X(...)                                                                         \
+    {                                                                                  \
+        IG_SHAPE_IN(__VA_ARGS__)                                                       \
+    }
 static const ig_sample samples[] = {
     {.name = "two_axes", IGI_SAMPLE_IN(X(3, 4), X(4, 2))},
     {.name = "batches", IGI_SAMPLE_IN(X(2, 3, 4), X(2, 4, 5))},

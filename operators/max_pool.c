@@ -1,8 +1,9 @@
 /* MaxPool: y = the largest element of each window; padding counts in no maximum.
  *
- * The reference keeps the best value and its position for a row of windows and offers each
- * tap's part of the input row to them. NaN beats everything; the first of equals wins. A
- * window that holds no element gives -inf (integers: their lowest) and index -1. */
+ * The reference keeps the best value and its position for a row of windows and offers
+ * each tap's part of the input row to them. NaN beats everything; the first of equals
+ * wins. A window that holds no element gives -inf (integers: their lowest) and index
+ * -1. */
 #include "operators/common_pool.h"
 
 IG_USES_OP(MaxPoolGrad);
@@ -16,7 +17,8 @@ static const ig_port outputs[] = {
     IG_PORT("Y", 'T', "Output [N, C, O1, ..., Ok]."),
     IG_PORT("Indices",
             'I',
-            "Place of each maximum in the whole of X, flattened; -1: window without element.",
+            "Place of each maximum in the whole of X, flattened; -1: window without "
+            "element.",
             .flags = IG_OPTIONAL | IG_NODIFF),
     {0},
 };
@@ -45,11 +47,9 @@ static ig_status max_pool_gradient(ig_grad *g)
     igi_max_pool_grad_attrs o = {sizeof(o), a->storage_order};
     ig_var dy = ig_grad_dy(g, 0);
     if (dy.h)
-        ig_grad_set(
-            g,
-            0,
-            ig_emit3(
-                g, IG_OP(MaxPoolGrad), &o, dy, ig_grad_out(g, 1), ig_grad_in_shape(g, 0)));
+        ig_grad_set(g, 0,
+                    ig_emit3(g, IG_OP(MaxPoolGrad), &o, dy, ig_grad_out(g, 1),
+                             ig_grad_in_shape(g, 0)));
     return IG_OK;
 }
 
@@ -95,7 +95,8 @@ IGI_INLINE void max_pool_row(
             from = from < lo ? lo : from;
             to = to > hi ? hi : to;
             for (int64_t o = from; o < to; o++) {
-                int64_t at = in_row * a->in + o * a->stride + tap * a->dilation - a->pad;
+                int64_t at =
+                    in_row * a->in + o * a->stride + tap * a->dilation - a->pad;
                 double e = pool_load(T, v->x, plane * v->in_plane + at);
                 double b = v->best[o - lo];
                 if (v->at[o - lo] < 0 || e > b || (isnan(e) && !isnan(b))) {
@@ -162,30 +163,33 @@ static ig_status max_pool_reference(ig_kernel_ctx *k)
 }
 
 #define HEAD .struct_size = sizeof(igi_max_pool_attrs)
-static const igi_max_pool_attrs two = {
-    HEAD, .kernel_shape = IGI_INTS(2, 2), .strides = IGI_INTS(2, 2)};
-static const igi_max_pool_attrs uneven = {HEAD,
-                                          .kernel_shape = IGI_INTS(3, 2),
-                                          .pads = IGI_INTS(1, 0, 2, 1),
-                                          .strides = IGI_INTS(2, 1),
-                                          .storage_order = 1};
+static const igi_max_pool_attrs two = {HEAD, .kernel_shape = IGI_INTS(2, 2),
+                                       .strides = IGI_INTS(2, 2)};
+static const igi_max_pool_attrs uneven = {
+    HEAD, .kernel_shape = IGI_INTS(3, 2), .pads = IGI_INTS(1, 0, 2, 1),
+    .strides = IGI_INTS(2, 1), .storage_order = 1};
 static const igi_max_pool_attrs ceil_dilated = {HEAD,
                                                 .ceil_mode = 1,
                                                 .dilations = IGI_INTS(2, 1),
                                                 .kernel_shape = IGI_INTS(2, 2),
                                                 .pads = IGI_INTS(1, 1, 1, 1),
                                                 .strides = IGI_INTS(2, 2)};
-static const igi_max_pool_attrs same_one = {HEAD,
-                                            .auto_pad = IGI_PAD_SAME_LOWER,
+static const igi_max_pool_attrs same_one = {HEAD, .auto_pad = IGI_PAD_SAME_LOWER,
                                             .kernel_shape = IGI_INTS(4),
                                             .strides = IGI_INTS(3)};
-static const igi_max_pool_attrs cube = {
-    HEAD, .kernel_shape = IGI_INTS(2, 1, 3), .pads = IGI_INTS(0, 0, 1, 1, 0, 1)};
+static const igi_max_pool_attrs cube = {HEAD, .kernel_shape = IGI_INTS(2, 1, 3),
+                                        .pads = IGI_INTS(0, 0, 1, 1, 0, 1)};
 
-#define X(...) {IG_SHAPE_IN(__VA_ARGS__), .fill = IG_FILL_DISTINCT}
+#define X(...)                                                                         \
+    {                                                                                  \
+        IG_SHAPE_IN(__VA_ARGS__), .fill = IG_FILL_DISTINCT                             \
+    }
 static const ig_sample samples[] = {
     {.name = "two_by_two", .attrs = &two, IGI_SAMPLE_IN(X(2, 3, 4, 5)), .n_out = 2},
-    {.name = "column_major", .attrs = &uneven, IGI_SAMPLE_IN(X(1, 2, 5, 4)), .n_out = 2},
+    {.name = "column_major",
+     .attrs = &uneven,
+     IGI_SAMPLE_IN(X(1, 2, 5, 4)),
+     .n_out = 2},
     {.name = "ceil_dilated", .attrs = &ceil_dilated, IGI_SAMPLE_IN(X(1, 2, 5, 4))},
     {.name = "same_one_axis", .attrs = &same_one, IGI_SAMPLE_IN(X(2, 2, 8))},
     {.name = "three_axes", .attrs = &cube, IGI_SAMPLE_IN(X(1, 2, 3, 2, 4)), .n_out = 2},
@@ -197,9 +201,11 @@ IG_OPERATOR(MaxPool) = {
     IG_OP_HEAD,
     .name = "MaxPool",
     .since = 22,
-    .doc = "The largest element of each window that slides over the spatial axes, and its "
-           "place. Padding never wins. The gradient goes to the element that Indices names: "
-           "the first of equals.",
+    .doc =
+        "The largest element of each window that slides over the spatial axes, and its "
+        "place. Padding never wins. The gradient goes to the element that Indices "
+        "names: "
+        "the first of equals.",
     .inputs = inputs,
     .outputs = outputs,
     .types = types,

@@ -1,5 +1,5 @@
-/* ingot::MaxPoolGather: y[j] = x[Indices[j]], 0 where the index is -1. It is MaxPool with the
- * winners given: the transpose of ingot::MaxPoolGrad and, like it, linear. */
+/* ingot::MaxPoolGather: y[j] = x[Indices[j]], 0 where the index is -1. It is MaxPool
+ * with the winners given: the transpose of ingot::MaxPoolGrad and, like it, linear. */
 #include "operators/common_pool.h"
 
 IG_USES_OP(MaxPoolGrad);
@@ -27,14 +27,9 @@ static const ig_save saves[] = {IG_SAVE_IN(1, IG_BIT(0)), {0}};
 
 static ig_status max_pool_gather_gradient(ig_grad *g)
 {
-    ig_grad_set(g,
-                0,
-                ig_emit3(g,
-                         IG_OP(MaxPoolGrad),
-                         ig_grad_attrs(g),
-                         ig_grad_dy(g, 0),
-                         ig_grad_in(g, 1),
-                         ig_grad_in_shape(g, 0)));
+    ig_grad_set(g, 0,
+                ig_emit3(g, IG_OP(MaxPoolGrad), ig_grad_attrs(g), ig_grad_dy(g, 0),
+                         ig_grad_in(g, 1), ig_grad_in_shape(g, 0)));
     return IG_OK;
 }
 
@@ -59,8 +54,15 @@ static ig_status max_pool_gather_reference(ig_kernel_ctx *k)
 }
 
 static const igi_max_pool_grad_attrs columns = {sizeof(igi_max_pool_grad_attrs), 1};
-#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
-#define INTS(...) .dtype = IG_INT64, .data = (const double[]){__VA_ARGS__}
+#define X(...)                                                                         \
+    {                                                                                  \
+        IG_SHAPE_IN(__VA_ARGS__)                                                       \
+    }
+#define INTS(...)                                                                      \
+    .dtype = IG_INT64, .data = (const double[])                                        \
+    {                                                                                  \
+        __VA_ARGS__                                                                    \
+    }
 static const ig_sample samples[] = {
     {.name = "row_major",
      IGI_SAMPLE_IN(X(1, 2, 3), {IG_SHAPE_IN(1, 2, 2), INTS(1, 1, 3, 5)})},

@@ -1,7 +1,7 @@
 /* ingot::MaxPoolGrad: dx[Indices[j]] += dy[j], the gradient of MaxPool.
  *
- * With the indices given it is linear, and its transpose is ingot::MaxPoolGather: the two are
- * each other's gradients, so derivatives of every order exist. */
+ * With the indices given it is linear, and its transpose is ingot::MaxPoolGather: the
+ * two are each other's gradients, so derivatives of every order exist. */
 #include "operators/common_pool.h"
 
 IG_USES_OP(MaxPoolGather);
@@ -26,7 +26,8 @@ static ig_status max_pool_grad_infer(ig_infer *x)
     if (n == IG_INTS_TOO_MANY)
         return IG_INVALID_ARGUMENT;
     if (x->in[1]->rank != rank || rank < 3 || (n >= 0 && n != rank))
-        return ig_infer_fail(x, "dy, Indices and shape must have the same rank, at least 3");
+        return ig_infer_fail(
+            x, "dy, Indices and shape must have the same rank, at least 3");
     const int64_t *a = ig_type_dims(x->in[0]), *b = ig_type_dims(x->in[1]);
     for (int i = 0; i < rank; i++)
         IG_TRY(ig_infer_equal(x, a[i], b[i], "dims of dy and Indices", NULL));
@@ -37,12 +38,8 @@ static const ig_save saves[] = {IG_SAVE_IN(1, IG_BIT(0)), {0}};
 
 static ig_status max_pool_grad_gradient(ig_grad *g)
 {
-    ig_grad_set(g,
-                0,
-                ig_emit2(g,
-                         IG_OP(MaxPoolGather),
-                         ig_grad_attrs(g),
-                         ig_grad_dy(g, 0),
+    ig_grad_set(g, 0,
+                ig_emit2(g, IG_OP(MaxPoolGather), ig_grad_attrs(g), ig_grad_dy(g, 0),
                          ig_grad_in(g, 1)));
     return IG_OK;
 }
@@ -58,9 +55,7 @@ IGI_INLINE ig_status scatter(ig_dtype T, ig_kernel_ctx *k, int64_t order)
     for (int64_t i = 0; i < n; i++) {
         IG_TRY(igi_pool_index(k, order, ig_rank(dx), ig_dims(dx), index[i], &at));
         if (at >= 0)
-            igi_store(T,
-                      ig_data(dx),
-                      at,
+            igi_store(T, ig_data(dx), at,
                       igi_load(T, ig_data(dx), at) + igi_load(T, ig_data(dy), i));
     }
     return IG_OK;
@@ -74,22 +69,29 @@ static ig_status max_pool_grad_reference(ig_kernel_ctx *k)
 }
 
 static const igi_max_pool_grad_attrs columns = {sizeof(igi_max_pool_grad_attrs), 1};
-#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
-#define INTS(...) .dtype = IG_INT64, .data = (const double[]){__VA_ARGS__}
+#define X(...)                                                                         \
+    {                                                                                  \
+        IG_SHAPE_IN(__VA_ARGS__)                                                       \
+    }
+#define INTS(...)                                                                      \
+    .dtype = IG_INT64, .data = (const double[])                                        \
+    {                                                                                  \
+        __VA_ARGS__                                                                    \
+    }
 static const ig_sample samples[] = {
     {.name = "row_major",
      IGI_SAMPLE_IN(X(1, 2, 2),
-                {IG_SHAPE_IN(1, 2, 2), INTS(1, 1, 3, 5)},
-                {IG_SHAPE_IN(3), INTS(1, 2, 3)})},
+                   {IG_SHAPE_IN(1, 2, 2), INTS(1, 1, 3, 5)},
+                   {IG_SHAPE_IN(3), INTS(1, 2, 3)})},
     {.name = "column_major",
      .attrs = &columns,
      IGI_SAMPLE_IN(X(1, 1, 2, 2),
-                {IG_SHAPE_IN(1, 1, 2, 2), INTS(0, 1, 4, -1)},
-                {IG_SHAPE_IN(4), INTS(1, 1, 2, 3)})},
+                   {IG_SHAPE_IN(1, 1, 2, 2), INTS(0, 1, 4, -1)},
+                   {IG_SHAPE_IN(4), INTS(1, 1, 2, 3)})},
     {.name = "empty_batch",
      IGI_SAMPLE_IN(X(0, 2, 2),
-                {IG_SHAPE_IN(0, 2, 2), .dtype = IG_INT64},
-                {IG_SHAPE_IN(3), INTS(0, 2, 3)})},
+                   {IG_SHAPE_IN(0, 2, 2), .dtype = IG_INT64},
+                   {IG_SHAPE_IN(3), INTS(0, 2, 3)})},
     {0},
 };
 
@@ -98,7 +100,8 @@ IG_OPERATOR(MaxPoolGrad) = {
     .domain = "ingot",
     .name = "MaxPoolGrad",
     .since = 1,
-    .doc = "Gradient of MaxPool: zeros, with dy added at the places that Indices names.",
+    .doc =
+        "Gradient of MaxPool: zeros, with dy added at the places that Indices names.",
     .inputs = inputs,
     .outputs = outputs,
     .types = types,

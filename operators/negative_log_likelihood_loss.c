@@ -1,6 +1,6 @@
-/* NegativeLogLikelihoodLoss: loss[n, d] = -weight[t] * input[n, t, d], t = target[n, d], then
- * none, sum or mean. It is linear in `input`; its transpose is ingot::NllLossGrad, and the two
- * are each other's gradients. */
+/* NegativeLogLikelihoodLoss: loss[n, d] = -weight[t] * input[n, t, d], t = target[n,
+ * d], then none, sum or mean. It is linear in `input`; its transpose is
+ * ingot::NllLossGrad, and the two are each other's gradients. */
 #include "operators/common_loss.h"
 
 IG_USES_OP(NllLossGrad);
@@ -26,8 +26,7 @@ static ig_status nll_loss_infer(ig_infer *x)
 {
     int64_t dims[IG_RANK_MAX];
     int rank;
-    IG_TRY(igi_loss_infer(
-        x, x->in[0]->rank, ig_type_dims(x->in[0]), 2, &rank, dims));
+    IG_TRY(igi_loss_infer(x, x->in[0]->rank, ig_type_dims(x->in[0]), 2, &rank, dims));
     return ig_infer_set(x, 0, rank, dims);
 }
 
@@ -39,11 +38,11 @@ static const ig_save saves[] = {
 
 static ig_status nll_loss_gradient(ig_grad *g)
 {
-    ig_var in[4] = {
-        ig_grad_dy(g, 0), ig_grad_in(g, 1), ig_grad_in_shape(g, 0), ig_grad_in(g, 2)};
+    ig_var in[4] = {ig_grad_dy(g, 0), ig_grad_in(g, 1), ig_grad_in_shape(g, 0),
+                    ig_grad_in(g, 2)};
     ig_var dx = {0};
-    IG_TRY(ig_emit_n(
-        g, IG_OP(NllLossGrad), ig_grad_attrs(g), in, in[3].h ? 4 : 3, &dx, 1));
+    IG_TRY(ig_emit_n(g, IG_OP(NllLossGrad), ig_grad_attrs(g), in, in[3].h ? 4 : 3, &dx,
+                     1));
     ig_grad_set(g, 0, dx);
     return IG_OK;
 }
@@ -73,21 +72,35 @@ static ig_status nll_loss_reference(ig_kernel_ctx *k)
     const ig_tensor *x = ig_in(k, 0);
     igi_loss l;
     igi_loss_set(&l, k, ig_rank(x), ig_dims(x), 2);
-    IGI_EACH_FLOAT(
-        k, ig_dtype_of(x), return nll_loss(T, &l, ig_data(x), ig_data(ig_out(k, 0))));
+    IGI_EACH_FLOAT(k, ig_dtype_of(x),
+                   return nll_loss(T, &l, ig_data(x), ig_data(ig_out(k, 0))));
     return IG_OK;
 }
 
 #define HEAD .struct_size = sizeof(igi_loss_attrs)
 static const igi_loss_attrs none = {HEAD, .ignore_index = -1};
-static const igi_loss_attrs sum = {
-    HEAD, .ignore_index = IGI_IGNORE_NOTHING, .reduction = IGI_REDUCTION_SUM};
-static const igi_loss_attrs mean_but_one = {
-    HEAD, .ignore_index = 1, .reduction = IGI_REDUCTION_MEAN};
-#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
-#define LABELS(...) .dtype = IG_INT64, .data = (const double[]){__VA_ARGS__}
-#define NARROW(...) .dtype = IG_INT32, .data = (const double[]){__VA_ARGS__}
-#define WEIGHTS(n_) {IG_SHAPE_IN(n_), .fill = IG_FILL_POSITIVE}
+static const igi_loss_attrs sum = {HEAD, .ignore_index = IGI_IGNORE_NOTHING,
+                                   .reduction = IGI_REDUCTION_SUM};
+static const igi_loss_attrs mean_but_one = {HEAD, .ignore_index = 1,
+                                            .reduction = IGI_REDUCTION_MEAN};
+#define X(...)                                                                         \
+    {                                                                                  \
+        IG_SHAPE_IN(__VA_ARGS__)                                                       \
+    }
+#define LABELS(...)                                                                    \
+    .dtype = IG_INT64, .data = (const double[])                                        \
+    {                                                                                  \
+        __VA_ARGS__                                                                    \
+    }
+#define NARROW(...)                                                                    \
+    .dtype = IG_INT32, .data = (const double[])                                        \
+    {                                                                                  \
+        __VA_ARGS__                                                                    \
+    }
+#define WEIGHTS(n_)                                                                    \
+    {                                                                                  \
+        IG_SHAPE_IN(n_), .fill = IG_FILL_POSITIVE                                      \
+    }
 static const ig_sample samples[] = {
     {.name = "mean", IGI_SAMPLE_IN(X(3, 4), {IG_SHAPE_IN(3), LABELS(0, 3, 1)})},
     {.name = "none_ignoring",
@@ -95,7 +108,8 @@ static const ig_sample samples[] = {
      IGI_SAMPLE_IN(X(2, 3, 2), {IG_SHAPE_IN(2, 2), NARROW(0, -1, 2, 1)}, WEIGHTS(3))},
     {.name = "weighted_sum",
      .attrs = &sum,
-     IGI_SAMPLE_IN(X(2, 3, 1, 2), {IG_SHAPE_IN(2, 1, 2), LABELS(0, 1, 2, 1)}, WEIGHTS(3))},
+     IGI_SAMPLE_IN(
+         X(2, 3, 1, 2), {IG_SHAPE_IN(2, 1, 2), LABELS(0, 1, 2, 1)}, WEIGHTS(3))},
     {.name = "weighted_mean_ignoring",
      .attrs = &mean_but_one,
      IGI_SAMPLE_IN(X(4, 3), {IG_SHAPE_IN(4), LABELS(0, 1, 2, 2)}, WEIGHTS(3))},
@@ -109,8 +123,10 @@ IG_OPERATOR(NegativeLogLikelihoodLoss) = {
     IG_OP_HEAD,
     .name = "NegativeLogLikelihoodLoss",
     .since = 22,
-    .doc = "-weight[t] * input[n, t, d] for each target t, with optional reduction. A mean "
-           "divides by the weights of the targets that are not ignored (NaN when there are "
+    .doc = "-weight[t] * input[n, t, d] for each target t, with optional reduction. A "
+           "mean "
+           "divides by the weights of the targets that are not ignored (NaN when there "
+           "are "
            "none).",
     .inputs = inputs,
     .outputs = outputs,

@@ -31,56 +31,43 @@ typedef struct {
     const void *x;
     void *y;
     int64_t channels, in_plane;
+    int64_t n, row, o; /* which pixel of the output */
 } nhwc_average_call;
 
 /* Channels [lo, hi) of one pixel. */
-IGI_INLINE void nhwc_average_pixel(ig_dtype T,
-                                   const nhwc_average_call *v,
-                                   int64_t n,
-                                   int64_t row,
-                                   int64_t o,
-                                   int64_t lo,
-                                   int64_t hi)
+IGI_INLINE void
+nhwc_average_pixel(ig_dtype T, const nhwc_average_call *v, int64_t lo, int64_t hi)
 {
     const igi_window_axis *a = &v->w.axis[v->w.rank - 1];
     double sum[IGI_CHUNK];
     for (int64_t c = lo; c < hi; c++)
         sum[c - lo] = 0;
     for (int64_t tap_row = 0; tap_row < v->w.kernel_outer; tap_row++) {
-        int64_t in_row = igi_window_in_row(&v->w, row, tap_row);
+        int64_t in_row = igi_window_in_row(&v->w, v->row, tap_row);
         for (int64_t tap = 0; in_row >= 0 && tap < a->kernel; tap++) {
-            int64_t i = o * a->stride + tap * a->dilation - a->pad;
+            int64_t i = v->o * a->stride + tap * a->dilation - a->pad;
             if (i < 0 || i >= a->in)
                 continue;
-            int64_t at = (n * v->in_plane + in_row * a->in + i) * v->channels;
+            int64_t at = (v->n * v->in_plane + in_row * a->in + i) * v->channels;
             for (int64_t c = lo; c < hi; c++)
                 sum[c - lo] += igi_load(T, v->x, at + c);
         }
     }
-    int64_t pixel = (n * v->w.out_outer + row) * a->out + o;
-    int64_t count = igi_window_count_row(&v->w, row, v->padded);
-    count *= igi_window_count(a, o, v->padded);
+    int64_t pixel = (v->n * v->w.out_outer + v->row) * a->out + v->o;
+    int64_t count = igi_window_count_row(&v->w, v->row, v->padded);
+    count *= igi_window_count(a, v->o, v->padded);
     for (int64_t c = lo; c < hi; c++)
-        igi_store(T,
-                  v->y,
-                  pixel * v->channels + c,
+        igi_store(T, v->y, pixel * v->channels + c,
                   count ? sum[c - lo] / (double)count : 0);
 }
 
-IGI_INLINE void nhwc_average_item(ig_dtype T, const nhwc_average_call *v, int64_t n)
+IGI_INLINE void nhwc_average_item(ig_dtype T, nhwc_average_call *v)
 {
-    int64_t width = v->w.axis[v->w.rank - 1].out;
-    for (int64_t row = 0; row < v->w.out_outer; row++)
-        for (int64_t o = 0; o < width; o++)
-            for (int64_t lo = 0; lo < v->channels; lo += IGI_CHUNK)
-                nhwc_average_pixel(
-                    T,
-                    v,
-                    n,
-                    row,
-                    o,
-                    lo,
-                    v->channels - lo < IGI_CHUNK ? v->channels : lo + IGI_CHUNK);
+    int64_t width = v->w.axis[v->w.rank - 1].out, c = v->channels;
+    for (v->row = 0; v->row < v->w.out_outer; v->row++)
+        for (v->o = 0; v->o < width; v->o++)
+            for (int64_t lo = 0; lo < c; lo += IGI_CHUNK)
+                nhwc_average_pixel(T, v, lo, c - lo < IGI_CHUNK ? c : lo + IGI_CHUNK);
 }
 
 static ig_status nhwc_average_pool_reference(ig_kernel_ctx *k)
@@ -97,14 +84,14 @@ static ig_status nhwc_average_pool_reference(ig_kernel_ctx *k)
     igi_pool_set(&v.w, &s, ig_rank(x), xd, yd);
     v.channels = xd[1];
     v.in_plane = v.w.in_outer * v.w.axis[v.w.rank - 1].in;
-    for (int64_t n = 0; n < xd[0]; n++)
-        IGI_EACH_FLOAT(k, ig_dtype_of(x), nhwc_average_item(T, &v, n));
+    for (v.n = 0; v.n < xd[0]; v.n++)
+        IGI_EACH_FLOAT(k, ig_dtype_of(x), nhwc_average_item(T, &v));
     return IG_OK;
 }
 
 #define HEAD .struct_size = sizeof(igi_average_pool_attrs)
-static const igi_average_pool_attrs two = {
-    HEAD, .kernel_shape = IGI_INTS(2, 2), .strides = IGI_INTS(2, 2)};
+static const igi_average_pool_attrs two = {HEAD, .kernel_shape = IGI_INTS(2, 2),
+                                           .strides = IGI_INTS(2, 2)};
 static const igi_average_pool_attrs counting = {HEAD,
                                                 .ceil_mode = 1,
                                                 .count_include_pad = 1,
@@ -112,14 +99,19 @@ static const igi_average_pool_attrs counting = {HEAD,
                                                 .kernel_shape = IGI_INTS(2, 2),
                                                 .pads = IGI_INTS(1, 1, 1, 1),
                                                 .strides = IGI_INTS(2, 2)};
-static const igi_average_pool_attrs same_one = {HEAD,
-                                                .auto_pad = IGI_PAD_SAME_UPPER,
+static const igi_average_pool_attrs same_one = {HEAD, .auto_pad = IGI_PAD_SAME_UPPER,
                                                 .kernel_shape = IGI_INTS(4),
                                                 .strides = IGI_INTS(3)};
 
-#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
+#define X(...)                                                                         \
+    {                                                                                  \
+        IG_SHAPE_IN(__VA_ARGS__)                                                       \
+    }
 static const ig_sample samples[] = {
-    {.name = "two_by_two", .attrs = &two, IGI_SAMPLE_IN(X(2, 4, 5, 3)), .no_gradient = true},
+    {.name = "two_by_two",
+     .attrs = &two,
+     IGI_SAMPLE_IN(X(2, 4, 5, 3)),
+     .no_gradient = true},
     {.name = "ceil_counting_pads",
      .attrs = &counting,
      IGI_SAMPLE_IN(X(1, 5, 4, 2)),
@@ -128,7 +120,10 @@ static const ig_sample samples[] = {
      .attrs = &same_one,
      IGI_SAMPLE_IN(X(2, 8, 2)),
      .no_gradient = true},
-    {.name = "empty_batch", .attrs = &two, IGI_SAMPLE_IN(X(0, 4, 4, 3)), .no_gradient = true},
+    {.name = "empty_batch",
+     .attrs = &two,
+     IGI_SAMPLE_IN(X(0, 4, 4, 3)),
+     .no_gradient = true},
     {0},
 };
 

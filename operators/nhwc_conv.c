@@ -1,6 +1,7 @@
-/* ingot::Conv: Conv over x[N, in..., C] with what follows it: bias, residual, activation.
- * Made by the optimiser from Conv, BatchNormalization, Add and activations; never written to
- * ONNX and never differentiated (gradients are taken before fusion). */
+/* ingot::Conv: Conv over x[N, in..., C] with what follows it: bias, residual,
+ * activation. Made by the optimiser from Conv, BatchNormalization, Add and activations;
+ * never written to ONNX and never differentiated (gradients are taken before fusion).
+ */
 #include "operators/common_fused.h"
 
 static const ig_port inputs[] = {
@@ -70,14 +71,15 @@ static ig_status nhwc_conv_infer(ig_infer *x)
     if (x->n_in > 2 && x->in[2]) {
         if (x->in[2]->rank != 1)
             return ig_infer_fail(x, "b must have rank 1");
-        IG_TRY(ig_infer_equal(x, ig_type_dims(x->in[2])[0], wd[0], "dims of b and w", NULL));
+        IG_TRY(ig_infer_equal(x, ig_type_dims(x->in[2])[0], wd[0], "dims of b and w",
+                              NULL));
     }
     const ig_type *r = x->n_in > 3 ? x->in[3] : NULL;
     if (r && r->rank != rank)
         return ig_infer_fail(x, "residual must have the shape of the result");
     for (int i = 0; r && i < rank; i++)
-        IG_TRY(ig_infer_equal(
-            x, ig_type_dims(r)[i], out[i], "dims of residual and of the result", &out[i]));
+        IG_TRY(ig_infer_equal(x, ig_type_dims(r)[i], out[i],
+                              "dims of residual and of the result", &out[i]));
     return ig_infer_set(x, 0, rank, out);
 }
 
@@ -105,12 +107,9 @@ IGI_INLINE void nhwc_conv_plane(ig_dtype T, const nhwc_conv_call *f)
                 int64_t pixel = f->v.n * c->out_plane + row * width + o;
                 int64_t at = pixel * channels + f->v.m;
                 double r = f->residual ? igi_load(T, f->residual, at) : 0;
-                double y = igi_act_finish(e->activation,
-                                          (double)e->act_a,
-                                          (double)e->act_b,
-                                          e->residual_after != 0,
-                                          acc[o - lo],
-                                          r);
+                double y =
+                    igi_act_finish(e->activation, (double)e->act_a, (double)e->act_b,
+                                   e->residual_after != 0, acc[o - lo], r);
                 igi_store(T, f->y, at, y);
             }
         }
@@ -120,7 +119,8 @@ IGI_INLINE void nhwc_conv_plane(ig_dtype T, const nhwc_conv_call *f)
 static ig_status nhwc_conv_reference(ig_kernel_ctx *k)
 {
     int64_t xd[IG_RANK_MAX], yd[IG_RANK_MAX];
-    const ig_tensor *x = ig_in(k, 0), *w = ig_in(k, 1), *b = ig_in(k, 2), *r = ig_in(k, 3);
+    const ig_tensor *x = ig_in(k, 0), *w = ig_in(k, 1), *b = ig_in(k, 2),
+                    *r = ig_in(k, 3);
     ig_tensor *y = ig_out(k, 0);
     igi_conv_attrs a = conv_attrs_of(k->attrs);
     nhwc_conv_call f = {.v = {.x = ig_data(x), .w = ig_data(w), .channel = 1},
@@ -145,9 +145,7 @@ static ig_status nhwc_conv_reference(ig_kernel_ctx *k)
 
 #define HEAD .struct_size = sizeof(igi_nhwc_conv_attrs)
 static const igi_nhwc_conv_attrs plain = {HEAD, .group = 1};
-static const igi_nhwc_conv_attrs relu = {HEAD,
-                                         .group = 1,
-                                         .activation = IGI_ACT_RELU,
+static const igi_nhwc_conv_attrs relu = {HEAD, .group = 1, .activation = IGI_ACT_RELU,
                                          .pads = IGI_INTS(1, 0, 2, 1),
                                          .strides = IGI_INTS(2, 1)};
 static const igi_nhwc_conv_attrs silu = {HEAD,
@@ -165,7 +163,10 @@ static const igi_nhwc_conv_attrs relu6 = {HEAD,
 static const igi_nhwc_conv_attrs leaky = {
     HEAD, .group = 1, .activation = IGI_ACT_LEAKY_RELU, .act_a = 0.1f};
 
-#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
+#define X(...)                                                                         \
+    {                                                                                  \
+        IG_SHAPE_IN(__VA_ARGS__)                                                       \
+    }
 static const ig_sample samples[] = {
     {.name = "bias",
      .attrs = &plain,
@@ -199,7 +200,8 @@ IG_OPERATOR(NhwcConv) = {
     .domain = "ingot",
     .name = "Conv",
     .since = 1,
-    .doc = "Convolution over x[N, in..., C], then bias, residual and activation. Internal: "
+    .doc = "Convolution over x[N, in..., C], then bias, residual and activation. "
+           "Internal: "
            "the optimiser makes it after gradients are taken.",
     .inputs = inputs,
     .outputs = outputs,

@@ -1,5 +1,5 @@
-/* ingot::GlobalAveragePool: mean over the spatial axes of x[N, in..., C], kept as 1; made by
- * the optimiser. */
+/* ingot::GlobalAveragePool: mean over the spatial axes of x[N, in..., C], kept as 1;
+ * made by the optimiser. */
 #include "operators/common_float.h"
 
 static const ig_port inputs[] = {
@@ -36,8 +36,8 @@ IGI_INLINE void channel_means(
                 for (int64_t c = 0; c < count; c++)
                     sum[c] += igi_load(T, x, (b * n + i) * channels + lo + c);
             for (int64_t c = 0; c < count; c++)
-                igi_store(
-                    T, y, b * channels + lo + c, n ? sum[c] / (double)n : (double)NAN);
+                igi_store(T, y, b * channels + lo + c,
+                          n ? sum[c] / (double)n : (double)NAN);
         }
     }
 }
@@ -50,8 +50,7 @@ static ig_status nhwc_global_pool_reference(ig_kernel_ctx *k)
     int64_t n = 1, batch = ig_dims(x)[0], channels = ig_dims(x)[rank - 1];
     for (int i = 1; i < rank - 1; i++)
         n *= ig_dims(x)[i];
-    IGI_EACH_FLOAT(k,
-                   ig_dtype_of(x),
+    IGI_EACH_FLOAT(k, ig_dtype_of(x),
                    channel_means(T, ig_data(x), ig_data(y), batch, n, channels));
     return IG_OK;
 }
@@ -59,7 +58,9 @@ static ig_status nhwc_global_pool_reference(ig_kernel_ctx *k)
 static const ig_sample samples[] = {
     {.name = "two_axes", IGI_SAMPLE_IN({IG_SHAPE_IN(2, 4, 5, 3)}), .no_gradient = true},
     {.name = "one_axis", IGI_SAMPLE_IN({IG_SHAPE_IN(1, 7, 2)}), .no_gradient = true},
-    {.name = "empty_batch", IGI_SAMPLE_IN({IG_SHAPE_IN(0, 3, 3, 2)}), .no_gradient = true},
+    {.name = "empty_batch",
+     IGI_SAMPLE_IN({IG_SHAPE_IN(0, 3, 3, 2)}),
+     .no_gradient = true},
     {0},
 };
 
@@ -68,7 +69,8 @@ IG_OPERATOR(NhwcGlobalAveragePool) = {
     .domain = "ingot",
     .name = "GlobalAveragePool",
     .since = 1,
-    .doc = "Mean over the spatial axes of x[N, in..., C]. Internal: the optimiser makes it "
+    .doc = "Mean over the spatial axes of x[N, in..., C]. Internal: the optimiser "
+           "makes it "
            "after gradients are taken.",
     .inputs = inputs,
     .outputs = outputs,

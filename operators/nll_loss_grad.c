@@ -1,5 +1,5 @@
-/* ingot::NllLossGrad: dx[n, t, d] = -weight[t] * dloss / divisor at t = target[n, d], zero
- * elsewhere: the gradient of NegativeLogLikelihoodLoss and its transpose. */
+/* ingot::NllLossGrad: dx[n, t, d] = -weight[t] * dloss / divisor at t = target[n, d],
+ * zero elsewhere: the gradient of NegativeLogLikelihoodLoss and its transpose. */
 #include "operators/common_loss.h"
 
 IG_USES_OP(NegativeLogLikelihoodLoss);
@@ -34,8 +34,8 @@ static ig_status nll_loss_grad_infer(ig_infer *x)
     if (x->in[0]->rank != rank)
         return ig_infer_fail(x, "dloss must have the shape of the loss");
     for (int i = 0; i < rank; i++)
-        IG_TRY(ig_infer_equal(
-            x, loss[i], ig_type_dims(x->in[0])[i], "dims of dloss and of the loss", NULL));
+        IG_TRY(ig_infer_equal(x, loss[i], ig_type_dims(x->in[0])[i],
+                              "dims of dloss and of the loss", NULL));
     return ig_infer_set(x, 0, n, dims);
 }
 
@@ -48,19 +48,14 @@ static const ig_save saves[] = {
 static ig_status nll_loss_grad_gradient(ig_grad *g)
 {
     ig_var in[3] = {ig_grad_dy(g, 0), ig_grad_in(g, 1), ig_grad_in(g, 3)}, dloss = {0};
-    IG_TRY(ig_emit_n(g,
-                     IG_OP(NegativeLogLikelihoodLoss),
-                     ig_grad_attrs(g),
-                     in,
-                     in[2].h ? 3 : 2,
-                     &dloss,
-                     1));
+    IG_TRY(ig_emit_n(g, IG_OP(NegativeLogLikelihoodLoss), ig_grad_attrs(g), in,
+                     in[2].h ? 3 : 2, &dloss, 1));
     ig_grad_set(g, 0, dloss);
     return IG_OK;
 }
 
-IGI_INLINE ig_status scatter(
-    ig_dtype T, const igi_loss *l, const void *dloss, void *dx, int64_t total)
+IGI_INLINE ig_status
+scatter(ig_dtype T, const igi_loss *l, const void *dloss, void *dx, int64_t total)
 {
     int64_t label;
     double divisor;
@@ -83,49 +78,58 @@ static ig_status nll_loss_grad_reference(ig_kernel_ctx *k)
     ig_tensor *dx = ig_out(k, 0);
     igi_loss l;
     igi_loss_set(&l, k, ig_rank(dx), ig_dims(dx), 3);
-    IGI_EACH_FLOAT(k,
-                   ig_dtype_of(dx),
+    IGI_EACH_FLOAT(k, ig_dtype_of(dx),
                    return scatter(T, &l, ig_data(dloss), ig_data(dx), ig_numel(dx)));
     return IG_OK;
 }
 
 #define HEAD .struct_size = sizeof(igi_loss_attrs)
 static const igi_loss_attrs none = {HEAD, .ignore_index = -1};
-static const igi_loss_attrs sum = {
-    HEAD, .ignore_index = IGI_IGNORE_NOTHING, .reduction = IGI_REDUCTION_SUM};
-static const igi_loss_attrs mean_but_one = {
-    HEAD, .ignore_index = 1, .reduction = IGI_REDUCTION_MEAN};
-#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
-#define LABELS(...) .dtype = IG_INT64, .data = (const double[]){__VA_ARGS__}
-#define WEIGHTS(n_) {IG_SHAPE_IN(n_), .fill = IG_FILL_POSITIVE}
+static const igi_loss_attrs sum = {HEAD, .ignore_index = IGI_IGNORE_NOTHING,
+                                   .reduction = IGI_REDUCTION_SUM};
+static const igi_loss_attrs mean_but_one = {HEAD, .ignore_index = 1,
+                                            .reduction = IGI_REDUCTION_MEAN};
+#define X(...)                                                                         \
+    {                                                                                  \
+        IG_SHAPE_IN(__VA_ARGS__)                                                       \
+    }
+#define LABELS(...)                                                                    \
+    .dtype = IG_INT64, .data = (const double[])                                        \
+    {                                                                                  \
+        __VA_ARGS__                                                                    \
+    }
+#define WEIGHTS(n_)                                                                    \
+    {                                                                                  \
+        IG_SHAPE_IN(n_), .fill = IG_FILL_POSITIVE                                      \
+    }
 static const ig_sample samples[] = {
     {.name = "mean",
      IGI_SAMPLE_IN({.rank = 0},
-                {IG_SHAPE_IN(3), LABELS(0, 3, 1)},
-                {IG_SHAPE_IN(2), LABELS(3, 4)})},
+                   {IG_SHAPE_IN(3), LABELS(0, 3, 1)},
+                   {IG_SHAPE_IN(2), LABELS(3, 4)})},
     {.name = "none_ignoring",
      .attrs = &none,
      IGI_SAMPLE_IN(X(2, 2),
-                {IG_SHAPE_IN(2, 2), LABELS(0, -1, 2, 1)},
-                {IG_SHAPE_IN(3), LABELS(2, 3, 2)},
-                WEIGHTS(3))},
+                   {IG_SHAPE_IN(2, 2), LABELS(0, -1, 2, 1)},
+                   {IG_SHAPE_IN(3), LABELS(2, 3, 2)},
+                   WEIGHTS(3))},
     {.name = "weighted_sum",
      .attrs = &sum,
      IGI_SAMPLE_IN({.rank = 0},
-                {IG_SHAPE_IN(2, 1, 2), LABELS(0, 1, 2, 1)},
-                {IG_SHAPE_IN(4), LABELS(2, 3, 1, 2)},
-                WEIGHTS(3))},
+                   {IG_SHAPE_IN(2, 1, 2), LABELS(0, 1, 2, 1)},
+                   {IG_SHAPE_IN(4), LABELS(2, 3, 1, 2)},
+                   WEIGHTS(3))},
     {.name = "weighted_mean_ignoring",
      .attrs = &mean_but_one,
      IGI_SAMPLE_IN({.rank = 0},
-                {IG_SHAPE_IN(4), LABELS(0, 1, 2, 2)},
-                {IG_SHAPE_IN(2), LABELS(4, 3)},
-                WEIGHTS(3))},
+                   {IG_SHAPE_IN(4), LABELS(0, 1, 2, 2)},
+                   {IG_SHAPE_IN(2), LABELS(4, 3)},
+                   WEIGHTS(3))},
     {.name = "empty_batch",
      .attrs = &sum,
      IGI_SAMPLE_IN({.rank = 0},
-                {IG_SHAPE_IN(0), .dtype = IG_INT64},
-                {IG_SHAPE_IN(2), LABELS(0, 3)})},
+                   {IG_SHAPE_IN(0), .dtype = IG_INT64},
+                   {IG_SHAPE_IN(2), LABELS(0, 3)})},
     {0},
 };
 
@@ -134,7 +138,8 @@ IG_OPERATOR(NllLossGrad) = {
     .domain = "ingot",
     .name = "NllLossGrad",
     .since = 1,
-    .doc = "Gradient of NegativeLogLikelihoodLoss with respect to its input. Attributes are "
+    .doc = "Gradient of NegativeLogLikelihoodLoss with respect to its input. "
+           "Attributes are "
            "those of the loss.",
     .inputs = inputs,
     .outputs = outputs,

@@ -102,7 +102,7 @@ static ig_status infer_pads(ig_infer *x, int64_t *pads, int *axes, int *n, bool 
 static ig_status pad_infer(ig_infer *x)
 {
     int64_t pads[2 * IG_RANK_MAX], dims[IG_RANK_MAX], count;
-    int axes[IG_RANK_MAX], n, rank = x->in[0]->rank;
+    int axes[IG_RANK_MAX] = {0}, n, rank = x->in[0]->rank;
     bool known;
     IG_TRY(igi_infer_vector(x, 1, &count));
     if (x->n_in > 3 && x->in[3])

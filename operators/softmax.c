@@ -23,8 +23,8 @@ static const ig_attr_def attrs[] = {
 static ig_status softmax_infer(ig_infer *x)
 {
     int axis;
-    IG_TRY(ig_infer_axis(
-        x, ((const softmax_attrs *)x->attrs)->axis, x->in[0]->rank, false, &axis));
+    IG_TRY(ig_infer_axis(x, ((const softmax_attrs *)x->attrs)->axis, x->in[0]->rank,
+                         false, &axis));
     return ig_infer_copy(x, 0, 0);
 }
 
@@ -40,9 +40,10 @@ static ig_status softmax_gradient(ig_grad *g)
     return IG_OK;
 }
 
-/* One line of n elements at distance `step`. NaN anywhere, or nothing but -inf, gives NaN. */
-IGI_INLINE void softmax_line(
-    ig_dtype T, const void *x, void *y, int64_t at, int64_t n, int64_t step)
+/* One line of n elements at distance `step`. NaN anywhere, or nothing but -inf, gives
+ * NaN. */
+IGI_INLINE void
+softmax_line(ig_dtype T, const void *x, void *y, int64_t at, int64_t n, int64_t step)
 {
     double high = -(double)INFINITY, sum = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -53,8 +54,7 @@ IGI_INLINE void softmax_line(
     for (int64_t i = 0; i < n; i++)
         sum += exp(igi_load(T, x, at + i * step) - high);
     for (int64_t i = 0; i < n; i++)
-        igi_store(
-            T, y, at + i * step, exp(igi_load(T, x, at + i * step) - high) / sum);
+        igi_store(T, y, at + i * step, exp(igi_load(T, x, at + i * step) - high) / sum);
 }
 
 IGI_INLINE void softmax_lines(
@@ -76,15 +76,18 @@ static ig_status softmax_reference(ig_kernel_ctx *k)
         inner *= i > axis ? ig_dims(x)[i] : 1;
     }
     int64_t n = ig_dims(x)[axis];
-    IGI_EACH_FLOAT(k,
-                   ig_dtype_of(x),
-                   softmax_lines(T, ig_data(x), ig_data(ig_out(k, 0)), outer, n, inner));
+    IGI_EACH_FLOAT(
+        k, ig_dtype_of(x),
+        softmax_lines(T, ig_data(x), ig_data(ig_out(k, 0)), outer, n, inner));
     return IG_OK;
 }
 
 static const softmax_attrs first = {sizeof(softmax_attrs), 0};
 static const softmax_attrs middle = {sizeof(softmax_attrs), 1};
-#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
+#define X(...)                                                                         \
+    {                                                                                  \
+        IG_SHAPE_IN(__VA_ARGS__)                                                       \
+    }
 static const ig_sample samples[] = {
     {.name = "last_axis", IGI_SAMPLE_IN(X(3, 5))},
     {.name = "first_axis", .attrs = &first, IGI_SAMPLE_IN(X(4, 2, 3))},

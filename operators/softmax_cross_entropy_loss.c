@@ -1,5 +1,5 @@
-/* SoftmaxCrossEntropyLoss: NegativeLogLikelihoodLoss of LogSoftmax(scores) over axis 1, and
- * those log probabilities as a second output.
+/* SoftmaxCrossEntropyLoss: NegativeLogLikelihoodLoss of LogSoftmax(scores) over axis 1,
+ * and those log probabilities as a second output.
  *
  * Gradient: with p = exp(log_prob) and dl = NllLossGrad(dy) + d log_prob,
  *   d scores = dl - p * (sum of dl over the classes). */
@@ -31,8 +31,7 @@ static ig_status cross_entropy_infer(ig_infer *x)
 {
     int64_t dims[IG_RANK_MAX];
     int rank;
-    IG_TRY(igi_loss_infer(
-        x, x->in[0]->rank, ig_type_dims(x->in[0]), 2, &rank, dims));
+    IG_TRY(igi_loss_infer(x, x->in[0]->rank, ig_type_dims(x->in[0]), 2, &rank, dims));
     IG_TRY(ig_infer_set(x, 0, rank, dims));
     return ig_infer_copy(x, 1, 0);
 }
@@ -49,10 +48,10 @@ static ig_status cross_entropy_gradient(ig_grad *g)
     const int64_t classes = 1;
     ig_var dl = {0}, log_prob = ig_grad_out(g, 1);
     if (ig_grad_dy(g, 0).h) {
-        ig_var in[4] = {
-            ig_grad_dy(g, 0), ig_grad_in(g, 1), ig_grad_in_shape(g, 0), ig_grad_in(g, 2)};
-        IG_TRY(ig_emit_n(
-            g, IG_OP(NllLossGrad), ig_grad_attrs(g), in, in[3].h ? 4 : 3, &dl, 1));
+        ig_var in[4] = {ig_grad_dy(g, 0), ig_grad_in(g, 1), ig_grad_in_shape(g, 0),
+                        ig_grad_in(g, 2)};
+        IG_TRY(ig_emit_n(g, IG_OP(NllLossGrad), ig_grad_attrs(g), in, in[3].h ? 4 : 3,
+                         &dl, 1));
     }
     dl = igi_emit_add(g, dl, ig_grad_dy(g, 1));
     ig_var p = ig_emit1(g, IG_OP(Exp), NULL, log_prob);
@@ -75,8 +74,8 @@ IGI_INLINE double log_sum_exp(ig_dtype T, const igi_loss *l, const void *x, int6
     return high + log(sum);
 }
 
-IGI_INLINE ig_status cross_entropy(
-    ig_dtype T, const igi_loss *l, const void *x, void *loss, void *log_prob)
+IGI_INLINE ig_status
+cross_entropy(ig_dtype T, const igi_loss *l, const void *x, void *loss, void *log_prob)
 {
     int64_t label;
     double total = 0, divisor = 1;
@@ -109,21 +108,35 @@ static ig_status cross_entropy_reference(ig_kernel_ctx *k)
     void *p = log_prob ? ig_data(log_prob) : NULL;
     igi_loss l;
     igi_loss_set(&l, k, ig_rank(x), ig_dims(x), 2);
-    IGI_EACH_FLOAT(
-        k, ig_dtype_of(x), return cross_entropy(T, &l, ig_data(x), ig_data(loss), p));
+    IGI_EACH_FLOAT(k, ig_dtype_of(x),
+                   return cross_entropy(T, &l, ig_data(x), ig_data(loss), p));
     return IG_OK;
 }
 
 #define HEAD .struct_size = sizeof(igi_loss_attrs)
 static const igi_loss_attrs none = {HEAD, .ignore_index = -1};
-static const igi_loss_attrs sum = {
-    HEAD, .ignore_index = IGI_IGNORE_NOTHING, .reduction = IGI_REDUCTION_SUM};
-static const igi_loss_attrs mean_but_one = {
-    HEAD, .ignore_index = 1, .reduction = IGI_REDUCTION_MEAN};
-#define X(...) {IG_SHAPE_IN(__VA_ARGS__)}
-#define LABELS(...) .dtype = IG_INT64, .data = (const double[]){__VA_ARGS__}
-#define NARROW(...) .dtype = IG_INT32, .data = (const double[]){__VA_ARGS__}
-#define WEIGHTS(n_) {IG_SHAPE_IN(n_), .fill = IG_FILL_POSITIVE}
+static const igi_loss_attrs sum = {HEAD, .ignore_index = IGI_IGNORE_NOTHING,
+                                   .reduction = IGI_REDUCTION_SUM};
+static const igi_loss_attrs mean_but_one = {HEAD, .ignore_index = 1,
+                                            .reduction = IGI_REDUCTION_MEAN};
+#define X(...)                                                                         \
+    {                                                                                  \
+        IG_SHAPE_IN(__VA_ARGS__)                                                       \
+    }
+#define LABELS(...)                                                                    \
+    .dtype = IG_INT64, .data = (const double[])                                        \
+    {                                                                                  \
+        __VA_ARGS__                                                                    \
+    }
+#define NARROW(...)                                                                    \
+    .dtype = IG_INT32, .data = (const double[])                                        \
+    {                                                                                  \
+        __VA_ARGS__                                                                    \
+    }
+#define WEIGHTS(n_)                                                                    \
+    {                                                                                  \
+        IG_SHAPE_IN(n_), .fill = IG_FILL_POSITIVE                                      \
+    }
 static const ig_sample samples[] = {
     {.name = "mean", IGI_SAMPLE_IN(X(3, 4), {IG_SHAPE_IN(3), LABELS(0, 3, 1)})},
     {.name = "mean_and_log_prob",
@@ -135,7 +148,8 @@ static const ig_sample samples[] = {
     {.name = "weighted_sum",
      .attrs = &sum,
      .n_out = 2,
-     IGI_SAMPLE_IN(X(2, 3, 1, 2), {IG_SHAPE_IN(2, 1, 2), LABELS(0, 1, 2, 1)}, WEIGHTS(3))},
+     IGI_SAMPLE_IN(
+         X(2, 3, 1, 2), {IG_SHAPE_IN(2, 1, 2), LABELS(0, 1, 2, 1)}, WEIGHTS(3))},
     {.name = "weighted_mean_ignoring",
      .attrs = &mean_but_one,
      IGI_SAMPLE_IN(X(4, 3), {IG_SHAPE_IN(4), LABELS(0, 1, 2, 2)}, WEIGHTS(3))},
@@ -151,7 +165,8 @@ IG_OPERATOR(SoftmaxCrossEntropyLoss) = {
     .name = "SoftmaxCrossEntropyLoss",
     .since = 13,
     .doc = "-weights[t] * LogSoftmax(scores)[n, t, d] for each label t, with optional "
-           "reduction. A mean divides by the weights of the labels that are not ignored (NaN "
+           "reduction. A mean divides by the weights of the labels that are not "
+           "ignored (NaN "
            "when there are none).",
     .inputs = inputs,
     .outputs = outputs,

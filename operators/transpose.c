@@ -77,9 +77,9 @@ static ig_status transpose_reference(ig_kernel_ctx *k)
 {
     const ig_tensor *x = ig_in(k, 0), *y = ig_out(k, 0);
     int64_t stride[IG_RANK_MAX];
-    int perm[IG_RANK_MAX];
-    read_perm(k->attrs, ig_rank(x), perm);
-    for (int i = 0; i < ig_rank(x); i++)
+    int perm[IG_RANK_MAX], rank = ig_rank(x);
+    read_perm(k->attrs, rank, perm);
+    for (int i = 0; i < rank; i++)
         stride[i] = ig_strides(x)[perm[i]];
     igi_copy_nd(ig_dtype_of(x), ig_rank(y), ig_dims(y), ig_data(y), 0, ig_strides(y),
                 ig_data(x), 0, stride);

@@ -1,6 +1,7 @@
-/* Bump arena: a list of chunks, the newest in use; chunk sizes double from 4 KiB to 1 MiB, so
- * small arenas stay small and large ones need few blocks. Requests that are larger than a
- * chunk get one of their own. Memory is zeroed when handed out, because a reset reuses it. */
+/* Bump arena: a list of chunks, the newest in use; chunk sizes double from 4 KiB to 1
+ * MiB, so small arenas stay small and large ones need few blocks. Requests that are
+ * larger than a chunk get one of their own. Memory is zeroed when handed out, because a
+ * reset reuses it. */
 #include "graph/core/arena.h"
 
 #include <string.h>
@@ -8,7 +9,7 @@
 #include "graph/core/alloc.h"
 #include "graph/core/checked.h"
 
-#define ALIGN 16
+#define ALIGN     16
 #define CHUNK_MIN 4096
 #define CHUNK_MAX ((size_t)1 << 20)
 

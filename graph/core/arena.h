@@ -13,8 +13,9 @@ typedef struct igi_arena {
 
 void igi_arena_init(igi_arena *a);
 void igi_arena_fini(igi_arena *a);
-void igi_arena_reset(igi_arena *a);                 /* keeps the first chunk */
-void *igi_arena_alloc(igi_arena *a, size_t bytes);  /* 16-byte aligned, zeroed; NULL + record */
+void igi_arena_reset(igi_arena *a); /* keeps the first chunk */
+/* 16-byte aligned and zeroed; NULL with a record. */
+void *igi_arena_alloc(igi_arena *a, size_t bytes);
 void *igi_arena_array(igi_arena *a, size_t n, size_t size);
 void *igi_arena_dup(igi_arena *a, const void *p, size_t bytes);
 char *igi_arena_strdup(igi_arena *a, const char *s);

@@ -1,9 +1,9 @@
 /* Strided copies of any element type.
  *
  * Axes of size 1 are dropped, the others ordered so that writes run through memory, and
- * neighbours that continue each other are merged. Then an odometer walks all axes but the last
- * two; a plane of two axes is copied row by row, or in tiles when reading runs across rows
- * (transposes), because each cache line read must serve several rows. */
+ * neighbours that continue each other are merged. Then an odometer walks all axes but
+ * the last two; a plane of two axes is copied row by row, or in tiles when reading runs
+ * across rows (transposes), because each cache line read must serve several rows. */
 #include <string.h>
 
 #include "graph/core/dtype.h"
@@ -63,16 +63,22 @@ static bool make_plan(
     return true;
 }
 
-typedef void (*row_fn)(void *dst, int64_t d, int64_t dn, const void *src, int64_t s, int64_t sn, int64_t n);
+typedef void (*row_fn)(void *dst,
+                       int64_t d,
+                       int64_t dn,
+                       const void *src,
+                       int64_t s,
+                       int64_t sn,
+                       int64_t n);
 
-#define ROW(name_, T_)                                                                   \
-    static void name_(                                                                   \
-        void *dst, int64_t d, int64_t dn, const void *src, int64_t s, int64_t sn, int64_t n) \
-    {                                                                                    \
-        T_ *to = (T_ *)dst + d;                                                          \
-        const T_ *from = (const T_ *)src + s;                                            \
-        for (int64_t i = 0; i < n; i++)                                                  \
-            to[i * dn] = from[i * sn];                                                   \
+#define ROW(name_, T_)                                                                 \
+    static void name_(void *dst, int64_t d, int64_t dn, const void *src, int64_t s,    \
+                      int64_t sn, int64_t n)                                           \
+    {                                                                                  \
+        T_ *to = (T_ *)dst + d;                                                        \
+        const T_ *from = (const T_ *)src + s;                                          \
+        for (int64_t i = 0; i < n; i++)                                                \
+            to[i * dn] = from[i * sn];                                                 \
     }
 typedef struct bytes16 {
     uint64_t v[2];
@@ -95,13 +101,13 @@ static void row_string(
     }
 }
 
-#define ROW_PACKED(name_, bits_)                                                         \
-    static void name_(                                                                   \
-        void *dst, int64_t d, int64_t dn, const void *src, int64_t s, int64_t sn, int64_t n) \
-    {                                                                                    \
-        for (int64_t i = 0; i < n; i++)                                                  \
-            igi_packed_set(                                                              \
-                dst, d + i * dn, bits_, igi_packed_get(src, s + i * sn, bits_));         \
+#define ROW_PACKED(name_, bits_)                                                       \
+    static void name_(void *dst, int64_t d, int64_t dn, const void *src, int64_t s,    \
+                      int64_t sn, int64_t n)                                           \
+    {                                                                                  \
+        for (int64_t i = 0; i < n; i++)                                                \
+            igi_packed_set(dst, d + i * dn, bits_,                                     \
+                           igi_packed_get(src, s + i * sn, bits_));                    \
     }
 ROW_PACKED(row4, 4)
 ROW_PACKED(row2, 2)
@@ -130,8 +136,6 @@ static row_fn row_of(ig_dtype dtype)
     }
 }
 
-
-
 typedef struct mover {
     row_fn row;
     size_t bytes; /* of an element that memcpy may move; 0: packed or counted */
@@ -143,8 +147,7 @@ static void copy_row(const mover *m, const axis *a, int64_t d, int64_t s)
 {
     if (a->dst == 1 && a->src == 1 && m->bytes)
         memcpy((char *)m->dst + (size_t)d * m->bytes,
-               (const char *)m->src + (size_t)s * m->bytes,
-               (size_t)a->n * m->bytes);
+               (const char *)m->src + (size_t)s * m->bytes, (size_t)a->n * m->bytes);
     else
         m->row(m->dst, d, a->dst, m->src, s, a->src, a->n);
 }
@@ -156,9 +159,11 @@ static int64_t smaller(int64_t a, int64_t b)
 
 #define TILE 32
 
-static void copy_plane(const mover *m, const axis *rows, const axis *cols, int64_t d, int64_t s)
+static void
+copy_plane(const mover *m, const axis *rows, const axis *cols, int64_t d, int64_t s)
 {
-    bool across = magnitude(cols->src) > magnitude(rows->src) && rows->n > 4 && rows->src;
+    bool across =
+        magnitude(cols->src) > magnitude(rows->src) && rows->n > 4 && rows->src;
     if (!across) {
         for (int64_t i = 0; i < rows->n; i++)
             copy_row(m, cols, d + i * rows->dst, s + i * rows->src);
@@ -167,15 +172,20 @@ static void copy_plane(const mover *m, const axis *rows, const axis *cols, int64
     for (int64_t c = 0; c < cols->n; c += TILE) {
         axis part = {smaller(TILE, cols->n - c), cols->dst, cols->src};
         for (int64_t i = 0; i < rows->n; i++)
-            copy_row(m,
-                     &part,
-                     d + c * cols->dst + i * rows->dst,
+            copy_row(m, &part, d + c * cols->dst + i * rows->dst,
                      s + c * cols->src + i * rows->src);
     }
 }
 
-void igi_copy_nd(ig_dtype dtype, int rank, const int64_t *dims, void *dst, int64_t dst_off,
-                 const int64_t *dst_stride, const void *src, int64_t src_off, const int64_t *src_stride)
+void igi_copy_nd(ig_dtype dtype,
+                 int rank,
+                 const int64_t *dims,
+                 void *dst,
+                 int64_t dst_off,
+                 const int64_t *dst_stride,
+                 const void *src,
+                 int64_t src_off,
+                 const int64_t *src_stride)
 {
     plan p;
     int bits = ig_dtype_bits(dtype);

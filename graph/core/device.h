@@ -1,14 +1,15 @@
 /* A device: what the runtime must be able to ask of hardware, without naming any.
  *
- * A table of functions, filled by the module that owns the hardware (operators/cpu/device.c)
- * and put into the registry by the composition root; without one the runtime uses threads of
- * its own (graph/runtime/team.h).
+ * A table of functions, filled by the module that owns the hardware
+ * (operators/cpu/device.c) and put into the registry by the composition root; without
+ * one the runtime uses threads of its own (graph/runtime/team.h).
  *
- * Teams: `parallel` calls fn(arg, tid, nth) once on each of nth threads at once, tid 0 being
- * the caller, and returns when all have returned. They really run at the same time (kernels
- * meet at barriers), so nth may be smaller than n but never a fiction. A library with threads
- * of its own (oneDNN over OpenMP) must share this team, so that a process has one set of
- * threads. Any number of callers may be inside at once, each with its own team.
+ * Teams: `parallel` calls fn(arg, tid, nth) once on each of nth threads at once, tid 0
+ * being the caller, and returns when all have returned. They really run at the same
+ * time (kernels meet at barriers), so nth may be smaller than n but never a fiction. A
+ * library with threads of its own (oneDNN over OpenMP) must share this team, so that a
+ * process has one set of threads. Any number of callers may be inside at once, each
+ * with its own team.
  * Memory: static and const; append only. */
 #ifndef GRAPH_CORE_DEVICE_H
 #define GRAPH_CORE_DEVICE_H

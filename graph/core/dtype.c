@@ -1,8 +1,8 @@
 /* Element types: the table of facts, and loads and stores of single elements.
  *
- * Stores from double into a float format below 32 bits go through a float that is rounded to
- * odd (the last bit keeps "something was cut off"), so that the second rounding, to nearest
- * even, gives the result of one rounding. ORDER: dtype. */
+ * Stores from double into a float format below 32 bits go through a float that is
+ * rounded to odd (the last bit keeps "something was cut off"), so that the second
+ * rounding, to nearest even, gives the result of one rounding. ORDER: dtype. */
 #include "graph/core/dtype.h"
 
 #include <math.h>
@@ -12,37 +12,49 @@ enum { NONE, FLOAT, SIGNED, UNSIGNED, OTHER };
 
 typedef struct dtype_row {
     const char *name, *onnx;
-    uint8_t bits, kind;
+    uint8_t kind;
 } dtype_row;
 
 static const dtype_row rows[IG_DTYPE_COUNT] = {
-    [IG_UNDEFINED] = {"undefined", "undefined", 0, NONE},
-    [IG_FLOAT32] = {"float32", "float", 32, FLOAT},
-    [IG_UINT8] = {"uint8", "uint8", 8, UNSIGNED},
-    [IG_INT8] = {"int8", "int8", 8, SIGNED},
-    [IG_UINT16] = {"uint16", "uint16", 16, UNSIGNED},
-    [IG_INT16] = {"int16", "int16", 16, SIGNED},
-    [IG_INT32] = {"int32", "int32", 32, SIGNED},
-    [IG_INT64] = {"int64", "int64", 64, SIGNED},
-    [IG_STRING] = {"string", "string", 64, OTHER},
-    [IG_BOOL] = {"bool", "bool", 8, OTHER},
-    [IG_FLOAT16] = {"float16", "float16", 16, FLOAT},
-    [IG_FLOAT64] = {"float64", "double", 64, FLOAT},
-    [IG_UINT32] = {"uint32", "uint32", 32, UNSIGNED},
-    [IG_UINT64] = {"uint64", "uint64", 64, UNSIGNED},
-    [IG_COMPLEX64] = {"complex64", "complex64", 64, OTHER},
-    [IG_COMPLEX128] = {"complex128", "complex128", 128, OTHER},
-    [IG_BFLOAT16] = {"bfloat16", "bfloat16", 16, FLOAT},
-    [IG_FLOAT8E4M3FN] = {"float8e4m3fn", "float8e4m3fn", 8, FLOAT},
-    [IG_FLOAT8E4M3FNUZ] = {"float8e4m3fnuz", "float8e4m3fnuz", 8, FLOAT},
-    [IG_FLOAT8E5M2] = {"float8e5m2", "float8e5m2", 8, FLOAT},
-    [IG_FLOAT8E5M2FNUZ] = {"float8e5m2fnuz", "float8e5m2fnuz", 8, FLOAT},
-    [IG_UINT4] = {"uint4", "uint4", 4, UNSIGNED},
-    [IG_INT4] = {"int4", "int4", 4, SIGNED},
-    [IG_FLOAT4E2M1] = {"float4e2m1", "float4e2m1", 4, FLOAT},
-    [IG_FLOAT8E8M0] = {"float8e8m0", "float8e8m0", 8, FLOAT},
-    [IG_UINT2] = {"uint2", "uint2", 2, UNSIGNED},
-    [IG_INT2] = {"int2", "int2", 2, SIGNED},
+    [IG_UNDEFINED] = {"undefined", "undefined", NONE},
+    [IG_FLOAT32] = {"float32", "float", FLOAT},
+    [IG_UINT8] = {"uint8", "uint8", UNSIGNED},
+    [IG_INT8] = {"int8", "int8", SIGNED},
+    [IG_UINT16] = {"uint16", "uint16", UNSIGNED},
+    [IG_INT16] = {"int16", "int16", SIGNED},
+    [IG_INT32] = {"int32", "int32", SIGNED},
+    [IG_INT64] = {"int64", "int64", SIGNED},
+    [IG_STRING] = {"string", "string", OTHER},
+    [IG_BOOL] = {"bool", "bool", OTHER},
+    [IG_FLOAT16] = {"float16", "float16", FLOAT},
+    [IG_FLOAT64] = {"float64", "double", FLOAT},
+    [IG_UINT32] = {"uint32", "uint32", UNSIGNED},
+    [IG_UINT64] = {"uint64", "uint64", UNSIGNED},
+    [IG_COMPLEX64] = {"complex64", "complex64", OTHER},
+    [IG_COMPLEX128] = {"complex128", "complex128", OTHER},
+    [IG_BFLOAT16] = {"bfloat16", "bfloat16", FLOAT},
+    [IG_FLOAT8E4M3FN] = {"float8e4m3fn", "float8e4m3fn", FLOAT},
+    [IG_FLOAT8E4M3FNUZ] = {"float8e4m3fnuz", "float8e4m3fnuz", FLOAT},
+    [IG_FLOAT8E5M2] = {"float8e5m2", "float8e5m2", FLOAT},
+    [IG_FLOAT8E5M2FNUZ] = {"float8e5m2fnuz", "float8e5m2fnuz", FLOAT},
+    [IG_UINT4] = {"uint4", "uint4", UNSIGNED},
+    [IG_INT4] = {"int4", "int4", SIGNED},
+    [IG_FLOAT4E2M1] = {"float4e2m1", "float4e2m1", FLOAT},
+    [IG_FLOAT8E8M0] = {"float8e8m0", "float8e8m0", FLOAT},
+    [IG_UINT2] = {"uint2", "uint2", UNSIGNED},
+    [IG_INT2] = {"int2", "int2", SIGNED},
+};
+
+const uint8_t igi_dtype_bits[IG_DTYPE_COUNT] = {
+    [IG_UNDEFINED] = 0,      [IG_FLOAT32] = 32,   [IG_UINT8] = 8,
+    [IG_INT8] = 8,           [IG_UINT16] = 16,    [IG_INT16] = 16,
+    [IG_INT32] = 32,         [IG_INT64] = 64,     [IG_STRING] = 64,
+    [IG_BOOL] = 8,           [IG_FLOAT16] = 16,   [IG_FLOAT64] = 64,
+    [IG_UINT32] = 32,        [IG_UINT64] = 64,    [IG_COMPLEX64] = 64,
+    [IG_COMPLEX128] = 128,   [IG_BFLOAT16] = 16,  [IG_FLOAT8E4M3FN] = 8,
+    [IG_FLOAT8E4M3FNUZ] = 8, [IG_FLOAT8E5M2] = 8, [IG_FLOAT8E5M2FNUZ] = 8,
+    [IG_UINT4] = 4,          [IG_INT4] = 4,       [IG_FLOAT4E2M1] = 4,
+    [IG_FLOAT8E8M0] = 8,     [IG_UINT2] = 2,      [IG_INT2] = 2,
 };
 
 static const dtype_row *row_of(ig_dtype dtype)
@@ -66,7 +78,7 @@ ig_dtype ig_dtype_parse(const char *name)
 
 int ig_dtype_bits(ig_dtype dtype)
 {
-    return row_of(dtype)->bits;
+    return igi_dtype_valid((int)dtype) ? igi_dtype_bits[dtype] : 0;
 }
 
 bool igi_dtype_is_float(ig_dtype dtype)
@@ -320,8 +332,8 @@ void igi_put_i64(ig_dtype dtype, void *p, int64_t i, int64_t v)
     } else if (dtype == IG_FLOAT64 || dtype == IG_COMPLEX128) {
         store_float(dtype, p, i, (double)v);
     } else {
-        /* Beyond 2^53 the low bits are merged into one, so that the double is exact and the
-         * only rounding is the last. */
+        /* Beyond 2^53 the low bits are merged into one, so that the double is exact and
+         * the only rounding is the last. */
         bool exact = v >= -(INT64_C(1) << 53) && v <= INT64_C(1) << 53;
         if (!exact)
             v = (int64_t)(((uint64_t)v & ~UINT64_C(0x7ff)) |

@@ -1,7 +1,7 @@
 /* Element types: one row of facts per type, and conversions of single elements.
  *
- * All float formats convert through float or double with round to nearest even; ONNX Cast's
- * saturation and rounding modes are parameters. ORDER: dtype. */
+ * All float formats convert through float or double with round to nearest even; ONNX
+ * Cast's saturation and rounding modes are parameters. ORDER: dtype. */
 #ifndef GRAPH_CORE_DTYPE_H
 #define GRAPH_CORE_DTYPE_H
 
@@ -12,12 +12,15 @@ static inline bool igi_dtype_valid(int dtype)
     return dtype > IG_UNDEFINED && dtype < IG_DTYPE_COUNT;
 }
 
+/* Bits of an element, as ig_dtype_bits, without a call. */
+extern const uint8_t igi_dtype_bits[IG_DTYPE_COUNT];
+
 float igi_f16_to_f32(uint16_t h);
 uint16_t igi_f32_to_f16(float f);
 float igi_bf16_to_f32(uint16_t h);
 uint16_t igi_f32_to_bf16(float f);
-/* float8 and float4 formats by their dtype number. saturate: out of range becomes the largest
- * finite value, else NaN/inf as ONNX Cast says. */
+/* float8 and float4 formats by their dtype number. saturate: out of range becomes the
+ * largest finite value, else NaN/inf as ONNX Cast says. */
 float igi_f8_to_f32(ig_dtype dtype, uint8_t b);
 uint8_t igi_f32_to_f8(ig_dtype dtype, float f, bool saturate);
 /* e8m0: mode 0 up, 1 down, 2 nearest (ONNX round_mode). */
@@ -37,8 +40,9 @@ static inline void igi_packed_set(uint8_t *p, int64_t i, int bits, unsigned v)
     p[i / per] = (uint8_t)((p[i / per] & ~mask) | ((v << shift) & mask));
 }
 
-/* Element i of a contiguous array as double / int64 (saturating from floats, NaN 0); not for
- * strings; complex gives the real part. And back, rounding to nearest, integers saturating. */
+/* Element i of a contiguous array as double / int64 (saturating from floats, NaN 0);
+ * not for strings; complex gives the real part. And back, rounding to nearest, integers
+ * saturating. */
 double igi_get_f64(ig_dtype dtype, const void *p, int64_t i);
 int64_t igi_get_i64(ig_dtype dtype, const void *p, int64_t i);
 void igi_put_f64(ig_dtype dtype, void *p, int64_t i, double v);

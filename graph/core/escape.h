@@ -1,5 +1,6 @@
-/* Raw pointers into traced tensors: ig_tensor_data and its kin have no context, so the trace
- * that runs on this thread is told through this hook. One comparison when nobody traces. */
+/* Raw pointers into traced tensors: ig_tensor_data and its kin have no context, so the
+ * trace that runs on this thread is told through this hook. One comparison when nobody
+ * traces. */
 #ifndef GRAPH_CORE_ESCAPE_H
 #define GRAPH_CORE_ESCAPE_H
 

@@ -18,14 +18,12 @@ static ig_status fail_errno(const char *what, const char *path)
 {
     int e = errno;
     char text[128];
-    return ig_fail(e == ENOENT || e == ENOTDIR ? IG_NOT_FOUND : IG_IO,
-                   "%s: %s: %s",
-                   path,
-                   what,
-                   strerror_r(e, text, sizeof(text)));
+    return ig_fail(e == ENOENT || e == ENOTDIR ? IG_NOT_FOUND : IG_IO, "%s: %s: %s",
+                   path, what, strerror_r(e, text, sizeof(text)));
 }
 
-/* Opened without waiting for the other end of a pipe; what is no regular file is refused. */
+/* Opened without waiting for the other end of a pipe; what is no regular file is
+ * refused. */
 static ig_status open_path(int *out, const char *path)
 {
     if (!path || !path[0])
@@ -38,7 +36,8 @@ static ig_status open_path(int *out, const char *path)
 }
 
 /* The whole file, size bytes, into dst. */
-static ig_status read_all(int fd, const char *name, uint64_t offset, char *dst, size_t n)
+static ig_status
+read_all(int fd, const char *name, uint64_t offset, char *dst, size_t n)
 {
     size_t done = 0;
     while (done < n) {
@@ -49,25 +48,20 @@ static ig_status read_all(int fd, const char *name, uint64_t offset, char *dst, 
         if (got < 0)
             return fail_errno("cannot be read", name);
         if (got == 0)
-            return ig_fail(IG_IO,
-                           "%s: ends at byte %llu, expected %zu bytes from byte %llu",
-                           name,
-                           (unsigned long long)(offset + done),
-                           n,
-                           (unsigned long long)offset);
+            return ig_fail(
+                IG_IO, "%s: ends at byte %llu, expected %zu bytes from byte %llu", name,
+                (unsigned long long)(offset + done), n, (unsigned long long)offset);
         done += (size_t)got;
     }
     return IG_OK;
 }
 
-ig_status igi_file_read_at(int fd, const char *name, uint64_t offset, void *dst, size_t n)
+ig_status
+igi_file_read_at(int fd, const char *name, uint64_t offset, void *dst, size_t n)
 {
     if (offset > INT64_MAX || n > INT64_MAX - offset)
-        return ig_fail(IG_INVALID_ARGUMENT,
-                       "%s: no file has %zu bytes at offset %llu",
-                       name,
-                       n,
-                       (unsigned long long)offset);
+        return ig_fail(IG_INVALID_ARGUMENT, "%s: no file has %zu bytes at offset %llu",
+                       name, n, (unsigned long long)offset);
     return read_all(fd, name, offset, dst, n);
 }
 
@@ -101,17 +95,15 @@ static ig_status fill(igi_file *f, int fd, const char *name)
     return rc;
 }
 
-ig_status igi_file_from_fd(igi_file **out, int fd, const char *name, bool map, uint64_t max_bytes)
+ig_status
+igi_file_from_fd(igi_file **out, int fd, const char *name, bool map, uint64_t max_bytes)
 {
     struct stat st;
     IG_TRY(check_regular(fd, name, &st));
     uint64_t limit = max_bytes ? max_bytes : IGI_FILE_BYTES_DEFAULT;
     if ((uint64_t)st.st_size > limit)
-        return ig_fail(IG_LIMIT,
-                       "%s: has %llu bytes, the limit file_bytes is %llu",
-                       name,
-                       (unsigned long long)st.st_size,
-                       (unsigned long long)limit);
+        return ig_fail(IG_LIMIT, "%s: has %llu bytes, the limit file_bytes is %llu",
+                       name, (unsigned long long)st.st_size, (unsigned long long)limit);
     igi_file *f = igi_alloc(sizeof(*f));
     if (!f)
         return IG_OUT_OF_MEMORY;
@@ -129,7 +121,8 @@ ig_status igi_file_from_fd(igi_file **out, int fd, const char *name, bool map, u
     return IG_OK;
 }
 
-static ig_status from_path(igi_file **out, const char *path, bool map, uint64_t max_bytes)
+static ig_status
+from_path(igi_file **out, const char *path, bool map, uint64_t max_bytes)
 {
     int fd = -1;
     IG_TRY(open_path(&fd, path));
@@ -202,10 +195,10 @@ void igi_file_close(int fd)
 static ig_status refuse(const char *relative, const char *rule)
 {
     return ig_fail(IG_INVALID_ARGUMENT,
-                   "external data '%.200s' is refused: %s. It must be a relative path to a regular "
+                   "external data '%.200s' is refused: %s. It must be a relative path "
+                   "to a regular "
                    "file below the model's folder (or data_dir)",
-                   relative,
-                   rule);
+                   relative, rule);
 }
 
 ig_status igi_file_check_relative(const char *relative)
@@ -234,8 +227,8 @@ ig_status igi_file_check_relative(const char *relative)
     return IG_OK;
 }
 
-/* For kernels without openat2 (before 5.6, or behind an old seccomp filter): component by
- * component, never through a link. Returns a descriptor or -1 with errno. */
+/* For kernels without openat2 (before 5.6, or behind an old seccomp filter): component
+ * by component, never through a link. Returns a descriptor or -1 with errno. */
 static int walk_beneath(int dir, const char *relative)
 {
     struct stat root, st;
@@ -260,9 +253,10 @@ static int walk_beneath(int dir, const char *relative)
             memcpy(name, ".", 2);
         int next = openat(at, name, flags | O_NOFOLLOW | O_CLOEXEC);
         if (next < 0 && errno == ENOTDIR)
-            errno = fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode)
-                        ? ELOOP
-                        : ENOTDIR;
+            errno =
+                fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode)
+                    ? ELOOP
+                    : ENOTDIR;
         int e = errno;
         close(at);
         errno = e;

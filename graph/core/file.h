@@ -1,12 +1,14 @@
 /* Files: the one place that opens them.
  *
- * Reading: a whole file, mapped read-only or as a private copy (V7: whoever can truncate or
- * change a mapped file can kill or deceive the reader, so maps are for files that are
- * trusted not to change). Only regular files, never more than the given limit.
- * Writing: always atomic (V23): a temporary file beside the target, then fsync, rename, fsync
- * of the folder. A failure at any point leaves the old file as it was.
+ * Reading: a whole file, mapped read-only or as a private copy (V7: whoever can
+ * truncate or change a mapped file can kill or deceive the reader, so maps are for
+ * files that are trusted not to change). Only regular files, never more than the given
+ * limit.
+ * Writing: always atomic (V23): a temporary file beside the target, then fsync, rename,
+ * fsync of the folder. A failure at any point leaves the old file as it was.
  * External data (V20): a relative path that cannot leave its folder.
- * Errors: NOT_FOUND, IO, LIMIT, INVALID_ARGUMENT, OUT_OF_MEMORY; messages name the path. */
+ * Errors: NOT_FOUND, IO, LIMIT, INVALID_ARGUMENT, OUT_OF_MEMORY; messages name the
+ * path. */
 #ifndef GRAPH_CORE_FILE_H
 #define GRAPH_CORE_FILE_H
 
@@ -16,8 +18,8 @@
 
 /* ---- reading ---- */
 
-/* The bytes of a file; counted (atomically), because tensors may point into them. Read-only
- * when mapped. */
+/* The bytes of a file; counted (atomically), because tensors may point into them.
+ * Read-only when mapped. */
 typedef struct igi_file {
     int32_t refs;
     bool mapped;
@@ -30,20 +32,24 @@ typedef struct igi_file {
 ig_status igi_file_map(igi_file **out, const char *path, uint64_t max_bytes);
 ig_status igi_file_read(igi_file **out, const char *path, uint64_t max_bytes);
 /* The same from an open file, which stays the caller's; `name` is for messages. */
-ig_status igi_file_from_fd(igi_file **out, int fd, const char *name, bool map, uint64_t max_bytes);
+ig_status igi_file_from_fd(
+    igi_file **out, int fd, const char *name, bool map, uint64_t max_bytes);
 igi_file *igi_file_ref(igi_file *f);
 void igi_file_unref(igi_file *f);
 /* Drops the reference given as `user`: for tensors that wrap a part of a file. */
 void igi_file_deleter(void *data, void *user);
 /* Exactly n bytes at `offset` into dst; IO when the file is shorter. */
-ig_status igi_file_read_at(int fd, const char *name, uint64_t offset, void *dst, size_t n);
-/* The beginning of a small text file, as of /proc: its length, or -1 without a record. */
+ig_status
+igi_file_read_at(int fd, const char *name, uint64_t offset, void *dst, size_t n);
+/* The beginning of a small text file, as of /proc: its length, or -1 without a record.
+ */
 int igi_file_peek(const char *path, char *buf, size_t size);
 
 /* ---- external data ---- */
 
-/* Opens `relative` below the folder `dir` for reading: no absolute path, no "..", no symbolic
- * link, no other mount, a regular file with one name only. igi_file_close ends it. */
+/* Opens `relative` below the folder `dir` for reading: no absolute path, no "..", no
+ * symbolic link, no other mount, a regular file with one name only. igi_file_close ends
+ * it. */
 ig_status igi_file_open_beneath(int *out, const char *dir, const char *relative);
 /* The path rules alone, for those who write such names into files. */
 ig_status igi_file_check_relative(const char *relative);

@@ -1,6 +1,6 @@
-/* Atomic writing: the target's folder is opened once and everything happens relative to it, so
- * a rename of folders meanwhile cannot split the temporary file from its target. Bytes are
- * collected in a buffer; large blocks go straight to the file. */
+/* Atomic writing: the target's folder is opened once and everything happens relative to
+ * it, so a rename of folders meanwhile cannot split the temporary file from its target.
+ * Bytes are collected in a buffer; large blocks go straight to the file. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -30,10 +30,7 @@ static ig_status fail_errno(igi_writer *w, const char *what)
     int e = errno;
     char text[128];
     w->status = ig_fail(e == ENOENT || e == ENOTDIR ? IG_NOT_FOUND : IG_IO,
-                        "%s: %s: %s",
-                        w->path,
-                        what,
-                        strerror_r(e, text, sizeof(text)));
+                        "%s: %s: %s", w->path, what, strerror_r(e, text, sizeof(text)));
     return w->status;
 }
 
@@ -72,8 +69,8 @@ static ig_status open_folder(igi_writer *w)
     return w->dir < 0 ? fail_errno(w, "its folder cannot be opened") : IG_OK;
 }
 
-/* Creates the temporary file: private while it is written, with the mode of the file that it
- * replaces (or that of a new file) in the end. */
+/* Creates the temporary file: private while it is written, with the mode of the file
+ * that it replaces (or that of a new file) in the end. */
 static ig_status open_temp(igi_writer *w)
 {
     struct stat old, made;
@@ -84,8 +81,10 @@ static ig_status open_temp(igi_writer *w)
         uint64_t random;
         if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
             return fail_errno(w, "no random name for a temporary file");
-        snprintf(w->temp, sizeof(w->temp), ".ingot-%016llx.tmp", (unsigned long long)random);
-        w->fd = openat(w->dir, w->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+        snprintf(w->temp, sizeof(w->temp), ".ingot-%016llx.tmp",
+                 (unsigned long long)random);
+        w->fd = openat(w->dir, w->temp,
+                       O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
         if (w->fd < 0 && errno != EEXIST)
             break;
     }
@@ -175,9 +174,7 @@ ig_status igi_writer_patch(igi_writer *w, uint64_t offset, const void *p, size_t
         return failed_before(w);
     if (offset > w->at || n > w->at - offset)
         return ig_fail(IG_INVALID_ARGUMENT,
-                       "%s: %zu bytes at offset %llu are not written yet",
-                       w->path,
-                       n,
+                       "%s: %zu bytes at offset %llu are not written yet", w->path, n,
                        (unsigned long long)offset);
     IG_TRY(flush(w));
     const char *from = p;
@@ -199,7 +196,8 @@ uint64_t igi_writer_tell(const igi_writer *w)
     return w->at;
 }
 
-/* Everything up to the rename: afterwards the bytes are on the disk, under the wrong name. */
+/* Everything up to the rename: afterwards the bytes are on the disk, under the wrong
+ * name. */
 static ig_status settle(igi_writer *w)
 {
     if (w->status != IG_OK)
@@ -223,7 +221,8 @@ ig_status igi_writer_commit(igi_writer *w)
         rc = fail_errno(w, "the finished file cannot take its name");
     if (rc == IG_OK) {
         w->temp[0] = 0;
-        /* File systems that cannot sync folders say EINVAL; the file itself is safe there. */
+        /* File systems that cannot sync folders say EINVAL; the file itself is safe
+         * there. */
         if (fsync(w->dir) != 0 && errno != EINVAL)
             rc = fail_errno(w, "its folder cannot be brought to the disk");
     }
@@ -233,7 +232,7 @@ ig_status igi_writer_commit(igi_writer *w)
 
 ig_status igi_file_write_atomic(const char *path, const void *p, size_t n)
 {
-    igi_writer *w;
+    igi_writer *w = NULL;
     IG_TRY(igi_writer_begin(&w, path));
     ig_status rc = igi_writer_write(w, p, n);
     if (rc != IG_OK) {

@@ -1,8 +1,9 @@
 /* Conversions of the small float formats, in integer arithmetic.
  *
- * Encoding rounds to nearest even by adding half of the last kept bit (less one when that bit
- * is even) to the float's bits and cutting: a carry out of the mantissa raises the exponent,
- * as it should. Results below the smallest normal number are cut at a fixed place instead. */
+ * Encoding rounds to nearest even by adding half of the last kept bit (less one when
+ * that bit is even) to the float's bits and cutting: a carry out of the mantissa raises
+ * the exponent, as it should. Results below the smallest normal number are cut at a
+ * fixed place instead. */
 #include <math.h>
 #include <string.h>
 
@@ -54,7 +55,8 @@ uint16_t igi_f32_to_f16(float f)
         return (uint16_t)(sign | 0x7e00 | (a >> 13 & 0x3ff));
     if (a >= 0x477ff000u) /* rounds to 65536 or more */
         return (uint16_t)(sign | 0x7c00);
-    if (a < 0x38800000u) { /* subnormal: adding 0.5 leaves units of 2^-24 in the last bits */
+    if (a < 0x38800000u) { /* subnormal: adding 0.5 leaves units of 2^-24 in the last
+                              bits */
         uint32_t r = bits_of(float_of(a) + 0.5f) - bits_of(0.5f);
         return (uint16_t)(sign | r);
     }
@@ -62,8 +64,9 @@ uint16_t igi_f32_to_f16(float f)
     return (uint16_t)(sign | (a - 0x38000000u) >> 13);
 }
 
-/* A format with `m` mantissa bits. `max` is the code of the largest finite value, `nan` and
- * `inf` codes without sign (0: the format has none); uz: no -0, 0x80 is the one NaN. */
+/* A format with `m` mantissa bits. `max` is the code of the largest finite value, `nan`
+ * and `inf` codes without sign (0: the format has none); uz: no -0, 0x80 is the one
+ * NaN. */
 typedef struct small_format {
     int m, bias;
     uint8_t max, nan, inf, sign;
@@ -112,16 +115,18 @@ float igi_f8_to_f32(ig_dtype dtype, uint8_t b)
     else if (e == 0)
         v = ldexpf((float)code, 1 - s->bias - s->m);
     else
-        v = float_of((e + 127u - (uint32_t)s->bias) << 23 |
-                     (code & ((1u << s->m) - 1)) << (23 - s->m));
+        v = float_of((e + 127u - (uint32_t)s->bias) << 23 | (code & ((1u << s->m) - 1))
+                                                                << (23 - s->m));
     return minus ? -v : v;
 }
 
-/* Code of a finite magnitude, rounded to nearest even; may exceed the largest finite code. */
+/* Code of a finite magnitude, rounded to nearest even; may exceed the largest finite
+ * code. */
 static uint32_t encode(const small_format *s, uint32_t a)
 {
     int shift = 23 - s->m;
-    uint32_t smallest = (uint32_t)(128 - s->bias) << 23; /* the smallest normal number */
+    uint32_t smallest = (uint32_t)(128 - s->bias)
+                        << 23; /* the smallest normal number */
     if (a >= smallest) {
         a += (1u << (shift - 1)) - 1 + (a >> shift & 1);
         return (a - (smallest - (1u << 23))) >> shift;
@@ -139,7 +144,8 @@ uint8_t igi_f32_to_f8(ig_dtype dtype, float f, bool saturate)
     if (!s)
         return 0;
     uint32_t b = bits_of(f), a = b & 0x7fffffffu, sign = b >> 31 ? s->sign : 0;
-    if (a > 0x7f800000u) /* without a NaN (float4): -0 as ml_dtypes has it, for lack of a rule */
+    if (a > 0x7f800000u) /* without a NaN (float4): -0 as ml_dtypes has it, for lack of
+                            a rule */
         return s->uz ? s->nan : s->nan ? (uint8_t)(sign | s->nan) : (uint8_t)(sign ^ 8);
     uint32_t code = a == 0x7f800000u ? UINT32_MAX : encode(s, a);
     if (code > s->max) {
@@ -153,7 +159,8 @@ uint8_t igi_f32_to_f8(ig_dtype dtype, float f, bool saturate)
     return s->uz && code == 0 ? 0 : (uint8_t)(sign | code);
 }
 
-/* 2^(code - 127); the sign is ignored, since the result of negative values is unspecified. */
+/* 2^(code - 127); the sign is ignored, since the result of negative values is
+ * unspecified. */
 uint8_t igi_f32_to_e8m0(float f, bool saturate, int mode)
 {
     uint32_t a = bits_of(f) & 0x7fffffffu;
@@ -164,7 +171,8 @@ uint8_t igi_f32_to_e8m0(float f, bool saturate, int mode)
     if (a == 0)
         return saturate ? 0 : 0xff;
     uint32_t e = a >> 23, fraction = a & 0x7fffffu, half = 0x400000u;
-    if (e == 0) { /* [2^-127, 2^-126) has the code 0; below, only rounding up reaches it */
+    if (e ==
+        0) { /* [2^-127, 2^-126) has the code 0; below, only rounding up reaches it */
         if (a < half)
             return saturate || mode == 0 || (mode == 2 && a >= half / 2 + half / 4)
                        ? 0

@@ -11,7 +11,7 @@
 
 static const char *const names[IGI_LOG_COUNT] = {"dispatch", "plan", "pass", "import"};
 static atomic_int channels = -1; /* mask; -1: IG_LOG not read yet */
-static ig_log_fn sink; /* written only by ig_log_set, before threads start */
+static ig_log_fn sink;           /* written only by ig_log_set, before threads start */
 static void *sink_user;
 
 /* Mask of the names in a list like "dispatch,plan"; "all" is every one. */

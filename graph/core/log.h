@@ -1,12 +1,18 @@
-/* Log records for people: off unless IG_LOG names channels ("dispatch,plan") or a service has
- * installed a sink. The library itself never prints without one of the two.
+/* Log records for people: off unless IG_LOG names channels ("dispatch,plan") or a
+ * service has installed a sink. The library itself never prints without one of the two.
  * IG_LOG=dispatch writes one line a decision to stderr. */
 #ifndef GRAPH_CORE_LOG_H
 #define GRAPH_CORE_LOG_H
 
 #include <ingot/base.h>
 
-typedef enum igi_channel { IGI_LOG_DISPATCH, IGI_LOG_PLAN, IGI_LOG_PASS, IGI_LOG_IMPORT, IGI_LOG_COUNT } igi_channel;
+typedef enum igi_channel {
+    IGI_LOG_DISPATCH,
+    IGI_LOG_PLAN,
+    IGI_LOG_PASS,
+    IGI_LOG_IMPORT,
+    IGI_LOG_COUNT
+} igi_channel;
 typedef void (*ig_log_fn)(const char *channel, const char *text, void *user);
 /* NULL: none. Set before threads start. */
 IG_API void ig_log_set(ig_log_fn fn, void *user);

@@ -1,6 +1,7 @@
-/* Hash map with open addressing and linear probing; removal shifts later entries back, so
- * there are no tombstones. The hash is SipHash-1-3 (Aumasson, Bernstein 2012, with fewer
- * rounds) under a key drawn once per process: names come from files that may be hostile. */
+/* Hash map with open addressing and linear probing; removal shifts later entries back,
+ * so there are no tombstones. The hash is SipHash-1-3 (Aumasson, Bernstein 2012, with
+ * fewer rounds) under a key drawn once per process: names come from files that may be
+ * hostile. */
 #include "graph/core/map.h"
 
 #include <stdatomic.h>
@@ -74,8 +75,8 @@ uint64_t igi_hash_seed(void)
     if (getrandom(&made, sizeof(made), GRND_NONBLOCK) != (ssize_t)sizeof(made)) {
         struct timespec now;
         clock_gettime(CLOCK_MONOTONIC, &now);
-        uint64_t parts[3] = {
-            (uint64_t)now.tv_nsec, (uint64_t)now.tv_sec, (uint64_t)(uintptr_t)&made};
+        uint64_t parts[3] = {(uint64_t)now.tv_nsec, (uint64_t)now.tv_sec,
+                             (uint64_t)(uintptr_t)&made};
         made = igi_hash_bytes(parts, sizeof(parts), 0);
     }
     made |= 1;
@@ -141,7 +142,8 @@ void igi_map_remove(igi_map *m, const char *key)
         return;
     size_t mask = m->cap - 1, hole = (size_t)(s - m->slots);
     for (size_t i = (hole + 1) & mask; m->slots[i].key; i = (i + 1) & mask) {
-        /* An entry may fill the hole unless its home lies between the hole and itself. */
+        /* An entry may fill the hole unless its home lies between the hole and itself.
+         */
         size_t home = m->slots[i].hash & mask;
         if (((i - home) & mask) >= ((i - hole) & mask)) {
             m->slots[hole] = m->slots[i];

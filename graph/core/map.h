@@ -1,5 +1,6 @@
-/* Hash map from strings to 32-bit numbers, seeded per process against collision bombs (V5).
- * Keys are borrowed: they must outlive the map. Open addressing, power-of-two size. */
+/* Hash map from strings to 32-bit numbers, seeded per process against collision bombs
+ * (V5). Keys are borrowed: they must outlive the map. Open addressing, power-of-two
+ * size. */
 #ifndef GRAPH_CORE_MAP_H
 #define GRAPH_CORE_MAP_H
 
@@ -10,8 +11,10 @@ typedef struct igi_map {
     size_t n, cap;
 } igi_map;
 
-uint64_t igi_hash_bytes(const void *p, size_t n, uint64_t seed); /* well mixed, not cryptographic */
-uint64_t igi_hash_seed(void); /* random per process */
+uint64_t igi_hash_bytes(const void *p,
+                        size_t n,
+                        uint64_t seed); /* well mixed, not cryptographic */
+uint64_t igi_hash_seed(void);           /* random per process */
 
 /* The number stored under key, 0 when there is none (so store numbers >= 1). */
 uint32_t igi_map_get(const igi_map *m, const char *key);

@@ -1,8 +1,9 @@
 /* Error records: one fixed record per thread, so that reporting never allocates.
  *
- * Messages are formatted beside the record first, because their arguments may point into it
- * ("%s" of ig_error_message). Control characters become '?', since names in messages may come
- * from files (V6). */
+ * Messages are formatted beside the record first, because their arguments may point
+ * into it
+ * ("%s" of ig_error_message). Control characters become '?', since names in messages
+ * may come from files (V6). */
 #include "graph/core/status.h"
 
 #include <stdarg.h>
@@ -54,7 +55,8 @@ void igi_error_get(igi_error *out)
     memcpy(out->text, record.text, sizeof(out->text));
 }
 
-/* Copies src to dst[size] without control characters, cut before a split UTF-8 sequence. */
+/* Copies src to dst[size] without control characters, cut before a split UTF-8
+ * sequence. */
 static void copy_text(char *dst, size_t size, const char *src)
 {
     size_t n = 0;
@@ -77,7 +79,8 @@ ig_status igi_error_set(const igi_error *e)
 
 ig_status ig_fail(ig_status code, const char *fmt, ...)
 {
-    char text[IG_ERROR_TEXT_MAX + 4]; /* a little longer, so that copy_text sees where it cuts */
+    char text[IG_ERROR_TEXT_MAX +
+              4]; /* a little longer, so that copy_text sees where it cuts */
     va_list args;
     va_start(args, fmt);
     int n = vsnprintf(text, sizeof(text), fmt, args);
@@ -107,8 +110,7 @@ ig_status ig_fail_context(const char *fmt, ...)
 ig_status igi_bug(const char *where, const char *what)
 {
     ig_fail(IG_INTERNAL,
-            "%s: broken invariant: %s (an error in Ingot, please report it)",
-            where,
+            "%s: broken invariant: %s (an error in Ingot, please report it)", where,
             what);
 #ifndef NDEBUG
     abort();

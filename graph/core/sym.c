@@ -9,7 +9,8 @@
 
 ig_status igi_symtab_new(ig_symtab **out)
 {
-    static _Atomic uint64_t next_id; /* numbers tables, so that translations can be remembered */
+    static _Atomic uint64_t
+        next_id; /* numbers tables, so that translations can be remembered */
     ig_symtab *s = igi_calloc(1, sizeof(*s));
     if (!s)
         return IG_OUT_OF_MEMORY;
@@ -80,12 +81,13 @@ int64_t igi_poly_intern(ig_symtab *s, const igi_poly *p)
     if (p->n == 0)
         return 0;
     if (p->n == 1 && p->t[0].n == 0)
-        return p->t[0].c >= 0 ? p->t[0].c : -1; /* no dim stands for a negative number */
+        return p->t[0].c >= 0 ? p->t[0].c
+                              : -1; /* no dim stands for a negative number */
     if (s->exprs.n + s->exprs.n / 2 >= s->n_slots && !grow_slots(s))
         return -1;
     uint32_t *slot = slot_of(s, p->t, p->n);
     if (*slot)
-        return -2 - (int64_t)(*slot - 1);
+        return IG_DIM_SYMBOL_FIRST - (int64_t)(*slot - 1);
     if (s->exprs.n >= IGI_SYM_MAX)
         return -1;
     const igi_term *t = igi_arena_dup(&s->arena, p->t, (size_t)p->n * sizeof(*t));
@@ -93,7 +95,7 @@ int64_t igi_poly_intern(ig_symtab *s, const igi_poly *p)
     if (!t || !IGI_PUSH(&s->exprs, e))
         return -1;
     *slot = (uint32_t)s->exprs.n;
-    return -2 - (int64_t)(s->exprs.n - 1);
+    return IG_DIM_SYMBOL_FIRST - (int64_t)(s->exprs.n - 1);
 }
 
 int64_t igi_atom_dim(ig_symtab *s, uint32_t atom)
@@ -120,7 +122,7 @@ bool igi_terms_nonnegative(const ig_symtab *s, const igi_term *t, int n)
 static bool nonnegative(const ig_symtab *s, int64_t dim)
 {
     return dim >= 0 ||
-           (dim <= -2 &&
+           (ig_dim_is_symbol(dim) &&
             igi_terms_nonnegative(s, igi_expr_of(s, dim)->t, igi_expr_of(s, dim)->n));
 }
 
@@ -131,7 +133,8 @@ void igi_dim_needs(const ig_symtab *s, int64_t dim, uint8_t *marks)
     memset(marks, 0, s->atoms.n);
     for (;;) {
         for (int d = 0; d < 2; d++) {
-            const igi_expr *e = dims[d] <= -2 ? igi_expr_of(s, dims[d]) : NULL;
+            const igi_expr *e =
+                ig_dim_is_symbol(dims[d]) ? igi_expr_of(s, dims[d]) : NULL;
             for (int t = 0; e && t < e->n; t++)
                 for (uint32_t k = 0; k < e->t[t].n; k++)
                     marks[e->t[t].v[k]] = 1;
@@ -227,7 +230,7 @@ int64_t igi_atom_make(ig_symtab *s, igi_atom_kind kind, int64_t a, int64_t b)
 /* The atom of a dim that is one plain symbol, else NULL. */
 static const igi_atom *plain_symbol(const ig_symtab *s, int64_t dim)
 {
-    if (dim > -2 || !igi_dim_known(s, dim))
+    if (!ig_dim_is_symbol(dim) || !igi_dim_known(s, dim))
         return NULL;
     const igi_expr *e = igi_expr_of(s, dim);
     if (e->n != 1 || e->t[0].c != 1 || e->t[0].n != 1)
@@ -259,5 +262,5 @@ int64_t igi_symtab_at(const ig_symtab *s, int k)
         return -1;
     igi_term t = {.c = 1, .n = 1, .v = {s->symbols.p[k]}};
     uint32_t slot = *slot_of(s, &t, 1);
-    return slot ? -2 - (int64_t)(slot - 1) : -1;
+    return slot ? IG_DIM_SYMBOL_FIRST - (int64_t)(slot - 1) : -1;
 }

@@ -1,13 +1,15 @@
 /* Symbolic dims: interned polynomials over named symbols (CONTRACTS part 1).
  *
- * A dim is a number (>= 0), unknown (-1) or a handle of an expression in one table. Handle of
- * expression k is IG_DIM_SYMBOL_FIRST - k (see ig_dim_is_symbol in <ingot/graph.h>), NOT -2 - k:
- * lists of integers hold small negative numbers beside symbols.
- * Expressions are interned in a canonical form, so equal expressions are equal handles.
- * Polynomials have integer coefficients; a quotient that does not divide exactly, max, min and
- * broadcast of two symbols become atoms. The table only grows; its size is capped
- * (IGI_SYM_MAX expressions: further ones are unknown, never an error).
- * Owner: counted; a graph and its subgraphs share one. Threads: one at a time while growing. */
+ * A dim is a number (>= 0), unknown (-1) or a handle of an expression in one table.
+ * The handle of expression k is IG_DIM_SYMBOL_FIRST - k (ig_dim_is_symbol in
+ * <ingot/graph.h>), because lists of integers hold small negative numbers beside
+ * symbols. Expressions are interned in a canonical form, so equal expressions are equal
+ * handles. Polynomials have integer coefficients; a quotient that does not divide
+ * exactly, max, min and broadcast of two symbols become atoms. The table only grows;
+ * its size is capped (IGI_SYM_MAX expressions: further ones are unknown, never an
+ * error).
+ * Owner: counted; a graph and its subgraphs share one.
+ * Threads: one at a time while growing. */
 #ifndef GRAPH_CORE_SYM_H
 #define GRAPH_CORE_SYM_H
 
@@ -20,7 +22,8 @@
 ig_status igi_symtab_new(ig_symtab **out);
 ig_symtab *igi_symtab_ref(ig_symtab *s);
 void igi_symtab_unref(ig_symtab *s);
-/* Handle of the symbol of that name, made when new; -1 when the table is full or out of memory. */
+/* Handle of the symbol of that name, made when new; -1 when the table is full or out of
+ * memory. */
 int64_t igi_symtab_symbol(ig_symtab *s, const char *name);
 /* Name when the dim is one plain symbol, else NULL. */
 const char *igi_symtab_name(const ig_symtab *s, int64_t dim);
@@ -30,7 +33,8 @@ const char *igi_dim_print(const ig_symtab *s, int64_t dim, char *buf, size_t siz
 int igi_symtab_count(const ig_symtab *s);
 int64_t igi_symtab_at(const ig_symtab *s, int k);
 bool igi_symtab_is_fresh(const ig_symtab *s, int64_t dim);
-/* Value of a dim when symbol k is values[k] (-1: not known); -1 when it cannot be known. */
+/* Value of a dim when symbol k is values[k] (-1: not known); -1 when it cannot be
+ * known. */
 int64_t igi_dim_eval(const ig_symtab *s, int64_t dim, const int64_t *values, int n);
 /* The dim of another table, translated through names (for inlining, cloning). */
 int64_t igi_dim_translate(ig_symtab *dst, const ig_symtab *src, int64_t dim);

@@ -1,9 +1,9 @@
 /* Arithmetic on dims: numbers at once, expressions through polynomials.
  *
- * Quotients: exact division first; then, for a number b, what divides is taken out of the
- * floor (floor((7N + 3) / 2) = 3N + 1 + floor((N + 1) / 2)), common factors cancel, and a
- * floor inside a floor becomes one (strided layers stacked); only the rest is an atom. So
- * equal sizes computed in different ways mostly meet in one handle. */
+ * Quotients: exact division first; then, for a number b, what divides is taken out of
+ * the floor (floor((7N + 3) / 2) = 3N + 1 + floor((N + 1) / 2)), common factors cancel,
+ * and a floor inside a floor becomes one (strided layers stacked); only the rest is an
+ * atom. So equal sizes computed in different ways mostly meet in one handle. */
 #include "graph/core/checked.h"
 #include "graph/core/sym_poly.h"
 
@@ -62,7 +62,8 @@ static int64_t gcd(int64_t x, int64_t y)
 /* Takes floor(coefficient / b) of every term out of `rest` and adds it to `whole`. */
 static bool take_out(igi_poly *rest, int64_t b, igi_poly *whole)
 {
-    igi_poly from = *rest;
+    igi_poly from;
+    igi_poly_copy(&from, rest);
     rest->n = 0;
     for (int i = 0; i < from.n; i++) {
         igi_term q = from.t[i], r = from.t[i];
@@ -74,8 +75,9 @@ static bool take_out(igi_poly *rest, int64_t b, igi_poly *whole)
     return true;
 }
 
-/* Cancels the common factor of b and all coefficients but the constant, whose remainder never
- * reaches the next multiple: floor((g P + c) / (g b)) = floor((P + floor(c / g)) / b). */
+/* Cancels the common factor of b and all coefficients but the constant, whose remainder
+ * never reaches the next multiple: floor((g P + c) / (g b)) = floor((P + floor(c / g))
+ * / b). */
 static int64_t cancel_number(igi_poly *rest, int64_t b)
 {
     int64_t g = b;
@@ -111,7 +113,7 @@ static bool unnest(const ig_symtab *s, igi_poly *rest, int64_t *b)
     if (!igi_mul_i64(*b, a->b, &wide) || !igi_mul_i64(c.c, a->b, &c.c) ||
         !igi_poly_of(s, a->a, &x) || !igi_poly_add_term(&x, &c))
         return false;
-    *rest = x;
+    igi_poly_copy(rest, &x);
     *b = wide;
     return true;
 }
@@ -162,9 +164,9 @@ static void cancel_common(igi_poly *a, igi_poly *b)
     common.n = 1;
     common.t[0] = g;
     if (g.c > 0 && igi_poly_divide(&q, a, &common)) {
-        *a = q;
+        igi_poly_copy(a, &q);
         if (igi_poly_divide(&q, b, &common))
-            *b = q;
+            igi_poly_copy(b, &q);
     }
 }
 
@@ -224,7 +226,7 @@ int64_t ig_dim_min(ig_symtab *s, int64_t a, int64_t b)
 /* Is a = broadcast(b, something), or broadcast(something, b)? */
 static bool contains(const ig_symtab *s, int64_t a, int64_t b)
 {
-    if (a > -2)
+    if (!ig_dim_is_symbol(a))
         return false;
     const igi_expr *e = igi_expr_of(s, a);
     if (e->n != 1 || e->t[0].c != 1 || e->t[0].n != 1)

@@ -41,6 +41,12 @@ bool igi_poly_add_term(igi_poly *p, const igi_term *t)
     return true;
 }
 
+void igi_poly_copy(igi_poly *out, const igi_poly *p)
+{
+    out->n = p->n;
+    memcpy(out->t, p->t, (size_t)p->n * sizeof(*p->t));
+}
+
 bool igi_poly_of(const ig_symtab *s, int64_t dim, igi_poly *out)
 {
     out->n = 0;
@@ -88,7 +94,7 @@ static bool term_divide(igi_term *out, const igi_term *a, const igi_term *b)
     if ((b->c == -1 && a->c == INT64_MIN) || a->c % b->c != 0)
         return false;
     out->c = a->c / b->c;
-    for (uint32_t i = 0; i < a->n; i++) {
+    for (uint32_t i = 0; i < a->n && i < IGI_DEGREE_MAX; i++) {
         if (j < b->n && a->v[i] == b->v[j])
             j++;
         else
@@ -112,7 +118,8 @@ bool igi_poly_mul(igi_poly *out, const igi_poly *a, const igi_poly *b)
 
 bool igi_poly_divide(igi_poly *quotient, const igi_poly *a, const igi_poly *b)
 {
-    igi_poly rest = *a;
+    igi_poly rest;
+    igi_poly_copy(&rest, a);
     quotient->n = 0;
     if (b->n == 0)
         return false;
@@ -125,7 +132,8 @@ bool igi_poly_divide(igi_poly *quotient, const igi_poly *a, const igi_poly *b)
             return false;
         t.c = -t.c;
         for (int i = 0; i < b->n; i++) {
-            if (!term_mul(&product, &t, &b->t[i]) || !igi_poly_add_term(&rest, &product))
+            if (!term_mul(&product, &t, &b->t[i]) ||
+                !igi_poly_add_term(&rest, &product))
                 return false;
         }
     }

@@ -1,10 +1,11 @@
 /* Polynomials of a symbol table, for the sym_*.c files only.
  *
  * A polynomial is a sum of terms, each a coefficient and a product of at most
- * IGI_DEGREE_MAX atoms (an atom may repeat). Terms are sorted by degree, then by atom ids
- * (graded lexicographic order, highest first), coefficients are not zero, so equal
- * polynomials have equal bytes. Working copies have room for IGI_TERMS_MAX terms; what needs
- * more, or overflows, is given up: functions return false and the dim is unknown. */
+ * IGI_DEGREE_MAX atoms (an atom may repeat). Terms are sorted by degree, then by atom
+ * ids (graded lexicographic order, highest first), coefficients are not zero, so equal
+ * polynomials have equal bytes. Working copies have room for IGI_TERMS_MAX terms; what
+ * needs more, or overflows, is given up: functions return false and the dim is unknown.
+ */
 #ifndef GRAPH_CORE_SYM_POLY_H
 #define GRAPH_CORE_SYM_POLY_H
 
@@ -13,7 +14,7 @@
 #include "graph/core/sym.h"
 #include "graph/core/vec.h"
 
-#define IGI_TERMS_MAX 32
+#define IGI_TERMS_MAX  32
 #define IGI_DEGREE_MAX 8
 
 typedef struct igi_term {
@@ -62,30 +63,36 @@ struct ig_symtab {
     uint32_t next_fresh;
 };
 
-/* Of a handle (dim <= -2) of this table. */
+/* Of a handle (ig_dim_is_symbol) of this table. */
 static inline const igi_expr *igi_expr_of(const ig_symtab *s, int64_t dim)
 {
-    return &s->exprs.p[-2 - dim];
+    return &s->exprs.p[IG_DIM_SYMBOL_FIRST - dim];
 }
 static inline bool igi_dim_known(const ig_symtab *s, int64_t dim)
 {
-    return dim >= 0 || (dim <= -2 && s && (uint64_t)(-2 - dim) < s->exprs.n);
+    return dim >= 0 || (ig_dim_is_symbol(dim) && s &&
+                        (uint64_t)(IG_DIM_SYMBOL_FIRST - dim) < s->exprs.n);
 }
 
+void igi_poly_copy(igi_poly *out, const igi_poly *p); /* the terms in use only */
 bool igi_poly_of(const ig_symtab *s, int64_t dim, igi_poly *out);
 int64_t igi_poly_intern(ig_symtab *s, const igi_poly *p); /* number, handle, or -1 */
 bool igi_poly_add_term(igi_poly *p, const igi_term *t);
 bool igi_poly_add(igi_poly *p, const igi_poly *q, int64_t factor); /* p += factor * q */
 bool igi_poly_mul(igi_poly *out, const igi_poly *a, const igi_poly *b);
-bool igi_poly_divide(igi_poly *quotient, const igi_poly *a, const igi_poly *b); /* exact only */
+bool igi_poly_divide(igi_poly *quotient,
+                     const igi_poly *a,
+                     const igi_poly *b); /* exact only */
 /* The atom that composes two dims, made when new; -1 when the table is full. */
 int64_t igi_atom_make(ig_symtab *s, igi_atom_kind kind, int64_t a, int64_t b);
 /* A new symbol; name NULL: fresh. */
 int64_t igi_symbol_new(ig_symtab *s, const char *name);
 int64_t igi_atom_dim(ig_symtab *s, uint32_t atom);
-/* Is the value never negative, whatever sizes the symbols stand for? May say no too often. */
+/* Is the value never negative, whatever sizes the symbols stand for? May say no too
+ * often. */
 bool igi_terms_nonnegative(const ig_symtab *s, const igi_term *t, int n);
-/* marks[i] becomes 1 for every atom that the dim needs, directly or not; marks has s->atoms.n. */
+/* marks[i] becomes 1 for every atom that the dim needs, directly or not; marks has
+ * s->atoms.n. */
 void igi_dim_needs(const ig_symtab *s, int64_t dim, uint8_t *marks);
 
 #endif

@@ -1,7 +1,7 @@
 /* What a dim says: its text, its value for given symbols, its twin in another table.
  *
- * Atoms use lower atoms only, so values and twins are computed from the lowest needed one
- * upwards; the printer keeps a small stack of what is still to be printed. */
+ * Atoms use lower atoms only, so values and twins are computed from the lowest needed
+ * one upwards; the printer keeps a small stack of what is still to be printed. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,9 +45,13 @@ static void push(printer *p, piece x)
 static void print_dim(printer *p, const piece *x)
 {
     char text[24];
-    if (x->dim >= 0 || !igi_dim_known(p->s, x->dim)) {
+    if (x->dim != -1 && !ig_dim_is_symbol(x->dim)) { /* below -1: an item of a list */
         snprintf(text, sizeof(text), "%lld", (long long)x->dim);
-        put(p, x->dim >= 0 ? text : "?");
+        put(p, text);
+        return;
+    }
+    if (!igi_dim_known(p->s, x->dim)) {
+        put(p, "?");
         return;
     }
     const igi_expr *e = igi_expr_of(p->s, x->dim);
@@ -132,7 +136,7 @@ typedef struct number {
 static number eval_dim(const ig_symtab *s, int64_t dim, const number *atoms)
 {
     number sum = {dim >= 0, dim};
-    if (dim > -2)
+    if (!ig_dim_is_symbol(dim))
         return sum;
     const igi_expr *e = igi_expr_of(s, dim);
     sum = (number){true, 0};
@@ -199,13 +203,15 @@ int64_t igi_dim_eval(const ig_symtab *s, int64_t dim, const int64_t *values, int
 
 /* ---- translation ---- */
 
-/* The symbol of dst for a symbol of src: by name, or, when made, by a remembered pairing. */
+/* The symbol of dst for a symbol of src: by name, or, when made, by a remembered
+ * pairing. */
 static int64_t translate_symbol(ig_symtab *dst, const ig_symtab *src, const igi_atom *a)
 {
     char text[64];
     if (!a->fresh)
         return igi_symtab_symbol(dst, a->name);
-    snprintf(text, sizeof(text), "table %llu %u", (unsigned long long)src->id, a->symbol);
+    snprintf(text, sizeof(text), "table %llu %u", (unsigned long long)src->id,
+             a->symbol);
     uint32_t have = igi_map_get(&dst->by_text, text);
     if (have)
         return igi_atom_dim(dst, have - 1);
@@ -217,9 +223,10 @@ static int64_t translate_symbol(ig_symtab *dst, const ig_symtab *src, const igi_
 }
 
 /* A dim of src in dst, when the twins of its atoms are known. */
-static int64_t translate_dim(ig_symtab *dst, const ig_symtab *src, int64_t dim, const int64_t *atoms)
+static int64_t
+translate_dim(ig_symtab *dst, const ig_symtab *src, int64_t dim, const int64_t *atoms)
 {
-    if (dim > -2)
+    if (!ig_dim_is_symbol(dim))
         return dim;
     const igi_expr *e = igi_expr_of(src, dim);
     igi_poly sum, factor, product;
@@ -228,7 +235,8 @@ static int64_t translate_dim(ig_symtab *dst, const ig_symtab *src, int64_t dim, 
         product.n = 1;
         product.t[0] = (igi_term){.c = e->t[i].c};
         for (uint32_t k = 0; k < e->t[i].n; k++) {
-            igi_poly old = product;
+            igi_poly old;
+            igi_poly_copy(&old, &product);
             if (!igi_poly_of(dst, atoms[e->t[i].v[k]], &factor) ||
                 !igi_poly_mul(&product, &old, &factor))
                 return -1;
@@ -239,7 +247,10 @@ static int64_t translate_dim(ig_symtab *dst, const ig_symtab *src, int64_t dim, 
     return igi_poly_intern(dst, &sum);
 }
 
-static int64_t translate_atom(ig_symtab *dst, const ig_symtab *src, const igi_atom *a, const int64_t *atoms)
+static int64_t translate_atom(ig_symtab *dst,
+                              const ig_symtab *src,
+                              const igi_atom *a,
+                              const int64_t *atoms)
 {
     int64_t out = -1, x, y;
     if (a->kind == IGI_ATOM_SYMBOL)
@@ -260,7 +271,7 @@ static int64_t translate_atom(ig_symtab *dst, const ig_symtab *src, const igi_at
 
 int64_t igi_dim_translate(ig_symtab *dst, const ig_symtab *src, int64_t dim)
 {
-    if (dim >= -1 || dst == src)
+    if (!ig_dim_is_symbol(dim) || dst == src)
         return dim;
     if (!dst || !igi_dim_known(src, dim))
         return -1;

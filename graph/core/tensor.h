@@ -1,10 +1,10 @@
 /* Values and tensors: the structs behind <ingot/base.h>.
  *
- * A tensor is a small counted header over counted storage. Views share the storage. Headers
- * from a pool return to it; SHARED ones go to the allocator. `data` has the offset applied.
- * Strides count elements; packed (2- and 4-bit) tensors are always contiguous from a whole
- * byte. A string element is a handle (igi_str *), NULL being the empty string; a storage of
- * strings owns one count of each element.
+ * A tensor is a small counted header over counted storage. Views share the storage.
+ * Headers from a pool return to it; SHARED ones go to the allocator. `data` has the
+ * offset applied. Strides count elements; packed (2- and 4-bit) tensors are always
+ * contiguous from a whole byte. A string element is a handle (igi_str *), NULL being
+ * the empty string; a storage of strings owns one count of each element.
  * Threads: counts are plain until IGI_SHARED is set on value and storage. */
 #ifndef GRAPH_CORE_TENSOR_H
 #define GRAPH_CORE_TENSOR_H
@@ -13,18 +13,19 @@
 
 #include "graph/core/status.h"
 
-enum { /* ig_value.flags and igi_storage.flags */
+/* ig_value.flags and igi_storage.flags */
+enum {
     IGI_SHARED = 1,
     IGI_CONTIGUOUS = 2,
     IGI_REQUIRES_GRAD = 4,
     IGI_LEAF = 8,
     IGI_HAS_NODE = 16,
     IGI_IS_VIEW = 32,
-    IGI_STATIC = 64,   /* header lives in a plan: never freed by unref */
+    IGI_STATIC = 64, /* header lives in a plan: never freed by unref */
     IGI_TRACED = 128,
     IGI_READONLY = 256, /* storage: mapped or constant, must not be written */
-    IGI_KEPT = 512,      /* eager: moved out of its scope */
-    IGI_MAPPED = 1024 /* storage: unchanged pages of a file, may be dropped and read again */
+    IGI_KEPT = 512,     /* eager: moved out of its scope */
+    IGI_MAPPED = 1024   /* storage: pages of a file, may be dropped and read again */
 };
 
 typedef struct igi_pool igi_pool; /* free lists of a context: graph/core/pool.h */
@@ -38,7 +39,8 @@ struct ig_value {
     uint32_t trace, trace_epoch; /* graph value this stands for in that trace */
 };
 
-/* Bit of a tape's live counter: its context is gone, the last header frees the counter. */
+/* Bit of a tape's live counter: its context is gone, the last header frees the counter.
+ */
 #define IGI_LIVE_ORPHAN 0x80000000u
 
 typedef struct igi_storage {
@@ -87,15 +89,20 @@ igi_str *igi_str_ref(igi_str *s);
 void igi_str_unref(igi_str *s);
 
 /* ---- types ---- */
-#define IGI_DIM_MAX ((int64_t)1 << 47)
-#define IGI_NEST_MAX 8 /* sequences and optionals inside each other */
-#define IGI_TENSOR_BYTES_MAX ((size_t)1 << 46) /* of one tensor, whatever limits say */
-ig_status igi_type_set(ig_type *t, ig_dtype dtype, int rank, const int64_t *dims); /* allocates when rank > 8 */
-ig_status igi_type_copy(ig_type *dst, const ig_type *src); /* dst must be fresh or finished */
-void igi_type_fini(ig_type *t);                            /* frees far dims and element types */
+/* Bounds of one axis, of one tensor in bytes (whatever limits say), and of the nesting
+ * of sequences and optionals. */
+#define IGI_DIM_MAX          ((int64_t)1 << 47)
+#define IGI_TENSOR_BYTES_MAX ((size_t)1 << 46)
+#define IGI_NEST_MAX         8
+/* dims NULL: all unknown. Allocates when rank > 8. */
+ig_status igi_type_set(ig_type *t, ig_dtype dtype, int rank, const int64_t *dims);
+/* Deep; dst must be fresh or finished. */
+ig_status igi_type_copy(ig_type *dst, const ig_type *src);
+void igi_type_fini(ig_type *t); /* frees far dims and element types */
 bool igi_type_equal(const ig_type *a, const ig_type *b);
 /* "float32[2,3,N]" into buf; always terminated. `s` names symbols, may be NULL. */
-const char *igi_type_print(const ig_type *t, const ig_symtab *s, char *buf, size_t size);
+const char *
+igi_type_print(const ig_type *t, const ig_symtab *s, char *buf, size_t size);
 /* Checked product of concrete dims; false: overflow or a dim is not known. */
 bool igi_dims_count(int rank, const int64_t *dims, int64_t *out);
 /* Bytes of `count` elements, sub-byte types rounded up; false on overflow. */
@@ -104,14 +111,27 @@ void igi_strides_contiguous(int rank, const int64_t *dims, int64_t *strides);
 bool igi_strides_are_contiguous(int rank, const int64_t *dims, const int64_t *strides);
 
 /* ---- tensors ---- */
-/* Header without storage, contiguous strides set; type from dtype and dims. pool may be NULL. */
-ig_status igi_tensor_header(ig_tensor **out, igi_pool *pool, ig_dtype dtype, int rank, const int64_t *dims);
+/* Header without storage, contiguous strides set; type from dtype and dims. pool may be
+ * NULL. */
+ig_status igi_tensor_header(
+    ig_tensor **out, igi_pool *pool, ig_dtype dtype, int rank, const int64_t *dims);
 /* Storage for the header's type (not zeroed unless strings). */
 ig_status igi_tensor_alloc(ig_tensor *t, igi_pool *pool);
+/* Both at once; and with the type of another tensor, always contiguous. */
+ig_status igi_tensor_make(
+    ig_tensor **out, igi_pool *pool, ig_dtype dtype, int rank, const int64_t *dims);
+ig_status igi_tensor_like(ig_tensor **out, igi_pool *pool, const ig_tensor *like);
 /* Header that views `base`: same storage; strides, dims and element offset given. */
-ig_status igi_tensor_view(ig_tensor **out, igi_pool *pool, ig_tensor *base, int rank, const int64_t *dims, const int64_t *strides, int64_t offset);
+ig_status igi_tensor_view(ig_tensor **out,
+                          igi_pool *pool,
+                          ig_tensor *base,
+                          int rank,
+                          const int64_t *dims,
+                          const int64_t *strides,
+                          int64_t offset);
 /* Contiguous copy (also of strings and packed types). */
-ig_status igi_tensor_contiguous_copy(ig_tensor **out, igi_pool *pool, const ig_tensor *t);
+ig_status
+igi_tensor_contiguous_copy(ig_tensor **out, igi_pool *pool, const ig_tensor *t);
 /* dst (contiguous or strided) := src, same dims and dtype. */
 ig_status igi_tensor_copy_into(ig_tensor *dst, const ig_tensor *src);
 int64_t *igi_tensor_strides_mut(ig_tensor *t);
@@ -120,20 +140,40 @@ void igi_storage_unref(igi_storage *st);
 igi_storage *igi_storage_ref(igi_storage *st);
 
 /* ---- other values: `type` is that of the whole value; they retain their items ---- */
-ig_status igi_sequence_new(ig_value **out, const ig_type *type, ig_value *const *items, int64_t n);
+ig_status igi_sequence_new(ig_value **out,
+                           const ig_type *type,
+                           ig_value *const *items,
+                           int64_t n);
 ig_status igi_optional_new(ig_value **out, const ig_type *type, ig_value *item);
-/* Drops one reference; true: it was the last, and the caller frees the value. */
-bool igi_value_release(ig_value *v);
+/* igi_value_release of a value whose flags are not plain. */
+bool igi_value_release_special(ig_value *v);
 /* ig_tensor_share for any value, with all that is inside. */
 ig_value *igi_value_share(ig_value *v);
 
-/* Moves elements of any type: dst[dst_off + i.dst_stride] = src[src_off + i.src_stride] over
- * the index space `dims`. Strides may be 0 or negative. Packed types go bit by bit. String
- * handles are counted, old ones of dst released. Offsets and strides in elements. */
-void igi_copy_nd(ig_dtype dtype, int rank, const int64_t *dims, void *dst, int64_t dst_off,
-                 const int64_t *dst_stride, const void *src, int64_t src_off, const int64_t *src_stride);
+/* Moves elements of any type: dst[dst_off + i.dst_stride] = src[src_off + i.src_stride]
+ * over the index space `dims`. Strides may be 0 or negative. Packed types go bit by
+ * bit. String handles are counted, old ones of dst released. Offsets and strides in
+ * elements. */
+void igi_copy_nd(ig_dtype dtype,
+                 int rank,
+                 const int64_t *dims,
+                 void *dst,
+                 int64_t dst_off,
+                 const int64_t *dst_stride,
+                 const void *src,
+                 int64_t src_off,
+                 const int64_t *src_stride);
 
 /* ---- inline ---- */
+/* Drops one reference; true: it was the last, and the caller frees the value. */
+static inline bool igi_value_release(ig_value *v)
+{
+    if (!v)
+        return false;
+    if (v->flags & (IGI_SHARED | IGI_STATIC))
+        return igi_value_release_special(v);
+    return --v->refs == 0;
+}
 static inline int64_t igi_tensor_count(const ig_tensor *t)
 {
     const int64_t *d = ig_type_dims(&t->v.type);

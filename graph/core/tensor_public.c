@@ -1,5 +1,5 @@
-/* Tensors as users see them: <ingot/base.h>. Every function clears the error record when it
- * can fail, and checks what it is given. */
+/* Tensors as users see them: <ingot/base.h>. Every function clears the error record
+ * when it can fail, and checks what it is given. */
 #include <string.h>
 
 #include "graph/core/alloc.h"
@@ -47,11 +47,8 @@ static ig_status check_bytes(const ig_tensor *t, size_t bytes)
     if (want == bytes)
         return IG_OK;
     char text[256];
-    return ig_fail(IG_INVALID_ARGUMENT,
-                   "%s has %zu bytes, but %zu were given",
-                   igi_type_print(&t->v.type, NULL, text, sizeof(text)),
-                   want,
-                   bytes);
+    return ig_fail(IG_INVALID_ARGUMENT, "%s has %zu bytes, but %zu were given",
+                   igi_type_print(&t->v.type, NULL, text, sizeof(text)), want, bytes);
 }
 
 static ig_status no_strings(ig_dtype dtype)
@@ -116,8 +113,7 @@ ig_status ig_tensor_wrap(ig_tensor **out,
     if (rc == IG_OK && (uintptr_t)data % alignment(dtype) != 0)
         rc = ig_fail(IG_INVALID_ARGUMENT,
                      "memory of %s must be aligned to %zu bytes: copy it instead",
-                     ig_dtype_name(dtype),
-                     alignment(dtype));
+                     ig_dtype_name(dtype), alignment(dtype));
     igi_storage *st = rc == IG_OK ? igi_calloc(1, sizeof(*st)) : NULL;
     if (!st) {
         igi_tensor_free(t);
@@ -144,8 +140,8 @@ ig_status ig_tensor_new_strings(ig_tensor **out,
     for (int64_t i = 0; i < n; i++) {
         if (!strings || !strings[i]) {
             igi_tensor_free(t);
-            return ig_fail(
-                IG_INVALID_ARGUMENT, "string %lld of %lld is NULL", (long long)i, (long long)n);
+            return ig_fail(IG_INVALID_ARGUMENT, "string %lld of %lld is NULL",
+                           (long long)i, (long long)n);
         }
         if (!strings[i][0])
             continue; /* NULL is the empty string */
@@ -198,7 +194,8 @@ bool ig_tensor_is_contiguous(const ig_tensor *t)
 size_t ig_tensor_nbytes(const ig_tensor *t)
 {
     size_t bytes;
-    bool fits = t && igi_dtype_bytes((ig_dtype)t->v.type.dtype, igi_tensor_count(t), &bytes);
+    bool fits =
+        t && igi_dtype_bytes((ig_dtype)t->v.type.dtype, igi_tensor_count(t), &bytes);
     return fits ? bytes : 0;
 }
 
@@ -219,15 +216,13 @@ static const void *typed(const ig_tensor *t, ig_dtype dtype)
         return NULL;
     }
     if (t->v.type.dtype != dtype) {
-        ig_fail(IG_INVALID_ARGUMENT,
-                "%s was asked for %s data",
+        ig_fail(IG_INVALID_ARGUMENT, "%s was asked for %s data",
                 igi_type_print(&t->v.type, NULL, text, sizeof(text)),
                 ig_dtype_name(dtype));
         return NULL;
     }
     if (!(t->v.flags & IGI_CONTIGUOUS) || t->v.device != 0) {
-        ig_fail(IG_INVALID_ARGUMENT,
-                "%s is %s: copy it first",
+        ig_fail(IG_INVALID_ARGUMENT, "%s is %s: copy it first",
                 igi_type_print(&t->v.type, NULL, text, sizeof(text)),
                 t->v.device != 0 ? "not in host memory" : "not contiguous");
         return NULL;
@@ -261,9 +256,7 @@ const char *ig_tensor_string(const ig_tensor *t, int64_t i)
     if (!s)
         return NULL;
     if (i < 0 || i >= igi_tensor_count(t)) {
-        ig_fail(IG_INVALID_ARGUMENT,
-                "string %lld of %lld does not exist",
-                (long long)i,
+        ig_fail(IG_INVALID_ARGUMENT, "string %lld of %lld does not exist", (long long)i,
                 (long long)igi_tensor_count(t));
         return NULL;
     }

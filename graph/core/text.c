@@ -1,5 +1,5 @@
-/* A growing string. After a failure further additions do nothing, so printers need not check
- * each of them. */
+/* A growing string. After a failure further additions do nothing, so printers need not
+ * check each of them. */
 #include "graph/core/text.h"
 
 #include <stdarg.h>

@@ -12,7 +12,8 @@ typedef struct igi_text {
 
 void igi_text_add(igi_text *t, const char *fmt, ...) IG_PRINTF(2, 3);
 void igi_text_add_bytes(igi_text *t, const char *s, size_t n);
-ig_status igi_text_take(igi_text *t, char **out); /* caller frees with igi_free; t is empty after */
+ig_status igi_text_take(igi_text *t,
+                        char **out); /* caller frees with igi_free; t is empty after */
 void igi_text_fini(igi_text *t);
 
 #endif

@@ -1,9 +1,10 @@
 /* Threads and the CPU budget.
  *
- * A container limits CPUs in two ways: by affinity (cpusets), which sched_getaffinity shows,
- * and by a quota of time per period, which only cgroup files show. Quotas of all ancestors
- * hold, so the smallest counts. In a cgroup namespace the path of /proc/self/cgroup is
- * relative to the mount; where it does not exist the walk up ends at the root, which does. */
+ * A container limits CPUs in two ways: by affinity (cpusets), which sched_getaffinity
+ * shows, and by a quota of time per period, which only cgroup files show. Quotas of all
+ * ancestors hold, so the smallest counts. In a cgroup namespace the path of
+ * /proc/self/cgroup is relative to the mount; where it does not exist the walk up ends
+ * at the root, which does. */
 #include "graph/core/thread.h"
 
 #include <errno.h>
@@ -21,7 +22,8 @@
 ig_status igi_mutex_init(igi_mutex *m)
 {
     int e = pthread_mutex_init(m, NULL);
-    return e ? ig_fail(IG_OUT_OF_MEMORY, "a mutex cannot be made (error %d)", e) : IG_OK;
+    return e ? ig_fail(IG_OUT_OF_MEMORY, "a mutex cannot be made (error %d)", e)
+             : IG_OK;
 }
 
 ig_status igi_cond_init(igi_cond *c)
@@ -33,7 +35,8 @@ ig_status igi_cond_init(igi_cond *c)
         e = pthread_cond_init(c, &attr);
         pthread_condattr_destroy(&attr);
     }
-    return e ? ig_fail(IG_OUT_OF_MEMORY, "a condition cannot be made (error %d)", e) : IG_OK;
+    return e ? ig_fail(IG_OUT_OF_MEMORY, "a condition cannot be made (error %d)", e)
+             : IG_OK;
 }
 
 bool igi_cond_wait_until(igi_cond *c, igi_mutex *m, double deadline)
@@ -57,7 +60,8 @@ ig_status igi_thread_start(igi_thread *out, void *(*fn)(void *), void *arg)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int e = pthread_create(out, NULL, fn, arg);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return e ? ig_fail(IG_OUT_OF_MEMORY, "a thread cannot be started (error %d)", e) : IG_OK;
+    return e ? ig_fail(IG_OUT_OF_MEMORY, "a thread cannot be started (error %d)", e)
+             : IG_OK;
 }
 
 void igi_thread_join(igi_thread t)
@@ -140,8 +144,10 @@ double igi_cgroup_quota(const char *proc_cgroup, const char *sys_root)
     double least = 0;
     if (igi_file_peek(proc_cgroup, text, sizeof(text)) < 0)
         return 0;
-    /* Lines are "number:controllers:path"; version 2 has number 0 and no controllers. */
-    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+    /* Lines are "number:controllers:path"; version 2 has number 0 and no controllers.
+     */
+    for (char *line = strtok_r(text, "\n", &save); line;
+         line = strtok_r(NULL, "\n", &save)) {
         char *list = strchr(line, ':'), *path = list ? strchr(list + 1, ':') : NULL;
         if (!path)
             continue;

@@ -1,7 +1,7 @@
 /* Threads: mutexes, conditions, once, and how many CPUs this process may use.
  *
- * Thin over pthreads, so that ThreadSanitizer sees everything. Counters that several threads
- * touch use <stdatomic.h> or the __atomic builtins directly. */
+ * Thin over pthreads, so that ThreadSanitizer sees everything. Counters that several
+ * threads touch use <stdatomic.h> or the __atomic builtins directly. */
 #ifndef GRAPH_CORE_THREAD_H
 #define GRAPH_CORE_THREAD_H
 
@@ -68,10 +68,11 @@ static inline void igi_cpu_relax(void)
 #endif
 }
 
-/* CPUs that this process may use: its affinity mask and the quota of its cgroups (versions 1
- * and 2), rounded up; at least 1. Asked anew at each call. */
+/* CPUs that this process may use: its affinity mask and the quota of its cgroups
+ * (versions 1 and 2), rounded up; at least 1. Asked anew at each call. */
 int igi_cpu_budget(void);
-/* The quota alone, in CPUs, 0 when there is none; for tests with folders of their own. */
+/* The quota alone, in CPUs, 0 when there is none; for tests with folders of their own.
+ */
 double igi_cgroup_quota(const char *proc_cgroup, const char *sys_root);
 
 double igi_now_s(void); /* monotonic clock, in seconds */

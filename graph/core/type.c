@@ -1,5 +1,6 @@
-/* Types of values: dims beyond 8 and element types of sequences are separate blocks. Element
- * types nest at most IGI_NEST_MAX deep (V11), and all walks over them are loops. */
+/* Types of values: dims beyond 8 and element types of sequences are separate blocks.
+ * Element types nest at most IGI_NEST_MAX deep (V11), and all walks over them are
+ * loops. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,17 +20,15 @@ ig_status igi_type_set(ig_type *t, ig_dtype dtype, int rank, const int64_t *dims
 {
     if (rank < -1 || rank > IG_RANK_MAX)
         return ig_fail(IG_INVALID_ARGUMENT,
-                       "rank %d is not between 0 and %d (-1: unknown)",
-                       rank,
+                       "rank %d is not between 0 and %d (-1: unknown)", rank,
                        IG_RANK_MAX);
     for (int i = 0; dims && i < rank; i++) {
         if (dims[i] > IGI_DIM_MAX)
-            return ig_fail(IG_LIMIT,
-                           "dim %d is %lld, the largest is 2^47",
-                           i,
+            return ig_fail(IG_LIMIT, "dim %d is %lld, the largest is 2^47", i,
                            (long long)dims[i]);
     }
-    *t = (ig_type){.kind = IG_KIND_TENSOR, .dtype = (uint8_t)dtype, .rank = (int16_t)rank};
+    *t = (ig_type){
+        .kind = IG_KIND_TENSOR, .dtype = (uint8_t)dtype, .rank = (int16_t)rank};
     int64_t *to = t->u.dim;
     if (rank > 8) {
         to = igi_alloc_array((size_t)rank, sizeof(*to));
@@ -115,7 +114,8 @@ bool igi_type_equal(const ig_type *a, const ig_type *b)
 }
 
 /* Appends to buf[size] at *at; what does not fit is cut. */
-static void IG_PRINTF(4, 5) append(char *buf, size_t size, size_t *at, const char *fmt, ...)
+static void IG_PRINTF(4, 5)
+    append(char *buf, size_t size, size_t *at, const char *fmt, ...)
 {
     va_list args;
     if (*at + 1 >= size)
@@ -128,7 +128,8 @@ static void IG_PRINTF(4, 5) append(char *buf, size_t size, size_t *at, const cha
 
 const char *igi_type_print(const ig_type *t, const ig_symtab *s, char *buf, size_t size)
 {
-    static const char *const kinds[] = {"", "sequence(", "optional(", "map(", "sparse("};
+    static const char *const kinds[] = {"", "sequence(", "optional(", "map(",
+                                        "sparse("};
     size_t at = 0;
     int open = 0;
     if (size)
@@ -144,11 +145,7 @@ const char *igi_type_print(const ig_type *t, const ig_symtab *s, char *buf, size
         char dim[128];
         append(buf, size, &at, "%s[", ig_dtype_name((ig_dtype)t->dtype));
         for (int i = 0; i < t->rank; i++)
-            append(buf,
-                   size,
-                   &at,
-                   "%s%s",
-                   i ? "," : "",
+            append(buf, size, &at, "%s%s", i ? "," : "",
                    igi_dim_print(s, ig_type_dims(t)[i], dim, sizeof(dim)));
         append(buf, size, &at, t->rank < 0 ? "...]" : "]");
     } else {
@@ -187,8 +184,8 @@ bool igi_dtype_bytes(ig_dtype dtype, int64_t count, size_t *out)
     return true;
 }
 
-/* Dims of size 0 count as 1, so strides say where elements would be. The caller's dims are
- * checked; should their product overflow all the same, it wraps. */
+/* Dims of size 0 count as 1, so strides say where elements would be. The caller's dims
+ * are checked; should their product overflow all the same, it wraps. */
 void igi_strides_contiguous(int rank, const int64_t *dims, int64_t *strides)
 {
     uint64_t n = 1;

@@ -1,7 +1,7 @@
 /* Counts of values, sequences, optionals and strings.
  *
- * Nested values are freed with a list of pending ones, linked through `home` (which a dead
- * sequence no longer needs), not by recursion. */
+ * Nested values are freed with a list of pending ones, linked through `home` (which a
+ * dead sequence no longer needs), not by recursion. */
 #include <string.h>
 
 #include "graph/core/alloc.h"
@@ -44,22 +44,18 @@ void igi_str_unref(igi_str *s)
 
 ig_value *ig_value_ref(ig_value *v)
 {
-    if (!v || (v->flags & IGI_STATIC))
-        return v;
-    if (v->flags & IGI_SHARED)
-        __atomic_add_fetch(&v->refs, 1, __ATOMIC_RELAXED);
-    else
+    if (v && !(v->flags & (IGI_SHARED | IGI_STATIC)))
         v->refs++;
+    else if (v && !(v->flags & IGI_STATIC))
+        __atomic_add_fetch(&v->refs, 1, __ATOMIC_RELAXED);
     return v;
 }
 
-bool igi_value_release(ig_value *v)
+bool igi_value_release_special(ig_value *v)
 {
-    if (!v || (v->flags & IGI_STATIC))
+    if (v->flags & IGI_STATIC)
         return false;
-    if (v->flags & IGI_SHARED)
-        return __atomic_sub_fetch(&v->refs, 1, __ATOMIC_ACQ_REL) == 0;
-    return --v->refs == 0;
+    return __atomic_sub_fetch(&v->refs, 1, __ATOMIC_ACQ_REL) == 0;
 }
 
 /* Items of a sequence or optional, n of them. */
@@ -75,7 +71,8 @@ static ig_value **items_of(ig_value *v, int64_t *n)
     return &o->item;
 }
 
-/* Puts a value whose count reached zero on the list, or frees it when it is a tensor. */
+/* Puts a value whose count reached zero on the list, or frees it when it is a tensor.
+ */
 static void retire(ig_value *v, ig_value **pending)
 {
     if (v->type.kind == IG_KIND_TENSOR) {
@@ -113,14 +110,8 @@ ig_tensor *ig_tensor_ref(ig_tensor *t)
     return t;
 }
 
-void ig_tensor_unref(ig_tensor *t)
-{
-    if (t && igi_value_release(&t->v))
-        igi_tensor_free(t);
-}
-
-/* A shared header or storage goes to the allocator at its end, from whatever thread, so its
- * tie to the pool is cut now, on the thread that owns the pool. */
+/* A shared header or storage goes to the allocator at its end, from whatever thread, so
+ * its tie to the pool is cut now, on the thread that owns the pool. */
 static void share_tensor(ig_tensor *t)
 {
     if (t->st && !(t->st->flags & IGI_SHARED)) {
@@ -173,7 +164,8 @@ ig_value *igi_value_share(ig_value *v)
 
 /* ---- sequences and optionals ---- */
 
-/* Does the item fit the element type? Shapes are not compared: ONNX sequences may mix them. */
+/* Does the item fit the element type? Shapes are not compared: ONNX sequences may mix
+ * them. */
 static ig_status check_item(const ig_type *type, const ig_value *item, int64_t i)
 {
     const ig_type *a = type->u.elem, *b = item ? &item->type : NULL;
@@ -181,14 +173,14 @@ static ig_status check_item(const ig_type *type, const ig_value *item, int64_t i
         a = a->u.elem;
         b = b->u.elem;
     }
-    if (a && b && a->kind == b->kind && (a->dtype == b->dtype || a->dtype == IG_UNDEFINED))
+    if (a && b && a->kind == b->kind &&
+        (a->dtype == b->dtype || a->dtype == IG_UNDEFINED))
         return IG_OK;
     char want[128], have[128];
-    return ig_fail(IG_INVALID_ARGUMENT,
-                   "item %lld is %s and does not fit %s",
-                   (long long)i,
-                   item ? igi_type_print(&item->type, NULL, have, sizeof(have)) : "NULL",
-                   igi_type_print(type, NULL, want, sizeof(want)));
+    return ig_fail(
+        IG_INVALID_ARGUMENT, "item %lld is %s and does not fit %s", (long long)i,
+        item ? igi_type_print(&item->type, NULL, have, sizeof(have)) : "NULL",
+        igi_type_print(type, NULL, want, sizeof(want)));
 }
 
 static ig_status value_init(ig_value *v, const ig_type *type, ig_kind kind)
@@ -201,14 +193,15 @@ static ig_status value_init(ig_value *v, const ig_type *type, ig_kind kind)
     return igi_type_copy(&v->type, type);
 }
 
-ig_status igi_sequence_new(
-    ig_value **out, const ig_type *type, ig_value *const *items, int64_t n)
+ig_status
+igi_sequence_new(ig_value **out, const ig_type *type, ig_value *const *items, int64_t n)
 {
     for (int64_t i = 0; i < n && type->kind == IG_KIND_SEQUENCE; i++)
         IG_TRY(check_item(type, items[i], i));
     igi_sequence *s = igi_calloc(1, sizeof(*s));
     ig_value **copy = igi_calloc(n > 0 ? (size_t)n : 1, sizeof(*copy));
-    ig_status rc = s && copy ? value_init(&s->v, type, IG_KIND_SEQUENCE) : IG_OUT_OF_MEMORY;
+    ig_status rc =
+        s && copy ? value_init(&s->v, type, IG_KIND_SEQUENCE) : IG_OUT_OF_MEMORY;
     if (rc != IG_OK) {
         igi_free(copy);
         igi_free(s);

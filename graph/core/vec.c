@@ -1,7 +1,7 @@
 /* Growth of arrays: capacity doubles, so that pushes cost constant time on average.
  *
- * The pointer is a T * of the caller; it is read and written as bytes, which is the one way
- * that the aliasing rules allow for all T. */
+ * The pointer is a T * of the caller; it is read and written as bytes, which is the one
+ * way that the aliasing rules allow for all T. */
 #include "graph/core/vec.h"
 
 #include <string.h>

@@ -135,7 +135,9 @@ typedef struct sorter {
     uint8_t *state; /* 0 new, 1 on the stack, 2 placed */
     struct frame {
         ig_node_id id;
-        int next; /* input to look at */
+        int next;    /* input to look at */
+        int mutated; /* then: overwritten input and which of its readers */
+        size_t reader;
     } *stack;
     ig_node_id *order;
     size_t depth, done;
@@ -154,15 +156,36 @@ static ig_node_id next_producer(sorter *s, struct frame *top)
     return (ig_node_id){0};
 }
 
+/* A node that overwrites an input comes after all other readers of it: the next reader that is
+ * not placed; {0} when all are. */
+static ig_node_id next_reader(sorter *s, struct frame *top)
+{
+    const igi_node *n = igi_node_at(s->g, top->id);
+    int ports = n->n_in - n->n_captures < n->op->n_in ? n->n_in - n->n_captures : n->op->n_in;
+    for (; top->mutated < ports; top->mutated++, top->reader = 0) {
+        if (!(n->op->def->inputs[top->mutated].flags & IG_MUTATED) || !n->in[top->mutated].i)
+            continue;
+        const igi_gvalue *v = igi_value_at(s->g, n->in[top->mutated]);
+        while (top->reader < v->uses.n) {
+            ig_node_id r = v->uses.p[top->reader++].node;
+            if (r.i && r.i != top->id.i && s->state[r.i] != 2)
+                return r;
+        }
+    }
+    return (ig_node_id){0};
+}
+
 static ig_status place(sorter *s, ig_node_id root)
 {
     if (!igi_node_at(s->g, root)->live || s->state[root.i] == 2)
         return IG_OK;
-    s->stack[s->depth++] = (struct frame){root, 0};
+    s->stack[s->depth++] = (struct frame){.id = root};
     s->state[root.i] = 1;
     while (s->depth) {
         struct frame *top = &s->stack[s->depth - 1];
         ig_node_id p = next_producer(s, top);
+        if (!p.i)
+            p = next_reader(s, top);
         if (!p.i) {
             s->state[top->id.i] = 2;
             s->order[s->done++] = top->id;
@@ -172,7 +195,7 @@ static ig_status place(sorter *s, ig_node_id root)
                 IG_INVALID_GRAPH, "node '%s' is part of a cycle", igi_node_at(s->g, p)->name);
         } else {
             s->state[p.i] = 1;
-            s->stack[s->depth++] = (struct frame){p, 0};
+            s->stack[s->depth++] = (struct frame){.id = p};
         }
     }
     return IG_OK;
@@ -230,8 +253,7 @@ static ig_status copy_node(ig_graph *dst, const ig_graph *src, const igi_node *n
     return IG_OK;
 }
 
-/* Gives value `id` the name it had in the source when that is free. */
-static void keep_name(ig_graph *dst, ig_value_id id, const char *name)
+void igi_graph_rename(ig_graph *dst, ig_value_id id, const char *name)
 {
     igi_gvalue *v = igi_value_at(dst, id);
     if (!strcmp(v->name, name) || igi_map_get(&dst->names, name))
@@ -259,7 +281,7 @@ ig_status igi_graph_inline(ig_graph *dst, const ig_graph *src, ig_value_id *map)
         IG_TRY(copy_node(dst, src, node, map));
         for (int i = 0; i < node->n_out; i++)
             if (node->out[i].i)
-                keep_name(dst, map[node->out[i].i], igi_value_at(src, node->out[i])->name);
+                igi_graph_rename(dst, map[node->out[i].i], igi_value_at(src, node->out[i])->name);
     }
     return IG_OK;
 }

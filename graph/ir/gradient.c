@@ -86,7 +86,8 @@ ig_var ig_grad_in(ig_grad *g, int i)
 
 ig_var ig_grad_out(ig_grad *g, int i)
 {
-    if (g->status != IG_OK || i < 0 || i >= g->n_out || !g->out_type[i])
+    /* an optional output that nobody wanted is made when the rule declares it */
+    if (g->status != IG_OK || i < 0 || (i >= g->n_out && i >= g->op->n_out))
         return (ig_var){0};
     return declared(g, IG_SAVED_OUTPUT, i) ? g->api->value_out(g, i) : (ig_var){0};
 }

@@ -254,6 +254,11 @@ ig_value_id ig_graph_output_at(const ig_graph *g, int i)
     return i >= 0 && (size_t)i < g->outputs.n ? g->outputs.p[i] : (ig_value_id){0};
 }
 
+const char *ig_graph_output_name(const ig_graph *g, int i)
+{
+    return i >= 0 && (size_t)i < g->output_names.n ? g->output_names.p[i] : "";
+}
+
 ig_value_id ig_graph_find(const ig_graph *g, const char *name)
 {
     return (ig_value_id){igi_map_get(&g->names, name)};

@@ -90,6 +90,8 @@ ig_status igi_graph_set_input(ig_graph *g, ig_node_id n, int i, ig_value_id v);
 int igi_graph_sweep(ig_graph *g);
 /* A fresh unique value name from a stem. */
 const char *igi_graph_fresh_name(ig_graph *g, const char *stem);
+/* Names a value; it keeps its old name when the new one is taken or memory is short. */
+void igi_graph_rename(ig_graph *g, ig_value_id v, const char *name);
 ig_status igi_graph_add_meta(ig_graph *g, const char *key, const char *value);
 /* Copies nodes of `src` into dst: map[src value id] gives dst ids (inputs filled by caller). */
 ig_status igi_graph_inline(ig_graph *dst, const ig_graph *src, ig_value_id *map);

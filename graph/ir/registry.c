@@ -201,6 +201,14 @@ static bool is_plain(const igi_op *op)
     return !(d->outputs[0].flags & odd);
 }
 
+static bool obeys_law(const igi_op *op)
+{
+    for (int i = 0; i < op->n_in; i++)
+        if (op->in_var[i] != op->out_var[0])
+            return false;
+    return op->def->flags & IG_OP_ELEMENTWISE && op->n_in > 0;
+}
+
 static ig_status compile(igi_op *op)
 {
     const ig_op_def *d = op->def;
@@ -220,6 +228,7 @@ static ig_status compile(igi_op *op)
         if (d->outputs[i].alias >> op->n_in)
             return bad(d, "has an alias to an input it does not have:", d->outputs[i].name);
     op->plain = is_plain(op);
+    op->law = op->plain && obeys_law(op);
     return IG_OK;
 }
 

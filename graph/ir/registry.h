@@ -20,6 +20,7 @@ typedef struct igi_op {
     uint16_t n_in, n_out;     /* formal ports, a variadic one counted once */
     uint16_t min_in, min_out; /* required ones */
     bool variadic_in, variadic_out;
+    bool law;   /* plain and ELEMENTWISE over one type variable: equal inputs give that type */
     bool plain; /* fixed tensor ports, one output, <= 3 inputs, nothing special: eager fast path */
     uint64_t value_ports, nodiff_ports, type_only_ports; /* masks of formal inputs */
     int8_t in_var[32], out_var[32];  /* per formal port: index of its rule in def->types */

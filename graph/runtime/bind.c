@@ -13,10 +13,12 @@ static ig_status bind_input(igi_instance *x, int i, ig_value *given)
     x->in[i] = given;
     if (!t)
         return IG_OK;
-    if (pv->mutated && (!(t->v.flags & IGI_CONTIGUOUS) || !t->st || t->st->flags & IGI_READONLY))
-        return ig_fail(IG_INVALID_ARGUMENT,
-                       "input '%s' is updated in place, so it must be contiguous and writable",
-                       x->net->in_names[i]);
+    if (pv->mutated &&
+        (!(t->v.flags & IGI_CONTIGUOUS) || !t->st || t->st->flags & IGI_READONLY))
+        return ig_fail(
+            IG_INVALID_ARGUMENT,
+            "input '%s' is updated in place, so it must be contiguous and writable",
+            x->net->in_names[i]);
     if (!(t->v.flags & IGI_CONTIGUOUS)) {
         ig_tensor *copy = NULL;
         IG_TRY(igi_tensor_contiguous_copy(&copy, NULL, t));
@@ -34,13 +36,13 @@ static ig_status bind_input(igi_instance *x, int i, ig_value *given)
 
 /* ---- outputs ---- */
 
-static ig_status wrong_output(const igi_instance *x, int j, const ig_type *want, const ig_type *have)
+static ig_status
+wrong_output(const igi_instance *x, int j, const ig_type *want, const ig_type *have)
 {
     char a[256], b[256];
     return ig_fail(IG_INVALID_ARGUMENT,
                    "output '%s' is %s, but the tensor given for it is %s",
-                   x->net->out_names[j],
-                   igi_type_print(want, NULL, a, sizeof(a)),
+                   x->net->out_names[j], igi_type_print(want, NULL, a, sizeof(a)),
                    igi_type_print(have, NULL, b, sizeof(b)));
 }
 
@@ -49,7 +51,8 @@ static ig_status check_bound(const igi_instance *x, int j, const ig_value *given
 {
     const igi_pvalue *pv = &x->plan->value[x->plan->output[j]];
     const ig_tensor *t = (const ig_tensor *)given;
-    if (given->type.kind != IG_KIND_TENSOR || (pv->known && !igi_type_equal(&pv->type, &given->type)))
+    if (given->type.kind != IG_KIND_TENSOR ||
+        (pv->known && !igi_type_equal(&pv->type, &given->type)))
         return wrong_output(x, j, &pv->type, &given->type);
     if (!t->st || t->st->flags & IGI_READONLY)
         return ig_fail(IG_INVALID_ARGUMENT,
@@ -62,12 +65,14 @@ static bool share_bytes(const ig_tensor *a, const ig_tensor *b)
 {
     if (!a->st || !b->st)
         return false;
-    return a->st->data < b->st->data + b->st->bytes && b->st->data < a->st->data + a->st->bytes;
+    return a->st->data < b->st->data + b->st->bytes &&
+           b->st->data < a->st->data + a->st->bytes;
 }
 
-/* Steps may write straight into a bound tensor that is dense and that no input or other output
- * shares memory with: those may still be read. */
-static bool may_write_direct(const igi_instance *x, int j, ig_value *const *out, int n_out)
+/* Steps may write straight into a bound tensor that is dense and that no input or other
+ * output shares memory with: those may still be read. */
+static bool
+may_write_direct(const igi_instance *x, int j, ig_value *const *out, int n_out)
 {
     const ig_tensor *t = (const ig_tensor *)out[j];
     if (!(t->v.flags & IGI_CONTIGUOUS) || ig_dtype_bits((ig_dtype)t->v.type.dtype) == 0)
@@ -95,10 +100,11 @@ static ig_status bind_own(igi_instance *x, uint32_t v, ig_value *const *out, int
         ig_tensor *bound = (ig_tensor *)out[j];
         x->direct[j] = true;
         bound->st->version++;
-        IG_TRY(igi_tensor_view(
-            &t, NULL, bound, pv->type.rank, dims, igi_strides(pv->header), 0));
+        IG_TRY(igi_tensor_view(&t, NULL, bound, pv->type.rank, dims,
+                               igi_strides(pv->header), 0));
     } else {
-        IG_TRY(igi_tensor_header(&t, NULL, (ig_dtype)pv->type.dtype, pv->type.rank, dims));
+        IG_TRY(
+            igi_tensor_header(&t, NULL, (ig_dtype)pv->type.dtype, pv->type.rank, dims));
         ig_status rc = igi_tensor_alloc(t, NULL);
         if (rc != IG_OK) {
             ig_tensor_unref(t);
@@ -154,20 +160,16 @@ ig_status igi_real_value(igi_instance *x, uint32_t v, ig_value **out)
     ig_tensor *h = igi_plan_header(p, v), *t = NULL;
     if (!h)
         return IG_OUT_OF_MEMORY;
-    IG_TRY(igi_tensor_view(&t,
-                           NULL,
-                           (ig_tensor *)base,
-                           pv->type.rank,
-                           ig_type_dims(&pv->type),
-                           igi_strides(h),
-                           pv->offset));
+    IG_TRY(igi_tensor_view(&t, NULL, (ig_tensor *)base, pv->type.rank,
+                           ig_type_dims(&pv->type), igi_strides(h), pv->offset));
     *out = x->real[v] = &t->v;
     return IG_OK;
 }
 
 /* ---- delivery ---- */
 
-/* A result of a late node: the caller's alone. What shares memory with anything is copied. */
+/* A result of a late node: the caller's alone. What shares memory with anything is
+ * copied. */
 static ig_status deliver_heap(igi_instance *x, int j, ig_value **out)
 {
     ig_value *v = x->real[x->plan->output[j]];
@@ -180,7 +182,8 @@ static ig_status deliver_heap(igi_instance *x, int j, ig_value **out)
         ((ig_tensor *)*out)->st->version++;
         return igi_tensor_copy_into((ig_tensor *)*out, t);
     }
-    if (t && (v->refs > 1 || t->st->refs > 1 || !(v->flags & IGI_CONTIGUOUS) || t->st->flags & IGI_READONLY)) {
+    if (t && (v->refs > 1 || t->st->refs > 1 || !(v->flags & IGI_CONTIGUOUS) ||
+              t->st->flags & IGI_READONLY)) {
         ig_tensor *copy = NULL;
         IG_TRY(igi_tensor_contiguous_copy(&copy, NULL, t));
         *out = &copy->v;
@@ -190,8 +193,8 @@ static ig_status deliver_heap(igi_instance *x, int j, ig_value **out)
     return IG_OK;
 }
 
-/* Output j is (all of) a root with storage of its own, or over an input that the net updates:
- * a header over that memory. */
+/* Output j is (all of) a root with storage of its own, or over an input that the net
+ * updates: a header over that memory. */
 static ig_status pass_on(igi_instance *x, int j, ig_tensor *base, ig_value **out)
 {
     const igi_pvalue *pv = &x->plan->value[x->plan->output[j]];
@@ -200,13 +203,8 @@ static ig_status pass_on(igi_instance *x, int j, ig_tensor *base, ig_value **out
         return IG_OK;
     }
     ig_tensor *t = NULL;
-    IG_TRY(igi_tensor_view(&t,
-                           NULL,
-                           base,
-                           pv->type.rank,
-                           ig_type_dims(&pv->type),
-                           igi_strides(pv->header),
-                           pv->offset));
+    IG_TRY(igi_tensor_view(&t, NULL, base, pv->type.rank, ig_type_dims(&pv->type),
+                           igi_strides(pv->header), pv->offset));
     *out = &t->v;
     return IG_OK;
 }

@@ -11,7 +11,8 @@ ig_status igi_call_tensor(igi_invoker *v, const ig_type *type, ig_tensor **out)
     size_t bytes = 0;
     const int64_t *dims = ig_type_dims(type);
     ig_dtype dtype = (ig_dtype)type->dtype;
-    if (!igi_dims_count(type->rank, dims, &count) || !igi_dtype_bytes(dtype, count, &bytes))
+    if (!igi_dims_count(type->rank, dims, &count) ||
+        !igi_dtype_bytes(dtype, count, &bytes))
         return ig_fail(IG_LIMIT, "the size of an output overflows");
     IG_TRY(igi_env_charge(&v->env, bytes));
     v->env.memory_used -= v->env.memory_used < bytes ? v->env.memory_used : bytes;
@@ -30,7 +31,8 @@ static ig_status serve_out_alloc(ig_kernel_ctx *k, int i, int rank, const int64_
     ig_value *old = i >= 0 && i < k->n_out ? k->out[i] : NULL;
     if (!old || old->type.kind != IG_KIND_TENSOR || rank < 0 || rank > IG_RANK_MAX)
         return ig_kernel_fail(
-            k, IG_INTERNAL, "out_alloc of output %d, rank %d, which is no wanted tensor", i, rank);
+            k, IG_INTERNAL,
+            "out_alloc of output %d, rank %d, which is no wanted tensor", i, rank);
     ig_type type = {0};
     IG_TRY(igi_type_set(&type, (ig_dtype)old->type.dtype, rank, dims));
     ig_tensor *t = NULL;
@@ -47,25 +49,38 @@ static ig_status serve_out_give(ig_kernel_ctx *k, int i, ig_value *value)
 {
     if (i < 0 || i >= k->n_out || !k->out[i] || !value) {
         ig_value_unref(value);
-        return ig_kernel_fail(k, IG_INTERNAL, "out_give of output %d, which is not wanted", i);
+        return ig_kernel_fail(k, IG_INTERNAL,
+                              "out_give of output %d, which is not wanted", i);
     }
     ig_value_unref(k->out[i]);
     k->out[i] = value;
     return IG_OK;
 }
 
-static ig_status serve_run_graph(ig_kernel_ctx *k, const ig_graph *body, ig_value *const *in, int n_in, ig_value **out, int n_out)
+static ig_status serve_run_graph(ig_kernel_ctx *k,
+                                 const ig_graph *body,
+                                 ig_value *const *in,
+                                 int n_in,
+                                 ig_value **out,
+                                 int n_out)
 {
     igi_invoker *v = ((igi_frame *)k->rt_self)->v;
     if (!v->run_graph)
-        return ig_kernel_fail(k, IG_UNSUPPORTED, "operators with bodies cannot be run yet");
+        return ig_kernel_fail(k, IG_UNSUPPORTED,
+                              "operators with bodies cannot be run yet");
     return v->run_graph(v->run_graph_self, body, in, n_in, out, n_out);
 }
 
-static const void *serve_pack(ig_kernel_ctx *k, int port, const char *key, size_t bytes, ig_pack_fn fill, void *user)
+static const void *serve_pack(ig_kernel_ctx *k,
+                              int port,
+                              const char *key,
+                              size_t bytes,
+                              ig_pack_fn fill,
+                              void *user)
 {
     (void)key, (void)bytes, (void)fill, (void)user;
-    (void)ig_kernel_fail(k, IG_INTERNAL, "pack of input %d, which is no constant", port);
+    (void)ig_kernel_fail(k, IG_INTERNAL, "pack of input %d, which is no constant",
+                         port);
     return NULL;
 }
 
@@ -82,12 +97,12 @@ static void serve_barrier(ig_kernel_ctx *k)
 }
 
 const ig_run_api igi_call_services = {.struct_size = sizeof(igi_call_services),
-                                    .out_alloc = serve_out_alloc,
-                                    .out_give = serve_out_give,
-                                    .run_graph = serve_run_graph,
-                                    .pack = serve_pack,
-                                    .poll = serve_poll,
-                                    .barrier = serve_barrier};
+                                      .out_alloc = serve_out_alloc,
+                                      .out_give = serve_out_give,
+                                      .run_graph = serve_run_graph,
+                                      .pack = serve_pack,
+                                      .poll = serve_poll,
+                                      .barrier = serve_barrier};
 
 /* ---- running the chosen kernel ---- */
 
@@ -95,7 +110,8 @@ static void team_member(void *arg, int tid, int nth)
 {
     ig_kernel_ctx *k = arg;
     igi_frame *f = k->rt_self;
-    if (nth != k->threads) { /* fewer threads than promised: nobody to meet at barriers */
+    if (nth !=
+        k->threads) { /* fewer threads than promised: nobody to meet at barriers */
         if (tid != 0)
             return;
         f->barrier = NULL;
@@ -125,11 +141,14 @@ static ig_status run_team(igi_frame *f, ig_kernel_ctx *k)
 static ig_status run_bare(igi_frame *f, ig_kernel_ctx *k)
 {
     const ig_kernel_def *d = f->kernel;
-    return !d ? f->op->def->reference(k) : d->run ? d->run(k) : d->run_own ? d->run_own(k)
-                                                                           : run_team(f, k);
+    return !d           ? f->op->def->reference(k)
+           : d->run     ? d->run(k)
+           : d->run_own ? d->run_own(k)
+                        : run_team(f, k);
 }
 
-/* Prepared kernels take the invoker's scratch with them, so that nested calls get their own. */
+/* Prepared kernels take the invoker's scratch with them, so that nested calls get their
+ * own. */
 static ig_status run_prepared(igi_frame *f, ig_kernel_ctx *k)
 {
     igi_invoker *v = f->v;

@@ -1,4 +1,5 @@
-/* What the files of invoke share: the frame of one call and the services behind its kernel. */
+/* What the files of invoke share: the frame of one call and the services behind its
+ * kernel. */
 #ifndef GRAPH_RUNTIME_CALL_H
 #define GRAPH_RUNTIME_CALL_H
 
@@ -30,9 +31,14 @@ static inline ig_status igi_call_run(igi_frame *f, ig_kernel_ctx *k)
 {
     if (!f->kernel)
         return f->op->def->reference(k);
-    return f->kernel->run && !f->kernel->prepare ? f->kernel->run(k) : igi_call_run_slow(f, k);
+    return f->kernel->run && !f->kernel->prepare ? f->kernel->run(k)
+                                                 : igi_call_run_slow(f, k);
 }
 /* The general road, for what the straight one refuses. call->attrs is set. */
-ig_status igi_call_general(igi_invoker *v, const igi_op *op, const ig_call *call, ig_value *const *in, ig_value **out);
+ig_status igi_call_general(igi_invoker *v,
+                           const igi_op *op,
+                           const ig_call *call,
+                           ig_value *const *in,
+                           ig_value **out);
 
 #endif

@@ -2,14 +2,6 @@
 #include "graph/runtime/env.h"
 
 #include <inttypes.h>
-#include <time.h>
-
-double igi_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 #define OR(value_, default_) ((value_) ? (value_) : (default_))
 
@@ -54,7 +46,7 @@ void igi_env_init(igi_env *e, const ig_limits *limits, const ig_run_opts *opts)
     e->cancel = opts->cancel;
     if (opts->deadline_s > 0) {
         e->deadline_s = opts->deadline_s;
-        e->deadline = igi_now() + opts->deadline_s;
+        e->deadline = igi_now_s() + opts->deadline_s;
     }
 }
 
@@ -62,7 +54,7 @@ ig_status igi_env_poll(const igi_env *e)
 {
     if (e->cancel && *e->cancel)
         return ig_fail(IG_CANCELLED, "the run was cancelled");
-    if (e->deadline != 0 && igi_now() > e->deadline)
+    if (e->deadline != 0 && igi_now_s() > e->deadline)
         return ig_fail(IG_DEADLINE, "the deadline of %g s has passed", e->deadline_s);
     return IG_OK;
 }
@@ -70,18 +62,17 @@ ig_status igi_env_poll(const igi_env *e)
 ig_status igi_env_charge(igi_env *e, size_t bytes)
 {
     if (bytes > e->tensor_bytes)
-        return ig_fail(IG_LIMIT,
-                       "a tensor of %zu bytes exceeds the limit tensor_bytes of %" PRIu64
-                       "; raise it in the limits of the run or model",
-                       bytes,
-                       e->tensor_bytes);
+        return ig_fail(
+            IG_LIMIT,
+            "a tensor of %zu bytes exceeds the limit tensor_bytes of %" PRIu64
+            "; raise it in the limits of the run or model",
+            bytes, e->tensor_bytes);
     if (bytes > e->memory_bytes || e->memory_used > e->memory_bytes - bytes)
         return ig_fail(IG_LIMIT,
-                       "%zu more bytes after %" PRIu64 " exceed the limit memory_bytes of %" PRIu64
+                       "%zu more bytes after %" PRIu64
+                       " exceed the limit memory_bytes of %" PRIu64
                        "; raise it in the limits of the run or model",
-                       bytes,
-                       e->memory_used,
-                       e->memory_bytes);
+                       bytes, e->memory_used, e->memory_bytes);
     e->memory_used += bytes;
     return IG_OK;
 }

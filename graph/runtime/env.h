@@ -1,24 +1,22 @@
-/* What a run may use and when it must stop: shared by single calls (invoke) and nets. */
+/* What a run may use and when it must stop: shared by single calls (invoke) and nets.
+ */
 #ifndef GRAPH_RUNTIME_ENV_H
 #define GRAPH_RUNTIME_ENV_H
 
 #include <ingot/ingot.h>
 
-#include "graph/core/status.h"
+#include "graph/core/thread.h"
 
 typedef struct igi_env {
-    const volatile int *cancel; /* NULL: none */
-    double deadline;            /* igi_now() of the end; 0: none */
-    double deadline_s;          /* as given, for the message */
+    const volatile int *cancel;          /* NULL: none */
+    double deadline;                     /* igi_now_s() of the end; 0: none */
+    double deadline_s;                   /* as given, for the message */
     uint64_t tensor_bytes, memory_bytes; /* limits, never 0 */
     uint64_t memory_used;                /* charged so far */
     uint64_t seed;                       /* of random operators */
 } igi_env;
 
 #define IGI_DEFAULT_SEED 0x496e676f74ull
-
-/* Monotonic seconds. */
-double igi_now(void);
 
 /* Zero members of `l` (which may be NULL) become the documented defaults. */
 ig_limits igi_limits_of(const ig_limits *l);
@@ -35,7 +33,8 @@ static inline bool igi_env_watched(const igi_env *e)
 }
 /* CANCELLED or DEADLINE when it is time to stop. */
 ig_status igi_env_poll(const igi_env *e);
-/* LIMIT when one tensor of that size, or all memory of the run, passes a limit; else counts it. */
+/* LIMIT when one tensor of that size, or all memory of the run, passes a limit; else
+ * counts it. */
 ig_status igi_env_charge(igi_env *e, size_t bytes);
 
 #endif

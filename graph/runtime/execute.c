@@ -1,11 +1,11 @@
 /* Running the steps of a plan.
  *
- * A plan of serial steps that nobody watches is a bare loop over function pointers. Otherwise
- * steps go in segments: a segment of steps for the team is one region that all threads enter
- * together, each walking the same list, doing its own steps and its part of team steps, and
- * meeting at the barriers that the schedule has set. Kernels with threads of their own and late
- * nodes stand between segments and run on the caller alone. Cancellation and deadline are
- * polled by thread 0 before each of its steps. */
+ * A plan of serial steps that nobody watches is a bare loop over function pointers.
+ * Otherwise steps go in segments: a segment of steps for the team is one region that
+ * all threads enter together, each walking the same list, doing its own steps and its
+ * part of team steps, and meeting at the barriers that the schedule has set. Kernels
+ * with threads of their own and late nodes stand between segments and run on the caller
+ * alone. Cancellation and deadline are polled by thread 0 before each of its steps. */
 #include "graph/runtime/instance.h"
 #include "graph/runtime/profile.h"
 
@@ -14,35 +14,48 @@
 static ig_status serve_out_alloc(ig_kernel_ctx *k, int i, int rank, const int64_t *dims)
 {
     (void)rank, (void)dims;
-    return ig_kernel_fail(
-        k, IG_INTERNAL, "out_alloc of output %d, which is not declared DYNAMIC", i);
+    return ig_kernel_fail(k, IG_INTERNAL,
+                          "out_alloc of output %d, which is not declared DYNAMIC", i);
 }
 
 static ig_status serve_out_give(ig_kernel_ctx *k, int i, ig_value *v)
 {
     ig_tensor *t = v ? ig_value_tensor(v) : NULL, *to = ig_out(k, i);
-    ig_status rc = !t || !to || !igi_type_equal(&t->v.type, &to->v.type)
-                       ? ig_kernel_fail(k, IG_INTERNAL, "out_give of another type, output %d", i)
-                       : igi_tensor_copy_into(to, t);
+    ig_status rc =
+        !t || !to || !igi_type_equal(&t->v.type, &to->v.type)
+            ? ig_kernel_fail(k, IG_INTERNAL, "out_give of another type, output %d", i)
+            : igi_tensor_copy_into(to, t);
     ig_value_unref(v);
     return rc;
 }
 
-static ig_status serve_run_graph(ig_kernel_ctx *k, const ig_graph *body, ig_value *const *in, int n_in, ig_value **out, int n_out)
+static ig_status serve_run_graph(ig_kernel_ctx *k,
+                                 const ig_graph *body,
+                                 ig_value *const *in,
+                                 int n_in,
+                                 ig_value **out,
+                                 int n_out)
 {
     (void)body, (void)in, (void)n_in, (void)out, (void)n_out;
     return ig_kernel_fail(k, IG_UNSUPPORTED, "operators with bodies cannot be run yet");
 }
 
-static const void *serve_pack(ig_kernel_ctx *k, int port, const char *key, size_t bytes, ig_pack_fn fill, void *user)
+static const void *serve_pack(ig_kernel_ctx *k,
+                              int port,
+                              const char *key,
+                              size_t bytes,
+                              ig_pack_fn fill,
+                              void *user)
 {
     const igi_instance *x = k->rt_self;
     const ig_tensor *t = ig_in(k, port);
     const void *out = NULL;
     if (!t || port < 0 || port > 63 || !(k->constants >> port & 1) || !t->st)
-        (void)ig_kernel_fail(k, IG_INTERNAL, "pack of input %d, which is no constant", port);
+        (void)ig_kernel_fail(k, IG_INTERNAL, "pack of input %d, which is no constant",
+                             port);
     else
-        (void)igi_packs_get(&x->net->weights->packs, k, t, key, bytes, fill, user, &out);
+        (void)igi_packs_get(&x->net->weights->packs, k, t, key, bytes, fill, user,
+                            &out);
     return out;
 }
 
@@ -133,10 +146,10 @@ static ig_status run_watched(igi_instance *x, igi_step *s, int tid)
     if (tid == 0 && igi_env_watched(env))
         IG_TRY(igi_env_poll(env));
     if (t)
-        *t = (igi_span_time){.begin = igi_now(), .tid = tid};
+        *t = (igi_span_time){.begin = igi_now_s(), .tid = tid};
     ig_status rc = s->mode == IGI_LATE ? run_late(x, s) : run_serial(s);
     if (t)
-        t->end = igi_now();
+        t->end = igi_now_s();
     return rc;
 }
 
@@ -165,23 +178,26 @@ static ig_status run_part(segment *g, igi_step *s, int tid, int nth)
     igi_instance *x = g->x;
     if (s->mode != IGI_TEAM)
         return run_watched(x, s, tid);
-    igi_span_time *t = x->profile && tid == 0 ? &x->profile->step[s - x->plan->step] : NULL;
+    igi_span_time *t =
+        x->profile && tid == 0 ? &x->profile->step[s - x->plan->step] : NULL;
     if (t)
-        *t = (igi_span_time){.begin = igi_now()};
+        *t = (igi_span_time){.begin = igi_now_s()};
     ig_status rc = s->run_team(&s->k, tid, nth);
     if (t)
-        t->end = igi_now();
+        t->end = igi_now_s();
     return rc;
 }
 
-/* Walks the segment as thread tid. After a failure a thread only keeps its appointments: the
- * barrier before the next team step or epoch tells everybody to leave. */
+/* Walks the segment as thread tid. After a failure a thread only keeps its
+ * appointments: the barrier before the next team step or epoch tells everybody to
+ * leave. */
 static void member(void *arg, int tid, int nth)
 {
     segment *g = arg;
     igi_plan *p = g->x->plan;
     bool failed = false;
-    if (nth != p->net->threads) { /* fewer threads than planned: the caller does it all */
+    if (nth !=
+        p->net->threads) { /* fewer threads than planned: the caller does it all */
         g->x->barrier = NULL;
         if (tid == 0 && run_list(g->x, g->lo, g->hi) != IG_OK) {
             igi_error_get(&g->error);
@@ -198,7 +214,8 @@ static void member(void *arg, int tid, int nth)
         ig_status rc = IG_OK;
         if (s->mode == IGI_TEAM && tid == 0 && igi_env_watched(&g->x->invoker.env) &&
             igi_env_poll(&g->x->invoker.env) != IG_OK)
-            failed = true; /* noticed here, acted upon after this step: the others are in it */
+            failed = true; /* noticed here, acted upon after this step: the others are
+                              in it */
         if (rc == IG_OK)
             rc = run_part(g, s, tid, nth);
         if (rc == IG_OK && !failed)

@@ -1,5 +1,6 @@
-/* The general road of a call: types, view or outputs, selection, contiguous inputs, storage,
- * run, hand-over. Each phase works on one `space`, so that one clean-up serves every exit. */
+/* The general road of a call: types, view or outputs, selection, contiguous inputs,
+ * storage, run, hand-over. Each phase works on one `space`, so that one clean-up serves
+ * every exit. */
 #include <string.h>
 
 #include "graph/core/alloc.h"
@@ -16,10 +17,11 @@ typedef struct space {
     ig_type *type;      /* of outputs */
     ig_type **out_type; /* NULL: not wanted */
     ig_value **kin;     /* what the kernel reads: in, or contiguous copies */
-    ig_value **kout;    /* what it writes: new, bound, or temporaries; each a counted reference */
+    ig_value **
+        kout; /* what it writes: new, bound, or temporaries; each a counted reference */
 } space;
 
-#define SMALL_IN 16
+#define SMALL_IN  16
 #define SMALL_OUT 4
 
 static bool is_wanted(const space *s, int i)
@@ -99,8 +101,8 @@ static bool try_view(space *s, ig_infer *x, ig_status *rc)
     int64_t strides[IG_RANK_MAX] = {0};
     ig_value *in0 = s->call->n_in > 0 ? s->in[0] : NULL;
     const ig_type *type = &s->type[0];
-    if (!s->op->def->view || !in0 || in0->type.kind != IG_KIND_TENSOR || !wants_only_first(s) ||
-        !is_complete(type) || type->dtype != in0->type.dtype)
+    if (!s->op->def->view || !in0 || in0->type.kind != IG_KIND_TENSOR ||
+        !wants_only_first(s) || !is_complete(type) || type->dtype != in0->type.dtype)
         return false;
     ig_tensor *t = (ig_tensor *)in0, *made = NULL;
     ig_view view = {.x = x,
@@ -131,8 +133,8 @@ static ig_status placeholder(space *s, int i)
         return igi_sequence_new(&s->kout[i], t, NULL, 0);
     for (int d = 0; d < t->rank; d++)
         dims[d] = ig_type_dims(t)[d] > 0 ? ig_type_dims(t)[d] : 0;
-    IG_TRY(igi_tensor_header(
-        &made, s->v->pool, (ig_dtype)t->dtype, t->rank > 0 ? t->rank : 0, dims));
+    IG_TRY(igi_tensor_header(&made, s->v->pool, (ig_dtype)t->dtype,
+                             t->rank > 0 ? t->rank : 0, dims));
     s->kout[i] = &made->v;
     return IG_OK;
 }
@@ -142,14 +144,15 @@ static ig_status mutated_output(space *s, int i, int from)
     ig_tensor *t = ig_value_tensor(s->in[from]), *made = NULL;
     const char *name = s->op->def->name;
     if (!t || !igi_type_equal(&t->v.type, &s->type[i]))
-        return ig_fail(IG_INTERNAL, "%s: output %d differs in type from input %d", name, i, from);
+        return ig_fail(IG_INTERNAL, "%s: output %d differs in type from input %d", name,
+                       i, from);
     if (!(t->v.flags & IGI_CONTIGUOUS) || !t->st || t->st->flags & IGI_READONLY)
         return ig_fail(IG_INVALID_ARGUMENT,
-                       "%s: input %d is written in place, so it must be contiguous and no constant",
-                       name,
-                       from);
-    IG_TRY(igi_tensor_view(
-        &made, s->v->pool, t, t->v.type.rank, ig_type_dims(&t->v.type), igi_strides(t), 0));
+                       "%s: input %d is written in place, so it must be contiguous and "
+                       "no constant",
+                       name, from);
+    IG_TRY(igi_tensor_view(&made, s->v->pool, t, t->v.type.rank,
+                           ig_type_dims(&t->v.type), igi_strides(t), 0));
     s->kout[i] = &made->v;
     t->st->version++;
     return IG_OK;
@@ -173,7 +176,8 @@ static bool bound_is_direct(const space *s, int i, const ig_tensor *bound)
         if (!t || !overlaps(bound, t))
             continue;
         if (shared++ || j > 30 || !(alias >> j & 1) || t->data != bound->data ||
-            !(t->v.flags & IGI_CONTIGUOUS) || igi_tensor_count(t) != igi_tensor_count(bound))
+            !(t->v.flags & IGI_CONTIGUOUS) ||
+            igi_tensor_count(t) != igi_tensor_count(bound))
             return false;
     }
     return true;
@@ -186,16 +190,15 @@ static ig_status check_bound(const space *s, int i)
     if (is_complete(&s->type[i]) && !igi_type_equal(&b->type, &s->type[i]))
         return ig_fail(IG_INVALID_ARGUMENT,
                        "%s: output %d is %s, but the tensor given for it is %s",
-                       s->op->def->name,
-                       i,
+                       s->op->def->name, i,
                        igi_type_print(&s->type[i], NULL, want, sizeof(want)),
                        igi_type_print(&b->type, NULL, have, sizeof(have)));
     const ig_tensor *t = ig_value_tensor(s->out[i]);
     if (!t || !t->st || t->st->flags & IGI_READONLY)
-        return ig_fail(IG_INVALID_ARGUMENT,
-                       "%s: the value given for output %d is no tensor that can be written",
-                       s->op->def->name,
-                       i);
+        return ig_fail(
+            IG_INVALID_ARGUMENT,
+            "%s: the value given for output %d is no tensor that can be written",
+            s->op->def->name, i);
     return IG_OK;
 }
 
@@ -275,8 +278,8 @@ static ig_status hand_over(space *s)
             continue;
         const ig_tensor *t = ig_value_tensor(v);
         if (t && !t->data && igi_tensor_count(t) > 0)
-            return ig_fail(
-                IG_INTERNAL, "%s: the kernel has not made output %d", s->op->def->name, i);
+            return ig_fail(IG_INTERNAL, "%s: the kernel has not made output %d",
+                           s->op->def->name, i);
         if (!s->out[i])
             continue;
         ig_tensor *bound = ig_value_tensor(s->out[i]);
@@ -285,8 +288,7 @@ static ig_status hand_over(space *s)
         if (!t || !igi_type_equal(&t->v.type, &bound->v.type))
             return ig_fail(IG_INVALID_ARGUMENT,
                            "%s: the tensor given for output %d does not have its type",
-                           s->op->def->name,
-                           i);
+                           s->op->def->name, i);
         bound->st->version++;
         IG_TRY(igi_tensor_copy_into(bound, t));
     }
@@ -334,17 +336,18 @@ static ig_status run_small(space *s)
     return run_space(s);
 }
 
-ig_status igi_call_general(igi_invoker *v, const igi_op *op, const ig_call *call, ig_value *const *in, ig_value **out)
+ig_status igi_call_general(igi_invoker *v,
+                           const igi_op *op,
+                           const ig_call *call,
+                           ig_value *const *in,
+                           ig_value **out)
 {
     space s = {.v = v, .op = op, .call = call, .in = in, .out = out};
     if (call->n_in < 0 || call->n_in > IG_PORTS_MAX || call->n_out < 0 ||
         call->n_out > IG_PORTS_MAX || call->n_captures > call->n_in)
         return ig_fail(IG_INVALID_ARGUMENT,
                        "%s: %d inputs and %d outputs; at most %d are possible",
-                       op->def->name,
-                       call->n_in,
-                       call->n_out,
-                       IG_PORTS_MAX);
+                       op->def->name, call->n_in, call->n_out, IG_PORTS_MAX);
     if (call->n_in <= SMALL_IN && call->n_out <= SMALL_OUT)
         return run_small(&s);
     size_t n = (size_t)(call->n_in > call->n_out ? call->n_in : call->n_out);

@@ -78,12 +78,12 @@ static void key_ints(igi_instance *x, const ig_tensor *t)
 {
     int64_t n = igi_tensor_count(t);
     int rank = t->v.type.rank;
-    if (n > IGI_KEY_INTS || rank > 1 || !t->data || !igi_dtype_is_int((ig_dtype)t->v.type.dtype))
+    if (n > IGI_KEY_INTS || rank > 1 || !t->data ||
+        !igi_dtype_is_int((ig_dtype)t->v.type.dtype))
         return;
     for (int64_t i = 0; i < n; i++)
-        key_put(x,
-                igi_get_i64(
-                    (ig_dtype)t->v.type.dtype, t->data, rank ? i * igi_strides(t)[0] : 0));
+        key_put(x, igi_get_i64((ig_dtype)t->v.type.dtype, t->data,
+                               rank ? i * igi_strides(t)[0] : 0));
 }
 
 static ig_status make_key(igi_instance *x, ig_value *const *in)
@@ -155,7 +155,8 @@ typedef struct binding { /* what a symbol stands for in this run */
 
 typedef IGI_VEC(binding) bindings;
 
-static ig_status check_symbol(const ig_net *net, bindings *seen, int i, int d, int64_t want, int64_t have)
+static ig_status check_symbol(
+    const ig_net *net, bindings *seen, int i, int d, int64_t want, int64_t have)
 {
     const ig_symtab *syms = net->graph->syms;
     char text[128];
@@ -164,30 +165,27 @@ static ig_status check_symbol(const ig_net *net, bindings *seen, int i, int d, i
     for (size_t k = 0; k < seen->n; k++) {
         if (seen->p[k].symbol != want || seen->p[k].size == have)
             continue;
-        return ig_fail(IG_INVALID_ARGUMENT,
-                       "dim %d of input '%s' is %lld, but '%s' has set %s to %lld",
-                       d,
-                       net->in_names[i],
-                       (long long)have,
-                       net->in_names[seen->p[k].input],
-                       igi_dim_print(syms, want, text, sizeof(text)),
-                       (long long)seen->p[k].size);
+        return ig_fail(
+            IG_INVALID_ARGUMENT,
+            "dim %d of input '%s' is %lld, but '%s' has set %s to %lld", d,
+            net->in_names[i], (long long)have, net->in_names[seen->p[k].input],
+            igi_dim_print(syms, want, text, sizeof(text)), (long long)seen->p[k].size);
     }
     binding b = {want, have, i};
     return IGI_PUSH(seen, b) ? IG_OK : IG_OUT_OF_MEMORY;
 }
 
-static ig_status wrong_input(const ig_net *net, int i, const ig_type *want, const ig_value *have)
+static ig_status
+wrong_input(const ig_net *net, int i, const ig_type *want, const ig_value *have)
 {
     char a[256], b[256];
-    return ig_fail(IG_INVALID_ARGUMENT,
-                   "input '%s' is %s, but the model takes %s",
-                   net->in_names[i],
-                   igi_type_print(&have->type, NULL, b, sizeof(b)),
+    return ig_fail(IG_INVALID_ARGUMENT, "input '%s' is %s, but the model takes %s",
+                   net->in_names[i], igi_type_print(&have->type, NULL, b, sizeof(b)),
                    igi_type_print(want, net->graph->syms, a, sizeof(a)));
 }
 
-static ig_status check_input(const ig_net *net, bindings *seen, int i, const ig_value *v)
+static ig_status
+check_input(const ig_net *net, bindings *seen, int i, const ig_value *v)
 {
     const ig_type *want = &igi_value_at(net->graph, net->graph->inputs.p[i])->type;
     const ig_type *have = &v->type;
@@ -227,7 +225,8 @@ static ig_status ensure_arena(igi_instance *x, igi_plan *p)
         igi_free(x->arena);
         x->arena_bytes = 0;
         x->arena = igi_alloc(need);
-        for (size_t i = 0; i < x->n_plans; i++) /* an address may come back: bind anew */
+        for (size_t i = 0; i < x->n_plans;
+             i++) /* an address may come back: bind anew */
             if (x->plans[i]->base)
                 igi_plan_bind_arena(x->plans[i], x->arena);
         if (!x->arena)
@@ -257,7 +256,8 @@ static ig_status ensure_real(igi_instance *x, const igi_plan *p)
     return IG_OK;
 }
 
-static ig_status run_bound(igi_instance *x, ig_value *const *in, ig_value **out, int n_out)
+static ig_status
+run_bound(igi_instance *x, ig_value *const *in, ig_value **out, int n_out)
 {
     igi_plan *p = x->plan;
     if (p->has_random)
@@ -272,7 +272,11 @@ static ig_status run_bound(igi_instance *x, ig_value *const *in, ig_value **out,
     return rc;
 }
 
-ig_status igi_instance_run(igi_instance *x, ig_value *const *in, ig_value **out, int n_out, const ig_run_opts *opts)
+ig_status igi_instance_run(igi_instance *x,
+                           ig_value *const *in,
+                           ig_value **out,
+                           int n_out,
+                           const ig_run_opts *opts)
 {
     igi_env_init(&x->invoker.env, &x->net->limits, opts);
     x->invoker.draw = 0;
@@ -282,13 +286,12 @@ ig_status igi_instance_run(igi_instance *x, ig_value *const *in, ig_value **out,
     IG_TRY(igi_instance_plan(x, in, &p));
     uint64_t need = (uint64_t)p->total_bytes + p->own_bytes;
     if (need > x->invoker.env.memory_bytes)
-        return ig_fail(IG_LIMIT,
-                       "the run needs %llu bytes (arena %zu, outputs %zu), over the limit "
-                       "memory_bytes of %llu; raise it in the limits of the model or run",
-                       (unsigned long long)need,
-                       p->total_bytes,
-                       p->own_bytes,
-                       (unsigned long long)x->invoker.env.memory_bytes);
+        return ig_fail(
+            IG_LIMIT,
+            "the run needs %llu bytes (arena %zu, outputs %zu), over the limit "
+            "memory_bytes of %llu; raise it in the limits of the model or run",
+            (unsigned long long)need, p->total_bytes, p->own_bytes,
+            (unsigned long long)x->invoker.env.memory_bytes);
     x->invoker.env.memory_used = need;
     IG_TRY(ensure_arena(x, p));
     IG_TRY(ensure_real(x, p));

@@ -1,6 +1,6 @@
-/* An instance: what one run of a net needs for itself. It owns the arena and a bounded cache of
- * plans, one per input signature. Workspaces keep one per net, models keep a pool.
- * Threads: one run at a time. */
+/* An instance: what one run of a net needs for itself. It owns the arena and a bounded
+ * cache of plans, one per input signature. Workspaces keep one per net, models keep a
+ * pool. Threads: one run at a time. */
 #ifndef GRAPH_RUNTIME_INSTANCE_H
 #define GRAPH_RUNTIME_INSTANCE_H
 
@@ -27,7 +27,7 @@ struct igi_instance {
     ig_value **in;   /* per graph input: the caller's, or a contiguous copy of it */
     ig_value **real; /* per plan value: counted value outside the arena, or NULL */
     size_t real_cap;
-    bool *direct;    /* per graph output: its memory is the caller's bound tensor */
+    bool *direct; /* per graph output: its memory is the caller's bound tensor */
     igi_barrier *barrier; /* of the team, while it runs */
     igi_profile *profile; /* NULL: off */
 };
@@ -39,14 +39,20 @@ ig_net *igi_instance_net(const igi_instance *x);
 /* The plan for these inputs, made when missing. The instance owns it. */
 ig_status igi_instance_plan(igi_instance *x, ig_value *const *in, igi_plan **out);
 
-/* Runs the net. in: one value per graph input. out: n_out <= outputs of the net; NULL on entry:
- * a new reference is made; set: a tensor that is written in place and must fit. */
-ig_status igi_instance_run(igi_instance *x, ig_value *const *in, ig_value **out, int n_out, const ig_run_opts *opts);
+/* Runs the net. in: one value per graph input. out: n_out <= outputs of the net; NULL
+ * on entry: a new reference is made; set: a tensor that is written in place and must
+ * fit. */
+ig_status igi_instance_run(igi_instance *x,
+                           ig_value *const *in,
+                           ig_value **out,
+                           int n_out,
+                           const ig_run_opts *opts);
 
 /* ---- shared by instance.c, bind.c and execute.c ---- */
 
 extern const ig_run_api igi_plan_services;
-/* Checks inputs against the graph's declaration; names input, given and expected type. */
+/* Checks inputs against the graph's declaration; names input, given and expected type.
+ */
 ig_status igi_inputs_check(const ig_net *net, ig_value *const *in);
 /* Points inputs, outputs and views at this run's memory. */
 ig_status igi_bind_run(igi_instance *x, ig_value *const *in, ig_value **out, int n_out);

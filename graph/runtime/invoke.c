@@ -1,18 +1,23 @@
 /* One call on real values.
  *
- * Two roads that end in the same infer and the same kernel. The straight one (plain_call) is
- * for operators with fixed tensor ports and one output on contiguous inputs: eager adds live
- * there. The general one (general_call) knows everything else: optional and variadic ports,
- * views, bound and mutated outputs, outputs whose size only the kernel knows. */
+ * Two roads that end in the same infer and the same kernel. The straight one
+ * (plain_call) is for operators with fixed tensor ports and one output on contiguous
+ * inputs: eager adds live there. The general one (general_call) knows everything else:
+ * optional and variadic ports, views, bound and mutated outputs, outputs whose size
+ * only the kernel knows. */
 #include "graph/runtime/invoke.h"
 
 #include "graph/core/alloc.h"
 #include "graph/ir/attr.h"
 #include "graph/runtime/call.h"
 
-#define STRAIGHT_MAX (1 << 16) /* elements; larger outputs are charged to the limits first */
+#define STRAIGHT_MAX                                                                   \
+    (1 << 16) /* elements; larger outputs are charged to the limits first */
 
-void igi_invoker_init(igi_invoker *v, const ig_registry *reg, igi_pool *pool, int threads)
+void igi_invoker_init(igi_invoker *v,
+                      const ig_registry *reg,
+                      igi_pool *pool,
+                      int threads)
 {
     *v = (igi_invoker){.pool = pool,
                        .device = reg ? igi_registry_device(reg, 0) : NULL,
@@ -30,7 +35,8 @@ void igi_invoker_fini(igi_invoker *v)
 
 /* ---- the straight road ---- */
 
-/* Whether the inputs are contiguous tensors; *same: they also agree in type and shape. */
+/* Whether the inputs are contiguous tensors; *same: they also agree in type and shape.
+ */
 static inline bool plain_inputs(ig_value *const *in, int n, bool *same)
 {
     *same = true;
@@ -41,7 +47,8 @@ static inline bool plain_inputs(ig_value *const *in, int n, bool *same)
             return false;
         if (i == 0)
             continue;
-        bool equal = a->type.dtype == first->type.dtype && a->type.rank == first->type.rank;
+        bool equal =
+            a->type.dtype == first->type.dtype && a->type.rank == first->type.rank;
         for (int d = 0; equal && d < a->type.rank; d++)
             equal = a->type.u.dim[d] == first->type.u.dim[d];
         *same = *same && equal;
@@ -49,7 +56,8 @@ static inline bool plain_inputs(ig_value *const *in, int n, bool *same)
     return true;
 }
 
-/* The law of IG_OP_ELEMENTWISE: equal shapes and one type variable give that same type. */
+/* The law of IG_OP_ELEMENTWISE: equal shapes and one type variable give that same type.
+ */
 static inline bool law_applies(const igi_op *op, const ig_type *t)
 {
     int var = op->out_var[0];
@@ -59,7 +67,8 @@ static inline bool law_applies(const igi_op *op, const ig_type *t)
     return op->def->flags & IG_OP_ELEMENTWISE && op->var_types[var] >> t->dtype & 1;
 }
 
-static ig_status plain_types(const igi_op *op, const ig_call *call, ig_value *const *in, ig_infer *x)
+static ig_status
+plain_types(const igi_op *op, const ig_call *call, ig_value *const *in, ig_infer *x)
 {
     const ig_type *types[3] = {0};
     for (int i = 0; i < call->n_in; i++)
@@ -75,7 +84,12 @@ static ig_status plain_types(const igi_op *op, const ig_call *call, ig_value *co
     return igi_infer_call(op, call, x);
 }
 
-static ig_status plain_run(igi_invoker *v, const igi_op *op, const ig_call *call, ig_value *const *in, ig_value *made, bool same)
+static ig_status plain_run(igi_invoker *v,
+                           const igi_op *op,
+                           const ig_call *call,
+                           ig_value *const *in,
+                           ig_value *made,
+                           bool same)
 {
     igi_frame f = {.v = v, .op = op};
     ig_kernel_ctx k = {.struct_size = sizeof(k),
@@ -100,7 +114,12 @@ static ig_status plain_run(igi_invoker *v, const igi_op *op, const ig_call *call
     return igi_call_run(&f, &k);
 }
 
-static ig_status plain_call(igi_invoker *v, const igi_op *op, const ig_call *call, ig_value *const *in, ig_value **out, bool same)
+static ig_status plain_call(igi_invoker *v,
+                            const igi_op *op,
+                            const ig_call *call,
+                            ig_value *const *in,
+                            ig_value **out,
+                            bool same)
 {
     ig_type local = {0}, *slot = &local;
     const ig_type *type = &in[0]->type;
@@ -113,11 +132,13 @@ static ig_status plain_call(igi_invoker *v, const igi_op *op, const ig_call *cal
     ig_status rc;
     int64_t count = 1;
     for (int i = 0; i < type->rank && count <= STRAIGHT_MAX; i++)
-        count *= ig_type_dims(type)[i] <= STRAIGHT_MAX ? ig_type_dims(type)[i] : STRAIGHT_MAX + 1;
+        count *= ig_type_dims(type)[i] <= STRAIGHT_MAX ? ig_type_dims(type)[i]
+                                                       : STRAIGHT_MAX + 1;
     if (type->rank > 8 || count > STRAIGHT_MAX) {
         rc = igi_call_tensor(v, type, &t);
     } else {
-        rc = igi_tensor_header(&t, v->pool, (ig_dtype)type->dtype, type->rank, type->u.dim);
+        rc = igi_tensor_header(&t, v->pool, (ig_dtype)type->dtype, type->rank,
+                               type->u.dim);
         if (rc == IG_OK)
             rc = igi_tensor_alloc(t, v->pool);
     }
@@ -134,10 +155,15 @@ static ig_status plain_call(igi_invoker *v, const igi_op *op, const ig_call *cal
 
 /* ---- the entry ---- */
 
-#define DEFAULTS_MAX 512 /* bytes of an attribute struct whose defaults fit on the stack */
+#define DEFAULTS_MAX                                                                   \
+    512 /* bytes of an attribute struct whose defaults fit on the stack */
 
 /* The call again with the operator's default attributes. */
-static ig_status with_defaults(igi_invoker *v, const igi_op *op, const ig_call *call, ig_value *const *in, ig_value **out)
+static ig_status with_defaults(igi_invoker *v,
+                               const igi_op *op,
+                               const ig_call *call,
+                               ig_value *const *in,
+                               ig_value **out)
 {
     _Alignas(16) char local[DEFAULTS_MAX];
     size_t size = op->def->attrs_size;
@@ -153,7 +179,11 @@ static ig_status with_defaults(igi_invoker *v, const igi_op *op, const ig_call *
     return rc;
 }
 
-ig_status igi_invoke(igi_invoker *v, const igi_op *op, const ig_call *call, ig_value *const *in, ig_value **out)
+ig_status igi_invoke(igi_invoker *v,
+                     const igi_op *op,
+                     const ig_call *call,
+                     ig_value *const *in,
+                     ig_value **out)
 {
     bool same;
     if (!call->attrs && op->def->attrs)

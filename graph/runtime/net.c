@@ -1,4 +1,5 @@
-/* Compiling a net: clone, passes, constants into the weights workspace, keys of signatures. */
+/* Compiling a net: clone, passes, constants into the weights workspace, keys of
+ * signatures. */
 #include "graph/runtime/net.h"
 
 #include <string.h>
@@ -38,8 +39,9 @@ int igi_device_index(const char *name)
 
 /* ---- what belongs to a signature ---- */
 
-/* Marks inputs whose integers reach a VALUE port, directly or through `values` hooks: walks the
- * nodes backwards, so that a marked output marks the inputs of its producer. */
+/* Marks inputs whose integers reach a VALUE port, directly or through `values` hooks:
+ * walks the nodes backwards, so that a marked output marks the inputs of its producer.
+ */
 static ig_status find_keyed(ig_net *net)
 {
     const ig_graph *g = net->graph;
@@ -48,7 +50,8 @@ static ig_status find_keyed(ig_net *net)
         return IG_OUT_OF_MEMORY;
     for (size_t k = g->order.n; k-- > 0;) {
         const igi_node *n = igi_node_at(g, g->order.p[k]);
-        bool through = n->op->def->values && n->n_out && n->out[0].i && mark[n->out[0].i];
+        bool through =
+            n->op->def->values && n->n_out && n->out[0].i && mark[n->out[0].i];
         for (int i = 0; n->live && i < n->n_in; i++) {
             int port = igi_op_in_port(n->op, n->n_in, n->n_captures, i);
             bool value = port >= 0 && n->op->value_ports >> port & 1;
@@ -79,8 +82,8 @@ static ig_status find_names(ig_net *net)
     return IG_OK;
 }
 
-/* Constants by name, for people and other nets. A name that is taken stays as it is: the net
- * reads its own constants, so two nets may disagree about a name. */
+/* Constants by name, for people and other nets. A name that is taken stays as it is:
+ * the net reads its own constants, so two nets may disagree about a name. */
 static ig_status feed_constants(ig_net *net)
 {
     const ig_graph *g = net->graph;
@@ -94,7 +97,11 @@ static ig_status feed_constants(ig_net *net)
 
 /* ---- compiling ---- */
 
-static ig_status fold_node(void *self, const igi_op *op, const ig_call *call, ig_value *const *in, ig_value **out)
+static ig_status fold_node(void *self,
+                           const igi_op *op,
+                           const ig_call *call,
+                           ig_value *const *in,
+                           ig_value **out)
 {
     return igi_invoke(self, op, call, in, out);
 }
@@ -121,17 +128,15 @@ static ig_status set_options(ig_net *net, const ig_graph *g, const ig_net_opts *
 {
     net->device_index = igi_device_index(o->device);
     if (net->device_index < 0)
-        return ig_fail(
-            IG_INVALID_ARGUMENT, "there is no device '%s'; try \"cpu\"", o->device);
+        return ig_fail(IG_INVALID_ARGUMENT, "there is no device '%s'; try \"cpu\"",
+                       o->device);
     if (o->level < -1 || o->level > 2)
         return ig_fail(IG_INVALID_ARGUMENT,
                        "optimisation level %d: must be -1 (none), 0 (default), 1 or 2",
                        o->level);
     if (o->threads < 0 || o->threads > IGI_THREADS_MAX)
-        return ig_fail(IG_INVALID_ARGUMENT,
-                       "%d threads: must be 0 (all) to %d",
-                       o->threads,
-                       IGI_THREADS_MAX);
+        return ig_fail(IG_INVALID_ARGUMENT, "%d threads: must be 0 (all) to %d",
+                       o->threads, IGI_THREADS_MAX);
     net->level = o->level == 0 ? 2 : o->level == -1 ? 0 : o->level;
     net->threads = o->threads ? o->threads : igi_cpu_count();
     net->limits = igi_limits_of(&o->limits);
@@ -140,21 +145,20 @@ static ig_status set_options(ig_net *net, const ig_graph *g, const ig_net_opts *
     net->parallel_branches = o->parallel_branches;
     net->device = g->reg ? igi_registry_device(g->reg, net->device_index) : NULL;
     if (net->plan_cache > 4096)
-        return ig_fail(
-            IG_INVALID_ARGUMENT, "a plan cache of %zu; at most 4096", net->plan_cache);
+        return ig_fail(IG_INVALID_ARGUMENT, "a plan cache of %zu; at most 4096",
+                       net->plan_cache);
     if (net->device_index != 0 && !net->device)
         return ig_fail(IG_UNSUPPORTED, "device '%s' is not loaded", o->device);
     return IG_OK;
 }
 
-static ig_status compile(ig_net *net, const ig_graph *g, ig_workspace *weights, const ig_net_opts *o)
+static ig_status
+compile(ig_net *net, const ig_graph *g, ig_workspace *weights, const ig_net_opts *o)
 {
     IG_TRY(set_options(net, g, o));
     if (g->nodes.n > net->limits.nodes)
-        return ig_fail(IG_LIMIT,
-                       "the graph has %zu nodes, the limit nodes is %llu",
-                       g->nodes.n - 1,
-                       (unsigned long long)net->limits.nodes);
+        return ig_fail(IG_LIMIT, "the graph has %zu nodes, the limit nodes is %llu",
+                       g->nodes.n - 1, (unsigned long long)net->limits.nodes);
     net->weights = weights ? igi_workspace_ref(weights) : ig_workspace_new(NULL);
     if (!net->weights)
         return IG_OUT_OF_MEMORY;
@@ -168,7 +172,10 @@ static ig_status compile(ig_net *net, const ig_graph *g, ig_workspace *weights, 
     return weights ? feed_constants(net) : IG_OK;
 }
 
-ig_status ig_net_new(ig_net **out, const ig_graph *g, ig_workspace *weights, const ig_net_opts *opts)
+ig_status ig_net_new(ig_net **out,
+                     const ig_graph *g,
+                     ig_workspace *weights,
+                     const ig_net_opts *opts)
 {
     igi_error_clear();
     *out = NULL;
@@ -194,25 +201,31 @@ ig_status ig_net_new(ig_net **out, const ig_graph *g, ig_workspace *weights, con
 static bool can_reuse(const ig_value *v)
 {
     const ig_tensor *t = (const ig_tensor *)v;
-    return v->type.kind == IG_KIND_TENSOR && v->refs == 1 && t->st && t->st->refs == 1 &&
-           !(t->st->flags & IGI_READONLY) && !t->st->deleter && v->type.dtype != IG_STRING;
+    return v->type.kind == IG_KIND_TENSOR && v->refs == 1 && t->st &&
+           t->st->refs == 1 && !(t->st->flags & IGI_READONLY) && !t->st->deleter &&
+           v->type.dtype != IG_STRING;
 }
 
-static ig_status run_in(ig_net *net, ig_workspace *ws, igi_instance *x, ig_value **in, ig_value **out, const ig_run_opts *opts)
+static ig_status run_in(ig_net *net,
+                        ig_workspace *ws,
+                        igi_instance *x,
+                        ig_value **in,
+                        ig_value **out,
+                        const ig_run_opts *opts)
 {
     igi_plan *p;
     for (int i = 0; i < net->n_in; i++) {
         in[i] = igi_workspace_find(ws, net->in_names[i]);
         if (!in[i])
-            return ig_fail(IG_NOT_FOUND,
-                           "the workspace has no value for input '%s'",
+            return ig_fail(IG_NOT_FOUND, "the workspace has no value for input '%s'",
                            net->in_names[i]);
     }
     IG_TRY(igi_instance_plan(x, in, &p));
     for (int j = 0; j < net->n_out; j++) {
         ig_value *old = igi_workspace_own(ws, net->out_names[j]);
         const igi_pvalue *pv = &p->value[p->output[j]];
-        bool fits = old && can_reuse(old) && pv->known && igi_type_equal(&pv->type, &old->type) &&
+        bool fits = old && can_reuse(old) && pv->known &&
+                    igi_type_equal(&pv->type, &old->type) &&
                     igi_plan_root(p, p->output[j])->where == IGI_AT_OWN;
         for (int i = 0; i < net->n_in && fits; i++)
             fits = in[i] != old;

@@ -1,5 +1,5 @@
-/* A net: a graph after the passes, with everything that does not depend on input shapes.
- * Immutable once made; counted, for workspaces hold instances of it. */
+/* A net: a graph after the passes, with everything that does not depend on input
+ * shapes. Immutable once made; counted, for workspaces hold instances of it. */
 #ifndef GRAPH_RUNTIME_NET_H
 #define GRAPH_RUNTIME_NET_H
 
@@ -9,7 +9,8 @@
 #include "graph/runtime/env.h"
 #include "graph/runtime/workspace.h"
 
-#define IGI_KEY_INTS 64 /* integers of one input that may be part of a plan's signature */
+#define IGI_KEY_INTS                                                                   \
+    64 /* integers of one input that may be part of a plan's signature */
 
 struct ig_net {
     int32_t refs;          /* atomic */
@@ -21,7 +22,8 @@ struct ig_net {
     ig_limits limits;
     size_t plan_cache;
     int n_in, n_out;
-    bool *keyed; /* per input: its integers reach a VALUE port, so they are part of a signature */
+    bool *keyed; /* per input: its integers reach a VALUE port, so they are part of a
+                    signature */
     const char **in_names, **out_names; /* of the graph's memory */
 };
 

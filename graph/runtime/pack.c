@@ -1,5 +1,5 @@
-/* The cache of packed constants. One lock also covers `fill`, so that two nets compiled at
- * once pack a weight once. */
+/* The cache of packed constants. One lock also covers `fill`, so that two nets compiled
+ * at once pack a weight once. */
 #include "graph/runtime/pack.h"
 
 #include <string.h>
@@ -11,9 +11,7 @@
 ig_status igi_packs_init(igi_packs *p)
 {
     *p = (igi_packs){0};
-    if (pthread_mutex_init(&p->lock, NULL))
-        return ig_fail(IG_OUT_OF_MEMORY, "a mutex cannot be made");
-    return IG_OK;
+    return igi_mutex_init(&p->lock);
 }
 
 void igi_packs_fini(igi_packs *p)
@@ -26,10 +24,11 @@ void igi_packs_fini(igi_packs *p)
         igi_free(e->data);
     }
     IGI_VEC_FREE(&p->entries);
-    pthread_mutex_destroy(&p->lock);
+    igi_mutex_fini(&p->lock);
 }
 
-/* Whole pages of a mapped constant that has been packed: they can be read again from the file. */
+/* Whole pages of a mapped constant that has been packed: they can be read again from
+ * the file. */
 static void drop_pages(const ig_tensor *t)
 {
     if (!t->st || !(t->st->flags & IGI_MAPPED))
@@ -41,7 +40,8 @@ static void drop_pages(const ig_tensor *t)
         (void)madvise((void *)lo, hi - lo, MADV_DONTNEED);
 }
 
-static igi_packed *find(igi_packs *p, uint64_t hash, const ig_tensor *t, const char *key)
+static igi_packed *
+find(igi_packs *p, uint64_t hash, const ig_tensor *t, const char *key)
 {
     for (size_t i = 0; i < p->entries.n; i++) {
         igi_packed *e = &p->entries.p[i];
@@ -52,7 +52,14 @@ static igi_packed *find(igi_packs *p, uint64_t hash, const ig_tensor *t, const c
     return NULL;
 }
 
-static ig_status make(igi_packs *p, uint64_t hash, const ig_kernel_ctx *k, const ig_tensor *t, const char *key, size_t bytes, ig_pack_fn fill, void *user)
+static ig_status make(igi_packs *p,
+                      uint64_t hash,
+                      const ig_kernel_ctx *k,
+                      const ig_tensor *t,
+                      const char *key,
+                      size_t bytes,
+                      ig_pack_fn fill,
+                      void *user)
 {
     if (!IGI_RESERVE(&p->entries, p->entries.n + 1))
         return IG_OUT_OF_MEMORY;
@@ -76,11 +83,19 @@ static ig_status make(igi_packs *p, uint64_t hash, const ig_kernel_ctx *k, const
     return IG_OK;
 }
 
-ig_status igi_packs_get(igi_packs *p, const ig_kernel_ctx *k, const ig_tensor *constant, const char *key, size_t bytes, ig_pack_fn fill, void *user, const void **out)
+ig_status igi_packs_get(igi_packs *p,
+                        const ig_kernel_ctx *k,
+                        const ig_tensor *constant,
+                        const char *key,
+                        size_t bytes,
+                        ig_pack_fn fill,
+                        void *user,
+                        const void **out)
 {
-    uint64_t hash = igi_hash_bytes(key, strlen(key), (uint64_t)(uintptr_t)constant->data);
+    uint64_t hash =
+        igi_hash_bytes(key, strlen(key), (uint64_t)(uintptr_t)constant->data);
     ig_status rc = IG_OK;
-    pthread_mutex_lock(&p->lock);
+    igi_mutex_lock(&p->lock);
     igi_packed *e = find(p, hash, constant, key);
     if (e && e->bytes != bytes) {
         rc = ig_fail(IG_INTERNAL, "packed form '%s' is wanted in two sizes", key);
@@ -89,6 +104,6 @@ ig_status igi_packs_get(igi_packs *p, const ig_kernel_ctx *k, const ig_tensor *c
         e = rc == IG_OK ? &p->entries.p[p->entries.n - 1] : NULL;
     }
     *out = rc == IG_OK ? e->data : NULL;
-    pthread_mutex_unlock(&p->lock);
+    igi_mutex_unlock(&p->lock);
     return rc;
 }

@@ -1,15 +1,14 @@
-/* Packed forms of constants (ig_pack): made once, shared by all nodes, plans and nets that
- * hang on one workspace of weights.
+/* Packed forms of constants (ig_pack): made once, shared by all nodes, plans and nets
+ * that hang on one workspace of weights.
  *
- * An entry is keyed by the constant's memory and type and by the kernel's key, which names
- * format and instruction set. It keeps the source alive, so that an address stays an identity;
- * pages of a mapped source are given back once packed. Threads: any. */
+ * An entry is keyed by the constant's memory and type and by the kernel's key, which
+ * names format and instruction set. It keeps the source alive, so that an address stays
+ * an identity; pages of a mapped source are given back once packed. Threads: any. */
 #ifndef GRAPH_RUNTIME_PACK_H
 #define GRAPH_RUNTIME_PACK_H
 
-#include <pthread.h>
-
 #include "graph/core/tensor.h"
+#include "graph/core/thread.h"
 #include "graph/core/vec.h"
 #include "graph/ir/registry.h"
 
@@ -24,7 +23,7 @@ typedef struct igi_packed {
 } igi_packed;
 
 typedef struct igi_packs {
-    pthread_mutex_t lock;
+    igi_mutex lock;
     IGI_VEC(igi_packed) entries;
     size_t bytes; /* of all packed data */
 } igi_packs;
@@ -32,6 +31,13 @@ typedef struct igi_packs {
 ig_status igi_packs_init(igi_packs *p);
 void igi_packs_fini(igi_packs *p);
 /* The packed form of `constant`, from the cache or by fill(k, dst, user). */
-ig_status igi_packs_get(igi_packs *p, const ig_kernel_ctx *k, const ig_tensor *constant, const char *key, size_t bytes, ig_pack_fn fill, void *user, const void **out);
+ig_status igi_packs_get(igi_packs *p,
+                        const ig_kernel_ctx *k,
+                        const ig_tensor *constant,
+                        const char *key,
+                        size_t bytes,
+                        ig_pack_fn fill,
+                        void *user,
+                        const void **out);
 
 #endif

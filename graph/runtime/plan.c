@@ -1,5 +1,6 @@
-/* Making, binding and freeing a plan; the phases are in plan_types.c (types, views), plan_steps.c
- * (kernels), plan_schedule.c (threads, times) and plan_memory.c (places). */
+/* Making, binding and freeing a plan; the phases are in plan_types.c (types, views),
+ * plan_steps.c (kernels), plan_schedule.c (threads, times) and plan_memory.c (places).
+ */
 #include "graph/runtime/plan.h"
 
 #include <stdio.h>
@@ -24,7 +25,8 @@ ig_status igi_plan_context(const igi_plan *p, ig_node_id id)
     return igi_graph_node_context(g, id);
 }
 
-static ig_status plan_init(igi_plan **out, const ig_net *net, struct igi_instance *owner)
+static ig_status
+plan_init(igi_plan **out, const ig_net *net, struct igi_instance *owner)
 {
     igi_plan *p = *out = igi_calloc(1, sizeof(*p));
     if (!p)
@@ -49,18 +51,20 @@ static void log_plan(const igi_plan *p)
     if (!igi_log_on(IGI_LOG_PLAN))
         return;
     igi_log(IGI_LOG_PLAN,
-            "%s: %u steps, %u views, %u folded, %u buffers, arena %zu bytes, scratch %zu, own %zu",
-            p->net->graph->name,
-            p->n_steps,
-            p->n_nodes_view,
-            p->n_nodes_folded,
-            p->n_buffers,
-            p->arena_bytes,
-            p->total_bytes - p->arena_bytes,
+            "%s: %u steps, %u views, %u folded, %u buffers, arena %zu bytes, scratch "
+            "%zu, own %zu",
+            p->net->graph->name, p->n_steps, p->n_nodes_view, p->n_nodes_folded,
+            p->n_buffers, p->arena_bytes, p->total_bytes - p->arena_bytes,
             p->own_bytes);
 }
 
-ig_status igi_plan_new(igi_plan **out, const ig_net *net, struct igi_instance *owner, const ig_run_api *rt, ig_value *const *in)
+static ig_status set_drops(igi_plan *p);
+
+ig_status igi_plan_new(igi_plan **out,
+                       const ig_net *net,
+                       struct igi_instance *owner,
+                       const ig_run_api *rt,
+                       ig_value *const *in)
 {
     ig_status rc = plan_init(out, net, owner);
     igi_plan *p = *out;
@@ -76,6 +80,8 @@ ig_status igi_plan_new(igi_plan **out, const ig_net *net, struct igi_instance *o
         rc = igi_plan_memory(p);
     if (rc == IG_OK)
         rc = igi_plan_headers(p);
+    if (rc == IG_OK && p->has_late)
+        rc = set_drops(p);
 #ifndef NDEBUG
     if (rc == IG_OK && p->n_values < 3000)
         rc = igi_plan_check(p);
@@ -100,7 +106,8 @@ void igi_plan_free(igi_plan *p)
     }
     for (uint32_t v = 1; v < p->n_values; v++) {
         igi_pvalue *pv = &p->value[v];
-        bool graphs = v < p->n_graph && p->net->graph->values.p[v].constant == pv->constant;
+        bool graphs =
+            v < p->n_graph && p->net->graph->values.p[v].constant == pv->constant;
         if (!graphs)
             ig_tensor_unref(pv->constant);
         igi_type_fini(&pv->type);
@@ -112,6 +119,42 @@ void igi_plan_free(igi_plan *p)
     igi_free(p->key);
     igi_arena_fini(&p->mem);
     igi_free(p);
+}
+
+/* ---- late values ---- */
+
+/* Which heap values nobody reads after a step: they are dropped there, not at the end.
+ */
+static ig_status set_drops(igi_plan *p)
+{
+    const ig_graph *g = p->net->graph;
+    bool *seen = igi_calloc(p->n_values, sizeof(*seen));
+    if (!seen)
+        return IG_OUT_OF_MEMORY;
+    for (size_t j = 0; j < g->outputs.n; j++)
+        seen[g->outputs.p[j].i] = true;
+    ig_status rc = IG_OK;
+    for (uint32_t i = p->n_steps; i-- > 0 && rc == IG_OK;) {
+        igi_step *s = &p->step[i];
+        if (s->mode != IGI_LATE)
+            continue;
+        s->drop = igi_arena_array(&p->mem, (size_t)(s->k.n_in + s->k.n_out) + 1,
+                                  sizeof(*s->drop));
+        if (!s->drop) {
+            rc = IG_OUT_OF_MEMORY;
+            break;
+        }
+        for (int j = 0; j < s->k.n_in + s->k.n_out; j++) {
+            uint32_t v = j < s->k.n_in ? s->in[j] : s->out[j - s->k.n_in];
+            if (!v || seen[v])
+                continue;
+            seen[v] = true;
+            if (p->value[v].where == IGI_AT_HEAP)
+                s->drop[s->n_drop++] = v;
+        }
+    }
+    igi_free(seen);
+    return rc;
 }
 
 /* ---- headers ---- */
@@ -127,7 +170,8 @@ static int64_t byte_offset(const igi_pvalue *pv)
     return pv->offset * ig_dtype_bits((ig_dtype)pv->type.dtype) / 8;
 }
 
-/* Headers of all moving roots and of outputs that will be copied; then the list of patches. */
+/* Headers of all moving roots and of outputs that will be copied; then the list of
+ * patches. */
 ig_status igi_plan_headers(igi_plan *p)
 {
     for (size_t j = 0; j < p->net->graph->outputs.n; j++) {

@@ -1,7 +1,7 @@
 /* A plan: what one net does for one input signature.
  *
- * Types of all values with numbers for dims, the list of steps with one bound kernel context
- * each, and a place for every value. Values live at one of five places:
+ * Types of all values with numbers for dims, the list of steps with one bound kernel
+ * context each, and a place for every value. Values live at one of five places:
  *
  *   INPUT   the caller's tensor; the plan's header is pointed at it when a run begins
  *   CONST   a constant of the graph, or integers that the plan has computed
@@ -9,10 +9,10 @@
  *   OWN     storage made for one run: graph outputs, and what late nodes read
  *   HEAP    made by a late node while it runs
  *
- * A view has the place of its root. Late nodes are those whose outputs are not known before
- * they run (data-dependent sizes, sequences, strings) and all that reads them; they are
- * inferred and run one by one through igi_invoke.
- * A plan belongs to one instance and thus to one run at a time. */
+ * A view has the place of its root. Late nodes are those whose outputs are not known
+ * before they run (data-dependent sizes, sequences, strings) and all that reads them;
+ * they are inferred and run one by one through igi_invoke. A plan belongs to one
+ * instance and thus to one run at a time. */
 #ifndef GRAPH_RUNTIME_PLAN_H
 #define GRAPH_RUNTIME_PLAN_H
 
@@ -56,7 +56,8 @@ typedef struct igi_buffer {
 typedef enum igi_mode {
     IGI_SERIAL,  /* one thread of the team */
     IGI_TEAM,    /* all threads */
-    IGI_OUTSIDE, /* the caller alone, team dismissed: the kernel has threads of its own */
+    IGI_OUTSIDE, /* the caller alone, team dismissed: the kernel has threads of its own
+                  */
     IGI_LATE     /* the caller alone, through igi_invoke */
 } igi_mode;
 
@@ -67,14 +68,14 @@ typedef struct igi_step {
     ig_kernel_ctx k;
     ig_node_id node; /* {0}: a copy that the plan has put in */
     uint8_t mode;
-    bool barrier;    /* the team meets before this step */
-    bool prepared;   /* unprepare when the plan dies */
-    uint16_t who;    /* SERIAL: thread of the team */
-    uint32_t time;   /* when it runs, in units in which memory may be reused */
-    uint32_t *in, *out;   /* plan values, 0: absent or not wanted */
-    uint32_t *drop;       /* LATE: heap values that nobody reads afterwards */
+    bool barrier;       /* the team meets before this step */
+    bool prepared;      /* unprepare when the plan dies */
+    uint16_t who;       /* SERIAL: thread of the team */
+    uint32_t time;      /* when it runs, in units in which memory may be reused */
+    uint32_t *in, *out; /* plan values, 0: absent or not wanted */
+    uint32_t *drop;     /* LATE: heap values that nobody reads afterwards */
     int n_drop;
-    int64_t work;         /* elements touched: decides about threads */
+    int64_t work; /* elements touched: decides about threads */
 } igi_step;
 
 typedef struct igi_patch { /* a header over memory that changes from run to run */
@@ -86,11 +87,12 @@ typedef struct igi_plan {
     igi_arena mem;
     const ig_net *net;
     struct igi_instance *owner; /* rt_self of kernel contexts */
-    char *key; /* signature */
+    char *key;                  /* signature */
     size_t key_n;
     uint64_t used;
     igi_pvalue *value;
-    uint32_t n_values, cap_values; /* 0 stands for none; from n_graph on: made by the plan */
+    uint32_t n_values,
+        cap_values; /* 0 stands for none; from n_graph on: made by the plan */
     uint32_t n_graph;
     igi_step *step;
     uint32_t n_steps, cap_steps;
@@ -100,25 +102,29 @@ typedef struct igi_plan {
     size_t own_bytes;
     IGI_VEC(igi_patch) patches; /* views of inputs and of OWN values, outermost first */
     IGI_VEC(uint32_t) own;      /* roots at OWN */
-    char *base;                 /* arena address the headers are bound to; NULL: not bound */
-    igi_storage arena_storage;  /* what static headers over the arena name */
-    uint32_t *output;           /* per graph output: plan value */
-    ig_node_id failed;          /* node of the last error, for its context */
+    char *base; /* arena address the headers are bound to; NULL: not bound */
+    igi_storage arena_storage; /* what static headers over the arena name */
+    uint32_t *output;          /* per graph output: plan value */
+    ig_node_id failed;         /* node of the last error, for its context */
     uint32_t n_nodes_view, n_nodes_folded;
     bool has_late, has_team, has_random, all_serial;
     int64_t runs;
 } igi_plan;
 
-/* Builds the plan for inputs `in` (tensors: types count, and contents of keyed ones). Errors
- * name the node. `owner` serves the kernels' contexts (rt_self). */
-ig_status igi_plan_new(igi_plan **out, const ig_net *net, struct igi_instance *owner, const ig_run_api *rt, ig_value *const *in);
+/* Builds the plan for inputs `in` (tensors: types count, and contents of keyed ones).
+ * Errors name the node. `owner` serves the kernels' contexts (rt_self). */
+ig_status igi_plan_new(igi_plan **out,
+                       const ig_net *net,
+                       struct igi_instance *owner,
+                       const ig_run_api *rt,
+                       ig_value *const *in);
 void igi_plan_free(igi_plan *p);
 
 /* Points all headers over the arena to `base` (64-byte aligned, total_bytes long). */
 void igi_plan_bind_arena(igi_plan *p, char *base);
 
-/* Proves from steps and offsets alone that no two values that live at one time overlap, except
- * views and allowed in-place pairs. INTERNAL names two values. */
+/* Proves from steps and offsets alone that no two values that live at one time overlap,
+ * except views and allowed in-place pairs. INTERNAL names two values. */
 ig_status igi_plan_check(const igi_plan *p);
 
 /* "node 'n' (Op) on float32[2,3], int64[1]: " before the current record. */
@@ -128,10 +134,11 @@ ig_status igi_plan_context(const igi_plan *p, ig_node_id n);
 
 ig_status igi_plan_types(igi_plan *p, ig_value *const *in); /* types, views, integers */
 void igi_plan_needed(igi_plan *p);
-ig_status igi_plan_steps(igi_plan *p, const ig_run_api *rt); /* select, copies, prepare */
-ig_status igi_plan_schedule(igi_plan *p);                     /* threads, times, barriers */
-ig_status igi_plan_memory(igi_plan *p);                       /* in-place, offsets */
-ig_status igi_plan_headers(igi_plan *p);                      /* patches */
+ig_status igi_plan_steps(igi_plan *p,
+                         const ig_run_api *rt); /* select, copies, prepare */
+ig_status igi_plan_schedule(igi_plan *p);       /* threads, times, barriers */
+ig_status igi_plan_memory(igi_plan *p);         /* in-place, offsets */
+ig_status igi_plan_headers(igi_plan *p);        /* patches */
 
 /* Header of value v, made when missing. NULL + record. */
 ig_tensor *igi_plan_header(igi_plan *p, uint32_t v);
@@ -145,7 +152,8 @@ static inline igi_pvalue *igi_plan_root(const igi_plan *p, uint32_t v)
 bool igi_step_before(const igi_plan *p, uint32_t a, uint32_t b);
 /* Bytes of a known tensor type; false on overflow. */
 bool igi_type_bytes(const ig_type *t, size_t *out);
-/* Input port whose memory output o of the step's node overwrites (MUTATED); -1: none. */
+/* Input port whose memory output o of the step's node overwrites (MUTATED); -1: none.
+ */
 int igi_node_mutates(const igi_node *n, int o);
 
 #endif

@@ -1,10 +1,10 @@
-/* The proof that a plan is alias-free, from its steps and offsets alone: it shares no lifetime
- * with plan_memory.c, which it checks.
+/* The proof that a plan is alias-free, from its steps and offsets alone: it shares no
+ * lifetime with plan_memory.c, which it checks.
  *
- * Two values in the arena may share bytes only when one is dead before the other is written:
- * every step that touches the first is complete before the step that writes the second
- * starts. The one exception is a step that overwrites an input it reads itself, which its
- * operator must allow for that pair, at one and the same address. */
+ * Two values in the arena may share bytes only when one is dead before the other is
+ * written: every step that touches the first is complete before the step that writes
+ * the second starts. The one exception is a step that overwrites an input it reads
+ * itself, which its operator must allow for that pair, at one and the same address. */
 #include "graph/core/checked.h"
 #include "graph/runtime/plan.h"
 
@@ -83,7 +83,8 @@ static ig_status collect(const igi_plan *p, span *spans, size_t *n)
             size_t at = p->buffer[p->value[v].buffer - 1].at;
             if (!igi_type_bytes(&p->value[v].type, &bytes) || at % 64 ||
                 at > p->arena_bytes || bytes > p->arena_bytes - at)
-                return ig_fail(IG_INTERNAL, "plan: value '%s' is not inside the arena", name_of(p, v));
+                return ig_fail(IG_INTERNAL, "plan: value '%s' is not inside the arena",
+                               name_of(p, v));
             spans[(*n)++] = (span){at, at + bytes, v, i};
         }
     }
@@ -98,12 +99,12 @@ ig_status igi_plan_check(const igi_plan *p)
     for (size_t i = 0; i < n && rc == IG_OK; i++) {
         for (size_t j = 0; j < i && rc == IG_OK; j++) {
             const span *a = &spans[i], *b = &spans[j];
-            if (a->at >= b->end || b->at >= a->end || dies_before(p, a, b) || dies_before(p, b, a))
+            if (a->at >= b->end || b->at >= a->end || dies_before(p, a, b) ||
+                dies_before(p, b, a))
                 continue;
             rc = ig_fail(IG_INTERNAL,
                          "plan: values '%s' and '%s' share memory while both live",
-                         name_of(p, a->value),
-                         name_of(p, b->value));
+                         name_of(p, a->value), name_of(p, b->value));
         }
     }
     igi_free(spans);

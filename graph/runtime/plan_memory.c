@@ -1,20 +1,21 @@
 /* Fourth phase of a plan: where values live.
  *
  * Outputs of the graph take storage of their own. Every other root gets a buffer with a
- * lifetime, from the time of the step that writes it to the last that reads it or a view of
- * it; a step may take over the buffer of an input whose last reader it is (`alias`). Buffers
- * get offsets greedily by size (arXiv 2001.03288): the largest first, each into the smallest
- * gap between buffers that live at the same time. */
+ * lifetime, from the time of the step that writes it to the last that reads it or a
+ * view of it; a step may take over the buffer of an input whose last reader it is
+ * (`alias`). Buffers get offsets greedily by size (arXiv 2001.03288): the largest
+ * first, each into the smallest gap between buffers that live at the same time. */
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "graph/core/checked.h"
 #include "graph/runtime/plan.h"
 
-#define ALIGN 64
+#define ALIGN   64
 #define FOREVER UINT32_MAX
 
-/* Steps that read each root: readers[first[v]..first[v + 1]) are step indices, ascending. */
+/* Steps that read each root: readers[first[v]..first[v + 1]) are step indices,
+ * ascending. */
 typedef struct uses {
     uint32_t *first, *reader;
     bool *at_end; /* read after the last step: an output that is copied */
@@ -22,7 +23,8 @@ typedef struct uses {
 
 /* ---- outputs ---- */
 
-/* Whether value v is all of its root, so that storage of the root can be given away as v. */
+/* Whether value v is all of its root, so that storage of the root can be given away as
+ * v. */
 static bool is_whole(const igi_plan *p, uint32_t v)
 {
     const igi_pvalue *pv = &p->value[v], *root = igi_plan_root(p, v);
@@ -38,8 +40,8 @@ static void place_outputs(igi_plan *p)
         uint32_t v = g->outputs.p[j].i;
         igi_pvalue *root = igi_plan_root(p, v);
         p->output[j] = v;
-        if ((root->where != IGI_AT_ARENA && root->where != IGI_AT_OWN) || root->output >= 0 ||
-            !is_whole(p, v))
+        if ((root->where != IGI_AT_ARENA && root->where != IGI_AT_OWN) ||
+            root->output >= 0 || !is_whole(p, v))
             continue;
         root->where = IGI_AT_OWN;
         root->output = (int)j;
@@ -55,7 +57,8 @@ static void uses_fini(uses *u)
     igi_free(u->at_end);
 }
 
-/* Two passes over the steps: count, then fill. A root that a step reads twice stands twice. */
+/* Two passes over the steps: count, then fill. A root that a step reads twice stands
+ * twice. */
 static ig_status uses_init(uses *u, const igi_plan *p)
 {
     size_t total = 0;
@@ -86,7 +89,8 @@ static ig_status uses_init(uses *u, const igi_plan *p)
     return IG_OK;
 }
 
-static uint32_t last_time(const igi_plan *p, const uses *u, uint32_t root, uint32_t writer)
+static uint32_t
+last_time(const igi_plan *p, const uses *u, uint32_t root, uint32_t writer)
 {
     uint32_t last = p->step[writer].time;
     for (uint32_t i = u->first[root]; i < u->first[root + 1]; i++)
@@ -97,16 +101,18 @@ static uint32_t last_time(const igi_plan *p, const uses *u, uint32_t root, uint3
 
 /* ---- buffers ---- */
 
-/* Whether step `at` may write over the memory of its input j: last use, all of the root, same
- * bytes, and read by no other port. */
-static bool may_take_over(const igi_plan *p, const uses *u, uint32_t at, int j, size_t bytes)
+/* Whether step `at` may write over the memory of its input j: last use, all of the
+ * root, same bytes, and read by no other port. */
+static bool
+may_take_over(const igi_plan *p, const uses *u, uint32_t at, int j, size_t bytes)
 {
     const igi_step *s = &p->step[at];
     uint32_t v = s->in[j], r = v ? p->value[v].root : 0;
     const igi_pvalue *root = &p->value[r];
     size_t have;
-    if (!v || root->where != IGI_AT_ARENA || root->mutated || !root->buffer || u->at_end[r] ||
-        !is_whole(p, v) || !igi_type_bytes(&root->type, &have) || have != bytes)
+    if (!v || root->where != IGI_AT_ARENA || root->mutated || !root->buffer ||
+        u->at_end[r] || !is_whole(p, v) || !igi_type_bytes(&root->type, &have) ||
+        have != bytes)
         return false;
     int here = 0;
     for (uint32_t i = u->first[r]; i < u->first[r + 1]; i++) {
@@ -118,8 +124,10 @@ static bool may_take_over(const igi_plan *p, const uses *u, uint32_t at, int j, 
     return here == 1;
 }
 
-/* Index + 1 of the buffer of an input that output o of step `at` takes over; 0: none. */
-static uint32_t take_over(const igi_plan *p, const uses *u, uint32_t at, int o, size_t bytes)
+/* Index + 1 of the buffer of an input that output o of step `at` takes over; 0: none.
+ */
+static uint32_t
+take_over(const igi_plan *p, const uses *u, uint32_t at, int o, size_t bytes)
 {
     const igi_step *s = &p->step[at];
     if (!s->node.i)
@@ -159,7 +167,8 @@ static ig_status make_buffers(igi_plan *p, const uses *u)
             (void)igi_type_bytes(&p->value[v].type, &exact);
             uint32_t last = last_time(p, u, v, i), taken = take_over(p, u, i, o, exact);
             if (!taken && bytes) {
-                p->buffer[p->n_buffers++] = (igi_buffer){.bytes = bytes, .first = s->time};
+                p->buffer[p->n_buffers++] =
+                    (igi_buffer){.bytes = bytes, .first = s->time};
                 taken = p->n_buffers;
             }
             p->value[v].buffer = taken;
@@ -180,7 +189,8 @@ static int larger_first(const void *a, const void *b)
     return *x < *y ? -1 : 1;
 }
 
-/* Smallest gap of at least b->bytes among placed buffers (by offset) that live when b does. */
+/* Smallest gap of at least b->bytes among placed buffers (by offset) that live when b
+ * does. */
 static size_t find_gap(const igi_buffer *b, igi_buffer *const *placed, size_t n)
 {
     size_t end = 0, best = SIZE_MAX, at = 0;
@@ -201,7 +211,8 @@ static size_t find_gap(const igi_buffer *b, igi_buffer *const *placed, size_t n)
 static ig_status set_offsets(igi_plan *p)
 {
     size_t n = p->n_buffers, total = 0;
-    igi_buffer **order = igi_alloc_array(2 * n + 1, sizeof(*order)), **placed = order + n;
+    igi_buffer **order = igi_alloc_array(2 * n + 1, sizeof(*order)),
+               **placed = order + n;
     if (!order)
         return IG_OUT_OF_MEMORY;
     for (size_t i = 0; i < n; i++)
@@ -226,7 +237,8 @@ static ig_status set_offsets(igi_plan *p)
     return IG_OK;
 }
 
-/* Scratch behind the buffers: one region for teams, one for each thread's serial steps. */
+/* Scratch behind the buffers: one region for teams, one for each thread's serial steps.
+ */
 static ig_status set_scratch(igi_plan *p)
 {
     size_t team = 0, serial = 0, threads = 1;
@@ -247,7 +259,8 @@ static ig_status set_scratch(igi_plan *p)
         return ig_fail(IG_LIMIT, "the scratch of kernels overflows");
     for (uint32_t i = 0; i < p->n_steps; i++) {
         igi_step *s = &p->step[i]; /* offsets now, addresses when the arena is bound */
-        size_t at = p->scratch_at + (s->mode == IGI_SERIAL ? team + s->who * serial : 0);
+        size_t at =
+            p->scratch_at + (s->mode == IGI_SERIAL ? team + s->who * serial : 0);
         s->k.scratch = s->k.scratch_bytes ? (char *)(uintptr_t)at : NULL;
     }
     return IG_OK;
@@ -263,14 +276,15 @@ static ig_status check_limits(igi_plan *p)
             continue;
         if (!igi_type_bytes(&pv->type, &bytes) || bytes > l->tensor_bytes) {
             const ig_graph *g = p->net->graph;
-            return ig_fail(IG_LIMIT,
-                           "value '%s' of %zu bytes exceeds the limit tensor_bytes of %" PRIu64
-                           "; raise it in the limits of the model or net",
-                           v < p->n_graph ? g->values.p[v].name : "(copy)",
-                           bytes,
-                           l->tensor_bytes);
+            return ig_fail(
+                IG_LIMIT,
+                "value '%s' of %zu bytes exceeds the limit tensor_bytes of %" PRIu64
+                "; raise it in the limits of the model or net",
+                v < p->n_graph ? g->values.p[v].name : "(copy)", bytes,
+                l->tensor_bytes);
         }
-        if (pv->where == IGI_AT_OWN && !igi_add_size(p->own_bytes, bytes, &p->own_bytes))
+        if (pv->where == IGI_AT_OWN &&
+            !igi_add_size(p->own_bytes, bytes, &p->own_bytes))
             return ig_fail(IG_LIMIT, "the size of the outputs overflows");
         if (pv->where == IGI_AT_OWN && !IGI_PUSH(&p->own, v))
             return IG_OUT_OF_MEMORY;

@@ -1,12 +1,14 @@
 /* Third phase of a plan: which thread runs a step, when, and where the team meets.
  *
- * Normally steps run in graph order: serial ones on thread 0, large ones on all threads, with a
- * barrier between any two that are not both on thread 0. A step's time is its index.
+ * Normally steps run in graph order: serial ones on thread 0, large ones on all
+ * threads, with a barrier between any two that are not both on thread 0. A step's time
+ * is its index.
  *
- * With parallel branches, steps get epochs: a step stays in the epoch and on the thread of its
- * only predecessor when that has no other reader (a chain), and otherwise begins an epoch after
- * all its predecessors on the least loaded thread. Steps are then sorted by epoch; the team
- * meets where the epoch changes, and memory may only be reused across epochs. */
+ * With parallel branches, steps get epochs: a step stays in the epoch and on the thread
+ * of its only predecessor when that has no other reader (a chain), and otherwise begins
+ * an epoch after all its predecessors on the least loaded thread. Steps are then sorted
+ * by epoch; the team meets where the epoch changes, and memory may only be reused
+ * across epochs. */
 #include "graph/runtime/plan.h"
 
 bool igi_step_before(const igi_plan *p, uint32_t a, uint32_t b)
@@ -132,8 +134,8 @@ static ig_status sort_steps(igi_plan *p)
     return IG_OK;
 }
 
-/* The team meets where the epoch changes and before every team step: team steps share scratch,
- * and a thread that has failed must not leave the others alone in one. */
+/* The team meets where the epoch changes and before every team step: team steps share
+ * scratch, and a thread that has failed must not leave the others alone in one. */
 static void set_barriers(igi_plan *p)
 {
     for (uint32_t i = 1; i < p->n_steps; i++) {

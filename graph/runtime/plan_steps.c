@@ -1,4 +1,5 @@
-/* Second phase of a plan: one step per needed node, with headers, kernel and prepared state. */
+/* Second phase of a plan: one step per needed node, with headers, kernel and prepared
+ * state. */
 #include <string.h>
 
 #include "graph/core/log.h"
@@ -16,7 +17,8 @@ uint32_t igi_plan_add_value(igi_plan *p)
         p->value = more;
         p->cap_values = cap;
     }
-    p->value[p->n_values] = (igi_pvalue){.root = p->n_values, .output = -1, .input = -1};
+    p->value[p->n_values] =
+        (igi_pvalue){.root = p->n_values, .output = -1, .input = -1};
     return p->n_values++;
 }
 
@@ -38,12 +40,14 @@ static igi_step *add_step(igi_plan *p)
 static bool header_strides(igi_plan *p, ig_tensor *h, const igi_pvalue *pv)
 {
     int rank = pv->type.rank;
-    if (rank > 8 && !(h->stride_far = igi_arena_array(&p->mem, (size_t)rank, sizeof(int64_t))))
+    if (rank > 8 &&
+        !(h->stride_far = igi_arena_array(&p->mem, (size_t)rank, sizeof(int64_t))))
         return false;
     if (pv->stride)
         memcpy(igi_tensor_strides_mut(h), pv->stride, (size_t)rank * sizeof(int64_t));
     else
-        igi_strides_contiguous(rank, ig_type_dims(&pv->type), igi_tensor_strides_mut(h));
+        igi_strides_contiguous(rank, ig_type_dims(&pv->type),
+                               igi_tensor_strides_mut(h));
     return true;
 }
 
@@ -161,7 +165,8 @@ static ig_status node_values(igi_plan *p, igi_step *s, const igi_node *n)
     return IG_OK;
 }
 
-static void bind_context(const igi_plan *p, igi_step *s, const igi_node *n, const ig_run_api *rt)
+static void
+bind_context(const igi_plan *p, igi_step *s, const igi_node *n, const ig_run_api *rt)
 {
     s->k.struct_size = sizeof(s->k);
     s->k.n_captures = n->n_captures;
@@ -173,9 +178,12 @@ static void bind_context(const igi_plan *p, igi_step *s, const igi_node *n, cons
     s->k.op = n->op->def;
 }
 
-/* Copies of inputs that kernel `d` cannot stride over. They precede the step, which is the
- * last one: it is taken off and put back behind them. */
-static ig_status contiguous_inputs(igi_plan *p, const igi_node *n, const ig_kernel_def *d, const ig_run_api *rt)
+/* Copies of inputs that kernel `d` cannot stride over. They precede the step, which is
+ * the last one: it is taken off and put back behind them. */
+static ig_status contiguous_inputs(igi_plan *p,
+                                   const igi_node *n,
+                                   const ig_kernel_def *d,
+                                   const ig_run_api *rt)
 {
     if (igi_takes_strides(n->op, d))
         return IG_OK;
@@ -200,7 +208,8 @@ static ig_status contiguous_inputs(igi_plan *p, const igi_node *n, const ig_kern
     return rc;
 }
 
-static void set_kernel(const igi_plan *p, igi_step *s, const igi_node *n, const ig_kernel_def *d)
+static void
+set_kernel(const igi_plan *p, igi_step *s, const igi_node *n, const ig_kernel_def *d)
 {
     s->kernel = d;
     s->run = d ? d->run ? d->run : d->run_own : n->op->def->reference;
@@ -214,7 +223,8 @@ static void set_kernel(const igi_plan *p, igi_step *s, const igi_node *n, const 
         s->k.threads = 1;
 }
 
-/* Selects and prepares; a kernel whose prepare says UNSUPPORTED gives way to the next. */
+/* Selects and prepares; a kernel whose prepare says UNSUPPORTED gives way to the next.
+ */
 static ig_status choose(igi_plan *p, const igi_node *n, const ig_run_api *rt)
 {
     int device = p->net->device_index;
@@ -254,7 +264,8 @@ static bool is_step(const igi_plan *p, const igi_node *n, bool *late)
         bool mutates = igi_node_mutates(n, o) >= 0;
         bool view = pv->root != n->out[o].i && !mutates;
         *late = *late || pv->where == IGI_AT_HEAP;
-        needed = needed || mutates || (pv->needed && !view && pv->where != IGI_AT_CONST);
+        needed =
+            needed || mutates || (pv->needed && !view && pv->where != IGI_AT_CONST);
     }
     return needed;
 }

@@ -1,9 +1,9 @@
 /* First phase of a plan: concrete types of every value, in one walk over the nodes.
  *
- * Per node: infer with numbers for dims; a node whose outputs stay incomplete is late. Integers
- * that a `values` hook yields become constants of the plan, so shape arithmetic is no step at
- * all. The `view` hook turns a node into strides over its input. A second walk backwards finds
- * what is needed. */
+ * Per node: infer with numbers for dims; a node whose outputs stay incomplete is late.
+ * Integers that a `values` hook yields become constants of the plan, so shape
+ * arithmetic is no step at all. The `view` hook turns a node into strides over its
+ * input. A second walk backwards finds what is needed. */
 #include <string.h>
 
 #include "graph/core/dtype.h"
@@ -12,7 +12,8 @@
 
 typedef struct walk {
     igi_plan *p;
-    ig_symtab *syms; /* unknown integers become fresh symbols, which leave a type incomplete */
+    ig_symtab *
+        syms; /* unknown integers become fresh symbols, which leave a type incomplete */
     const ig_type *in[IG_PORTS_MAX];
     ig_type *out[IG_PORTS_MAX];
     ig_value *known[IG_PORTS_MAX];
@@ -60,8 +61,8 @@ static ig_status set_constant(igi_plan *p, uint32_t v, ig_tensor *t)
     pv->constant = t;
     pv->contiguous = t->v.flags & IGI_CONTIGUOUS;
     if (!pv->contiguous) {
-        pv->stride = igi_arena_dup(
-            &p->mem, igi_strides(t), (size_t)t->v.type.rank * sizeof(*pv->stride));
+        pv->stride = igi_arena_dup(&p->mem, igi_strides(t),
+                                   (size_t)t->v.type.rank * sizeof(*pv->stride));
         if (!pv->stride)
             return IG_OUT_OF_MEMORY;
     }
@@ -95,7 +96,8 @@ static ig_status start(igi_plan *p, ig_value *const *in)
 
 /* ---- one node ---- */
 
-/* Input types, known values and integers of a node; true: something it reads is made late. */
+/* Input types, known values and integers of a node; true: something it reads is made
+ * late. */
 static bool gather(walk *w, const igi_node *n, ig_value *const *given)
 {
     igi_plan *p = w->p;
@@ -111,11 +113,14 @@ static bool gather(walk *w, const igi_node *n, ig_value *const *given)
         w->ints[i] = pv->ints;
         if (pv->where == IGI_AT_CONST)
             w->known[i] = (ig_value *)pv->constant;
-        else if (pv->where == IGI_AT_INPUT && pv->root == n->in[i].i && p->net->keyed[pv->input])
+        else if (pv->where == IGI_AT_INPUT && pv->root == n->in[i].i &&
+                 p->net->keyed[pv->input])
             w->known[i] = given[pv->input];
         int port = igi_op_in_port(n->op, n->n_in, n->n_captures, i);
         bool type_only = port >= 0 && n->op->type_only_ports >> port & 1 && pv->known;
-        late = late || (!type_only && (!pv->known || igi_plan_root(p, n->in[i].i)->where == IGI_AT_HEAP));
+        late = late ||
+               (!type_only &&
+                (!pv->known || igi_plan_root(p, n->in[i].i)->where == IGI_AT_HEAP));
     }
     return late;
 }
@@ -165,7 +170,8 @@ static ig_status fold_values(walk *w, const igi_node *n, ig_infer *x, bool *fold
     const ig_type *t = &p->value[v].type;
     int64_t count = 1;
     bool ints = t->dtype == IG_BOOL || igi_dtype_is_int((ig_dtype)t->dtype);
-    if (!p->value[v].known || t->rank > 1 || !ints || ig_dtype_bits((ig_dtype)t->dtype) < 8)
+    if (!p->value[v].known || t->rank > 1 || !ints ||
+        ig_dtype_bits((ig_dtype)t->dtype) < 8)
         return IG_OK;
     int got = n->op->def->values(x, w->values, IGI_KEY_INTS);
     if (t->rank == 1)
@@ -215,8 +221,8 @@ static ig_status make_view(walk *w, const igi_node *n, ig_infer *x, bool *is_vie
     if (ig_dtype_bits((ig_dtype)to->type.dtype) < 8 && (view.offset != 0 || !dense))
         return IG_OK;
     if (!dense) {
-        to->stride = igi_arena_dup(
-            &p->mem, w->strides, (size_t)to->type.rank * sizeof(*to->stride));
+        to->stride = igi_arena_dup(&p->mem, w->strides,
+                                   (size_t)to->type.rank * sizeof(*to->stride));
         if (!to->stride)
             return IG_OUT_OF_MEMORY;
     }
@@ -242,7 +248,8 @@ static ig_status place_outputs(igi_plan *p, const igi_node *n, bool late)
         igi_pvalue *root = igi_plan_root(p, n->in[from].i);
         if (root->where == IGI_AT_CONST || !p->value[n->in[from].i].contiguous)
             return ig_fail(IG_INVALID_GRAPH,
-                           "input %d is written in place, so it must be contiguous and no constant",
+                           "input %d is written in place, so it must be contiguous and "
+                           "no constant",
                            from);
         root->mutated = true;
         if (late)
@@ -338,8 +345,9 @@ static bool is_late(const igi_plan *p, const igi_node *n)
     return false;
 }
 
-/* Backwards: a view needs its root's data, a step all inputs but those read by type only. Late
- * nodes need them too, as values; they keep what they read out of the arena. */
+/* Backwards: a view needs its root's data, a step all inputs but those read by type
+ * only. Late nodes need them too, as values; they keep what they read out of the arena.
+ */
 void igi_plan_needed(igi_plan *p)
 {
     const ig_graph *g = p->net->graph;

@@ -67,7 +67,8 @@ static bool push_value(words *w, const ig_value *v, bool value)
     return push_tensor(w, (const ig_tensor *)v, value);
 }
 
-static ig_status make_key(words *w, const igi_op *op, const ig_kernel_def *d, const ig_kernel_ctx *k)
+static ig_status
+make_key(words *w, const igi_op *op, const ig_kernel_def *d, const ig_kernel_ctx *k)
 {
     bool ok = IGI_PUSH(w, (int64_t)(intptr_t)d) && IGI_PUSH(w, k->threads) &&
               IGI_PUSH(w, k->n_in | (int64_t)k->n_out << 32);
@@ -99,7 +100,8 @@ static void free_entry(igi_prepared_entry *e)
     igi_free(e);
 }
 
-static igi_prepared_entry *find(igi_prepared *c, const words *w, uint64_t hash, const igi_op *op, const void *attrs)
+static igi_prepared_entry *find(
+    igi_prepared *c, const words *w, uint64_t hash, const igi_op *op, const void *attrs)
 {
     for (int i = 0; i < c->n; i++) {
         igi_prepared_entry *e = c->entries[i];
@@ -111,7 +113,8 @@ static igi_prepared_entry *find(igi_prepared *c, const words *w, uint64_t hash, 
     return NULL;
 }
 
-/* Makes room for one more; when every entry is busy the cache stays full and NULL slot says so. */
+/* Makes room for one more; when every entry is busy the cache stays full and NULL slot
+ * says so. */
 static igi_prepared_entry **slot_for(igi_prepared *c)
 {
     if (c->n < IGI_PREPARED_MAX)
@@ -141,7 +144,11 @@ static ig_status prepare(igi_prepared_entry *e, ig_kernel_ctx *k)
     return rc;
 }
 
-ig_status igi_prepared_get(igi_prepared **cache, const igi_op *op, const ig_kernel_def *kernel, ig_kernel_ctx *k, igi_prepared_entry **out)
+ig_status igi_prepared_get(igi_prepared **cache,
+                           const igi_op *op,
+                           const ig_kernel_def *kernel,
+                           ig_kernel_ctx *k,
+                           igi_prepared_entry **out)
 {
     if (!*cache && !(*cache = igi_calloc(1, sizeof(**cache))))
         return IG_OUT_OF_MEMORY;
@@ -169,7 +176,8 @@ ig_status igi_prepared_get(igi_prepared **cache, const igi_op *op, const ig_kern
         rc = prepare(e, k);
         igi_prepared_entry **slot = rc == IG_OK ? slot_for(c) : NULL;
         if (rc == IG_OK && !slot)
-            rc = ig_fail(IG_LIMIT, "%d prepared kernels are in use at once", IGI_PREPARED_MAX);
+            rc = ig_fail(IG_LIMIT, "%d prepared kernels are in use at once",
+                         IGI_PREPARED_MAX);
         if (rc != IG_OK) {
             free_entry(e);
             return rc;

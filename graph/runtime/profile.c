@@ -25,7 +25,7 @@ ig_status igi_profile_new(igi_profile **out, const igi_plan *p)
         *out = NULL;
         return IG_OUT_OF_MEMORY;
     }
-    f->begin = igi_now();
+    f->begin = igi_now_s();
     return IG_OK;
 }
 
@@ -58,7 +58,9 @@ static const char *op_of(const igi_plan *p, const igi_step *s)
 
 static const char *kernel_of(const igi_step *s)
 {
-    return s->mode == IGI_LATE ? "late" : s->node.i ? igi_kernel_name(s->kernel) : "copy";
+    return s->mode == IGI_LATE ? "late"
+           : s->node.i         ? igi_kernel_name(s->kernel)
+                               : "copy";
 }
 
 static void add_shapes(igi_text *out, const igi_plan *p, const igi_step *s)
@@ -66,25 +68,24 @@ static void add_shapes(igi_text *out, const igi_plan *p, const igi_step *s)
     char text[256];
     for (int i = 0; i < s->k.n_in; i++) {
         igi_text_add(out, "%s", i ? ", " : "");
-        igi_text_add(out,
-                     "%s",
-                     s->in[i] ? igi_type_print(&p->value[s->in[i]].type, NULL, text, sizeof(text))
+        igi_text_add(out, "%s",
+                     s->in[i] ? igi_type_print(&p->value[s->in[i]].type, NULL, text,
+                                               sizeof(text))
                               : "-");
     }
 }
 
-static void add_event(igi_text *out, const igi_profile *f, const igi_plan *p, uint32_t i)
+static void
+add_event(igi_text *out, const igi_profile *f, const igi_plan *p, uint32_t i)
 {
     const igi_step *s = &p->step[i];
     const igi_span_time *t = &f->step[i];
     const igi_node *n = s->node.i ? igi_node_at(p->net->graph, s->node) : NULL;
     igi_text_add(out, "{\"ph\": \"X\", \"pid\": 1, \"tid\": %d, \"name\": ", t->tid);
     igi_json_string(out, n ? n->name : "copy");
-    igi_text_add(out,
-                 ", \"cat\": \"%s\", \"ts\": %.3f, \"dur\": %.3f, \"args\": {\"kernel\": ",
-                 op_of(p, s),
-                 (t->begin - f->begin) * 1e6,
-                 (t->end - t->begin) * 1e6);
+    igi_text_add(
+        out, ", \"cat\": \"%s\", \"ts\": %.3f, \"dur\": %.3f, \"args\": {\"kernel\": ",
+        op_of(p, s), (t->begin - f->begin) * 1e6, (t->end - t->begin) * 1e6);
     igi_json_string(out, kernel_of(s));
     if (n && n->origin) {
         igi_text_add(out, ", \"origin\": ");
@@ -98,7 +99,9 @@ static void add_event(igi_text *out, const igi_profile *f, const igi_plan *p, ui
 static int slowest_first(const void *a, const void *b)
 {
     const row *x = a, *y = b;
-    return x->seconds < y->seconds ? 1 : x->seconds > y->seconds ? -1 : strcmp(x->op, y->op);
+    return x->seconds < y->seconds   ? 1
+           : x->seconds > y->seconds ? -1
+                                     : strcmp(x->op, y->op);
 }
 
 /* Sums per (operator, kernel); *n rows, freed by the caller. */
@@ -109,7 +112,8 @@ static row *summarise(const igi_profile *f, const igi_plan *p, size_t *n)
     for (uint32_t i = 0; rows && i < p->n_steps; i++) {
         const igi_step *s = &p->step[i];
         size_t r = 0;
-        while (r < *n && (strcmp(rows[r].op, op_of(p, s)) || strcmp(rows[r].kernel, kernel_of(s))))
+        while (r < *n && (strcmp(rows[r].op, op_of(p, s)) ||
+                          strcmp(rows[r].kernel, kernel_of(s))))
             r++;
         if (r == *n)
             rows[(*n)++] = (row){op_of(p, s), kernel_of(s), 0, 0};
@@ -136,10 +140,11 @@ ig_status igi_profile_json(const igi_profile *f, const igi_plan *p, igi_text *ou
     }
     igi_text_add(out, "],\n\"summary\": [\n");
     for (size_t r = 0; r < n; r++) {
-        igi_text_add(out, "%s{\"op\": \"%s\", \"kernel\": ", r ? ",\n" : "", rows[r].op);
+        igi_text_add(out, "%s{\"op\": \"%s\", \"kernel\": ", r ? ",\n" : "",
+                     rows[r].op);
         igi_json_string(out, rows[r].kernel);
-        igi_text_add(
-            out, ", \"count\": %d, \"ms\": %.6f}", rows[r].count, rows[r].seconds * 1e3);
+        igi_text_add(out, ", \"count\": %d, \"ms\": %.6f}", rows[r].count,
+                     rows[r].seconds * 1e3);
     }
     igi_text_add(out, "]}\n");
     igi_free(rows);
@@ -156,13 +161,9 @@ ig_status igi_profile_table(const igi_profile *f, const igi_plan *p, igi_text *o
     for (size_t r = 0; r < n; r++)
         total += rows[r].seconds;
     for (size_t r = 0; r < n; r++)
-        igi_text_add(out,
-                     "%5.1f %%  %10.3f ms  %5d x %s (%s)\n",
+        igi_text_add(out, "%5.1f %%  %10.3f ms  %5d x %s (%s)\n",
                      total > 0 ? 100 * rows[r].seconds / total : 0,
-                     rows[r].seconds * 1e3,
-                     rows[r].count,
-                     rows[r].op,
-                     rows[r].kernel);
+                     rows[r].seconds * 1e3, rows[r].count, rows[r].op, rows[r].kernel);
     igi_free(rows);
     return out->failed ? IG_OUT_OF_MEMORY : IG_OK;
 }
@@ -188,10 +189,12 @@ ig_status igi_profile_write(const igi_profile *f, const igi_plan *p, const char 
     int fd = -1;
     if (rc == IG_OK) {
         fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-        rc = fd < 0 ? ig_fail(IG_IO, "%s", strerror(errno)) : write_all(fd, text.p, text.n);
+        rc = fd < 0 ? ig_fail(IG_IO, "%s", strerror(errno))
+                    : write_all(fd, text.p, text.n);
     }
     if (fd >= 0 && close(fd) && rc == IG_OK)
         rc = ig_fail(IG_IO, "%s", strerror(errno));
     igi_text_fini(&text);
-    return rc == IG_OK ? IG_OK : ig_fail_context("the profile cannot be written to '%s'", path);
+    return rc == IG_OK ? IG_OK
+                       : ig_fail_context("the profile cannot be written to '%s'", path);
 }

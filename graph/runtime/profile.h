@@ -6,7 +6,7 @@
 #include "graph/runtime/plan.h"
 
 typedef struct igi_span_time {
-    double begin, end; /* igi_now(); 0: did not run */
+    double begin, end; /* igi_now_s(); 0: did not run */
     int tid;
 } igi_span_time;
 
@@ -17,7 +17,8 @@ typedef struct igi_profile {
 
 ig_status igi_profile_new(igi_profile **out, const igi_plan *p);
 void igi_profile_free(igi_profile *f);
-/* {"traceEvents": [...], "summary": [{"op", "kernel", "count", "ms"}, ...]}, most time first. */
+/* {"traceEvents": [...], "summary": [{"op", "kernel", "count", "ms"}, ...]}, most time
+ * first. */
 ig_status igi_profile_json(const igi_profile *f, const igi_plan *p, igi_text *out);
 ig_status igi_profile_write(const igi_profile *f, const igi_plan *p, const char *path);
 /* "12.3 %   4.56 ms   10 x Conv (onednn)" a line, most time first. */

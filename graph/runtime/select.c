@@ -78,7 +78,8 @@ static void log_refusal(const igi_op *op, const ig_kernel_def *d, const char *wh
         igi_log(IGI_LOG_DISPATCH, "%s: not %s: %s", op->def->name, d->name, why);
 }
 
-static const ig_kernel_def *select_from(const igi_op *op, int device, const ig_kernel_ctx *k, igi_facts f, int first)
+static const ig_kernel_def *select_from(
+    const igi_op *op, int device, const ig_kernel_ctx *k, igi_facts f, int first)
 {
     const ig_kernel_def *chosen = NULL;
     bool log = igi_log_on(IGI_LOG_DISPATCH);
@@ -103,12 +104,17 @@ static const ig_kernel_def *select_from(const igi_op *op, int device, const ig_k
     return chosen;
 }
 
-const ig_kernel_def *igi_select(const igi_op *op, int device, const ig_kernel_ctx *k, igi_facts f)
+const ig_kernel_def *
+igi_select(const igi_op *op, int device, const ig_kernel_ctx *k, igi_facts f)
 {
     return select_from(op, device, k, f, 0);
 }
 
-const ig_kernel_def *igi_select_after(const igi_op *op, int device, const ig_kernel_ctx *k, igi_facts f, const ig_kernel_def *after)
+const ig_kernel_def *igi_select_after(const igi_op *op,
+                                      int device,
+                                      const ig_kernel_ctx *k,
+                                      igi_facts f,
+                                      const ig_kernel_def *after)
 {
     int first = 0;
     while (first < op->n_kernels[device] && op->kernels[device][first] != after)
@@ -118,7 +124,10 @@ const ig_kernel_def *igi_select_after(const igi_op *op, int device, const ig_ker
     return select_from(op, device, k, f, first + 1);
 }
 
-void igi_select_explain(const igi_op *op, int device, const ig_kernel_ctx *k, igi_text *out)
+void igi_select_explain(const igi_op *op,
+                        int device,
+                        const ig_kernel_ctx *k,
+                        igi_text *out)
 {
     igi_facts f = igi_facts_of(k);
     for (int i = 0; i < op->n_kernels[device]; i++) {

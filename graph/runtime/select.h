@@ -1,8 +1,9 @@
 /* Choosing the kernel of one call, with reasons that people can see.
  *
- * Kernels of an operator are tried in the order of their table; the first that takes the call
- * wins, and the reference is what remains. Type and shape facts are computed once per call, so
- * that most kernels are refused or taken by two masks. IG_LOG=dispatch shows each refusal. */
+ * Kernels of an operator are tried in the order of their table; the first that takes
+ * the call wins, and the reference is what remains. Type and shape facts are computed
+ * once per call, so that most kernels are refused or taken by two masks.
+ * IG_LOG=dispatch shows each refusal. */
 #ifndef GRAPH_RUNTIME_SELECT_H
 #define GRAPH_RUNTIME_SELECT_H
 
@@ -18,14 +19,24 @@ typedef struct igi_facts {
 
 igi_facts igi_facts_of(const ig_kernel_ctx *k);
 
-/* The kernel for this call, NULL: the reference. Reads types, shapes and strides of k->in and
- * k->out, attributes, constants and threads; leaves no error record behind. */
-const ig_kernel_def *igi_select(const igi_op *op, int device, const ig_kernel_ctx *k, igi_facts f);
-/* The same, trying only the kernels behind `after` (when its prepare has said UNSUPPORTED). */
-const ig_kernel_def *igi_select_after(const igi_op *op, int device, const ig_kernel_ctx *k, igi_facts f, const ig_kernel_def *after);
+/* The kernel for this call, NULL: the reference. Reads types, shapes and strides of
+ * k->in and k->out, attributes, constants and threads; leaves no error record behind.
+ */
+const ig_kernel_def *
+igi_select(const igi_op *op, int device, const ig_kernel_ctx *k, igi_facts f);
+/* The same, trying only the kernels behind `after` (when its prepare has said
+ * UNSUPPORTED). */
+const ig_kernel_def *igi_select_after(const igi_op *op,
+                                      int device,
+                                      const ig_kernel_ctx *k,
+                                      igi_facts f,
+                                      const ig_kernel_def *after);
 
 /* One line a kernel: "simd: type float64 is not supported", "reference: chosen". */
-void igi_select_explain(const igi_op *op, int device, const ig_kernel_ctx *k, igi_text *out);
+void igi_select_explain(const igi_op *op,
+                        int device,
+                        const ig_kernel_ctx *k,
+                        igi_text *out);
 
 /* Whether the chosen implementation takes inputs of any strides. */
 static inline bool igi_takes_strides(const igi_op *op, const ig_kernel_def *kernel)

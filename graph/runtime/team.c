@@ -1,59 +1,21 @@
 /* Thread counts, teams without a device, and the spin barrier. */
 #include "graph/runtime/team.h"
 
-#include <fcntl.h>
-#include <pthread.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-/* ---- how many ---- */
-
-/* First `size` - 1 bytes of a small file of the kernel's; false when there is none. */
-static bool read_small(const char *path, char *buf, size_t size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    ssize_t n = read(fd, buf, size - 1);
-    close(fd);
-    buf[n > 0 ? n : 0] = 0;
-    return n > 0;
-}
-
-/* Processors that the cgroup's quota pays for, rounded up; 0: no quota. */
-static long cgroup_quota(void)
-{
-    char text[128], *end;
-    long quota = 0, period = 0;
-    if (read_small("/sys/fs/cgroup/cpu.max", text, sizeof(text))) { /* "max 100000" */
-        quota = strtol(text, &end, 10);
-        period = end != text ? strtol(end, NULL, 10) : 0;
-    } else if (read_small("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", text, sizeof(text))) {
-        quota = strtol(text, NULL, 10);
-        if (read_small("/sys/fs/cgroup/cpu/cpu.cfs_period_us", text, sizeof(text)))
-            period = strtol(text, NULL, 10);
-    }
-    return quota > 0 && period > 0 ? (quota + period - 1) / period : 0;
-}
+#include "graph/core/thread.h"
 
 int igi_cpu_count(void)
 {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    long n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set)
-                                                          : sysconf(_SC_NPROCESSORS_ONLN);
-    long quota = cgroup_quota();
-    if (quota > 0 && quota < n)
-        n = quota;
-    return n < 1 ? 1 : n > IGI_THREADS_MAX ? IGI_THREADS_MAX : (int)n;
+    int n = igi_cpu_budget();
+    return n > IGI_THREADS_MAX ? IGI_THREADS_MAX : n;
 }
 
 /* ---- a team without a device ---- */
 
 typedef struct member {
-    pthread_t thread;
+    igi_thread thread;
     struct host_team *team;
     int tid;
 } member;
@@ -62,8 +24,8 @@ typedef struct host_team {
     igi_team_fn fn;
     void *arg;
     int nth;
-    pthread_mutex_t lock;
-    pthread_cond_t go;
+    igi_mutex lock;
+    igi_cond go;
     bool started;
 } host_team;
 
@@ -71,11 +33,11 @@ static void *member_main(void *p)
 {
     member *m = p;
     host_team *t = m->team;
-    pthread_mutex_lock(&t->lock);
+    igi_mutex_lock(&t->lock);
     while (!t->started)
-        pthread_cond_wait(&t->go, &t->lock);
+        igi_cond_wait(&t->go, &t->lock);
     int nth = t->nth;
-    pthread_mutex_unlock(&t->lock);
+    igi_mutex_unlock(&t->lock);
     if (m->tid < nth)
         t->fn(t->arg, m->tid, nth);
     return NULL;
@@ -87,24 +49,26 @@ static void host_team_run(igi_team_fn fn, void *arg, int n)
     member members[IGI_THREADS_MAX];
     host_team t = {.fn = fn,
                    .arg = arg,
-                   .lock = PTHREAD_MUTEX_INITIALIZER,
+                   .lock = IGI_MUTEX_INIT,
                    .go = PTHREAD_COND_INITIALIZER};
     int made = 1;
     for (; made < n; made++) {
         members[made] = (member){.team = &t, .tid = made};
-        if (pthread_create(&members[made].thread, NULL, member_main, &members[made]))
-            break;
+        if (igi_thread_start(&members[made].thread, member_main, &members[made]) != IG_OK)
+            break; /* a smaller team will do */
     }
-    pthread_mutex_lock(&t.lock);
+    if (made < n)
+        igi_error_clear();
+    igi_mutex_lock(&t.lock);
     t.nth = made;
     t.started = true;
-    pthread_cond_broadcast(&t.go);
-    pthread_mutex_unlock(&t.lock);
+    igi_cond_broadcast(&t.go);
+    igi_mutex_unlock(&t.lock);
     fn(arg, 0, made);
     for (int i = 1; i < made; i++)
-        pthread_join(members[i].thread, NULL);
-    pthread_cond_destroy(&t.go);
-    pthread_mutex_destroy(&t.lock);
+        igi_thread_join(members[i].thread);
+    igi_cond_fini(&t.go);
+    igi_mutex_fini(&t.lock);
 }
 
 void igi_team_run(const igi_device *d, igi_team_fn fn, void *arg, int n)
@@ -129,15 +93,6 @@ void igi_barrier_init(igi_barrier *b, int n)
     b->n = n;
 }
 
-static inline void relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
-
 bool igi_barrier_wait(igi_barrier *b)
 {
     if (b->n <= 1)
@@ -149,10 +104,10 @@ bool igi_barrier_wait(igi_barrier *b)
         atomic_store_explicit(&b->generation, now + 1, memory_order_release);
         return b->verdict;
     }
-    for (int spins = 0; atomic_load_explicit(&b->generation, memory_order_acquire) == now;
-         spins++) {
+    for (int spins = 0;
+         atomic_load_explicit(&b->generation, memory_order_acquire) == now; spins++) {
         if (spins < SPINS)
-            relax();
+            igi_cpu_relax();
         else
             sched_yield();
     }

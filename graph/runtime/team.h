@@ -1,8 +1,9 @@
 /* Threads: how many there are, and one team that runs a function together.
  *
- * All parallel work of the runtime goes through igi_team_run: nets enter it once per segment
- * of steps, single calls once per large kernel. The device provides the threads
- * (graph/core/device.h); without one they are made for the region, which is slow but right. */
+ * All parallel work of the runtime goes through igi_team_run: nets enter it once per
+ * segment of steps, single calls once per large kernel. The device provides the threads
+ * (graph/core/device.h); without one they are made for the region, which is slow but
+ * right. */
 #ifndef GRAPH_RUNTIME_TEAM_H
 #define GRAPH_RUNTIME_TEAM_H
 
@@ -13,16 +14,18 @@
 
 /* Work of fewer elements than this stays on one thread. */
 #define IGI_PARALLEL_WORK 32768
-#define IGI_THREADS_MAX 256
+#define IGI_THREADS_MAX   256
 
 /* Threads this process may use: CPU affinity and cgroup quota, at least 1. */
 int igi_cpu_count(void);
 
-/* fn(arg, tid, nth) on up to n threads at once, tid 0 being the caller. `d` may be NULL. */
+/* fn(arg, tid, nth) on up to n threads at once, tid 0 being the caller. `d` may be
+ * NULL. */
 void igi_team_run(const igi_device *d, igi_team_fn fn, void *arg, int n);
 
-/* A barrier that spins, then yields. It also carries one verdict: what igi_barrier_stop said
- * before the meeting is what every thread sees after it, so that a team always leaves together. */
+/* A barrier that spins, then yields. It also carries one verdict: what igi_barrier_stop
+ * said before the meeting is what every thread sees after it, so that a team always
+ * leaves together. */
 typedef struct igi_barrier {
     _Alignas(64) atomic_int arrived;
     _Alignas(64) atomic_uint generation;

@@ -42,8 +42,8 @@ void igi_workspace_unref(ig_workspace *ws)
     }
 }
 
-/* Instances die with the owner's handle, not with the last reference: an instance retains its
- * net, which retains its weights, and those may be this workspace. */
+/* Instances die with the owner's handle, not with the last reference: an instance
+ * retains its net, which retains its weights, and those may be this workspace. */
 void ig_workspace_free(ig_workspace *ws)
 {
     if (!ws)
@@ -72,8 +72,7 @@ ig_status ig_workspace_feed_value(ig_workspace *ws, const char *name, ig_value *
 {
     igi_error_clear();
     if (!ws || !name || !v)
-        return ig_fail(IG_INVALID_ARGUMENT,
-                       "ig_workspace_feed: %s is NULL",
+        return ig_fail(IG_INVALID_ARGUMENT, "ig_workspace_feed: %s is NULL",
                        !ws     ? "the workspace"
                        : !name ? "the name"
                                : "the value");
@@ -99,14 +98,15 @@ ig_status ig_workspace_feed(ig_workspace *ws, const char *name, ig_tensor *t)
     return ig_workspace_feed_value(ws, name, t ? ig_tensor_value(t) : NULL);
 }
 
-ig_status ig_workspace_fetch_value(const ig_workspace *ws, const char *name, ig_value **out)
+ig_status
+ig_workspace_fetch_value(const ig_workspace *ws, const char *name, ig_value **out)
 {
     igi_error_clear();
     *out = NULL;
     ig_value *v = name ? igi_workspace_find(ws, name) : NULL;
     if (!v)
-        return ig_fail(
-            IG_NOT_FOUND, "the workspace has no value named '%s'", name ? name : "(NULL)");
+        return ig_fail(IG_NOT_FOUND, "the workspace has no value named '%s'",
+                       name ? name : "(NULL)");
     *out = ig_value_ref(v);
     return IG_OK;
 }
@@ -121,8 +121,7 @@ ig_status ig_workspace_fetch(const ig_workspace *ws, const char *name, ig_tensor
         return IG_OK;
     ig_value_unref(v);
     return ig_fail(IG_INVALID_ARGUMENT,
-                   "the value '%s' is no tensor: use ig_workspace_fetch_value",
-                   name);
+                   "the value '%s' is no tensor: use ig_workspace_fetch_value", name);
 }
 
 ig_status ig_workspace_remove(ig_workspace *ws, const char *name)
@@ -130,11 +129,12 @@ ig_status ig_workspace_remove(ig_workspace *ws, const char *name)
     igi_error_clear();
     uint32_t at = name ? igi_map_get(&ws->names, name) : 0;
     if (!at)
-        return ig_fail(
-            IG_NOT_FOUND, "the workspace has no value named '%s'", name ? name : "(NULL)");
+        return ig_fail(IG_NOT_FOUND, "the workspace has no value named '%s'",
+                       name ? name : "(NULL)");
     igi_named gone = ws->values.p[at - 1], last = ws->values.p[ws->values.n - 1];
     if (at != ws->values.n)
-        IG_TRY(igi_map_put(&ws->names, last.name, at)); /* overwrites: cannot fail half-way */
+        IG_TRY(igi_map_put(&ws->names, last.name,
+                           at)); /* overwrites: cannot fail half-way */
     igi_map_remove(&ws->names, gone.name);
     ws->values.p[at - 1] = last;
     ws->values.n--;

@@ -1,5 +1,5 @@
-/* The insides of a workspace: named values, a parent, packed constants, and one instance for
- * each net that has run in it. See <ingot/ingot.h>. */
+/* The insides of a workspace: named values, a parent, packed constants, and one
+ * instance for each net that has run in it. See <ingot/ingot.h>. */
 #ifndef GRAPH_RUNTIME_WORKSPACE_H
 #define GRAPH_RUNTIME_WORKSPACE_H
 

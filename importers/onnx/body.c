@@ -1,7 +1,7 @@
-/* Nodes into operators. The walk has an explicit stack of frames: the main graph, and one
- * frame for each local function that is being inlined. A frame knows which names its nodes may
- * read, and the attributes that its call has bound. Nodes are taken in topological order
- * whatever the order of the file. */
+/* Nodes into operators. The walk has an explicit stack of frames: the main graph, and
+ * one frame for each local function that is being inlined. A frame knows which names
+ * its nodes may read, and the attributes that its call has bound. Nodes are taken in
+ * topological order whatever the order of the file. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,7 +30,8 @@ ig_status igi_onnx_set_name(ig_graph *g, ig_value_id v, const char *name)
     if (strcmp(value->name, name) == 0)
         return IG_OK;
     uint32_t holder = igi_map_get(&g->names, name);
-    if (holder) { /* made names give way: names of the file are unique among themselves */
+    if (holder) { /* made names give way: names of the file are unique among themselves
+                   */
         igi_gvalue *other = &g->values.p[holder];
         const char *fresh = igi_graph_fresh_name(g, name);
         if (!fresh)
@@ -48,7 +49,8 @@ ig_status igi_onnx_set_name(ig_graph *g, ig_value_id v, const char *name)
     return IG_OK;
 }
 
-/* ---- order ------------------------------------------------------------------------------- */
+/* ---- order
+ * ------------------------------------------------------------------------------- */
 
 typedef struct sorter {
     frame *f;
@@ -57,7 +59,7 @@ typedef struct sorter {
     struct {
         uint32_t node;
         size_t input;
-    } *stack;
+    } * stack;
     size_t depth, done;
 } sorter;
 
@@ -70,7 +72,8 @@ static ig_status note_outputs(sorter *s, uint32_t i)
             continue;
         if (igi_map_get(&s->producers, name) || igi_map_get(&s->f->names, name))
             return ig_fail(IG_INVALID_GRAPH,
-                           "node '%s' (%s, byte %" PRIu64 "): its output '%s' is defined "
+                           "node '%s' (%s, byte %" PRIu64
+                           "): its output '%s' is defined "
                            "already",
                            pb_str(node->name), pb_str(node->op_type), node->at, name);
         IG_TRY(igi_map_put(&s->producers, name, i + 1));
@@ -100,14 +103,16 @@ static ig_status place(sorter *s, uint32_t root)
     s->depth = 1;
     while (s->depth) {
         size_t top = s->depth - 1;
-        uint32_t node = s->stack[top].node, p = next_producer(s, node, &s->stack[top].input);
+        uint32_t node = s->stack[top].node,
+                 p = next_producer(s, node, &s->stack[top].input);
         if (p == 0) {
             s->state[node] = 2;
             s->f->order[s->done++] = node;
             s->depth--;
         } else if (s->state[p - 1] == 1) {
             const pb_node *n = s->f->nodes[p - 1];
-            return ig_fail(IG_INVALID_GRAPH, "node '%s' (%s, byte %" PRIu64 ") is part of a cycle",
+            return ig_fail(IG_INVALID_GRAPH,
+                           "node '%s' (%s, byte %" PRIu64 ") is part of a cycle",
                            pb_str(n->name), pb_str(n->op_type), n->at);
         } else {
             s->state[p - 1] = 1;
@@ -139,7 +144,8 @@ out:
     return rc;
 }
 
-/* ---- frames -------------------------------------------------------------------------------- */
+/* ---- frames
+ * -------------------------------------------------------------------------------- */
 
 static void pop(frame **top)
 {
@@ -161,9 +167,10 @@ static ig_status lookup(const frame *f, const char *name, ig_value_id *out)
     return IG_OK;
 }
 
-/* The attribute itself, or what the call of the function bound to the name it refers to; NULL
- * when nothing is bound: then the attribute is absent. */
-static ig_status resolve(const frame *f, const pb_attribute *a, const pb_attribute **out)
+/* The attribute itself, or what the call of the function bound to the name it refers
+ * to; NULL when nothing is bound: then the attribute is absent. */
+static ig_status
+resolve(const frame *f, const pb_attribute *a, const pb_attribute **out)
 {
     const char *ref = pb_str(a->ref_attr_name);
     *out = a;
@@ -181,19 +188,21 @@ static ig_status resolve(const frame *f, const pb_attribute *a, const pb_attribu
 }
 
 /* Attributes of a node with references resolved; names are unique (V5). */
-static ig_status gather(const frame *f, const pb_node *node, igi_onnx_attr *list, size_t *n)
+static ig_status
+gather(const frame *f, const pb_node *node, igi_onnx_attr *list, size_t *n)
 {
     *n = 0;
     if (node->n_attribute > IGI_ONNX_ATTRIBUTES)
-        return ig_fail(IG_LIMIT, "%zu attributes, at most %d are supported", node->n_attribute,
-                       IGI_ONNX_ATTRIBUTES);
+        return ig_fail(IG_LIMIT, "%zu attributes, at most %d are supported",
+                       node->n_attribute, IGI_ONNX_ATTRIBUTES);
     for (size_t i = 0; i < node->n_attribute; i++) {
         const pb_attribute *a = node->attribute[i], *value;
         if (!*pb_str(a->name))
             return ig_fail(IG_INVALID_GRAPH, "attribute %zu has no name", i);
         for (size_t k = 0; k < i; k++)
             if (strcmp(node->attribute[k]->name, a->name) == 0)
-                return ig_fail(IG_INVALID_GRAPH, "attribute %s is given twice", a->name);
+                return ig_fail(IG_INVALID_GRAPH, "attribute %s is given twice",
+                               a->name);
         IG_TRY(resolve(f, a, &value));
         if (value)
             list[(*n)++] = (igi_onnx_attr){.name = a->name, .a = value};
@@ -204,7 +213,8 @@ static ig_status gather(const frame *f, const pb_node *node, igi_onnx_attr *list
 static ig_status bind_attributes(frame *f, const pb_node *call)
 {
     const pb_function *fn = f->function;
-    f->bound = igi_alloc_array(call->n_attribute + fn->n_attribute_proto + 1, sizeof(*f->bound));
+    f->bound = igi_alloc_array(call->n_attribute + fn->n_attribute_proto + 1,
+                               sizeof(*f->bound));
     if (!f->bound)
         return IG_OUT_OF_MEMORY;
     IG_TRY(gather(f->up, call, f->bound, &f->n_bound));
@@ -221,8 +231,8 @@ static ig_status bind_attributes(frame *f, const pb_node *call)
         for (size_t k = 0; k < f->n_bound && !given; k++)
             given = strcmp(f->bound[k].name, fn->attribute[i]) == 0;
         if (!given)
-            return ig_fail(IG_INVALID_GRAPH, "function %s needs attribute %s", pb_str(fn->name),
-                           fn->attribute[i]);
+            return ig_fail(IG_INVALID_GRAPH, "function %s needs attribute %s",
+                           pb_str(fn->name), fn->attribute[i]);
     }
     return IG_OK;
 }
@@ -231,17 +241,17 @@ static ig_status bind_inputs(frame *f, const pb_node *call)
 {
     const pb_function *fn = f->function;
     if (call->n_input > fn->n_input || call->n_output > fn->n_output)
-        return ig_fail(IG_INVALID_GRAPH,
-                       "function %s has %zu inputs and %zu outputs, the call %zu and %zu",
-                       pb_str(fn->name), fn->n_input, fn->n_output, call->n_input,
-                       call->n_output);
+        return ig_fail(
+            IG_INVALID_GRAPH,
+            "function %s has %zu inputs and %zu outputs, the call %zu and %zu",
+            pb_str(fn->name), fn->n_input, fn->n_output, call->n_input, call->n_output);
     for (size_t i = 0; i < fn->n_input; i++) {
         ig_value_id v = {0};
         if (i < call->n_input && *call->input[i])
             IG_TRY(lookup(f->up, call->input[i], &v));
         if (igi_map_get(&f->names, fn->input[i]))
-            return ig_fail(IG_INVALID_GRAPH, "function %s has two inputs '%s'", pb_str(fn->name),
-                           fn->input[i]);
+            return ig_fail(IG_INVALID_GRAPH, "function %s has two inputs '%s'",
+                           pb_str(fn->name), fn->input[i]);
         IG_TRY(igi_map_put(&f->names, fn->input[i], v.i ? v.i : ABSENT));
     }
     return IG_OK;
@@ -252,7 +262,8 @@ static ig_status check_calls(const frame *top, const pb_function *fn)
     int depth = 0;
     for (const frame *f = top; f; f = f->up, depth++)
         if (f->function == fn)
-            return ig_fail(IG_INVALID_GRAPH, "function %s calls itself", pb_str(fn->name));
+            return ig_fail(IG_INVALID_GRAPH, "function %s calls itself",
+                           pb_str(fn->name));
     if (depth > IGI_ONNX_CALL_DEPTH)
         return ig_fail(IG_LIMIT, "functions call each other more than %d levels deep",
                        IGI_ONNX_CALL_DEPTH);
@@ -278,7 +289,10 @@ static char *make_prefix(const frame *up, const pb_node *call)
     return p;
 }
 
-static ig_status push_function(igi_onnx_build *b, frame **top, const pb_node *call, const pb_function *fn)
+static ig_status push_function(igi_onnx_build *b,
+                               frame **top,
+                               const pb_node *call,
+                               const pb_function *fn)
 {
     IG_TRY(check_calls(*top, fn));
     frame *f = igi_calloc(1, sizeof(*f));
@@ -314,7 +328,8 @@ static ig_status return_outputs(igi_onnx_build *b, frame *f)
         if (!*name)
             continue;
         if (lookup(f, f->function->output[i], &v) != IG_OK || !v.i)
-            return ig_fail(IG_INVALID_GRAPH, "function %s does not define its output '%s'",
+            return ig_fail(IG_INVALID_GRAPH,
+                           "function %s does not define its output '%s'",
                            pb_str(f->function->name), f->function->output[i]);
         IG_TRY(igi_map_put(&up->names, name, v.i));
         const igi_gvalue *value = igi_value_at(b->g, v);
@@ -324,13 +339,16 @@ static ig_status return_outputs(igi_onnx_build *b, frame *f)
     return IG_OK;
 }
 
-/* ---- nodes ------------------------------------------------------------------------------------ */
+/* ---- nodes
+ * ------------------------------------------------------------------------------------
+ */
 
 static ig_status fill_node(igi_onnx_node *n, const frame *f, const pb_node *node)
 {
     igi_onnx_build *b = n->b;
     if (node->n_input > IG_PORTS_MAX || node->n_output > IG_PORTS_MAX)
-        return ig_fail(IG_LIMIT, "%zu inputs and %zu outputs, at most %d each are supported",
+        return ig_fail(IG_LIMIT,
+                       "%zu inputs and %zu outputs, at most %d each are supported",
                        node->n_input, node->n_output, IG_PORTS_MAX);
     n->pb = node;
     n->cap_attrs = node->n_attribute + 4; /* upgrades add a few */
@@ -365,7 +383,8 @@ static ig_status make_constant(igi_onnx_node *n)
     return rc;
 }
 
-static ig_status make_node(igi_onnx_node *n, frame *f, const pb_node *node, const igi_onnx_found *found)
+static ig_status
+make_node(igi_onnx_node *n, frame *f, const pb_node *node, const igi_onnx_found *found)
 {
     IG_TRY(fill_node(n, f, node));
     n->op = found->op;
@@ -379,8 +398,9 @@ static ig_status make_node(igi_onnx_node *n, frame *f, const pb_node *node, cons
         if (!*name)
             continue;
         if (!n->out[i].i)
-            return ig_fail(IG_UNSUPPORTED, "output %zu ('%s') of version %" PRId64
-                                           " has no successor", i, name, n->version);
+            return ig_fail(IG_UNSUPPORTED,
+                           "output %zu ('%s') of version %" PRId64 " has no successor",
+                           i, name, n->version);
         IG_TRY(igi_map_put(&f->names, name, n->out[i].i));
         if (!f->function)
             IG_TRY(igi_onnx_set_name(n->b->g, n->out[i], name));
@@ -392,7 +412,8 @@ static ig_status take_node(igi_onnx_build *b, frame **top, const pb_node *node)
 {
     if (++b->nodes > b->max_nodes)
         return ig_fail(IG_LIMIT,
-                       "more than %" PRIu64 " nodes after inlining functions; raise limits.nodes",
+                       "more than %" PRIu64
+                       " nodes after inlining functions; raise limits.nodes",
                        b->max_nodes);
     igi_onnx_found found = igi_onnx_find(b, node, &(*top)->opsets);
     if (found.meaning == IGI_ONNX_FUNCTION)
@@ -411,10 +432,16 @@ static ig_status take_node(igi_onnx_build *b, frame **top, const pb_node *node)
 
 static ig_status context(const frame *f, const pb_node *node)
 {
-    return ig_fail_context("node '%s%s' (%s%s%s, byte %" PRIu64 ")", f->prefix ? f->prefix : "",
-                           pb_str(node->name), igi_onnx_domain(node->domain),
-                           *igi_onnx_domain(node->domain) ? "::" : "", pb_str(node->op_type),
-                           node->at);
+    igi_error e;
+    igi_error_get(&e);
+    if (e.status == IG_INVALID_ARGUMENT) { /* of the file, not of the caller */
+        e.status = IG_INVALID_GRAPH;
+        (void)igi_error_set(&e);
+    }
+    return ig_fail_context(
+        "node '%s%s' (%s%s%s, byte %" PRIu64 ")", f->prefix ? f->prefix : "",
+        pb_str(node->name), igi_onnx_domain(node->domain),
+        *igi_onnx_domain(node->domain) ? "::" : "", pb_str(node->op_type), node->at);
 }
 
 static ig_status walk(igi_onnx_build *b, frame **top)

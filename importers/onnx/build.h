@@ -1,9 +1,9 @@
 /* What the parts of the importer share while one model is read.
  *
- * import.c owns the build and does the model's frame: opsets, inputs, constants, outputs.
- * report.c lists what is unsupported before anything is built. body.c walks nodes, inlines
- * local functions. node.c turns one node into operators after upgrade*.c has brought it to
- * the newest version. */
+ * import.c owns the build and does the model's frame: opsets, inputs, constants,
+ * outputs. report.c lists what is unsupported before anything is built. body.c walks
+ * nodes, inlines local functions. node.c turns one node into operators after upgrade*.c
+ * has brought it to the newest version. */
 #ifndef IMPORTERS_ONNX_BUILD_H
 #define IMPORTERS_ONNX_BUILD_H
 
@@ -12,16 +12,19 @@
 #include "graph/ir/graph.h"
 #include "importers/onnx/tensor.h"
 
-#define IGI_ONNX_OPSET      27 /* newest version of the default domain that is known here */
+#define IGI_ONNX_OPSET 27 /* newest version of the default domain that is known here   \
+                           */
 #define IGI_ONNX_IR         13
 #define IGI_ONNX_CALL_DEPTH 100 /* nested calls of local functions */
-#define IGI_ONNX_ATTRIBUTES 1000 /* of one node or function: duplicates are searched pairwise */
-#define IGI_ONNX_OUTPUTS    10000 /* of the graph, for the same reason */
+#define IGI_ONNX_ATTRIBUTES                                                            \
+    1000 /* of one node or function: duplicates are searched pairwise */
+#define IGI_ONNX_OUTPUTS 10000 /* of the graph, for the same reason */
 
 typedef struct igi_onnx_opsets { /* opset_import of a model or function */
     pb_opset **v;
     size_t n;
-    const struct igi_onnx_opsets *up; /* of the model, for domains that a function omits */
+    const struct igi_onnx_opsets
+        *up; /* of the model, for domains that a function omits */
 } igi_onnx_opsets;
 
 typedef struct igi_onnx_build {
@@ -33,10 +36,10 @@ typedef struct igi_onnx_build {
     igi_onnx_data data;
     igi_onnx_opsets opsets;
     pb_opset first, *first_list[1]; /* for files from before opset_import: version 1 */
-    igi_arena arena;   /* lives as long as the build */
-    igi_arena scratch; /* reset after each node */
-    igi_map functions; /* full name -> index + 1 */
-    uint64_t nodes, max_nodes; /* read so far, functions inlined (V12) */
+    igi_arena arena;                /* lives as long as the build */
+    igi_arena scratch;              /* reset after each node */
+    igi_map functions;              /* full name -> index + 1 */
+    uint64_t nodes, max_nodes;      /* read so far, functions inlined (V12) */
 } igi_onnx_build;
 
 typedef struct igi_onnx_attr {
@@ -82,8 +85,10 @@ static inline const char *igi_onnx_domain(const char *domain)
 }
 
 /* report.c */
-igi_onnx_found igi_onnx_find(const igi_onnx_build *b, const pb_node *node, const igi_onnx_opsets *o);
-/* UNSUPPORTED with every (operator, opset, count) that has no implementation; OK if none. */
+igi_onnx_found
+igi_onnx_find(const igi_onnx_build *b, const pb_node *node, const igi_onnx_opsets *o);
+/* UNSUPPORTED with every (operator, opset, count) that has no implementation; OK if
+ * none. */
 ig_status igi_onnx_report(igi_onnx_build *b);
 void igi_onnx_warn(const igi_onnx_build *b, const char *fmt, ...) IG_PRINTF(2, 3);
 
@@ -93,8 +98,8 @@ ig_status igi_onnx_body(igi_onnx_build *b, const pb_graph *graph, igi_map *names
 ig_status igi_onnx_set_name(ig_graph *g, ig_value_id v, const char *name);
 
 /* node.c */
-/* The kind of an attribute (PB_ATTR_*), derived when `type` is absent (IR 1). Errors when the
- * fields that are set do not fit. */
+/* The kind of an attribute (PB_ATTR_*), derived when `type` is absent (IR 1). Errors
+ * when the fields that are set do not fit. */
 ig_status igi_onnx_attr_kind(const pb_attribute *a, int *kind);
 ig_status igi_onnx_emit(igi_onnx_node *n); /* upgrade, then make */
 /* The tensor of a Constant node. */

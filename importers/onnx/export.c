@@ -1,6 +1,7 @@
-/* A graph as an ONNX model. Operators are the newest ones, so a node is written as it is; what
- * only Ingot knows is refused by name. Names are those of the graph; a graph output takes the
- * name that callers use, through an Identity when the value cannot be renamed. */
+/* A graph as an ONNX model. Operators are the newest ones, so a node is written as it
+ * is; what only Ingot knows is refused by name. Names are those of the graph; a graph
+ * output takes the name that callers use, through an Identity when the value cannot be
+ * renamed. */
 #include "importers/onnx/export.h"
 
 #include <inttypes.h>
@@ -15,7 +16,8 @@ static char *text(const char *s)
     return (char *)(uintptr_t)s; /* messages borrow; nobody writes */
 }
 
-/* ---- what can be written ----------------------------------------------------------------- */
+/* ---- what can be written
+ * ----------------------------------------------------------------- */
 
 /* Version in which an operator got its present meaning. */
 static int64_t newest_version(const ig_op_def *op)
@@ -46,8 +48,9 @@ static ig_status check_operators(const igi_onnx_out *o)
         return IG_OK;
     char *all;
     IG_TRY(igi_text_take(&list, &all));
-    ig_status rc = ig_fail(IG_UNSUPPORTED, "%d nodes cannot be written as ONNX opset %" PRId64
-                                           ": %s", count, o->opset, all);
+    ig_status rc = ig_fail(IG_UNSUPPORTED,
+                           "%d nodes cannot be written as ONNX opset %" PRId64 ": %s",
+                           count, o->opset, all);
     igi_free(all);
     return rc;
 }
@@ -55,10 +58,16 @@ static ig_status check_operators(const igi_onnx_out *o)
 /* IR version that came with an opset. */
 static int64_t ir_of(int64_t opset)
 {
-    return opset >= 25 ? 13 : opset == 24 ? 12 : opset == 23 ? 11 : opset >= 21 ? 10 : opset >= 19 ? 9 : 8;
+    return opset >= 25   ? 13
+           : opset == 24 ? 12
+           : opset == 23 ? 11
+           : opset >= 21 ? 10
+           : opset >= 19 ? 9
+                         : 8;
 }
 
-/* ---- names --------------------------------------------------------------------------------- */
+/* ---- names
+ * --------------------------------------------------------------------------------- */
 
 static ig_status claim(igi_onnx_out *o, ig_value_id v, const char *name)
 {
@@ -78,7 +87,8 @@ static const char *unused_name(igi_onnx_out *o, const char *stem)
     }
 }
 
-/* Inputs keep their names, outputs take the callers' where they can, others what is left. */
+/* Inputs keep their names, outputs take the callers' where they can, others what is
+ * left. */
 static ig_status assign_names(igi_onnx_out *o)
 {
     const ig_graph *g = o->g;
@@ -107,7 +117,8 @@ static ig_status assign_names(igi_onnx_out *o)
     return IG_OK;
 }
 
-/* ---- types --------------------------------------------------------------------------------- */
+/* ---- types
+ * --------------------------------------------------------------------------------- */
 
 static ig_status shape_message(igi_onnx_out *o, const ig_type *t, pb_shape **out)
 {
@@ -176,13 +187,15 @@ static ig_status type_message(igi_onnx_out *o, const ig_type *t, pb_type **out)
             igi_onnx__type__optional__init(p->optional_type);
             out = &p->optional_type->elem_type;
         } else {
-            return ig_fail(IG_UNSUPPORTED, "values of kind %d cannot be written", t->kind);
+            return ig_fail(IG_UNSUPPORTED, "values of kind %d cannot be written",
+                           t->kind);
         }
     }
     return ig_fail(IG_INVALID_GRAPH, "a sequence without an element type");
 }
 
-static ig_status value_message(igi_onnx_out *o, const char *name, ig_value_id v, pb_value **out)
+static ig_status
+value_message(igi_onnx_out *o, const char *name, ig_value_id v, pb_value **out)
 {
     pb_value *p = igi_arena_alloc(&o->arena, sizeof(*p));
     if (!p)
@@ -207,8 +220,8 @@ static ig_status put_values(igi_onnx_out *o)
         IG_TRY(value_message(o, o->names[v.i], v, &p->input[p->n_input]));
     }
     for (; p->n_output < g->outputs.n; p->n_output++)
-        IG_TRY(value_message(o, g->output_names.p[p->n_output], g->outputs.p[p->n_output],
-                             &p->output[p->n_output]));
+        IG_TRY(value_message(o, g->output_names.p[p->n_output],
+                             g->outputs.p[p->n_output], &p->output[p->n_output]));
     for (size_t i = 1; i < g->values.n; i++) {
         const igi_gvalue *v = &g->values.p[i];
         if (v->live && v->constant && v->uses.n)
@@ -218,7 +231,8 @@ static ig_status put_values(igi_onnx_out *o)
     return IG_OK;
 }
 
-/* ---- nodes --------------------------------------------------------------------------------- */
+/* ---- nodes
+ * --------------------------------------------------------------------------------- */
 
 static pb_node *new_node(igi_onnx_out *o, const char *type, size_t n_in, size_t n_out)
 {
@@ -294,13 +308,16 @@ static ig_status put_nodes(igi_onnx_out *o)
     return put_aliases(o);
 }
 
-/* ---- model ----------------------------------------------------------------------------------- */
+/* ---- model
+ * -----------------------------------------------------------------------------------
+ */
 
 static ig_status put_meta(igi_onnx_out *o)
 {
     const ig_graph *g = o->g;
     pb_model *m = &o->model;
-    m->metadata_props = igi_arena_array(&o->arena, g->meta.n + 1, sizeof(*m->metadata_props));
+    m->metadata_props =
+        igi_arena_array(&o->arena, g->meta.n + 1, sizeof(*m->metadata_props));
     pb_entry *entries = igi_arena_array(&o->arena, g->meta.n + 1, sizeof(*entries));
     if (!m->metadata_props || !entries)
         return IG_OUT_OF_MEMORY;
@@ -339,13 +356,16 @@ static ig_status put_model(igi_onnx_out *o)
     return put_meta(o);
 }
 
-ig_status igi_onnx_out_begin(igi_onnx_out *o, const ig_graph *g, const ig_save_opts *opts)
+ig_status
+igi_onnx_out_begin(igi_onnx_out *o, const ig_graph *g, const ig_save_opts *opts)
 {
-    *o = (igi_onnx_out){.g = g, .opset = opts && opts->opset ? opts->opset : IGI_ONNX_OPSET};
+    *o = (igi_onnx_out){.g = g,
+                        .opset = opts && opts->opset ? opts->opset : IGI_ONNX_OPSET};
     igi_arena_init(&o->arena);
     if (o->opset < 13 || o->opset > IGI_ONNX_OPSET)
-        return ig_fail(IG_INVALID_ARGUMENT, "opset %" PRId64 " cannot be written, 13 to %d can",
-                       o->opset, IGI_ONNX_OPSET);
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "opset %" PRId64 " cannot be written, 13 to %d can", o->opset,
+                       IGI_ONNX_OPSET);
     IG_TRY(check_operators(o));
     IG_TRY(assign_names(o));
     IG_TRY(put_model(o));

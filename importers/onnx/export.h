@@ -1,7 +1,8 @@
 /* What the parts of the exporter share while one graph is written.
  *
- * export.c makes the messages of model, values and nodes, which borrow the graph's memory;
- * export_attr.c the attributes; export_file.c packs them into bytes or files. */
+ * export.c makes the messages of model, values and nodes, which borrow the graph's
+ * memory; export_attr.c the attributes; export_file.c packs them into bytes or files.
+ */
 #ifndef IMPORTERS_ONNX_EXPORT_H
 #define IMPORTERS_ONNX_EXPORT_H
 
@@ -12,9 +13,9 @@
 typedef struct igi_onnx_out {
     const ig_graph *g;
     int64_t opset;
-    igi_arena arena; /* all messages; zeroed memory */
-    const char **names; /* per value id: its name in the file */
-    igi_map taken;      /* those names -> value id */
+    igi_arena arena;             /* all messages; zeroed memory */
+    const char **names;          /* per value id: its name in the file */
+    igi_map taken;               /* those names -> value id */
     IGI_VEC(ig_tensor *) copies; /* contiguous forms, dropped at the end */
     IGI_VEC(void *) blocks;      /* of the heap, freed at the end */
     pb_model model;
@@ -22,12 +23,19 @@ typedef struct igi_onnx_out {
 } igi_onnx_out;
 
 /* Fills out->model. Errors: UNSUPPORTED lists what ONNX cannot say. */
-ig_status igi_onnx_out_begin(igi_onnx_out *o, const ig_graph *g, const ig_save_opts *opts);
+ig_status
+igi_onnx_out_begin(igi_onnx_out *o, const ig_graph *g, const ig_save_opts *opts);
 void igi_onnx_out_end(igi_onnx_out *o);
 
 /* Attributes that differ from their defaults, or are required. */
-ig_status igi_onnx_out_attrs(igi_onnx_out *o, const ig_op_def *op, const void *attrs, pb_node *node);
+ig_status igi_onnx_out_attrs(igi_onnx_out *o,
+                             const ig_op_def *op,
+                             const void *attrs,
+                             pb_node *node);
 /* A tensor message that borrows t's memory. */
-ig_status igi_onnx_out_tensor(igi_onnx_out *o, const ig_tensor *t, const char *name, pb_tensor **out);
+ig_status igi_onnx_out_tensor(igi_onnx_out *o,
+                              const ig_tensor *t,
+                              const char *name,
+                              pb_tensor **out);
 
 #endif

@@ -4,7 +4,10 @@
 #include "importers/onnx/export.h"
 #include "importers/onnx/tensor.h"
 
-ig_status igi_onnx_out_tensor(igi_onnx_out *o, const ig_tensor *t, const char *name, pb_tensor **out)
+ig_status igi_onnx_out_tensor(igi_onnx_out *o,
+                              const ig_tensor *t,
+                              const char *name,
+                              pb_tensor **out)
 {
     pb_tensor *p = igi_arena_alloc(&o->arena, sizeof(*p));
     ig_tensor *copy = NULL;
@@ -67,7 +70,8 @@ static void put_list(const ig_attr_def *row, const void *at, pb_attribute *a)
     }
 }
 
-static ig_status put_attr(igi_onnx_out *o, const ig_attr_def *row, const void *at, pb_attribute *a)
+static ig_status
+put_attr(igi_onnx_out *o, const ig_attr_def *row, const void *at, pb_attribute *a)
 {
     igi_onnx__attribute__init(a);
     a->name = (char *)(uintptr_t)row->name;
@@ -122,7 +126,10 @@ static bool is_default(const ig_attr_def *row, const void *at)
     }
 }
 
-ig_status igi_onnx_out_attrs(igi_onnx_out *o, const ig_op_def *op, const void *attrs, pb_node *node)
+ig_status igi_onnx_out_attrs(igi_onnx_out *o,
+                             const ig_op_def *op,
+                             const void *attrs,
+                             pb_node *node)
 {
     size_t rows = 0;
     for (const ig_attr_def *row = op->attrs; row && row->name; row++)

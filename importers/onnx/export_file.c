@@ -13,15 +13,16 @@
 static ig_status packed_size(const pb_model *m, size_t *out)
 {
     *out = igi_onnx__model__get_packed_size(m);
-    return *out <= INT32_MAX
-               ? IG_OK
-               : ig_fail(IG_LIMIT,
-                         "the model takes %zu bytes, an ONNX file holds at most %d: save it "
-                         "with external data",
-                         *out, INT32_MAX);
+    return *out <= INT32_MAX ? IG_OK
+                             : ig_fail(IG_LIMIT,
+                                       "the model takes %zu bytes, an ONNX file holds "
+                                       "at most %d: save it "
+                                       "with external data",
+                                       *out, INT32_MAX);
 }
 
-ig_status igi_onnx_write(const ig_graph *g, const ig_save_opts *opts, void **out, size_t *n)
+ig_status
+igi_onnx_write(const ig_graph *g, const ig_save_opts *opts, void **out, size_t *n)
 {
     igi_onnx_out o;
     ig_status rc;
@@ -69,9 +70,11 @@ static ig_status write_model(const igi_onnx_out *o, const char *path)
     return igi_writer_commit(s.w);
 }
 
-/* ---- external data ------------------------------------------------------------------------ */
+/* ---- external data
+ * ------------------------------------------------------------------------ */
 
-static ig_status add_entry(igi_onnx_out *o, pb_tensor *t, const char *key, const char *value)
+static ig_status
+add_entry(igi_onnx_out *o, pb_tensor *t, const char *key, const char *value)
 {
     pb_entry *e = igi_arena_alloc(&o->arena, sizeof(*e));
     if (!e)
@@ -84,7 +87,8 @@ static ig_status add_entry(igi_onnx_out *o, pb_tensor *t, const char *key, const
 }
 
 /* Appends the tensor's bytes to the data file and makes the message point there. */
-static ig_status move_out(igi_onnx_out *o, igi_writer *w, const char *location, pb_tensor *t)
+static ig_status
+move_out(igi_onnx_out *o, igi_writer *w, const char *location, pb_tensor *t)
 {
     static const uint8_t zeros[DATA_ALIGN];
     char number[32];

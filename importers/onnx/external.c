@@ -1,5 +1,5 @@
-/* External data (V20): the file that a tensor names lies beneath the model's folder, is a
- * plain file with one link, and is mapped once for all tensors that use it. */
+/* External data (V20): the file that a tensor names lies beneath the model's folder, is
+ * a plain file with one link, and is mapped once for all tensors that use it. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -27,8 +27,8 @@ static ig_status decimal(const char *key, const char *text, uint64_t *out)
         ok = *p >= '0' && *p <= '9' && !__builtin_mul_overflow(v, 10, &v) &&
              !__builtin_add_overflow(v, (uint64_t)(*p - '0'), &v);
     if (!ok || v > INT64_MAX)
-        return ig_fail(IG_INVALID_GRAPH, "external data: %s '%.40s' is no number of bytes", key,
-                       text);
+        return ig_fail(IG_INVALID_GRAPH,
+                       "external data: %s '%.40s' is no number of bytes", key, text);
     *out = v;
     return IG_OK;
 }
@@ -56,12 +56,14 @@ static ig_status parse_place(const pb_tensor *p, place *out)
     return IG_OK;
 }
 
-static ig_status map_beneath(const igi_onnx_data *d, const char *location, ig_tensor **out)
+static ig_status
+map_beneath(const igi_onnx_data *d, const char *location, ig_tensor **out)
 {
     int fd;
     igi_file *file = NULL;
     IG_TRY(igi_file_open_beneath(&fd, d->src.dir, location));
-    ig_status rc = igi_file_from_fd(&file, fd, location, !d->private_copy, d->limits.file_bytes);
+    ig_status rc =
+        igi_file_from_fd(&file, fd, location, !d->private_copy, d->limits.file_bytes);
     if (rc == IG_OK)
         rc = igi_source_of_file(file, out);
     igi_file_unref(file);
@@ -77,9 +79,10 @@ static ig_status open_file(igi_onnx_data *d, const char *location, igi_onnx_file
             return IG_OK;
         }
     if (!d->src.dir)
-        return ig_fail(IG_INVALID_ARGUMENT,
-                       "external data '%s': a model from memory has no folder; give data_dir",
-                       location);
+        return ig_fail(
+            IG_INVALID_ARGUMENT,
+            "external data '%s': a model from memory has no folder; give data_dir",
+            location);
     igi_onnx_file *f = igi_calloc(1, sizeof(*f));
     if (!f)
         return IG_OUT_OF_MEMORY;
@@ -98,20 +101,25 @@ static ig_status open_file(igi_onnx_data *d, const char *location, igi_onnx_file
     return IG_OK;
 }
 
-ig_status igi_onnx_external(
-    igi_onnx_data *d, const pb_tensor *p, size_t want, ig_tensor **owner, const uint8_t **bytes)
+ig_status igi_onnx_external(igi_onnx_data *d,
+                            const pb_tensor *p,
+                            size_t want,
+                            ig_tensor **owner,
+                            const uint8_t **bytes)
 {
     place at = {0};
     igi_onnx_file *f = NULL;
     IG_TRY(parse_place(p, &at));
     if (at.has_length && at.length != want)
         return ig_fail(IG_INVALID_GRAPH,
-                       "external data has %" PRIu64 " bytes, the dims ask for %zu", at.length, want);
+                       "external data has %" PRIu64 " bytes, the dims ask for %zu",
+                       at.length, want);
     IG_TRY(open_file(d, at.location, &f));
     uint64_t size = (uint64_t)ig_tensor_numel(f->bytes);
     if (at.offset > size || want > size - at.offset)
         return ig_fail(IG_INVALID_GRAPH,
-                       "external data: bytes %" PRIu64 " to %" PRIu64 " of '%s', which has %" PRIu64,
+                       "external data: bytes %" PRIu64 " to %" PRIu64
+                       " of '%s', which has %" PRIu64,
                        at.offset, at.offset + want, at.location, size);
     *owner = f->bytes;
     *bytes = (const uint8_t *)ig_tensor_data(f->bytes) + at.offset;

@@ -1,5 +1,6 @@
-/* ONNX bytes to a graph: scan, unpack, check the frame of the model, report what is missing,
- * then inputs, constants, nodes, outputs. There is no other way into the importer (V8). */
+/* ONNX bytes to a graph: scan, unpack, check the frame of the model, report what is
+ * missing, then inputs, constants, nodes, outputs. There is no other way into the
+ * importer (V8). */
 #include "importers/import.h"
 
 #include <inttypes.h>
@@ -11,12 +12,14 @@
 
 bool igi_onnx_sniff(const void *bytes, size_t size)
 {
-    /* Tags of the fields that writers put first: ir_version, producer, domain, graph, opset. */
+    /* Tags of the fields that writers put first: ir_version, producer, domain, graph,
+     * opset. */
     static const uint8_t tags[] = {0x08, 0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42};
     return size > 1 && memchr(tags, ((const uint8_t *)bytes)[0], sizeof(tags)) != NULL;
 }
 
-/* ---- the model's frame ------------------------------------------------------------------ */
+/* ---- the model's frame
+ * ------------------------------------------------------------------ */
 
 static ig_status check_opsets(igi_onnx_build *b)
 {
@@ -37,15 +40,18 @@ static ig_status check_opsets(igi_onnx_build *b)
         const char *domain = igi_onnx_domain(o->domain);
         for (size_t k = 0; k < i; k++)
             if (strcmp(igi_onnx_domain(m->opset_import[k]->domain), domain) == 0)
-                return ig_fail(IG_INVALID_GRAPH, "domain '%s' is imported twice", domain);
+                return ig_fail(IG_INVALID_GRAPH, "domain '%s' is imported twice",
+                               domain);
         if (o->version < 1)
-            return ig_fail(IG_INVALID_GRAPH, "opset %" PRId64 " of domain '%s' does not exist",
+            return ig_fail(IG_INVALID_GRAPH,
+                           "opset %" PRId64 " of domain '%s' does not exist",
                            o->version, domain);
         if (!*domain)
             b->g->opset = o->version;
         if (!*domain && o->version > IGI_ONNX_OPSET)
             igi_onnx_warn(b,
-                          "the model uses opset %" PRId64 ", the newest known here is %d: its "
+                          "the model uses opset %" PRId64
+                          ", the newest known here is %d: its "
                           "operators are read by the rules of %d",
                           o->version, IGI_ONNX_OPSET, IGI_ONNX_OPSET);
     }
@@ -63,11 +69,13 @@ static ig_status check_frame(igi_onnx_build *b)
     b->g->ir_version = m->ir_version;
     if (m->ir_version > IGI_ONNX_IR && b->data.scan->n_unknown)
         return ig_fail(IG_UNSUPPORTED,
-                       "IR version %" PRId64 " (known here: 1 to %d), and the file uses what "
+                       "IR version %" PRId64
+                       " (known here: 1 to %d), and the file uses what "
                        "is new in it: %s",
                        m->ir_version, IGI_ONNX_IR, b->data.scan->unknown);
     if (m->ir_version > IGI_ONNX_IR)
-        igi_onnx_warn(b, "IR version %" PRId64 " is newer than %d", m->ir_version, IGI_ONNX_IR);
+        igi_onnx_warn(b, "IR version %" PRId64 " is newer than %d", m->ir_version,
+                      IGI_ONNX_IR);
     return check_opsets(b);
 }
 
@@ -75,20 +83,24 @@ static ig_status list_functions(igi_onnx_build *b)
 {
     const pb_model *m = b->model;
     if (m->n_functions > 10000)
-        return ig_fail(IG_LIMIT, "%zu functions, at most 10000 are supported", m->n_functions);
+        return ig_fail(IG_LIMIT, "%zu functions, at most 10000 are supported",
+                       m->n_functions);
     for (size_t i = 0; i < m->n_functions; i++) {
         const pb_function *f = m->functions[i];
         char key[512];
         int n = snprintf(key, sizeof(key), "%s:%s:%s", igi_onnx_domain(f->domain),
                          pb_str(f->name), pb_str(f->overload));
         if (n < 0 || (size_t)n >= sizeof(key))
-            return ig_fail(IG_LIMIT, "function %zu: domain, name and overload are over %zu bytes",
+            return ig_fail(IG_LIMIT,
+                           "function %zu: domain, name and overload are over %zu bytes",
                            i, sizeof(key));
-        if (f->n_attribute > IGI_ONNX_ATTRIBUTES || f->n_attribute_proto > IGI_ONNX_ATTRIBUTES)
-            return ig_fail(IG_LIMIT, "function '%s' has more than %d attributes", pb_str(f->name),
-                           IGI_ONNX_ATTRIBUTES);
+        if (f->n_attribute > IGI_ONNX_ATTRIBUTES ||
+            f->n_attribute_proto > IGI_ONNX_ATTRIBUTES)
+            return ig_fail(IG_LIMIT, "function '%s' has more than %d attributes",
+                           pb_str(f->name), IGI_ONNX_ATTRIBUTES);
         if (igi_map_get(&b->functions, key))
-            return ig_fail(IG_INVALID_GRAPH, "function '%s' is defined twice", pb_str(f->name));
+            return ig_fail(IG_INVALID_GRAPH, "function '%s' is defined twice",
+                           pb_str(f->name));
         char *own = igi_arena_strdup(&b->arena, key);
         if (!own)
             return IG_OUT_OF_MEMORY;
@@ -102,8 +114,9 @@ static ig_status add_meta(igi_onnx_build *b)
     const pb_model *m = b->model;
     ig_graph *g = b->g;
     char producer[256];
-    (void)snprintf(producer, sizeof(producer), "%.120s%s%.120s", pb_str(m->producer_name),
-                   *pb_str(m->producer_version) ? " " : "", pb_str(m->producer_version));
+    (void)snprintf(producer, sizeof(producer), "%.120s%s%.120s",
+                   pb_str(m->producer_name), *pb_str(m->producer_version) ? " " : "",
+                   pb_str(m->producer_version));
     const char *doc = *pb_str(m->doc_string) ? m->doc_string : m->graph->doc_string;
     g->producer = igi_arena_strdup(&g->arena, producer);
     g->doc = igi_arena_strdup(&g->arena, pb_str(doc));
@@ -117,10 +130,12 @@ static ig_status add_meta(igi_onnx_build *b)
     return IG_OK;
 }
 
-/* ---- values ------------------------------------------------------------------------------ */
+/* ---- values
+ * ------------------------------------------------------------------------------ */
 
 /* Takes the tensor. */
-static ig_status add_constant(igi_onnx_build *b, igi_map *names, const char *name, ig_tensor *t)
+static ig_status
+add_constant(igi_onnx_build *b, igi_map *names, const char *name, ig_tensor *t)
 {
     ig_value_id v = {0};
     ig_status rc;
@@ -150,8 +165,8 @@ static ig_status add_constants(igi_onnx_build *b, igi_map *names)
     return IG_OK;
 }
 
-/* An input that is an initialiser too is a constant: before IR 4 every initialiser had to be
- * listed as an input, and nobody feeds those. */
+/* An input that is an initialiser too is a constant: before IR 4 every initialiser had
+ * to be listed as an input, and nobody feeds those. */
 static ig_status add_inputs(igi_onnx_build *b, igi_map *names)
 {
     const pb_graph *g = b->model->graph;
@@ -183,7 +198,8 @@ static ig_status check_output(igi_onnx_build *b, const pb_value *p, ig_value_id 
     if (want->kind != have->kind ||
         (want->kind == IG_KIND_TENSOR && want->dtype != have->dtype))
         return ig_fail(IG_INVALID_GRAPH, "declared as %s, but the graph makes %s",
-                       ig_dtype_name((ig_dtype)want->dtype), ig_dtype_name((ig_dtype)have->dtype));
+                       ig_dtype_name((ig_dtype)want->dtype),
+                       ig_dtype_name((ig_dtype)have->dtype));
     if (want->kind != IG_KIND_TENSOR || want->rank < 0 || have->rank < 0)
         return IG_OK;
     bool agree = want->rank == have->rank;
@@ -192,8 +208,9 @@ static ig_status check_output(igi_onnx_build *b, const pb_value *p, ig_value_id 
         agree = x < 0 || y < 0 || x == y;
     }
     if (!agree)
-        igi_onnx_warn(b, "output '%s': the declared shape is not the one that the graph makes",
-                      pb_str(p->name));
+        igi_onnx_warn(
+            b, "output '%s': the declared shape is not the one that the graph makes",
+            pb_str(p->name));
     return IG_OK;
 }
 
@@ -216,7 +233,8 @@ static ig_status add_outputs(igi_onnx_build *b, const igi_map *names)
     return IG_OK;
 }
 
-/* ---- all together -------------------------------------------------------------------------- */
+/* ---- all together
+ * -------------------------------------------------------------------------- */
 
 static ig_status build_graph(igi_onnx_build *b)
 {
@@ -235,7 +253,8 @@ out:
     return rc;
 }
 
-static ig_status read_model(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
+static ig_status
+read_model(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
 {
     igi_onnx_scan scan = {0};
     ProtobufCMessage *m = NULL;
@@ -248,9 +267,10 @@ static ig_status read_model(ig_graph **out, const igi_source *src, const ig_read
     IG_GO(igi_onnx_unpack(&scan, &igi_onnx__model__descriptor, &opts->limits, &m));
     IG_GO(igi_graph_new(&b.g, NULL, opts->registry, NULL));
     b.model = (const pb_model *)m;
-    b.data = (igi_onnx_data){.scan = &scan, .src = *src,
-                              .limits = opts->limits,
-                              .private_copy = opts->private_copy};
+    b.data = (igi_onnx_data){.scan = &scan,
+                             .src = *src,
+                             .limits = opts->limits,
+                             .private_copy = opts->private_copy};
     b.max_nodes = igi_onnx_limit(opts->limits.nodes, 2000000);
     IG_GO(build_graph(&b));
     *out = b.g;

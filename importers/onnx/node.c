@@ -1,5 +1,5 @@
-/* One node becomes operators: attributes are checked against their type, upgraded, set by the
- * operator's own table, and the operator is made in the graph. */
+/* One node becomes operators: attributes are checked against their type, upgraded, set
+ * by the operator's own table, and the operator is made in the graph. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -40,19 +40,20 @@ ig_status igi_onnx_attr_kind(const pb_attribute *a, int *kind)
     uint64_t set = fields_set(a);
     int type = a->has_type ? a->type : PB_ATTR_UNDEFINED;
     if (type < 0 || type > PB_ATTR_TYPE_PROTOS)
-        return ig_fail(IG_INVALID_GRAPH, "attribute %s has type %d, allowed are 1 to %d",
-                       pb_str(a->name), type, PB_ATTR_TYPE_PROTOS);
+        return ig_fail(IG_INVALID_GRAPH,
+                       "attribute %s has type %d, allowed are 1 to %d", pb_str(a->name),
+                       type, PB_ATTR_TYPE_PROTOS);
     if (type == PB_ATTR_UNDEFINED) {
         if (!set || set & (set - 1))
-            return ig_fail(IG_INVALID_GRAPH, "attribute %s has no type and %s", pb_str(a->name),
-                           set ? "several values" : "no value");
+            return ig_fail(IG_INVALID_GRAPH, "attribute %s has no type and %s",
+                           pb_str(a->name), set ? "several values" : "no value");
         *kind = __builtin_ctzll(set);
         return IG_OK;
     }
     if (set & ~IG_BIT(type))
         return ig_fail(IG_INVALID_GRAPH,
-                       "attribute %s has type %d but a value of type %d", pb_str(a->name), type,
-                       __builtin_ctzll(set & ~IG_BIT(type)));
+                       "attribute %s has type %d but a value of type %d",
+                       pb_str(a->name), type, __builtin_ctzll(set & ~IG_BIT(type)));
     bool object = type == PB_ATTR_TENSOR || type == PB_ATTR_GRAPH ||
                   type == PB_ATTR_SPARSE_TENSOR || type == PB_ATTR_TYPE_PROTO;
     if (object && !set)
@@ -62,12 +63,17 @@ ig_status igi_onnx_attr_kind(const pb_attribute *a, int *kind)
     return IG_OK;
 }
 
-/* ---- setting attributes ----------------------------------------------------------------- */
+/* ---- setting attributes
+ * ----------------------------------------------------------------- */
 
-static ig_status text_of(igi_arena *arena, const char *name, const ProtobufCBinaryData *b, const char **out)
+static ig_status text_of(igi_arena *arena,
+                         const char *name,
+                         const ProtobufCBinaryData *b,
+                         const char **out)
 {
     if (!igi_onnx_text_ok(b->data, b->len, false))
-        return ig_fail(IG_INVALID_GRAPH, "attribute %s is not text (UTF-8 without zeros)", name);
+        return ig_fail(IG_INVALID_GRAPH,
+                       "attribute %s is not text (UTF-8 without zeros)", name);
     *out = igi_arena_strndup(arena, (const char *)b->data, b->len);
     return *out ? IG_OK : IG_OUT_OF_MEMORY;
 }
@@ -80,7 +86,8 @@ static ig_status set_strings(igi_onnx_node *n, void *attrs, const igi_onnx_attr 
         return IG_OUT_OF_MEMORY;
     for (size_t i = 0; i < a->a->n_strings; i++)
         IG_TRY(text_of(arena, a->name, &a->a->strings[i], &v[i]));
-    return igi_attrs_set_strings(arena, n->op->def, attrs, a->name, v, (int64_t)a->a->n_strings);
+    return igi_attrs_set_strings(arena, n->op->def, attrs, a->name, v,
+                                 (int64_t)a->a->n_strings);
 }
 
 static ig_status set_tensor(igi_onnx_node *n, void *attrs, const igi_onnx_attr *a)
@@ -109,15 +116,18 @@ static ig_status set_attr(igi_onnx_node *n, void *attrs, const igi_onnx_attr *at
         IG_TRY(text_of(arena, at->name, &a->s, &s));
         return igi_attrs_set_string(arena, def, attrs, at->name, s);
     case PB_ATTR_INTS:
-        return igi_attrs_set_ints(arena, def, attrs, at->name, a->ints, (int64_t)a->n_ints);
+        return igi_attrs_set_ints(arena, def, attrs, at->name, a->ints,
+                                  (int64_t)a->n_ints);
     case PB_ATTR_FLOATS:
-        return igi_attrs_set_floats(arena, def, attrs, at->name, a->floats, (int64_t)a->n_floats);
+        return igi_attrs_set_floats(arena, def, attrs, at->name, a->floats,
+                                    (int64_t)a->n_floats);
     case PB_ATTR_STRINGS:
         return set_strings(n, attrs, at);
     case PB_ATTR_TENSOR:
         return set_tensor(n, attrs, at);
     default:
-        return ig_fail(IG_UNSUPPORTED, "attribute %s of type %d is not supported", at->name, kind);
+        return ig_fail(IG_UNSUPPORTED, "attribute %s of type %d is not supported",
+                       at->name, kind);
     }
 }
 
@@ -180,7 +190,8 @@ ig_status igi_onnx_emit(igi_onnx_node *n)
     return n->done ? IG_OK : igi_up_finish(n);
 }
 
-/* ---- Constant ----------------------------------------------------------------------------- */
+/* ---- Constant
+ * ----------------------------------------------------------------------------- */
 
 static ig_status strings_tensor(const pb_attribute *a, int kind, ig_tensor **out)
 {
@@ -191,7 +202,8 @@ static ig_status strings_tensor(const pb_attribute *a, int kind, ig_tensor **out
     igi_str **dst = (igi_str **)(void *)t->data;
     for (int64_t i = 0; i < n; i++) {
         bool ok = igi_onnx_text_ok(v[i].data, v[i].len, false);
-        if (ok && v[i].len && !(dst[i] = igi_str_new((const char *)v[i].data, v[i].len))) {
+        if (ok && v[i].len &&
+            !(dst[i] = igi_str_new((const char *)v[i].data, v[i].len))) {
             ig_tensor_unref(t);
             return IG_OUT_OF_MEMORY;
         }
@@ -209,14 +221,16 @@ ig_status igi_onnx_constant(igi_onnx_node *n, ig_tensor **out)
     static const struct {
         const char *name;
         int kind;
-    } forms[] = {{"value", PB_ATTR_TENSOR},        {"sparse_value", PB_ATTR_SPARSE_TENSOR},
-                 {"value_float", PB_ATTR_FLOAT},   {"value_floats", PB_ATTR_FLOATS},
-                 {"value_int", PB_ATTR_INT},       {"value_ints", PB_ATTR_INTS},
-                 {"value_string", PB_ATTR_STRING}, {"value_strings", PB_ATTR_STRINGS}};
+    } forms[] = {
+        {"value", PB_ATTR_TENSOR},        {"sparse_value", PB_ATTR_SPARSE_TENSOR},
+        {"value_float", PB_ATTR_FLOAT},   {"value_floats", PB_ATTR_FLOATS},
+        {"value_int", PB_ATTR_INT},       {"value_ints", PB_ATTR_INTS},
+        {"value_string", PB_ATTR_STRING}, {"value_strings", PB_ATTR_STRINGS}};
     int kind = 0, want = 0;
     if (n->n_attrs != 1 || n->n_in != 0)
-        return ig_fail(IG_INVALID_GRAPH, "%zu attributes and %d inputs, expected 1 and 0",
-                       n->n_attrs, n->n_in);
+        return ig_fail(IG_INVALID_GRAPH,
+                       "%zu attributes and %d inputs, expected 1 and 0", n->n_attrs,
+                       n->n_in);
     const pb_attribute *a = n->attrs[0].a;
     for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++)
         if (strcmp(n->attrs[0].name, forms[i].name) == 0)
@@ -238,7 +252,8 @@ ig_status igi_onnx_constant(igi_onnx_node *n, ig_tensor **out)
     case PB_ATTR_INT:
         return ig_tensor_new_copy(out, IG_INT64, 0, NULL, &a->i, sizeof(a->i));
     case PB_ATTR_FLOATS:
-        return ig_tensor_new_copy(out, IG_FLOAT32, 1, &n_floats, a->floats, a->n_floats * 4);
+        return ig_tensor_new_copy(out, IG_FLOAT32, 1, &n_floats, a->floats,
+                                  a->n_floats * 4);
     case PB_ATTR_INTS:
         return ig_tensor_new_copy(out, IG_INT64, 1, &n_ints, a->ints, a->n_ints * 8);
     default:

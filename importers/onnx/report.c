@@ -1,5 +1,6 @@
-/* What every (operator, opset) of a model stands for, and the list of all that has no meaning
- * here: users see everything that is missing at once, before anything is built. */
+/* What every (operator, opset) of a model stands for, and the list of all that has no
+ * meaning here: users see everything that is missing at once, before anything is built.
+ */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,7 +31,8 @@ static uint32_t function_of(const igi_onnx_build *b, const pb_node *node)
     return igi_map_get(&b->functions, key);
 }
 
-igi_onnx_found igi_onnx_find(const igi_onnx_build *b, const pb_node *node, const igi_onnx_opsets *o)
+igi_onnx_found
+igi_onnx_find(const igi_onnx_build *b, const pb_node *node, const igi_onnx_opsets *o)
 {
     const char *domain = igi_onnx_domain(node->domain), *type = pb_str(node->op_type);
     igi_onnx_found f = {.meaning = IGI_ONNX_UNSUPPORTED, .opset = opset_of(o, domain)};
@@ -69,7 +71,8 @@ void igi_onnx_warn(const igi_onnx_build *b, const char *fmt, ...)
     b->warn(text, b->user);
 }
 
-/* ---- the list ----------------------------------------------------------------------------- */
+/* ---- the list
+ * ----------------------------------------------------------------------------- */
 
 typedef struct missing {
     const char *domain, *type, *first;
@@ -87,11 +90,12 @@ typedef struct survey {
     igi_onnx_build *b;
     IGI_VEC(list) lists;
     IGI_VEC(missing) rows;
-    igi_map seen; /* "domain:type:opset" -> row + 1 */
+    igi_map seen;     /* "domain:type:opset" -> row + 1 */
     uint8_t *visited; /* per function */
 } survey;
 
-static ig_status add_list(survey *s, pb_node **nodes, size_t n, const igi_onnx_opsets *o)
+static ig_status
+add_list(survey *s, pb_node **nodes, size_t n, const igi_onnx_opsets *o)
 {
     list l = {nodes, n, o};
     return IGI_PUSH(&s->lists, l) ? IG_OK : IG_OUT_OF_MEMORY;
@@ -150,7 +154,8 @@ static ig_status say(survey *s)
     char *all = NULL;
     for (size_t i = 0; i < s->rows.n; i++) {
         const missing *m = &s->rows.p[i];
-        igi_text_add(&text, "%s%s%s%s", i ? ", " : "", m->domain, *m->domain ? "::" : "", m->type);
+        igi_text_add(&text, "%s%s%s%s", i ? ", " : "", m->domain,
+                     *m->domain ? "::" : "", m->type);
         if (m->opset)
             igi_text_add(&text, " (opset %" PRId64 ")", m->opset);
         else
@@ -158,9 +163,9 @@ static ig_status say(survey *s)
         igi_text_add(&text, " x%" PRIu64, m->count);
     }
     IG_TRY(igi_text_take(&text, &all));
-    ig_status rc = ig_fail(IG_UNSUPPORTED, "%zu operator%s of this model %s not supported: %s",
-                           s->rows.n, s->rows.n == 1 ? "" : "s", s->rows.n == 1 ? "is" : "are",
-                           all);
+    ig_status rc = ig_fail(
+        IG_UNSUPPORTED, "%zu operator%s of this model %s not supported: %s", s->rows.n,
+        s->rows.n == 1 ? "" : "s", s->rows.n == 1 ? "is" : "are", all);
     igi_onnx_warn(s->b, "not supported: %s", all);
     igi_free(all);
     return rc;

@@ -1,9 +1,10 @@
 /* The pre-scan. One loop over tags with an explicit stack of open messages, driven by
- * protobuf-c's own descriptors, so that it can never disagree with the parser about a type.
+ * protobuf-c's own descriptors, so that it can never disagree with the parser about a
+ * type.
  *
- * The skeleton is written in the same pass. The length of a message is not known when it is
- * opened, because payloads inside it may be cut: five bytes are kept for it and patched as a
- * non-minimal varint, which is legal wire format. */
+ * The skeleton is written in the same pass. The length of a message is not known when
+ * it is opened, because payloads inside it may be cut: five bytes are kept for it and
+ * patched as a non-minimal varint, which is legal wire format. */
 #include "importers/onnx/scan.h"
 
 #include <stdio.h>
@@ -72,7 +73,11 @@ bool igi_onnx_varint(const uint8_t *bytes, size_t size, size_t *at, uint64_t *ou
 /* Length of the UTF-8 sequence that begins at s, 0 when it is malformed. */
 static size_t utf8_length(const uint8_t *s, size_t n)
 {
-    size_t need = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+    size_t need = s[0] < 0x80   ? 1
+                  : s[0] < 0xc2 ? 0
+                  : s[0] < 0xe0 ? 2
+                  : s[0] < 0xf0 ? 3
+                                : 4;
     if (need == 0 || need > n || s[0] > 0xf4)
         return 0;
     for (size_t i = 1; i < need; i++)
@@ -100,8 +105,9 @@ bool igi_onnx_text_ok(const uint8_t *s, size_t n, bool plain)
 static ig_status bad(const walker *w, size_t at, const char *what)
 {
     const char *type = w->depth ? w->stack[w->depth - 1].type->short_name : "message";
-    return ig_fail(IG_INVALID_GRAPH, "byte %zu: %s in %s: the file is damaged or not ONNX",
-                   at, what, type);
+    return ig_fail(IG_INVALID_GRAPH,
+                   "byte %zu: %s in %s: the file is damaged or not ONNX", at, what,
+                   type);
 }
 
 static ig_status put(walker *w, const uint8_t *p, size_t n)
@@ -109,10 +115,11 @@ static ig_status put(walker *w, const uint8_t *p, size_t n)
     igi_onnx_scan *s = w->s;
     size_t need;
     if (!igi_add_size(s->skeleton.n, n, &need) || need > INT32_MAX)
-        return ig_fail(IG_LIMIT,
-                       "the model without its tensors is over %d bytes, the most that the "
-                       "file format can hold",
-                       INT32_MAX);
+        return ig_fail(
+            IG_LIMIT,
+            "the model without its tensors is over %d bytes, the most that the "
+            "file format can hold",
+            INT32_MAX);
     if (!IGI_RESERVE(&s->skeleton, need))
         return IG_OUT_OF_MEMORY;
     if (n)
@@ -140,29 +147,33 @@ static ig_status charge(walker *w, size_t bytes)
 {
     if (__builtin_add_overflow(w->s->memory, bytes, &w->s->memory) ||
         w->s->memory > w->max_memory)
-        return ig_fail(IG_LIMIT,
-                       "byte %zu: reading this model would take more than memory_bytes "
-                       "(%llu) before any weight is loaded; raise limits.memory_bytes if "
-                       "the file is trusted",
-                       w->at, (unsigned long long)w->max_memory);
+        return ig_fail(
+            IG_LIMIT,
+            "byte %zu: reading this model would take more than memory_bytes "
+            "(%llu) before any weight is loaded; raise limits.memory_bytes if "
+            "the file is trusted",
+            w->at, (unsigned long long)w->max_memory);
     return IG_OK;
 }
 
-static ig_status open_message(walker *w, const ProtobufCMessageDescriptor *type, size_t end)
+static ig_status
+open_message(walker *w, const ProtobufCMessageDescriptor *type, size_t end)
 {
     igi_onnx_scan *s = w->s;
     if (w->depth >= (int)w->max_depth)
-        return ig_fail(IG_LIMIT,
-                       "byte %zu: messages nest deeper than %zu; raise limits.depth (at "
-                       "most %d)",
-                       w->at, w->max_depth, IGI_ONNX_DEPTH);
+        return ig_fail(
+            IG_LIMIT,
+            "byte %zu: messages nest deeper than %zu; raise limits.depth (at "
+            "most %d)",
+            w->at, w->max_depth, IGI_ONNX_DEPTH);
     if (++s->messages > w->max_messages)
-        return ig_fail(IG_LIMIT, "byte %zu: more than %llu messages; raise limits.nodes",
-                       w->at, (unsigned long long)w->max_messages);
+        return ig_fail(IG_LIMIT,
+                       "byte %zu: more than %llu messages; raise limits.nodes", w->at,
+                       (unsigned long long)w->max_messages);
     bool node = type == &igi_onnx__node__descriptor;
     if (node && ++s->nodes > w->max_nodes)
-        return ig_fail(IG_LIMIT, "byte %zu: more than %llu nodes; raise limits.nodes", w->at,
-                       (unsigned long long)w->max_nodes);
+        return ig_fail(IG_LIMIT, "byte %zu: more than %llu nodes; raise limits.nodes",
+                       w->at, (unsigned long long)w->max_nodes);
     IG_TRY(charge(w, type->sizeof_message + BLOCK_COST));
     frame *f = &w->stack[w->depth];
     *f = (frame){.type = type, .end = end, .length = SIZE_MAX};
@@ -208,14 +219,16 @@ static unsigned wire_of(ProtobufCType type)
     }
 }
 
-/* Reads tag and extent of the next field and moves past it (past its head when WIRE_LENGTH). */
+/* Reads tag and extent of the next field and moves past it (past its head when
+ * WIRE_LENGTH). */
 static ig_status read_field(walker *w, field *f)
 {
     const frame *top = &w->stack[w->depth - 1];
     const uint8_t *b = w->s->bytes;
     uint64_t tag, value;
     f->tag_at = w->at;
-    if (!igi_onnx_varint(b, top->end, &w->at, &tag) || tag > UINT32_MAX || tag >> 3 == 0)
+    if (!igi_onnx_varint(b, top->end, &w->at, &tag) || tag > UINT32_MAX ||
+        tag >> 3 == 0)
         return bad(w, f->tag_at, "a malformed field tag");
     f->wire = (unsigned)(tag & 7);
     f->number = (uint32_t)(tag >> 3);
@@ -247,9 +260,10 @@ static ig_status read_field(walker *w, field *f)
 
 static ig_status split_payload(const walker *w, const field *f)
 {
-    return ig_fail(IG_UNSUPPORTED,
-                   "byte %zu: field %s of %s is split into several parts: write it as one",
-                   f->tag_at, f->desc->name, w->stack[w->depth - 1].type->short_name);
+    return ig_fail(
+        IG_UNSUPPORTED,
+        "byte %zu: field %s of %s is split into several parts: write it as one",
+        f->tag_at, f->desc->name, w->stack[w->depth - 1].type->short_name);
 }
 
 static ig_status check_repeats(walker *w, field *f)
@@ -274,11 +288,12 @@ static ig_status check_text(walker *w, const field *f)
     const char *name = f->desc->name;
     bool prose = strcmp(name, "doc_string") == 0 || strcmp(name, "value") == 0;
     if (!prose && f->length > w->max_name)
-        return ig_fail(IG_LIMIT,
-                       "byte %zu: field %s of %s has %zu bytes, more than limits.name_bytes "
-                       "(%zu)",
-                       f->tag_at, name, w->stack[w->depth - 1].type->short_name, f->length,
-                       w->max_name);
+        return ig_fail(
+            IG_LIMIT,
+            "byte %zu: field %s of %s has %zu bytes, more than limits.name_bytes "
+            "(%zu)",
+            f->tag_at, name, w->stack[w->depth - 1].type->short_name, f->length,
+            w->max_name);
     if (!igi_onnx_text_ok(p, f->length, !prose))
         return ig_fail(IG_INVALID_GRAPH,
                        "byte %zu: field %s of %s is not text (UTF-8 without zeros and "
@@ -323,9 +338,10 @@ static ig_status cut_payload(walker *w, const field *f)
     frame *top = &w->stack[w->depth - 1];
     igi_onnx_scan *s = w->s;
     if (top->cut)
-        return ig_fail(IG_INVALID_GRAPH,
-                       "byte %zu: a tensor with two sets of data (field %s is the second)",
-                       f->tag_at, f->desc->name);
+        return ig_fail(
+            IG_INVALID_GRAPH,
+            "byte %zu: a tensor with two sets of data (field %s is the second)",
+            f->tag_at, f->desc->name);
     if (f->again)
         return split_payload(w, f);
     top->cut = true;
@@ -366,8 +382,8 @@ static void note_unknown(walker *w, const field *f)
 {
     igi_onnx_scan *s = w->s;
     if (s->n_unknown++ == 0)
-        (void)snprintf(s->unknown, sizeof(s->unknown), "field %u of %s at byte %zu", f->number,
-                       w->stack[w->depth - 1].type->short_name, f->tag_at);
+        (void)snprintf(s->unknown, sizeof(s->unknown), "field %u of %s at byte %zu",
+                       f->number, w->stack[w->depth - 1].type->short_name, f->tag_at);
 }
 
 static ig_status step(walker *w)
@@ -411,7 +427,8 @@ ig_status igi_onnx_scan_run(igi_onnx_scan *s,
     if (__builtin_mul_overflow(w.max_nodes, 8, &w.max_messages))
         w.max_messages = UINT64_MAX;
     if (size > max_file || size > SIZE_MAX / 16)
-        return ig_fail(IG_LIMIT, "the file has %zu bytes, more than limits.file_bytes (%llu)",
+        return ig_fail(IG_LIMIT,
+                       "the file has %zu bytes, more than limits.file_bytes (%llu)",
                        size, (unsigned long long)max_file);
     s->bytes = bytes;
     s->size = size;
@@ -429,59 +446,4 @@ void igi_onnx_scan_fini(igi_onnx_scan *s)
 {
     IGI_VEC_FREE(&s->skeleton);
     IGI_VEC_FREE(&s->cuts);
-}
-
-/* ---- unpacking ---------------------------------------------------------------------- */
-
-typedef struct budget {
-    uint64_t left;
-    bool over;
-} budget;
-
-static void *budget_alloc(void *user, size_t bytes)
-{
-    budget *b = user;
-    if (bytes > b->left) {
-        b->over = true;
-        return NULL;
-    }
-    b->left -= bytes;
-    return igi_alloc(bytes);
-}
-
-static void budget_free(void *user, void *p)
-{
-    (void)user;
-    igi_free(p);
-}
-
-ig_status igi_onnx_unpack(const igi_onnx_scan *s,
-                          const ProtobufCMessageDescriptor *root,
-                          const ig_limits *limits,
-                          ProtobufCMessage **out)
-{
-    static const uint8_t empty[1];
-    uint64_t memory = igi_onnx_limit(limits ? limits->memory_bytes : 0, 1ull << 37);
-    budget b = {.left = memory};
-    ProtobufCAllocator allocator = {.alloc = budget_alloc, .free = budget_free, .allocator_data = &b};
-    *out = NULL;
-    igi_error_clear();
-    *out = protobuf_c_message_unpack(root, &allocator, s->skeleton.n,
-                                     s->skeleton.p ? s->skeleton.p : empty);
-    if (*out)
-        return IG_OK;
-    if (b.over)
-        return ig_fail(IG_LIMIT, "unpacking the model takes more than limits.memory_bytes (%llu)",
-                       (unsigned long long)memory);
-    if (ig_error_status() == IG_OUT_OF_MEMORY)
-        return IG_OUT_OF_MEMORY;
-    return ig_fail(IG_INVALID_GRAPH, "protobuf-c rejects the %s message: the file is damaged",
-                   root->short_name);
-}
-
-void igi_onnx_message_free(ProtobufCMessage *m)
-{
-    ProtobufCAllocator allocator = {.alloc = budget_alloc, .free = budget_free};
-    if (m)
-        protobuf_c_message_free_unpacked(m, &allocator);
 }

@@ -1,11 +1,11 @@
 /* The pre-scan: an iterative walk over the wire bytes before anything is unpacked (V8).
  *
- * It checks every length, tag, wire type, varint, string and nesting depth, counts messages
- * and predicts the memory of the unpacked form, all without recursion and against limits.
- * Payloads of tensors from IGI_ONNX_CUT bytes on are left in the file: the walk writes a
- * *skeleton*, the same message without them, and a table that says where they lie. protobuf-c
- * unpacks only the skeleton.
- * Owns: the skeleton and the table; the scanned bytes are borrowed. */
+ * It checks every length, tag, wire type, varint, string and nesting depth, counts
+ * messages and predicts the memory of the unpacked form, all without recursion and
+ * against limits. Payloads of tensors from IGI_ONNX_CUT bytes on are left in the file:
+ * the walk writes a *skeleton*, the same message without them, and a table that says
+ * where they lie. protobuf-c unpacks only the skeleton. Owns: the skeleton and the
+ * table; the scanned bytes are borrowed. */
 #ifndef IMPORTERS_ONNX_SCAN_H
 #define IMPORTERS_ONNX_SCAN_H
 
@@ -19,7 +19,7 @@
 
 typedef struct igi_onnx_cut {
     uint64_t offset, length; /* of the payload in the scanned bytes */
-    uint32_t field;          /* number of the Tensor field: raw_data or a packed array */
+    uint32_t field; /* number of the Tensor field: raw_data or a packed array */
 } igi_onnx_cut;
 
 typedef struct igi_onnx_scan {
@@ -49,7 +49,8 @@ ig_status igi_onnx_unpack(const igi_onnx_scan *s,
                           ProtobufCMessage **out);
 void igi_onnx_message_free(ProtobufCMessage *m); /* NULL is harmless */
 
-/* Reads a varint of at most ten bytes; false when cut short, too long or over 64 bits. */
+/* Reads a varint of at most ten bytes; false when cut short, too long or over 64 bits.
+ */
 bool igi_onnx_varint(const uint8_t *bytes, size_t size, size_t *at, uint64_t *out);
 /* Whether n bytes are UTF-8 without zeros; `plain` forbids control characters too. */
 bool igi_onnx_text_ok(const uint8_t *s, size_t n, bool plain);

@@ -1,6 +1,7 @@
-/* Tensors of a file. A tensor's data lies in exactly one place: raw_data, one typed array,
- * strings, or another file. Floats and doubles of typed arrays have the layout of raw data, so
- * only integer arrays (varints in the file, int32 for narrow types) need conversion. */
+/* Tensors of a file. A tensor's data lies in exactly one place: raw_data, one typed
+ * array, strings, or another file. Floats and doubles of typed arrays have the layout
+ * of raw data, so only integer arrays (varints in the file, int32 for narrow types)
+ * need conversion. */
 #include "importers/onnx/tensor.h"
 
 #include <inttypes.h>
@@ -13,14 +14,14 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "ONNX payloads are little endian and used in place");
 
 enum { /* numbers of Tensor fields */
-    FIELD_FLOAT = 4,
-    FIELD_INT32 = 5,
-    FIELD_STRING = 6,
-    FIELD_INT64 = 7,
-    FIELD_RAW = 9,
-    FIELD_DOUBLE = 10,
-    FIELD_UINT64 = 11,
-    FIELD_EXTERNAL = 13
+       FIELD_FLOAT = 4,
+       FIELD_INT32 = 5,
+       FIELD_STRING = 6,
+       FIELD_INT64 = 7,
+       FIELD_RAW = 9,
+       FIELD_DOUBLE = 10,
+       FIELD_UINT64 = 11,
+       FIELD_EXTERNAL = 13
 };
 
 typedef struct shape {
@@ -30,14 +31,15 @@ typedef struct shape {
     size_t bytes;
 } shape;
 
-/* Where the data lies: bytes in the tensor's own layout, or integers still to be converted. */
+/* Where the data lies: bytes in the tensor's own layout, or integers still to be
+ * converted. */
 typedef struct payload {
-    int field;          /* 0: none */
-    const uint8_t *p;   /* raw layout, or varints when `varints` */
-    size_t n;           /* bytes; entries when `inline_ints` */
-    bool varints;       /* of the file */
+    int field;               /* 0: none */
+    const uint8_t *p;        /* raw layout, or varints when `varints` */
+    size_t n;                /* bytes; entries when `inline_ints` */
+    bool varints;            /* of the file */
     const void *inline_ints; /* unpacked array of int32, int64 or uint64, by field */
-    ig_tensor *owner;   /* whose memory p points into, NULL: temporary */
+    ig_tensor *owner;        /* whose memory p points into, NULL: temporary */
 } payload;
 
 static int typed_field(ig_dtype t)
@@ -63,8 +65,8 @@ static int typed_field(ig_dtype t)
 
 static const char *field_name(int field)
 {
-    const ProtobufCFieldDescriptor *d =
-        protobuf_c_message_descriptor_get_field(&igi_onnx__tensor__descriptor, (unsigned)field);
+    const ProtobufCFieldDescriptor *d = protobuf_c_message_descriptor_get_field(
+        &igi_onnx__tensor__descriptor, (unsigned)field);
     return d ? d->name : "nothing";
 }
 
@@ -75,17 +77,20 @@ static ig_status check_shape(const igi_onnx_data *d, const pb_tensor *p, shape *
         return ig_fail(IG_INVALID_GRAPH, "data_type %d is no element type",
                        p->has_data_type ? p->data_type : 0);
     if (p->n_dims > IG_RANK_MAX)
-        return ig_fail(IG_LIMIT, "rank %zu, at most %d is supported", p->n_dims, IG_RANK_MAX);
+        return ig_fail(IG_LIMIT, "rank %zu, at most %d is supported", p->n_dims,
+                       IG_RANK_MAX);
     for (size_t i = 0; i < p->n_dims; i++)
         if (p->dims[i] < 0 || p->dims[i] > (int64_t)1 << 47)
-            return ig_fail(IG_INVALID_GRAPH, "dim %zu is %" PRId64 ", allowed are 0 to 2^47", i,
+            return ig_fail(IG_INVALID_GRAPH,
+                           "dim %zu is %" PRId64 ", allowed are 0 to 2^47", i,
                            p->dims[i]);
     s->dtype = (ig_dtype)p->data_type;
     s->rank = (int)p->n_dims;
     if (!igi_dims_count(s->rank, p->dims, &s->count) ||
         !igi_dtype_bytes(s->dtype, s->count, &s->bytes) || s->bytes > most)
         return ig_fail(IG_LIMIT,
-                       "its %s elements take more than limits.tensor_bytes (%" PRIu64 ")",
+                       "its %s elements take more than limits.tensor_bytes (%" PRIu64
+                       ")",
                        ig_dtype_name(s->dtype), most);
     if (p->segment)
         return ig_fail(IG_UNSUPPORTED, "data in segments is not supported");
@@ -96,8 +101,8 @@ static ig_status check_shape(const igi_onnx_data *d, const pb_tensor *p, shape *
 static ig_status note(payload *out, int field, const void *p, size_t n, size_t item)
 {
     if (out->field != 0)
-        return ig_fail(IG_INVALID_GRAPH, "data in both %s and %s", field_name(out->field),
-                       field_name(field));
+        return ig_fail(IG_INVALID_GRAPH, "data in both %s and %s",
+                       field_name(out->field), field_name(field));
     out->field = field;
     out->p = p;
     out->n = n * item;
@@ -116,7 +121,8 @@ static ig_status note_cut(const igi_onnx_data *d, const pb_tensor *p, payload *o
     return IG_OK;
 }
 
-static ig_status find_payload(igi_onnx_data *d, const pb_tensor *p, const shape *s, payload *out)
+static ig_status
+find_payload(igi_onnx_data *d, const pb_tensor *p, const shape *s, payload *out)
 {
     *out = (payload){0};
     if (p->has_cut)
@@ -144,7 +150,8 @@ static ig_status find_payload(igi_onnx_data *d, const pb_tensor *p, const shape 
     }
     int32_t where = p->has_data_location ? p->data_location : 0;
     if (where != 0 && where != 1)
-        return ig_fail(IG_INVALID_GRAPH, "data_location %d, allowed are 0 and 1", where);
+        return ig_fail(IG_INVALID_GRAPH, "data_location %d, allowed are 0 and 1",
+                       where);
     if (where == 1) {
         if (s->dtype == IG_STRING)
             return ig_fail(IG_INVALID_GRAPH, "strings cannot be external data");
@@ -158,39 +165,46 @@ static ig_status find_payload(igi_onnx_data *d, const pb_tensor *p, const shape 
 static ig_status check_payload(const shape *s, const payload *p)
 {
     if (p->field == 0)
-        return s->count == 0
-                   ? IG_OK
-                   : ig_fail(IG_INVALID_GRAPH, "%" PRId64 " elements and no data", s->count);
+        return s->count == 0 ? IG_OK
+                             : ig_fail(IG_INVALID_GRAPH,
+                                       "%" PRId64 " elements and no data", s->count);
     bool raw = p->field == FIELD_RAW || p->field == FIELD_EXTERNAL;
     if (raw && s->dtype == IG_STRING)
         return ig_fail(IG_INVALID_GRAPH, "strings in raw_data");
     if (!raw && p->field != typed_field(s->dtype))
-        return ig_fail(IG_INVALID_GRAPH, "%s data in %s, expected %s", ig_dtype_name(s->dtype),
-                       field_name(p->field), field_name(typed_field(s->dtype)));
+        return ig_fail(IG_INVALID_GRAPH, "%s data in %s, expected %s",
+                       ig_dtype_name(s->dtype), field_name(p->field),
+                       field_name(typed_field(s->dtype)));
     if (p->varints || p->inline_ints)
         return IG_OK; /* counted while converting */
     size_t want = p->field == FIELD_STRING ? (size_t)s->count : s->bytes;
     if (p->n != want)
         return ig_fail(IG_INVALID_GRAPH, "%s holds %zu %s, the dims ask for %zu",
-                       field_name(p->field), p->n, p->field == FIELD_STRING ? "strings" : "bytes",
-                       want);
+                       field_name(p->field), p->n,
+                       p->field == FIELD_STRING ? "strings" : "bytes", want);
     return IG_OK;
 }
 
-/* ---- making the tensor --------------------------------------------------------------- */
+/* ---- making the tensor
+ * --------------------------------------------------------------- */
 
-static ig_status new_tensor(igi_onnx_data *d, const shape *s, const int64_t *dims, ig_tensor **out)
+static ig_status
+new_tensor(igi_onnx_data *d, const shape *s, const int64_t *dims, ig_tensor **out)
 {
     uint64_t most = igi_onnx_limit(d->limits.memory_bytes, 1ull << 37);
     if (__builtin_add_overflow(d->copied, s->bytes, &d->copied) || d->copied > most)
         return ig_fail(IG_LIMIT,
-                       "the constants take more than limits.memory_bytes (%" PRIu64 ")", most);
+                       "the constants take more than limits.memory_bytes (%" PRIu64 ")",
+                       most);
     return ig_tensor_new(out, s->dtype, s->rank, dims);
 }
 
 /* A header over memory that `owner` keeps alive. */
-static ig_status view_bytes(
-    ig_tensor *owner, const uint8_t *p, const shape *s, const int64_t *dims, ig_tensor **out)
+static ig_status view_bytes(ig_tensor *owner,
+                            const uint8_t *p,
+                            const shape *s,
+                            const int64_t *dims,
+                            ig_tensor **out)
 {
     ig_tensor *t;
     IG_TRY(igi_tensor_header(&t, NULL, s->dtype, s->rank, dims));
@@ -231,8 +245,10 @@ static ig_status copy_strings(const pb_tensor *p, const shape *s, ig_tensor *t)
     for (int64_t i = 0; i < s->count; i++) {
         const ProtobufCBinaryData *b = &p->string_data[i];
         if (b->len > UINT32_MAX / 2 || (b->len && memchr(b->data, 0, b->len)))
-            return ig_fail(IG_INVALID_GRAPH, "string %" PRId64 " contains a zero byte or is "
-                                             "over 2 GiB long", i);
+            return ig_fail(IG_INVALID_GRAPH,
+                           "string %" PRId64 " contains a zero byte or is "
+                           "over 2 GiB long",
+                           i);
         if (b->len && !(dst[i] = igi_str_new((const char *)b->data, b->len)))
             return IG_OUT_OF_MEMORY;
     }
@@ -251,15 +267,14 @@ static bool next_int(const payload *p, size_t *at, int64_t *v)
     if (*at >= p->n)
         return false;
     size_t i = (*at)++;
-    *v = p->field == FIELD_INT32 ? ((const int32_t *)p->inline_ints)[i]
-         : p->field == FIELD_INT64
-             ? ((const int64_t *)p->inline_ints)[i]
-             : (int64_t)((const uint64_t *)p->inline_ints)[i];
+    *v = p->field == FIELD_INT32   ? ((const int32_t *)p->inline_ints)[i]
+         : p->field == FIELD_INT64 ? ((const int64_t *)p->inline_ints)[i]
+                                   : (int64_t)((const uint64_t *)p->inline_ints)[i];
     return true;
 }
 
-/* Stores entry i, `width` bytes wide; signed and unsigned readings of a type are accepted for
- * types that are bit patterns, the exact range for integers. */
+/* Stores entry i, `width` bytes wide; signed and unsigned readings of a type are
+ * accepted for types that are bit patterns, the exact range for integers. */
 static bool store_int(const shape *s, int width, uint8_t *dst, int64_t i, int64_t v)
 {
     if (width == 8) {
@@ -267,8 +282,10 @@ static bool store_int(const shape *s, int width, uint8_t *dst, int64_t i, int64_
         return true;
     }
     int64_t top = (int64_t)1 << (width * 8 - 1);
-    bool is_signed = s->dtype == IG_INT8 || s->dtype == IG_INT16 || s->dtype == IG_INT32;
-    bool is_unsigned = s->dtype == IG_UINT8 || s->dtype == IG_UINT16 || s->dtype == IG_UINT32;
+    bool is_signed =
+        s->dtype == IG_INT8 || s->dtype == IG_INT16 || s->dtype == IG_INT32;
+    bool is_unsigned =
+        s->dtype == IG_UINT8 || s->dtype == IG_UINT16 || s->dtype == IG_UINT32;
     if (s->dtype == IG_BOOL)
         v = v != 0;
     if (v < (is_unsigned ? 0 : -top) || v >= (is_signed ? top : 2 * top))
@@ -288,13 +305,14 @@ static ig_status convert_ints(const payload *p, const shape *s, uint8_t *dst)
                            "%s ends after %" PRId64 " of %" PRId64 " entries",
                            field_name(p->field), i, want);
         if (!store_int(s, width, dst, i, v))
-            return ig_fail(IG_INVALID_GRAPH, "entry %" PRId64 " of %s is %" PRId64
-                                             ", which is no %s",
-                           i, field_name(p->field), v, ig_dtype_name(s->dtype));
+            return ig_fail(IG_INVALID_GRAPH,
+                           "entry %" PRId64 " of %s is %" PRId64 ", which is no %s", i,
+                           field_name(p->field), v, ig_dtype_name(s->dtype));
     }
     if (at != p->n)
-        return ig_fail(IG_INVALID_GRAPH, "%s holds more than the %" PRId64 " entries that the "
-                                         "dims ask for",
+        return ig_fail(IG_INVALID_GRAPH,
+                       "%s holds more than the %" PRId64 " entries that the "
+                       "dims ask for",
                        field_name(p->field), want);
     return IG_OK;
 }
@@ -330,15 +348,21 @@ ig_status igi_onnx_tensor(igi_onnx_data *d, const pb_tensor *p, ig_tensor **out)
 {
     ig_status rc = make_tensor(d, p, out);
     if (rc != IG_OK)
-        return ig_fail_context("tensor '%s' (byte %" PRIu64 ")", pb_str(p->name), p->at);
+        return ig_fail_context("tensor '%s' (byte %" PRIu64 ")", pb_str(p->name),
+                               p->at);
     return IG_OK;
 }
 
-/* ---- sparse tensors -------------------------------------------------------------------- */
+/* ---- sparse tensors
+ * -------------------------------------------------------------------- */
 
 /* Linear position of entry i; false when it is out of range. */
-static bool sparse_position(
-    const int64_t *indices, int64_t i, int width, const shape *s, const int64_t *dims, int64_t *out)
+static bool sparse_position(const int64_t *indices,
+                            int64_t i,
+                            int width,
+                            const shape *s,
+                            const int64_t *dims,
+                            int64_t *out)
 {
     if (width == 0) {
         *out = indices[i];
@@ -355,8 +379,10 @@ static bool sparse_position(
     return true;
 }
 
-static ig_status scatter(
-    const ig_tensor *values, const ig_tensor *indices, const shape *s, ig_tensor *dst)
+static ig_status scatter(const ig_tensor *values,
+                         const ig_tensor *indices,
+                         const shape *s,
+                         ig_tensor *dst)
 {
     static const int64_t one = 1;
     const int64_t *index = (const int64_t *)(const void *)indices->data;
@@ -365,10 +391,12 @@ static ig_status scatter(
     int64_t last = -1, at, n = ig_tensor_numel(values);
     for (int64_t i = 0; i < n; i++) {
         if (!sparse_position(index, i, width, s, dims, &at))
-            return ig_fail(IG_INVALID_GRAPH, "index %" PRId64 " lies outside the dims", i);
+            return ig_fail(IG_INVALID_GRAPH, "index %" PRId64 " lies outside the dims",
+                           i);
         if (at <= last)
             return ig_fail(IG_INVALID_GRAPH,
-                           "index %" PRId64 " is not above the one before it: indices must be "
+                           "index %" PRId64
+                           " is not above the one before it: indices must be "
                            "sorted and unique",
                            i);
         last = at;
@@ -377,20 +405,24 @@ static ig_status scatter(
     return IG_OK;
 }
 
-static ig_status check_sparse(const shape *s, const ig_tensor *values, const ig_tensor *indices)
+static ig_status
+check_sparse(const shape *s, const ig_tensor *values, const ig_tensor *indices)
 {
     int64_t n = ig_tensor_numel(values);
     int rank = ig_tensor_rank(indices);
     if (ig_tensor_rank(values) != 1)
-        return ig_fail(IG_INVALID_GRAPH, "values of rank %d, expected 1", ig_tensor_rank(values));
+        return ig_fail(IG_INVALID_GRAPH, "values of rank %d, expected 1",
+                       ig_tensor_rank(values));
     if (ig_tensor_dtype(indices) != IG_INT64)
         return ig_fail(IG_INVALID_GRAPH, "indices are %s, expected int64",
                        ig_dtype_name(ig_tensor_dtype(indices)));
     if (rank != 1 && rank != 2)
         return ig_fail(IG_INVALID_GRAPH, "indices of rank %d, expected 1 or 2", rank);
-    if (ig_tensor_dim(indices, 0) != n || (rank == 2 && ig_tensor_dim(indices, 1) != s->rank))
+    if (ig_tensor_dim(indices, 0) != n ||
+        (rank == 2 && ig_tensor_dim(indices, 1) != s->rank))
         return ig_fail(IG_INVALID_GRAPH,
-                       "%" PRId64 " values of rank %d do not agree with the dims of the indices",
+                       "%" PRId64
+                       " values of rank %d do not agree with the dims of the indices",
                        n, s->rank);
     return IG_OK;
 }

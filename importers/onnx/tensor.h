@@ -1,8 +1,8 @@
 /* TensorProto and its kin as tensors and values (V10, V11, V20).
  *
- * Payloads are used where they lie when the source has an owner and the address suits the
- * element type; else they are copied once. Typed fields are converted, their ranges checked;
- * bools are normalised to 0 and 1. */
+ * Payloads are used where they lie when the source has an owner and the address suits
+ * the element type; else they are copied once. Typed fields are converted, their ranges
+ * checked; bools are normalised to 0 and 1. */
 #ifndef IMPORTERS_ONNX_TENSOR_H
 #define IMPORTERS_ONNX_TENSOR_H
 
@@ -17,7 +17,7 @@ typedef struct igi_onnx_data {
     igi_source src;
     ig_limits limits;
     bool private_copy; /* read external data instead of mapping it */
-    uint64_t copied; /* bytes of tensors made so far, against limits.memory_bytes */
+    uint64_t copied;   /* bytes of tensors made so far, against limits.memory_bytes */
     igi_onnx_file *files;
 } igi_onnx_data;
 
@@ -28,11 +28,18 @@ ig_status igi_onnx_sparse(igi_onnx_data *d, const pb_sparse *p, ig_tensor **out)
 void igi_onnx_data_fini(igi_onnx_data *d);
 
 /* Bytes of external data that `p` names, as a view of the mapped file (external.c). */
-ig_status igi_onnx_external(
-    igi_onnx_data *d, const pb_tensor *p, size_t want, ig_tensor **owner, const uint8_t **bytes);
+ig_status igi_onnx_external(igi_onnx_data *d,
+                            const pb_tensor *p,
+                            size_t want,
+                            ig_tensor **owner,
+                            const uint8_t **bytes);
 
-/* Fills a message that borrows the tensor's memory; `copy` is a contiguous form, if needed. */
-ig_status igi_onnx_fill_tensor(const ig_tensor *t, const char *name, pb_tensor *p, ig_tensor **copy);
+/* Fills a message that borrows the tensor's memory; `copy` is a contiguous form, if
+ * needed. */
+ig_status igi_onnx_fill_tensor(const ig_tensor *t,
+                               const char *name,
+                               pb_tensor *p,
+                               ig_tensor **copy);
 void igi_onnx_drop_tensor(pb_tensor *p, ig_tensor *copy);
 
 #endif

@@ -1,5 +1,5 @@
-/* Types of values, from the file. A type may nest (sequence of optional of ...) up to eight
- * levels; the walk is a loop. */
+/* Types of values, from the file. A type may nest (sequence of optional of ...) up to
+ * eight levels; the walk is a loop. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -11,7 +11,8 @@ static ig_status dim_of(igi_onnx_build *b, const pb_dimension *d, int64_t *out)
     const char *name = pb_str(d->dim_param);
     *out = -1;
     if (d->has_dim_value && *name)
-        return ig_fail(IG_INVALID_GRAPH, "a dim has both a value and a name ('%s')", name);
+        return ig_fail(IG_INVALID_GRAPH, "a dim has both a value and a name ('%s')",
+                       name);
     if (d->has_dim_value && d->dim_value > (int64_t)1 << 47)
         return ig_fail(IG_LIMIT, "dim %" PRId64 " is above 2^47", d->dim_value);
     if (d->has_dim_value && d->dim_value >= 0)
@@ -21,12 +22,14 @@ static ig_status dim_of(igi_onnx_build *b, const pb_dimension *d, int64_t *out)
     return IG_OK;
 }
 
-static ig_status tensor_type(igi_onnx_build *b, const IgiOnnx__Type__TensorType *t, ig_type *out)
+static ig_status
+tensor_type(igi_onnx_build *b, const IgiOnnx__Type__TensorType *t, ig_type *out)
 {
     if (!t->has_elem_type || !igi_dtype_valid(t->elem_type))
         return ig_fail(IG_INVALID_GRAPH, "element type %d does not exist",
                        t->has_elem_type ? t->elem_type : 0);
-    *out = (ig_type){.kind = IG_KIND_TENSOR, .dtype = (uint8_t)t->elem_type, .rank = -1};
+    *out =
+        (ig_type){.kind = IG_KIND_TENSOR, .dtype = (uint8_t)t->elem_type, .rank = -1};
     if (!t->shape)
         return IG_OK;
     if (t->shape->n_dim > IG_RANK_MAX)
@@ -47,8 +50,9 @@ static ig_status tensor_type(igi_onnx_build *b, const IgiOnnx__Type__TensorType 
 
 static int forms_of(const pb_type *p)
 {
-    return (p->tensor_type != NULL) + (p->sequence_type != NULL) + (p->map_type != NULL) +
-           (p->opaque_type != NULL) + (p->sparse_tensor_type != NULL) + (p->optional_type != NULL);
+    return (p->tensor_type != NULL) + (p->sequence_type != NULL) +
+           (p->map_type != NULL) + (p->opaque_type != NULL) +
+           (p->sparse_tensor_type != NULL) + (p->optional_type != NULL);
 }
 
 ig_status igi_onnx_type(igi_onnx_build *b, const pb_type *p, ig_type **out)
@@ -56,9 +60,11 @@ ig_status igi_onnx_type(igi_onnx_build *b, const pb_type *p, ig_type **out)
     ig_type *first = NULL, *last = NULL;
     for (int level = 0;; level++) {
         if (!p || forms_of(p) != 1)
-            return ig_fail(IG_INVALID_GRAPH, "its type is missing or says several things");
+            return ig_fail(IG_INVALID_GRAPH,
+                           "its type is missing or says several things");
         if (level > IGI_ONNX_TYPE_DEPTH)
-            return ig_fail(IG_LIMIT, "its type nests deeper than %d levels", IGI_ONNX_TYPE_DEPTH);
+            return ig_fail(IG_LIMIT, "its type nests deeper than %d levels",
+                           IGI_ONNX_TYPE_DEPTH);
         if (p->map_type || p->opaque_type || p->sparse_tensor_type)
             return ig_fail(IG_UNSUPPORTED, "values of type %s are not supported",
                            p->map_type      ? "map"
@@ -77,6 +83,7 @@ ig_status igi_onnx_type(igi_onnx_build *b, const pb_type *p, ig_type **out)
             return tensor_type(b, p->tensor_type, t);
         }
         t->kind = p->sequence_type ? IG_KIND_SEQUENCE : IG_KIND_OPTIONAL;
-        p = p->sequence_type ? p->sequence_type->elem_type : p->optional_type->elem_type;
+        p = p->sequence_type ? p->sequence_type->elem_type
+                             : p->optional_type->elem_type;
     }
 }

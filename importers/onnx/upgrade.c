@@ -49,6 +49,7 @@ static const igi_onnx_upgrade table[] = {
     {"Mod", {10, 13}, NULL},
     {"Mul", {1, 6, 7, 13, 14}, igi_up_broadcast},
     {"Neg", {1, 6, 13}, igi_up_consumed},
+    {"NegativeLogLikelihoodLoss", {12, 13, 22}, NULL},
     {"Not", {1}, NULL},
     {"Or", {1, 7}, igi_up_broadcast},
     {"Pad", {1, 2, 11, 13, 18, 19, 21, 23, 24, 25}, igi_up_pad},
@@ -62,6 +63,7 @@ static const igi_onnx_upgrade table[] = {
     {"Reshape", {1, 5, 13, 14, 19, 21, 23, 24, 25}, igi_up_reshape},
     {"Shape", {1, 13, 15, 19, 21, 23, 24, 25}, NULL},
     {"Sigmoid", {1, 6, 13}, igi_up_consumed},
+    {"Sign", {9, 13}, NULL},
     {"Size", {1, 13, 19, 21, 23, 24, 25}, NULL},
     {"Slice", {1, 10, 11, 13}, igi_up_slice},
     {"Softmax", {1, 11, 13}, igi_up_softmax},
@@ -96,7 +98,8 @@ int64_t igi_onnx_version(const igi_onnx_upgrade *u, int64_t opset)
     return found;
 }
 
-/* ---- attributes ---------------------------------------------------------------------- */
+/* ---- attributes
+ * ---------------------------------------------------------------------- */
 
 static igi_onnx_attr *find_attr(const igi_onnx_node *n, const char *name)
 {
@@ -119,7 +122,8 @@ void igi_up_drop(igi_onnx_node *n, const char *name)
 }
 
 /* The attribute when it is there and of that kind; *out NULL when absent. */
-static ig_status take(igi_onnx_node *n, const char *name, int kind, const pb_attribute **out)
+static ig_status
+take(igi_onnx_node *n, const char *name, int kind, const pb_attribute **out)
 {
     igi_onnx_attr *a = find_attr(n, name);
     int found;
@@ -128,8 +132,8 @@ static ig_status take(igi_onnx_node *n, const char *name, int kind, const pb_att
         return IG_OK;
     IG_TRY(igi_onnx_attr_kind(a->a, &found));
     if (found != kind)
-        return ig_fail(IG_INVALID_GRAPH, "attribute %s has type %d, expected %d", name, found,
-                       kind);
+        return ig_fail(IG_INVALID_GRAPH, "attribute %s has type %d, expected %d", name,
+                       found, kind);
     a->used = true;
     *out = a->a;
     return IG_OK;
@@ -151,11 +155,15 @@ ig_status igi_up_float(igi_onnx_node *n, const char *name, float fallback, float
     return IG_OK;
 }
 
-ig_status igi_up_string(igi_onnx_node *n, const char *name, const char *fallback, const char **out)
+ig_status igi_up_string(igi_onnx_node *n,
+                        const char *name,
+                        const char *fallback,
+                        const char **out)
 {
     const pb_attribute *a;
     IG_TRY(take(n, name, PB_ATTR_STRING, &a));
-    *out = a ? igi_arena_strndup(&n->b->scratch, (const char *)a->s.data, a->s.len) : fallback;
+    *out = a ? igi_arena_strndup(&n->b->scratch, (const char *)a->s.data, a->s.len)
+             : fallback;
     return *out || !a ? IG_OK : IG_OUT_OF_MEMORY;
 }
 
@@ -186,7 +194,8 @@ ig_status igi_up_set_int(igi_onnx_node *n, const char *name, int64_t v)
     return IG_OK;
 }
 
-/* ---- values --------------------------------------------------------------------------- */
+/* ---- values
+ * --------------------------------------------------------------------------- */
 
 static ig_status add_constant(igi_onnx_node *n, ig_tensor *t, ig_value_id *out)
 {
@@ -195,7 +204,8 @@ static ig_status add_constant(igi_onnx_node *n, ig_tensor *t, ig_value_id *out)
     return rc;
 }
 
-ig_status igi_up_const_ints(igi_onnx_node *n, const int64_t *v, int64_t count, ig_value_id *out)
+ig_status
+igi_up_const_ints(igi_onnx_node *n, const int64_t *v, int64_t count, ig_value_id *out)
 {
     ig_tensor *t;
     IG_TRY(ig_tensor_new_copy(&t, IG_INT64, 1, &count, v, (size_t)count * sizeof(*v)));
@@ -255,7 +265,8 @@ ig_status igi_up_make(igi_onnx_node *n,
 {
     const igi_op *found = igi_registry_find(n->b->reg, NULL, op);
     if (!found)
-        return ig_fail(IG_UNSUPPORTED, "reading version %" PRId64 " of it needs operator %s",
+        return ig_fail(IG_UNSUPPORTED,
+                       "reading version %" PRId64 " of it needs operator %s",
                        n->version, op);
     void *attrs = NULL;
     if (found->def->attrs_size) {

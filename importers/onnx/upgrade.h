@@ -1,9 +1,10 @@
 /* Upgrades: old versions of operators become the newest at import.
  *
  * upgrade.c has one row per operator: the opsets in which its definition changed, and a
- * function that rewrites a node of an older version. Such a function moves attributes to
- * inputs, drops what has no meaning any more, or makes several operators itself and sets
- * `done`; otherwise the node is emitted afterwards with whatever attributes are left. */
+ * function that rewrites a node of an older version. Such a function moves attributes
+ * to inputs, drops what has no meaning any more, or makes several operators itself and
+ * sets `done`; otherwise the node is emitted afterwards with whatever attributes are
+ * left. */
 #ifndef IMPORTERS_ONNX_UPGRADE_H
 #define IMPORTERS_ONNX_UPGRADE_H
 
@@ -11,7 +12,7 @@
 
 typedef struct igi_onnx_upgrade {
     const char *op;
-    uint8_t versions[12]; /* ascending, ended by 0 */
+    uint8_t versions[12];               /* ascending, ended by 0 */
     ig_status (*run)(igi_onnx_node *n); /* NULL: all versions read alike */
 } igi_onnx_upgrade;
 
@@ -20,17 +21,24 @@ const igi_onnx_upgrade *igi_onnx_upgrade_find(const char *op);
 /* Version that an opset selects, 0 when the operator did not exist yet. */
 int64_t igi_onnx_version(const igi_onnx_upgrade *u, int64_t opset);
 
-/* Attributes: reading one marks it as used, so that it is not set on the new operator. */
+/* Attributes: reading one marks it as used, so that it is not set on the new operator.
+ */
 bool igi_up_has(const igi_onnx_node *n, const char *name);
 void igi_up_drop(igi_onnx_node *n, const char *name);
-ig_status igi_up_int(igi_onnx_node *n, const char *name, int64_t fallback, int64_t *out);
+ig_status
+igi_up_int(igi_onnx_node *n, const char *name, int64_t fallback, int64_t *out);
 ig_status igi_up_float(igi_onnx_node *n, const char *name, float fallback, float *out);
-ig_status igi_up_string(igi_onnx_node *n, const char *name, const char *fallback, const char **out);
-ig_status igi_up_ints(igi_onnx_node *n, const char *name, ig_ints *out); /* v NULL: absent */
+ig_status igi_up_string(igi_onnx_node *n,
+                        const char *name,
+                        const char *fallback,
+                        const char **out);
+ig_status
+igi_up_ints(igi_onnx_node *n, const char *name, ig_ints *out); /* v NULL: absent */
 ig_status igi_up_set_int(igi_onnx_node *n, const char *name, int64_t v);
 
 /* Constants: int64 [n], and a rank 0 number of any type. */
-ig_status igi_up_const_ints(igi_onnx_node *n, const int64_t *v, int64_t count, ig_value_id *out);
+ig_status
+igi_up_const_ints(igi_onnx_node *n, const int64_t *v, int64_t count, ig_value_id *out);
 ig_status igi_up_const(igi_onnx_node *n, ig_dtype dtype, double v, ig_value_id *out);
 /* Sets input i, making those between absent. An error when it is there already. */
 ig_status igi_up_input(igi_onnx_node *n, int i, ig_value_id v);

@@ -5,9 +5,9 @@
 
 #include "importers/onnx/upgrade.h"
 
-/* Before version 7, B was broadcast only on demand, and `axis` said where its dims begin in
- * those of A: (2,3,4,5) + (3,4) with axis 1. Trailing dims of size 1 give B the place that
- * NumPy's rule then finds by itself. */
+/* Before version 7, B was broadcast only on demand, and `axis` said where its dims
+ * begin in those of A: (2,3,4,5) + (3,4) with axis 1. Trailing dims of size 1 give B
+ * the place that NumPy's rule then finds by itself. */
 ig_status igi_up_broadcast(igi_onnx_node *n)
 {
     int64_t broadcast, axis;
@@ -21,14 +21,16 @@ ig_status igi_up_broadcast(igi_onnx_node *n)
         return IG_OK;
     int ra = igi_up_rank(n, n->in[0]), rb = igi_up_rank(n, n->in[1]);
     if (ra < 0 || rb < 0)
-        return ig_fail(IG_UNSUPPORTED, "broadcasting along axis %" PRId64
-                                       " needs inputs of known rank", axis);
+        return ig_fail(IG_UNSUPPORTED,
+                       "broadcasting along axis %" PRId64 " needs inputs of known rank",
+                       axis);
     int64_t start = axis < 0 ? axis + ra : axis;
     if (start < 0 || start + rb > ra)
         return rb == 0 || igi_up_rank(n, n->in[1]) == 1
                    ? IG_OK
                    : ig_fail(IG_INVALID_GRAPH,
-                             "axis %" PRId64 " leaves no room for %d dims of input 1 in %d dims "
+                             "axis %" PRId64
+                             " leaves no room for %d dims of input 1 in %d dims "
                              "of input 0",
                              axis, rb, ra);
     int64_t axes[IG_RANK_MAX];
@@ -75,19 +77,21 @@ ig_status igi_up_cast(igi_onnx_node *n)
     name[i] = 0;
     ig_dtype dtype = ig_dtype_parse(name);
     if (dtype == IG_UNDEFINED)
-        return ig_fail(IG_INVALID_GRAPH, "attribute to: '%.40s' is no element type", to);
+        return ig_fail(IG_INVALID_GRAPH, "attribute to: '%.40s' is no element type",
+                       to);
     return igi_up_set_int(n, "to", (int64_t)dtype);
 }
 
-/* Axes were an attribute: before 13 for ReduceSum, before 18 for the others. An empty list and
- * none both mean all axes, as an absent input does. */
+/* Axes were an attribute: before 13 for ReduceSum, before 18 for the others. An empty
+ * list and none both mean all axes, as an absent input does. */
 ig_status igi_up_reduce(igi_onnx_node *n)
 {
     bool sum = strcmp(n->op->def->name, "ReduceSum") == 0;
     return n->version >= (sum ? 13 : 18) ? IG_OK : igi_up_ints_to_input(n, "axes", 1);
 }
 
-/* Until 13 the input was seen as a matrix: dims before `axis` (default 1) by the rest. */
+/* Until 13 the input was seen as a matrix: dims before `axis` (default 1) by the rest.
+ */
 ig_status igi_up_softmax(igi_onnx_node *n)
 {
     int64_t axis;
@@ -101,7 +105,8 @@ ig_status igi_up_softmax(igi_onnx_node *n)
     IG_TRY(igi_up_make(n, "Shape", NULL, 0, n->in, 1, &shape));
     IG_TRY(igi_up_make(n, "Flatten", "axis", axis, n->in, 1, &flat));
     IG_TRY(igi_up_make(n, n->op->def->name, "axis", -1, &flat, 1, &soft));
-    IG_TRY(igi_up_make(n, "Reshape", "allowzero", 1, (ig_value_id[]){soft, shape}, 2, &n->out[0]));
+    IG_TRY(igi_up_make(n, "Reshape", "allowzero", 1, (ig_value_id[]){soft, shape}, 2,
+                       &n->out[0]));
     n->done = true;
     return IG_OK;
 }

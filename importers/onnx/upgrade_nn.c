@@ -12,8 +12,8 @@ ig_status igi_up_gemm(igi_onnx_node *n)
     return IG_OK;
 }
 
-/* spatial = 0: statistics per feature, which is plain broadcasting without the batch axis:
- * (x - mean) / sqrt(var + epsilon) * scale + bias. */
+/* spatial = 0: statistics per feature, which is plain broadcasting without the batch
+ * axis: (x - mean) / sqrt(var + epsilon) * scale + bias. */
 static ig_status per_feature(igi_onnx_node *n, float epsilon)
 {
     ig_value_id x = n->in[0], eps, v;
@@ -28,8 +28,8 @@ static ig_status per_feature(igi_onnx_node *n, float epsilon)
     return IG_OK;
 }
 
-/* Before 14 the number of outputs told training (5) from inference (1); is_test, until 7, said
- * so too. Saved statistics (outputs 3 and 4) have no successor. */
+/* Before 14 the number of outputs told training (5) from inference (1); is_test, until
+ * 7, said so too. Saved statistics (outputs 3 and 4) have no successor. */
 ig_status igi_up_batch_norm(igi_onnx_node *n)
 {
     int64_t is_test, spatial;
@@ -40,8 +40,10 @@ ig_status igi_up_batch_norm(igi_onnx_node *n)
     IG_TRY(igi_up_int(n, "is_test", 0, &is_test));
     IG_TRY(igi_up_int(n, "spatial", 1, &spatial));
     if (n->wanted >> 3 && !is_test)
-        return ig_fail(IG_UNSUPPORTED, "outputs saved_mean and saved_var of version %" PRId64
-                                       " are not supported", n->version);
+        return ig_fail(IG_UNSUPPORTED,
+                       "outputs saved_mean and saved_var of version %" PRId64
+                       " are not supported",
+                       n->version);
     bool training = n->wanted >> 1 && !is_test;
     if (is_test && n->wanted >> 1)
         return ig_fail(IG_UNSUPPORTED, "statistics as outputs although is_test is set");
@@ -57,8 +59,8 @@ ig_status igi_up_batch_norm(igi_onnx_node *n)
     return per_feature(n, epsilon);
 }
 
-/* Before 12 ratio was an attribute; before 7 is_test said whether anything is dropped, and
- * from 7 to 12 nothing is. Before 10 the mask had the data's type. */
+/* Before 12 ratio was an attribute; before 7 is_test said whether anything is dropped,
+ * and from 7 to 12 nothing is. Before 10 the mask had the data's type. */
 ig_status igi_up_dropout(igi_onnx_node *n)
 {
     int64_t is_test;

@@ -26,13 +26,14 @@ ig_status igi_up_concat(igi_onnx_node *n)
     return igi_up_set_int(n, "axis", 1);
 }
 
-/* Sizes were an attribute before 13 (in version 1 also an input, of the data's type). Equal
- * parts are counted by num_outputs since 18, by the node's outputs before. */
+/* Sizes were an attribute before 13 (in version 1 also an input, of the data's type).
+ * Equal parts are counted by num_outputs since 18, by the node's outputs before. */
 ig_status igi_up_split(igi_onnx_node *n)
 {
     if (n->version >= 18)
         return IG_OK;
-    if (n->version == 1 && n->n_in == 2 && n->in[1].i && igi_up_dtype(n, n->in[1]) != IG_INT64)
+    if (n->version == 1 && n->n_in == 2 && n->in[1].i &&
+        igi_up_dtype(n, n->in[1]) != IG_INT64)
         IG_TRY(igi_up_make(n, "Cast", "to", IG_INT64, &n->in[1], 1, &n->in[1]));
     if (n->version < 13)
         IG_TRY(igi_up_ints_to_input(n, "split", 1));

@@ -1,6 +1,7 @@
-/* Test data: TensorProto, SequenceProto and OptionalProto to values, tensors to TensorProto.
- * The files do not say what they hold: the type that the graph wants decides. Values nest at
- * most eight deep; the scan has bounded the messages, so the walk may use the call stack. */
+/* Test data: TensorProto, SequenceProto and OptionalProto to values, tensors to
+ * TensorProto. The files do not say what they hold: the type that the graph wants
+ * decides. Values nest at most eight deep; the scan has bounded the messages, so the
+ * walk may use the call stack. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -9,9 +10,9 @@
 #include "importers/onnx/types.h"
 
 enum { /* SequenceProto.DataType and OptionalProto.DataType */
-    HOLDS_TENSOR = 1,
-    HOLDS_SEQUENCE = 3,
-    HOLDS_OPTIONAL = 5
+       HOLDS_TENSOR = 1,
+       HOLDS_SEQUENCE = 3,
+       HOLDS_OPTIONAL = 5
 };
 
 typedef struct reader {
@@ -21,7 +22,10 @@ typedef struct reader {
 } reader;
 
 static ig_status read_sequence(reader *r, const pb_sequence_data *p, ig_value **out);
-static ig_status read_optional(reader *r, const pb_optional_data *p, const ig_type *want, ig_value **out);
+static ig_status read_optional(reader *r,
+                               const pb_optional_data *p,
+                               const ig_type *want,
+                               ig_value **out);
 
 static ig_status read_tensor(reader *r, const pb_tensor *p, ig_value **out)
 {
@@ -45,7 +49,8 @@ static size_t sequence_length(const pb_sequence_data *p)
                                             : p->n_tensor_values;
 }
 
-static ig_status read_item(reader *r, const pb_sequence_data *p, size_t i, ig_value **out)
+static ig_status
+read_item(reader *r, const pb_sequence_data *p, size_t i, ig_value **out)
 {
     if (p->elem_type == HOLDS_SEQUENCE)
         return read_sequence(r, p->sequence_values[i], out);
@@ -73,10 +78,12 @@ static ig_status read_sequence(reader *r, const pb_sequence_data *p, ig_value **
     size_t n = sequence_length(p), done = 0;
     if (p->has_elem_type && p->elem_type != 0 && p->elem_type != HOLDS_TENSOR &&
         p->elem_type != HOLDS_SEQUENCE && p->elem_type != HOLDS_OPTIONAL)
-        return ig_fail(IG_UNSUPPORTED, "sequences with elements of kind %d are not supported",
+        return ig_fail(IG_UNSUPPORTED,
+                       "sequences with elements of kind %d are not supported",
                        p->elem_type);
     if (++r->level > IGI_ONNX_TYPE_DEPTH)
-        return ig_fail(IG_LIMIT, "values nest deeper than %d levels", IGI_ONNX_TYPE_DEPTH);
+        return ig_fail(IG_LIMIT, "values nest deeper than %d levels",
+                       IGI_ONNX_TYPE_DEPTH);
     ig_value **items = igi_calloc(n + 1, sizeof(*items));
     if (!items)
         return IG_OUT_OF_MEMORY;
@@ -86,7 +93,8 @@ static ig_status read_sequence(reader *r, const pb_sequence_data *p, ig_value **
     for (size_t i = 1; rc == IG_OK && i < n; i++)
         if (items[i]->type.kind != items[0]->type.kind ||
             items[i]->type.dtype != items[0]->type.dtype)
-            rc = ig_fail(IG_INVALID_GRAPH, "elements 0 and %zu of a sequence differ in type", i);
+            rc = ig_fail(IG_INVALID_GRAPH,
+                         "elements 0 and %zu of a sequence differ in type", i);
     if (rc == IG_OK) {
         sequence_type(items, n, &elem, &type);
         rc = igi_sequence_new(out, &type, items, (int64_t)n);
@@ -96,11 +104,13 @@ static ig_status read_sequence(reader *r, const pb_sequence_data *p, ig_value **
     return rc;
 }
 
-static ig_status read_optional(reader *r, const pb_optional_data *p, const ig_type *want, ig_value **out)
+static ig_status
+read_optional(reader *r, const pb_optional_data *p, const ig_type *want, ig_value **out)
 {
     ig_value *item = NULL;
     if (++r->level > IGI_ONNX_TYPE_DEPTH)
-        return ig_fail(IG_LIMIT, "values nest deeper than %d levels", IGI_ONNX_TYPE_DEPTH);
+        return ig_fail(IG_LIMIT, "values nest deeper than %d levels",
+                       IGI_ONNX_TYPE_DEPTH);
     if (p->tensor_value)
         IG_TRY(read_tensor(r, p->tensor_value, &item));
     else if (p->sequence_value)
@@ -108,7 +118,8 @@ static ig_status read_optional(reader *r, const pb_optional_data *p, const ig_ty
     else if (p->optional_value)
         IG_TRY(read_optional(r, p->optional_value, NULL, &item));
     else if (p->sparse_tensor_value || p->map_value)
-        return ig_fail(IG_UNSUPPORTED, "optionals of sparse tensors and maps are not supported");
+        return ig_fail(IG_UNSUPPORTED,
+                       "optionals of sparse tensors and maps are not supported");
     ig_type elem = {.kind = IG_KIND_TENSOR, .rank = -1};
     if (item)
         elem = item->type;
@@ -132,7 +143,8 @@ static const ProtobufCMessageDescriptor *descriptor_of(const ig_type *want)
     return want->kind == IG_KIND_OPTIONAL ? &igi_onnx__optional_data__descriptor : NULL;
 }
 
-ig_status igi_onnx_read_value(const void *bytes, size_t n, const ig_type *want, ig_value **out)
+ig_status
+igi_onnx_read_value(const void *bytes, size_t n, const ig_type *want, ig_value **out)
 {
     const ProtobufCMessageDescriptor *root = descriptor_of(want);
     igi_onnx_scan scan = {0};
@@ -157,9 +169,13 @@ out:
     return rc;
 }
 
-/* ---- writing ------------------------------------------------------------------------------- */
+/* ---- writing
+ * ------------------------------------------------------------------------------- */
 
-ig_status igi_onnx_fill_tensor(const ig_tensor *t, const char *name, pb_tensor *p, ig_tensor **copy)
+ig_status igi_onnx_fill_tensor(const ig_tensor *t,
+                               const char *name,
+                               pb_tensor *p,
+                               ig_tensor **copy)
 {
     igi_onnx__tensor__init(p);
     *copy = NULL;
@@ -169,7 +185,7 @@ ig_status igi_onnx_fill_tensor(const ig_tensor *t, const char *name, pb_tensor *
     }
     p->name = (char *)(uintptr_t)name;
     p->has_data_type = true;
-    p->data_type = ig_tensor_dtype(t);
+    p->data_type = (int32_t)ig_tensor_dtype(t);
     p->n_dims = (size_t)ig_tensor_rank(t);
     p->dims = (int64_t *)(uintptr_t)ig_tensor_dims(t);
     if (ig_tensor_dtype(t) == IG_STRING) {
@@ -181,7 +197,8 @@ ig_status igi_onnx_fill_tensor(const ig_tensor *t, const char *name, pb_tensor *
         igi_str *const *src = (igi_str *const *)(const void *)t->data;
         for (size_t i = 0; i < n; i++)
             if (src[i])
-                p->string_data[i] = (ProtobufCBinaryData){src[i]->length, (uint8_t *)src[i]->text};
+                p->string_data[i] =
+                    (ProtobufCBinaryData){src[i]->length, (uint8_t *)src[i]->text};
         return IG_OK;
     }
     p->has_raw_data = true;
@@ -195,7 +212,8 @@ void igi_onnx_drop_tensor(pb_tensor *p, ig_tensor *copy)
     ig_tensor_unref(copy);
 }
 
-ig_status igi_onnx_write_tensor(const ig_tensor *t, const char *name, void **out, size_t *n)
+ig_status
+igi_onnx_write_tensor(const ig_tensor *t, const char *name, void **out, size_t *n)
 {
     pb_tensor p;
     ig_tensor *copy = NULL;

@@ -116,6 +116,8 @@ IG_API int ig_graph_n_inputs(const ig_graph *g);
 IG_API int ig_graph_n_outputs(const ig_graph *g);
 IG_API ig_value_id ig_graph_input_at(const ig_graph *g, int i);
 IG_API ig_value_id ig_graph_output_at(const ig_graph *g, int i);
+/* Name by which callers know output i (the value behind it may have another); "" beyond. */
+IG_API const char *ig_graph_output_name(const ig_graph *g, int i);
 /* Value of that name, {0} when there is none. */
 IG_API ig_value_id ig_graph_find(const ig_graph *g, const char *name);
 IG_API const char *ig_graph_value_name(const ig_graph *g, ig_value_id v);

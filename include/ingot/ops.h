@@ -69,6 +69,19 @@ typedef struct ig_average_pool_opts {
 IG_API ig_tensor *ig_op_average_pool_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_average_pool_opts *opts);
 #define ig_op_average_pool(...) ig_op_average_pool_at(IG_HERE, __VA_ARGS__)
 
+/* ---- BatchNormalization ---- */
+/* (X - mean) / sqrt(var + epsilon) * scale + B per channel, with the given statistics, or in training with those of the batch.
+ * X: Input [N, C, D1, ..., Dk], or [N] with C = 1. scale: Factor [C]. B: Added at the end [C]. input_mean: Mean, or running mean in training [C]. input_var: Variance, or running variance in training [C]. */
+typedef struct ig_batch_normalization_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_batch_normalization_opts));
+    float epsilon IG_DEF(9.99999975e-06f); /* Added to the variance. */
+    float momentum IG_DEF(0.899999976f); /* Weight of the old running statistics. */
+    int64_t training_mode IG_DEF(0); /* 1: normalise by the batch and return running statistics. */
+} ig_batch_normalization_opts;
+#define IG_BATCH_NORMALIZATION_OPTS_INIT {sizeof(ig_batch_normalization_opts), 9.99999975e-06f, 0.899999976f, 0}
+IG_API ig_tensor *ig_op_batch_normalization_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *scale, ig_tensor *B, ig_tensor *input_mean, ig_tensor *input_var, const ig_batch_normalization_opts *opts, ig_tensor **out_running_mean, ig_tensor **out_running_var);
+#define ig_op_batch_normalization(...) ig_op_batch_normalization_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Cast ---- */
 /* The same values in another element type. Integers keep their low bits; floats become integers toward zero and saturate, NaN gives 0.
  * input: Any tensor. */
@@ -250,6 +263,26 @@ typedef struct ig_gelu_opts {
 IG_API ig_tensor *ig_op_gelu_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_gelu_opts *opts);
 #define ig_op_gelu(...) ig_op_gelu_at(IG_HERE, __VA_ARGS__)
 
+/* ---- Gemm ---- */
+/* Y = alpha * A' * B' + beta * C with optional transposes; C broadcasts to [M, N].
+ * A: [M, K], or [K, M] with transA. B: [K, N], or [N, K] with transB. C: Added to the product; broadcasts to [M, N]. */
+typedef struct ig_gemm_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_gemm_opts));
+    float alpha IG_DEF(1.0f); /* Factor of the product. */
+    float beta IG_DEF(1.0f); /* Factor of C. */
+    int64_t transA IG_DEF(0); /* Not 0: A is given transposed. */
+    int64_t transB IG_DEF(0); /* Not 0: B is given transposed. */
+} ig_gemm_opts;
+#define IG_GEMM_OPTS_INIT {sizeof(ig_gemm_opts), 1.0f, 1.0f, 0, 0}
+IG_API ig_tensor *ig_op_gemm_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B, ig_tensor *C, const ig_gemm_opts *opts);
+#define ig_op_gemm(...) ig_op_gemm_at(IG_HERE, __VA_ARGS__)
+
+/* ---- GlobalAveragePool ---- */
+/* Mean over all spatial axes, per item and channel.
+ * X: Input [N, C, D1, ..., Dk]. */
+IG_API ig_tensor *ig_op_global_average_pool_at(const char *where, ig_ctx *c, ig_tensor *X);
+#define ig_op_global_average_pool(...) ig_op_global_average_pool_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Greater ---- */
 /* a > b, elementwise with broadcasting; false when either is NaN. No gradient: the result is bool.
  * A: First operand. B: Second operand. */
@@ -261,6 +294,33 @@ IG_API ig_tensor *ig_op_greater_at(const char *where, ig_ctx *c, ig_tensor *A, i
  * input: Tensor, sequence or optional. */
 IG_API ig_tensor *ig_op_identity_at(const char *where, ig_ctx *c, ig_tensor *input);
 #define ig_op_identity(...) ig_op_identity_at(IG_HERE, __VA_ARGS__)
+
+/* ---- LRN ---- */
+/* Local response normalisation: x / (bias + alpha / size * sum of squares over `size` neighbouring channels) ^ beta.
+ * X: Input [N, C, D1, ..., Dk]. */
+typedef struct ig_lrn_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_lrn_opts));
+    float alpha IG_DEF(9.99999975e-05f); /* Factor of the mean of squares. */
+    float beta IG_DEF(0.75f); /* Exponent. */
+    float bias IG_DEF(1.0f); /* Added to the mean of squares. */
+    int64_t size IG_DEF(0); /* Channels in a window. */
+} ig_lrn_opts;
+#define IG_LRN_OPTS_INIT {sizeof(ig_lrn_opts), 9.99999975e-05f, 0.75f, 1.0f, 0}
+IG_API ig_tensor *ig_op_lrn_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_lrn_opts *opts);
+#define ig_op_lrn(...) ig_op_lrn_at(IG_HERE, __VA_ARGS__)
+
+/* ---- LayerNormalization ---- */
+/* Normalises to mean 0 and variance 1 over the axes from `axis` on, then scales and shifts: y = (x - mean) / sqrt(variance + epsilon) * Scale + B.
+ * X: Tensor to normalise. Scale: Factor; broadcasts to X. B: Added at the end; broadcasts to X. */
+typedef struct ig_layer_normalization_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_layer_normalization_opts));
+    int64_t axis IG_DEF(-1); /* First axis to normalise; negative: from the end. */
+    float epsilon IG_DEF(9.99999975e-06f); /* Added to the variance. */
+    int64_t stash_type IG_DEF(1); /* Element type of Mean and InvStdDev: float32 or bfloat16. */
+} ig_layer_normalization_opts;
+#define IG_LAYER_NORMALIZATION_OPTS_INIT {sizeof(ig_layer_normalization_opts), -1, 9.99999975e-06f, 1}
+IG_API ig_tensor *ig_op_layer_normalization_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *Scale, ig_tensor *B, const ig_layer_normalization_opts *opts, ig_tensor **out_Mean, ig_tensor **out_InvStdDev);
+#define ig_op_layer_normalization(...) ig_op_layer_normalization_at(IG_HERE, __VA_ARGS__)
 
 /* ---- LeakyRelu ---- */
 /* y = x where x >= 0, alpha x below. Its derivative at 0 is alpha.
@@ -284,6 +344,23 @@ IG_API ig_tensor *ig_op_less_at(const char *where, ig_ctx *c, ig_tensor *A, ig_t
  * input: Input tensor. */
 IG_API ig_tensor *ig_op_log_at(const char *where, ig_ctx *c, ig_tensor *input);
 #define ig_op_log(...) ig_op_log_at(IG_HERE, __VA_ARGS__)
+
+/* ---- LogSoftmax ---- */
+/* y = x - max(x) - log(sum(exp(x - max(x)))), taken along `axis`.
+ * input: Any rank >= 1. */
+typedef struct ig_log_softmax_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_log_softmax_opts));
+    int64_t axis IG_DEF(-1); /* Axis to normalise; negative: from the end. */
+} ig_log_softmax_opts;
+#define IG_LOG_SOFTMAX_OPTS_INIT {sizeof(ig_log_softmax_opts), -1}
+IG_API ig_tensor *ig_op_log_softmax_at(const char *where, ig_ctx *c, ig_tensor *input, const ig_log_softmax_opts *opts);
+#define ig_op_log_softmax(...) ig_op_log_softmax_at(IG_HERE, __VA_ARGS__)
+
+/* ---- MatMul ---- */
+/* Matrix product with the rules of numpy.matmul. Integers wrap around.
+ * A: Left matrices [..., M, K] or [K]. B: Right matrices [..., K, N] or [K]. */
+IG_API ig_tensor *ig_op_mat_mul_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B);
+#define ig_op_mat_mul(...) ig_op_mat_mul_at(IG_HERE, __VA_ARGS__)
 
 /* ---- Max ---- */
 /* Elementwise maximum of all inputs, with broadcasting; NaN where any is NaN. Equal inputs share the gradient evenly.
@@ -342,6 +419,23 @@ IG_API ig_tensor *ig_op_mul_at(const char *where, ig_ctx *c, ig_tensor *A, ig_te
  * X: Input tensor. */
 IG_API ig_tensor *ig_op_neg_at(const char *where, ig_ctx *c, ig_tensor *X);
 #define ig_op_neg(...) ig_op_neg_at(IG_HERE, __VA_ARGS__)
+
+/* ---- NegativeLogLikelihoodLoss ---- */
+/* -weight[t] * input[n, t, d] for each target t, with optional reduction. A mean divides by the weights of the targets that are not ignored (NaN when there are none).
+ * input: Log probabilities [N, C, D1, ..., Dk]. target: Classes [N, D1, ..., Dk]. weight: Weight of each class [C], a constant of the loss. */
+enum {
+    IG_NEGATIVE_LOG_LIKELIHOOD_LOSS_REDUCTION_NONE = 0,
+    IG_NEGATIVE_LOG_LIKELIHOOD_LOSS_REDUCTION_SUM = 1,
+    IG_NEGATIVE_LOG_LIKELIHOOD_LOSS_REDUCTION_MEAN = 2
+};
+typedef struct ig_negative_log_likelihood_loss_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_negative_log_likelihood_loss_opts));
+    int64_t ignore_index IG_DEF(INT64_MIN); /* Label that adds nothing and may lie outside [0, C); absent: none. */
+    int64_t reduction IG_DEF(2); /* none: a loss per label; sum; mean: sum / sum of the labels' weights. */
+} ig_negative_log_likelihood_loss_opts;
+#define IG_NEGATIVE_LOG_LIKELIHOOD_LOSS_OPTS_INIT {sizeof(ig_negative_log_likelihood_loss_opts), INT64_MIN, 2}
+IG_API ig_tensor *ig_op_negative_log_likelihood_loss_at(const char *where, ig_ctx *c, ig_tensor *input, ig_tensor *target, ig_tensor *weight, const ig_negative_log_likelihood_loss_opts *opts);
+#define ig_op_negative_log_likelihood_loss(...) ig_op_negative_log_likelihood_loss_at(IG_HERE, __VA_ARGS__)
 
 /* ---- Not ---- */
 /* Logical negation, elementwise.
@@ -484,6 +578,34 @@ IG_API ig_tensor *ig_op_size_at(const char *where, ig_ctx *c, ig_tensor *data);
 IG_API ig_tensor *ig_op_slice_at(const char *where, ig_ctx *c, ig_tensor *data, ig_tensor *starts, ig_tensor *ends, ig_tensor *axes, ig_tensor *steps);
 #define ig_op_slice(...) ig_op_slice_at(IG_HERE, __VA_ARGS__)
 
+/* ---- Softmax ---- */
+/* y = exp(x - max(x)) / sum(exp(x - max(x))), taken along `axis`.
+ * input: Any rank >= 1. */
+typedef struct ig_softmax_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_softmax_opts));
+    int64_t axis IG_DEF(-1); /* Axis to normalise; negative: from the end. */
+} ig_softmax_opts;
+#define IG_SOFTMAX_OPTS_INIT {sizeof(ig_softmax_opts), -1}
+IG_API ig_tensor *ig_op_softmax_at(const char *where, ig_ctx *c, ig_tensor *input, const ig_softmax_opts *opts);
+#define ig_op_softmax(...) ig_op_softmax_at(IG_HERE, __VA_ARGS__)
+
+/* ---- SoftmaxCrossEntropyLoss ---- */
+/* -weights[t] * LogSoftmax(scores)[n, t, d] for each label t, with optional reduction. A mean divides by the weights of the labels that are not ignored (NaN when there are none).
+ * scores: Scores [N, C, D1, ..., Dk]. labels: Classes [N, D1, ..., Dk]. weights: Weight of each class [C], a constant of the loss. */
+enum {
+    IG_SOFTMAX_CROSS_ENTROPY_LOSS_REDUCTION_NONE = 0,
+    IG_SOFTMAX_CROSS_ENTROPY_LOSS_REDUCTION_SUM = 1,
+    IG_SOFTMAX_CROSS_ENTROPY_LOSS_REDUCTION_MEAN = 2
+};
+typedef struct ig_softmax_cross_entropy_loss_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_softmax_cross_entropy_loss_opts));
+    int64_t ignore_index IG_DEF(INT64_MIN); /* Label that adds nothing and may lie outside [0, C); absent: none. */
+    int64_t reduction IG_DEF(2); /* none: a loss per label; sum; mean: sum / sum of the labels' weights. */
+} ig_softmax_cross_entropy_loss_opts;
+#define IG_SOFTMAX_CROSS_ENTROPY_LOSS_OPTS_INIT {sizeof(ig_softmax_cross_entropy_loss_opts), INT64_MIN, 2}
+IG_API ig_tensor *ig_op_softmax_cross_entropy_loss_at(const char *where, ig_ctx *c, ig_tensor *scores, ig_tensor *labels, ig_tensor *weights, const ig_softmax_cross_entropy_loss_opts *opts, ig_tensor **out_log_prob);
+#define ig_op_softmax_cross_entropy_loss(...) ig_op_softmax_cross_entropy_loss_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Split ---- */
 /* Cuts a tensor into pieces along `axis`, of given lengths or equal ones.
  * input: Tensor of rank >= 1. split: Length of each piece, >= 0; their sum is the size of the axis. */
@@ -560,6 +682,29 @@ typedef struct ig_ingot_adam_step_opts {
 IG_API ig_tensor *ig_op_ingot_adam_step_at(const char *where, ig_ctx *c, ig_tensor *param, ig_tensor *grad, ig_tensor *m, ig_tensor *v, ig_tensor *step, ig_tensor *lr, ig_tensor *beta1, ig_tensor *beta2, ig_tensor *eps, ig_tensor *weight_decay, const ig_ingot_adam_step_opts *opts, ig_tensor **out_m_out, ig_tensor **out_v_out);
 #define ig_op_ingot_adam_step(...) ig_op_ingot_adam_step_at(IG_HERE, __VA_ARGS__)
 
+/* ---- ingot::AveragePool ---- */
+/* AveragePool over x[N, in..., C]. Internal: the optimiser makes it after gradients are taken.
+ * x: Input [N, in..., C]. */
+enum {
+    IG_INGOT_AVERAGE_POOL_AUTO_PAD_NOTSET = 0,
+    IG_INGOT_AVERAGE_POOL_AUTO_PAD_SAME_UPPER = 1,
+    IG_INGOT_AVERAGE_POOL_AUTO_PAD_SAME_LOWER = 2,
+    IG_INGOT_AVERAGE_POOL_AUTO_PAD_VALID = 3
+};
+typedef struct ig_ingot_average_pool_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_average_pool_opts));
+    int64_t auto_pad IG_DEF(0); /* NOTSET uses pads; VALID pads nothing; SAME_* pads to ceil(in / stride), odd ones more at the end (UPPER) or begin. */
+    int64_t ceil_mode IG_DEF(0); /* 1: round the output size up; not with auto_pad. */
+    int64_t count_include_pad IG_DEF(0); /* 1: the divisor counts padding. */
+    ig_ints dilations IG_DEF(IG_NO_LIST_); /* Distance of taps per spatial axis; absent: 1. */
+    ig_ints kernel_shape IG_DEF(IG_NO_LIST_); /* Size of the window per spatial axis. */
+    ig_ints pads IG_DEF(IG_NO_LIST_); /* Begins of all spatial axes, then ends; absent: 0. */
+    ig_ints strides IG_DEF(IG_NO_LIST_); /* Step per spatial axis; absent: 1. */
+} ig_ingot_average_pool_opts;
+#define IG_INGOT_AVERAGE_POOL_OPTS_INIT {sizeof(ig_ingot_average_pool_opts), 0, 0, 0, {0, 0}, {0, 0}, {0, 0}, {0, 0}}
+IG_API ig_tensor *ig_op_ingot_average_pool_at(const char *where, ig_ctx *c, ig_tensor *x, const ig_ingot_average_pool_opts *opts);
+#define ig_op_ingot_average_pool(...) ig_op_ingot_average_pool_at(IG_HERE, __VA_ARGS__)
+
 /* ---- ingot::AveragePoolGrad ---- */
 /* Gradient of AveragePool: dy / divisor, added to every element of its window. Attributes are AveragePool's.
  * dy: Gradient of AveragePool's output. shape: Shape of AveragePool's input. */
@@ -582,6 +727,46 @@ typedef struct ig_ingot_average_pool_grad_opts {
 #define IG_INGOT_AVERAGE_POOL_GRAD_OPTS_INIT {sizeof(ig_ingot_average_pool_grad_opts), 0, 0, 0, {0, 0}, {0, 0}, {0, 0}, {0, 0}}
 IG_API ig_tensor *ig_op_ingot_average_pool_grad_at(const char *where, ig_ctx *c, ig_tensor *dy, ig_tensor *shape, const ig_ingot_average_pool_grad_opts *opts);
 #define ig_op_ingot_average_pool_grad(...) ig_op_ingot_average_pool_grad_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::Conv ---- */
+/* Convolution over x[N, in..., C], then bias, residual and activation. Internal: the optimiser makes it after gradients are taken.
+ * x: Input [N, in..., C]. w: Weights [M, C / group, kernel...], as Conv's. b: Bias [M]. residual: Added to the result; shape of y. */
+enum {
+    IG_INGOT_CONV_AUTO_PAD_NOTSET = 0,
+    IG_INGOT_CONV_AUTO_PAD_SAME_UPPER = 1,
+    IG_INGOT_CONV_AUTO_PAD_SAME_LOWER = 2,
+    IG_INGOT_CONV_AUTO_PAD_VALID = 3
+};
+enum {
+    IG_INGOT_CONV_ACTIVATION_NONE = 0,
+    IG_INGOT_CONV_ACTIVATION_RELU = 1,
+    IG_INGOT_CONV_ACTIVATION_LEAKY_RELU = 2,
+    IG_INGOT_CONV_ACTIVATION_CLIP = 3,
+    IG_INGOT_CONV_ACTIVATION_SIGMOID = 4,
+    IG_INGOT_CONV_ACTIVATION_TANH = 5,
+    IG_INGOT_CONV_ACTIVATION_SILU = 6,
+    IG_INGOT_CONV_ACTIVATION_GELU_ERF = 7,
+    IG_INGOT_CONV_ACTIVATION_GELU_TANH = 8,
+    IG_INGOT_CONV_ACTIVATION_ELU = 9,
+    IG_INGOT_CONV_ACTIVATION_SOFTPLUS = 10,
+    IG_INGOT_CONV_ACTIVATION_HARD_SIGMOID = 11,
+    IG_INGOT_CONV_ACTIVATION_HARD_SWISH = 12
+};
+typedef struct ig_ingot_conv_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_conv_opts));
+    int64_t auto_pad IG_DEF(0); /* As Conv's: NOTSET, SAME_UPPER, SAME_LOWER or VALID. */
+    ig_ints dilations IG_DEF(IG_NO_LIST_); /* Distance of taps per spatial axis; absent: 1. */
+    int64_t group IG_DEF(1); /* Groups of channels. */
+    ig_ints pads IG_DEF(IG_NO_LIST_); /* Begins of all spatial axes, then ends; absent: 0. */
+    ig_ints strides IG_DEF(IG_NO_LIST_); /* Step per spatial axis; absent: 1. */
+    int64_t activation IG_DEF(0); /* Function of the result: none, relu, leaky_relu, clip, sigmoid, tanh, silu, gelu_erf, gelu_tanh, elu, softplus, hard_sigmoid, hard_swish. */
+    float act_a IG_DEF(0.0f); /* Slope of leaky_relu, alpha of elu and hard_sigmoid, low of clip. */
+    float act_b IG_DEF(0.0f); /* High of clip, beta of hard_sigmoid. */
+    int64_t residual_after IG_DEF(0); /* 0: residual is added before the activation; 1: after. */
+} ig_ingot_conv_opts;
+#define IG_INGOT_CONV_OPTS_INIT {sizeof(ig_ingot_conv_opts), 0, {0, 0}, 1, {0, 0}, {0, 0}, 0, 0.0f, 0.0f, 0}
+IG_API ig_tensor *ig_op_ingot_conv_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *w, ig_tensor *b, ig_tensor *residual, const ig_ingot_conv_opts *opts);
+#define ig_op_ingot_conv(...) ig_op_ingot_conv_at(IG_HERE, __VA_ARGS__)
 
 /* ---- ingot::ConvGradInput ---- */
 /* Gradient of Conv with respect to its input, given dy, the weights and the input's shape. Attributes are Conv's.
@@ -664,6 +849,65 @@ typedef struct ig_ingot_gelu_grad_opts {
 IG_API ig_tensor *ig_op_ingot_gelu_grad_at(const char *where, ig_ctx *c, ig_tensor *dy, ig_tensor *x, const ig_ingot_gelu_grad_opts *opts);
 #define ig_op_ingot_gelu_grad(...) ig_op_ingot_gelu_grad_at(IG_HERE, __VA_ARGS__)
 
+/* ---- ingot::GlobalAveragePool ---- */
+/* Mean over the spatial axes of x[N, in..., C]. Internal: the optimiser makes it after gradients are taken.
+ * x: Input [N, in..., C]. */
+IG_API ig_tensor *ig_op_ingot_global_average_pool_at(const char *where, ig_ctx *c, ig_tensor *x);
+#define ig_op_ingot_global_average_pool(...) ig_op_ingot_global_average_pool_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::Linear ---- */
+/* y = act(alpha * x w + b + residual), or act(alpha * x w + b) + residual. Internal: the optimiser makes it after gradients are taken.
+ * x: Rows [..., K]. w: Weights [K, N], or [N, K] with trans_w. b: Bias [N]. residual: Added to the result; shape of y. */
+enum {
+    IG_INGOT_LINEAR_ACTIVATION_NONE = 0,
+    IG_INGOT_LINEAR_ACTIVATION_RELU = 1,
+    IG_INGOT_LINEAR_ACTIVATION_LEAKY_RELU = 2,
+    IG_INGOT_LINEAR_ACTIVATION_CLIP = 3,
+    IG_INGOT_LINEAR_ACTIVATION_SIGMOID = 4,
+    IG_INGOT_LINEAR_ACTIVATION_TANH = 5,
+    IG_INGOT_LINEAR_ACTIVATION_SILU = 6,
+    IG_INGOT_LINEAR_ACTIVATION_GELU_ERF = 7,
+    IG_INGOT_LINEAR_ACTIVATION_GELU_TANH = 8,
+    IG_INGOT_LINEAR_ACTIVATION_ELU = 9,
+    IG_INGOT_LINEAR_ACTIVATION_SOFTPLUS = 10,
+    IG_INGOT_LINEAR_ACTIVATION_HARD_SIGMOID = 11,
+    IG_INGOT_LINEAR_ACTIVATION_HARD_SWISH = 12
+};
+typedef struct ig_ingot_linear_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_linear_opts));
+    int64_t trans_w IG_DEF(0); /* 1: w is [N, K]. */
+    float alpha IG_DEF(1.0f); /* Factor of the product. */
+    int64_t activation IG_DEF(0); /* Function of the result: none, relu, leaky_relu, clip, sigmoid, tanh, silu, gelu_erf, gelu_tanh, elu, softplus, hard_sigmoid, hard_swish. */
+    float act_a IG_DEF(0.0f); /* Slope of leaky_relu, alpha of elu and hard_sigmoid, low of clip. */
+    float act_b IG_DEF(0.0f); /* High of clip, beta of hard_sigmoid. */
+    int64_t residual_after IG_DEF(0); /* 0: residual is added before the activation; 1: after. */
+} ig_ingot_linear_opts;
+#define IG_INGOT_LINEAR_OPTS_INIT {sizeof(ig_ingot_linear_opts), 0, 1.0f, 0, 0.0f, 0.0f, 0}
+IG_API ig_tensor *ig_op_ingot_linear_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *w, ig_tensor *b, ig_tensor *residual, const ig_ingot_linear_opts *opts);
+#define ig_op_ingot_linear(...) ig_op_ingot_linear_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::MaxPool ---- */
+/* MaxPool over x[N, in..., C]. Internal: the optimiser makes it after gradients are taken.
+ * x: Input [N, in..., C]. */
+enum {
+    IG_INGOT_MAX_POOL_AUTO_PAD_NOTSET = 0,
+    IG_INGOT_MAX_POOL_AUTO_PAD_SAME_UPPER = 1,
+    IG_INGOT_MAX_POOL_AUTO_PAD_SAME_LOWER = 2,
+    IG_INGOT_MAX_POOL_AUTO_PAD_VALID = 3
+};
+typedef struct ig_ingot_max_pool_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_max_pool_opts));
+    int64_t auto_pad IG_DEF(0); /* NOTSET uses pads; VALID pads nothing; SAME_* pads to ceil(in / stride), odd ones more at the end (UPPER) or begin. */
+    int64_t ceil_mode IG_DEF(0); /* 1: round the output size up; not with auto_pad. */
+    ig_ints dilations IG_DEF(IG_NO_LIST_); /* Distance of taps per spatial axis; absent: 1. */
+    ig_ints kernel_shape IG_DEF(IG_NO_LIST_); /* Size of the window per spatial axis. */
+    ig_ints pads IG_DEF(IG_NO_LIST_); /* Begins of all spatial axes, then ends; absent: 0. */
+    ig_ints strides IG_DEF(IG_NO_LIST_); /* Step per spatial axis; absent: 1. */
+} ig_ingot_max_pool_opts;
+#define IG_INGOT_MAX_POOL_OPTS_INIT {sizeof(ig_ingot_max_pool_opts), 0, 0, {0, 0}, {0, 0}, {0, 0}, {0, 0}}
+IG_API ig_tensor *ig_op_ingot_max_pool_at(const char *where, ig_ctx *c, ig_tensor *x, const ig_ingot_max_pool_opts *opts);
+#define ig_op_ingot_max_pool(...) ig_op_ingot_max_pool_at(IG_HERE, __VA_ARGS__)
+
 /* ---- ingot::MaxPoolGather ---- */
 /* Elements of x at the places that MaxPool's Indices names (0 for -1).
  * x: Tensor of the shape of MaxPool's input. Indices: MaxPool's second output. */
@@ -685,6 +929,23 @@ typedef struct ig_ingot_max_pool_grad_opts {
 #define IG_INGOT_MAX_POOL_GRAD_OPTS_INIT {sizeof(ig_ingot_max_pool_grad_opts), 0}
 IG_API ig_tensor *ig_op_ingot_max_pool_grad_at(const char *where, ig_ctx *c, ig_tensor *dy, ig_tensor *Indices, ig_tensor *shape, const ig_ingot_max_pool_grad_opts *opts);
 #define ig_op_ingot_max_pool_grad(...) ig_op_ingot_max_pool_grad_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::NllLossGrad ---- */
+/* Gradient of NegativeLogLikelihoodLoss with respect to its input. Attributes are those of the loss.
+ * dloss: Gradient of the loss. target: Classes [N, D1, ..., Dk]. shape: Shape of the log probabilities. weight: Weight of each class [C], a constant of the loss. */
+enum {
+    IG_INGOT_NLL_LOSS_GRAD_REDUCTION_NONE = 0,
+    IG_INGOT_NLL_LOSS_GRAD_REDUCTION_SUM = 1,
+    IG_INGOT_NLL_LOSS_GRAD_REDUCTION_MEAN = 2
+};
+typedef struct ig_ingot_nll_loss_grad_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_nll_loss_grad_opts));
+    int64_t ignore_index IG_DEF(INT64_MIN); /* Label that adds nothing and may lie outside [0, C); absent: none. */
+    int64_t reduction IG_DEF(2); /* none: a loss per label; sum; mean: sum / sum of the labels' weights. */
+} ig_ingot_nll_loss_grad_opts;
+#define IG_INGOT_NLL_LOSS_GRAD_OPTS_INIT {sizeof(ig_ingot_nll_loss_grad_opts), INT64_MIN, 2}
+IG_API ig_tensor *ig_op_ingot_nll_loss_grad_at(const char *where, ig_ctx *c, ig_tensor *dloss, ig_tensor *target, ig_tensor *shape, ig_tensor *weight, const ig_ingot_nll_loss_grad_opts *opts);
+#define ig_op_ingot_nll_loss_grad(...) ig_op_ingot_nll_loss_grad_at(IG_HERE, __VA_ARGS__)
 
 /* ---- ingot::PadGrad ---- */
 /* Zeros of dims `shape` into which dy is added where Pad would have copied from.

@@ -106,9 +106,9 @@ typedef struct igi_gemm {
 
 /* Computes rows [row_lo, row_hi) of the panels [panel_lo, panel_hi) of columns; any
  * split gives the same bits: an element is one chain of multiply-adds in the order of
- * k, started from bias + residual. m == 1 (of the whole product) takes four chains a
- * column instead, so its last bits differ from those of the same row inside a larger
- * product. */
+ * k, started from bias + residual. m == 1 (of the whole product, B packed or small)
+ * takes four chains a column instead, so its last bits differ from those of the same
+ * row inside a larger product. */
 typedef void (*igi_gemm_fn)(const igi_gemm *g,
                             int64_t row_lo,
                             int64_t row_hi,
@@ -343,6 +343,6 @@ typedef struct igi_copy {
     const void *src;
     const int64_t *src_strides;
 } igi_copy;
-void igi_copy_nd(const igi_cpu_isa *isa, const igi_copy *copy);
+void igi_cpu_copy_nd(const igi_cpu_isa *isa, const igi_copy *copy);
 
 #endif

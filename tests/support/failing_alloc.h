@@ -2,15 +2,16 @@
  *
  *     igi_failing_each(make_a_thing, NULL);
  *
- * runs the function with allocation 0, 1, 2, ... failing, once and from then on for ever, until
- * it needs no more allocations; each failed run must report OUT_OF_MEMORY with a message and
- * leave no block behind. The function must release what it made. */
+ * runs the function with allocation 0, 1, 2, ... failing, once and from then on for
+ * ever, until it needs no more allocations; each failed run must report OUT_OF_MEMORY
+ * with a message and leave no block behind. The function must release what it made. */
 #ifndef TESTS_SUPPORT_FAILING_ALLOC_H
 #define TESTS_SUPPORT_FAILING_ALLOC_H
 
 #include <ingot/base.h>
 
-/* Installs the allocator, which fails only when told to. No Ingot object may be alive. */
+/* Installs the allocator, which fails only when told to. No Ingot object may be alive.
+ */
 void igi_failing_install(void);
 void igi_failing_uninstall(void);
 /* Allocation number n from now on fails (0: the next), and with `forever` all after it.

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define DOT_ROWS       4
-#define IN_PLACE_ROWS  24
+#define IN_PLACE_ROWS  36
 #define IN_PLACE_BYTES 32768 /* B this small stays in L1 whatever its strides */
 #define SCRATCH_ALIGN  16    /* floats: both parts of scratch start on a cache line */
 

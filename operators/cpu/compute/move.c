@@ -1,6 +1,6 @@
 /* Movement of elements of any size as bytes.
  *
- * igi_copy_nd drops axes of size 1, orders the others by the stride of the destination,
+ * igi_cpu_copy_nd drops axes of size 1, orders the others by the stride of the destination,
  * merges neighbours that are one run on both sides, and then treats the innermost one
  * or two axes as a unit: a run of bytes, a 2-D transpose, or a strided line. An
  * odometer walks the rest. Sizes of 1, 2, 4, 8 and 16 bytes go through memcpy of
@@ -192,7 +192,7 @@ static bool next_index(const axis *axes,
     return false;
 }
 
-void igi_copy_nd(const igi_cpu_isa *isa, const igi_copy *copy)
+void igi_cpu_copy_nd(const igi_cpu_isa *isa, const igi_copy *copy)
 {
     axis axes[IG_RANK_MAX];
     int count = simplify(copy, axes);

@@ -12,18 +12,18 @@ typedef struct copy_case {
 } copy_case;
 
 static const copy_case cases[] = {
-    {0, {0}, {0}, {0}, 3, 5},                                 /* one element */
-    {1, {7}, {1}, {1}, 0, 0},                                 /* contiguous */
-    {1, {7}, {2}, {-1}, 1, 6},                                /* backwards */
-    {1, {9}, {1}, {0}, 0, 4},                                 /* spread one element */
-    {2, {3, 5}, {5, 1}, {5, 1}, 0, 0},                        /* merges to one axis */
-    {2, {3, 5}, {5, 1}, {1, 3}, 0, 0},                        /* transposed */
-    {2, {37, 41}, {41, 1}, {1, 37}, 0, 0},                    /* transposed, in tiles */
-    {2, {3, 5}, {1, 3}, {5, 1}, 0, 0},                        /* writes transposed */
-    {2, {3, 5}, {6, 1}, {0, 1}, 2, 3},                        /* broadcast rows into a gap */
-    {3, {2, 1, 3}, {3, 99, 1}, {3, -99, 1}, 0, 0},            /* an axis of size 1 */
-    {4, {2, 3, 4, 5}, {60, 20, 5, 1}, {1, 2, 6, 24}, 0, 0},   /* all axes reversed */
-    {4, {2, 3, 4, 5}, {60, 20, 5, 1}, {60, 5, 15, 1}, 0, 0},  /* inner axes swapped */
+    {0, {0}, {0}, {0}, 3, 5},                      /* one element */
+    {1, {7}, {1}, {1}, 0, 0},                      /* contiguous */
+    {1, {7}, {2}, {-1}, 1, 6},                     /* backwards */
+    {1, {9}, {1}, {0}, 0, 4},                      /* spread one element */
+    {2, {3, 5}, {5, 1}, {5, 1}, 0, 0},             /* merges to one axis */
+    {2, {3, 5}, {5, 1}, {1, 3}, 0, 0},             /* transposed */
+    {2, {37, 41}, {41, 1}, {1, 37}, 0, 0},         /* transposed, in tiles */
+    {2, {3, 5}, {1, 3}, {5, 1}, 0, 0},             /* writes transposed */
+    {2, {3, 5}, {6, 1}, {0, 1}, 2, 3},             /* broadcast rows into a gap */
+    {3, {2, 1, 3}, {3, 99, 1}, {3, -99, 1}, 0, 0}, /* an axis of size 1 */
+    {4, {2, 3, 4, 5}, {60, 20, 5, 1}, {1, 2, 6, 24}, 0, 0},  /* all axes reversed */
+    {4, {2, 3, 4, 5}, {60, 20, 5, 1}, {60, 5, 15, 1}, 0, 0}, /* inner axes swapped */
     {5, {2, 2, 2, 2, 3}, {24, 12, 6, 3, 1}, {0, 3, 0, 6, 1}, 1, 2},
     {3, {2, 0, 3}, {3, 3, 1}, {3, 3, 1}, 0, 0}, /* nothing */
 };
@@ -47,8 +47,8 @@ static void naive(ig_dtype d, const copy_case *c, void *dst, const void *src)
 static void strided_copies_equal_the_naive_one(void **state)
 {
     (void)state;
-    static const ig_dtype types[] = {
-        IG_UINT8, IG_INT16, IG_FLOAT32, IG_FLOAT64, IG_COMPLEX128, IG_INT4, IG_UINT2};
+    static const ig_dtype types[] = {IG_UINT8,      IG_INT16, IG_FLOAT32, IG_FLOAT64,
+                                     IG_COMPLEX128, IG_INT4,  IG_UINT2};
     enum { N = 2000 };
     static uint64_t src[2 * N], got[2 * N], want[2 * N];
     for (size_t t = 0; t < sizeof(types) / sizeof(types[0]); t++) {
@@ -59,7 +59,8 @@ static void strided_copies_equal_the_naive_one(void **state)
                 igi_put_i64(types[t], src, k, k % 127);
             const copy_case *c = &cases[i];
             naive(types[t], c, want, src);
-            igi_copy_nd(types[t], c->rank, c->dims, got, c->dst_off, c->dst, src, c->src_off, c->src);
+            igi_copy_nd(types[t], c->rank, c->dims, got, c->dst_off, c->dst, src,
+                        c->src_off, c->src);
             assert_memory_equal(got, want, sizeof(want));
         }
     }

@@ -29,7 +29,8 @@ static void numbers_that_are_no_type_are_undefined(void **state)
         ig_dtype d = (ig_dtype)wrong[i];
         assert_string_equal(ig_dtype_name(d), "undefined");
         assert_int_equal(ig_dtype_bits(d), 0);
-        assert_false(igi_dtype_is_float(d) || igi_dtype_is_int(d) || igi_dtype_is_signed(d));
+        assert_false(igi_dtype_is_float(d) || igi_dtype_is_int(d) ||
+                     igi_dtype_is_signed(d));
         int64_t x = 5;
         igi_put_i64(d, &x, 0, 7);
         igi_put_f64(d, &x, 0, 7);
@@ -110,7 +111,8 @@ static void packed_neighbours_do_not_disturb_each_other(void **state)
         memset(memory, 0xff, sizeof(memory));
         igi_packed_set(memory, 3, bits, 0);
         for (int64_t i = 0; i < 32 / bits; i++)
-            assert_int_equal(igi_packed_get(memory, i, bits), i == 3 ? 0 : (1 << bits) - 1);
+            assert_int_equal(igi_packed_get(memory, i, bits),
+                             i == 3 ? 0 : (1 << bits) - 1);
     }
     uint8_t low_first[] = {0x21, 0x43};
     for (int64_t i = 0; i < 4; i++)
@@ -138,11 +140,13 @@ static void complex_numbers_have_a_real_part(void **state)
     assert_true(d[0] == 1 && d[1] == 2 && d[2] == 9 && d[3] == 0);
 }
 
-/* A double just above a tie of the target must go up, although the nearest float is the tie. */
+/* A double just above a tie of the target must go up, although the nearest float is the
+ * tie. */
 static void doubles_are_rounded_once(void **state)
 {
     (void)state;
-    static const ig_dtype types[] = {IG_FLOAT16, IG_BFLOAT16, IG_FLOAT8E4M3FN, IG_FLOAT8E5M2};
+    static const ig_dtype types[] = {IG_FLOAT16, IG_BFLOAT16, IG_FLOAT8E4M3FN,
+                                     IG_FLOAT8E5M2};
     static const int bits[] = {10, 7, 3, 2};
     for (size_t i = 0; i < 4; i++) {
         double tie = 1 + ldexp(1, -bits[i] - 1), up = 1 + ldexp(1, -bits[i]);
@@ -202,7 +206,8 @@ static void bytes_of_packed_types_are_rounded_up(void **state)
     assert_true(igi_dtype_bytes(IG_INT2, 0, &n) && n == 0);
     assert_true(igi_dtype_bytes(IG_COMPLEX128, 3, &n) && n == 48);
     assert_true(igi_dtype_bytes(IG_STRING, 3, &n) && n == 24);
-    assert_true(igi_dtype_bytes(IG_UINT4, INT64_MAX, &n) && n == (size_t)INT64_MAX / 2 + 1);
+    assert_true(igi_dtype_bytes(IG_UINT4, INT64_MAX, &n) &&
+                n == (size_t)INT64_MAX / 2 + 1);
     assert_false(igi_dtype_bytes(IG_FLOAT32, INT64_MAX, &n));
     assert_false(igi_dtype_bytes(IG_FLOAT32, -1, &n));
 }

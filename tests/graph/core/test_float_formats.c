@@ -1,6 +1,6 @@
-/* Every code of every small format is decoded by its definition (with doubles), and encoding
- * is checked on each code, on each midpoint of two neighbours (ties to even) and on the
- * floats next to the midpoint. */
+/* Every code of every small format is decoded by its definition (with doubles), and
+ * encoding is checked on each code, on each midpoint of two neighbours (ties to even)
+ * and on the floats next to the midpoint. */
 #include "tests/support/test_main.h"
 
 #include <math.h>
@@ -106,7 +106,8 @@ static void ties_round_to_even_and_others_to_the_nearest(void **state)
             assert_true(middle == (lo + hi) / 2);
             assert_int_equal(encode(m->dtype, middle, true), even);
             assert_int_equal(encode(m->dtype, nextafterf(middle, 0), true), code);
-            assert_int_equal(encode(m->dtype, nextafterf(middle, INFINITY), true), code + 1);
+            assert_int_equal(encode(m->dtype, nextafterf(middle, INFINITY), true),
+                             code + 1);
             int minus = m->uz && even == 0 ? 0 : even + half;
             assert_int_equal(encode(m->dtype, -middle, true), minus);
         }
@@ -118,7 +119,8 @@ static void values_out_of_range_follow_the_table_of_onnx_cast(void **state)
     (void)state;
     static const struct {
         ig_dtype dtype;
-        int largest, over, infinite, not_a_number; /* the last three without saturation */
+        int largest, over, infinite,
+            not_a_number; /* the last three without saturation */
     } rows[] = {
         {IG_FLOAT8E4M3FN, 0x7e, 0x7f, 0x7f, 0x7f},
         {IG_FLOAT8E4M3FNUZ, 0x7f, 0x80, 0x80, 0x80},

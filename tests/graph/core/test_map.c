@@ -77,7 +77,8 @@ static void hashes_depend_on_bytes_length_and_seed(void **state)
     assert_int_equal(seed, igi_hash_seed());
     assert_true(seed != 0);
     for (size_t n = 0; n + 1 < sizeof(zeros); n++) {
-        assert_true(igi_hash_bytes(zeros, n, seed) != igi_hash_bytes(zeros, n + 1, seed));
+        assert_true(igi_hash_bytes(zeros, n, seed) !=
+                    igi_hash_bytes(zeros, n + 1, seed));
         assert_true(igi_hash_bytes(zeros, n, 1) != igi_hash_bytes(zeros, n, 2));
         if (n > 0) {
             uint64_t before = igi_hash_bytes(zeros, n, seed);

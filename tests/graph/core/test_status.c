@@ -9,7 +9,8 @@
 static void a_failure_records_code_and_message(void **state)
 {
     (void)state;
-    assert_int_equal(ig_fail(IG_NOT_FOUND, "no value '%s' of %d", "x", 3), IG_NOT_FOUND);
+    assert_int_equal(ig_fail(IG_NOT_FOUND, "no value '%s' of %d", "x", 3),
+                     IG_NOT_FOUND);
     assert_int_equal(ig_error_status(), IG_NOT_FOUND);
     assert_string_equal(ig_error_message(), "no value 'x' of 3");
     igi_error_clear();
@@ -67,7 +68,8 @@ static void control_characters_do_not_reach_messages(void **state)
 {
     (void)state;
     ig_fail(IG_IO, "name '%s'", "a\x1b[31mb\x7f\r");
-    assert_string_equal(ig_error_message(), "name 'a?[31mb?" "?'");
+    assert_string_equal(ig_error_message(), "name 'a?[31mb?"
+                                            "?'");
 }
 
 static void ok_is_never_recorded_as_a_failure(void **state)
@@ -111,16 +113,12 @@ static void the_version_is_that_of_the_header(void **state)
 {
     (void)state;
     char text[32];
-    snprintf(text,
-             sizeof(text),
-             "%d.%d.%d",
-             IG_VERSION_MAJOR,
-             IG_VERSION_MINOR,
+    snprintf(text, sizeof(text), "%d.%d.%d", IG_VERSION_MAJOR, IG_VERSION_MINOR,
              IG_VERSION_PATCH);
     assert_string_equal(ig_version(), text);
     assert_int_equal(ig_version_num(), IG_VERSION_NUM);
-    assert_int_equal(IG_VERSION_NUM,
-                     IG_VERSION_MAJOR * 10000 + IG_VERSION_MINOR * 100 + IG_VERSION_PATCH);
+    assert_int_equal(IG_VERSION_NUM, IG_VERSION_MAJOR * 10000 + IG_VERSION_MINOR * 100 +
+                                         IG_VERSION_PATCH);
 }
 
 IG_TESTS(cmocka_unit_test(a_failure_records_code_and_message),

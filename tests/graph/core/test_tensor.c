@@ -49,16 +49,21 @@ static void bad_shapes_are_refused_with_their_numbers(void **state)
     (void)state;
     ig_tensor *t = NULL;
     int64_t negative[] = {2, -3}, large[] = {(INT64_C(1) << 47) + 1};
-    int64_t product[] = {INT64_C(1) << 40, INT64_C(1) << 40}, huge[] = {INT64_C(1) << 45};
+    int64_t product[] = {INT64_C(1) << 40, INT64_C(1) << 40},
+            huge[] = {INT64_C(1) << 45};
     igi_failing_install();
-    assert_int_equal(igi_tensor_header(&t, NULL, IG_FLOAT32, 2, negative), IG_INVALID_ARGUMENT);
+    assert_int_equal(igi_tensor_header(&t, NULL, IG_FLOAT32, 2, negative),
+                     IG_INVALID_ARGUMENT);
     assert_non_null(strstr(ig_error_message(), "dim 1 is -3"));
     assert_int_equal(igi_tensor_header(&t, NULL, IG_FLOAT32, 1, large), IG_LIMIT);
     assert_int_equal(igi_tensor_header(&t, NULL, IG_FLOAT32, 2, product), IG_LIMIT);
     assert_non_null(strstr(ig_error_message(), "[1099511627776,1099511627776]"));
-    assert_int_equal(igi_tensor_header(&t, NULL, IG_FLOAT32, 65, NULL), IG_INVALID_ARGUMENT);
-    assert_int_equal(igi_tensor_header(&t, NULL, IG_FLOAT32, -1, NULL), IG_INVALID_ARGUMENT);
-    assert_int_equal(igi_tensor_header(&t, NULL, (ig_dtype)99, 0, NULL), IG_INVALID_ARGUMENT);
+    assert_int_equal(igi_tensor_header(&t, NULL, IG_FLOAT32, 65, NULL),
+                     IG_INVALID_ARGUMENT);
+    assert_int_equal(igi_tensor_header(&t, NULL, IG_FLOAT32, -1, NULL),
+                     IG_INVALID_ARGUMENT);
+    assert_int_equal(igi_tensor_header(&t, NULL, (ig_dtype)99, 0, NULL),
+                     IG_INVALID_ARGUMENT);
     assert_int_equal(igi_tensor_header(&t, NULL, IG_FLOAT32, 1, huge), IG_OK);
     assert_int_equal(igi_tensor_alloc(t, NULL), IG_LIMIT);
     ig_tensor_unref(t);
@@ -110,15 +115,22 @@ static void views_share_storage_and_keep_it_alive(void **state)
 static void views_cannot_leave_their_storage(void **state)
 {
     (void)state;
-    int64_t four[] = {4}, three[] = {3}, one[] = {1}, two[] = {2}, minus[] = {-1}, none[] = {0};
+    int64_t four[] = {4}, three[] = {3}, one[] = {1}, two[] = {2}, minus[] = {-1},
+            none[] = {0};
     int64_t far[] = {INT64_MAX};
     ig_tensor *t = make(NULL, IG_FLOAT32, 1, four), *v, *w;
-    assert_int_equal(igi_tensor_view(&v, NULL, t, 1, three, two, 0), IG_INVALID_ARGUMENT);
-    assert_int_equal(igi_tensor_view(&v, NULL, t, 1, four, one, 1), IG_INVALID_ARGUMENT);
-    assert_int_equal(igi_tensor_view(&v, NULL, t, 1, four, minus, 2), IG_INVALID_ARGUMENT);
-    assert_int_equal(igi_tensor_view(&v, NULL, t, 1, three, far, 0), IG_INVALID_ARGUMENT);
-    assert_int_equal(igi_tensor_view(&v, NULL, t, 0, NULL, NULL, -1), IG_INVALID_ARGUMENT);
-    assert_int_equal(igi_tensor_view(&v, NULL, t, 0, NULL, NULL, 4), IG_INVALID_ARGUMENT);
+    assert_int_equal(igi_tensor_view(&v, NULL, t, 1, three, two, 0),
+                     IG_INVALID_ARGUMENT);
+    assert_int_equal(igi_tensor_view(&v, NULL, t, 1, four, one, 1),
+                     IG_INVALID_ARGUMENT);
+    assert_int_equal(igi_tensor_view(&v, NULL, t, 1, four, minus, 2),
+                     IG_INVALID_ARGUMENT);
+    assert_int_equal(igi_tensor_view(&v, NULL, t, 1, three, far, 0),
+                     IG_INVALID_ARGUMENT);
+    assert_int_equal(igi_tensor_view(&v, NULL, t, 0, NULL, NULL, -1),
+                     IG_INVALID_ARGUMENT);
+    assert_int_equal(igi_tensor_view(&v, NULL, t, 0, NULL, NULL, 4),
+                     IG_INVALID_ARGUMENT);
     assert_int_equal(igi_tensor_view(&v, NULL, t, 1, none, one, 4), IG_OK);
     ig_tensor_unref(v);
     assert_int_equal(igi_tensor_view(&v, NULL, t, 1, four, minus, 3), IG_OK);
@@ -141,7 +153,8 @@ static void views_of_packed_types_begin_at_whole_bytes(void **state)
     assert_int_equal(igi_tensor_view(&v, NULL, t, 1, part, one, 4), IG_OK);
     assert_ptr_equal(v->data, t->data + 2);
     ig_tensor_unref(v);
-    assert_int_equal(igi_tensor_view(&v, NULL, t, 1, part, one, 6), IG_INVALID_ARGUMENT);
+    assert_int_equal(igi_tensor_view(&v, NULL, t, 1, part, one, 6),
+                     IG_INVALID_ARGUMENT);
     ig_tensor_unref(t);
 }
 
@@ -149,7 +162,8 @@ static void copies_need_equal_types(void **state)
 {
     (void)state;
     int64_t two[] = {2}, three[] = {3};
-    ig_tensor *a = make(NULL, IG_FLOAT32, 1, two), *b = make(NULL, IG_FLOAT32, 1, three);
+    ig_tensor *a = make(NULL, IG_FLOAT32, 1, two),
+              *b = make(NULL, IG_FLOAT32, 1, three);
     assert_int_equal(igi_tensor_copy_into(a, b), IG_INVALID_ARGUMENT);
     assert_string_equal(ig_error_message(),
                         "copy of float32[3] into float32[2]: types must be equal");

@@ -42,10 +42,14 @@ static void copies_take_exactly_the_bytes_of_the_type(void **state)
     float v[] = {1, 2, 3};
     int64_t n[] = {3};
     ig_tensor *t;
-    assert_int_equal(ig_tensor_new_copy(&t, IG_FLOAT32, 1, n, v, 8), IG_INVALID_ARGUMENT);
-    assert_string_equal(ig_error_message(), "float32[3] has 12 bytes, but 8 were given");
-    assert_int_equal(ig_tensor_new_copy(&t, IG_FLOAT32, 1, n, NULL, 12), IG_INVALID_ARGUMENT);
-    assert_int_equal(ig_tensor_new_copy(&t, IG_STRING, 1, n, v, 24), IG_INVALID_ARGUMENT);
+    assert_int_equal(ig_tensor_new_copy(&t, IG_FLOAT32, 1, n, v, 8),
+                     IG_INVALID_ARGUMENT);
+    assert_string_equal(ig_error_message(),
+                        "float32[3] has 12 bytes, but 8 were given");
+    assert_int_equal(ig_tensor_new_copy(&t, IG_FLOAT32, 1, n, NULL, 12),
+                     IG_INVALID_ARGUMENT);
+    assert_int_equal(ig_tensor_new_copy(&t, IG_STRING, 1, n, v, 24),
+                     IG_INVALID_ARGUMENT);
     assert_int_equal(ig_tensor_new_copy(&t, IG_FLOAT32, 1, n, v, 12), IG_OK);
     v[0] = 9;
     assert_true(ig_tensor_data_f32(t)[0] == 1);
@@ -61,7 +65,8 @@ static void wrapped_memory_is_returned_once(void **state)
     ig_tensor *t, *view;
     deleted = 0;
     assert_int_equal(
-        ig_tensor_wrap(&t, IG_FLOAT64, 1, n, v, sizeof(v), count_deletion, &one), IG_OK);
+        ig_tensor_wrap(&t, IG_FLOAT64, 1, n, v, sizeof(v), count_deletion, &one),
+        IG_OK);
     assert_ptr_equal(ig_tensor_data(t), v);
     int64_t stride[] = {1};
     assert_int_equal(igi_tensor_view(&view, NULL, t, 1, n, stride, 0), IG_OK);
@@ -70,11 +75,11 @@ static void wrapped_memory_is_returned_once(void **state)
     ig_tensor_unref(view);
     assert_int_equal(deleted, 1);
     /* A failed wrap leaves the memory with the caller. */
-    assert_int_equal(
-        ig_tensor_wrap(&t, IG_FLOAT64, 1, n, v, 8, count_deletion, &one), IG_INVALID_ARGUMENT);
-    assert_int_equal(ig_tensor_wrap(
-                         &t, IG_FLOAT32, 1, n, (char *)v + 2, 16, count_deletion, &one),
+    assert_int_equal(ig_tensor_wrap(&t, IG_FLOAT64, 1, n, v, 8, count_deletion, &one),
                      IG_INVALID_ARGUMENT);
+    assert_int_equal(
+        ig_tensor_wrap(&t, IG_FLOAT32, 1, n, (char *)v + 2, 16, count_deletion, &one),
+        IG_INVALID_ARGUMENT);
     assert_non_null(strstr(ig_error_message(), "aligned to 4 bytes"));
     assert_int_equal(deleted, 1);
 }
@@ -113,7 +118,8 @@ static void typed_access_checks_type_and_layout(void **state)
     assert_null(ig_tensor_string(t, 0));
     assert_int_equal(igi_tensor_view(&view, NULL, t, 2, dims, swapped, 0), IG_OK);
     assert_null(ig_tensor_data_i64(view));
-    assert_string_equal(ig_error_message(), "int64[2,2] is not contiguous: copy it first");
+    assert_string_equal(ig_error_message(),
+                        "int64[2,2] is not contiguous: copy it first");
     ig_tensor_unref(view);
     ig_tensor_unref(t);
 }

@@ -81,7 +81,8 @@ static void nesting_is_bounded(void **state)
     igi_failing_install();
     igi_type_set(&chain[IGI_NEST_MAX + 1], IG_FLOAT32, 0, NULL);
     for (int i = IGI_NEST_MAX; i >= 0; i--)
-        chain[i] = (ig_type){.kind = IG_KIND_SEQUENCE, .rank = -1, .u.elem = &chain[i + 1]};
+        chain[i] =
+            (ig_type){.kind = IG_KIND_SEQUENCE, .rank = -1, .u.elem = &chain[i + 1]};
     assert_int_equal(igi_type_copy(&copy, &chain[0]), IG_LIMIT);
     assert_int_equal(igi_failing_live(), 0);
     assert_int_equal(igi_type_copy(&copy, &chain[1]), IG_OK);
@@ -97,7 +98,8 @@ static void ranks_and_dims_are_checked(void **state)
     int64_t dims[IG_RANK_MAX], large[] = {(INT64_C(1) << 47) + 1};
     for (int i = 0; i < IG_RANK_MAX; i++)
         dims[i] = i;
-    assert_int_equal(igi_type_set(&t, IG_FLOAT32, IG_RANK_MAX + 1, dims), IG_INVALID_ARGUMENT);
+    assert_int_equal(igi_type_set(&t, IG_FLOAT32, IG_RANK_MAX + 1, dims),
+                     IG_INVALID_ARGUMENT);
     assert_int_equal(igi_type_set(&t, IG_FLOAT32, -2, dims), IG_INVALID_ARGUMENT);
     assert_int_equal(igi_type_set(&t, IG_FLOAT32, 1, large), IG_LIMIT);
     assert_int_equal(igi_type_set(&t, IG_FLOAT32, IG_RANK_MAX, dims), IG_OK);

@@ -25,7 +25,8 @@ static void a_sequence_retains_its_items(void **state)
     ig_type elem, type;
     ig_value *items[2] = {number(1), number(2)}, *seq;
     igi_type_set(&elem, IG_FLOAT32, -1, NULL);
-    assert_int_equal(igi_sequence_new(&seq, sequence_of(&type, &elem), items, 2), IG_OK);
+    assert_int_equal(igi_sequence_new(&seq, sequence_of(&type, &elem), items, 2),
+                     IG_OK);
     ig_value_unref(items[0]);
     ig_value_unref(items[1]);
     assert_int_equal(ig_value_kind(seq), IG_KIND_SEQUENCE);
@@ -130,7 +131,8 @@ static void shared_values_are_counted_by_many_threads(void **state)
     igi_failing_install();
     ig_value *item = number(5);
     igi_type_set(&elem, IG_FLOAT32, 0, NULL);
-    assert_int_equal(igi_sequence_new(&seq, sequence_of(&type, &elem), &item, 1), IG_OK);
+    assert_int_equal(igi_sequence_new(&seq, sequence_of(&type, &elem), &item, 1),
+                     IG_OK);
     ig_value_unref(item);
     igi_value_share(seq);
     assert_true(((igi_sequence *)seq)->items[0]->flags & IGI_SHARED);

@@ -1,4 +1,5 @@
-/* Builders of ONNX bytes for tests. Memory is an arena's; failing allocations end the test. */
+/* Builders of ONNX bytes for tests. Memory is an arena's; failing allocations end the
+ * test. */
 #include "tests/importers/onnx/support.h"
 
 #include <stdio.h>
@@ -73,7 +74,8 @@ void igt_end(igt_model *m)
     memset(m, 0, sizeof(*m));
 }
 
-static pb_value *value(igt_model *m, const char *name, int dtype, int rank, const int64_t *dims)
+static pb_value *
+value(igt_model *m, const char *name, int dtype, int rank, const int64_t *dims)
 {
     pb_value *v = igt_alloc(m, sizeof(*v));
     pb_type *t = igt_alloc(m, sizeof(*t));
@@ -119,7 +121,8 @@ void igt_output(igt_model *m, const char *name, int dtype)
     m->graph.n_output++;
 }
 
-pb_tensor *igt_init(igt_model *m, const char *name, int dtype, int rank, const int64_t *dims)
+pb_tensor *
+igt_init(igt_model *m, const char *name, int dtype, int rank, const int64_t *dims)
 {
     pb_tensor *t = igt_alloc(m, sizeof(*t));
     igi_onnx__tensor__init(t);
@@ -225,7 +228,8 @@ void igt_ints(igt_model *m, pb_node *n, const char *name, int count, const int64
         memcpy(a->ints, v, (size_t)count * sizeof(*v));
 }
 
-pb_function *igt_function(igt_model *m, const char *name, const char *in, const char *out)
+pb_function *
+igt_function(igt_model *m, const char *name, const char *in, const char *out)
 {
     pb_function *f = igt_alloc(m, sizeof(*f));
     igi_onnx__function__init(f);
@@ -294,7 +298,8 @@ const char *igt_ops(const ig_graph *g)
                                        !strchr("wxyz", ig_graph_value_name(g, v)[0])
                                    ? "#"
                                    : ig_graph_value_name(g, v);
-            at += (size_t)snprintf(buf + at, sizeof(buf) - at, "%s%.60s", i ? "," : "", name);
+            at += (size_t)snprintf(buf + at, sizeof(buf) - at, "%s%.60s", i ? "," : "",
+                                   name);
         }
         at += (size_t)snprintf(buf + at, sizeof(buf) - at, ")");
     }

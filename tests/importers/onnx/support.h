@@ -31,9 +31,11 @@ void igt_registry_free(void);
 
 void igt_begin(igt_model *m, int64_t opset);
 void igt_end(igt_model *m);
-void igt_input(igt_model *m, const char *name, int dtype, int rank, const int64_t *dims);
+void igt_input(
+    igt_model *m, const char *name, int dtype, int rank, const int64_t *dims);
 void igt_output(igt_model *m, const char *name, int dtype);
-pb_tensor *igt_init(igt_model *m, const char *name, int dtype, int rank, const int64_t *dims);
+pb_tensor *
+igt_init(igt_model *m, const char *name, int dtype, int rank, const int64_t *dims);
 pb_tensor *igt_init_floats(igt_model *m, const char *name, int64_t n, const float *v);
 pb_node *igt_node(igt_model *m, const char *op, const char *in, const char *out);
 pb_node *igt_new_node(igt_model *m, const char *op, const char *in, const char *out);
@@ -42,7 +44,8 @@ void igt_int(igt_model *m, pb_node *n, const char *name, int64_t v);
 void igt_float(igt_model *m, pb_node *n, const char *name, float v);
 void igt_string(igt_model *m, pb_node *n, const char *name, const char *v);
 void igt_ints(igt_model *m, pb_node *n, const char *name, int count, const int64_t *v);
-pb_function *igt_function(igt_model *m, const char *name, const char *in, const char *out);
+pb_function *
+igt_function(igt_model *m, const char *name, const char *in, const char *out);
 void igt_function_node(igt_model *m, pb_function *f, pb_node *n);
 void *igt_alloc(igt_model *m, size_t bytes); /* zeroed, dies with the model */
 char **igt_names(igt_model *m, const char *list, size_t *n);
@@ -57,17 +60,17 @@ const char *igt_ops(const ig_graph *g);
 /* int64 constant list that input i of node k (in order) reads, "1,2". Static buffer. */
 const char *igt_ints_of(const ig_graph *g, int k, int i);
 
-#define assert_status(expr_, status_)                                                    \
-    do {                                                                                 \
-        ig_status got_ = (expr_);                                                        \
-        if (got_ != (status_))                                                           \
-            fail_msg("%s: status %d (%s), expected %d", #expr_, (int)got_,               \
-                     ig_error_message(), (int)(status_));                                \
+#define assert_status(expr_, status_)                                                  \
+    do {                                                                               \
+        ig_status got_ = (expr_);                                                      \
+        if (got_ != (status_))                                                         \
+            fail_msg("%s: status %d (%s), expected %d", #expr_, (int)got_,             \
+                     ig_error_message(), (int)(status_));                              \
     } while (0)
-#define assert_message(part_)                                                            \
-    do {                                                                                 \
-        if (!strstr(ig_error_message(), part_))                                          \
-            fail_msg("message '%s' lacks '%s'", ig_error_message(), part_);              \
+#define assert_message(part_)                                                          \
+    do {                                                                               \
+        if (!strstr(ig_error_message(), part_))                                        \
+            fail_msg("message '%s' lacks '%s'", ig_error_message(), part_);            \
     } while (0)
 
 #endif

@@ -26,7 +26,8 @@ static ig_status run(const void *p, size_t n)
     return igi_onnx_scan_run(&scan, &igi_onnx__model__descriptor, p, n, NULL);
 }
 
-#define RUN(...) run((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
+#define RUN(...)                                                                       \
+    run((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
 
 static void an_empty_file_is_an_empty_message(void **state)
 {
@@ -50,8 +51,8 @@ static void a_length_beyond_its_parent_is_refused(void **state)
 static void a_length_of_64_bits_does_not_wrap(void **state)
 {
     (void)state;
-    assert_status(
-        RUN(0x3a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01), IG_INVALID_GRAPH);
+    assert_status(RUN(0x3a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01),
+                  IG_INVALID_GRAPH);
 }
 
 static void a_varint_of_eleven_bytes_is_refused(void **state)
@@ -99,9 +100,9 @@ static void names_with_zeros_control_characters_or_bad_utf8_are_refused(void **s
 {
     (void)state;
     static const uint8_t bad[][6] = {
-        {0x12, 0x02, 'a', 0x00}, {0x12, 0x02, 'a', '\n'}, {0x12, 0x02, 0xc3, 0x28},
-        {0x12, 0x02, 0xc0, 0x80}, /* overlong zero */
-        {0x12, 0x03, 0xed, 0xa0, 0x80}, /* surrogate */
+        {0x12, 0x02, 'a', 0x00},        {0x12, 0x02, 'a', '\n'},
+        {0x12, 0x02, 0xc3, 0x28},       {0x12, 0x02, 0xc0, 0x80}, /* overlong zero */
+        {0x12, 0x03, 0xed, 0xa0, 0x80},                           /* surrogate */
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         assert_status(run(bad[i], 2u + bad[i][1]), IG_INVALID_GRAPH);
@@ -121,7 +122,8 @@ static void unknown_fields_are_counted_and_dropped(void **state)
     assert_int_equal(scan.skeleton.n, 2);
 }
 
-/* Graph -> node -> attribute -> graph ... `levels` times, as bytes from the inside out. */
+/* Graph -> node -> attribute -> graph ... `levels` times, as bytes from the inside out.
+ */
 static size_t nest(uint8_t *buf, size_t cap, int levels)
 {
     static const uint8_t tags[] = {0x0a, 0x2a, 0x32}; /* node, attribute, g */
@@ -145,7 +147,8 @@ static void nesting_is_capped_at_64_messages(void **state)
 {
     (void)state;
     uint8_t buf[512];
-    assert_status(run(buf, nest(buf, sizeof(buf), 63)), IG_OK); /* the model is one more */
+    assert_status(run(buf, nest(buf, sizeof(buf), 63)),
+                  IG_OK); /* the model is one more */
     igi_onnx_scan_fini(&scan);
     scan = (igi_onnx_scan){0};
     assert_status(run(buf, nest(buf, sizeof(buf), 64)), IG_LIMIT);
@@ -169,7 +172,8 @@ static void a_limit_of_depth_can_be_tightened(void **state)
     uint8_t buf[64];
     ig_limits l = {.depth = 4};
     size_t n = nest(buf, sizeof(buf), 4);
-    assert_status(igi_onnx_scan_run(&scan, &igi_onnx__model__descriptor, buf, n, &l), IG_LIMIT);
+    assert_status(igi_onnx_scan_run(&scan, &igi_onnx__model__descriptor, buf, n, &l),
+                  IG_LIMIT);
 }
 
 static void a_bomb_of_empty_initialisers_meets_the_memory_limit(void **state)
@@ -200,8 +204,8 @@ static void the_limit_of_nodes_holds_exactly(void **state)
     const uint8_t three[] = {0x3a, 6, 0x0a, 0, 0x0a, 0, 0x0a, 0};
     for (uint64_t most = 2; most <= 4; most++) {
         ig_limits l = {.nodes = most};
-        ig_status rc =
-            igi_onnx_scan_run(&scan, &igi_onnx__model__descriptor, three, sizeof(three), &l);
+        ig_status rc = igi_onnx_scan_run(&scan, &igi_onnx__model__descriptor, three,
+                                         sizeof(three), &l);
         assert_int_equal(rc, most < 3 ? IG_LIMIT : IG_OK);
         igi_onnx_scan_fini(&scan);
         scan = (igi_onnx_scan){0};
@@ -213,11 +217,13 @@ static void file_and_name_limits_hold(void **state)
     (void)state;
     const uint8_t named[] = {0x12, 3, 'a', 'b', 'c'};
     ig_limits l = {.name_bytes = 2};
-    assert_status(igi_onnx_scan_run(&scan, &igi_onnx__model__descriptor, named, 5, &l), IG_LIMIT);
+    assert_status(igi_onnx_scan_run(&scan, &igi_onnx__model__descriptor, named, 5, &l),
+                  IG_LIMIT);
     igi_onnx_scan_fini(&scan);
     scan = (igi_onnx_scan){0};
     l = (ig_limits){.file_bytes = 4};
-    assert_status(igi_onnx_scan_run(&scan, &igi_onnx__model__descriptor, named, 5, &l), IG_LIMIT);
+    assert_status(igi_onnx_scan_run(&scan, &igi_onnx__model__descriptor, named, 5, &l),
+                  IG_LIMIT);
 }
 
 /* A model with one initialiser of n floats in raw_data. */
@@ -246,7 +252,8 @@ static void large_payloads_stay_in_the_file(void **state)
     assert_int_equal(p[0], 0);
     assert_int_equal(p[3999], 3999 & 0xff);
     assert_true(scan.skeleton.n < 200);
-    assert_status(igi_onnx_unpack(&scan, &igi_onnx__model__descriptor, NULL, &out), IG_OK);
+    assert_status(igi_onnx_unpack(&scan, &igi_onnx__model__descriptor, NULL, &out),
+                  IG_OK);
     const pb_tensor *t = ((pb_model *)out)->graph->initializer[0];
     assert_false(t->has_raw_data);
     assert_int_equal(t->cut, 1);
@@ -272,7 +279,8 @@ static void a_file_cannot_inject_the_private_fields(void **state)
     assert_status(RUN(0x3a, 5, 0x2a, 3, 0xc8, 0x3e, 7), IG_OK);
     assert_int_equal(scan.n_unknown, 1);
     ProtobufCMessage *out = NULL;
-    assert_status(igi_onnx_unpack(&scan, &igi_onnx__model__descriptor, NULL, &out), IG_OK);
+    assert_status(igi_onnx_unpack(&scan, &igi_onnx__model__descriptor, NULL, &out),
+                  IG_OK);
     assert_false(((pb_model *)out)->graph->initializer[0]->has_cut);
     igi_onnx_message_free(out);
 }
@@ -310,7 +318,8 @@ static void unpacking_keeps_to_its_memory_budget(void **state)
     big_model(&m, 4);
     assert_status(run(m.bytes, m.size), IG_OK);
     ig_limits l = {.memory_bytes = 300};
-    assert_status(igi_onnx_unpack(&scan, &igi_onnx__model__descriptor, &l, &out), IG_LIMIT);
+    assert_status(igi_onnx_unpack(&scan, &igi_onnx__model__descriptor, &l, &out),
+                  IG_LIMIT);
     assert_null(out);
     igt_end(&m);
 }

@@ -184,32 +184,38 @@ static void check_residual_in_place(const igi_cpu_isa *isa)
 ISA_TEST(a_residual_may_be_the_output, check_residual_in_place)
 
 /* Rows or panels cut anywhere: the same bits, at M = 1 too. */
+static void check_split(const igi_cpu_isa *isa, int64_t m, bool packed)
+{
+    problem p = problem_new(isa, m, 150, 1001);
+    p.epilogue.bias = p.bias;
+    p.epilogue.act = IGI_UNARY_TANH;
+    const int64_t panels = igi_gemm_panels(isa, p.n), size = p.m * p.ldc;
+    const igi_gemm g = task_of(&p, packed);
+    float *whole = new_floats(size);
+    fill_c(&p);
+    isa->gemm(&g, 0, m, 0, panels);
+    memcpy(whole, p.c, (size_t)size * sizeof(float));
+    for (int64_t cut = 0; cut <= panels; cut++) {
+        fill_c(&p);
+        isa->gemm(&g, 0, m, cut, panels);
+        isa->gemm(&g, 0, m, 0, cut);
+        assert_true(same_bits(whole, p.c, size));
+    }
+    for (int64_t cut = 0; cut <= m; cut++) {
+        fill_c(&p);
+        isa->gemm(&g, 0, cut, 0, panels);
+        isa->gemm(&g, cut, m, 0, panels);
+        assert_true(same_bits(whole, p.c, size));
+    }
+    free(whole);
+    problem_free(&p);
+}
+
 static void check_splits(const igi_cpu_isa *isa)
 {
     for (int64_t m = 1; m < 48; m += 11) {
-        problem p = problem_new(isa, m, 150, 1001);
-        p.epilogue.bias = p.bias;
-        p.epilogue.act = IGI_UNARY_TANH;
-        const int64_t panels = igi_gemm_panels(isa, p.n), size = p.m * p.ldc;
-        const igi_gemm g = task_of(&p, true);
-        float *whole = new_floats(size);
-        fill_c(&p);
-        isa->gemm(&g, 0, m, 0, panels);
-        memcpy(whole, p.c, (size_t)size * sizeof(float));
-        for (int64_t cut = 0; cut <= panels; cut++) {
-            fill_c(&p);
-            isa->gemm(&g, 0, m, cut, panels);
-            isa->gemm(&g, 0, m, 0, cut);
-            assert_true(same_bits(whole, p.c, size));
-        }
-        for (int64_t cut = 0; cut <= m; cut++) {
-            fill_c(&p);
-            isa->gemm(&g, 0, cut, 0, panels);
-            isa->gemm(&g, cut, m, 0, panels);
-            assert_true(same_bits(whole, p.c, size));
-        }
-        free(whole);
-        problem_free(&p);
+        check_split(isa, m, true);
+        check_split(isa, m, false);
     }
 }
 ISA_TEST(splits_over_rows_and_panels_do_not_change_bits, check_splits)

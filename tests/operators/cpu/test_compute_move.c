@@ -113,7 +113,7 @@ static void check_nd_case(const igi_cpu_isa *isa, const nd_case *k, size_t e)
         .src = src + (size_t)k->src_start * e,
         .src_strides = k->src,
     };
-    igi_copy_nd(isa, &copy);
+    igi_cpu_copy_nd(isa, &copy);
     if (memcmp(dst, ref, BYTES) != 0)
         fail_msg("%s, elements of %zu bytes: wrong bytes", k->what, e);
 }

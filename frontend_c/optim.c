@@ -1,0 +1,199 @@
+/* Optimisers: one operator call a parameter, in place; their numbers are tensors, so that a
+ * traced step can change them. */
+#include <math.h>
+#include <string.h>
+
+#include "frontend_c/ctx.h"
+#include "frontend_c/wrap.h"
+#include "graph/core/alloc.h"
+#include "graph/core/dtype.h"
+
+typedef struct slot {
+    ig_tensor *param;         /* counted */
+    ig_tensor *state[2];      /* velocity, or both moments; NULL until first used */
+} slot;
+
+struct ig_optim {
+    ig_ctx *c;
+    const ig_op_def *op;
+    union {
+        ig_ingot_sgd_step_opts sgd;
+        ig_ingot_adam_step_opts adam;
+    } opts;
+    bool adam;
+    int n_states;
+    int n_numbers;
+    ig_tensor *numbers[6]; /* lr, then the operator's further scalars, float64 */
+    ig_tensor *step;       /* int64, Adam only */
+    int n;
+    slot *slots;
+};
+
+static ig_tensor *number(ig_ctx *c, double v)
+{
+    return ig_keep(c, ig_scalar(c, IG_FLOAT64, v));
+}
+
+void ig_optim_free(ig_optim *o)
+{
+    if (!o)
+        return;
+    for (int i = 0; o->slots && i < o->n; i++) {
+        ig_tensor_unref(o->slots[i].param);
+        ig_tensor_unref(o->slots[i].state[0]);
+        ig_tensor_unref(o->slots[i].state[1]);
+    }
+    for (int i = 0; i < o->n_numbers; i++)
+        ig_tensor_unref(o->numbers[i]);
+    ig_tensor_unref(o->step);
+    igi_free(o->slots);
+    igi_free(o);
+}
+
+static ig_optim *optim_new(ig_params params, const char *op, const double *numbers, int n_numbers)
+{
+    static const ig_op_def *sgd, *adam;
+    ig_ctx *c = params.c;
+    if (c->status != IG_OK)
+        return NULL;
+    ig_optim *o = igi_calloc(1, sizeof(*o));
+    if (o)
+        o->slots = igi_calloc((size_t)params.n + 1, sizeof(*o->slots));
+    if (!o || !o->slots) {
+        igi_free(o);
+        (void)igi_ctx_record(c, NULL, IG_OUT_OF_MEMORY);
+        return NULL;
+    }
+    o->c = c;
+    o->adam = !strcmp(op, "ingot::AdamStep");
+    o->op = igi_op_once(o->adam ? &adam : &sgd, op);
+    o->n = params.n;
+    for (int i = 0; i < params.n; i++)
+        o->slots[i].param = ig_tensor_ref(params.v[i]);
+    ig_scope s = ig_scope_enter(c);
+    for (int i = 0; i < n_numbers; i++)
+        o->numbers[o->n_numbers++] = number(c, numbers[i]);
+    if (o->adam)
+        o->step = ig_keep(c, ig_scalar(c, IG_INT64, 0));
+    ig_scope_leave(&s);
+    if (c->status == IG_OK)
+        return o;
+    ig_optim_free(o);
+    return NULL;
+}
+
+ig_optim *ig_sgd_new(ig_params params, const ig_sgd_opts *opts)
+{
+    ig_sgd_opts s = opts ? *opts : (ig_sgd_opts){0};
+    double numbers[3] = {s.lr > 0 ? s.lr : 0.01, s.momentum, s.weight_decay};
+    ig_optim *o = optim_new(params, "ingot::SgdStep", numbers, 3);
+    if (!o)
+        return NULL;
+    o->opts.sgd = (ig_ingot_sgd_step_opts)IG_INGOT_SGD_STEP_OPTS_INIT;
+    o->opts.sgd.nesterov = s.nesterov;
+    o->n_states = s.momentum > 0 ? 1 : 0;
+    return o;
+}
+
+ig_optim *ig_adam_new(ig_params params, const ig_adam_opts *opts)
+{
+    ig_adam_opts a = opts ? *opts : (ig_adam_opts){0};
+    double numbers[5] = {a.lr > 0 ? a.lr : 1e-3,
+                         a.beta1 > 0 ? a.beta1 : 0.9,
+                         a.beta2 > 0 ? a.beta2 : 0.999,
+                         a.eps > 0 ? a.eps : 1e-8,
+                         a.weight_decay};
+    ig_optim *o = optim_new(params, "ingot::AdamStep", numbers, 5);
+    if (!o)
+        return NULL;
+    o->opts.adam = (ig_ingot_adam_step_opts)IG_INGOT_ADAM_STEP_OPTS_INIT;
+    o->opts.adam.decoupled = a.decoupled;
+    o->n_states = 2;
+    return o;
+}
+
+void ig_optim_set_lr(ig_optim *o, double lr)
+{
+    igi_put_f64(IG_FLOAT64, o->numbers[0]->data, 0, lr);
+}
+
+static ig_status make_states(ig_optim *o, slot *s)
+{
+    const ig_type *t = &s->param->v.type;
+    for (int k = 0; k < o->n_states; k++) {
+        if (!s->state[k])
+            s->state[k] = ig_keep(o->c, ig_zeros(o->c, (ig_dtype)t->dtype, (ig_shape){t->rank, ig_type_dims(t)}));
+        if (!s->state[k])
+            return o->c->status;
+    }
+    return IG_OK;
+}
+
+static ig_status update(ig_optim *o, slot *s, const char *where)
+{
+    ig_value *in[12], *out[3];
+    int n = 0;
+    IG_TRY(make_states(o, s));
+    in[n++] = (ig_value *)s->param;
+    in[n++] = (ig_value *)s->param->grad;
+    for (int k = 0; k < (o->adam ? 2 : 1); k++)
+        in[n++] = (ig_value *)s->state[k];
+    if (o->adam)
+        in[n++] = (ig_value *)o->step;
+    for (int k = 0; k < o->n_numbers; k++)
+        in[n++] = (ig_value *)o->numbers[k];
+    ig_call call = {.op = o->op,
+                    .attrs = &o->opts,
+                    .where = where,
+                    .n_in = n,
+                    .n_out = 1 + o->n_states};
+    return ig_dispatch(o->c, &call, in, out);
+}
+
+ig_status ig_optim_step_at(const char *where, ig_optim *o)
+{
+    ig_ctx *c = o->c;
+    ig_status rc = c->status;
+    if (rc != IG_OK)
+        return rc;
+    if (o->step)
+        *(int64_t *)(void *)o->step->data += 1;
+    ig_grad_mode mode = ig_grad_mode_set(c, false);
+    ig_scope scope = ig_scope_enter(c);
+    for (int i = 0; rc == IG_OK && i < o->n; i++) {
+        if (!o->slots[i].param->grad) /* unset differs from zero: skipped */
+            continue;
+        rc = update(o, &o->slots[i], where);
+        ig_tensor_clear_grad(o->slots[i].param);
+    }
+    ig_scope_leave(&scope);
+    ig_grad_mode_restore(&mode);
+    return rc;
+}
+
+double ig_clip_grad_norm_at(const char *where, ig_params params, double max_norm)
+{
+    double sum = 0;
+    ig_ctx *c = params.c;
+    for (int p = 0; p < params.n; p++) {
+        const ig_tensor *g = params.v[p]->grad;
+        int64_t n = g ? igi_tensor_count(g) : 0;
+        for (int64_t i = 0; i < n; i++) {
+            double v = igi_get_f64((ig_dtype)g->v.type.dtype, g->data, i);
+            sum += v * v;
+        }
+    }
+    double norm = sqrt(sum);
+    if (!(norm > max_norm) || c->status != IG_OK)
+        return norm;
+    ig_grad_mode mode = ig_grad_mode_set(c, false);
+    ig_scope scope = ig_scope_enter(c);
+    for (int p = 0; p < params.n; p++) {
+        ig_tensor *g = params.v[p]->grad;
+        if (g)
+            (void)ig_mul_inplace_at(where, c, g, ig_scalar_at(where, c, (ig_dtype)g->v.type.dtype, max_norm / norm));
+    }
+    ig_scope_leave(&scope);
+    ig_grad_mode_restore(&mode);
+    return norm;
+}

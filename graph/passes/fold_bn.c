@@ -1,0 +1,195 @@
+/* What scales and shifts the channels of a convolution goes into its weights:
+ *   (w * x + b) * s[m] + t[m]  =  (s[m] w) * x + (s[m] b + t[m])
+ * for BatchNormalization outside training and for Mul, Add, Sub, Div by constants. Computed in
+ * double and rounded once. */
+#include <math.h>
+
+#include "graph/passes/rewrite.h"
+
+#include "graph/core/dtype.h"
+
+/* One convolution and the affine map of its output channels. */
+typedef struct affine {
+    ig_node_id conv, by;
+    int64_t m;
+    double *s, *t;
+    bool scales; /* some s is not 1 */
+} affine;
+
+/* The convolution that makes v for node `by` alone, with weights that can be rewritten. */
+static bool find_conv(const ig_graph *g, ig_node_id by, ig_value_id v, affine *a)
+{
+    const igi_node *c = v.i ? igi_producer(g, v) : NULL;
+    if (!c || !igi_node_is(c, "Conv") || igi_only_user(g, v).i != by.i)
+        return false;
+    const ig_tensor *w = igi_const(g, c->in[1]), *b = igi_const(g, igi_in(c, 2));
+    if (!w || (igi_in(c, 2).i && !b) || w->v.type.rank < 3 ||
+        (w->v.type.dtype != IG_FLOAT32 && w->v.type.dtype != IG_FLOAT64))
+        return false;
+    *a = (affine){.conv = igi_producer_id(g, v), .by = by, .m = ig_type_dims(&w->v.type)[0]};
+    return a->m > 0 && (!b || igi_tensor_count(b) == a->m);
+}
+
+static ig_status affine_alloc(affine *a)
+{
+    a->s = igi_alloc_array((size_t)a->m * 2, sizeof(double));
+    if (!a->s)
+        return IG_OUT_OF_MEMORY;
+    a->t = a->s + a->m;
+    for (int64_t i = 0; i < a->m; i++) {
+        a->s[i] = 1;
+        a->t[i] = 0;
+    }
+    return IG_OK;
+}
+
+static bool is_finite(const affine *a)
+{
+    for (int64_t i = 0; i < a->m; i++)
+        if (!isfinite(a->s[i]) || !isfinite(a->t[i]))
+            return false;
+    return true;
+}
+
+static ig_status new_weights(ig_graph *g, const affine *a, ig_value_id *w)
+{
+    ig_tensor *made = NULL;
+    const ig_tensor *old = igi_const(g, *w);
+    const ig_type *type = &old->v.type;
+    ig_dtype dtype = (ig_dtype)type->dtype;
+    IG_TRY(ig_tensor_new(&made, dtype, type->rank, ig_type_dims(type)));
+    int64_t per = igi_tensor_count(old) / a->m;
+    for (int64_t m = 0; m < a->m; m++) {
+        for (int64_t i = m * per; i < (m + 1) * per; i++) {
+            if (dtype == IG_FLOAT32)
+                ((float *)(void *)made->data)[i] =
+                    (float)(a->s[m] * (double)((const float *)(const void *)old->data)[i]);
+            else
+                igi_put_f64(dtype, made->data, i, a->s[m] * igi_get_f64(dtype, old->data, i));
+        }
+    }
+    return igi_make_const(g, *w, made, w);
+}
+
+/* A new convolution stands for the old one and node `by`. */
+static ig_status apply(ig_graph *g, const affine *a, int *changes)
+{
+    const igi_node *c = igi_node_at(g, a->conv);
+    ig_value_id in[3] = {c->in[0], c->in[1], igi_in(c, 2)}, y, old = in[1];
+    const ig_tensor *b = igi_const(g, in[2]);
+    ig_dtype dtype = (ig_dtype)igi_type_of(g, old)->dtype;
+    ig_node_id both[2] = {a->conv, a->by};
+    bool done;
+    for (int64_t m = 0; m < a->m && b; m++)
+        a->t[m] += a->s[m] * igi_get_f64((ig_dtype)b->v.type.dtype, b->data, m);
+    if (a->scales)
+        IG_TRY(new_weights(g, a, &in[1]));
+    IG_TRY(igi_make_numbers(g, in[2].i ? in[2] : old, dtype, 1, &a->m, a->t, &in[2]));
+    c = igi_node_at(g, a->conv);
+    igi_make made = {.op = c->op,
+                     .attrs = c->attrs,
+                     .n_in = 3,
+                     .like = a->conv,
+                     .origin = igi_origin(g, both, 2)};
+    if (!made.origin)
+        return IG_OUT_OF_MEMORY;
+    IG_TRY(igi_make_node(g, &made, in, &y));
+    IG_TRY(igi_forward(g, a->by, 0, y, &done));
+    *changes += done;
+    return IG_OK;
+}
+
+static ig_status finish(ig_graph *g, affine *a, bool fits, int *changes)
+{
+    for (int64_t i = 0; fits && i < a->m; i++)
+        a->scales = a->scales || a->s[i] < 1 || a->s[i] > 1;
+    ig_status rc = fits && is_finite(a) ? apply(g, a, changes) : IG_OK;
+    igi_free(a->s);
+    return rc;
+}
+
+/* ---- BatchNormalization ---- */
+
+static ig_status batch_norm(ig_graph *g, ig_node_id id, int *changes)
+{
+    affine a;
+    const igi_node *n = igi_node_at(g, id);
+    const ig_tensor *p[4]; /* scale, B, mean, var */
+    if (igi_attr_int(n, "training_mode", 0) || igi_node_side_used(g, n) ||
+        !find_conv(g, id, n->in[0], &a))
+        return IG_OK;
+    for (int i = 0; i < 4; i++) {
+        p[i] = igi_const(g, n->in[1 + i]);
+        if (!p[i] || igi_tensor_count(p[i]) != a.m)
+            return IG_OK;
+    }
+    double eps = (double)igi_attr_float(n, "epsilon", 1e-5f), v[4];
+    IG_TRY(affine_alloc(&a));
+    for (int64_t m = 0; m < a.m; m++) {
+        for (int i = 0; i < 4; i++)
+            v[i] = igi_get_f64((ig_dtype)p[i]->v.type.dtype, p[i]->data, m);
+        a.s[m] = v[0] / sqrt(v[3] + eps);
+        a.t[m] = v[1] - v[2] * a.s[m];
+    }
+    return finish(g, &a, true, changes);
+}
+
+/* ---- arithmetic with constants ---- */
+
+/* The convolution is operand i, the constant operand 1 - i; `c` receives its channels. */
+static bool find_operand(const ig_graph *g, ig_node_id id, int i, affine *a)
+{
+    const igi_node *n = igi_node_at(g, id);
+    return n->n_in == 2 && igi_const(g, n->in[1 - i]) && find_conv(g, id, n->in[i], a) &&
+           igi_same_type(g, n->in[i], n->out[0]);
+}
+
+static ig_status add(ig_graph *g, ig_node_id id, int *changes)
+{
+    affine a;
+    int i = find_operand(g, id, 0, &a) ? 0 : 1;
+    if (i == 1 && !find_operand(g, id, 1, &a))
+        return IG_OK;
+    const igi_node *n = igi_node_at(g, id);
+    bool minus = igi_node_is(n, "Sub");
+    if (minus && i == 1)
+        return IG_OK;
+    IG_TRY(affine_alloc(&a));
+    bool fits = igi_const_channels(
+        g, n->in[1 - i], igi_type_of(g, n->out[0])->rank, 1, a.m, a.t);
+    for (int64_t m = 0; m < a.m && minus; m++)
+        a.t[m] = -a.t[m];
+    return finish(g, &a, fits, changes);
+}
+
+static ig_status mul(ig_graph *g, ig_node_id id, int *changes)
+{
+    affine a;
+    int i = find_operand(g, id, 0, &a) ? 0 : 1;
+    if (i == 1 && !find_operand(g, id, 1, &a))
+        return IG_OK;
+    const igi_node *n = igi_node_at(g, id);
+    bool over = igi_node_is(n, "Div");
+    if (over && i == 1)
+        return IG_OK;
+    IG_TRY(affine_alloc(&a));
+    bool fits = igi_const_channels(
+        g, n->in[1 - i], igi_type_of(g, n->out[0])->rank, 1, a.m, a.s);
+    for (int64_t m = 0; m < a.m && over; m++)
+        a.s[m] = 1 / a.s[m];
+    return finish(g, &a, fits, changes);
+}
+
+static const igi_rule rules[] = {
+    {"BatchNormalization", batch_norm, 2},
+    {"Add", add, 2},
+    {"Sub", add, 2},
+    {"Mul", mul, 2},
+    {"Div", mul, 2},
+    {0},
+};
+
+ig_status igi_pass_fold_affine(ig_graph *g, const igi_pass_opts *o, int *changes)
+{
+    return igi_rules_run(g, rules, o->level, changes);
+}

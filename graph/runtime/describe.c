@@ -1,0 +1,208 @@
+/* ig_model_describe: what a model takes, gives and would run, as JSON.
+ *
+ * Which kernel serves a node depends on shapes: the plan of the last run says it, and
+ * before any run a plan for symbolic dims of 1. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/runtime/model.h"
+#include "graph/runtime/profile.h"
+#include "graph/runtime/select.h"
+
+static void add_type(igi_text *out, const ig_graph *g, const ig_type *t)
+{
+    char text[256];
+    if (t->kind != IG_KIND_TENSOR) {
+        igi_text_add(out, "\"type\": ");
+        igi_json_string(out, igi_type_print(t, g->syms, text, sizeof(text)));
+        return;
+    }
+    igi_text_add(out,
+                 "\"type\": \"%s\", \"shape\": ", ig_dtype_name((ig_dtype)t->dtype));
+    igi_text_add(out, t->rank < 0 ? "null" : "[");
+    for (int d = 0; d < t->rank; d++) {
+        int64_t dim = ig_type_dims(t)[d];
+        igi_text_add(out, "%s", d ? ", " : "");
+        if (dim >= 0)
+            igi_text_add(out, "%lld", (long long)dim);
+        else
+            igi_json_string(out, igi_dim_print(g->syms, dim, text, sizeof(text)));
+    }
+    igi_text_add(out, t->rank < 0 ? "" : "]");
+}
+
+static void add_ports(igi_text *out, const ig_model *m, bool in)
+{
+    int n = in ? m->net->n_in : m->net->n_out;
+    igi_text_add(out, "\"%s\": [", in ? "inputs" : "outputs");
+    for (int i = 0; i < n; i++) {
+        igi_text_add(out, "%s{\"name\": ", i ? ", " : "");
+        igi_json_string(out, in ? m->net->in_names[i] : m->net->out_names[i]);
+        igi_text_add(out, ", ");
+        add_type(out, m->graph,
+                 in ? ig_model_input_type(m, i) : ig_model_output_type(m, i));
+        igi_text_add(out, "}");
+    }
+    igi_text_add(out, "],\n");
+}
+
+static void add_file(igi_text *out, const ig_graph *g)
+{
+    size_t bytes = 0, count = 0;
+    for (size_t v = 1; v < g->values.n; v++) {
+        if (!g->values.p[v].live || !g->values.p[v].constant)
+            continue;
+        bytes += ig_tensor_nbytes(g->values.p[v].constant);
+        count++;
+    }
+    igi_text_add(out, "\"name\": ");
+    igi_json_string(out, g->name ? g->name : "");
+    igi_text_add(out, ",\n\"producer\": ");
+    igi_json_string(out, g->producer ? g->producer : "");
+    igi_text_add(out,
+                 ",\n\"ir_version\": %lld, \"opset\": %lld,\n\"constants\": %zu, "
+                 "\"constant_bytes\": %zu,\n\"metadata\": {",
+                 (long long)g->ir_version, (long long)g->opset, count, bytes);
+    for (size_t i = 0; i < g->meta.n; i++) {
+        igi_text_add(out, "%s", i ? ", " : "");
+        igi_json_string(out, g->meta.p[i].key);
+        igi_text_add(out, ": ");
+        igi_json_string(out, g->meta.p[i].value);
+    }
+    igi_text_add(out, "},\n");
+}
+
+/* ---- operators ---- */
+
+static int by_op_address(const void *a, const void *b)
+{
+    const igi_op *const *x = a, *const *y = b;
+    int c = strcmp((*x)->def->name, (*y)->def->name);
+    return c ? c : *x < *y ? -1 : *x > *y;
+}
+
+static ig_status add_operators(igi_text *out, const ig_graph *g)
+{
+    char name[160];
+    size_t n = 0;
+    const igi_op **ops = igi_alloc_array(g->order.n + 1, sizeof(*ops));
+    if (!ops)
+        return IG_OUT_OF_MEMORY;
+    ig_node_iter it = ig_graph_nodes(g);
+    ig_node_id id;
+    while (ig_node_next(&it, &id))
+        ops[n++] = igi_node_at(g, id)->op;
+    qsort(ops, n, sizeof(*ops), by_op_address);
+    igi_text_add(out, "\"operators\": {");
+    for (size_t i = 0, j; i < n; i = j) {
+        for (j = i; j < n && ops[j] == ops[i]; j++)
+            ;
+        igi_text_add(out, "%s", i ? ", " : "");
+        igi_json_string(out, igi_op_full_name(ops[i]->def, name, sizeof(name)));
+        igi_text_add(out, ": %zu", j - i);
+    }
+    igi_text_add(out, "},\n");
+    igi_free(ops);
+    return IG_OK;
+}
+
+/* ---- nodes and kernels ---- */
+
+/* A plan to look at; its inputs are zeros with every symbolic dim 1. */
+static ig_status sample_plan(const ig_model *m, igi_instance *x, igi_plan **out)
+{
+    int n = m->net->n_in;
+    ig_value **in = igi_calloc((size_t)n + 1, sizeof(*in));
+    ig_status rc = in ? IG_OK : IG_OUT_OF_MEMORY;
+    for (int i = 0; i < n && rc == IG_OK; i++) {
+        const ig_type *t = ig_model_input_type(m, i);
+        int64_t dims[IG_RANK_MAX];
+        if (t->kind != IG_KIND_TENSOR || t->rank < 0 || !t->dtype) {
+            rc = ig_fail(IG_UNSUPPORTED, "input types are not known before a run");
+            break;
+        }
+        for (int d = 0; d < t->rank; d++)
+            dims[d] = ig_type_dims(t)[d] >= 0 ? ig_type_dims(t)[d] : 1;
+        ig_tensor *made = NULL;
+        rc = ig_tensor_new(&made, (ig_dtype)t->dtype, t->rank, dims);
+        in[i] = (ig_value *)made;
+    }
+    if (rc == IG_OK)
+        rc = igi_instance_plan(x, in, out);
+    for (int i = 0; in && i < n; i++)
+        ig_value_unref(in[i]);
+    igi_free(in);
+    return rc;
+}
+
+static void add_node(igi_text *out, const igi_plan *p, const igi_step *s)
+{
+    const ig_graph *g = p->net->graph;
+    const igi_node *n = igi_node_at(g, s->node);
+    char text[160];
+    igi_text_add(out, "{\"name\": ");
+    igi_json_string(out, n->name);
+    igi_text_add(out, ", \"op\": ");
+    igi_json_string(out, igi_op_full_name(n->op->def, text, sizeof(text)));
+    igi_text_add(out, ", \"kernel\": ");
+    igi_json_string(out, s->mode == IGI_LATE ? "late" : igi_kernel_name(s->kernel));
+    if (s->mode != IGI_LATE && !s->kernel && n->op->n_kernels[p->net->device_index]) {
+        igi_text why = {0};
+        igi_select_explain(n->op, p->net->device_index, &s->k, &why);
+        igi_text_add(out, ", \"why\": ");
+        igi_json_string(out, why.p ? why.p : "");
+        igi_text_fini(&why);
+    }
+    if (n->origin) {
+        igi_text_add(out, ", \"origin\": ");
+        igi_json_string(out, n->origin);
+    }
+    igi_text_add(out, "}");
+}
+
+static void add_nodes(igi_text *out, const igi_plan *p)
+{
+    igi_text_add(out, "\"nodes\": [\n");
+    for (uint32_t i = 0, some = 0; p && i < p->n_steps; i++) {
+        if (!p->step[i].node.i)
+            continue;
+        igi_text_add(out, "%s", some++ ? ",\n" : "");
+        add_node(out, p, &p->step[i]);
+    }
+    igi_text_add(out, "]");
+    if (p)
+        igi_text_add(
+            out,
+            ",\n\"steps\": %u, \"views\": %u, \"folded\": %u, \"arena_bytes\": %zu",
+            p->n_steps, p->n_nodes_view, p->n_nodes_folded, p->total_bytes);
+}
+
+ig_status ig_model_describe(const ig_model *m, char **json)
+{
+    igi_error_clear();
+    igi_text out = {0};
+    igi_instance *x = NULL;
+    igi_plan *p = NULL;
+    *json = NULL;
+    igi_text_add(&out, "{");
+    add_file(&out, m->graph);
+    add_ports(&out, m, true);
+    add_ports(&out, m, false);
+    ig_status rc = add_operators(&out, m->graph);
+    if (rc == IG_OK)
+        rc = igi_model_borrow((ig_model *)(uintptr_t)m, &x);
+    if (rc == IG_OK) {
+        p = x->last;
+        if (!p && sample_plan(m, x, &p) != IG_OK)
+            p = NULL; /* then nothing is said about kernels */
+        igi_error_clear();
+        igi_text_add(&out, "\"threads\": %d, \"level\": %d,\n", m->net->threads,
+                     m->net->level);
+        add_nodes(&out, p);
+        igi_text_add(&out, "}\n");
+        igi_model_return((ig_model *)(uintptr_t)m, x);
+        rc = igi_text_take(&out, json);
+    }
+    igi_text_fini(&out);
+    return rc;
+}

@@ -1,0 +1,568 @@
+/* Reading .ingot files as hostile input: a cursor that checks every read, counts compared with
+ * what remains before anything is allocated, and the graph rebuilt through ig_graph_make, so
+ * that a file can say nothing that a caller could not. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "graph/core/checked.h"
+#include "graph/core/dtype.h"
+#include "graph/core/vec.h"
+#include "graph/ir/graph.h"
+#include "importers/native/format.h"
+#include "importers/native/native.h"
+
+typedef struct reader {
+    const igi_source *src;
+    const unsigned char *base;    /* of the file */
+    const unsigned char *at, *end; /* cursor in the graph section */
+    const unsigned char *tensors; /* the TENSORS section */
+    uint64_t tensor_bytes, tensor_at; /* its size; where the next tensor must begin */
+    IGI_VEC(uint64_t) sums;       /* of tensors read so far */
+    ig_graph *g;
+    IGI_VEC(ig_value_id) values;  /* by number in the file */
+} reader;
+
+static ig_status damaged(const reader *r, const char *what)
+{
+    return ig_fail(IG_INVALID_GRAPH,
+                   "the .ingot file is damaged: %s (byte %" PRIu64 ")",
+                   what,
+                   (uint64_t)(r->at - r->base));
+}
+
+/* ---- cursor ---- */
+
+static ig_status take(reader *r, void *out, size_t n)
+{
+    if ((size_t)(r->end - r->at) < n)
+        return damaged(r, "the graph section ends too early");
+    memcpy(out, r->at, n);
+    r->at += n;
+    return IG_OK;
+}
+
+static ig_status take_u8(reader *r, uint8_t *out)
+{
+    return take(r, out, sizeof(*out));
+}
+
+static ig_status take_u32(reader *r, uint32_t *out)
+{
+    return take(r, out, sizeof(*out));
+}
+
+static ig_status take_i64(reader *r, int64_t *out)
+{
+    return take(r, out, sizeof(*out));
+}
+
+/* A count of items of at least `size` bytes each. */
+static ig_status take_count(reader *r, size_t size, uint32_t *out)
+{
+    IG_TRY(take_u32(r, out));
+    if (*out > (size_t)(r->end - r->at) / size)
+        return damaged(r, "a count is larger than the file");
+    return IG_OK;
+}
+
+/* A string in the graph's arena; NULL for the empty one when `or_null`. */
+static ig_status take_str(reader *r, bool or_null, const char **out)
+{
+    uint32_t n;
+    IG_TRY(take_count(r, 1, &n));
+    if (memchr(r->at, 0, n))
+        return damaged(r, "a name holds a zero byte");
+    *out = or_null && !n ? NULL : igi_arena_strndup(&r->g->arena, (const char *)r->at, n);
+    r->at += n;
+    return *out || (or_null && !n) ? IG_OK : IG_OUT_OF_MEMORY;
+}
+
+/* ---- types, tensors ---- */
+
+static ig_status take_dim(reader *r, int64_t *out)
+{
+    const char *name;
+    IG_TRY(take_i64(r, out));
+    if (*out >= -1)
+        return IG_OK;
+    if (*out != -2)
+        return damaged(r, "a dim is negative");
+    IG_TRY(take_str(r, false, &name));
+    return ig_graph_dim(r->g, name, out);
+}
+
+static ig_status take_input(reader *r)
+{
+    const char *name;
+    uint8_t kind, dtype;
+    uint32_t rank;
+    int64_t dims[IG_RANK_MAX];
+    ig_value_id id;
+    IG_TRY(take_str(r, false, &name));
+    IG_TRY(take_u8(r, &kind));
+    IG_TRY(take_u8(r, &dtype));
+    IG_TRY(take_u32(r, &rank));
+    bool unknown = rank == UINT32_MAX;
+    if (kind != IG_KIND_TENSOR || !igi_dtype_valid(dtype) || (!unknown && rank > IG_RANK_MAX))
+        return damaged(r, "an input has an impossible type");
+    for (uint32_t i = 0; !unknown && i < rank; i++)
+        IG_TRY(take_dim(r, &dims[i]));
+    IG_TRY(ig_graph_input(r->g, name, (ig_dtype)dtype, unknown ? -1 : (int)rank, dims, &id));
+    return IGI_PUSH(&r->values, id) ? IG_OK : IG_OUT_OF_MEMORY;
+}
+
+static void drop_owner(void *data, void *user)
+{
+    (void)data;
+    ig_tensor_unref(user);
+}
+
+static ig_status take_strings(reader *r, int rank, const int64_t *dims, ig_tensor **out)
+{
+    IG_TRY(ig_tensor_new(out, IG_STRING, rank, dims));
+    int64_t n = igi_tensor_count(*out);
+    igi_str **s = (igi_str **)(void *)(*out)->data;
+    ig_status rc = IG_OK;
+    for (int64_t i = 0; rc == IG_OK && i < n; i++) {
+        uint32_t length;
+        rc = take_count(r, 1, &length);
+        if (rc == IG_OK && length) {
+            s[i] = igi_str_new((const char *)r->at, length);
+            rc = s[i] ? IG_OK : IG_OUT_OF_MEMORY;
+            r->at += length;
+        }
+    }
+    if (rc != IG_OK) {
+        ig_tensor_unref(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+/* Tensors lie one after the other, each from a 64-byte boundary, gaps zero. */
+static ig_status locate(reader *r, uint64_t offset, uint64_t bytes)
+{
+    uint64_t from = r->tensor_at;
+    if (offset != (from + IGI_FILE_ALIGN - 1) / IGI_FILE_ALIGN * IGI_FILE_ALIGN || offset > r->tensor_bytes ||
+        bytes > r->tensor_bytes - offset)
+        return damaged(r, "tensors do not follow each other");
+    for (; from < offset; from++)
+        if (r->tensors[from])
+            return damaged(r, "bytes between tensors are not zero");
+    r->tensor_at = offset + bytes;
+    uint64_t sum = igi_xxh64(r->tensors + offset, (size_t)bytes);
+    return IGI_PUSH(&r->sums, sum) ? IG_OK : IG_OUT_OF_MEMORY;
+}
+
+static ig_status take_tensor(reader *r, ig_tensor **out)
+{
+    uint8_t dtype;
+    uint32_t rank;
+    int64_t dims[IG_RANK_MAX], count, offset, bytes;
+    size_t need;
+    *out = NULL;
+    IG_TRY(take_u8(r, &dtype));
+    IG_TRY(take_u32(r, &rank));
+    if (!igi_dtype_valid(dtype) || rank > IG_RANK_MAX)
+        return damaged(r, "a tensor has an impossible type");
+    for (uint32_t i = 0; i < rank; i++)
+        IG_TRY(take_i64(r, &dims[i]));
+    IG_TRY(take_i64(r, &offset));
+    IG_TRY(take_i64(r, &bytes));
+    for (uint32_t i = 0; i < rank; i++)
+        if (dims[i] < 0)
+            return damaged(r, "a tensor has a negative dim");
+    if (!igi_dims_count((int)rank, dims, &count) || !igi_dtype_bytes((ig_dtype)dtype, count, &need))
+        return damaged(r, "a tensor is larger than memory");
+    if (dtype == IG_STRING) {
+        if (count > (r->end - r->at) / 4)
+            return damaged(r, "a count is larger than the file");
+        return take_strings(r, (int)rank, dims, out);
+    }
+    if (bytes < 0 || (uint64_t)bytes != need)
+        return damaged(r, "the size of a tensor does not fit its dims");
+    IG_TRY(locate(r, (uint64_t)offset, need));
+    void *data = (void *)(uintptr_t)(r->tensors + offset);
+    if (!r->src->owner || (uintptr_t)data % IGI_FILE_ALIGN)
+        return ig_tensor_new_copy(out, (ig_dtype)dtype, (int)rank, dims, data, need);
+    ig_tensor *owner = ig_tensor_ref(r->src->owner);
+    ig_status rc = ig_tensor_wrap(out, (ig_dtype)dtype, (int)rank, dims, data, need, drop_owner, owner);
+    if (rc == IG_OK)
+        (*out)->st->flags |= IGI_READONLY;
+    else
+        ig_tensor_unref(owner);
+    return rc;
+}
+
+static ig_status take_constant(reader *r)
+{
+    const char *name;
+    ig_tensor *t;
+    ig_value_id id;
+    IG_TRY(take_str(r, false, &name));
+    IG_TRY(take_tensor(r, &t));
+    ig_status rc = ig_graph_constant(r->g, name, t, &id);
+    ig_tensor_unref(t);
+    IG_TRY(rc);
+    return IGI_PUSH(&r->values, id) ? IG_OK : IG_OUT_OF_MEMORY;
+}
+
+/* ---- nodes ---- */
+
+/* `count` items of `size` bytes, copied out because the file is not aligned. */
+static ig_status take_list(reader *r, size_t size, uint32_t *count, void **out)
+{
+    IG_TRY(take_count(r, size, count));
+    *out = igi_arena_alloc(&r->g->arena, *count * size + 8);
+    return *out ? take(r, *out, *count * size) : IG_OUT_OF_MEMORY;
+}
+
+static ig_status take_string_list(reader *r, const ig_op_def *op, void *attrs, const char *name)
+{
+    uint32_t n;
+    IG_TRY(take_count(r, 4, &n));
+    const char **v = igi_arena_array(&r->g->arena, (size_t)n + 1, sizeof(*v));
+    for (uint32_t i = 0; v && i < n; i++)
+        IG_TRY(take_str(r, false, &v[i]));
+    return v ? igi_attrs_set_strings(&r->g->arena, op, attrs, name, v, n) : IG_OUT_OF_MEMORY;
+}
+
+static ig_status take_attr(reader *r, const ig_op_def *op, void *attrs)
+{
+    const char *name, *s;
+    uint8_t kind;
+    int64_t v;
+    float f;
+    uint32_t n;
+    void *list;
+    ig_tensor *t;
+    igi_arena *a = &r->g->arena;
+    IG_TRY(take_str(r, false, &name));
+    IG_TRY(take_u8(r, &kind));
+    switch (kind) {
+    case IG_A_INT:
+    case IG_A_DTYPE:
+        IG_TRY(take_i64(r, &v));
+        return igi_attrs_set_int(op, attrs, name, v);
+    case IG_A_FLOAT:
+        IG_TRY(take(r, &f, sizeof(f)));
+        return igi_attrs_set_float(op, attrs, name, f);
+    case IG_A_ENUM:
+    case IG_A_STRING:
+        IG_TRY(take_str(r, false, &s));
+        return igi_attrs_set_string(a, op, attrs, name, s);
+    case IG_A_INTS:
+        IG_TRY(take_list(r, sizeof(int64_t), &n, &list));
+        return igi_attrs_set_ints(a, op, attrs, name, list, n);
+    case IG_A_FLOATS:
+        IG_TRY(take_list(r, sizeof(float), &n, &list));
+        return igi_attrs_set_floats(a, op, attrs, name, list, n);
+    case IG_A_STRINGS:
+        return take_string_list(r, op, attrs, name);
+    case IG_A_TENSOR: {
+        IG_TRY(take_tensor(r, &t));
+        ig_status rc = igi_attrs_set_tensor(op, attrs, name, t);
+        ig_tensor_unref(t);
+        return rc;
+    }
+    default:
+        return damaged(r, "an attribute is of an unknown kind");
+    }
+}
+
+static ig_status take_attrs(reader *r, const ig_op_def *op, void **out)
+{
+    uint32_t n;
+    IG_TRY(take_count(r, 6, &n));
+    *out = NULL;
+    if (!op->attrs_size)
+        return n ? damaged(r, "attributes of an operator that has none") : IG_OK;
+    void *attrs = igi_arena_alloc(&r->g->arena, op->attrs_size);
+    if (!attrs)
+        return IG_OUT_OF_MEMORY;
+    igi_attrs_init(op, attrs);
+    *out = attrs;
+    for (uint32_t i = 0; i < n; i++)
+        IG_TRY(take_attr(r, op, attrs));
+    return IG_OK;
+}
+
+typedef struct node_record {
+    const igi_op *op;
+    const char *origin;
+    ig_call call;
+    ig_value_id in[IG_PORTS_MAX], out[IG_PORTS_MAX];
+    const char *names[IG_PORTS_MAX];
+    void *attrs;
+} node_record;
+
+static ig_status take_ports(reader *r, node_record *n)
+{
+    uint32_t n_in, n_captures, n_out, v;
+    IG_TRY(take_u32(r, &n_in));
+    IG_TRY(take_u32(r, &n_captures));
+    IG_TRY(take_u32(r, &n_out));
+    if (n_in > IG_PORTS_MAX || n_out > IG_PORTS_MAX || n_captures > n_in)
+        return damaged(r, "a node has too many ports");
+    for (uint32_t i = 0; i < n_in; i++) {
+        IG_TRY(take_u32(r, &v));
+        if (v >= r->values.n)
+            return damaged(r, "a node reads a value that does not exist yet");
+        n->in[i] = r->values.p[v];
+    }
+    for (uint32_t i = 0; i < n_out; i++) {
+        uint8_t wanted;
+        IG_TRY(take_u8(r, &wanted));
+        n->names[i] = NULL;
+        if (wanted > 1)
+            return damaged(r, "a flag is neither 0 nor 1");
+        if (wanted)
+            IG_TRY(take_str(r, false, &n->names[i]));
+        if (wanted && i < 64)
+            n->call.wanted |= IG_BIT(i);
+    }
+    n->call.n_in = (int)n_in;
+    n->call.n_captures = (int)n_captures;
+    n->call.n_out = (int)n_out;
+    return IG_OK;
+}
+
+static ig_status take_node_head(reader *r, node_record *n)
+{
+    const char *op;
+    uint32_t since;
+    int64_t draw;
+    IG_TRY(take_str(r, false, &op));
+    IG_TRY(take_u32(r, &since));
+    IG_TRY(take_str(r, false, &n->call.name));
+    IG_TRY(take_str(r, true, &n->call.where));
+    IG_TRY(take_str(r, true, &n->origin));
+    IG_TRY(take_i64(r, &draw));
+    n->call.draw = (uint64_t)draw;
+    n->op = igi_registry_find_full(r->g->reg, op);
+    if (!n->op || n->op->def->since != since)
+        return ig_fail(IG_UNSUPPORTED,
+                       "node '%s' needs operator %s of version %u, which %s",
+                       n->call.name,
+                       op,
+                       since,
+                       n->op ? "this library has in another version" : "is not registered");
+    n->call.op = n->op->def;
+    return IG_OK;
+}
+
+static ig_status make_node(reader *r, node_record *n)
+{
+    n->call.attrs = n->attrs;
+    ig_status rc = ig_graph_make(r->g, &n->call, n->in, n->out);
+    if (rc != IG_OK)
+        return ig_fail_context("node '%s'", n->call.name);
+    igi_node_at(r->g, r->g->order.p[r->g->order.n - 1])->origin = n->origin;
+    for (int i = 0; i < n->call.n_out; i++) {
+        if (!n->names[i])
+            continue;
+        igi_graph_rename(r->g, n->out[i], n->names[i]);
+        if (!IGI_PUSH(&r->values, n->out[i]))
+            return IG_OUT_OF_MEMORY;
+    }
+    return IG_OK;
+}
+
+static ig_status take_node(reader *r, node_record *n)
+{
+    memset(&n->call, 0, sizeof(n->call));
+    n->attrs = NULL;
+    IG_TRY(take_node_head(r, n));
+    IG_TRY(take_ports(r, n));
+    ig_status rc = take_attrs(r, n->op->def, &n->attrs);
+    if (rc == IG_OK)
+        rc = make_node(r, n);
+    igi_attrs_release(n->op->def, n->attrs);
+    return rc;
+}
+
+/* ---- the graph section ---- */
+
+static ig_status take_head(reader *r)
+{
+    uint32_t n;
+    IG_TRY(take_str(r, false, &r->g->name));
+    IG_TRY(take_str(r, true, &r->g->doc));
+    IG_TRY(take_str(r, true, &r->g->producer));
+    IG_TRY(take_i64(r, &r->g->ir_version));
+    IG_TRY(take_i64(r, &r->g->opset));
+    IG_TRY(take_count(r, 8, &n));
+    for (uint32_t i = 0; i < n; i++) {
+        const char *key, *value;
+        IG_TRY(take_str(r, false, &key));
+        IG_TRY(take_str(r, false, &value));
+        IG_TRY(igi_graph_add_meta(r->g, key, value));
+    }
+    return IG_OK;
+}
+
+static ig_status take_outputs(reader *r)
+{
+    uint32_t n, v;
+    IG_TRY(take_count(r, 8, &n));
+    for (uint32_t i = 0; i < n; i++) {
+        const char *name;
+        IG_TRY(take_str(r, false, &name));
+        IG_TRY(take_u32(r, &v));
+        if (v == 0 || v >= r->values.n)
+            return damaged(r, "an output is a value that does not exist");
+        IG_TRY(ig_graph_output(r->g, name, r->values.p[v]));
+    }
+    return IG_OK;
+}
+
+static ig_status take_tests(reader *r)
+{
+    uint32_t n;
+    IG_TRY(take_count(r, 21, &n));
+    if (n && n != r->g->inputs.n + r->g->outputs.n)
+        return damaged(r, "self-test vectors do not fit the inputs and outputs");
+    for (uint32_t i = 0; i < n; i++) {
+        if (!IGI_RESERVE(&r->g->self_test, r->g->self_test.n + 1))
+            return IG_OUT_OF_MEMORY;
+        ig_tensor *t;
+        IG_TRY(take_tensor(r, &t));
+        r->g->self_test.p[r->g->self_test.n++] = ig_tensor_share(t);
+    }
+    return IG_OK;
+}
+
+static ig_status each(reader *r, size_t size, ig_status (*fn)(reader *))
+{
+    uint32_t n;
+    IG_TRY(take_count(r, size, &n));
+    for (uint32_t i = 0; i < n; i++)
+        IG_TRY(fn(r));
+    return IG_OK;
+}
+
+static ig_status take_graph(reader *r, const ig_read_opts *opts)
+{
+    uint32_t n;
+    uint64_t most = opts->limits.nodes ? opts->limits.nodes : 2000000;
+    if (!IGI_PUSH(&r->values, (ig_value_id){0}))
+        return IG_OUT_OF_MEMORY;
+    IG_TRY(take_head(r));
+    IG_TRY(each(r, 10, take_input));
+    IG_TRY(each(r, 25, take_constant));
+    IG_TRY(take_count(r, 40, &n));
+    if (n > most)
+        return ig_fail(IG_LIMIT, "the file has %u nodes, limits.nodes allows %" PRIu64, n, most);
+    node_record *record = igi_alloc(sizeof(*record));
+    ig_status rc = record ? IG_OK : IG_OUT_OF_MEMORY;
+    for (uint32_t i = 0; rc == IG_OK && i < n; i++)
+        rc = take_node(r, record);
+    igi_free(record);
+    IG_TRY(rc);
+    IG_TRY(take_outputs(r));
+    IG_TRY(take_tests(r));
+    if (r->at != r->end)
+        return damaged(r, "bytes follow the graph");
+    if (r->tensor_at != r->tensor_bytes)
+        return damaged(r, "bytes follow the tensors");
+    return IG_OK;
+}
+
+/* ---- the file ---- */
+
+static ig_status check_gap(const reader *r, uint64_t from, uint64_t to)
+{
+    for (; from < to; from++)
+        if (r->base[from])
+            return damaged(r, "bytes between sections are not zero");
+    return IG_OK;
+}
+
+static ig_status check_sections(reader *r, const igi_file_section *s, uint32_t n, uint64_t size)
+{
+    uint64_t at = sizeof(igi_file_header) + n * sizeof(*s);
+    const igi_file_section *graph = NULL, *tensors = NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t start = (at + IGI_FILE_ALIGN - 1) / IGI_FILE_ALIGN * IGI_FILE_ALIGN;
+        if (s[i].offset != start || start > size || s[i].bytes > size - start)
+            return damaged(r, "a section is out of place");
+        IG_TRY(check_gap(r, at, start));
+        at = start + s[i].bytes;
+        const igi_file_section **slot = s[i].kind == IGI_SECTION_GRAPH     ? &graph
+                                        : s[i].kind == IGI_SECTION_TENSORS ? &tensors
+                                                                           : NULL;
+        if (slot && *slot)
+            return damaged(r, "a section stands twice");
+        if (slot)
+            *slot = &s[i];
+        else if (s[i].flags & IGI_SECTION_CRITICAL)
+            return ig_fail(IG_UNSUPPORTED, "the file needs section kind %u, which this version does not know", s[i].kind);
+        else if (igi_xxh64(r->base + start, (size_t)s[i].bytes) != s[i].checksum)
+            return damaged(r, "the checksum of a section does not match");
+    }
+    if (at != size || !graph || !tensors)
+        return damaged(r, "a section is missing, or bytes follow the last one");
+    if (igi_xxh64(r->base + graph->offset, (size_t)graph->bytes) != graph->checksum)
+        return damaged(r, "the checksum of the graph does not match");
+    r->at = r->base + graph->offset;
+    r->end = r->at + graph->bytes;
+    r->tensors = r->base + tensors->offset;
+    r->tensor_bytes = tensors->bytes;
+    return IG_OK;
+}
+
+static ig_status check_header(reader *r, igi_file_section *s, uint64_t *tensor_sum)
+{
+    igi_file_header h;
+    struct {
+        igi_file_header h;
+        igi_file_section s[IGI_FILE_SECTIONS_MAX];
+    } top;
+    uint64_t size = r->src->size;
+    if (size < sizeof(h))
+        return damaged(r, "it is shorter than its header");
+    memcpy(&h, r->base, sizeof(h));
+    if (h.version != IGI_FILE_VERSION)
+        return ig_fail(IG_UNSUPPORTED, "the file is of version %u, this library reads version %u", h.version, IGI_FILE_VERSION);
+    size_t table = h.n_sections * sizeof(*s);
+    if (h.header_bytes != sizeof(h) || h.n_sections > IGI_FILE_SECTIONS_MAX || h.file_bytes != size ||
+        size - sizeof(h) < table)
+        return damaged(r, "header and size disagree");
+    memset(&top, 0, sizeof(top));
+    memcpy(&top, r->base, sizeof(h) + table);
+    top.h.checksum = 0;
+    if (igi_xxh64(&top, sizeof(h) + table) != h.checksum)
+        return damaged(r, "the checksum of the header does not match");
+    memcpy(s, top.s, table);
+    IG_TRY(check_sections(r, s, h.n_sections, size));
+    for (uint32_t i = 0; i < h.n_sections; i++)
+        if (s[i].kind == IGI_SECTION_TENSORS)
+            *tensor_sum = s[i].checksum;
+    return IG_OK;
+}
+
+bool igi_native_sniff(const void *bytes, size_t size)
+{
+    return size >= 8 && !memcmp(bytes, IGI_FILE_MAGIC, 8);
+}
+
+ig_status igi_native_read(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
+{
+    reader r = {.src = src, .base = src->bytes, .at = src->bytes};
+    igi_file_section sections[IGI_FILE_SECTIONS_MAX];
+    uint64_t sum = 0;
+    *out = NULL;
+    IG_TRY(check_header(&r, sections, &sum));
+    IG_TRY(igi_graph_new(&r.g, "graph", opts->registry, NULL));
+    ig_status rc = take_graph(&r, opts);
+    if (rc == IG_OK && igi_xxh64(r.sums.p, r.sums.n * sizeof(*r.sums.p)) != sum)
+        rc = damaged(&r, "the checksum of the tensors does not match");
+    IGI_VEC_FREE(&r.sums);
+    IGI_VEC_FREE(&r.values);
+    if (rc != IG_OK) {
+        igi_graph_unref(r.g);
+        return rc;
+    }
+    *out = r.g;
+    return IG_OK;
+}

@@ -1,0 +1,357 @@
+/* Writing .ingot files (format.h): the graph section is built in memory, tensors are streamed
+ * after it; the table is patched in last, because it holds the checksums. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "graph/core/checked.h"
+#include "graph/core/file.h"
+#include "graph/core/text.h"
+#include "graph/core/vec.h"
+#include "graph/ir/graph.h"
+#include "importers/native/format.h"
+#include "importers/native/native.h"
+
+typedef struct payload {
+    const ig_tensor *t;
+    uint64_t offset, bytes;
+} payload;
+
+typedef struct builder {
+    const ig_graph *g;
+    igi_text out;      /* the graph section */
+    uint32_t *number;  /* per value id: number in the file */
+    uint32_t next;
+    IGI_VEC(payload) payloads;
+    uint64_t tensor_bytes; /* of the TENSORS section so far */
+} builder;
+
+static void put(builder *b, const void *p, size_t n)
+{
+    igi_text_add_bytes(&b->out, p, n);
+}
+
+static void put_u8(builder *b, unsigned v)
+{
+    uint8_t x = (uint8_t)v;
+    put(b, &x, sizeof(x));
+}
+
+static void put_u32(builder *b, uint64_t v)
+{
+    uint32_t x = (uint32_t)v;
+    put(b, &x, sizeof(x));
+}
+
+static void put_i64(builder *b, int64_t v)
+{
+    put(b, &v, sizeof(v));
+}
+
+static void put_bytes(builder *b, const char *s, size_t n)
+{
+    put_u32(b, n);
+    put(b, s, n);
+}
+
+static void put_str(builder *b, const char *s)
+{
+    put_bytes(b, s ? s : "", s ? strlen(s) : 0);
+}
+
+/* ---- types, tensors ---- */
+
+static void put_dim(builder *b, int64_t d)
+{
+    const char *name = ig_dim_is_symbol(d) ? igi_symtab_name(b->g->syms, d) : NULL;
+    put_i64(b, d >= 0 ? d : name ? -2 : -1);
+    if (name)
+        put_str(b, name);
+}
+
+static ig_status put_type(builder *b, const ig_type *t, const char *name)
+{
+    if (t->kind != IG_KIND_TENSOR)
+        return ig_fail(IG_UNSUPPORTED, "input '%s' is no tensor; .ingot files hold tensors", name);
+    put_u8(b, t->kind);
+    put_u8(b, t->dtype);
+    int64_t rank = t->rank; /* -1: unknown, all ones in the file */
+    put_u32(b, (uint64_t)rank);
+    for (int i = 0; i < t->rank; i++)
+        put_dim(b, ig_type_dims(t)[i]);
+    return IG_OK;
+}
+
+static void put_strings(builder *b, const ig_tensor *t)
+{
+    int64_t n = igi_tensor_count(t);
+    const igi_str *const *s = (const igi_str *const *)(const void *)t->data;
+    for (int64_t i = 0; i < n; i++)
+        put_bytes(b, s[i] ? s[i]->text : "", s[i] ? s[i]->length : 0);
+}
+
+static ig_status put_tensor(builder *b, const ig_tensor *t)
+{
+    size_t bytes = ig_tensor_nbytes(t), padded;
+    bool strings = t->v.type.dtype == IG_STRING;
+    payload p = {t, strings ? 0 : b->tensor_bytes, strings ? 0 : bytes};
+    if (!(t->v.flags & IGI_CONTIGUOUS))
+        return ig_fail(IG_INTERNAL, "a constant is not contiguous");
+    put_u8(b, t->v.type.dtype);
+    put_u32(b, (uint64_t)(int64_t)t->v.type.rank);
+    for (int i = 0; i < t->v.type.rank; i++)
+        put_i64(b, ig_type_dims(&t->v.type)[i]);
+    put_i64(b, (int64_t)p.offset);
+    put_i64(b, (int64_t)p.bytes);
+    if (strings) {
+        put_strings(b, t);
+        return IG_OK;
+    }
+    if (!igi_round_up(bytes, IGI_FILE_ALIGN, &padded))
+        return ig_fail(IG_LIMIT, "a constant is too large for a file");
+    b->tensor_bytes += padded;
+    return IGI_PUSH(&b->payloads, p) ? IG_OK : IG_OUT_OF_MEMORY;
+}
+
+/* ---- nodes ---- */
+
+static ig_status put_attr(builder *b, const igi_node *n, const ig_attr_def *a)
+{
+    const void *at = igi_attr_at(a, n->attrs);
+    put_str(b, a->name);
+    put_u8(b, a->kind);
+    switch (a->kind) {
+    case IG_A_INT:
+    case IG_A_DTYPE:
+        put_i64(b, *(const int64_t *)at);
+        return IG_OK;
+    case IG_A_ENUM:
+        put_str(b, a->names[*(const int64_t *)at]);
+        return IG_OK;
+    case IG_A_FLOAT:
+        put(b, at, sizeof(float));
+        return IG_OK;
+    case IG_A_STRING:
+        put_str(b, *(const char *const *)at);
+        return IG_OK;
+    case IG_A_INTS:
+        put_u32(b, (uint64_t)((const ig_ints *)at)->n);
+        put(b, ((const ig_ints *)at)->v, (size_t)((const ig_ints *)at)->n * sizeof(int64_t));
+        return IG_OK;
+    case IG_A_FLOATS:
+        put_u32(b, (uint64_t)((const ig_floats *)at)->n);
+        put(b, ((const ig_floats *)at)->v, (size_t)((const ig_floats *)at)->n * sizeof(float));
+        return IG_OK;
+    case IG_A_STRINGS:
+        put_u32(b, (uint64_t)((const ig_strings *)at)->n);
+        for (int64_t i = 0; i < ((const ig_strings *)at)->n; i++)
+            put_str(b, ((const ig_strings *)at)->v[i]);
+        return IG_OK;
+    case IG_A_TENSOR:
+        return put_tensor(b, *(ig_tensor *const *)at);
+    default:
+        return ig_fail(IG_UNSUPPORTED, "node '%s': attribute %s holds a graph, which .ingot files cannot yet hold", n->name, a->name);
+    }
+}
+
+static bool attr_given(const ig_attr_def *a, const void *attrs)
+{
+    const void *at = igi_attr_at(a, attrs);
+    switch (a->kind) {
+    case IG_A_STRING:
+    case IG_A_TENSOR:
+    case IG_A_GRAPH:
+        return *(void *const *)at != NULL;
+    case IG_A_INTS:
+        return ((const ig_ints *)at)->v != NULL;
+    case IG_A_FLOATS:
+        return ((const ig_floats *)at)->v != NULL;
+    case IG_A_STRINGS:
+        return ((const ig_strings *)at)->v != NULL;
+    default:
+        return true;
+    }
+}
+
+static ig_status put_attrs(builder *b, const igi_node *n)
+{
+    size_t count = 0;
+    for (const ig_attr_def *a = n->op->def->attrs; a && a->name; a++)
+        count += attr_given(a, n->attrs);
+    put_u32(b, count);
+    for (const ig_attr_def *a = n->op->def->attrs; a && a->name; a++)
+        if (attr_given(a, n->attrs))
+            IG_TRY(put_attr(b, n, a));
+    return IG_OK;
+}
+
+static ig_status put_node(builder *b, const igi_node *n)
+{
+    char op[160];
+    put_str(b, igi_op_full_name(n->op->def, op, sizeof(op)));
+    put_u32(b, n->op->def->since);
+    put_str(b, n->name);
+    put_str(b, n->where);
+    put_str(b, n->origin);
+    put_i64(b, (int64_t)n->draw);
+    put_u32(b, (uint32_t)n->n_in);
+    put_u32(b, (uint32_t)n->n_captures);
+    put_u32(b, (uint32_t)n->n_out);
+    for (int i = 0; i < n->n_in; i++)
+        put_u32(b, b->number[n->in[i].i]);
+    for (int i = 0; i < n->n_out; i++) {
+        put_u8(b, n->out[i].i != 0);
+        if (!n->out[i].i)
+            continue;
+        put_str(b, igi_value_at(b->g, n->out[i])->name);
+        b->number[n->out[i].i] = b->next++;
+    }
+    return put_attrs(b, n);
+}
+
+/* ---- the graph section ---- */
+
+static void put_head(builder *b)
+{
+    const ig_graph *g = b->g;
+    put_str(b, g->name);
+    put_str(b, g->doc);
+    put_str(b, g->producer);
+    put_i64(b, g->ir_version);
+    put_i64(b, g->opset);
+    put_u32(b, g->meta.n);
+    for (size_t i = 0; i < g->meta.n; i++) {
+        put_str(b, g->meta.p[i].key);
+        put_str(b, g->meta.p[i].value);
+    }
+}
+
+static ig_status put_values(builder *b)
+{
+    const ig_graph *g = b->g;
+    uint32_t count = 0;
+    put_u32(b, g->inputs.n);
+    for (size_t i = 0; i < g->inputs.n; i++) {
+        const igi_gvalue *v = igi_value_at(g, g->inputs.p[i]);
+        put_str(b, v->name);
+        IG_TRY(put_type(b, &v->type, v->name));
+        b->number[g->inputs.p[i].i] = b->next++;
+    }
+    for (size_t i = 1; i < g->values.n; i++)
+        count += g->values.p[i].live && g->values.p[i].constant;
+    put_u32(b, count);
+    for (size_t i = 1; i < g->values.n; i++) {
+        const igi_gvalue *v = &g->values.p[i];
+        if (!v->live || !v->constant)
+            continue;
+        put_str(b, v->name);
+        IG_TRY(put_tensor(b, v->constant));
+        b->number[i] = b->next++;
+    }
+    return IG_OK;
+}
+
+static ig_status build(builder *b)
+{
+    const ig_graph *g = b->g;
+    uint32_t count = 0;
+    ig_node_iter it = ig_graph_nodes(g);
+    ig_node_id n;
+    put_head(b);
+    IG_TRY(put_values(b));
+    while (ig_node_next(&it, &n))
+        count++;
+    put_u32(b, count);
+    it = ig_graph_nodes(g);
+    while (ig_node_next(&it, &n))
+        IG_TRY(put_node(b, igi_node_at(g, n)));
+    put_u32(b, g->outputs.n);
+    for (size_t i = 0; i < g->outputs.n; i++) {
+        put_str(b, g->output_names.p[i]);
+        put_u32(b, b->number[g->outputs.p[i].i]);
+    }
+    put_u32(b, g->self_test.n);
+    for (size_t i = 0; i < g->self_test.n; i++)
+        IG_TRY(put_tensor(b, g->self_test.p[i]));
+    return b->out.failed ? ig_fail(IG_OUT_OF_MEMORY, "no memory for the file's graph section") : IG_OK;
+}
+
+/* ---- the file ---- */
+
+static ig_status pad(igi_writer *w)
+{
+    static const char zeros[IGI_FILE_ALIGN];
+    uint64_t over = igi_writer_tell(w) % IGI_FILE_ALIGN;
+    return over ? igi_writer_write(w, zeros, (size_t)(IGI_FILE_ALIGN - over)) : IG_OK;
+}
+
+/* The TENSORS section is checksummed tensor by tensor: XXH64 over the list of their XXH64,
+ * so that neither writer nor reader needs it in one piece. */
+static ig_status write_tensors(builder *b, igi_writer *w, uint64_t *sum)
+{
+    igi_text sums = {0};
+    ig_status rc = IG_OK;
+    for (size_t i = 0; rc == IG_OK && i < b->payloads.n; i++) {
+        const payload *p = &b->payloads.p[i];
+        uint64_t h = igi_xxh64(p->t->data, (size_t)p->bytes);
+        igi_text_add_bytes(&sums, (const char *)&h, sizeof(h));
+        rc = igi_writer_write(w, p->t->data, (size_t)p->bytes);
+        if (rc == IG_OK && i + 1 < b->payloads.n)
+            rc = pad(w);
+    }
+    if (rc == IG_OK && sums.failed)
+        rc = ig_fail(IG_OUT_OF_MEMORY, "no memory for checksums");
+    *sum = igi_xxh64(sums.p, sums.n);
+    igi_text_fini(&sums);
+    return rc;
+}
+
+static ig_status write_file(builder *b, igi_writer *w)
+{
+    struct {
+        igi_file_header h;
+        igi_file_section s[2];
+    } top;
+    memset(&top, 0, sizeof(top));
+    memcpy(top.h.magic, IGI_FILE_MAGIC, sizeof(top.h.magic));
+    top.h.version = IGI_FILE_VERSION;
+    top.h.header_bytes = sizeof(top.h);
+    top.h.n_sections = 2;
+    IG_TRY(igi_writer_write(w, &top, sizeof(top)));
+    IG_TRY(pad(w));
+    top.s[0] = (igi_file_section){.kind = IGI_SECTION_GRAPH,
+                                  .flags = IGI_SECTION_CRITICAL,
+                                  .offset = igi_writer_tell(w),
+                                  .bytes = b->out.n,
+                                  .checksum = igi_xxh64(b->out.p, b->out.n)};
+    IG_TRY(igi_writer_write(w, b->out.p, b->out.n));
+    IG_TRY(pad(w));
+    top.s[1] = (igi_file_section){.kind = IGI_SECTION_TENSORS,
+                                  .flags = IGI_SECTION_CRITICAL,
+                                  .offset = igi_writer_tell(w)};
+    IG_TRY(write_tensors(b, w, &top.s[1].checksum));
+    top.s[1].bytes = igi_writer_tell(w) - top.s[1].offset;
+    top.h.file_bytes = igi_writer_tell(w);
+    top.h.checksum = igi_xxh64(&top, sizeof(top));
+    return igi_writer_patch(w, 0, &top, sizeof(top));
+}
+
+ig_status igi_native_save(const ig_graph *g, const char *path, const ig_save_opts *opts)
+{
+    builder b = {.g = g, .next = 1};
+    igi_writer *w = NULL;
+    (void)opts;
+    b.number = igi_calloc(g->values.n, sizeof(*b.number));
+    ig_status rc = b.number ? build(&b) : IG_OUT_OF_MEMORY;
+    if (rc == IG_OK)
+        rc = igi_writer_begin(&w, path);
+    if (rc == IG_OK)
+        rc = write_file(&b, w);
+    if (rc == IG_OK)
+        rc = igi_writer_commit(w);
+    else
+        igi_writer_abort(w);
+    igi_text_fini(&b.out);
+    IGI_VEC_FREE(&b.payloads);
+    igi_free(b.number);
+    return rc;
+}

@@ -1,0 +1,34 @@
+/* Teams by OpenMP. A team keeps its size for a net's life: changing it is slow in libgomp.
+ * Inside another parallel region the team is the caller alone. */
+#include "operators/cpu/device.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+
+static void parallel(const igi_device *d, igi_team_fn fn, void *arg, int n)
+{
+    (void)d;
+#pragma omp parallel num_threads(n)
+    fn(arg, omp_get_thread_num(), omp_get_num_threads());
+}
+
+static void nothing(void *arg, int tid, int nth)
+{
+    (void)arg, (void)tid, (void)nth;
+}
+
+static void warm_up(const igi_device *d, int n)
+{
+    parallel(d, nothing, NULL, n);
+}
+
+static const igi_device cpu = {
+    IGI_DEVICE_HEAD, .index = 0, .name = "cpu", .parallel = parallel, .warm_up = warm_up};
+#else
+static const igi_device cpu = {IGI_DEVICE_HEAD, .index = 0, .name = "cpu"};
+#endif
+
+const igi_device *igi_cpu_device(void)
+{
+    return &cpu;
+}

@@ -1,0 +1,60 @@
+/* Any bytes as an ONNX model and as test data: an error, or a valid graph that can be
+ * written. */
+#include <stdlib.h>
+
+#include "graph/core/alloc.h"
+#include "graph/ir/graph.h"
+#include "importers/import.h"
+#include "tests/support/fuzz.h"
+
+extern const ig_op_def *const igi_builtin_ops[];
+
+static const ig_registry *operators(void)
+{
+    static ig_registry *r;
+    if (r)
+        return r;
+    if (igi_registry_new(&r) != IG_OK)
+        abort();
+    for (int i = 0; igi_builtin_ops[i]; i++)
+        if (igi_registry_add(r, igi_builtin_ops[i]) != IG_OK)
+            abort();
+    return r;
+}
+
+static void read_values(const uint8_t *data, size_t size)
+{
+    static const ig_type elem = {
+        .kind = IG_KIND_TENSOR, .dtype = IG_FLOAT32, .rank = -1};
+    static const ig_kind kinds[] = {IG_KIND_TENSOR, IG_KIND_SEQUENCE, IG_KIND_OPTIONAL};
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+        ig_type want = {.kind = (uint8_t)kinds[i], .rank = -1, .u.elem = &elem};
+        ig_value *v = NULL;
+        (void)igi_onnx_read_value(data, size, &want, &v);
+        ig_value_unref(v);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    ig_graph *g = NULL;
+    ig_read_opts o = {
+        .registry = operators(),
+        .limits = {.memory_bytes = 1 << 24, .tensor_bytes = 1 << 22, .nodes = 10000},
+    };
+    igi_source src = {.bytes = data, .size = size};
+    if (igi_onnx_read(&g, &src, &o) == IG_OK) {
+        void *bytes = NULL;
+        size_t n = 0;
+        if (ig_graph_verify(g) != IG_OK)
+            abort();
+        (void)igi_onnx_write(g, NULL, &bytes, &n);
+        igi_free(bytes);
+    } else if (g || !*ig_error_message()) {
+        abort();
+    }
+    ig_graph_free(g);
+    if (size < 4096)
+        read_values(data, size);
+    return 0;
+}

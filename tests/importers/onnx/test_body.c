@@ -1,0 +1,190 @@
+/* Local functions are inlined: attributes, overloads, V12. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/importers/onnx/support.h"
+
+static igt_model m;
+static ig_graph *g;
+
+static int fresh(void **state)
+{
+    (void)state;
+    igt_begin(&m, 17);
+    g = NULL;
+    return 0;
+}
+
+static int drop(void **state)
+{
+    (void)state;
+    ig_graph_free(g);
+    igt_end(&m);
+    return 0;
+}
+
+/* x, y float32[2,3] as inputs, z as the output. */
+static void frame(void)
+{
+    igt_input(&m, "x", IG_FLOAT32, 2, (int64_t[]){2, 3});
+    igt_input(&m, "y", IG_FLOAT32, 2, (int64_t[]){2, 3});
+    igt_output(&m, "z", IG_FLOAT32);
+}
+
+static void refused(ig_status rc, const char *part)
+{
+    assert_status(igt_read(&m, &g), rc);
+    assert_message(part);
+    assert_null(g);
+}
+
+static void functions_are_inlined_with_their_attributes(void **state)
+{
+    (void)state;
+    frame();
+    pb_function *f = igt_function(&m, "Join", "a b", "c");
+    f->attribute = igt_names(&m, "where", &f->n_attribute);
+    pb_node *inner = igt_new_node(&m, "Concat", "a b", "t");
+    igt_attr(&m, inner, "axis", PB_ATTR_INT)->ref_attr_name = (char *)"where";
+    igt_function_node(&m, f, inner);
+    igt_function_node(&m, f, igt_new_node(&m, "Relu", "t", "c"));
+    pb_node *call = igt_node(&m, "local::Join", "x y", "z");
+    call->name = (char *)"call";
+    refused(IG_INVALID_GRAPH, "function Join needs attribute where");
+    igt_int(&m, call, "where", 1);
+    assert_status(igt_read(&m, &g), IG_OK);
+    assert_status(ig_graph_verify(g), IG_OK);
+    assert_int_equal(ig_type_dims(ig_graph_value_type(g, ig_graph_output_at(g, 0)))[1],
+                     6);
+    ig_node_iter it = ig_graph_nodes(g);
+    ig_node_id id;
+    assert_true(ig_node_next(&it, &id));
+    assert_true(strncmp(ig_graph_node_name(g, id), "call/", 5) == 0 ||
+                strncmp(ig_graph_node_name(g, id), "Concat", 6) == 0);
+}
+
+static void defaults_of_function_attributes_apply(void **state)
+{
+    (void)state;
+    frame();
+    pb_function *f = igt_function(&m, "Join", "a b", "c");
+    pb_attribute *def = igt_attr(&m, NULL, "where", PB_ATTR_INT);
+    def->has_i = true;
+    def->i = 0;
+    f->n_attribute_proto = 1;
+    f->attribute_proto = &def;
+    pb_node *inner = igt_new_node(&m, "Concat", "a b", "c");
+    igt_attr(&m, inner, "axis", PB_ATTR_INT)->ref_attr_name = (char *)"where";
+    igt_function_node(&m, f, inner);
+    igt_node(&m, "local::Join", "x y", "z");
+    assert_status(igt_read(&m, &g), IG_OK);
+    assert_int_equal(ig_type_dims(ig_graph_value_type(g, ig_graph_output_at(g, 0)))[0],
+                     4);
+}
+
+static void overloads_are_told_apart(void **state)
+{
+    (void)state;
+    frame();
+    pb_function *f = igt_function(&m, "F", "a b", "c"),
+                *h = igt_function(&m, "F", "a b", "c");
+    igt_function_node(&m, f, igt_new_node(&m, "Add", "a b", "c"));
+    igt_function_node(&m, h, igt_new_node(&m, "Mul", "a b", "c"));
+    pb_node *call = igt_node(&m, "local::F", "x y", "z");
+    refused(IG_INVALID_GRAPH, "defined twice");
+    h->overload = (char *)"product";
+    call->overload = (char *)"product";
+    assert_status(igt_read(&m, &g), IG_OK);
+    assert_string_equal(igt_ops(g), "Mul(x,y)");
+}
+
+static void a_function_that_calls_itself_is_refused(void **state)
+{
+    (void)state;
+    frame();
+    pb_function *f = igt_function(&m, "F", "a b", "c"),
+                *h = igt_function(&m, "H", "a b", "c");
+    igt_function_node(&m, f, igt_new_node(&m, "local::H", "a b", "c"));
+    igt_function_node(&m, h, igt_new_node(&m, "local::F", "a b", "c"));
+    igt_node(&m, "local::F", "x y", "z");
+    refused(IG_INVALID_GRAPH, "calls itself");
+}
+
+static void a_billion_laughs_meet_the_limit_of_nodes(void **state)
+{
+    (void)state;
+    frame();
+    char name[8] = "F0", callee[16];
+    for (int i = 0; i < 9; i++) {
+        name[1] = (char)('0' + i);
+        pb_function *f = igt_function(&m, name, "a b", "c9");
+        for (int k = 0; k < 10; k++) {
+            char in[8] = "c0 b", out[4] = "c0";
+            in[1] = (char)('0' + k - 1);
+            out[1] = (char)('0' + k);
+            snprintf(callee, sizeof(callee), i ? "local::F%d" : "Add", i - 1);
+            igt_function_node(&m, f, igt_new_node(&m, callee, k ? in : "a b", out));
+        }
+    }
+    igt_node(&m, "local::F8", "x y", "z");
+    ig_limits l = {.nodes = 5000};
+    assert_status(igt_read_limits(&m, &l, &g), IG_LIMIT);
+    assert_message("after inlining");
+}
+
+static void function_calls_are_checked_against_their_arity(void **state)
+{
+    (void)state;
+    frame();
+    pb_function *f = igt_function(&m, "F", "a", "c");
+    igt_function_node(&m, f, igt_new_node(&m, "Relu", "a", "c"));
+    igt_node(&m, "local::F", "x y", "z");
+    refused(IG_INVALID_GRAPH, "function F has 1 inputs");
+}
+
+static void a_function_must_define_its_outputs(void **state)
+{
+    (void)state;
+    frame();
+    pb_function *f = igt_function(&m, "F", "a b", "c");
+    igt_function_node(&m, f, igt_new_node(&m, "Add", "a b", "other"));
+    igt_node(&m, "local::F", "x y", "z");
+    refused(IG_INVALID_GRAPH, "does not define its output 'c'");
+}
+
+static void a_function_may_return_its_input(void **state)
+{
+    (void)state;
+    frame();
+    pb_function *f = igt_function(&m, "F", "a b", "a");
+    igt_function_node(&m, f, igt_new_node(&m, "Add", "a b", "c"));
+    igt_node(&m, "local::F", "x y", "w");
+    igt_node(&m, "Relu", "w", "z");
+    assert_status(igt_read(&m, &g), IG_OK);
+    assert_status(ig_graph_verify(g), IG_OK);
+    assert_string_equal(igt_ops(g), "Add(x,y) Relu(x)");
+}
+
+static void omitted_optional_inputs_pass_through_functions(void **state)
+{
+    (void)state;
+    frame();
+    pb_function *f = igt_function(&m, "F", "a lo hi", "c");
+    igt_function_node(&m, f, igt_new_node(&m, "Clip", "a lo hi", "c"));
+    igt_init(&m, "top", IG_FLOAT32, 0, NULL)->float_data = (float[]){6};
+    m.graph.initializer[0]->n_float_data = 1;
+    igt_node(&m, "local::F", "x - top", "z");
+    assert_status(igt_read(&m, &g), IG_OK);
+    assert_string_equal(igt_ops(g), "Clip(x,-,#)");
+}
+
+#define TEST(name_) cmocka_unit_test_setup_teardown(name_, fresh, drop)
+IG_TESTS(TEST(functions_are_inlined_with_their_attributes),
+         TEST(defaults_of_function_attributes_apply),
+         TEST(overloads_are_told_apart),
+         TEST(a_function_that_calls_itself_is_refused),
+         TEST(a_billion_laughs_meet_the_limit_of_nodes),
+         TEST(function_calls_are_checked_against_their_arity),
+         TEST(a_function_must_define_its_outputs),
+         TEST(a_function_may_return_its_input),
+         TEST(omitted_optional_inputs_pass_through_functions))

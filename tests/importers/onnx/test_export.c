@@ -1,0 +1,228 @@
+/* Graphs written as ONNX: reading them back gives the same graph; bytes repeat; what
+ * ONNX cannot say is refused by name. */
+#include "importers/onnx/export.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/core/file.h"
+#include "tests/importers/onnx/support.h"
+
+static igt_model m;
+static ig_graph *g, *again;
+static void *bytes, *bytes2;
+static char folder[64];
+
+static int fresh(void **state)
+{
+    (void)state;
+    memset(&m, 0, sizeof(m));
+    g = again = NULL;
+    bytes = bytes2 = NULL;
+    strcpy(folder, "/tmp/ingot-export-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int drop(void **state)
+{
+    (void)state;
+    char cmd[128];
+    ig_graph_free(g);
+    ig_graph_free(again);
+    igi_free(bytes);
+    igi_free(bytes2);
+    igt_end(&m);
+    snprintf(cmd, sizeof(cmd), "rm -rf %s", folder);
+    return system(cmd);
+}
+
+/* Gemm, Relu, Split with attributes of several kinds, a large and a small constant. */
+static void sample(void)
+{
+    igt_begin(&m, 18);
+    igt_input(&m, "x", IG_FLOAT32, 2, (int64_t[]){-1, 64});
+    pb_tensor *w = igt_init(&m, "w", IG_FLOAT32, 2, (int64_t[]){8, 64});
+    w->has_raw_data = true;
+    w->raw_data = (ProtobufCBinaryData){8 * 64 * 4, igt_alloc(&m, 8 * 64 * 4)};
+    w->raw_data.data[5] = 7;
+    igt_init_floats(&m, "b", 8, (float[]){1, 2, 3, 4, 5, 6, 7, 8});
+    pb_node *n = igt_node(&m, "Gemm", "x w b", "a");
+    n->name = (char *)"dense";
+    igt_int(&m, n, "transB", 1);
+    igt_float(&m, n, "alpha", 0.5f);
+    igt_node(&m, "Clip", "a - six", "c");
+    igt_init(&m, "six", IG_FLOAT32, 0, NULL)->n_float_data = 1;
+    m.graph.initializer[2]->float_data = igt_alloc(&m, 4);
+    n = igt_node(&m, "Split", "c", "z z2");
+    igt_int(&m, n, "num_outputs", 2);
+    igt_int(&m, n, "axis", 1);
+    igt_output(&m, "z", IG_FLOAT32);
+    igt_output(&m, "z2", IG_FLOAT32);
+    m.model.doc_string = (char *)"a sample";
+    pb_entry *e = igt_alloc(&m, sizeof(*e));
+    pb_entry **list = igt_alloc(&m, sizeof(*list));
+    igi_onnx__string_string_entry__init(e);
+    e->key = (char *)"author";
+    e->value = (char *)"nobody";
+    list[0] = e;
+    m.model.metadata_props = list;
+    m.model.n_metadata_props = 1;
+    assert_status(igt_read(&m, &g), IG_OK);
+}
+
+static void same_graph(void)
+{
+    char *a, *b;
+    assert_status(ig_graph_print(g, &a), IG_OK);
+    assert_status(ig_graph_print(again, &b), IG_OK);
+    int diff = strcmp(a, b);
+    if (diff)
+        print_error("%s\n---\n%s\n", a, b);
+    ig_string_free(a);
+    ig_string_free(b);
+    assert_int_equal(diff, 0);
+}
+
+static void a_graph_survives_writing_and_reading(void **state)
+{
+    (void)state;
+    size_t n;
+    sample();
+    assert_status(igi_onnx_write(g, NULL, &bytes, &n), IG_OK);
+    assert_status(igt_read_bytes(bytes, n, &again), IG_OK);
+    same_graph();
+    assert_int_equal(again->opset, 27);
+    assert_string_equal(again->doc, "a sample");
+    assert_int_equal(again->meta.n, 1);
+    assert_string_equal(again->meta.p[0].value, "nobody");
+    ig_tensor *w = ig_graph_value_constant(again, ig_graph_find(again, "w"));
+    assert_int_equal(((const char *)ig_tensor_data(w))[5], 7);
+}
+
+static void the_same_graph_gives_the_same_bytes(void **state)
+{
+    (void)state;
+    size_t n, n2;
+    sample();
+    assert_status(igi_onnx_write(g, NULL, &bytes, &n), IG_OK);
+    assert_status(igi_onnx_write(g, NULL, &bytes2, &n2), IG_OK);
+    assert_int_equal(n, n2);
+    assert_memory_equal(bytes, bytes2, n);
+}
+
+static void a_lower_opset_is_declared_when_it_says_the_same(void **state)
+{
+    (void)state;
+    size_t n;
+    sample();
+    ig_save_opts o = {.opset = 18};
+    assert_status(igi_onnx_write(g, &o, &bytes, &n), IG_OK);
+    assert_status(igt_read_bytes(bytes, n, &again), IG_OK);
+    assert_int_equal(again->opset, 18);
+    same_graph();
+    o.opset = 17; /* Split got num_outputs in 18 */
+    assert_status(igi_onnx_write(g, &o, &bytes2, &n), IG_UNSUPPORTED);
+    assert_message("Split (needs opset 18)");
+    o.opset = 28;
+    assert_status(igi_onnx_write(g, &o, &bytes2, &n), IG_INVALID_ARGUMENT);
+}
+
+static void outputs_keep_the_names_that_callers_use(void **state)
+{
+    (void)state;
+    size_t n;
+    ig_value_id x, y;
+    assert_status(igi_graph_new(&g, "g", igt_registry(), NULL), IG_OK);
+    assert_status(ig_graph_input(g, "x", IG_FLOAT32, 1, (int64_t[]){3}, &x), IG_OK);
+    assert_status(ig_graph_make_named(g, "Relu", NULL, &x, 1, &y, 1), IG_OK);
+    assert_status(ig_graph_output(g, "first", y), IG_OK);
+    assert_status(ig_graph_output(g, "second", y), IG_OK); /* the same value again */
+    assert_status(ig_graph_output(g, "third", x), IG_OK);  /* an input */
+    assert_status(igi_onnx_write(g, NULL, &bytes, &n), IG_OK);
+    assert_status(igt_read_bytes(bytes, n, &again), IG_OK);
+    assert_int_equal(ig_graph_n_outputs(again), 3);
+    assert_string_equal(again->output_names.p[0], "first");
+    assert_string_equal(again->output_names.p[1], "second");
+    assert_string_equal(again->output_names.p[2], "third");
+    assert_string_equal(igt_ops(again), "Relu(x) Identity(first) Identity(x)");
+}
+
+static void operators_of_our_own_are_refused_by_name(void **state)
+{
+    (void)state;
+    size_t n;
+    ig_value_id x, y;
+    const igi_op *op = igi_registry_find(igt_registry(), "ingot", "ReluGrad");
+    if (!op)
+        skip();
+    assert_status(igi_graph_new(&g, "g", igt_registry(), NULL), IG_OK);
+    assert_status(ig_graph_input(g, "x", IG_FLOAT32, 1, (int64_t[]){3}, &x), IG_OK);
+    assert_status(ig_graph_make_named(g, "ingot::ReluGrad", NULL, (ig_value_id[]){x, x},
+                                      2, &y, 1),
+                  IG_OK);
+    assert_status(ig_graph_output(g, "y", y), IG_OK);
+    assert_status(igi_onnx_write(g, NULL, &bytes, &n), IG_UNSUPPORTED);
+    assert_message("ingot::ReluGrad");
+}
+
+static void read_back(const char *path)
+{
+    igi_source src;
+    ig_read_opts o = {.registry = igt_registry()};
+    assert_status(igi_source_open(&src, path, &o), IG_OK);
+    ig_status rc = igi_onnx_read(&again, &src, &o);
+    igi_source_close(&src); /* constants keep the mapping */
+    assert_status(rc, IG_OK);
+    same_graph();
+    ig_tensor *w = ig_graph_value_constant(again, ig_graph_find(again, "w"));
+    assert_int_equal(((const char *)ig_tensor_data(w))[5], 7);
+}
+
+static void a_file_is_saved_and_read(void **state)
+{
+    (void)state;
+    char path[128];
+    sample();
+    snprintf(path, sizeof(path), "%s/m.onnx", folder);
+    assert_status(igi_onnx_save(g, path, NULL), IG_OK);
+    read_back(path);
+}
+
+static void external_data_lies_beside_the_file(void **state)
+{
+    (void)state;
+    char path[128], data[128];
+    struct igi_file *f;
+    sample();
+    snprintf(path, sizeof(path), "%s/m.onnx", folder);
+    snprintf(data, sizeof(data), "%s/m.onnx.data", folder);
+    ig_save_opts o = {.external_data = true};
+    assert_status(igi_onnx_save(g, path, &o), IG_OK);
+    assert_status(igi_file_read(&f, data, 0), IG_OK);
+    assert_int_equal(f->size, 8 * 64 * 4); /* only the large one */
+    igi_file_unref(f);
+    assert_status(igi_file_read(&f, path, 0), IG_OK);
+    assert_true(f->size < 1000);
+    igi_file_unref(f);
+    read_back(path);
+    size_t n;
+    assert_status(igi_onnx_write(g, &o, &bytes, &n), IG_INVALID_ARGUMENT);
+}
+
+static void a_folder_that_does_not_exist_is_an_error(void **state)
+{
+    (void)state;
+    sample();
+    assert_int_not_equal(igi_onnx_save(g, "/nonexistent/m.onnx", NULL), IG_OK);
+}
+
+#define TEST(name_) cmocka_unit_test_setup_teardown(name_, fresh, drop)
+IG_TESTS(TEST(a_graph_survives_writing_and_reading),
+         TEST(the_same_graph_gives_the_same_bytes),
+         TEST(a_lower_opset_is_declared_when_it_says_the_same),
+         TEST(outputs_keep_the_names_that_callers_use),
+         TEST(operators_of_our_own_are_refused_by_name),
+         TEST(a_file_is_saved_and_read),
+         TEST(external_data_lies_beside_the_file),
+         TEST(a_folder_that_does_not_exist_is_an_error))

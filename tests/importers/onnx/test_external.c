@@ -1,0 +1,169 @@
+/* External data, V20. */
+#include "importers/onnx/tensor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "graph/core/dtype.h"
+#include "tests/importers/onnx/support.h"
+
+static igt_model m;
+static igi_onnx_scan scan;
+static igi_onnx_data data;
+static ig_tensor *out;
+static char folder[64];
+
+static int fresh(void **state)
+{
+    (void)state;
+    igt_begin(&m, 13);
+    scan = (igi_onnx_scan){0};
+    data = (igi_onnx_data){.scan = &scan};
+    out = NULL;
+    strcpy(folder, "/tmp/ingot-onnx-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int drop(void **state)
+{
+    (void)state;
+    char cmd[128];
+    ig_tensor_unref(out);
+    igi_onnx_data_fini(&data);
+    igi_onnx_scan_fini(&scan);
+    igt_end(&m);
+    snprintf(cmd, sizeof(cmd), "rm -rf %s", folder);
+    return system(cmd);
+}
+
+static pb_tensor *tensor(int dtype, int rank, const int64_t *dims)
+{
+    return igt_init(&m, "t", dtype, rank, dims);
+}
+/* Rank and dims as two arguments. */
+#define DIMS(...)                                                                      \
+    ((int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t))),                       \
+        ((const int64_t[]){__VA_ARGS__})
+
+static void refused(pb_tensor *t, ig_status rc, const char *part)
+{
+    assert_status(igi_onnx_tensor(&data, t, &out), rc);
+    assert_message(part);
+    assert_null(out);
+}
+
+static void entry(pb_tensor *t, const char *key, const char *value)
+{
+    pb_entry *e = igt_alloc(&m, sizeof(*e));
+    igi_onnx__string_string_entry__init(e);
+    e->key = igi_arena_strdup(&m.arena, key);
+    e->value = igi_arena_strdup(&m.arena, value);
+    pb_entry **list = igt_alloc(&m, (t->n_external_data + 1) * sizeof(*list));
+    for (size_t i = 0; i < t->n_external_data; i++)
+        list[i] = t->external_data[i];
+    list[t->n_external_data++] = e;
+    t->external_data = list;
+}
+
+static pb_tensor *external(const char *location, const char *offset, const char *length)
+{
+    pb_tensor *t = tensor(IG_FLOAT32, DIMS(2));
+    t->has_data_location = true;
+    t->data_location = 1;
+    if (location)
+        entry(t, "location", location);
+    if (offset)
+        entry(t, "offset", offset);
+    if (length)
+        entry(t, "length", length);
+    entry(t, "checksum", "ignored");
+    return t;
+}
+
+static void make_file(const char *name, const void *p, size_t n)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(p, 1, n, f), n);
+    fclose(f);
+}
+
+static const float numbers[] = {0, 1, 2, 3};
+
+static void external_data_is_read_beneath_the_folder(void **state)
+{
+    (void)state;
+    make_file("w.bin", numbers, 16);
+    data.src.dir = folder;
+    assert_status(igi_onnx_tensor(&data, external("w.bin", "4", "8"), &out), IG_OK);
+    assert_true(ig_tensor_data_f32(out)[0] == 1 && ig_tensor_data_f32(out)[1] == 2);
+    igi_onnx_data_fini(&data); /* the tensor keeps the mapping */
+    assert_true(ig_tensor_data_f32(out)[1] == 2);
+}
+
+static void external_data_must_fit_the_file_and_the_dims(void **state)
+{
+    (void)state;
+    make_file("w.bin", numbers, 16);
+    data.src.dir = folder;
+    refused(external("w.bin", "12", NULL), IG_INVALID_GRAPH, "which has 16");
+    refused(external("w.bin", "0", "12"), IG_INVALID_GRAPH,
+            "has 12 bytes, the dims ask for 8");
+    refused(external("w.bin", "9223372036854775807", NULL), IG_INVALID_GRAPH,
+            "which has 16");
+    refused(external("w.bin", "18446744073709551620", NULL), IG_INVALID_GRAPH,
+            "no number");
+    refused(external("w.bin", "-4", NULL), IG_INVALID_GRAPH, "no number");
+    refused(external("w.bin", " 4", NULL), IG_INVALID_GRAPH, "no number");
+    refused(external("w.bin", "", NULL), IG_INVALID_GRAPH, "no number");
+}
+
+static void external_data_cannot_leave_the_folder(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"../w.bin", "a/../../w.bin", "/etc/passwd",
+                                      "..",       "a\\b",          "."};
+    make_file("w.bin", numbers, 16);
+    data.src.dir = folder;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+        assert_int_not_equal(igi_onnx_tensor(&data, external(bad[i], NULL, NULL), &out),
+                             IG_OK);
+    refused(external("", NULL, NULL), IG_INVALID_GRAPH, "without a location");
+    refused(external(NULL, NULL, NULL), IG_INVALID_GRAPH, "without a location");
+    assert_int_equal(igi_onnx_tensor(&data, external("missing", NULL, NULL), &out),
+                     IG_NOT_FOUND);
+}
+
+static void links_are_not_followed(void **state)
+{
+    (void)state;
+    char from[128], to[128];
+    make_file("w.bin", numbers, 16);
+    data.src.dir = folder;
+    snprintf(from, sizeof(from), "%s/w.bin", folder);
+    snprintf(to, sizeof(to), "%s/soft", folder);
+    assert_int_equal(symlink(from, to), 0);
+    assert_int_not_equal(igi_onnx_tensor(&data, external("soft", NULL, NULL), &out),
+                         IG_OK);
+    snprintf(to, sizeof(to), "%s/hard", folder);
+    assert_int_equal(link(from, to), 0);
+    assert_int_not_equal(igi_onnx_tensor(&data, external("hard", NULL, NULL), &out),
+                         IG_OK);
+}
+
+static void a_model_from_memory_has_no_external_data(void **state)
+{
+    (void)state;
+    refused(external("w.bin", NULL, NULL), IG_INVALID_ARGUMENT, "data_dir");
+}
+
+#define TEST(name_) cmocka_unit_test_setup_teardown(name_, fresh, drop)
+IG_TESTS(TEST(external_data_is_read_beneath_the_folder),
+         TEST(external_data_must_fit_the_file_and_the_dims),
+         TEST(external_data_cannot_leave_the_folder),
+         TEST(links_are_not_followed),
+         TEST(a_model_from_memory_has_no_external_data))

@@ -1,0 +1,427 @@
+/* Whole models: V5, V9, and what messages say. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/core/alloc.h"
+#include "tests/importers/onnx/support.h"
+
+static igt_model m;
+static ig_graph *g;
+
+static int fresh(void **state)
+{
+    (void)state;
+    igt_begin(&m, 17);
+    g = NULL;
+    return 0;
+}
+
+static int drop(void **state)
+{
+    (void)state;
+    ig_graph_free(g);
+    igt_end(&m);
+    return 0;
+}
+
+/* x, y float32[2,3] as inputs, z as the output. */
+static void frame(void)
+{
+    igt_input(&m, "x", IG_FLOAT32, 2, (int64_t[]){2, 3});
+    igt_input(&m, "y", IG_FLOAT32, 2, (int64_t[]){2, 3});
+    igt_output(&m, "z", IG_FLOAT32);
+}
+
+static void refused(ig_status rc, const char *part)
+{
+    assert_status(igt_read(&m, &g), rc);
+    assert_message(part);
+    assert_null(g);
+}
+
+static void a_model_becomes_a_graph(void **state)
+{
+    (void)state;
+    frame();
+    pb_node *n = igt_node(&m, "Add", "x y", "w");
+    n->name = (char *)"sum";
+    igt_node(&m, "Relu", "w", "z");
+    assert_status(igt_read(&m, &g), IG_OK);
+    assert_status(ig_graph_verify(g), IG_OK);
+    assert_string_equal(igt_ops(g), "Add(x,y) Relu(w)");
+    assert_string_equal(ig_graph_name(g), "g");
+    assert_int_equal(ig_graph_n_inputs(g), 2);
+    assert_string_equal(ig_graph_value_name(g, ig_graph_output_at(g, 0)), "z");
+    ig_node_iter it = ig_graph_nodes(g);
+    ig_node_id id;
+    assert_true(ig_node_next(&it, &id));
+    assert_string_equal(ig_graph_node_name(g, id), "sum");
+}
+
+static void nodes_in_any_order_are_sorted(void **state)
+{
+    (void)state;
+    frame();
+    igt_node(&m, "Relu", "w", "z");
+    igt_node(&m, "Add", "x y", "w");
+    assert_status(igt_read(&m, &g), IG_OK);
+    assert_string_equal(igt_ops(g), "Add(x,y) Relu(w)");
+}
+
+static void equal_names_of_dims_are_equal_dims(void **state)
+{
+    (void)state;
+    igt_input(&m, "x", IG_FLOAT32, 2, (int64_t[]){-1, 3});
+    igt_input(&m, "y", IG_FLOAT32, 2, (int64_t[]){-1, 1});
+    igt_node(&m, "Add", "x y", "z");
+    igt_output(&m, "z", IG_FLOAT32);
+    assert_status(igt_read(&m, &g), IG_OK);
+    const int64_t *x = ig_type_dims(ig_graph_value_type(g, ig_graph_find(g, "x")));
+    const int64_t *z = ig_type_dims(ig_graph_value_type(g, ig_graph_find(g, "z")));
+    assert_true(x[0] < -1);
+    assert_true(x[0] == z[0]);
+    assert_string_equal(igi_symtab_name(ig_graph_symbols(g), x[0]), "N");
+}
+
+static void an_initialiser_among_the_inputs_is_a_constant(void **state)
+{
+    (void)state;
+    frame();
+    igt_init_floats(&m, "y", 3, (float[]){1, 2, 3});
+    igt_node(&m, "Add", "x y", "z");
+    assert_status(igt_read(&m, &g), IG_OK);
+    assert_int_equal(ig_graph_n_inputs(g), 1);
+    assert_non_null(ig_graph_value_constant(g, ig_graph_find(g, "y")));
+}
+
+static void constant_nodes_become_constants(void **state)
+{
+    (void)state;
+    frame();
+    igt_float(&m, igt_node(&m, "Constant", "", "c"), "value_float", 2.5f);
+    igt_node(&m, "Add", "x c", "z");
+    assert_status(igt_read(&m, &g), IG_OK);
+    ig_tensor *t = ig_graph_value_constant(g, ig_graph_find(g, "c"));
+    assert_true(t && ig_tensor_rank(t) == 0 && ig_tensor_data_f32(t)[0] == 2.5f);
+}
+
+static void a_constant_of_the_wrong_kind_is_refused(void **state)
+{
+    (void)state;
+    frame();
+    igt_int(&m, igt_node(&m, "Constant", "", "z"), "value_float", 2);
+    refused(IG_INVALID_GRAPH, "value_float");
+}
+
+/* ---- V9 ---- */
+
+static void a_file_without_ir_version_or_graph_is_refused(void **state)
+{
+    (void)state;
+    frame();
+    igt_node(&m, "Add", "x y", "z");
+    m.model.has_ir_version = false;
+    refused(IG_INVALID_GRAPH, "IR version");
+    m.model.has_ir_version = true;
+    m.model.graph = NULL;
+    refused(IG_INVALID_GRAPH, "no graph");
+}
+
+static void undefined_inputs_and_outputs_are_named(void **state)
+{
+    (void)state;
+    frame();
+    pb_node *n = igt_node(&m, "Add", "x nowhere", "z");
+    n->name = (char *)"plus";
+    refused(IG_INVALID_GRAPH, "input 'nowhere' is defined nowhere");
+    assert_message("node 'plus' (Add, byte ");
+    n->input[1] = (char *)"y";
+    n->output[0] = (char *)"other";
+    refused(IG_INVALID_GRAPH, "output 'z' is defined nowhere");
+}
+
+static void a_cycle_is_named(void **state)
+{
+    (void)state;
+    frame();
+    igt_node(&m, "Add", "x b", "a")->name = (char *)"first";
+    igt_node(&m, "Add", "a y", "b");
+    igt_node(&m, "Relu", "b", "z");
+    refused(IG_INVALID_GRAPH, "part of a cycle");
+}
+
+static void names_must_be_defined_once(void **state)
+{
+    (void)state;
+    frame();
+    igt_node(&m, "Relu", "x", "z");
+    pb_node *n = igt_node(&m, "Relu", "y", "z");
+    refused(IG_INVALID_GRAPH, "'z' is defined already");
+    n->output[0] = (char *)"x";
+    refused(IG_INVALID_GRAPH, "'x' is defined already");
+    n->output[0] = (char *)"w";
+    igt_input(&m, "x", IG_FLOAT32, 0, NULL);
+    refused(IG_INVALID_GRAPH, "'x' is taken");
+}
+
+static void two_initialisers_of_one_name_are_refused(void **state)
+{
+    (void)state;
+    frame();
+    igt_node(&m, "Add", "x y", "z");
+    igt_init_floats(&m, "c", 1, (float[]){1});
+    igt_init_floats(&m, "c", 1, (float[]){1});
+    refused(IG_INVALID_GRAPH, "two initialisers are named 'c'");
+}
+
+static void two_outputs_of_one_name_are_refused(void **state)
+{
+    (void)state;
+    frame();
+    igt_node(&m, "Add", "x y", "z");
+    igt_output(&m, "z", IG_FLOAT32);
+    refused(IG_INVALID_GRAPH, "two outputs 'z'");
+}
+
+static void declared_output_types_are_checked(void **state)
+{
+    (void)state;
+    igt_input(&m, "x", IG_FLOAT32, 1, (int64_t[]){2});
+    igt_node(&m, "Relu", "x", "z");
+    igt_output(&m, "z", IG_INT64);
+    refused(IG_INVALID_GRAPH,
+            "output 'z': declared as int64, but the graph makes float32");
+}
+
+static void inputs_need_a_type(void **state)
+{
+    (void)state;
+    frame();
+    igt_node(&m, "Add", "x y", "z");
+    m.graph.input[0]->type->tensor_type->elem_type = 99;
+    refused(IG_INVALID_GRAPH, "input 'x'");
+    m.graph.input[0]->type->tensor_type = NULL;
+    refused(IG_INVALID_GRAPH, "input 'x'");
+    m.graph.input[0]->type = NULL;
+    refused(IG_INVALID_GRAPH, "input 'x'");
+}
+
+static void attributes_must_exist_and_fit(void **state)
+{
+    (void)state;
+    igt_input(&m, "x", IG_FLOAT32, 2, (int64_t[]){2, 3});
+    igt_output(&m, "z", IG_FLOAT32);
+    pb_node *n = igt_node(&m, "Transpose", "x", "z");
+    igt_int(&m, n, "nonsense", 1);
+    refused(IG_INVALID_GRAPH, "nonsense");
+    n->n_attribute = 0;
+    igt_int(&m, n, "perm", 1);
+    refused(IG_INVALID_GRAPH, "perm");
+    n->n_attribute = 0;
+    igt_ints(&m, n, "perm", 2, (int64_t[]){1, 0});
+    igt_ints(&m, n, "perm", 2, (int64_t[]){1, 0});
+    refused(IG_INVALID_GRAPH, "given twice");
+    n->n_attribute = 1;
+    n->attribute[0]->has_i = true;
+    refused(IG_INVALID_GRAPH, "has type 7 but a value of type 2");
+    n->attribute[0]->has_i = false;
+    n->attribute[0]->has_type = false; /* IR 1: the type is derived */
+    assert_status(igt_read(&m, &g), IG_OK);
+}
+
+static void required_attributes_are_required(void **state)
+{
+    (void)state;
+    frame();
+    igt_node(&m, "Concat", "x y", "z");
+    refused(IG_INVALID_GRAPH, "attribute axis is required");
+}
+
+static void an_attribute_reference_outside_a_function_is_refused(void **state)
+{
+    (void)state;
+    frame();
+    pb_node *n = igt_node(&m, "Concat", "x y", "z");
+    igt_attr(&m, n, "axis", PB_ATTR_INT)->ref_attr_name = (char *)"a";
+    refused(IG_INVALID_GRAPH, "only functions");
+}
+
+/* ---- opsets
+ * --------------------------------------------------------------------------------- */
+
+static void everything_unsupported_is_listed_at_once(void **state)
+{
+    (void)state;
+    frame();
+    igt_node(&m, "Quux", "x", "a");
+    igt_node(&m, "Quux", "a", "b");
+    igt_node(&m, "com.example::Frob", "b", "c");
+    igt_node(&m, "Gelu", "c", "z"); /* since 20 */
+    refused(IG_UNSUPPORTED, "3 operators of this model are not supported");
+    assert_message("Quux (opset 17) x2");
+    assert_message("com.example::Frob (its domain is not imported) x1");
+    assert_message("Gelu (opset 17) x1");
+}
+
+static void operators_in_bodies_are_listed_too(void **state)
+{
+    (void)state;
+    frame();
+    pb_node *n = igt_node(&m, "If", "x", "z");
+    pb_graph *body = igt_alloc(&m, sizeof(*body));
+    igi_onnx__graph__init(body);
+    pb_node *inner = igt_new_node(&m, "Inner", "x", "r");
+    body->n_node = 1;
+    body->node = &inner;
+    igt_attr(&m, n, "then_branch", PB_ATTR_GRAPH)->g = body;
+    assert_int_equal(igt_read(&m, &g), IG_UNSUPPORTED);
+    assert_message("Inner (opset 17) x1");
+}
+
+static void a_domain_is_imported_once(void **state)
+{
+    (void)state;
+    frame();
+    igt_node(&m, "Add", "x y", "z");
+    pb_opset *both[2] = {m.model.opset_import[0], m.model.opset_import[0]};
+    m.model.opset_import = both;
+    m.model.n_opset_import = 2;
+    refused(IG_INVALID_GRAPH, "imported twice");
+    m.model.n_opset_import = 1;
+    both[0]->version = 0;
+    refused(IG_INVALID_GRAPH, "opset 0");
+}
+
+static int warnings;
+static void count_warning(const char *text, void *user)
+{
+    (void)text;
+    (void)user;
+    warnings++;
+}
+
+static void a_newer_opset_is_read_with_a_warning(void **state)
+{
+    (void)state;
+    frame();
+    igt_node(&m, "Add", "x y", "z");
+    m.model.opset_import[0]->version = 28;
+    igt_pack(&m);
+    ig_read_opts o = {.registry = igt_registry(), .warn = count_warning};
+    igi_source src = {.bytes = m.bytes, .size = m.size};
+    warnings = 0;
+    assert_status(igi_onnx_read(&g, &src, &o), IG_OK);
+    assert_int_equal(warnings, 1);
+}
+
+/* ---- resources
+ * -------------------------------------------------------------------------------- */
+
+typedef struct failing {
+    long left; /* allocations until one fails; < 0: never */
+    bool for_ever;
+} failing;
+
+static void *failing_resize(void *user, void *p, size_t old, size_t n)
+{
+    failing *f = user;
+    (void)old;
+    if (n == 0) {
+        free(p);
+        return NULL;
+    }
+    if (f->left == 0) {
+        if (!f->for_ever)
+            f->left = -1;
+        return NULL;
+    }
+    if (f->left > 0)
+        f->left--;
+    void *q = aligned_alloc(64, (n + 63) / 64 * 64);
+    if (q && p) {
+        memcpy(q, p, old < n ? old : n);
+        free(p);
+    }
+    return q;
+}
+
+/* T6: allocation n fails, once or for ever; whatever happens is clean. */
+static void every_failing_allocation_ends_in_a_clean_error(void **state)
+{
+    (void)state;
+    frame();
+    pb_function *f = igt_function(&m, "Join", "a b", "c");
+    pb_node *inner = igt_new_node(&m, "Concat", "a b", "c");
+    igt_int(&m, inner, "axis", 0);
+    igt_function_node(&m, f, inner);
+    float *v = igt_alloc(&m, 4000);
+    igt_init_floats(&m, "big", 1000, v);
+    igt_node(&m, "local::Join", "x y", "w");
+    igt_node(&m, "Relu", "w", "z");
+    igt_pack(&m);
+    size_t n = m.size;
+    void *bytes = malloc(n); /* not ours: the allocator changes */
+    memcpy(bytes, m.bytes, n);
+    igt_end(&m);
+    igt_registry_free();
+    for (int for_ever = 0; for_ever < 2; for_ever++) {
+        ig_status rc = IG_OUT_OF_MEMORY;
+        long k = 0;
+        for (; rc != IG_OK && k < 5000; k++) {
+            failing fail = {-1, for_ever != 0};
+            ig_allocator a = {failing_resize, &fail};
+            ig_allocator_set(&a);
+            (void)igt_registry();
+            fail.left = k;
+            rc = igt_read_bytes(bytes, n, &g);
+            if (rc != IG_OK && rc != IG_OUT_OF_MEMORY)
+                fail_msg("allocation %ld: status %d (%s)", k, (int)rc,
+                         ig_error_message());
+            fail.left = -1;
+            ig_graph_free(g);
+            g = NULL;
+            igt_registry_free();
+            ig_allocator_set(NULL);
+        }
+        assert_int_equal(rc, IG_OK);
+        assert_true(k > 20);
+    }
+    free(bytes);
+    igt_begin(&m, 17);
+}
+
+static void sniffing_tells_models_from_other_files(void **state)
+{
+    (void)state;
+    frame();
+    igt_pack(&m);
+    assert_true(igi_onnx_sniff(m.bytes, m.size));
+    assert_false(igi_onnx_sniff("PK\3\4", 4));
+    assert_false(igi_onnx_sniff("", 0));
+}
+
+#define TEST(name_) cmocka_unit_test_setup_teardown(name_, fresh, drop)
+IG_TESTS(TEST(a_model_becomes_a_graph),
+         TEST(nodes_in_any_order_are_sorted),
+         TEST(equal_names_of_dims_are_equal_dims),
+         TEST(an_initialiser_among_the_inputs_is_a_constant),
+         TEST(constant_nodes_become_constants),
+         TEST(a_constant_of_the_wrong_kind_is_refused),
+         TEST(a_file_without_ir_version_or_graph_is_refused),
+         TEST(undefined_inputs_and_outputs_are_named),
+         TEST(a_cycle_is_named),
+         TEST(names_must_be_defined_once),
+         TEST(two_initialisers_of_one_name_are_refused),
+         TEST(two_outputs_of_one_name_are_refused),
+         TEST(declared_output_types_are_checked),
+         TEST(inputs_need_a_type),
+         TEST(attributes_must_exist_and_fit),
+         TEST(required_attributes_are_required),
+         TEST(an_attribute_reference_outside_a_function_is_refused),
+         TEST(everything_unsupported_is_listed_at_once),
+         TEST(operators_in_bodies_are_listed_too),
+         TEST(a_domain_is_imported_once),
+         TEST(a_newer_opset_is_read_with_a_warning),
+         TEST(every_failing_allocation_ends_in_a_clean_error),
+         TEST(sniffing_tells_models_from_other_files))
