@@ -95,13 +95,15 @@ IGI_INLINE void igi_conv_row(ig_dtype T,
             igi_window_range(a, tap, 0, a->in, &from, &to);
             from = from < lo ? lo : from;
             to = to > hi ? hi : to;
+            if (from >= to)
+                continue;
             int64_t at =
                 base + (in_row * a->in + tap * a->dilation - a->pad) * v->pixel;
             int64_t w_at = v->m * c->c * c->taps + tap_row * a->kernel + tap;
             for (int64_t ch = 0; ch < c->c; ch++, at += v->channel) {
                 double weight = igi_load(T, v->w, w_at + ch * c->taps);
-                for (int64_t o = from; o < to; o++)
-                    acc[o - lo] += weight * igi_load(T, v->x, at + o * step);
+                igi_line x = {v->x, at + from * step, step};
+                igi_axpy(T, acc + (from - lo), weight, x, to - from);
             }
         }
     }

@@ -50,6 +50,42 @@ IGI_INLINE void igi_store(ig_dtype type, void *p, int64_t i, double v)
     }
 }
 
+/* An operand of the loops below: element i is p[at + i * step]. */
+typedef struct igi_line {
+    const void *p;
+    int64_t at, step;
+} igi_line;
+
+/* sum of x[i] * y[i], i < n. */
+IGI_INLINE double igi_dot(ig_dtype type, igi_line x, igi_line y, int64_t n)
+{
+    double sum = 0;
+    if (x.step == 1 && y.step == 1) {
+#pragma omp simd reduction(+ : sum)
+        for (int64_t i = 0; i < n; i++)
+            sum += igi_load(type, x.p, x.at + i) * igi_load(type, y.p, y.at + i);
+        return sum;
+    }
+    for (int64_t i = 0; i < n; i++)
+        sum += igi_load(type, x.p, x.at + i * x.step) *
+               igi_load(type, y.p, y.at + i * y.step);
+    return sum;
+}
+
+/* acc[i] += factor * x[i], i < n. */
+IGI_INLINE void
+igi_axpy(ig_dtype type, double *acc, double factor, igi_line x, int64_t n)
+{
+    if (x.step == 1) {
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++)
+            acc[i] += factor * igi_load(type, x.p, x.at + i);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++)
+        acc[i] += factor * igi_load(type, x.p, x.at + i * x.step);
+}
+
 /* Runs the statement with a constant T equal to dtype_; other types are an error. */
 #define IGI_EACH_FLOAT(k_, dtype_, ...)                                                \
     switch (dtype_) {                                                                  \

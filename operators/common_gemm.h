@@ -24,17 +24,17 @@ IGI_INLINE void igi_product_float(
     for (int64_t j = 0; j < n; j++)
         acc[j] = 0;
     if (b->rs == 1 && b->cs != 1) { /* columns of b are contiguous: dot products */
-        for (int64_t j = 0; j < n; j++)
-            for (int64_t k = 0; k < p->depth; k++)
-                acc[j] += igi_load(T, a->data, a->at + row * a->rs + k * a->cs) *
-                          igi_load(T, b->data, b->at + k + (col + j) * b->cs);
+        igi_line x = {a->data, a->at + row * a->rs, a->cs};
+        for (int64_t j = 0; j < n; j++) {
+            igi_line y = {b->data, b->at + (col + j) * b->cs, 1};
+            acc[j] = igi_dot(T, x, y, p->depth);
+        }
         return;
     }
     for (int64_t k = 0; k < p->depth; k++) {
         double v = igi_load(T, a->data, a->at + row * a->rs + k * a->cs);
-        int64_t from = b->at + k * b->rs + col * b->cs;
-        for (int64_t j = 0; j < n; j++)
-            acc[j] += v * igi_load(T, b->data, from + j * b->cs);
+        igi_line y = {b->data, b->at + k * b->rs + col * b->cs, b->cs};
+        igi_axpy(T, acc, v, y, n);
     }
 }
 

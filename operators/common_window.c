@@ -67,9 +67,12 @@ static ig_status explicit_size(ig_infer *x,
     *out = ig_dim_add(t, ig_dim_div(t, room, stride), 1);
     if (s->ceil_mode && !valid) {
         int64_t up = ig_dim_div(t, ig_dim_add(t, room, stride - 1), stride);
-        /* the last window must start inside in + begin: start <= in + begin - 1 */
+        *out = ig_dim_add(t, up, 1);
+        /* the last window must start inside in + begin: start <= in + begin - 1; it
+         * always does when the rounding cannot reach that far */
         int64_t last = ig_dim_add(t, in, begin + stride - 1);
-        *out = ig_dim_min(t, ig_dim_add(t, up, 1), ig_dim_div(t, last, stride));
+        if (span < 0 || end + stride > span)
+            *out = ig_dim_min(t, *out, ig_dim_div(t, last, stride));
     }
     return IG_OK;
 }

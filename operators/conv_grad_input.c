@@ -77,12 +77,19 @@ IGI_INLINE void grad_input_row(ig_dtype T,
         for (int64_t tap = 0; out_row >= 0 && tap < a->kernel; tap++) {
             int64_t from, to, shift = tap * a->dilation - a->pad - lo;
             igi_window_range(a, tap, lo, hi, &from, &to);
+            if (from >= to)
+                continue;
             int64_t dy_at = dy_item + out_row * a->out;
             int64_t w_at = (group * c->m * c->c + v->ch % c->c) * c->taps;
             w_at += tap_row * a->kernel + tap;
             for (int64_t m = 0; m < c->m; m++) {
                 double weight = igi_load(T, v->w, w_at + m * c->c * c->taps);
                 int64_t at = dy_at + m * c->out_plane;
+                if (a->stride == 1) {
+                    igi_line dy = {v->dy, at + from, 1};
+                    igi_axpy(T, acc + (from + shift), weight, dy, to - from);
+                    continue;
+                }
                 for (int64_t o = from; o < to; o++)
                     acc[o * a->stride + shift] += weight * igi_load(T, v->dy, at + o);
             }

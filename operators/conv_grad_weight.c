@@ -76,9 +76,9 @@ IGI_INLINE double grad_weight_one(ig_dtype T, const grad_weight_call *v)
             int64_t x_at =
                 (n * c->group * c->c + channel) * c->in_plane + in_row * a->in;
             x_at += v->tap * a->dilation - a->pad;
-            for (int64_t o = v->from; o < v->to; o++)
-                sum += igi_load(T, v->dy, dy_at + o) *
-                       igi_load(T, v->x, x_at + o * a->stride);
+            igi_line dy = {v->dy, dy_at + v->from, 1};
+            igi_line x = {v->x, x_at + v->from * a->stride, a->stride};
+            sum += igi_dot(T, dy, x, v->to - v->from);
         }
     }
     return sum;

@@ -20,8 +20,9 @@ typedef struct block_head {
 _Static_assert(_Alignof(max_align_t) >= sizeof(void *), "room for an address in front");
 _Static_assert(sizeof(block_head) == HEADER, "the caller's part must stay aligned");
 
-/* malloc and a shift, because aligned_alloc takes the slow road of malloc even for small
- * blocks (some 700 instructions a pair). The address that malloc gave stands in front. */
+/* malloc and a shift, because aligned_alloc takes the slow road of malloc even for
+ * small blocks (some 700 instructions a pair). The address that malloc gave stands in
+ * front. */
 static void *aligned_new(size_t bytes)
 {
     size_t whole;

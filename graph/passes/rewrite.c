@@ -195,18 +195,19 @@ static bool is_mutated(const ig_graph *g, ig_value_id v)
     return false;
 }
 
-ig_status igi_forward(ig_graph *g, ig_node_id n, int out, ig_value_id to, bool *done)
+bool igi_can_forward(const ig_graph *g, ig_node_id n, int out, ig_value_id to)
 {
     ig_value_id from = igi_node_at(g, n)->out[out];
     const ig_type *a = igi_type_of(g, from), *b = igi_type_of(g, to);
-    *done = false;
     if (a->kind != b->kind || a->dtype != b->dtype || is_mutated(g, from) || is_mutated(g, to))
-        return IG_OK;
-    if (a->kind == IG_KIND_TENSOR && a->rank >= 0 && b->rank >= 0 && a->rank != b->rank)
-        return IG_OK;
-    IG_TRY(ig_graph_replace(g, from, to));
-    *done = true;
-    return IG_OK;
+        return false;
+    return a->kind != IG_KIND_TENSOR || a->rank < 0 || b->rank < 0 || a->rank == b->rank;
+}
+
+ig_status igi_forward(ig_graph *g, ig_node_id n, int out, ig_value_id to, bool *done)
+{
+    *done = igi_can_forward(g, n, out, to);
+    return *done ? ig_graph_replace(g, igi_node_at(g, n)->out[out], to) : IG_OK;
 }
 
 void *igi_new_attrs(ig_graph *g, const igi_op *op)

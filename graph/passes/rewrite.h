@@ -81,6 +81,7 @@ bool igi_const_channels(
 
 /* All readers of output `out` of node n read `to`. false: left alone, because one of the two
  * is overwritten by somebody or their types differ. */
+bool igi_can_forward(const ig_graph *g, ig_node_id n, int out, ig_value_id to);
 ig_status igi_forward(ig_graph *g, ig_node_id n, int out, ig_value_id to, bool *done);
 /* Defaults of an operator, in the graph's arena; NULL when out of memory. */
 void *igi_new_attrs(ig_graph *g, const igi_op *op);

@@ -47,6 +47,23 @@ static ig_status of_one(ig_graph *g, ig_node_id id, int *changes)
     return drop(g, id, 0, changes);
 }
 
+/* Sum of two is Add, which more patterns know. */
+static ig_status sum(ig_graph *g, ig_node_id id, int *changes)
+{
+    const igi_node *n = igi_node_at(g, id);
+    igi_make m = {.op = igi_registry_find_full(g->reg, "Add"), .n_in = 2, .like = id};
+    bool done;
+    if (n->n_in != 2 || !m.op)
+        return of_one(g, id, changes);
+    ig_value_id in[2] = {n->in[0], n->in[1]}, y;
+    IG_TRY(igi_try_make(g, &m, in, &y));
+    if (!y.i)
+        return IG_OK;
+    IG_TRY(igi_forward(g, id, 0, y, &done));
+    *changes += done;
+    return IG_OK;
+}
+
 static ig_status split_into_one(ig_graph *g, ig_node_id id, int *changes)
 {
     const igi_node *n = igi_node_at(g, id);
@@ -139,7 +156,7 @@ static const igi_rule rules[] = {
     {"Dropout", dropout, 1},
     {"Cast", cast, 1},
     {"CastLike", cast, 1},
-    {"Sum", of_one, 1},
+    {"Sum", sum, 1},
     {"Max", of_one, 1},
     {"Min", of_one, 1},
     {"Concat", of_one, 1},

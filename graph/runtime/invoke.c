@@ -7,6 +7,8 @@
  * only the kernel knows. */
 #include "graph/runtime/invoke.h"
 
+#include <string.h>
+
 #include "graph/core/alloc.h"
 #include "graph/ir/attr.h"
 #include "graph/runtime/call.h"
@@ -35,61 +37,98 @@ void igi_invoker_fini(igi_invoker *v)
 
 /* ---- the straight road ---- */
 
-/* Whether the inputs are contiguous tensors; *same: they also agree in type and shape.
- */
-static inline bool plain_inputs(ig_value *const *in, int n, bool *same)
+/* Kind, element type and rank of a type, for one comparison. */
+static inline uint32_t type_head(const ig_value *v)
 {
-    *same = true;
-    for (int i = 0; i < n; i++) {
-        const ig_value *a = in[i], *first = in[0];
-        if (!a || a->type.kind != IG_KIND_TENSOR || !(a->flags & IGI_CONTIGUOUS) ||
-            a->type.rank > 8)
-            return false;
-        if (i == 0)
+    uint32_t head;
+    memcpy(&head, &v->type, sizeof(head));
+    return head;
+}
+
+static inline bool is_dense(const ig_value *v)
+{
+    return v && v->type.kind == IG_KIND_TENSOR && v->flags & IGI_CONTIGUOUS &&
+           v->type.rank <= 8;
+}
+
+enum { NOT_PLAIN = -1, DIFFERENT = 0, SAME = 1 };
+
+/* Whether the inputs are contiguous tensors of ranks up to 8, and of one type and
+ * shape. */
+static inline int plain_inputs(ig_value *const *in, int n)
+{
+    const ig_value *first = in[0];
+    int same = SAME;
+    if (!is_dense(first))
+        return NOT_PLAIN;
+    for (int i = 1; i < n; i++) {
+        const ig_value *a = in[i];
+        if (a == first)
             continue;
-        bool equal =
-            a->type.dtype == first->type.dtype && a->type.rank == first->type.rank;
-        for (int d = 0; equal && d < a->type.rank; d++)
-            equal = a->type.u.dim[d] == first->type.u.dim[d];
-        *same = *same && equal;
+        if (!is_dense(a))
+            return NOT_PLAIN;
+        if (type_head(a) != type_head(first))
+            same = DIFFERENT;
+        for (int d = 0; same && d < a->type.rank; d++)
+            if (a->type.u.dim[d] != first->type.u.dim[d])
+                same = DIFFERENT;
     }
-    return true;
+    return same;
 }
 
-/* The law of IG_OP_ELEMENTWISE: equal shapes and one type variable give that same type.
- */
-static inline bool law_applies(const igi_op *op, const ig_type *t)
+/* Output of a call that obeys the law of IG_OP_ELEMENTWISE: equal shapes and one type
+ * variable give that same type. `count`: elements of an input. */
+static inline ig_status
+output_by_law(igi_invoker *v, const ig_type *type, int64_t count, ig_tensor **out)
 {
-    int var = op->out_var[0];
-    for (int i = 0; i < op->n_in; i++)
-        if (op->in_var[i] != var)
-            return false;
-    return op->def->flags & IG_OP_ELEMENTWISE && op->var_types[var] >> t->dtype & 1;
+    if (count > STRAIGHT_MAX)
+        return igi_call_tensor(v, type, out);
+    ig_tensor *t;
+    IG_TRY(
+        igi_tensor_header(&t, v->pool, (ig_dtype)type->dtype, type->rank, type->u.dim));
+    ig_status rc = igi_tensor_alloc(t, v->pool);
+    if (rc != IG_OK) {
+        ig_tensor_unref(t);
+        return rc;
+    }
+    *out = t;
+    return IG_OK;
 }
 
-static ig_status
-plain_types(const igi_op *op, const ig_call *call, ig_value *const *in, ig_infer *x)
+static ig_status output_by_infer(igi_invoker *v,
+                                 const igi_op *op,
+                                 const ig_call *call,
+                                 ig_value *const *in,
+                                 ig_tensor **out)
 {
+    ig_type local = {.rank = -1}, *slot = &local;
     const ig_type *types[3] = {0};
     for (int i = 0; i < call->n_in; i++)
         types[i] = &in[i]->type;
-    *x = (ig_infer){.struct_size = sizeof(*x),
-                    .n_in = call->n_in,
-                    .n_out = 1,
-                    .in = types,
-                    .out = x->out,
-                    .attrs = call->attrs,
-                    .known = in,
-                    .op = op->def};
-    return igi_infer_call(op, call, x);
+    ig_infer x = {.struct_size = sizeof(x),
+                  .n_in = call->n_in,
+                  .n_out = 1,
+                  .in = types,
+                  .out = &slot,
+                  .attrs = call->attrs,
+                  .known = in,
+                  .op = op->def};
+    ig_status rc = igi_infer_call(op, call, &x);
+    if (rc == IG_OK && local.rank < 0)
+        rc = ig_fail(IG_INTERNAL, "%s: infer gave no rank for concrete inputs",
+                     op->def->name);
+    if (rc == IG_OK)
+        rc = igi_call_tensor(v, &local, out);
+    igi_type_fini(&local);
+    return rc;
 }
 
-static ig_status plain_run(igi_invoker *v,
-                           const igi_op *op,
-                           const ig_call *call,
-                           ig_value *const *in,
-                           ig_value *made,
-                           bool same)
+static inline ig_status plain_run(igi_invoker *v,
+                                  const igi_op *op,
+                                  const ig_call *call,
+                                  ig_value *const *in,
+                                  ig_value *made,
+                                  bool same)
 {
     igi_frame f = {.v = v, .op = op};
     ig_kernel_ctx k = {.struct_size = sizeof(k),
@@ -103,48 +142,31 @@ static ig_status plain_run(igi_invoker *v,
                        .rt = &igi_call_services,
                        .rt_self = &f,
                        .op = op->def};
+    int64_t count = igi_tensor_count((ig_tensor *)made);
     if (op->n_kernels[v->device_index]) {
-        igi_facts facts = {IG_BIT(in[0]->type.dtype), IGI_FACT_BITS};
-        if (!same || igi_tensor_count((ig_tensor *)in[0]) == 0)
+        igi_facts facts = {IG_BIT(made->type.dtype), IGI_FACT_BITS};
+        if (!same || count == 0)
             facts = igi_facts_of(&k);
-        f.kernel = igi_select(op, v->device_index, &k, facts);
-        if (f.kernel && !f.kernel->run)
+        if (v->threads > 1 && (!same || count > IGI_PARALLEL_WORK / 8))
             k.threads = igi_call_threads(v, &k);
+        f.kernel = igi_select(op, v->device_index, &k, facts);
     }
     return igi_call_run(&f, &k);
 }
 
-static ig_status plain_call(igi_invoker *v,
-                            const igi_op *op,
-                            const ig_call *call,
-                            ig_value *const *in,
-                            ig_value **out,
-                            bool same)
+static inline ig_status plain_call(igi_invoker *v,
+                                   const igi_op *op,
+                                   const ig_call *call,
+                                   ig_value *const *in,
+                                   ig_value **out,
+                                   bool same)
 {
-    ig_type local = {0}, *slot = &local;
     const ig_type *type = &in[0]->type;
-    if (!same || !law_applies(op, type)) {
-        ig_infer x = {.out = &slot};
-        IG_TRY(plain_types(op, call, in, &x));
-        type = &local;
-    }
     ig_tensor *t = NULL;
-    ig_status rc;
-    int64_t count = 1;
-    for (int i = 0; i < type->rank && count <= STRAIGHT_MAX; i++)
-        count *= ig_type_dims(type)[i] <= STRAIGHT_MAX ? ig_type_dims(type)[i]
-                                                       : STRAIGHT_MAX + 1;
-    if (type->rank > 8 || count > STRAIGHT_MAX) {
-        rc = igi_call_tensor(v, type, &t);
-    } else {
-        rc = igi_tensor_header(&t, v->pool, (ig_dtype)type->dtype, type->rank,
-                               type->u.dim);
-        if (rc == IG_OK)
-            rc = igi_tensor_alloc(t, v->pool);
-    }
-    if (rc == IG_OK)
-        rc = plain_run(v, op, call, in, &t->v, same);
-    igi_type_fini(&local);
+    bool law = same && op->law && op->var_types[op->out_var[0]] >> type->dtype & 1;
+    IG_TRY(law ? output_by_law(v, type, igi_tensor_count((ig_tensor *)in[0]), &t)
+               : output_by_infer(v, op, call, in, &t));
+    ig_status rc = plain_run(v, op, call, in, &t->v, law);
     if (rc != IG_OK) {
         ig_tensor_unref(t);
         return rc;
@@ -155,8 +177,7 @@ static ig_status plain_call(igi_invoker *v,
 
 /* ---- the entry ---- */
 
-#define DEFAULTS_MAX                                                                   \
-    512 /* bytes of an attribute struct whose defaults fit on the stack */
+#define DEFAULTS_MAX 512 /* bytes of attributes whose defaults fit on the stack */
 
 /* The call again with the operator's default attributes. */
 static ig_status with_defaults(igi_invoker *v,
@@ -185,12 +206,13 @@ ig_status igi_invoke(igi_invoker *v,
                      ig_value *const *in,
                      ig_value **out)
 {
-    bool same;
     if (!call->attrs && op->def->attrs)
         return with_defaults(v, op, call, in, out);
     if (op->plain && call->n_in == op->n_in && call->n_in > 0 && call->n_out == 1 &&
-        call->n_captures == 0 && !out[0] && !op->def->view &&
-        plain_inputs(in, call->n_in, &same))
-        return plain_call(v, op, call, in, out, same);
+        call->n_captures == 0 && !out[0] && !op->def->view) {
+        int same = plain_inputs(in, call->n_in);
+        if (same != NOT_PLAIN)
+            return plain_call(v, op, call, in, out, same);
+    }
     return igi_call_general(v, op, call, in, out);
 }

@@ -130,23 +130,32 @@ void ig_model_free(ig_model *m)
 
 ig_status igi_model_borrow(ig_model *m, igi_instance **out)
 {
+    ig_status rc = IG_OK;
     *out = NULL;
     igi_mutex_lock(&m->lock);
     if (m->idle.n)
         *out = m->idle.p[--m->idle.n];
+    else if (IGI_RESERVE(&m->idle, m->n_made + 1))
+        m->n_made++;
+    else
+        rc = IG_OUT_OF_MEMORY;
     igi_mutex_unlock(&m->lock);
-    return *out ? IG_OK : igi_instance_new(out, m->net);
+    if (*out || rc != IG_OK)
+        return rc;
+    rc = igi_instance_new(out, m->net);
+    if (rc != IG_OK) {
+        igi_mutex_lock(&m->lock);
+        m->n_made--;
+        igi_mutex_unlock(&m->lock);
+    }
+    return rc;
 }
 
 void igi_model_return(ig_model *m, igi_instance *x)
 {
     igi_mutex_lock(&m->lock);
-    bool kept = IGI_RESERVE(&m->idle, m->idle.n + 1);
-    if (kept)
-        m->idle.p[m->idle.n++] = x;
+    m->idle.p[m->idle.n++] = x;
     igi_mutex_unlock(&m->lock);
-    if (!kept)
-        igi_instance_free(x);
 }
 
 void igi_model_memory(ig_model *m, size_t *arena, size_t *packed)

@@ -10,8 +10,9 @@ struct ig_model {
     ig_graph *graph; /* as loaded */
     ig_workspace *weights;
     ig_net *net;
-    igi_mutex lock; /* of `idle` */
-    IGI_VEC(igi_instance *) idle;
+    igi_mutex lock;               /* of `idle` */
+    IGI_VEC(igi_instance *) idle; /* has room for all that were made */
+    size_t n_made;
 };
 
 /* Compiles `g`, which is taken over also on failure. */

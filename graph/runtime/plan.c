@@ -39,11 +39,9 @@ plan_init(igi_plan **out, const ig_net *net, struct igi_instance *owner)
     p->cap_values = p->n_values;
     p->value = igi_calloc(p->n_values ? p->n_values : 1, sizeof(*p->value));
     p->output = igi_arena_array(&p->mem, net->graph->outputs.n + 1, sizeof(*p->output));
-    if (!p->value || !p->output)
-        return IG_OUT_OF_MEMORY;
-    for (uint32_t v = 0; v < p->n_values; v++)
+    for (uint32_t v = 0; p->value && v < p->n_values; v++)
         p->value[v].output = p->value[v].input = -1;
-    return IG_OK;
+    return p->value && p->output ? IG_OK : IG_OUT_OF_MEMORY;
 }
 
 static void log_plan(const igi_plan *p)
@@ -104,7 +102,7 @@ void igi_plan_free(igi_plan *p)
         if (s->prepared && s->kernel->unprepare)
             s->kernel->unprepare(&s->k);
     }
-    for (uint32_t v = 1; v < p->n_values; v++) {
+    for (uint32_t v = 1; p->value && v < p->n_values; v++) {
         igi_pvalue *pv = &p->value[v];
         bool graphs =
             v < p->n_graph && p->net->graph->values.p[v].constant == pv->constant;

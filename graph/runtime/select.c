@@ -105,7 +105,7 @@ static const ig_kernel_def *select_from(
 }
 
 const ig_kernel_def *
-igi_select(const igi_op *op, int device, const ig_kernel_ctx *k, igi_facts f)
+igi_select_any(const igi_op *op, int device, const ig_kernel_ctx *k, igi_facts f)
 {
     return select_from(op, device, k, f, 0);
 }

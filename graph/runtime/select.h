@@ -7,6 +7,7 @@
 #ifndef GRAPH_RUNTIME_SELECT_H
 #define GRAPH_RUNTIME_SELECT_H
 
+#include "graph/core/log.h"
 #include "graph/core/text.h"
 #include "graph/ir/registry.h"
 
@@ -19,11 +20,22 @@ typedef struct igi_facts {
 
 igi_facts igi_facts_of(const ig_kernel_ctx *k);
 
+const ig_kernel_def *
+igi_select_any(const igi_op *op, int device, const ig_kernel_ctx *k, igi_facts f);
+
 /* The kernel for this call, NULL: the reference. Reads types, shapes and strides of
  * k->in and k->out, attributes, constants and threads; leaves no error record behind.
  */
-const ig_kernel_def *
-igi_select(const igi_op *op, int device, const ig_kernel_ctx *k, igi_facts f);
+static inline const ig_kernel_def *
+igi_select(const igi_op *op, int device, const ig_kernel_ctx *k, igi_facts f)
+{
+    const ig_kernel_def *d = op->kernels[device][0]; /* mostly it is the first */
+    if (op->n_kernels[device] && !d->supports &&
+        !(d->needs & IGI_FACT_BITS & ~f.have) && (!d->types || d->types & f.type) &&
+        !igi_log_on(IGI_LOG_DISPATCH))
+        return d;
+    return igi_select_any(op, device, k, f);
+}
 /* The same, trying only the kernels behind `after` (when its prepare has said
  * UNSUPPORTED). */
 const ig_kernel_def *igi_select_after(const igi_op *op,

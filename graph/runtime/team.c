@@ -47,14 +47,13 @@ static void *member_main(void *p)
 static void host_team_run(igi_team_fn fn, void *arg, int n)
 {
     member members[IGI_THREADS_MAX];
-    host_team t = {.fn = fn,
-                   .arg = arg,
-                   .lock = IGI_MUTEX_INIT,
-                   .go = PTHREAD_COND_INITIALIZER};
+    host_team t = {
+        .fn = fn, .arg = arg, .lock = IGI_MUTEX_INIT, .go = PTHREAD_COND_INITIALIZER};
     int made = 1;
     for (; made < n; made++) {
         members[made] = (member){.team = &t, .tid = made};
-        if (igi_thread_start(&members[made].thread, member_main, &members[made]) != IG_OK)
+        if (igi_thread_start(&members[made].thread, member_main, &members[made]) !=
+            IG_OK)
             break; /* a smaller team will do */
     }
     if (made < n)

@@ -55,6 +55,21 @@ static ig_status check_operators(const igi_onnx_out *o)
     return rc;
 }
 
+/* The oldest opset in which every operator of the graph has its present meaning: most runtimes
+ * read it. */
+static int64_t oldest_opset(const ig_graph *g)
+{
+    int64_t oldest = 13;
+    ig_node_iter it = ig_graph_nodes(g);
+    ig_node_id n;
+    while (ig_node_next(&it, &n)) {
+        const ig_op_def *op = ig_graph_node_op(g, n);
+        int64_t version = op->domain ? 0 : newest_version(op);
+        oldest = version > oldest ? version : oldest;
+    }
+    return oldest;
+}
+
 /* IR version that came with an opset. */
 static int64_t ir_of(int64_t opset)
 {
@@ -360,7 +375,7 @@ ig_status
 igi_onnx_out_begin(igi_onnx_out *o, const ig_graph *g, const ig_save_opts *opts)
 {
     *o = (igi_onnx_out){.g = g,
-                        .opset = opts && opts->opset ? opts->opset : IGI_ONNX_OPSET};
+                        .opset = opts && opts->opset ? opts->opset : oldest_opset(g)};
     igi_arena_init(&o->arena);
     if (o->opset < 13 || o->opset > IGI_ONNX_OPSET)
         return ig_fail(IG_INVALID_ARGUMENT,

@@ -74,7 +74,7 @@ static ig_status text_of(igi_arena *arena,
     if (!igi_onnx_text_ok(b->data, b->len, false))
         return ig_fail(IG_INVALID_GRAPH,
                        "attribute %s is not text (UTF-8 without zeros)", name);
-    *out = igi_arena_strndup(arena, (const char *)b->data, b->len);
+    *out = igi_arena_strndup(arena, b->len ? (const char *)b->data : "", b->len);
     return *out ? IG_OK : IG_OUT_OF_MEMORY;
 }
 

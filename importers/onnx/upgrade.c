@@ -162,9 +162,11 @@ ig_status igi_up_string(igi_onnx_node *n,
 {
     const pb_attribute *a;
     IG_TRY(take(n, name, PB_ATTR_STRING, &a));
-    *out = a ? igi_arena_strndup(&n->b->scratch, (const char *)a->s.data, a->s.len)
-             : fallback;
-    return *out || !a ? IG_OK : IG_OUT_OF_MEMORY;
+    *out = fallback;
+    if (!a || a->s.len == 0)
+        return IG_OK;
+    *out = igi_arena_strndup(&n->b->scratch, (const char *)a->s.data, a->s.len);
+    return *out ? IG_OK : IG_OUT_OF_MEMORY;
 }
 
 ig_status igi_up_ints(igi_onnx_node *n, const char *name, ig_ints *out)

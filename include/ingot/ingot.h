@@ -76,7 +76,7 @@ IG_API ig_status ig_graph_read_bytes(
 
 typedef struct ig_save_opts {
     bool external_data;        /* ONNX: weights beside the file */
-    int64_t opset;             /* ONNX; 0: newest */
+    int64_t opset;             /* ONNX; 0: the oldest that has every operator used */
 } ig_save_opts;
 /* By the file's ending, .ingot or .onnx; written atomically. */
 IG_API ig_status ig_graph_save(const ig_graph *g, const char *path, const ig_save_opts *opts);

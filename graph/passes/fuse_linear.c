@@ -1,0 +1,99 @@
+/* Products with a constant matrix become ingot::Linear, whose kernel packs the matrix once and
+ * has room for a bias, a residual and an activation (epilogue.c puts them there). */
+#include "graph/passes/rewrite.h"
+
+/* The operator's descriptor when x * w is a float32 product with a constant matrix. */
+static const igi_op *linear_of(const ig_graph *g, ig_value_id x, ig_value_id w)
+{
+    const igi_op *op = igi_registry_find_full(g->reg, "ingot::Linear");
+    const ig_type *t = igi_type_of(g, w);
+    bool fits = igi_is_f32(g, x) && igi_is_f32(g, w) && igi_value_at(g, w)->constant &&
+                t->rank == 2 && igi_type_of(g, x)->rank >= 1;
+    return fits ? op : NULL;
+}
+
+static ig_status finish(ig_graph *g, ig_node_id id, igi_make *m, const ig_value_id *in, int *changes)
+{
+    ig_value_id y;
+    bool done;
+    m->n_in = 4;
+    m->like = id;
+    IG_TRY(igi_try_make(g, m, in, &y));
+    if (!y.i)
+        return IG_OK;
+    IG_TRY(igi_forward(g, id, 0, y, &done));
+    *changes += done;
+    return IG_OK;
+}
+
+static ig_status mat_mul(ig_graph *g, ig_node_id id, int *changes)
+{
+    const igi_node *n = igi_node_at(g, id);
+    ig_value_id in[4] = {n->in[0], n->in[1]};
+    igi_make m = {.op = linear_of(g, in[0], in[1])};
+    return m.op ? finish(g, id, &m, in, changes) : IG_OK;
+}
+
+/* beta * C as bias or residual: in[2] or in[3] is set, or *fits is false. */
+static ig_status place_c(
+    ig_graph *g, const igi_node *n, int64_t cols, double beta, ig_value_id *in, bool *fits)
+{
+    ig_value_id c = igi_in(n, 2), y = n->out[0];
+    const ig_type *t = c.i ? igi_type_of(g, c) : NULL;
+    bool whole = beta >= 1 && beta <= 1;
+    *fits = true;
+    if (!c.i)
+        return IG_OK;
+    if (whole && t->rank == 1 && ig_type_dims(t)[0] == cols) {
+        in[2] = c;
+        return IG_OK;
+    }
+    double *v = igi_alloc_array((size_t)cols + 1, sizeof(*v));
+    if (!v)
+        return IG_OUT_OF_MEMORY;
+    ig_status rc = IG_OK;
+    if (igi_const_channels(g, c, 2, 1, cols, v)) {
+        for (int64_t i = 0; i < cols; i++)
+            v[i] *= beta;
+        rc = igi_make_numbers(g, c, IG_FLOAT32, 1, &cols, v, &in[2]);
+    } else if (whole && igi_same_type(g, c, y)) {
+        in[3] = c;
+    } else {
+        *fits = false;
+    }
+    igi_free(v);
+    return rc;
+}
+
+static ig_status gemm(ig_graph *g, ig_node_id id, int *changes)
+{
+    const igi_node *n = igi_node_at(g, id);
+    ig_value_id in[4] = {n->in[0], n->in[1]};
+    igi_make m = {.op = linear_of(g, in[0], in[1])};
+    bool fits, trans_w = igi_attr_int(n, "transB", 0) != 0;
+    double alpha = (double)igi_attr_float(n, "alpha", 1), beta = (double)igi_attr_float(n, "beta", 1);
+    if (!m.op || igi_attr_int(n, "transA", 0))
+        return IG_OK;
+    int64_t cols = ig_type_dims(igi_type_of(g, in[1]))[!trans_w];
+    IG_TRY(place_c(g, n, cols, beta, in, &fits));
+    if (!fits)
+        return IG_OK;
+    void *attrs = igi_new_attrs(g, m.op);
+    if (!attrs)
+        return IG_OUT_OF_MEMORY;
+    IG_TRY(igi_attrs_set_int(m.op->def, attrs, "trans_w", trans_w));
+    IG_TRY(igi_attrs_set_float(m.op->def, attrs, "alpha", (float)alpha));
+    m.attrs = attrs;
+    return finish(g, id, &m, in, changes);
+}
+
+static const igi_rule rules[] = {
+    {"MatMul", mat_mul, 2},
+    {"Gemm", gemm, 2},
+    {0},
+};
+
+ig_status igi_pass_fuse_linear(ig_graph *g, const igi_pass_opts *o, int *changes)
+{
+    return igi_rules_run(g, rules, o->level, changes);
+}
