@@ -1,4 +1,5 @@
-/* Digits drawn from a 5x7 font: shifted, scaled, slanted, with noise. For the examples. */
+/* Digits drawn from a 5x7 font: shifted, scaled, slanted, with noise. For the examples.
+ */
 #ifndef EXAMPLES_DIGITS_H
 #define EXAMPLES_DIGITS_H
 

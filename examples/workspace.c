@@ -1,5 +1,5 @@
-/* The workspace, Caffe2's way: shared weights, one net, named values. workspace MODEL feeds
- * ones into every input and prints the outputs. */
+/* The workspace, Caffe2's way: shared weights, one net, named values. workspace MODEL
+ * feeds ones into every input and prints the outputs. */
 #include <ingot/train.h>
 #include <stdio.h>
 
@@ -49,5 +49,6 @@ int main(int argc, char **argv)
         printf("%s = %s\n", name, text);
         ig_string_free(text), ig_tensor_unref(y);
     }
-    ig_net_free(net), ig_graph_free(graph), ig_workspace_free(ws), ig_workspace_free(weights);
+    ig_net_free(net), ig_graph_free(graph), ig_workspace_free(ws),
+        ig_workspace_free(weights);
 }

@@ -1,10 +1,11 @@
 /* Backward: walks the tape downwards with the gradient rules.
  *
- * Creation order is a topological order, so one loop from the newest root to the oldest node
- * visits every node after all its readers (AUTOGRAD rule 14). A node's gradients wait in its
- * `dy` slots; its rule emits eager calls; results go along the edges: into a slot, into a
- * leaf, or into a result of ig_grad. Slots are filled by taking over the first gradient and
- * adding later ones. No recursion: chains may be millions long (rule 20). */
+ * Creation order is a topological order, so one loop from the newest root to the oldest
+ * node visits every node after all its readers (AUTOGRAD rule 14). A node's gradients
+ * wait in its `dy` slots; its rule emits eager calls; results go along the edges: into
+ * a slot, into a leaf, or into a result of ig_grad. Slots are filled by taking over the
+ * first gradient and adding later ones. No recursion: chains may be millions long (rule
+ * 20). */
 #include <math.h>
 #include <string.h>
 
@@ -37,7 +38,8 @@ static ig_tensor *tensor_of(ig_var v)
 
 /* ---- the builder's eager back end ---- */
 
-static ig_status eager_emit(ig_grad *g, const ig_call *call, const ig_var *in, ig_var *out)
+static ig_status
+eager_emit(ig_grad *g, const ig_call *call, const ig_var *in, ig_var *out)
 {
     walk *w = g->self;
     ig_value *values[IG_PORTS_MAX], *made[IG_PORTS_MAX];
@@ -101,8 +103,8 @@ static const igi_grad_api eager_api = {.emit = eager_emit,
 
 /* ---- sums ---- */
 
-/* *slot += g. The first gradient is taken over, later ones make a new sum: with create_graph
- * and while tracing, sums must be recorded calls like any other. */
+/* *slot += g. The first gradient is taken over, later ones make a new sum: with
+ * create_graph and while tracing, sums must be recorded calls like any other. */
 static ig_status add_into(walk *w, ig_tensor **slot, ig_tensor *g)
 {
     if (!*slot) {
@@ -110,7 +112,8 @@ static ig_status add_into(walk *w, ig_tensor **slot, ig_tensor *g)
         return IG_OK;
     }
     ig_value *in[2] = {(ig_value *)*slot, (ig_value *)g}, *sum = NULL;
-    ig_call call = {.op = igi_registry_std(w->c->reg, IGI_STD_ADD), .n_in = 2, .n_out = 1};
+    ig_call call = {
+        .op = igi_registry_std(w->c->reg, IGI_STD_ADD), .n_in = 2, .n_out = 1};
     IG_TRY(ig_dispatch(w->c, &call, in, &sum));
     ig_tensor_unref(*slot);
     *slot = ig_tensor_ref((ig_tensor *)sum);
@@ -121,7 +124,8 @@ static ig_status add_into(walk *w, ig_tensor **slot, ig_tensor *g)
 static ig_status settle_leaf(walk *w, ig_tensor **slot)
 {
     ig_tensor *g = *slot;
-    if (w->create || w->c->trace || (g->v.flags & IGI_CONTIGUOUS && g->st && g->st->refs == 1))
+    if (w->create || w->c->trace ||
+        (g->v.flags & IGI_CONTIGUOUS && g->st && g->st->refs == 1))
         return IG_OK;
     ig_tensor *copy = NULL;
     IG_TRY(igi_tensor_contiguous_copy(&copy, w->c->pool, g));
@@ -144,10 +148,9 @@ static ig_status check_finite(walk *w, int i, const ig_tensor *g)
     if (bad < 0)
         return IG_OK;
     return ig_fail(IG_INVALID_ARGUMENT,
-                   "anomaly: the gradient of input %d of %s, called at %s, has a NaN at element %lld",
-                   i,
-                   w->node->op->def->name,
-                   w->node->where ? w->node->where : "?",
+                   "anomaly: the gradient of input %d of %s, called at %s, has a NaN "
+                   "at element %lld",
+                   i, w->node->op->def->name, w->node->where ? w->node->where : "?",
                    (long long)bad);
 }
 
@@ -195,7 +198,8 @@ static ig_status collect_inner(walk *w)
 {
     for (int k = 0; k < w->n_x; k++) {
         const ig_tensor *x = w->xs[k];
-        if (x->v.flags & IGI_HAS_NODE && x->node == w->index && w->node->dy[x->node_out])
+        if (x->v.flags & IGI_HAS_NODE && x->node == w->index &&
+            w->node->dy[x->node_out])
             IG_TRY(add_into(w, &w->dxs[k], w->node->dy[x->node_out]));
     }
     return IG_OK;
@@ -261,11 +265,13 @@ static ig_status ones_like(ig_ctx *c, const ig_tensor *y, ig_tensor **out)
     if (igi_tensor_count(y) != 1) {
         char text[160];
         return ig_fail(IG_INVALID_ARGUMENT,
-                       "backward from %s needs its gradient: only a single number has the gradient "
+                       "backward from %s needs its gradient: only a single number has "
+                       "the gradient "
                        "1; reduce it (ig_sum, ig_mean) or pass dy",
                        igi_type_print(&y->v.type, NULL, text, sizeof(text)));
     }
-    IG_TRY(igi_tensor_header(out, c->pool, (ig_dtype)y->v.type.dtype, y->v.type.rank, ig_type_dims(&y->v.type)));
+    IG_TRY(igi_tensor_header(out, c->pool, (ig_dtype)y->v.type.dtype, y->v.type.rank,
+                             ig_type_dims(&y->v.type)));
     ig_status rc = igi_tensor_alloc(*out, c->pool);
     if (rc == IG_OK)
         igi_put_f64((ig_dtype)y->v.type.dtype, (*out)->data, 0, 1.0);
@@ -290,9 +296,10 @@ static ig_status seed(walk *w, ig_tensor *y, ig_tensor *dy, uint32_t *top)
 {
     ig_tensor *g = NULL;
     if (!igi_needs_grad(&y->v))
-        return ig_fail(IG_INVALID_ARGUMENT,
-                       "the result does not depend on any tensor that requires a gradient%s",
-                       w->c->grad_mode ? "" : " (recording is off here)");
+        return ig_fail(
+            IG_INVALID_ARGUMENT,
+            "the result does not depend on any tensor that requires a gradient%s",
+            w->c->grad_mode ? "" : " (recording is off here)");
     if (dy)
         IG_TRY(check_seed(y, dy));
     ig_status rc = dy ? IG_OK : ones_like(w->c, y, &g);
@@ -347,7 +354,8 @@ static void clear_slots(ig_ctx *c, uint32_t top)
     }
 }
 
-static ig_status walk_tape(walk *w, ig_tensor *const *ys, ig_tensor *const *dys, int n_y)
+static ig_status
+walk_tape(walk *w, ig_tensor *const *ys, ig_tensor *const *dys, int n_y)
 {
     ig_ctx *c = w->c;
     uint32_t top = 0;
@@ -376,14 +384,19 @@ static ig_status walk_tape(walk *w, ig_tensor *const *ys, ig_tensor *const *dys,
     return rc;
 }
 
-ig_status ig_backward_at(const char *where, ig_ctx *c, ig_tensor *loss, const ig_backward_opts *opts)
+ig_status ig_backward_at(const char *where,
+                         ig_ctx *c,
+                         ig_tensor *loss,
+                         const ig_backward_opts *opts)
 {
     ig_backward_opts o = opts ? *opts : (ig_backward_opts){0};
     if (c->status != IG_OK)
         return c->status;
     if (!loss)
-        return ig_ctx_fail(c, where, IG_INVALID_ARGUMENT, "backward from nothing: the loss is NULL");
-    walk w = {.c = c, .create = o.create_graph, .retain = o.retain_graph || o.create_graph};
+        return ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
+                           "backward from nothing: the loss is NULL");
+    walk w = {
+        .c = c, .create = o.create_graph, .retain = o.retain_graph || o.create_graph};
     ig_status rc = walk_tape(&w, &loss, o.dy ? &o.dy : NULL, 1);
     if (rc != IG_OK)
         c->status = IG_OK; /* the record of the inner call becomes this call's */
@@ -394,16 +407,23 @@ static ig_status finish_grads(walk *w, bool allow_unused)
 {
     for (int k = 0; k < w->n_x; k++) {
         if (!w->dxs[k] && !allow_unused)
-            return ig_fail(IG_INVALID_ARGUMENT,
-                           "no y depends on x number %d; set allow_unused to get NULL for it",
-                           k);
+            return ig_fail(
+                IG_INVALID_ARGUMENT,
+                "no y depends on x number %d; set allow_unused to get NULL for it", k);
         if (w->dxs[k])
             IG_TRY(settle_leaf(w, &w->dxs[k]));
     }
     return IG_OK;
 }
 
-ig_status ig_grad_at(const char *where, ig_ctx *c, ig_tensor *const *ys, int n_y, ig_tensor *const *xs, int n_x, ig_tensor **dxs, const ig_grad_opts *opts)
+ig_status ig_grad_at(const char *where,
+                     ig_ctx *c,
+                     ig_tensor *const *ys,
+                     int n_y,
+                     ig_tensor *const *xs,
+                     int n_x,
+                     ig_tensor **dxs,
+                     const ig_grad_opts *opts)
 {
     ig_grad_opts o = opts ? *opts : (ig_grad_opts){0};
     memset(dxs, 0, (size_t)n_x * sizeof(*dxs));
@@ -441,11 +461,15 @@ ig_tensor *ig_requires_grad_at(const char *where, ig_ctx *c, ig_tensor *t, bool 
     if (c->status != IG_OK || !t)
         return NULL;
     if (t->v.flags & IGI_HAS_NODE) {
-        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT, "requires_grad can only be set on leaves: this tensor has a history; ig_detach it first");
+        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
+                          "requires_grad can only be set on leaves: this tensor has a "
+                          "history; ig_detach it first");
         return NULL;
     }
     if (on && !igi_dtype_is_float((ig_dtype)t->v.type.dtype)) {
-        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT, "a tensor of %s cannot require a gradient", ig_dtype_name((ig_dtype)t->v.type.dtype));
+        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
+                          "a tensor of %s cannot require a gradient",
+                          ig_dtype_name((ig_dtype)t->v.type.dtype));
         return NULL;
     }
     t->v.flags = (uint16_t)(on ? t->v.flags | IGI_REQUIRES_GRAD | IGI_LEAF
@@ -474,7 +498,8 @@ void ig_tensor_clear_grad(ig_tensor *t)
 ig_tensor *igi_alias(ig_ctx *c, ig_tensor *t)
 {
     ig_tensor *out = NULL;
-    ig_status rc = igi_tensor_view(&out, c->pool, t, t->v.type.rank, ig_type_dims(&t->v.type), igi_strides(t), 0);
+    ig_status rc = igi_tensor_view(&out, c->pool, t, t->v.type.rank,
+                                   ig_type_dims(&t->v.type), igi_strides(t), 0);
     if (rc == IG_OK)
         rc = igi_scope_push(c, (ig_value *)out);
     if (rc == IG_OK)

@@ -1,7 +1,7 @@
 /* The composition root: the only file that names operators, CPU kernels and importers.
  *
- * It makes the registry of built-in operators (once, on first use) and joins importers and
- * runtime into the functions that open files. */
+ * It makes the registry of built-in operators (once, on first use) and joins importers
+ * and runtime into the functions that open files. */
 #include <pthread.h>
 #include <string.h>
 
@@ -64,7 +64,8 @@ ig_status ig_graph_new(ig_graph **out, const char *name, const ig_registry *reg)
 
 /* ---- files ---- */
 
-static ig_status read_source(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
+static ig_status
+read_source(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
 {
     ig_read_opts o = opts ? *opts : (ig_read_opts){0};
     if (!o.registry)
@@ -75,8 +76,7 @@ static ig_status read_source(ig_graph **out, const igi_source *src, const ig_rea
         return igi_native_read(out, src, &o);
     if (igi_onnx_sniff(src->bytes, src->size))
         return igi_onnx_read(out, src, &o);
-    return ig_fail(IG_INVALID_GRAPH,
-                   "%s is neither an ONNX model nor an .ingot file",
+    return ig_fail(IG_INVALID_GRAPH, "%s is neither an ONNX model nor an .ingot file",
                    src->name ? src->name : "the data");
 }
 
@@ -91,14 +91,20 @@ ig_status ig_graph_read(ig_graph **out, const char *path, const ig_read_opts *op
     return rc == IG_OK ? IG_OK : ig_fail_context("%s", path);
 }
 
-ig_status ig_graph_read_bytes(ig_graph **out, const void *bytes, size_t n, ig_deleter deleter, void *user, const ig_read_opts *opts)
+ig_status ig_graph_read_bytes(ig_graph **out,
+                              const void *bytes,
+                              size_t n,
+                              ig_deleter deleter,
+                              void *user,
+                              const ig_read_opts *opts)
 {
     ig_tensor *owner = NULL;
     int64_t dims[1] = {(int64_t)n};
     igi_error_clear();
     *out = NULL;
     if (deleter)
-        IG_TRY(ig_tensor_wrap(&owner, IG_UINT8, 1, dims, (void *)(uintptr_t)bytes, n, deleter, user));
+        IG_TRY(ig_tensor_wrap(&owner, IG_UINT8, 1, dims, (void *)(uintptr_t)bytes, n,
+                              deleter, user));
     else
         IG_TRY(ig_tensor_new_copy(&owner, IG_UINT8, 1, dims, bytes, n));
     ig_tensor_share(owner);
@@ -137,7 +143,6 @@ static ig_read_opts read_opts_of(const ig_model_opts *o)
     return r;
 }
 
-
 ig_status ig_model_load(ig_model **out, const char *path, const ig_model_opts *opts)
 {
     ig_graph *g = NULL;
@@ -147,7 +152,12 @@ ig_status ig_model_load(ig_model **out, const char *path, const ig_model_opts *o
     return igi_model_take(out, g, opts);
 }
 
-ig_status ig_model_load_bytes(ig_model **out, const void *bytes, size_t n, ig_deleter deleter, void *user, const ig_model_opts *opts)
+ig_status ig_model_load_bytes(ig_model **out,
+                              const void *bytes,
+                              size_t n,
+                              ig_deleter deleter,
+                              void *user,
+                              const ig_model_opts *opts)
 {
     ig_graph *g = NULL;
     ig_read_opts r = read_opts_of(opts);

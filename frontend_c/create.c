@@ -9,7 +9,8 @@
 #include "graph/core/text.h"
 
 /* A fresh tensor in the scope; contents undefined unless `zero`. */
-static ig_tensor *make(ig_ctx *c, const char *where, ig_dtype dtype, ig_shape shape, bool zero)
+static ig_tensor *
+make(ig_ctx *c, const char *where, ig_dtype dtype, ig_shape shape, bool zero)
 {
     ig_tensor *t = NULL;
     if (c->status != IG_OK)
@@ -31,7 +32,8 @@ ig_tensor *ig_zeros_at(const char *where, ig_ctx *c, ig_dtype dtype, ig_shape sh
     return make(c, where, dtype, shape, true);
 }
 
-ig_tensor *ig_full_at(const char *where, ig_ctx *c, ig_dtype dtype, ig_shape shape, double value)
+ig_tensor *
+ig_full_at(const char *where, ig_ctx *c, ig_dtype dtype, ig_shape shape, double value)
 {
     ig_tensor *t = make(c, where, dtype, shape, true);
     int64_t n = t && dtype != IG_STRING ? igi_tensor_count(t) : 0;
@@ -45,10 +47,13 @@ ig_tensor *ig_scalar_at(const char *where, ig_ctx *c, ig_dtype dtype, double val
     return ig_full_at(where, c, dtype, ig_shape_scalar(), value);
 }
 
-ig_tensor *ig_from_at(const char *where, ig_ctx *c, ig_dtype dtype, ig_shape shape, const void *data)
+ig_tensor *ig_from_at(
+    const char *where, ig_ctx *c, ig_dtype dtype, ig_shape shape, const void *data)
 {
     if (dtype == IG_STRING) {
-        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT, "ig_from copies numbers; use ig_tensor_new_strings for strings");
+        (void)ig_ctx_fail(
+            c, where, IG_INVALID_ARGUMENT,
+            "ig_from copies numbers; use ig_tensor_new_strings for strings");
         return NULL;
     }
     ig_tensor *t = make(c, where, dtype, shape, false);
@@ -58,11 +63,18 @@ ig_tensor *ig_from_at(const char *where, ig_ctx *c, ig_dtype dtype, ig_shape sha
     return t;
 }
 
-ig_tensor *ig_arange_at(const char *where, ig_ctx *c, ig_dtype dtype, double start, double stop, double step)
+ig_tensor *ig_arange_at(const char *where,
+                        ig_ctx *c,
+                        ig_dtype dtype,
+                        double start,
+                        double stop,
+                        double step)
 {
     double count = ceil((stop - start) / step);
     if (!isfinite(count) || count > 1e15) {
-        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT, "arange from %g to %g by %g has no length", start, stop, step);
+        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
+                          "arange from %g to %g by %g has no length", start, stop,
+                          step);
         return NULL;
     }
     int64_t n = count > 0 ? (int64_t)count : 0;
@@ -72,7 +84,8 @@ ig_tensor *ig_arange_at(const char *where, ig_ctx *c, ig_dtype dtype, double sta
     return t;
 }
 
-/* ---- random: element i hashes (seed, draw, i), so threads and order do not matter ---- */
+/* ---- random: element i hashes (seed, draw, i), so threads and order do not matter
+ * ---- */
 
 /* SplitMix64's finaliser (Steele, Lea, Flood, OOPSLA 2014). */
 static uint64_t mix(uint64_t z)
@@ -84,7 +97,8 @@ static uint64_t mix(uint64_t z)
 
 static double uniform(uint64_t key, int64_t i)
 {
-    return (double)(mix(key + 0x9E3779B97F4A7C15ull * (uint64_t)(i + 1)) >> 11) * 0x1p-53;
+    return (double)(mix(key + 0x9E3779B97F4A7C15ull * (uint64_t)(i + 1)) >> 11) *
+           0x1p-53;
 }
 
 /* A draw outside an operator is frozen by a trace, so it is an escape. */
@@ -126,7 +140,9 @@ double ig_item_at(const char *where, ig_ctx *c, ig_tensor *t)
         return NAN;
     if (igi_tensor_count(t) != 1 || t->v.type.dtype == IG_STRING) {
         char text[160];
-        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT, "item needs one number, not %s", igi_type_print(&t->v.type, NULL, text, sizeof(text)));
+        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
+                          "item needs one number, not %s",
+                          igi_type_print(&t->v.type, NULL, text, sizeof(text)));
         return NAN;
     }
     if (igi_escape(c, where, "the value of a tensor", t) != IG_OK)
@@ -140,7 +156,8 @@ int64_t ig_size_at(const char *where, ig_ctx *c, ig_tensor *t, int axis)
         return -1;
     int64_t d = ig_tensor_dim(t, axis);
     if (d < 0)
-        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT, "size: axis %d of a tensor of rank %d", axis, t->v.type.rank);
+        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
+                          "size: axis %d of a tensor of rank %d", axis, t->v.type.rank);
     return d;
 }
 
@@ -171,7 +188,8 @@ static void format_axis(igi_text *out, const ig_tensor *t)
         for (int k = rank - 1; k >= 0; k--) {
             at[k] = rest % dims[k];
             rest /= dims[k];
-            skip = skip || (shorten && dims[k] > 2 * EDGE && at[k] >= EDGE && at[k] < dims[k] - EDGE);
+            skip = skip || (shorten && dims[k] > 2 * EDGE && at[k] >= EDGE &&
+                            at[k] < dims[k] - EDGE);
         }
         if (skip)
             continue;
@@ -180,7 +198,8 @@ static void format_axis(igi_text *out, const ig_tensor *t)
             opened++;
         if (i)
             igi_text_add(out, ", ");
-        if (rank && shorten && at[rank - 1] == dims[rank - 1] - EDGE && dims[rank - 1] > 2 * EDGE)
+        if (rank && shorten && at[rank - 1] == dims[rank - 1] - EDGE &&
+            dims[rank - 1] > 2 * EDGE)
             igi_text_add(out, "..., ");
         for (int k = 0; k < opened; k++)
             igi_text_add(out, "[");
@@ -232,7 +251,9 @@ ig_tensor *ig_copy_inplace_at(const char *where, ig_ctx *c, ig_tensor *x, ig_ten
     if (c->status != IG_OK || !x || !y)
         return NULL;
     if (c->grad_mode && (igi_needs_grad(&x->v) || igi_needs_grad(&y->v))) {
-        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT, "copy in place takes part in no gradient; use IG_NO_GRAD, or ig_detach both sides");
+        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
+                          "copy in place takes part in no gradient; use IG_NO_GRAD, or "
+                          "ig_detach both sides");
         return NULL;
     }
     if (c->trace) {
@@ -241,7 +262,9 @@ ig_tensor *ig_copy_inplace_at(const char *where, ig_ctx *c, ig_tensor *x, ig_ten
     }
     if (!igi_type_equal(&x->v.type, &y->v.type)) {
         char a[160], b[160];
-        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT, "copy in place: %s into %s", igi_type_print(&y->v.type, NULL, a, sizeof(a)), igi_type_print(&x->v.type, NULL, b, sizeof(b)));
+        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT, "copy in place: %s into %s",
+                          igi_type_print(&y->v.type, NULL, a, sizeof(a)),
+                          igi_type_print(&x->v.type, NULL, b, sizeof(b)));
         return NULL;
     }
     x->st->version++;

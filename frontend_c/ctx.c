@@ -28,7 +28,8 @@ ig_status ig_ctx_new(ig_ctx **out, const ig_ctx_opts *opts)
         igi_free(c);
         return rc;
     }
-    igi_invoker_init(&c->invoker, c->reg, c->pool, c->opts.threads ? c->opts.threads : igi_cpu_count());
+    igi_invoker_init(&c->invoker, c->reg, c->pool,
+                     c->opts.threads ? c->opts.threads : igi_cpu_count());
     c->invoker.env.seed = c->seed;
     *out = c;
     return IG_OK;
@@ -81,7 +82,8 @@ ig_status igi_ctx_record(ig_ctx *c, const char *where, ig_status code)
     return code;
 }
 
-ig_status ig_ctx_fail(ig_ctx *c, const char *where, ig_status code, const char *fmt, ...)
+ig_status
+ig_ctx_fail(ig_ctx *c, const char *where, ig_status code, const char *fmt, ...)
 {
     char text[512];
     va_list ap;

@@ -1,7 +1,7 @@
 /* The insides of a context: one per thread of eager work.
  *
- * Sinks (trace, tape) are told of every call after it ran, trace first: what the tape saves
- * must carry its trace identity. */
+ * Sinks (trace, tape) are told of every call after it ran, trace first: what the tape
+ * saves must carry its trace identity. */
 #ifndef FRONTEND_C_CTX_H
 #define FRONTEND_C_CTX_H
 
@@ -12,9 +12,17 @@
 #include "graph/runtime/invoke.h"
 
 typedef struct igi_sink {
-    ig_status (*called)(struct igi_sink *s, ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value *const *out);
+    ig_status (*called)(struct igi_sink *s,
+                        ig_ctx *c,
+                        const ig_call *call,
+                        ig_value *const *in,
+                        ig_value *const *out);
     /* A value or size left the library at `where` (tracing): fails or accepts. */
-    ig_status (*escaped)(struct igi_sink *s, ig_ctx *c, const char *where, const char *what, ig_tensor *t);
+    ig_status (*escaped)(struct igi_sink *s,
+                         ig_ctx *c,
+                         const char *where,
+                         const char *what,
+                         ig_tensor *t);
 } igi_sink;
 
 struct ig_ctx {
@@ -28,7 +36,8 @@ struct ig_ctx {
     igi_tape tape;
     IGI_VEC(ig_value *) scope; /* one stack; scopes are marks */
     ig_ctx_opts opts;
-    /* Name of a parameter by module path ("fc1.weight"), NULL: unknown; set by modules. */
+    /* Name of a parameter by module path ("fc1.weight"), NULL: unknown; set by modules.
+     */
     const char *(*param_name)(ig_ctx *c, const ig_tensor *t);
     struct ig_module *modules; /* list of all modules of this context */
     uint64_t seed;
@@ -37,14 +46,25 @@ struct ig_ctx {
 
 /* Puts a new reference into the innermost scope. */
 ig_status igi_scope_push(ig_ctx *c, ig_value *v);
-/* Records the present error record as the context's first, with its place. Returns code. */
+/* Records the present error record as the context's first, with its place. Returns
+ * code. */
 ig_status igi_ctx_record(ig_ctx *c, const char *where, ig_status code);
 /* One tensor result of a call; NULL inputs (where given) give NULL. */
-ig_tensor *igi_call(ig_ctx *c, const char *where, const ig_op_def *op, const void *attrs, ig_tensor *const *in, int n_in);
+ig_tensor *igi_call(ig_ctx *c,
+                    const char *where,
+                    const ig_op_def *op,
+                    const void *attrs,
+                    ig_tensor *const *in,
+                    int n_in);
 /* Tells the trace of an escape; OK when not tracing. */
 ig_status igi_escape(ig_ctx *c, const char *where, const char *what, ig_tensor *t);
 /* In place: the result of op over in goes into in[0]'s own memory. */
-ig_tensor *igi_call_inplace(ig_ctx *c, const char *where, const ig_op_def *op, const void *attrs, ig_tensor *const *in, int n_in);
+ig_tensor *igi_call_inplace(ig_ctx *c,
+                            const char *where,
+                            const ig_op_def *op,
+                            const void *attrs,
+                            ig_tensor *const *in,
+                            int n_in);
 /* A new reference to a tensor over v's storage without history, in the scope. */
 ig_tensor *igi_alias(ig_ctx *c, ig_tensor *t);
 

@@ -1,7 +1,7 @@
 /* One eager call: run it (graph/runtime/invoke), then tell the sinks, then the scope.
  *
- * The order matters: trace before tape, because what the tape saves must carry its trace
- * identity; scope last, because it takes the reference. */
+ * The order matters: trace before tape, because what the tape saves must carry its
+ * trace identity; scope last, because it takes the reference. */
 #include <string.h>
 
 #include "frontend_c/ctx.h"
@@ -18,8 +18,9 @@ static bool any_grad(const igi_op *op, const ig_call *call, ig_value *const *in)
     return false;
 }
 
-/* Optional outputs that the gradient rule reads (masks, statistics) are made when recording;
- * they never reach the caller's shorter array, so the call is widened here. */
+/* Optional outputs that the gradient rule reads (masks, statistics) are made when
+ * recording; they never reach the caller's shorter array, so the call is widened here.
+ */
 static int outputs_for_tape(const igi_op *op, const ig_call *call)
 {
     int n = call->n_out;
@@ -29,7 +30,11 @@ static int outputs_for_tape(const igi_op *op, const ig_call *call)
     return n;
 }
 
-static ig_status record(ig_ctx *c, const igi_op *op, const ig_call *call, ig_value *const *in, ig_value *const *out)
+static ig_status record(ig_ctx *c,
+                        const igi_op *op,
+                        const ig_call *call,
+                        ig_value *const *in,
+                        ig_value *const *out)
 {
     if (c->trace)
         IG_TRY(c->trace->called(c->trace, c, call, in, out));
@@ -38,8 +43,14 @@ static ig_status record(ig_ctx *c, const igi_op *op, const ig_call *call, ig_val
     return IG_OK;
 }
 
-/* Extra outputs belong to the scope like all others: the tape holds their storage only. */
-static ig_status widened(ig_ctx *c, const igi_op *op, const ig_call *call, ig_value *const *in, ig_value **out, int n)
+/* Extra outputs belong to the scope like all others: the tape holds their storage only.
+ */
+static ig_status widened(ig_ctx *c,
+                         const igi_op *op,
+                         const ig_call *call,
+                         ig_value *const *in,
+                         ig_value **out,
+                         int n)
 {
     ig_value *all[IG_PORTS_MAX] = {0};
     ig_call wide = *call;
@@ -59,11 +70,13 @@ static ig_status widened(ig_ctx *c, const igi_op *op, const ig_call *call, ig_va
     return rc;
 }
 
-static ig_status run(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value **out)
+static ig_status
+run(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value **out)
 {
     const igi_op *op = igi_registry_of(c->reg, call->op);
     if (!op)
-        return ig_fail(IG_NOT_FOUND, "operator %s is not registered", call->op ? call->op->name : "?");
+        return ig_fail(IG_NOT_FOUND, "operator %s is not registered",
+                       call->op ? call->op->name : "?");
     if (c->grad_mode && op->save_out) {
         int n = outputs_for_tape(op, call);
         if (n > call->n_out && any_grad(op, call, in))
@@ -77,7 +90,8 @@ static ig_status run(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_val
     return rc;
 }
 
-ig_status ig_dispatch(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value **out)
+ig_status
+ig_dispatch(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value **out)
 {
     for (int i = 0; i < call->n_out; i++)
         out[i] = NULL;
@@ -91,14 +105,28 @@ ig_status ig_dispatch(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_va
     return igi_ctx_record(c, call->where, rc);
 }
 
-ig_tensor *igi_call(ig_ctx *c, const char *where, const ig_op_def *op, const void *attrs, ig_tensor *const *in, int n_in)
+ig_tensor *igi_call(ig_ctx *c,
+                    const char *where,
+                    const ig_op_def *op,
+                    const void *attrs,
+                    ig_tensor *const *in,
+                    int n_in)
 {
     ig_value *out = NULL;
     ig_call call = {.op = op, .attrs = attrs, .where = where, .n_in = n_in, .n_out = 1};
-    return ig_dispatch(c, &call, (ig_value *const *)in, &out) == IG_OK ? (ig_tensor *)out : NULL;
+    return ig_dispatch(c, &call, (ig_value *const *)in, &out) == IG_OK
+               ? (ig_tensor *)out
+               : NULL;
 }
 
-ig_status ig_call_op_at(const char *where, ig_ctx *c, const char *name, const void *attrs, ig_tensor *const *in, int n_in, ig_tensor **out, int n_out)
+ig_status ig_call_op_at(const char *where,
+                        ig_ctx *c,
+                        const char *name,
+                        const void *attrs,
+                        ig_tensor *const *in,
+                        int n_in,
+                        ig_tensor **out,
+                        int n_out)
 {
     const igi_op *op = c->status == IG_OK ? igi_registry_find_full(c->reg, name) : NULL;
     memset(out, 0, (size_t)n_out * sizeof(*out));
@@ -106,7 +134,8 @@ ig_status ig_call_op_at(const char *where, ig_ctx *c, const char *name, const vo
         return c->status;
     if (!op)
         return ig_ctx_fail(c, where, IG_NOT_FOUND, "there is no operator '%s'", name);
-    ig_call call = {.op = op->def, .attrs = attrs, .where = where, .n_in = n_in, .n_out = n_out};
+    ig_call call = {
+        .op = op->def, .attrs = attrs, .where = where, .n_in = n_in, .n_out = n_out};
     return ig_dispatch(c, &call, (ig_value *const *)in, (ig_value **)out);
 }
 
@@ -116,17 +145,20 @@ static ig_status check_inplace(ig_ctx *c, const ig_op_def *op, ig_tensor *x)
 {
     bool records = c->grad_mode;
     if (x->v.flags & IGI_READONLY || (x->st && x->st->flags & IGI_READONLY))
-        return ig_fail(IG_INVALID_ARGUMENT, "%s in place: the tensor is read-only", op->name);
+        return ig_fail(IG_INVALID_ARGUMENT, "%s in place: the tensor is read-only",
+                       op->name);
     if (records && x->v.flags & IGI_REQUIRES_GRAD && !(x->v.flags & IGI_HAS_NODE))
         return ig_fail(IG_INVALID_ARGUMENT,
-                       "%s in place: the tensor is a leaf that requires a gradient; use IG_NO_GRAD "
+                       "%s in place: the tensor is a leaf that requires a gradient; "
+                       "use IG_NO_GRAD "
                        "to update it",
                        op->name);
     if (records && x->v.flags & IGI_IS_VIEW)
-        return ig_fail(IG_UNSUPPORTED,
-                       "%s in place: the tensor is a view; with gradients on, writing through a "
-                       "view is refused: change a copy, or use IG_NO_GRAD",
-                       op->name);
+        return ig_fail(
+            IG_UNSUPPORTED,
+            "%s in place: the tensor is a view; with gradients on, writing through a "
+            "view is refused: change a copy, or use IG_NO_GRAD",
+            op->name);
     return IG_OK;
 }
 
@@ -136,13 +168,15 @@ static ig_status run_inplace(ig_ctx *c, const ig_call *call, ig_tensor *const *i
     const igi_op *op = igi_registry_of(c->reg, call->op);
     ig_value *out = (ig_value *)x;
     IG_TRY(check_inplace(c, call->op, x));
-    /* Saved inputs over this storage get the version before the bump, so backward refuses. */
+    /* Saved inputs over this storage get the version before the bump, so backward
+     * refuses. */
     ig_value *before[3] = {0};
     ig_tensor *old = NULL;
     for (int i = 0; i < call->n_in; i++)
         before[i] = (ig_value *)in[i];
     if (c->trace || igi_needs_grad(&x->v)) {
-        IG_TRY(igi_tensor_view(&old, c->pool, x, x->v.type.rank, ig_type_dims(&x->v.type), igi_strides(x), 0));
+        IG_TRY(igi_tensor_view(&old, c->pool, x, x->v.type.rank,
+                               ig_type_dims(&x->v.type), igi_strides(x), 0));
         old->v.trace = x->v.trace;
         old->v.trace_epoch = x->v.trace_epoch;
         old->v.flags = (uint16_t)(old->v.flags | (x->v.flags & IGI_HAS_NODE));
@@ -162,7 +196,12 @@ static ig_status run_inplace(ig_ctx *c, const ig_call *call, ig_tensor *const *i
     return rc;
 }
 
-ig_tensor *igi_call_inplace(ig_ctx *c, const char *where, const ig_op_def *op, const void *attrs, ig_tensor *const *in, int n_in)
+ig_tensor *igi_call_inplace(ig_ctx *c,
+                            const char *where,
+                            const ig_op_def *op,
+                            const void *attrs,
+                            ig_tensor *const *in,
+                            int n_in)
 {
     ig_call call = {.op = op, .attrs = attrs, .where = where, .n_in = n_in, .n_out = 1};
     if (c->status != IG_OK || !in[0])

@@ -20,9 +20,7 @@ static ig_status wrong(const char *text, const char *at, const char *what)
 {
     return ig_fail(IG_INVALID_ARGUMENT,
                    "dynamic \"%s\": %s at \"%.20s\"; write \"input: N,3,H; other: N\"",
-                   text,
-                   what,
-                   at);
+                   text, what, at);
 }
 
 static const char *skip(const char *s)
@@ -67,7 +65,12 @@ static ig_status symbol_of(igi_dynamic *d, const char *s, size_t n, int *out)
 }
 
 /* One dim: a number that the example must have, or a name. */
-static ig_status parse_dim(igi_dynamic *d, const ig_trace_opts *o, int input, int axis, const char *s, size_t n)
+static ig_status parse_dim(igi_dynamic *d,
+                           const ig_trace_opts *o,
+                           int input,
+                           int axis,
+                           const char *s,
+                           size_t n)
 {
     const ig_tensor *x = o->inputs[input].example;
     if (axis >= x->v.type.rank)

@@ -1,22 +1,24 @@
-/* Short forms of operators: options filled in, small integer lists made into tensors. */
+/* Short forms of operators: options filled in, small integer lists made into tensors.
+ */
 #include <ingot/eager.h>
 
 #include "frontend_c/ctx.h"
 #include "frontend_c/wrap.h"
 #include "graph/core/dtype.h"
 
-#define UNARY(name_, op_)                                                                \
-    ig_tensor *ig_##name_##_at(const char *where, ig_ctx *c, ig_tensor *x)               \
-    {                                                                                    \
-        static const ig_op_def *op;                                                      \
-        return igi_call(c, where, igi_op_once(&op, op_), NULL, &x, 1);                   \
+#define UNARY(name_, op_)                                                              \
+    ig_tensor *ig_##name_##_at(const char *where, ig_ctx *c, ig_tensor *x)             \
+    {                                                                                  \
+        static const ig_op_def *op;                                                    \
+        return igi_call(c, where, igi_op_once(&op, op_), NULL, &x, 1);                 \
     }
-#define BINARY(name_, op_)                                                               \
-    ig_tensor *ig_##name_##_at(const char *where, ig_ctx *c, ig_tensor *a, ig_tensor *b) \
-    {                                                                                    \
-        static const ig_op_def *op;                                                      \
-        ig_tensor *in[2] = {a, b};                                                       \
-        return igi_call(c, where, igi_op_once(&op, op_), NULL, in, 2);                   \
+#define BINARY(name_, op_)                                                             \
+    ig_tensor *ig_##name_##_at(const char *where, ig_ctx *c, ig_tensor *a,             \
+                               ig_tensor *b)                                           \
+    {                                                                                  \
+        static const ig_op_def *op;                                                    \
+        ig_tensor *in[2] = {a, b};                                                     \
+        return igi_call(c, where, igi_op_once(&op, op_), NULL, in, 2);                 \
     }
 
 UNARY(neg, "Neg")
@@ -94,7 +96,8 @@ ig_tensor *ig_clamp_at(const char *where, ig_ctx *c, ig_tensor *x, double lo, do
     return ig_op_clip_at(where, c, x, like(c, where, x, lo), like(c, where, x, hi));
 }
 
-ig_tensor *ig_where_at(const char *where, ig_ctx *c, ig_tensor *cond, ig_tensor *a, ig_tensor *b)
+ig_tensor *
+ig_where_at(const char *where, ig_ctx *c, ig_tensor *cond, ig_tensor *a, ig_tensor *b)
 {
     return ig_op_where_at(where, c, cond, a, b);
 }
@@ -113,28 +116,32 @@ static ig_tensor *axes_of(ig_ctx *c, const char *where, int64_t axis)
     return axis == IG_ALL ? NULL : one_int(c, where, axis);
 }
 
-ig_tensor *ig_sum_at(const char *where, ig_ctx *c, ig_tensor *x, int64_t axis, bool keepdim)
+ig_tensor *
+ig_sum_at(const char *where, ig_ctx *c, ig_tensor *x, int64_t axis, bool keepdim)
 {
     ig_reduce_sum_opts o = IG_REDUCE_SUM_OPTS_INIT;
     o.keepdims = keepdim;
     return ig_op_reduce_sum_at(where, c, x, axes_of(c, where, axis), &o);
 }
 
-ig_tensor *ig_mean_at(const char *where, ig_ctx *c, ig_tensor *x, int64_t axis, bool keepdim)
+ig_tensor *
+ig_mean_at(const char *where, ig_ctx *c, ig_tensor *x, int64_t axis, bool keepdim)
 {
     ig_reduce_mean_opts o = IG_REDUCE_MEAN_OPTS_INIT;
     o.keepdims = keepdim;
     return ig_op_reduce_mean_at(where, c, x, axes_of(c, where, axis), &o);
 }
 
-ig_tensor *ig_amax_at(const char *where, ig_ctx *c, ig_tensor *x, int64_t axis, bool keepdim)
+ig_tensor *
+ig_amax_at(const char *where, ig_ctx *c, ig_tensor *x, int64_t axis, bool keepdim)
 {
     ig_reduce_max_opts o = IG_REDUCE_MAX_OPTS_INIT;
     o.keepdims = keepdim;
     return ig_op_reduce_max_at(where, c, x, axes_of(c, where, axis), &o);
 }
 
-ig_tensor *ig_argmax_at(const char *where, ig_ctx *c, ig_tensor *x, int64_t axis, bool keepdim)
+ig_tensor *
+ig_argmax_at(const char *where, ig_ctx *c, ig_tensor *x, int64_t axis, bool keepdim)
 {
     ig_arg_max_opts o = IG_ARG_MAX_OPTS_INIT;
     if (axis == IG_ALL) {
@@ -148,7 +155,8 @@ ig_tensor *ig_argmax_at(const char *where, ig_ctx *c, ig_tensor *x, int64_t axis
 
 /* ---- layers ---- */
 
-ig_tensor *ig_linear_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *w, ig_tensor *b)
+ig_tensor *
+ig_linear_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *w, ig_tensor *b)
 {
     if (x && ig_tensor_rank(x) == 2) {
         ig_gemm_opts o = IG_GEMM_OPTS_INIT;
@@ -164,7 +172,13 @@ static ig_ints list(const int64_t *v, int n)
     return (ig_ints){n, v};
 }
 
-ig_tensor *ig_conv2d_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *w, ig_tensor *b, int64_t stride, int64_t pad)
+ig_tensor *ig_conv2d_at(const char *where,
+                        ig_ctx *c,
+                        ig_tensor *x,
+                        ig_tensor *w,
+                        ig_tensor *b,
+                        int64_t stride,
+                        int64_t pad)
 {
     ig_conv_opts o = IG_CONV_OPTS_INIT;
     int64_t s[2] = {stride, stride}, p[4] = {pad, pad, pad, pad};
@@ -173,20 +187,32 @@ ig_tensor *ig_conv2d_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *w
     return ig_op_conv_at(where, c, x, w, b, &o);
 }
 
-ig_tensor *ig_max_pool2d_at(const char *where, ig_ctx *c, ig_tensor *x, int64_t kernel, int64_t stride, int64_t pad)
+ig_tensor *ig_max_pool2d_at(const char *where,
+                            ig_ctx *c,
+                            ig_tensor *x,
+                            int64_t kernel,
+                            int64_t stride,
+                            int64_t pad)
 {
     ig_max_pool_opts o = IG_MAX_POOL_OPTS_INIT;
-    int64_t k[2] = {kernel, kernel}, s[2] = {stride, stride}, p[4] = {pad, pad, pad, pad};
+    int64_t k[2] = {kernel, kernel}, s[2] = {stride, stride},
+            p[4] = {pad, pad, pad, pad};
     o.kernel_shape = list(k, 2);
     o.strides = list(s, 2);
     o.pads = list(p, 4);
     return ig_op_max_pool_at(where, c, x, &o, NULL);
 }
 
-ig_tensor *ig_avg_pool2d_at(const char *where, ig_ctx *c, ig_tensor *x, int64_t kernel, int64_t stride, int64_t pad)
+ig_tensor *ig_avg_pool2d_at(const char *where,
+                            ig_ctx *c,
+                            ig_tensor *x,
+                            int64_t kernel,
+                            int64_t stride,
+                            int64_t pad)
 {
     ig_average_pool_opts o = IG_AVERAGE_POOL_OPTS_INIT;
-    int64_t k[2] = {kernel, kernel}, s[2] = {stride, stride}, p[4] = {pad, pad, pad, pad};
+    int64_t k[2] = {kernel, kernel}, s[2] = {stride, stride},
+            p[4] = {pad, pad, pad, pad};
     o.kernel_shape = list(k, 2);
     o.strides = list(s, 2);
     o.pads = list(p, 4);
@@ -208,7 +234,13 @@ ig_tensor *ig_log_softmax_at(const char *where, ig_ctx *c, ig_tensor *x, int64_t
     return ig_op_log_softmax_at(where, c, x, &o);
 }
 
-ig_tensor *ig_layer_norm_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *w, ig_tensor *b, int64_t axis, double eps)
+ig_tensor *ig_layer_norm_at(const char *where,
+                            ig_ctx *c,
+                            ig_tensor *x,
+                            ig_tensor *w,
+                            ig_tensor *b,
+                            int64_t axis,
+                            double eps)
 {
     ig_layer_normalization_opts o = IG_LAYER_NORMALIZATION_OPTS_INIT;
     o.axis = axis;
@@ -216,9 +248,11 @@ ig_tensor *ig_layer_norm_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tenso
     return ig_op_layer_normalization_at(where, c, x, w, b, &o, NULL, NULL);
 }
 
-ig_tensor *ig_cross_entropy_at(const char *where, ig_ctx *c, ig_tensor *logits, ig_tensor *labels)
+ig_tensor *
+ig_cross_entropy_at(const char *where, ig_ctx *c, ig_tensor *logits, ig_tensor *labels)
 {
-    return ig_op_softmax_cross_entropy_loss_at(where, c, logits, labels, NULL, NULL, NULL);
+    return ig_op_softmax_cross_entropy_loss_at(where, c, logits, labels, NULL, NULL,
+                                               NULL);
 }
 
 ig_tensor *ig_mse_loss_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *target)
@@ -246,11 +280,13 @@ ig_tensor *ig_flatten_at(const char *where, ig_ctx *c, ig_tensor *x, int axis)
         return NULL;
     int rank = ig_tensor_rank(x), first = axis < 0 ? axis + rank : axis;
     if (first < 0 || first >= rank) {
-        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT, "flatten: axis %d of a tensor of rank %d", axis, rank);
+        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
+                          "flatten: axis %d of a tensor of rank %d", axis, rank);
         return NULL;
     }
     for (int i = 0; i < first; i++)
-        dims[i] = 0; /* ONNX Reshape: keep this dim, so that a traced batch stays symbolic */
+        dims[i] =
+            0; /* ONNX Reshape: keep this dim, so that a traced batch stays symbolic */
     dims[first] = -1;
     return ig_op_reshape_at(where, c, x, ints(c, where, dims, first + 1), NULL);
 }
@@ -271,7 +307,9 @@ ig_tensor *ig_transpose_at(const char *where, ig_ctx *c, ig_tensor *x, int a, in
     a += a < 0 ? rank : 0;
     b += b < 0 ? rank : 0;
     if (a < 0 || a >= rank || b < 0 || b >= rank) {
-        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT, "transpose: axes %d and %d of a tensor of rank %d", a, b, rank);
+        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
+                          "transpose: axes %d and %d of a tensor of rank %d", a, b,
+                          rank);
         return NULL;
     }
     for (int i = 0; i < rank; i++)
@@ -294,19 +332,29 @@ ig_tensor *ig_expand_at(const char *where, ig_ctx *c, ig_tensor *x, ig_shape sha
     return ig_op_expand_at(where, c, x, ints(c, where, shape.dims, shape.rank));
 }
 
-ig_tensor *ig_slice_at(const char *where, ig_ctx *c, ig_tensor *x, int64_t axis, int64_t start, int64_t stop, int64_t step)
+ig_tensor *ig_slice_at(const char *where,
+                       ig_ctx *c,
+                       ig_tensor *x,
+                       int64_t axis,
+                       int64_t start,
+                       int64_t stop,
+                       int64_t step)
 {
-    return ig_op_slice_at(where, c, x, one_int(c, where, start), one_int(c, where, stop), one_int(c, where, axis), one_int(c, where, step));
+    return ig_op_slice_at(where, c, x, one_int(c, where, start),
+                          one_int(c, where, stop), one_int(c, where, axis),
+                          one_int(c, where, step));
 }
 
-ig_tensor *ig_cat_at(const char *where, ig_ctx *c, ig_tensor *const *xs, int n, int64_t axis)
+ig_tensor *
+ig_cat_at(const char *where, ig_ctx *c, ig_tensor *const *xs, int n, int64_t axis)
 {
     ig_concat_opts o = IG_CONCAT_OPTS_INIT;
     o.axis = axis;
     return ig_op_concat_at(where, c, xs, n, &o);
 }
 
-ig_tensor *ig_index_select_at(const char *where, ig_ctx *c, ig_tensor *x, int64_t axis, ig_tensor *indices)
+ig_tensor *ig_index_select_at(
+    const char *where, ig_ctx *c, ig_tensor *x, int64_t axis, ig_tensor *indices)
 {
     ig_gather_opts o = IG_GATHER_OPTS_INIT;
     o.axis = axis;

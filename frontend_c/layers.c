@@ -17,7 +17,8 @@ static void *layer_new(ig_module *parent, const char *name, size_t size, ig_modu
 }
 
 /* Uniform in [-bound, bound). */
-static ig_tensor *uniform_param(ig_module *m, const char *name, ig_dtype dtype, ig_shape shape, double bound)
+static ig_tensor *uniform_param(
+    ig_module *m, const char *name, ig_dtype dtype, ig_shape shape, double bound)
 {
     ig_ctx *c = m->c;
     ig_tensor *u = ig_rand(c, dtype, shape);
@@ -25,7 +26,11 @@ static ig_tensor *uniform_param(ig_module *m, const char *name, ig_dtype dtype, 
     return ig_module_param(m, name, t);
 }
 
-ig_nn_linear *ig_nn_linear_new(ig_module *parent, const char *name, int64_t in, int64_t out, const ig_nn_linear_opts *opts)
+ig_nn_linear *ig_nn_linear_new(ig_module *parent,
+                               const char *name,
+                               int64_t in,
+                               int64_t out,
+                               const ig_nn_linear_opts *opts)
 {
     ig_nn_linear_opts o = opts ? *opts : (ig_nn_linear_opts){0};
     ig_dtype dtype = o.dtype ? o.dtype : IG_FLOAT32;
@@ -34,7 +39,8 @@ ig_nn_linear *ig_nn_linear_new(ig_module *parent, const char *name, int64_t in, 
     if (!l)
         return NULL;
     double bound = 1.0 / sqrt((double)(in > 0 ? in : 1));
-    IG_NO_GRAD (m->c) {
+    IG_NO_GRAD(m->c)
+    {
         ig_scope s = ig_scope_enter(m->c);
         l->weight = uniform_param(m, "weight", dtype, IG_SHAPE(out, in), bound);
         if (!o.no_bias)
@@ -44,12 +50,18 @@ ig_nn_linear *ig_nn_linear_new(ig_module *parent, const char *name, int64_t in, 
     return m->c->status == IG_OK ? l : NULL;
 }
 
-ig_tensor *ig_nn_linear_apply_at(const char *where, ig_ctx *c, const ig_nn_linear *l, ig_tensor *x)
+ig_tensor *
+ig_nn_linear_apply_at(const char *where, ig_ctx *c, const ig_nn_linear *l, ig_tensor *x)
 {
     return l ? ig_linear_at(where, c, x, l->weight, l->bias) : NULL;
 }
 
-ig_nn_conv2d *ig_nn_conv2d_new(ig_module *parent, const char *name, int64_t in, int64_t out, int64_t kernel, const ig_nn_conv2d_opts *opts)
+ig_nn_conv2d *ig_nn_conv2d_new(ig_module *parent,
+                               const char *name,
+                               int64_t in,
+                               int64_t out,
+                               int64_t kernel,
+                               const ig_nn_conv2d_opts *opts)
 {
     ig_nn_conv2d_opts o = opts ? *opts : (ig_nn_conv2d_opts){0};
     ig_dtype dtype = o.dtype ? o.dtype : IG_FLOAT32;
@@ -62,10 +74,14 @@ ig_nn_conv2d *ig_nn_conv2d_new(ig_module *parent, const char *name, int64_t in, 
     l->dilation = o.dilation ? o.dilation : 1;
     l->groups = o.groups ? o.groups : 1;
     int64_t per_group = in / l->groups;
-    double bound = 1.0 / sqrt((double)(per_group * kernel * kernel > 0 ? per_group * kernel * kernel : 1));
-    IG_NO_GRAD (m->c) {
+    double bound = 1.0 / sqrt((double)(per_group * kernel * kernel > 0
+                                           ? per_group * kernel * kernel
+                                           : 1));
+    IG_NO_GRAD(m->c)
+    {
         ig_scope s = ig_scope_enter(m->c);
-        l->weight = uniform_param(m, "weight", dtype, IG_SHAPE(out, per_group, kernel, kernel), bound);
+        l->weight = uniform_param(m, "weight", dtype,
+                                  IG_SHAPE(out, per_group, kernel, kernel), bound);
         if (!o.no_bias)
             l->bias = uniform_param(m, "bias", dtype, IG_SHAPE(out), bound);
         ig_scope_leave(&s);
@@ -73,7 +89,8 @@ ig_nn_conv2d *ig_nn_conv2d_new(ig_module *parent, const char *name, int64_t in, 
     return m->c->status == IG_OK ? l : NULL;
 }
 
-ig_tensor *ig_nn_conv2d_apply_at(const char *where, ig_ctx *c, const ig_nn_conv2d *l, ig_tensor *x)
+ig_tensor *
+ig_nn_conv2d_apply_at(const char *where, ig_ctx *c, const ig_nn_conv2d *l, ig_tensor *x)
 {
     if (!l)
         return NULL;
@@ -87,7 +104,8 @@ ig_tensor *ig_nn_conv2d_apply_at(const char *where, ig_ctx *c, const ig_nn_conv2
     return ig_op_conv_at(where, c, x, l->weight, l->bias, &o);
 }
 
-ig_nn_layer_norm *ig_nn_layer_norm_new(ig_module *parent, const char *name, int64_t size, double eps)
+ig_nn_layer_norm *
+ig_nn_layer_norm_new(ig_module *parent, const char *name, int64_t size, double eps)
 {
     ig_module *m;
     ig_nn_layer_norm *l = layer_new(parent, name, sizeof(*l), &m);
@@ -95,30 +113,39 @@ ig_nn_layer_norm *ig_nn_layer_norm_new(ig_module *parent, const char *name, int6
         return NULL;
     l->eps = eps > 0 ? eps : 1e-5;
     ig_scope s = ig_scope_enter(m->c);
-    l->weight = ig_module_param(m, "weight", ig_full(m->c, IG_FLOAT32, IG_SHAPE(size), 1.0));
+    l->weight =
+        ig_module_param(m, "weight", ig_full(m->c, IG_FLOAT32, IG_SHAPE(size), 1.0));
     l->bias = ig_module_param(m, "bias", ig_zeros(m->c, IG_FLOAT32, IG_SHAPE(size)));
     ig_scope_leave(&s);
     return m->c->status == IG_OK ? l : NULL;
 }
 
-ig_tensor *ig_nn_layer_norm_apply_at(const char *where, ig_ctx *c, const ig_nn_layer_norm *l, ig_tensor *x)
+ig_tensor *ig_nn_layer_norm_apply_at(const char *where,
+                                     ig_ctx *c,
+                                     const ig_nn_layer_norm *l,
+                                     ig_tensor *x)
 {
     return l ? ig_layer_norm_at(where, c, x, l->weight, l->bias, -1, l->eps) : NULL;
 }
 
-ig_nn_embedding *ig_nn_embedding_new(ig_module *parent, const char *name, int64_t count, int64_t size)
+ig_nn_embedding *
+ig_nn_embedding_new(ig_module *parent, const char *name, int64_t count, int64_t size)
 {
     ig_module *m;
     ig_nn_embedding *l = layer_new(parent, name, sizeof(*l), &m);
     if (!l)
         return NULL;
     ig_scope s = ig_scope_enter(m->c);
-    l->weight = ig_module_param(m, "weight", ig_randn(m->c, IG_FLOAT32, IG_SHAPE(count, size)));
+    l->weight =
+        ig_module_param(m, "weight", ig_randn(m->c, IG_FLOAT32, IG_SHAPE(count, size)));
     ig_scope_leave(&s);
     return m->c->status == IG_OK ? l : NULL;
 }
 
-ig_tensor *ig_nn_embedding_apply_at(const char *where, ig_ctx *c, const ig_nn_embedding *l, ig_tensor *ids)
+ig_tensor *ig_nn_embedding_apply_at(const char *where,
+                                    ig_ctx *c,
+                                    const ig_nn_embedding *l,
+                                    ig_tensor *ids)
 {
     return l ? ig_index_select_at(where, c, l->weight, 0, ids) : NULL;
 }

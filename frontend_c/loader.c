@@ -1,4 +1,5 @@
-/* Batches from tensors in memory: a permutation per epoch, rows copied into two kept tensors. */
+/* Batches from tensors in memory: a permutation per epoch, rows copied into two kept
+ * tensors. */
 #include <string.h>
 
 #include "frontend_c/ctx.h"
@@ -6,7 +7,7 @@
 
 struct ig_loader {
     ig_ctx *c;
-    ig_tensor *x, *y;           /* counted, contiguous */
+    ig_tensor *x, *y;             /* counted, contiguous */
     ig_tensor *batch_x, *batch_y; /* of the latest call */
     ig_loader_opts o;
     int64_t n, at;
@@ -26,7 +27,8 @@ static uint64_t next_random(uint64_t *state)
 /* Fisher and Yates. */
 static void shuffle(ig_loader *l)
 {
-    uint64_t state = l->o.seed * UINT64_C(0x2545F4914F6CDD1D) + (uint64_t)(uint32_t)l->epoch;
+    uint64_t state =
+        l->o.seed * UINT64_C(0x2545F4914F6CDD1D) + (uint64_t)(uint32_t)l->epoch;
     for (int64_t i = 0; i < l->n; i++)
         l->order[i] = i;
     for (int64_t i = l->n - 1; !l->o.no_shuffle && i > 0; i--) {
@@ -47,8 +49,10 @@ static ig_status keep_contiguous(ig_tensor **out, ig_tensor *t)
 
 static ig_status loader_fill(ig_loader *l, ig_tensor *x, ig_tensor *y)
 {
-    if (!x || x->v.type.rank < 1 || (y && (y->v.type.rank < 1 || ig_tensor_dim(y, 0) != ig_tensor_dim(x, 0))))
-        return ig_fail(IG_INVALID_ARGUMENT, "a loader needs tensors with one common first dim");
+    if (!x || x->v.type.rank < 1 ||
+        (y && (y->v.type.rank < 1 || ig_tensor_dim(y, 0) != ig_tensor_dim(x, 0))))
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "a loader needs tensors with one common first dim");
     l->n = ig_tensor_dim(x, 0);
     if (l->o.batch <= 0)
         l->o.batch = 32;
@@ -64,7 +68,8 @@ static ig_status loader_fill(ig_loader *l, ig_tensor *x, ig_tensor *y)
     return IG_OK;
 }
 
-ig_loader *ig_loader_new(ig_ctx *c, ig_tensor *x, ig_tensor *y, const ig_loader_opts *opts)
+ig_loader *
+ig_loader_new(ig_ctx *c, ig_tensor *x, ig_tensor *y, const ig_loader_opts *opts)
 {
     if (c->status != IG_OK)
         return NULL;
@@ -95,7 +100,8 @@ void ig_loader_free(ig_loader *l)
     igi_free(l);
 }
 
-static ig_status take_rows(ig_loader *l, const ig_tensor *src, int64_t n, ig_tensor **out)
+static ig_status
+take_rows(ig_loader *l, const ig_tensor *src, int64_t n, ig_tensor **out)
 {
     int64_t dims[IG_RANK_MAX], row = 1;
     const int64_t one = 1;
@@ -108,7 +114,8 @@ static ig_status take_rows(ig_loader *l, const ig_tensor *src, int64_t n, ig_ten
     *out = NULL;
     IG_TRY(ig_tensor_new(out, (ig_dtype)src->v.type.dtype, rank, dims));
     for (int64_t i = 0; i < n; i++)
-        igi_copy_nd((ig_dtype)src->v.type.dtype, 1, &row, (*out)->data, i * row, &one, src->data, l->order[l->at + i] * row, &one);
+        igi_copy_nd((ig_dtype)src->v.type.dtype, 1, &row, (*out)->data, i * row, &one,
+                    src->data, l->order[l->at + i] * row, &one);
     return IG_OK;
 }
 
@@ -118,7 +125,8 @@ bool ig_loader_next(ig_loader *l, ig_tensor **x, ig_tensor **y)
         return false;
     int64_t left = l->n - l->at;
     if (left <= 0 || (l->o.drop_last && left < l->o.batch)) {
-        if (l->epoch + 1 >= l->o.epochs || l->n == 0 || (l->o.drop_last && l->n < l->o.batch))
+        if (l->epoch + 1 >= l->o.epochs || l->n == 0 ||
+            (l->o.drop_last && l->n < l->o.batch))
             return false;
         l->epoch++;
         l->at = 0;

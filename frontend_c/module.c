@@ -36,7 +36,8 @@ static ig_module *root_of(ig_module *m)
     return m;
 }
 
-/* Next module of a depth-first walk below `root`; children in the order they were added. */
+/* Next module of a depth-first walk below `root`; children in the order they were
+ * added. */
 static ig_module *walk(const ig_module *root, ig_module *m)
 {
     if (m->children)
@@ -47,7 +48,11 @@ static ig_module *walk(const ig_module *root, ig_module *m)
 }
 
 /* "fc1.weight": module path below `root`, then the entry. */
-static bool full_name(const ig_module *root, const ig_module *m, const char *entry, char *buf, size_t size)
+static bool full_name(const ig_module *root,
+                      const ig_module *m,
+                      const char *entry,
+                      char *buf,
+                      size_t size)
 {
     const ig_module *path[64];
     int depth = 0;
@@ -105,7 +110,8 @@ ig_module *ig_module_child(ig_module *parent, const char *name)
     if (!parent || parent->c->status != IG_OK)
         return NULL;
     if (name_taken(parent, name)) {
-        (void)ig_ctx_fail(parent->c, NULL, IG_INVALID_ARGUMENT, "module %s has a '%s' already", parent->name, name);
+        (void)ig_ctx_fail(parent->c, NULL, IG_INVALID_ARGUMENT,
+                          "module %s has a '%s' already", parent->name, name);
         return NULL;
     }
     ig_module *m = module_make(parent->c, parent, name), **at = &parent->children;
@@ -169,7 +175,8 @@ static ig_tensor *add_entry(ig_module *m, const char *name, ig_tensor *t, bool p
     if (!m || !t || m->c->status != IG_OK)
         return NULL;
     if (name_taken(m, name)) {
-        (void)ig_ctx_fail(m->c, NULL, IG_INVALID_ARGUMENT, "module %s has a '%s' already", m->name, name);
+        (void)ig_ctx_fail(m->c, NULL, IG_INVALID_ARGUMENT,
+                          "module %s has a '%s' already", m->name, name);
         return NULL;
     }
     if (param && !ig_requires_grad_at(NULL, m->c, t, true))
@@ -201,7 +208,8 @@ ig_tensor *ig_module_buffer(ig_module *m, const char *name, ig_tensor *t)
 static bool list_add(igi_param_list *l, const char *name, ig_tensor *t)
 {
     char *own = igi_strdup(name);
-    if (own && IGI_RESERVE(&l->names, l->names.n + 1) && IGI_RESERVE(&l->tensors, l->tensors.n + 1)) {
+    if (own && IGI_RESERVE(&l->names, l->names.n + 1) &&
+        IGI_RESERVE(&l->tensors, l->tensors.n + 1)) {
         l->names.p[l->names.n++] = own;
         l->tensors.p[l->tensors.n++] = t;
         return true;
@@ -218,7 +226,8 @@ static bool collect(ig_module *root)
     for (ig_module *m = root; m; m = walk(root, m)) {
         for (size_t i = 0; i < m->entries.n; i++) {
             const igi_module_entry *e = &m->entries.p[i];
-            if (!full_name(root, m, e->name, name, sizeof(name)) || !list_add(&root->state, name, e->t) ||
+            if (!full_name(root, m, e->name, name, sizeof(name)) ||
+                !list_add(&root->state, name, e->t) ||
                 (e->param && !list_add(&root->params, name, e->t)))
                 return false;
         }
@@ -231,11 +240,15 @@ static ig_params list_of(ig_module *m, bool params)
 {
     ig_params none = {.c = m->c};
     if (m->changed && !collect(m)) {
-        (void)ig_ctx_fail(m->c, NULL, IG_OUT_OF_MEMORY, "module %s: no memory for its parameter list, or a name is too long", m->name);
+        (void)ig_ctx_fail(
+            m->c, NULL, IG_OUT_OF_MEMORY,
+            "module %s: no memory for its parameter list, or a name is too long",
+            m->name);
         return none;
     }
     igi_param_list *l = params ? &m->params : &m->state;
-    return (ig_params){m->c, (int)l->tensors.n, l->tensors.p, (const char *const *)l->names.p};
+    return (ig_params){m->c, (int)l->tensors.n, l->tensors.p,
+                       (const char *const *)l->names.p};
 }
 
 ig_params ig_module_params(ig_module *m)

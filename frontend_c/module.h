@@ -1,4 +1,5 @@
-/* The insides of a module. Lists of a module are rebuilt when something below it was added. */
+/* The insides of a module. Lists of a module are rebuilt when something below it was
+ * added. */
 #ifndef FRONTEND_C_MODULE_H
 #define FRONTEND_C_MODULE_H
 
@@ -20,7 +21,8 @@ typedef struct igi_param_list {
 struct ig_module {
     ig_ctx *c;
     char *name;
-    ig_module *parent, *children, *next; /* next: sibling, or root of the context's list */
+    ig_module *parent, *children,
+        *next; /* next: sibling, or root of the context's list */
     IGI_VEC(igi_module_entry) entries;
     igi_param_list params, state;
     bool changed;

@@ -1,5 +1,5 @@
-/* Optimisers: one operator call a parameter, in place; their numbers are tensors, so that a
- * traced step can change them. */
+/* Optimisers: one operator call a parameter, in place; their numbers are tensors, so
+ * that a traced step can change them. */
 #include <math.h>
 #include <string.h>
 
@@ -9,8 +9,8 @@
 #include "graph/core/dtype.h"
 
 typedef struct slot {
-    ig_tensor *param;         /* counted */
-    ig_tensor *state[2];      /* velocity, or both moments; NULL until first used */
+    ig_tensor *param;    /* counted */
+    ig_tensor *state[2]; /* velocity, or both moments; NULL until first used */
 } slot;
 
 struct ig_optim {
@@ -50,7 +50,8 @@ void ig_optim_free(ig_optim *o)
     igi_free(o);
 }
 
-static ig_optim *optim_new(ig_params params, const char *op, const double *numbers, int n_numbers)
+static ig_optim *
+optim_new(ig_params params, const char *op, const double *numbers, int n_numbers)
 {
     static const ig_op_def *sgd, *adam;
     ig_ctx *c = params.c;
@@ -98,10 +99,8 @@ ig_optim *ig_sgd_new(ig_params params, const ig_sgd_opts *opts)
 ig_optim *ig_adam_new(ig_params params, const ig_adam_opts *opts)
 {
     ig_adam_opts a = opts ? *opts : (ig_adam_opts){0};
-    double numbers[5] = {a.lr > 0 ? a.lr : 1e-3,
-                         a.beta1 > 0 ? a.beta1 : 0.9,
-                         a.beta2 > 0 ? a.beta2 : 0.999,
-                         a.eps > 0 ? a.eps : 1e-8,
+    double numbers[5] = {a.lr > 0 ? a.lr : 1e-3, a.beta1 > 0 ? a.beta1 : 0.9,
+                         a.beta2 > 0 ? a.beta2 : 0.999, a.eps > 0 ? a.eps : 1e-8,
                          a.weight_decay};
     ig_optim *o = optim_new(params, "ingot::AdamStep", numbers, 5);
     if (!o)
@@ -122,7 +121,8 @@ static ig_status make_states(ig_optim *o, slot *s)
     const ig_type *t = &s->param->v.type;
     for (int k = 0; k < o->n_states; k++) {
         if (!s->state[k])
-            s->state[k] = ig_keep(o->c, ig_zeros(o->c, (ig_dtype)t->dtype, (ig_shape){t->rank, ig_type_dims(t)}));
+            s->state[k] = ig_keep(o->c, ig_zeros(o->c, (ig_dtype)t->dtype,
+                                                 (ig_shape){t->rank, ig_type_dims(t)}));
         if (!s->state[k])
             return o->c->status;
     }
@@ -191,7 +191,9 @@ double ig_clip_grad_norm_at(const char *where, ig_params params, double max_norm
     for (int p = 0; p < params.n; p++) {
         ig_tensor *g = params.v[p]->grad;
         if (g)
-            (void)ig_mul_inplace_at(where, c, g, ig_scalar_at(where, c, (ig_dtype)g->v.type.dtype, max_norm / norm));
+            (void)ig_mul_inplace_at(
+                where, c, g,
+                ig_scalar_at(where, c, (ig_dtype)g->v.type.dtype, max_norm / norm));
     }
     ig_scope_leave(&scope);
     ig_grad_mode_restore(&mode);

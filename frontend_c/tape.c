@@ -91,11 +91,13 @@ static bool save(igi_arena *a, igi_saved *s, const ig_tensor *t)
     s->trace_epoch = t->v.trace_epoch;
     if (t->v.flags & IGI_CONTIGUOUS)
         return true;
-    s->strides = igi_arena_dup(a, igi_strides(t), sizeof(int64_t) * (size_t)t->v.type.rank);
+    s->strides =
+        igi_arena_dup(a, igi_strides(t), sizeof(int64_t) * (size_t)t->v.type.rank);
     return s->strides != NULL;
 }
 
-/* Ports whose values some wanted gradient reads; masks over actual inputs and outputs. */
+/* Ports whose values some wanted gradient reads; masks over actual inputs and outputs.
+ */
 static void wanted_saves(const igi_op *op, uint64_t wants, uint64_t *in, uint64_t *out)
 {
     *in = *out = 0;
@@ -104,7 +106,13 @@ static void wanted_saves(const igi_op *op, uint64_t wants, uint64_t *in, uint64_
             *(s->what == IG_SAVED_INPUT ? in : out) |= IG_BIT(s->port);
 }
 
-static bool save_side(igi_arena *a, igi_saved **side, int n, uint64_t ports, int last_port, bool variadic, ig_value *const *v)
+static bool save_side(igi_arena *a,
+                      igi_saved **side,
+                      int n,
+                      uint64_t ports,
+                      int last_port,
+                      bool variadic,
+                      ig_value *const *v)
 {
     if (!ports)
         return true;
@@ -113,18 +121,21 @@ static bool save_side(igi_arena *a, igi_saved **side, int n, uint64_t ports, int
         return false;
     for (int i = 0; i < n; i++) {
         int port = variadic && i > last_port ? last_port : i;
-        if (port < 64 && ports >> port & 1 && v[i] && v[i]->type.kind == IG_KIND_TENSOR &&
+        if (port < 64 && ports >> port & 1 && v[i] &&
+            v[i]->type.kind == IG_KIND_TENSOR &&
             !save(a, &(*side)[i], (const ig_tensor *)v[i]))
             return false;
     }
     return true;
 }
 
-static bool set_edge(igi_tape *t, const igi_op *op, const ig_call *call, igi_edge *e, int i, ig_value *v)
+static bool set_edge(
+    igi_tape *t, const igi_op *op, const ig_call *call, igi_edge *e, int i, ig_value *v)
 {
     int port = igi_op_in_port(op, call->n_in, call->n_captures, i);
     *e = (igi_edge){.node = IGI_NO_NODE};
-    if (!v || v->type.kind != IG_KIND_TENSOR || (port >= 0 && op->nodiff_ports >> port & 1))
+    if (!v || v->type.kind != IG_KIND_TENSOR ||
+        (port >= 0 && op->nodiff_ports >> port & 1))
         return false;
     ig_tensor *x = (ig_tensor *)v;
     if (v->flags & IGI_HAS_NODE && x->live == t->live) {
@@ -147,7 +158,8 @@ static bool fill_types(igi_arena *a, ig_type **types, ig_value *const *v, int n)
 }
 
 /* Headers that name the node: this is what keeps the tape alive. */
-static void attach(igi_tape *t, const igi_op *op, uint32_t index, ig_value *const *out, int n_out)
+static void
+attach(igi_tape *t, const igi_op *op, uint32_t index, ig_value *const *out, int n_out)
 {
     for (int i = 0; i < n_out; i++) {
         int port = igi_op_out_port(op, i);
@@ -176,12 +188,17 @@ static igi_tape_node *new_node(igi_arena *a, const igi_op *op, const ig_call *ca
     n->n_out = (uint16_t)call->n_out;
     n->n_captures = (uint16_t)call->n_captures;
     n->edges = igi_arena_array(a, (size_t)call->n_in + 1, sizeof(*n->edges));
-    n->in_type = igi_arena_array(a, (size_t)(call->n_in + call->n_out) + 1, sizeof(*n->in_type));
+    n->in_type =
+        igi_arena_array(a, (size_t)(call->n_in + call->n_out) + 1, sizeof(*n->in_type));
     n->out_type = n->in_type ? n->in_type + call->n_in : NULL;
     return n->edges && n->in_type ? n : NULL;
 }
 
-ig_status igi_tape_record(igi_tape *t, const igi_op *op, const ig_call *call, ig_value *const *in, ig_value *const *out)
+ig_status igi_tape_record(igi_tape *t,
+                          const igi_op *op,
+                          const ig_call *call,
+                          ig_value *const *in,
+                          ig_value *const *out)
 {
     uint64_t wants = 0, save_in, save_out;
     igi_tape_collect(t);
@@ -194,8 +211,10 @@ ig_status igi_tape_record(igi_tape *t, const igi_op *op, const ig_call *call, ig
     wanted_saves(op, wants, &save_in, &save_out);
     bool ok = fill_types(&t->arena, n->in_type, in, call->n_in) &&
               fill_types(&t->arena, n->out_type, out, call->n_out) &&
-              save_side(&t->arena, &n->in, call->n_in, save_in, op->n_in - 1, op->variadic_in, in) &&
-              save_side(&t->arena, &n->out, call->n_out, save_out, op->n_out - 1, op->variadic_out, out);
+              save_side(&t->arena, &n->in, call->n_in, save_in, op->n_in - 1,
+                        op->variadic_in, in) &&
+              save_side(&t->arena, &n->out, call->n_out, save_out, op->n_out - 1,
+                        op->variadic_out, out);
     if (!ok || igi_attrs_copy(&t->arena, op->def, call->attrs, &n->attrs) != IG_OK) {
         drop_node(n);
         return IG_OUT_OF_MEMORY;
@@ -207,7 +226,8 @@ ig_status igi_tape_record(igi_tape *t, const igi_op *op, const ig_call *call, ig
 
 /* ---- unpacking ---- */
 
-ig_status igi_tape_unpack(igi_tape *t, igi_pool *pool, uint32_t node, int what, int i, ig_tensor **out)
+ig_status igi_tape_unpack(
+    igi_tape *t, igi_pool *pool, uint32_t node, int what, int i, ig_tensor **out)
 {
     igi_tape_node *n = t->nodes.p[node];
     const char *side = what == IG_SAVED_INPUT ? "input" : "output";
@@ -216,36 +236,35 @@ ig_status igi_tape_unpack(igi_tape *t, igi_pool *pool, uint32_t node, int what, 
     *out = NULL;
     if (n->released)
         return ig_fail(IG_INVALID_ARGUMENT,
-                       "%s at %s: backward went through it a second time, but its saved values are "
+                       "%s at %s: backward went through it a second time, but its "
+                       "saved values are "
                        "released after the first; set retain_graph",
-                       n->op->def->name,
-                       n->where ? n->where : "?");
+                       n->op->def->name, n->where ? n->where : "?");
     if (!type)
         return IG_OK;
     if (!list || !list[i].st)
-        return ig_fail(IG_INTERNAL, "%s: %s %d was not saved", n->op->def->name, side, i);
+        return ig_fail(IG_INTERNAL, "%s: %s %d was not saved", n->op->def->name, side,
+                       i);
     const igi_saved *s = &list[i];
     if (s->st->version != s->version) {
         char text[160];
-        return ig_fail(IG_INVALID_ARGUMENT,
-                       "%s %d (%s) of %s at %s was changed in place after it was saved for "
-                       "backward: version %u, expected %u; change a copy instead",
-                       side,
-                       i,
-                       igi_type_print(type, NULL, text, sizeof(text)),
-                       n->op->def->name,
-                       n->where ? n->where : "?",
-                       s->st->version,
-                       s->version);
+        return ig_fail(
+            IG_INVALID_ARGUMENT,
+            "%s %d (%s) of %s at %s was changed in place after it was saved for "
+            "backward: version %u, expected %u; change a copy instead",
+            side, i, igi_type_print(type, NULL, text, sizeof(text)), n->op->def->name,
+            n->where ? n->where : "?", s->st->version, s->version);
     }
-    IG_TRY(igi_tensor_header(out, pool, (ig_dtype)type->dtype, type->rank, ig_type_dims(type)));
+    IG_TRY(igi_tensor_header(out, pool, (ig_dtype)type->dtype, type->rank,
+                             ig_type_dims(type)));
     ig_tensor *x = *out;
     x->st = igi_storage_ref(s->st);
     x->data = s->data;
     x->v.trace = s->trace;
     x->v.trace_epoch = s->trace_epoch;
     if (s->strides) {
-        memcpy(igi_tensor_strides_mut(x), s->strides, sizeof(int64_t) * (size_t)type->rank);
+        memcpy(igi_tensor_strides_mut(x), s->strides,
+               sizeof(int64_t) * (size_t)type->rank);
         x->v.flags = (uint16_t)(x->v.flags & ~IGI_CONTIGUOUS);
     }
     /* The old history, so that create_graph works unchanged. */

@@ -1,9 +1,9 @@
 /* The tape: what backward needs of each recorded call (CONTRACTS 2.6).
  *
- * Nodes stand in an array in creation order and live in an arena. A tensor names its node by
- * index and counts in `live`; when no live tensor names a node any more, the whole tape is
- * reset, so nothing dangles and a forgotten forward costs nothing.
- * What is saved is storage, data, strides, version and identity, never a tensor header: a
+ * Nodes stand in an array in creation order and live in an arena. A tensor names its
+ * node by index and counts in `live`; when no live tensor names a node any more, the
+ * whole tape is reset, so nothing dangles and a forgotten forward costs nothing. What
+ * is saved is storage, data, strides, version and identity, never a tensor header: a
  * header would name its own node and pin the tape for ever. */
 #ifndef FRONTEND_C_TAPE_H
 #define FRONTEND_C_TAPE_H
@@ -34,18 +34,19 @@ typedef struct igi_tape_node {
     void *attrs;
     const char *where;
     uint16_t n_in, n_out, n_captures;
-    bool released; /* saved values are gone: backward went through */
-    igi_edge *edges;       /* n_in */
-    ig_type **in_type;     /* n_in; NULL: absent. Copied by rank. */
-    ig_type **out_type;    /* n_out; NULL: not made */
-    igi_saved *in, *out;   /* n_in, n_out; NULL when none is saved */
-    ig_tensor **dy;        /* n_out, during backward only */
+    bool released;       /* saved values are gone: backward went through */
+    igi_edge *edges;     /* n_in */
+    ig_type **in_type;   /* n_in; NULL: absent. Copied by rank. */
+    ig_type **out_type;  /* n_out; NULL: not made */
+    igi_saved *in, *out; /* n_in, n_out; NULL when none is saved */
+    ig_tensor **dy;      /* n_out, during backward only */
 } igi_tape_node;
 
 typedef struct igi_tape {
     igi_arena arena;
     IGI_VEC(igi_tape_node *) nodes;
-    uint32_t *live; /* counter that headers point at; its own block, counted by headers too */
+    uint32_t *
+        live; /* counter that headers point at; its own block, counted by headers too */
     uint32_t epoch; /* + 1 per reset */
 } igi_tape;
 
@@ -60,10 +61,16 @@ static inline bool igi_needs_grad(const ig_value *v)
     return v && v->flags & (IGI_REQUIRES_GRAD | IGI_HAS_NODE);
 }
 /* Records a call that has run; inputs as they were before it. */
-ig_status igi_tape_record(igi_tape *t, const igi_op *op, const ig_call *call, ig_value *const *in, ig_value *const *out);
+ig_status igi_tape_record(igi_tape *t,
+                          const igi_op *op,
+                          const ig_call *call,
+                          ig_value *const *in,
+                          ig_value *const *out);
 /* Drops the saved values of a node. */
 void igi_tape_release(igi_tape_node *n);
-/* A saved value as a tensor again (new reference); errors: released, changed since (rule 1). */
-ig_status igi_tape_unpack(igi_tape *t, igi_pool *pool, uint32_t node, int what, int i, ig_tensor **out);
+/* A saved value as a tensor again (new reference); errors: released, changed since
+ * (rule 1). */
+ig_status igi_tape_unpack(
+    igi_tape *t, igi_pool *pool, uint32_t node, int what, int i, ig_tensor **out);
 
 #endif

@@ -1,4 +1,5 @@
-/* Recording a function: a sink that turns calls into nodes and escapes into a ledger. */
+/* Recording a function: a sink that turns calls into nodes and escapes into a ledger.
+ */
 #include "frontend_c/trace.h"
 
 #include <math.h>
@@ -15,7 +16,8 @@ static igi_recording *recording_of(igi_sink *s)
     return (igi_recording *)s; /* the sink is its first member */
 }
 
-/* A tensor that was not made by a recorded call: a parameter, or a literal of the function. */
+/* A tensor that was not made by a recorded call: a parameter, or a literal of the
+ * function. */
 static ig_status capture(igi_recording *r, ig_ctx *c, ig_tensor *t, ig_value_id *out)
 {
     ig_tensor *copy = NULL;
@@ -44,7 +46,11 @@ static ig_status id_of(igi_recording *r, ig_ctx *c, ig_value *v, ig_value_id *ou
     return capture(r, c, (ig_tensor *)v, out);
 }
 
-static ig_status called(igi_sink *s, ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value *const *out)
+static ig_status called(igi_sink *s,
+                        ig_ctx *c,
+                        const ig_call *call,
+                        ig_value *const *in,
+                        ig_value *const *out)
 {
     igi_recording *r = recording_of(s);
     ig_value_id ids[IG_PORTS_MAX], made[IG_PORTS_MAX];
@@ -67,7 +73,8 @@ static ig_status called(igi_sink *s, ig_ctx *c, const ig_call *call, ig_value *c
     return IG_OK;
 }
 
-static ig_status escaped(igi_sink *s, ig_ctx *c, const char *where, const char *what, ig_tensor *t)
+static ig_status
+escaped(igi_sink *s, ig_ctx *c, const char *where, const char *what, ig_tensor *t)
 {
     igi_recording *r = recording_of(s);
     (void)c;
@@ -78,15 +85,15 @@ static ig_status escaped(igi_sink *s, ig_ctx *c, const char *where, const char *
     return IG_OK; /* the function goes on, so that all escapes are listed at once */
 }
 
-/* A raw pointer was taken (ig_tensor_data...): the place is not known, the tensor is. */
+/* A raw pointer was taken (ig_tensor_data...): the place is not known, the tensor is.
+ */
 static void data_escaped(void *user, const ig_tensor *t)
 {
     igi_recording *r = user;
     char type[160];
     if (t->v.trace_epoch != r->epoch)
         return;
-    igi_text_add(&r->ledger,
-                 "\n  ig_tensor_data: a pointer into %s",
+    igi_text_add(&r->ledger, "\n  ig_tensor_data: a pointer into %s",
                  igi_type_print(&t->v.type, NULL, type, sizeof(type)));
     r->escapes++;
 }
@@ -127,7 +134,8 @@ static ig_status add_inputs(job *j, igi_recording *r, ig_tensor *const *in)
     for (int i = 0; i < j->n_in; i++) {
         ig_value_id id;
         const ig_type *t = &in[i]->v.type;
-        IG_TRY(ig_graph_input(r->g, j->o->inputs[i].name, (ig_dtype)t->dtype, t->rank, ig_type_dims(t), &id));
+        IG_TRY(ig_graph_input(r->g, j->o->inputs[i].name, (ig_dtype)t->dtype, t->rank,
+                              ig_type_dims(t), &id));
         in[i]->v.trace = id.i;
         in[i]->v.trace_epoch = r->epoch;
         in[i]->v.flags |= IGI_TRACED;
@@ -141,7 +149,8 @@ static ig_status add_outputs(job *j, igi_recording *r)
     for (int i = 0; i < j->n_out; i++) {
         ig_value_id id;
         if (!j->out[i])
-            return ig_fail(IG_INVALID_ARGUMENT, "the traced function gave no result number %d", i);
+            return ig_fail(IG_INVALID_ARGUMENT,
+                           "the traced function gave no result number %d", i);
         IG_TRY(id_of(r, j->c, (ig_value *)j->out[i], &id));
         const char *name = j->o->outputs[i];
         if (!name) {
@@ -172,11 +181,11 @@ static ig_status record_run(job *j, ig_tensor *const *in, ig_graph **out)
     if (rc == IG_OK)
         rc = add_outputs(j, &r);
     if (rc == IG_OK && r.escapes)
-        rc = ig_fail(IG_INVALID_ARGUMENT,
-                     "the trace fails, because %d value(s) left it and would be frozen:%s\n"
-                     "keep them as tensors, or use ig_item_constant where a constant is meant",
-                     r.escapes,
-                     r.ledger.p ? r.ledger.p : "");
+        rc = ig_fail(
+            IG_INVALID_ARGUMENT,
+            "the trace fails, because %d value(s) left it and would be frozen:%s\n"
+            "keep them as tensors, or use ig_item_constant where a constant is meant",
+            r.escapes, r.ledger.p ? r.ledger.p : "");
     igi_text_fini(&r.ledger);
     if (rc == IG_OK)
         (void)igi_graph_sweep(r.g);
@@ -191,7 +200,8 @@ static ig_status record_run(job *j, ig_tensor *const *in, ig_graph **out)
 /* ---- inputs of other sizes ---- */
 
 /* Contents of `src`, repeated or cut, in other dims: values do not matter, sizes do. */
-static ig_status resized(ig_ctx *c, const ig_tensor *src, const int64_t *dims, ig_tensor **out)
+static ig_status
+resized(ig_ctx *c, const ig_tensor *src, const int64_t *dims, ig_tensor **out)
 {
     ig_tensor *flat = NULL, *t = NULL;
     ig_dtype dtype = (ig_dtype)src->v.type.dtype;
@@ -208,12 +218,14 @@ static ig_status resized(ig_ctx *c, const ig_tensor *src, const int64_t *dims, i
     return rc;
 }
 
-static ig_status inputs_at(job *j, const igi_dynamic *d, const int64_t *sizes, ig_tensor **in)
+static ig_status
+inputs_at(job *j, const igi_dynamic *d, const int64_t *sizes, ig_tensor **in)
 {
     for (int i = 0; i < j->n_in; i++) {
         int64_t dims[IG_RANK_MAX];
         ig_tensor *example = j->o->inputs[i].example;
-        memcpy(dims, ig_type_dims(&example->v.type), sizeof(int64_t) * (size_t)example->v.type.rank);
+        memcpy(dims, ig_type_dims(&example->v.type),
+               sizeof(int64_t) * (size_t)example->v.type.rank);
         for (size_t k = 0; k < d->dims.n; k++)
             if (d->dims.p[k].input == i)
                 dims[d->dims.p[k].axis] = sizes[d->dims.p[k].symbol];
@@ -236,7 +248,8 @@ static ig_status trace_fixed(job *j, ig_graph **out)
 }
 
 /* Distinct primes, none 0 or 1, so that no size can pass for another. */
-static const int64_t primes[] = {3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61};
+static const int64_t primes[] = {3,  5,  7,  11, 13, 17, 19, 23, 29,
+                                 31, 37, 41, 43, 47, 53, 59, 61};
 #define SYMBOLS_MAX 5
 
 static void choose_sizes(int run, int n_runs, int n_sym, int64_t *sizes)
@@ -273,7 +286,8 @@ static ig_status trace_dynamic(job *j, const igi_dynamic *d, ig_graph **out)
     return rc;
 }
 
-/* Runs the function once more, untraced, on the examples; the vectors go into the file. */
+/* Runs the function once more, untraced, on the examples; the vectors go into the file.
+ */
 static ig_status add_self_test(job *j, ig_graph *g)
 {
     ig_tensor *in[IG_TRACE_INPUTS_MAX];
@@ -287,7 +301,8 @@ static ig_status add_self_test(job *j, ig_graph *g)
     for (int i = 0; i < j->n_in + j->n_out; i++) {
         ig_tensor *t = i < j->n_in ? in[i] : j->out[i - j->n_in], *copy = NULL;
         if (!t)
-            return ig_fail(IG_INVALID_ARGUMENT, "the traced function gave no result the second time");
+            return ig_fail(IG_INVALID_ARGUMENT,
+                           "the traced function gave no result the second time");
         IG_TRY(igi_tensor_contiguous_copy(&copy, NULL, t));
         g->self_test.p[g->self_test.n++] = ig_tensor_share(copy);
     }
@@ -299,7 +314,8 @@ static ig_status run_trace(job *j, ig_graph **out)
     igi_dynamic d = {0};
     for (; j->n_in < IG_TRACE_INPUTS_MAX && j->o->inputs[j->n_in].name; j->n_in++)
         if (!j->o->inputs[j->n_in].example)
-            return ig_fail(IG_INVALID_ARGUMENT, "input %s has no example", j->o->inputs[j->n_in].name);
+            return ig_fail(IG_INVALID_ARGUMENT, "input %s has no example",
+                           j->o->inputs[j->n_in].name);
     if (j->c->trace)
         return ig_fail(IG_INVALID_ARGUMENT, "a trace runs inside a trace");
     ig_grad_mode mode = ig_grad_mode_set(j->c, false);
@@ -329,17 +345,24 @@ static ig_graph *trace(const char *where, job *j)
     return NULL;
 }
 
-ig_graph *ig_trace_at(const char *where, ig_ctx *c, ig_trace_fn fn, void *user, const ig_trace_opts *opts)
+ig_graph *ig_trace_at(
+    const char *where, ig_ctx *c, ig_trace_fn fn, void *user, const ig_trace_opts *opts)
 {
     job j = {.c = c, .fn = fn, .user = user, .o = opts, .n_out = 1};
     return trace(where, &j);
 }
 
-ig_graph *ig_trace_n_at(const char *where, ig_ctx *c, ig_trace_fn_n fn, void *user, int n_out, const ig_trace_opts *opts)
+ig_graph *ig_trace_n_at(const char *where,
+                        ig_ctx *c,
+                        ig_trace_fn_n fn,
+                        void *user,
+                        int n_out,
+                        const ig_trace_opts *opts)
 {
     job j = {.c = c, .fn_n = fn, .user = user, .o = opts, .n_out = n_out};
     if (c->status == IG_OK && (n_out < 1 || n_out > IG_TRACE_INPUTS_MAX)) {
-        (void)ig_ctx_fail(c, where, IG_LIMIT, "a trace has 1 to %d results", IG_TRACE_INPUTS_MAX);
+        (void)ig_ctx_fail(c, where, IG_LIMIT, "a trace has 1 to %d results",
+                          IG_TRACE_INPUTS_MAX);
         return NULL;
     }
     return trace(where, &j);

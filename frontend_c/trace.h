@@ -11,7 +11,7 @@
 typedef struct igi_recording {
     igi_sink sink;
     ig_graph *g;
-    uint32_t epoch; /* of trace identities in headers */
+    uint32_t epoch;  /* of trace identities in headers */
     igi_text ledger; /* escapes that nobody accounted for, one a line */
     int escapes;
 } igi_recording;
@@ -28,8 +28,12 @@ typedef struct igi_dynamic {
 ig_status igi_dynamic_parse(igi_dynamic *d, const ig_trace_opts *o, int n_in);
 void igi_dynamic_fini(igi_dynamic *d);
 
-/* Joins recordings at n sets of sizes (sizes[run][symbol]) into one graph: run 0 is the base,
- * run k + 1 changes symbol k only, the last run checks. */
-ig_status igi_trace_join(ig_graph **out, ig_graph *const *runs, int n_runs, int64_t *const *sizes, const igi_dynamic *d);
+/* Joins recordings at n sets of sizes (sizes[run][symbol]) into one graph: run 0 is the
+ * base, run k + 1 changes symbol k only, the last run checks. */
+ig_status igi_trace_join(ig_graph **out,
+                         ig_graph *const *runs,
+                         int n_runs,
+                         int64_t *const *sizes,
+                         const igi_dynamic *d);
 
 #endif

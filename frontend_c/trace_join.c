@@ -1,13 +1,13 @@
 /* Differential tracing: recordings of one function at several sizes become one graph.
  *
- * Run 0 is the base, run k + 1 changes symbol k alone, the last run changes all and only
- * checks. The recordings are aligned node by node; operators, attributes and wiring must
- * agree. A constant that differs is a size that the C code computed:
- *   integers     element by element an affine function of the dims, b + sum of a_k * N_k;
- *   one number   affine, or the inverse of an affine function (a mean by hand);
+ * Run 0 is the base, run k + 1 changes symbol k alone, the last run changes all and
+ * only checks. The recordings are aligned node by node; operators, attributes and
+ * wiring must agree. A constant that differs is a size that the C code computed:
+ *   integers     element by element an affine function of the dims, b + sum of a_k *
+ * N_k; one number   affine, or the inverse of an affine function (a mean by hand);
  *   filled array dims affine, contents one value.
- * Each is rebuilt from the shapes of the inputs, so the graph runs at any size. Anything else
- * fails with the place of the call that reads it. */
+ * Each is rebuilt from the shapes of the inputs, so the graph runs at any size.
+ * Anything else fails with the place of the call that reads it. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -26,7 +26,7 @@ typedef struct joiner {
     const igi_dynamic *d;
     ig_value_id *twin[RUNS_MAX]; /* per base value: the same value in run r */
     ig_graph *out;
-    ig_value_id *map; /* per base value: value of `out` */
+    ig_value_id *map;          /* per base value: value of `out` */
     ig_value_id dim[RUNS_MAX]; /* per symbol: its size as int64[1] in `out` */
 } joiner;
 
@@ -39,25 +39,27 @@ typedef struct affine {
 static ig_status differs(const igi_node *n, const char *what)
 {
     return ig_fail(IG_INVALID_ARGUMENT,
-                   "the trace depends on the sizes of its inputs: at %s, %s %s at another size; keep "
+                   "the trace depends on the sizes of its inputs: at %s, %s %s at "
+                   "another size; keep "
                    "the size as part of a shape, or trace with fixed sizes",
-                   n->where ? n->where : "?",
-                   n->op->def->name,
-                   what);
+                   n->where ? n->where : "?", n->op->def->name, what);
 }
 
-static ig_status pair_value(joiner *j, int r, const igi_node *n, ig_value_id base, ig_value_id other)
+static ig_status
+pair_value(joiner *j, int r, const igi_node *n, ig_value_id base, ig_value_id other)
 {
     if (!base.i != !other.i)
         return differs(n, "has another number of inputs");
     if (!base.i)
         return IG_OK;
     ig_value_id *twin = &j->twin[r][base.i];
-    const igi_gvalue *x = igi_value_at(j->runs[0], base), *y = igi_value_at(j->runs[r], other);
+    const igi_gvalue *x = igi_value_at(j->runs[0], base),
+                     *y = igi_value_at(j->runs[r], other);
     if (!twin->i && x->constant && y->constant)
         *twin = other;
     /* A literal may be one tensor in one run and several equal ones in another. */
-    if (twin->i != other.i && !(x->constant && y->constant && igi_type_equal(&x->type, &y->type)))
+    if (twin->i != other.i &&
+        !(x->constant && y->constant && igi_type_equal(&x->type, &y->type)))
         return differs(n, "reads another value");
     return IG_OK;
 }
@@ -89,13 +91,15 @@ static ig_status align(joiner *j, int r)
             break;
         if (more != also)
             return ig_fail(IG_INVALID_ARGUMENT,
-                           "the traced function makes another number of calls at another size; at %s",
+                           "the traced function makes another number of calls at "
+                           "another size; at %s",
                            igi_node_at(more ? base : g, more ? a : b)->where);
         IG_TRY(pair_node(j, r, igi_node_at(base, a), igi_node_at(g, b)));
     }
     for (size_t i = 0; i < base->outputs.n; i++)
         if (j->twin[r][base->outputs.p[i].i].i != g->outputs.p[i].i)
-            return ig_fail(IG_INVALID_ARGUMENT, "output %zu is another value at another size", i);
+            return ig_fail(IG_INVALID_ARGUMENT,
+                           "output %zu is another value at another size", i);
     return IG_OK;
 }
 
@@ -134,7 +138,12 @@ static bool same_tensor(const ig_tensor *x, const ig_tensor *y)
 
 /* ---- building ---- */
 
-static ig_status make(joiner *j, const char *op, const void *attrs, const ig_value_id *in, int n, ig_value_id *out)
+static ig_status make(joiner *j,
+                      const char *op,
+                      const void *attrs,
+                      const ig_value_id *in,
+                      int n,
+                      ig_value_id *out)
 {
     return ig_graph_make_named(j->out, op, attrs, in, n, out, 1);
 }
@@ -235,7 +244,8 @@ static bool solve_ints(const joiner *j, ig_value_id base, affine *f)
 {
     const ig_tensor *t = constant_at(j, 0, base);
     int64_t n = igi_tensor_count(t), v[RUNS_MAX];
-    if (t->v.type.rank > 1 || n > IG_RANK_MAX || !igi_dtype_is_int((ig_dtype)t->v.type.dtype))
+    if (t->v.type.rank > 1 || n > IG_RANK_MAX ||
+        !igi_dtype_is_int((ig_dtype)t->v.type.dtype))
         return false;
     for (int64_t i = 0; i < n; i++) {
         for (int r = 0; r < j->n_runs; r++) {
@@ -250,7 +260,8 @@ static bool solve_ints(const joiner *j, ig_value_id base, affine *f)
     return true;
 }
 
-/* One floating point number: whole and affine (*inverse false), or the inverse of such. */
+/* One floating point number: whole and affine (*inverse false), or the inverse of such.
+ */
 static bool solve_number(const joiner *j, ig_value_id base, affine *f, bool *inverse)
 {
     const ig_tensor *t = constant_at(j, 0, base);
@@ -261,7 +272,9 @@ static bool solve_number(const joiner *j, ig_value_id base, affine *f, bool *inv
         bool whole = true;
         for (int r = 0; r < j->n_runs && whole; r++) {
             const ig_tensor *x = constant_at(j, r, base);
-            double y = x && x->v.type.rank == 0 ? igi_get_f64((ig_dtype)t->v.type.dtype, x->data, 0) : NAN;
+            double y = x && x->v.type.rank == 0
+                           ? igi_get_f64((ig_dtype)t->v.type.dtype, x->data, 0)
+                           : NAN;
             y = form ? 1.0 / y : y;
             whole = fabs(y - rint(y)) <= 1e-6 * fabs(y) && fabs(y) < 1e15;
             v[r] = whole ? (int64_t)rint(y) : 0;
@@ -275,7 +288,8 @@ static bool solve_number(const joiner *j, ig_value_id base, affine *f, bool *inv
 
 static bool one_value(const ig_tensor *t)
 {
-    size_t n = ig_tensor_nbytes(t), size = (size_t)ig_dtype_bits((ig_dtype)t->v.type.dtype) / 8;
+    size_t n = ig_tensor_nbytes(t),
+           size = (size_t)ig_dtype_bits((ig_dtype)t->v.type.dtype) / 8;
     return size && n >= size && t->v.type.dtype != IG_STRING &&
            !memcmp(t->data, t->data + size, n - size);
 }
@@ -288,8 +302,9 @@ static bool solve_filled(const joiner *j, ig_value_id base, affine *f)
     size_t size = (size_t)ig_dtype_bits((ig_dtype)t->v.type.dtype) / 8;
     for (int r = 0; r < j->n_runs; r++) {
         const ig_tensor *x = constant_at(j, r, base);
-        if (!x || x->v.type.rank != t->v.type.rank || x->v.type.dtype != t->v.type.dtype ||
-            !one_value(x) || memcmp(x->data, t->data, size) != 0)
+        if (!x || x->v.type.rank != t->v.type.rank ||
+            x->v.type.dtype != t->v.type.dtype || !one_value(x) ||
+            memcmp(x->data, t->data, size) != 0)
             return false;
     }
     for (int i = 0; i < t->v.type.rank; i++) {
@@ -301,7 +316,8 @@ static bool solve_filled(const joiner *j, ig_value_id base, affine *f)
     return true;
 }
 
-static ig_status build_filled(joiner *j, const ig_tensor *t, const affine *f, ig_value_id *out)
+static ig_status
+build_filled(joiner *j, const ig_tensor *t, const affine *f, ig_value_id *out)
 {
     ig_tensor *one = NULL;
     ig_value_id in[2];
@@ -346,7 +362,8 @@ static ig_status rebuild_constant(joiner *j, ig_value_id base, ig_value_id *out)
         return build_filled(j, t, f, out);
     const igi_node *n = first_reader(j, base);
     return n ? differs(n, "reads a constant that has other contents")
-             : ig_fail(IG_INVALID_ARGUMENT, "an output of the trace is a constant that follows sizes");
+             : ig_fail(IG_INVALID_ARGUMENT,
+                       "an output of the trace is a constant that follows sizes");
 }
 
 static ig_status join_constants(joiner *j)
@@ -355,7 +372,8 @@ static ig_status join_constants(joiner *j)
     for (uint32_t i = 1; i < base->values.n; i++) {
         ig_value_id id = {i};
         bool same = true;
-        if (!base->values.p[i].live || !base->values.p[i].constant || !base->values.p[i].uses.n)
+        if (!base->values.p[i].live || !base->values.p[i].constant ||
+            !base->values.p[i].uses.n)
             continue;
         for (int r = 1; r < j->n_runs && same; r++) {
             const ig_tensor *x = constant_at(j, r, id);
@@ -377,9 +395,11 @@ static ig_status join_inputs(joiner *j)
         for (size_t k = 0; k < j->d->dims.n; k++) {
             const igi_dyn_dim *d = &j->d->dims.p[k];
             if ((size_t)d->input == i)
-                IG_TRY(ig_graph_dim(j->out, j->d->symbols.p[d->symbol], &dims[d->axis]));
+                IG_TRY(
+                    ig_graph_dim(j->out, j->d->symbols.p[d->symbol], &dims[d->axis]));
         }
-        IG_TRY(ig_graph_input(j->out, v->name, (ig_dtype)v->type.dtype, v->type.rank, dims, &j->map[base->inputs.p[i].i]));
+        IG_TRY(ig_graph_input(j->out, v->name, (ig_dtype)v->type.dtype, v->type.rank,
+                              dims, &j->map[base->inputs.p[i].i]));
     }
     return IG_OK;
 }
@@ -401,12 +421,17 @@ static ig_status join(joiner *j)
     IG_TRY(join_constants(j));
     IG_TRY(igi_graph_inline(j->out, base, j->map));
     for (size_t i = 0; i < base->outputs.n; i++)
-        IG_TRY(ig_graph_output(j->out, base->output_names.p[i], j->map[base->outputs.p[i].i]));
+        IG_TRY(ig_graph_output(j->out, base->output_names.p[i],
+                               j->map[base->outputs.p[i].i]));
     (void)igi_graph_sweep(j->out);
     return IG_OK;
 }
 
-ig_status igi_trace_join(ig_graph **out, ig_graph *const *runs, int n_runs, int64_t *const *sizes, const igi_dynamic *d)
+ig_status igi_trace_join(ig_graph **out,
+                         ig_graph *const *runs,
+                         int n_runs,
+                         int64_t *const *sizes,
+                         const igi_dynamic *d)
 {
     joiner j = {.runs = runs,
                 .n_runs = n_runs,

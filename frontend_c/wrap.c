@@ -22,15 +22,32 @@ static int trim(ig_tensor *const *in, int n)
     return n;
 }
 
-ig_tensor *igi_wrap1(ig_ctx *c, const char *where, const ig_op_def *op, const void *opts, ig_tensor *const *in, int n_in)
+ig_tensor *igi_wrap1(ig_ctx *c,
+                     const char *where,
+                     const ig_op_def *op,
+                     const void *opts,
+                     ig_tensor *const *in,
+                     int n_in)
 {
     return igi_call(c, where, op, opts, in, trim(in, n_in));
 }
 
-ig_tensor *igi_wrap_n(ig_ctx *c, const char *where, const ig_op_def *op, const void *opts, ig_tensor *const *in, int n_in, ig_tensor **const *more, int n_more)
+ig_tensor *igi_wrap_n(ig_ctx *c,
+                      const char *where,
+                      const ig_op_def *op,
+                      const void *opts,
+                      ig_tensor *const *in,
+                      int n_in,
+                      ig_tensor **const *more,
+                      int n_more)
 {
     ig_value *out[IG_PORTS_MAX] = {0};
-    ig_call call = {.op = op, .attrs = opts, .where = where, .n_in = trim(in, n_in), .n_out = 1, .wanted = 1};
+    ig_call call = {.op = op,
+                    .attrs = opts,
+                    .where = where,
+                    .n_in = trim(in, n_in),
+                    .n_out = 1,
+                    .wanted = 1};
     for (int i = 0; i < n_more; i++) {
         if (!more[i])
             continue;
@@ -46,16 +63,28 @@ ig_tensor *igi_wrap_n(ig_ctx *c, const char *where, const ig_op_def *op, const v
     return (ig_tensor *)out[0];
 }
 
-ig_status igi_wrap(ig_ctx *c, const char *where, const ig_op_def *op, const void *opts, ig_tensor *const *in, int n_in, ig_tensor **outs, int n_outs)
+ig_status igi_wrap(ig_ctx *c,
+                   const char *where,
+                   const ig_op_def *op,
+                   const void *opts,
+                   ig_tensor *const *in,
+                   int n_in,
+                   ig_tensor **outs,
+                   int n_outs)
 {
     memset(outs, 0, (size_t)(n_outs > 0 ? n_outs : 0) * sizeof(*outs));
     if (n_outs < 1 || n_outs > IG_PORTS_MAX)
         return igi_too_many(c, where);
-    ig_call call = {.op = op, .attrs = opts, .where = where, .n_in = trim(in, n_in), .n_out = n_outs};
+    ig_call call = {.op = op,
+                    .attrs = opts,
+                    .where = where,
+                    .n_in = trim(in, n_in),
+                    .n_out = n_outs};
     return ig_dispatch(c, &call, (ig_value *const *)in, (ig_value **)outs);
 }
 
 ig_status igi_too_many(ig_ctx *c, const char *where)
 {
-    return ig_ctx_fail(c, where, IG_LIMIT, "a call takes and gives 0 to %d tensors", IG_PORTS_MAX);
+    return ig_ctx_fail(c, where, IG_LIMIT, "a call takes and gives 0 to %d tensors",
+                       IG_PORTS_MAX);
 }

@@ -12,10 +12,30 @@ static inline const ig_op_def *igi_op_once(const ig_op_def **slot, const char *f
     const ig_op_def *op = __atomic_load_n(slot, __ATOMIC_RELAXED);
     return op ? op : igi_op_find(slot, full);
 }
-/* One output; several through pointers (first returned, NULL entries unwanted); an array. */
-ig_tensor *igi_wrap1(ig_ctx *c, const char *where, const ig_op_def *op, const void *opts, ig_tensor *const *in, int n_in);
-ig_tensor *igi_wrap_n(ig_ctx *c, const char *where, const ig_op_def *op, const void *opts, ig_tensor *const *in, int n_in, ig_tensor **const *more, int n_more);
-ig_status igi_wrap(ig_ctx *c, const char *where, const ig_op_def *op, const void *opts, ig_tensor *const *in, int n_in, ig_tensor **outs, int n_outs);
+/* One output; several through pointers (first returned, NULL entries unwanted); an
+ * array. */
+ig_tensor *igi_wrap1(ig_ctx *c,
+                     const char *where,
+                     const ig_op_def *op,
+                     const void *opts,
+                     ig_tensor *const *in,
+                     int n_in);
+ig_tensor *igi_wrap_n(ig_ctx *c,
+                      const char *where,
+                      const ig_op_def *op,
+                      const void *opts,
+                      ig_tensor *const *in,
+                      int n_in,
+                      ig_tensor **const *more,
+                      int n_more);
+ig_status igi_wrap(ig_ctx *c,
+                   const char *where,
+                   const ig_op_def *op,
+                   const void *opts,
+                   ig_tensor *const *in,
+                   int n_in,
+                   ig_tensor **outs,
+                   int n_outs);
 ig_status igi_too_many(ig_ctx *c, const char *where);
 
 #endif

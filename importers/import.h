@@ -27,6 +27,9 @@ typedef struct igi_source {
 ig_status igi_source_open(igi_source *s, const char *path, const ig_read_opts *opts);
 /* Constants that point into the file keep it alive. */
 void igi_source_close(igi_source *s);
+/* Gives the pages of mapped bytes back to the system; they are read again when needed.
+ * Only for memory of a storage with IGI_MAPPED. */
+void igi_source_forget(const void *p, size_t n);
 /* A shared uint8 tensor over a whole file, which it keeps alive. */
 typedef struct igi_file igi_file; /* graph/core/file.h */
 ig_status igi_source_of_file(igi_file *f, ig_tensor **out);

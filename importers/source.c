@@ -1,6 +1,8 @@
 /* Files as sources: mapped (or read, when the caller wants a private copy) and wrapped
  * as one shared tensor of bytes, of which constants may be views. */
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "graph/core/alloc.h"
 #include "graph/core/file.h"
@@ -15,9 +17,18 @@ ig_status igi_source_of_file(igi_file *f, ig_tensor **out)
         return ig_tensor_new(out, IG_UINT8, 1, &n);
     IG_TRY(ig_tensor_wrap(out, IG_UINT8, 1, &n, f->data, f->size, igi_file_deleter, f));
     igi_file_ref(f);
-    (*out)->st->flags |= IGI_READONLY;
+    (*out)->st->flags |= IGI_READONLY | (f->mapped ? IGI_MAPPED : 0);
     (void)ig_tensor_share(*out);
     return IG_OK;
+}
+
+void igi_source_forget(const void *p, size_t n)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t lo = ((uintptr_t)p + page - 1) & ~(page - 1);
+    uintptr_t hi = ((uintptr_t)p + n) & ~(page - 1);
+    if (lo < hi)
+        (void)madvise((void *)lo, hi - lo, MADV_DONTNEED);
 }
 
 /* The folder part of a path, "." when it has none. */

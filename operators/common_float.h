@@ -56,34 +56,31 @@ typedef struct igi_line {
     int64_t at, step;
 } igi_line;
 
-/* sum of x[i] * y[i], i < n. */
+/* sum of x[i] * y[i], i < n; four partial sums, so that additions overlap. */
 IGI_INLINE double igi_dot(ig_dtype type, igi_line x, igi_line y, int64_t n)
 {
-    double sum = 0;
-    if (x.step == 1 && y.step == 1) {
-#pragma omp simd reduction(+ : sum)
-        for (int64_t i = 0; i < n; i++)
-            sum += igi_load(type, x.p, x.at + i) * igi_load(type, y.p, y.at + i);
-        return sum;
-    }
-    for (int64_t i = 0; i < n; i++)
-        sum += igi_load(type, x.p, x.at + i * x.step) *
-               igi_load(type, y.p, y.at + i * y.step);
-    return sum;
+    double sum[4] = {0};
+    int64_t i = 0;
+    for (; x.step == 1 && y.step == 1 && i + 4 <= n; i += 4)
+        for (int j = 0; j < 4; j++)
+            sum[j] +=
+                igi_load(type, x.p, x.at + i + j) * igi_load(type, y.p, y.at + i + j);
+    for (; i < n; i++)
+        sum[0] += igi_load(type, x.p, x.at + i * x.step) *
+                  igi_load(type, y.p, y.at + i * y.step);
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
 /* acc[i] += factor * x[i], i < n. */
 IGI_INLINE void
 igi_axpy(ig_dtype type, double *acc, double factor, igi_line x, int64_t n)
 {
-    if (x.step == 1) {
-#pragma omp simd
+    if (x.step == 1)
         for (int64_t i = 0; i < n; i++)
             acc[i] += factor * igi_load(type, x.p, x.at + i);
-        return;
-    }
-    for (int64_t i = 0; i < n; i++)
-        acc[i] += factor * igi_load(type, x.p, x.at + i * x.step);
+    else
+        for (int64_t i = 0; i < n; i++)
+            acc[i] += factor * igi_load(type, x.p, x.at + i * x.step);
 }
 
 /* Runs the statement with a constant T equal to dtype_; other types are an error. */

@@ -12,22 +12,27 @@ static const cli_option group_json[] = {
     {0},
 };
 static const cli_option group_load[] = {
-    {"limits", 0, "LIST", "Limits of the load, as nodes=1000,file_bytes=1G; `hostile` sets strict ones."},
+    {"limits", 0, "LIST",
+     "Limits of the load, as nodes=1000,file_bytes=1G; `hostile` sets strict ones."},
     {"data-dir", 0, "DIR", "Folder of external data (default: the model's)."},
     {0},
 };
 static const cli_option group_device[] = {
     {"device", 0, "NAME", "Device to run on (default: cpu)."},
-    {"threads", 't', "N", "Threads, 0 for as many as the process may use (default: 0)."},
+    {"threads", 't', "N",
+     "Threads, 0 for as many as the process may use (default: 0)."},
     {"level", 0, "N", "Optimisation: 0 as written, 1 exact, 2 all (default: 2)."},
     {"dim", 0, "NAME=N", "Size of a symbolic dim; may be repeated."},
-    {"exact-conv", 0, NULL, "Only convolution algorithms that round like the plain one."},
+    {"exact-conv", 0, NULL,
+     "Only convolution algorithms that round like the plain one."},
     {0},
 };
 static const cli_option group_inputs[] = {
-    {"mean", 0, "LIST", "Subtracted from image channels after scaling to 0..1, as 0.5,0.5,0.5."},
+    {"mean", 0, "LIST",
+     "Subtracted from image channels after scaling to 0..1, as 0.5,0.5,0.5."},
     {"std", 0, "LIST", "Image channels are divided by it, after the mean."},
-    {"raw-dims", 0, "LIST", "Shape of a .raw file where the model leaves it open, as 1,3,224,224."},
+    {"raw-dims", 0, "LIST",
+     "Shape of a .raw file where the model leaves it open, as 1,3,224,224."},
     {0},
 };
 static const cli_option group_all[] = {
@@ -64,7 +69,8 @@ const cli_command *cli_find(const char *name)
 
 /* ---- suggestions ---- */
 
-/* Edits (insert, delete, replace, swap neighbours) between two words of up to 31 characters. */
+/* Edits (insert, delete, replace, swap neighbours) between two words of up to 31
+ * characters. */
 static int distance(const char *a, const char *b)
 {
     enum { MOST = 32 };
@@ -135,7 +141,8 @@ static exit_code unknown_option(const cli_command *c, const char *word)
     n = n < sizeof(name) - 1 ? n : sizeof(name) - 1;
     memcpy(name, word, n);
     name[n] = 0;
-    const char *near = name[0] == '-' && name[1] == '-' ? cli_nearest(name + 2, option_name, c) : NULL;
+    const char *near =
+        name[0] == '-' && name[1] == '-' ? cli_nearest(name + 2, option_name, c) : NULL;
     if (near)
         return say_usage(c->name, "unknown option %s; did you mean --%s?", name, near);
     return say_usage(c->name, "unknown option %s", name);
@@ -165,10 +172,12 @@ static exit_code take_option(cli_args *a, int argc, char *const *argv, int *i)
     if (!o)
         return unknown_option(a->command, word);
     if (!o->value)
-        return value ? say_usage(a->command->name, "--%s takes no value", o->name) : keep(a, o, NULL);
+        return value ? say_usage(a->command->name, "--%s takes no value", o->name)
+                     : keep(a, o, NULL);
     if (!value) {
         if (*i + 1 >= argc)
-            return say_usage(a->command->name, "--%s needs a value: %s", o->name, o->value);
+            return say_usage(a->command->name, "--%s needs a value: %s", o->name,
+                             o->value);
         value = argv[++*i];
     }
     return keep(a, o, value);
@@ -193,9 +202,11 @@ exit_code cli_parse(cli_args *a, const cli_command *c, int argc, char *const *ar
     if (cli_flag(a, "help"))
         return EXIT_OK;
     if ((int)a->v.n < c->min)
-        return say_usage(c->name, "something is missing: ingot %s %s", c->name, c->usage);
+        return say_usage(c->name, "something is missing: ingot %s %s", c->name,
+                         c->usage);
     if (c->max >= 0 && (int)a->v.n > c->max)
-        return say_usage(c->name, "'%s' is too much: ingot %s %s", a->v.p[c->max], c->name, c->usage);
+        return say_usage(c->name, "'%s' is too much: ingot %s %s", a->v.p[c->max],
+                         c->name, c->usage);
     return EXIT_OK;
 }
 
@@ -236,7 +247,8 @@ bool cli_json(const cli_args *a)
     return (a->command->groups & CLI_JSON) && cli_flag(a, "json");
 }
 
-exit_code cli_int(const cli_args *a, const char *name, int64_t lo, int64_t hi, int64_t *out)
+exit_code
+cli_int(const cli_args *a, const char *name, int64_t lo, int64_t hi, int64_t *out)
 {
     const char *text = cli_value(a, name);
     char *end;
@@ -245,7 +257,10 @@ exit_code cli_int(const cli_args *a, const char *name, int64_t lo, int64_t hi, i
     errno = 0;
     long long v = strtoll(text, &end, 10);
     if (errno || end == text || *end || v < lo || v > hi)
-        return say_usage(a->command->name, "--%s is '%s', expected a whole number from %" PRId64 " to %" PRId64, name, text, lo, hi);
+        return say_usage(a->command->name,
+                         "--%s is '%s', expected a whole number from %" PRId64
+                         " to %" PRId64,
+                         name, text, lo, hi);
     *out = v;
     return EXIT_OK;
 }
@@ -259,7 +274,9 @@ exit_code cli_double(const cli_args *a, const char *name, double lo, double *out
     errno = 0;
     double v = strtod(text, &end);
     if (errno || end == text || *end || !(v >= lo))
-        return say_usage(a->command->name, "--%s is '%s', expected a number of at least %g", name, text, lo);
+        return say_usage(a->command->name,
+                         "--%s is '%s', expected a number of at least %g", name, text,
+                         lo);
     *out = v;
     return EXIT_OK;
 }

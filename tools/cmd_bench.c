@@ -45,7 +45,8 @@ static exit_code summarise(bench *b)
     b->p99 = sorted[last];
     b->least = sorted[0];
     igi_free(sorted);
-    b->peak_rss = getrusage(RUSAGE_SELF, &usage) == 0 ? (int64_t)usage.ru_maxrss * 1024 : 0;
+    b->peak_rss =
+        getrusage(RUSAGE_SELF, &usage) == 0 ? (int64_t)usage.ru_maxrss * 1024 : 0;
     return EXIT_OK;
 }
 
@@ -59,7 +60,8 @@ static exit_code measure(bench *b, ig_model *m, const inputs *in, const ig_run_o
         if (i >= 0)
             b->ms[i] = (igi_now_s() - start) * 1e3;
         outputs_fini(&out);
-        say_progress(i < 0 ? "warm-up" : "running", i + b->warmup + 1, b->runs + b->warmup);
+        say_progress(i < 0 ? "warm-up" : "running", i + b->warmup + 1,
+                     b->runs + b->warmup);
     }
     say_progress_end();
     return code;
@@ -88,8 +90,13 @@ static void print_json(const bench *b)
 
 static void print_text(const bench *b)
 {
-    printf("median    %10.3f ms\np99       %10.3f ms\nminimum   %10.3f ms  of %" PRId64 " runs\n", b->median, b->p99, b->least, b->runs);
-    printf("load      %10.3f ms\npeak RSS  %10.1f MiB\narena     %10.1f MiB\npacked    %10.1f MiB\n", b->load_ms, (double)b->peak_rss / 0x1p20, (double)b->arena / 0x1p20, (double)b->packed / 0x1p20);
+    printf("median    %10.3f ms\np99       %10.3f ms\nminimum   %10.3f ms  of %" PRId64
+           " runs\n",
+           b->median, b->p99, b->least, b->runs);
+    printf("load      %10.3f ms\npeak RSS  %10.1f MiB\narena     %10.1f MiB\npacked    "
+           "%10.1f MiB\n",
+           b->load_ms, (double)b->peak_rss / 0x1p20, (double)b->arena / 0x1p20,
+           (double)b->packed / 0x1p20);
 }
 
 static exit_code bench_main(const cli_args *a)
@@ -135,8 +142,10 @@ const cli_command cmd_bench = {
     .summary = "measure how long a model takes",
     .examples = "ingot bench model.onnx --threads 1\n"
                 "ingot bench model.onnx --dim N=8 --runs 100 --json > result.json",
-    .text = "Loads the model once, runs it a few times to warm up, then times each run. Inputs "
-            "as of 'ingot run'. Times vary with the machine's load: compare medians and minima "
+    .text = "Loads the model once, runs it a few times to warm up, then times each "
+            "run. Inputs "
+            "as of 'ingot run'. Times vary with the machine's load: compare medians "
+            "and minima "
             "of several calls.",
     .options = options,
     .groups = CLI_JSON | CLI_LOAD | CLI_DEVICE | CLI_INPUTS,

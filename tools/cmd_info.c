@@ -1,5 +1,5 @@
-/* ingot info: what a model takes, gives, holds, and what would run it. Everything comes from
- * ig_model_describe; this file only lays it out. */
+/* ingot info: what a model takes, gives, holds, and what would run it. Everything comes
+ * from ig_model_describe; this file only lays it out. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,8 @@
 #include "tools/json.h"
 
 static const cli_option options[] = {
-    {"nodes", 0, NULL, "List every node with its kernel and why faster ones were refused."},
+    {"nodes", 0, NULL,
+     "List every node with its kernel and why faster ones were refused."},
     {0},
 };
 
@@ -40,7 +41,8 @@ static void add_row(rows *r, const char *text, int64_t count)
 static int most_first(const void *a, const void *b)
 {
     const row *x = a, *y = b;
-    return x->count != y->count ? (x->count < y->count ? 1 : -1) : strcmp(x->text, y->text);
+    return x->count != y->count ? (x->count < y->count ? 1 : -1)
+                                : strcmp(x->text, y->text);
 }
 
 static void print_rows(rows *r)
@@ -96,24 +98,32 @@ static void print_kernels(const json_value *root)
     const json_value *nodes = json_get(root, "nodes");
     for (const json_value *n = nodes ? nodes->child : NULL; n; n = n->next) {
         char text[200];
-        (void)snprintf(text, sizeof(text), "%s: %s", json_get_string(n, "op"), json_get_string(n, "kernel"));
+        (void)snprintf(text, sizeof(text), "%s: %s", json_get_string(n, "op"),
+                       json_get_string(n, "kernel"));
         add_row(&r, text, 1);
     }
     if (!r.v.n) {
         printf("kernels    not known before a run\n");
         return;
     }
-    printf("kernels    after optimisation level %.0f, %.0f threads, symbolic dims taken as 1\n", json_get_number(root, "level", 0), json_get_number(root, "threads", 0));
+    printf("kernels    after optimisation level %.0f, %.0f threads, symbolic dims "
+           "taken as 1\n",
+           json_get_number(root, "level", 0), json_get_number(root, "threads", 0));
     print_rows(&r);
-    printf("views %.0f, folded %.0f, arena %.1f MiB\n", json_get_number(root, "views", 0), json_get_number(root, "folded", 0), json_get_number(root, "arena_bytes", 0) / 0x1p20);
+    printf("views %.0f, folded %.0f, arena %.1f MiB\n",
+           json_get_number(root, "views", 0), json_get_number(root, "folded", 0),
+           json_get_number(root, "arena_bytes", 0) / 0x1p20);
 }
 
 static void print_nodes(const json_value *root)
 {
     const json_value *nodes = json_get(root, "nodes");
     for (const json_value *n = nodes ? nodes->child : NULL; n; n = n->next) {
-        const char *origin = json_get_string(n, "origin"), *why = json_get_string(n, "why");
-        printf("%s  %s  %s%s%s%s\n", json_get_string(n, "name"), json_get_string(n, "op"), json_get_string(n, "kernel"), *origin ? "  (from " : "", origin, *origin ? ")" : "");
+        const char *origin = json_get_string(n, "origin"),
+                   *why = json_get_string(n, "why");
+        printf("%s  %s  %s%s%s%s\n", json_get_string(n, "name"),
+               json_get_string(n, "op"), json_get_string(n, "kernel"),
+               *origin ? "  (from " : "", origin, *origin ? ")" : "");
         while (*why) {
             int length = (int)strcspn(why, "\n");
             printf("    %.*s\n", length, why);
@@ -122,20 +132,23 @@ static void print_nodes(const json_value *root)
     }
 }
 
-static void print_text(const json_value *root, const char *path, int64_t bytes, bool nodes)
+static void
+print_text(const json_value *root, const char *path, int64_t bytes, bool nodes)
 {
     const json_value *meta = json_get(root, "metadata");
     printf("%s", path);
     if (bytes >= 0)
         printf("  %.1f MiB", (double)bytes / 0x1p20);
     if (json_get_number(root, "ir_version", 0) > 0)
-        printf(", ONNX IR %.0f, opset %.0f", json_get_number(root, "ir_version", 0), json_get_number(root, "opset", 0));
+        printf(", ONNX IR %.0f, opset %.0f", json_get_number(root, "ir_version", 0),
+               json_get_number(root, "opset", 0));
     if (*json_get_string(root, "producer"))
         printf(", by %s", json_get_string(root, "producer"));
     printf("\n");
     print_ports(json_get(root, "inputs"), "inputs");
     print_ports(json_get(root, "outputs"), "outputs");
-    printf("weights    %.0f, %.1f MiB\n", json_get_number(root, "constants", 0), json_get_number(root, "constant_bytes", 0) / 0x1p20);
+    printf("weights    %.0f, %.1f MiB\n", json_get_number(root, "constants", 0),
+           json_get_number(root, "constant_bytes", 0) / 0x1p20);
     print_operators(root);
     print_kernels(root);
     for (const json_value *k = meta ? meta->child : NULL; k; k = k->next)
@@ -238,7 +251,9 @@ static exit_code info_main(const cli_args *a)
     k.opts.warn = on_warning;
     k.opts.user = &list;
     if (code == EXIT_OK && ig_model_load(&m, path, &k.opts) != IG_OK)
-        code = list.text && ig_error_status() == IG_UNSUPPORTED ? report_missing(&list, a, path) : say_failure(NULL);
+        code = list.text && ig_error_status() == IG_UNSUPPORTED
+                   ? report_missing(&list, a, path)
+                   : say_failure(NULL);
     else if (code == EXIT_OK)
         code = describe(m, a, path);
     igi_free(list.text);
@@ -254,8 +269,10 @@ const cli_command cmd_info = {
     .examples = "ingot info model.onnx\n"
                 "ingot info model.onnx --dim N=8 --nodes\n"
                 "ingot info model.onnx --json",
-    .text = "Lists all that is unsupported when something is, and then ends with 4. Which kernel "
-            "serves a node depends on shapes: symbolic dims that --dim does not set count as 1.",
+    .text = "Lists all that is unsupported when something is, and then ends with 4. "
+            "Which kernel "
+            "serves a node depends on shapes: symbolic dims that --dim does not set "
+            "count as 1.",
     .options = options,
     .groups = CLI_JSON | CLI_LOAD | CLI_DEVICE,
     .min = 1,

@@ -64,7 +64,8 @@ static void print_top_text(const top_report *t)
         for (int64_t i = 0; i < t->k; i++) {
             const ranked *x = &t->v[r * t->k + i];
             const char *label = label_of(t, x->index);
-            printf("%3" PRId64 ". %6" PRId64 "  %-12.6g%s%s\n", i + 1, x->index, x->value, *label ? " " : "", label);
+            printf("%3" PRId64 ". %6" PRId64 "  %-12.6g%s%s\n", i + 1, x->index,
+                   x->value, *label ? " " : "", label);
         }
     }
 }
@@ -83,7 +84,8 @@ static void print_text(const outputs *out, const top_report *t)
     igi_text_fini(&text);
 }
 
-static void print_json(const outputs *out, const top_report *t, const inputs *in, double ms, int64_t most)
+static void print_json(
+    const outputs *out, const top_report *t, const inputs *in, double ms, int64_t most)
 {
     json_out j = {0};
     json_begin(&j, '{');
@@ -112,7 +114,8 @@ static void print_json(const outputs *out, const top_report *t, const inputs *in
     json_print(&j);
 }
 
-static exit_code report(const outputs *out, const inputs *in, const cli_args *a, double ms)
+static exit_code
+report(const outputs *out, const inputs *in, const cli_args *a, double ms)
 {
     top_report t;
     int64_t most = 1000;
@@ -160,16 +163,22 @@ const cli_command cmd_run = {
     .name = "run",
     .usage = "MODEL [INPUT...]",
     .summary = "run a model and print or save its outputs",
-    .examples = "ingot run model.onnx                      # made-up inputs\n"
-                "ingot run model.onnx photo.jpg --top 5 --labels names.txt\n"
-                "ingot run model.onnx input_ids=ids.npy mask=ones --dim N=4 --out results\n"
-                "ingot run model.onnx x=random:7 --json",
-    .text = "INPUT is FILE, by position, or NAME=FILE. FILE is .npy, .npz, .pb (ONNX), .png, "
-            ".jpg, .ppm, .raw, or one of zeros, ones, random, random:SEED. Inputs that are not "
-            "given are made up, with a note. Images are decoded, turned grey or RGB by the "
-            "input's channel count, resized to its height and width (bilinear, antialiased, "
-            "half-pixel centres, as Pillow), divided by 255 for float inputs, and laid out as "
-            "the input's shape says. MODEL may be - for standard input.",
+    .examples =
+        "ingot run model.onnx                      # made-up inputs\n"
+        "ingot run model.onnx photo.jpg --top 5 --labels names.txt\n"
+        "ingot run model.onnx input_ids=ids.npy mask=ones --dim N=4 --out results\n"
+        "ingot run model.onnx x=random:7 --json",
+    .text =
+        "INPUT is FILE, by position, or NAME=FILE. FILE is .npy, .npz, .pb (ONNX), "
+        ".png, "
+        ".jpg, .ppm, .raw, or one of zeros, ones, random, random:SEED. Inputs that are "
+        "not "
+        "given are made up, with a note. Images are decoded, turned grey or RGB by the "
+        "input's channel count, resized to its height and width (bilinear, "
+        "antialiased, "
+        "half-pixel centres, as Pillow), divided by 255 for float inputs, and laid out "
+        "as "
+        "the input's shape says. MODEL may be - for standard input.",
     .options = options,
     .groups = CLI_JSON | CLI_LOAD | CLI_DEVICE | CLI_INPUTS,
     .min = 1,

@@ -46,14 +46,16 @@ static ig_status count(counts *c, const char *name, size_t n)
     return IGI_PUSH(&c->v, row) ? IG_OK : IG_OUT_OF_MEMORY;
 }
 
-/* "not supported: A (opset 13) x2, B (...) x1" counts A and B; other texts count whole. */
+/* "not supported: A (opset 13) x2, B (...) x1" counts A and B; other texts count whole.
+ */
 static ig_status count_message(counts *c, const char *text)
 {
     static const char head[] = "not supported: ";
     if (strncmp(text, head, sizeof(head) - 1) != 0) {
         const char *op = strchr(text, '('), *end = op ? strchr(op, ')') : NULL;
         bool node = strstr(text, "node '") && end;
-        return node ? count(c, op + 1, (size_t)(end - op - 1)) : count(c, text, strcspn(text, ";"));
+        return node ? count(c, op + 1, (size_t)(end - op - 1))
+                    : count(c, text, strcspn(text, ";"));
     }
     for (const char *p = text + sizeof(head) - 1; *p;) {
         size_t n = strcspn(p, " ");
@@ -88,8 +90,10 @@ static void print_cases(const test_list *list)
 {
     for (size_t i = 0; i < list->n; i++) {
         const test_case *c = &list->p[i];
-        if (c->status == TEST_PASSED ? say_level() > 1 : c->status != TEST_UNSUPPORTED || say_level() > 1)
-            printf("%-11s %s%s%s\n", test_status_name(c->status), c->name, c->message ? ": " : "", c->message ? c->message : "");
+        if (c->status == TEST_PASSED ? say_level() > 1
+                                     : c->status != TEST_UNSUPPORTED || say_level() > 1)
+            printf("%-11s %s%s%s\n", test_status_name(c->status), c->name,
+                   c->message ? ": " : "", c->message ? c->message : "");
     }
 }
 
@@ -105,7 +109,8 @@ static void print_counts(const counts *c, const int *n, size_t total)
     printf("%d passed, %d failed\n", n[TEST_PASSED], (int)total - n[TEST_PASSED]);
 }
 
-static ig_status write_json(const test_list *list, const counts *c, const int *n, const char *path)
+static ig_status
+write_json(const test_list *list, const counts *c, const int *n, const char *path)
 {
     json_out j = {0};
     json_begin(&j, '{');
@@ -134,7 +139,9 @@ static ig_status write_json(const test_list *list, const counts *c, const int *n
         json_print(&j);
         return IG_OK;
     }
-    ig_status rc = j.text.failed ? ig_fail(IG_OUT_OF_MEMORY, "out of memory for the report") : igi_file_write_atomic(path, j.text.p, j.text.n);
+    ig_status rc = j.text.failed
+                       ? ig_fail(IG_OUT_OF_MEMORY, "out of memory for the report")
+                       : igi_file_write_atomic(path, j.text.p, j.text.n);
     igi_text_fini(&j.text);
     return rc;
 }
@@ -164,7 +171,8 @@ static exit_code report(test_list *list, const cli_args *a)
     exit_code code = EXIT_OK;
     for (size_t i = 0; i < list->n; i++)
         n[list->p[i].status]++;
-    if (count_unsupported(&c, list) != IG_OK || (path && write_json(list, &c, n, path) != IG_OK))
+    if (count_unsupported(&c, list) != IG_OK ||
+        (path && write_json(list, &c, n, path) != IG_OK))
         code = say_failure(NULL);
     if (!path || strcmp(path, "-") != 0) {
         print_cases(list);
@@ -201,7 +209,8 @@ static exit_code test_main(const cli_args *a)
         if (test_find(&list, a->v.p[i], cli_value(a, "filter")) != IG_OK)
             rc = say_failure(NULL);
     if (rc == EXIT_OK && list.n == 0) {
-        say_error("no test cases were found: a case is a folder with model.onnx and test_data_set_0/");
+        say_error("no test cases were found: a case is a folder with model.onnx and "
+                  "test_data_set_0/");
         rc = EXIT_FAILED;
     }
     if (rc == EXIT_OK && cli_flag(a, "list")) {
@@ -220,12 +229,16 @@ const cli_command cmd_test = {
     .name = "test",
     .usage = "PATH...",
     .summary = "run ONNX test cases and report each",
-    .examples = "ingot test build/onnx-tests\n"
-                "ingot test build/onnx-tests --filter 'test_conv*' --json results.json\n"
-                "ingot test my-model-case --rtol 1e-4 --level 0",
-    .text = "A case is a folder with model.onnx and test_data_set_0/input_0.pb, output_0.pb and "
-            "so on, or a light model X.onnx beside X_output_0.pb, which gets the one input i/n. "
-            "Each case runs in a process of its own. The last line is 'N passed, M failed'; "
+    .examples =
+        "ingot test build/onnx-tests\n"
+        "ingot test build/onnx-tests --filter 'test_conv*' --json results.json\n"
+        "ingot test my-model-case --rtol 1e-4 --level 0",
+    .text = "A case is a folder with model.onnx and test_data_set_0/input_0.pb, "
+            "output_0.pb and "
+            "so on, or a light model X.onnx beside X_output_0.pb, which gets the one "
+            "input i/n. "
+            "Each case runs in a process of its own. The last line is 'N passed, M "
+            "failed'; "
             "what is unsupported counts as failed and is listed by operator.",
     .options = options,
     .groups = CLI_LOAD | CLI_DEVICE,

@@ -1,6 +1,6 @@
-/* Comparing values as the ONNX test suite does: equal kinds, exact element types and shapes,
- * strings equal, numbers with |got - want| <= atol + rtol * |want|, NaN equal to NaN; into
- * sequences and optionals. */
+/* Comparing values as the ONNX test suite does: equal kinds, exact element types and
+ * shapes, strings equal, numbers with |got - want| <= atol + rtol * |want|, NaN equal
+ * to NaN; into sequences and optionals. */
 #ifndef TOOLS_COMPARE_H
 #define TOOLS_COMPARE_H
 
@@ -19,6 +19,9 @@ typedef struct compare_result {
 } compare_result;
 
 /* False when they differ. Tensors may have any strides. Nothing is kept. */
-bool compare_values(ig_value *got, ig_value *want, const compare_opts *o, compare_result *r);
+bool compare_values(ig_value *got,
+                    ig_value *want,
+                    const compare_opts *o,
+                    compare_result *r);
 
 #endif

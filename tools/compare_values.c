@@ -12,7 +12,7 @@ static void differ(compare_result *r, const char *text)
 {
     r->mismatches++;
     if (!r->text[0])
-        (void)snprintf(r->text, sizeof(r->text), "%s", text);
+        (void)snprintf(r->text, sizeof(r->text), "%.399s", text);
 }
 
 /* "[1,2,3]" of element i. */
@@ -24,7 +24,8 @@ static void index_text(const ig_tensor *t, int64_t i, char *buf, size_t size)
     buf[at++] = '[';
     for (int k = 0; k < rank && at + 24 < size; k++) {
         below /= ig_tensor_dims(t)[k];
-        at += (size_t)snprintf(buf + at, size - at, "%s%" PRId64, k ? "," : "", i / below);
+        at += (size_t)snprintf(buf + at, size - at, "%s%" PRId64, k ? "," : "",
+                               i / below);
         i %= below;
     }
     (void)snprintf(buf + at, size - at, "]");
@@ -35,7 +36,8 @@ typedef struct sums {
 } sums;
 
 /* Whether one pair of numbers agrees; keeps the statistics. */
-static bool number_agrees(double g, double w, const compare_opts *o, compare_result *r, sums *s)
+static bool
+number_agrees(double g, double w, const compare_opts *o, compare_result *r, sums *s)
 {
     if (isnan(g) || isnan(w))
         return isnan(g) && isnan(w);
@@ -75,20 +77,27 @@ static bool wide_equal(const ig_tensor *a, const ig_tensor *b, int64_t i)
     return x == y || fabs(number_at(a, i, 0)) < small;
 }
 
-static void numbers(const ig_tensor *g, const ig_tensor *w, const compare_opts *o, compare_result *r)
+static void numbers(const ig_tensor *g,
+                    const ig_tensor *w,
+                    const compare_opts *o,
+                    compare_result *r)
 {
-    int parts = ig_tensor_dtype(w) == IG_COMPLEX64 || ig_tensor_dtype(w) == IG_COMPLEX128 ? 2 : 1;
+    int parts =
+        ig_tensor_dtype(w) == IG_COMPLEX64 || ig_tensor_dtype(w) == IG_COMPLEX128 ? 2
+                                                                                  : 1;
     int64_t n = ig_tensor_numel(w);
     sums s = {0};
     for (int64_t i = 0; i < n; i++) {
         bool agrees = wide_equal(g, w, i);
         for (int part = 0; part < parts; part++)
-            agrees &= number_agrees(number_at(g, i, part), number_at(w, i, part), o, r, &s);
+            agrees &=
+                number_agrees(number_at(g, i, part), number_at(w, i, part), o, r, &s);
         if (agrees)
             continue;
         char at[200], text[360];
         index_text(w, i, at, sizeof(at));
-        (void)snprintf(text, sizeof(text), "at %s got %.9g, expected %.9g", at, number_at(g, i, 0), number_at(w, i, 0));
+        (void)snprintf(text, sizeof(text), "at %s got %.9g, expected %.9g", at,
+                       number_at(g, i, 0), number_at(w, i, 0));
         differ(r, text);
     }
     r->cosine = s.gg > 0 && s.ww > 0 ? s.gw / sqrt(s.gg) / sqrt(s.ww) : s.gg == s.ww;
@@ -102,16 +111,20 @@ static void strings(const ig_tensor *g, const ig_tensor *w, compare_result *r)
         if (a && b && strcmp(a, b) == 0)
             continue;
         index_text(w, i, at, sizeof(at));
-        (void)snprintf(text, sizeof(text), "at %s got \"%.60s\", expected \"%.60s\"", at, a ? a : "", b ? b : "");
+        (void)snprintf(text, sizeof(text), "at %s got \"%.60s\", expected \"%.60s\"",
+                       at, a ? a : "", b ? b : "");
         differ(r, text);
     }
 }
 
-static void tensors(ig_tensor *g, ig_tensor *w, const compare_opts *o, compare_result *r)
+static void
+tensors(ig_tensor *g, ig_tensor *w, const compare_opts *o, compare_result *r)
 {
     char a[200], b[200], text[430];
     if (!igi_type_equal(&g->v.type, &w->v.type)) {
-        (void)snprintf(text, sizeof(text), "got %s, expected %s", igi_type_print(&g->v.type, NULL, a, sizeof(a)), igi_type_print(&w->v.type, NULL, b, sizeof(b)));
+        (void)snprintf(text, sizeof(text), "got %s, expected %s",
+                       igi_type_print(&g->v.type, NULL, a, sizeof(a)),
+                       igi_type_print(&w->v.type, NULL, b, sizeof(b)));
         differ(r, text);
         return;
     }
@@ -137,13 +150,20 @@ static bool dense(ig_tensor *t, ig_tensor **out, compare_result *r)
     return false;
 }
 
-static void compare(ig_value *got, ig_value *want, const compare_opts *o, compare_result *r, int depth);
+static void compare(
+    ig_value *got, ig_value *want, const compare_opts *o, compare_result *r, int depth);
 
-static void sequences(igi_sequence *g, igi_sequence *w, const compare_opts *o, compare_result *r, int depth)
+static void sequences(igi_sequence *g,
+                      igi_sequence *w,
+                      const compare_opts *o,
+                      compare_result *r,
+                      int depth)
 {
     char text[100];
     if (g->n != w->n) {
-        (void)snprintf(text, sizeof(text), "got a sequence of %" PRId64 " items, expected %" PRId64, g->n, w->n);
+        (void)snprintf(text, sizeof(text),
+                       "got a sequence of %" PRId64 " items, expected %" PRId64, g->n,
+                       w->n);
         differ(r, text);
         return;
     }
@@ -152,13 +172,16 @@ static void sequences(igi_sequence *g, igi_sequence *w, const compare_opts *o, c
 }
 
 /* Depth is bounded by the types of values (IGI_NEST_MAX). */
-static void compare(ig_value *got, ig_value *want, const compare_opts *o, compare_result *r, int depth)
+static void compare(
+    ig_value *got, ig_value *want, const compare_opts *o, compare_result *r, int depth)
 {
-    static const char *const kinds[] = {"a tensor", "a sequence", "an optional", "a map", "a sparse tensor"};
+    static const char *const kinds[] = {"a tensor", "a sequence", "an optional",
+                                        "a map", "a sparse tensor"};
     ig_kind kind = ig_value_kind(want);
     if (ig_value_kind(got) != kind || depth > IGI_NEST_MAX) {
         char text[100];
-        (void)snprintf(text, sizeof(text), "got %s, expected %s", kinds[ig_value_kind(got)], kinds[kind]);
+        (void)snprintf(text, sizeof(text), "got %s, expected %s",
+                       kinds[ig_value_kind(got)], kinds[kind]);
         differ(r, text);
     } else if (kind == IG_KIND_TENSOR) {
         ig_tensor *g = NULL, *w = NULL;
@@ -171,7 +194,8 @@ static void compare(ig_value *got, ig_value *want, const compare_opts *o, compar
     } else if (kind == IG_KIND_OPTIONAL) {
         ig_value *g = ((igi_optional *)got)->item, *w = ((igi_optional *)want)->item;
         if (!g != !w)
-            differ(r, g ? "got a value, expected an empty optional" : "got an empty optional, expected a value");
+            differ(r, g ? "got a value, expected an empty optional"
+                        : "got an empty optional, expected a value");
         else if (g)
             compare(g, w, o, r, depth + 1);
     } else {
@@ -179,7 +203,10 @@ static void compare(ig_value *got, ig_value *want, const compare_opts *o, compar
     }
 }
 
-bool compare_values(ig_value *got, ig_value *want, const compare_opts *o, compare_result *r)
+bool compare_values(ig_value *got,
+                    ig_value *want,
+                    const compare_opts *o,
+                    compare_result *r)
 {
     *r = (compare_result){.cosine = 1};
     compare(got, want, o, r, 0);

@@ -5,7 +5,8 @@
  *
  * For each operator: an option struct (the public twin of the attribute struct in the
  * operator's file; offsets are asserted), its initialiser, and a call with all inputs,
- * options and outputs. Both files are committed; a test runs this again and compares. */
+ * options and outputs. Both files are committed; a test runs this again and compares.
+ */
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -64,17 +65,10 @@ static int sorted_rows(const ig_op_def *op, const ig_attr_def **rows)
     return n;
 }
 
-static const char *const c_types[] = {"",
-                                      "int64_t ",
-                                      "float ",
-                                      "const char *",
-                                      "ig_ints ",
-                                      "ig_floats ",
-                                      "ig_strings ",
-                                      "ig_tensor *",
-                                      "ig_graph *",
-                                      "int64_t ",
-                                      "int64_t "};
+static const char *const c_types[] = {
+    "",           "int64_t ",   "float ",      "const char *",
+    "ig_ints ",   "ig_floats ", "ig_strings ", "ig_tensor *",
+    "ig_graph *", "int64_t ",   "int64_t "};
 
 static void print_default(const ig_attr_def *a)
 {
@@ -148,7 +142,8 @@ static void print_options(const ig_op_def *op, const names *n)
         }
         printf("; /* %s */\n", rows[i]->doc);
     }
-    printf("} ig_%s_opts;\n#define IG_%s_OPTS_INIT {sizeof(ig_%s_opts)", n->lower, n->upper, n->lower);
+    printf("} ig_%s_opts;\n#define IG_%s_OPTS_INIT {sizeof(ig_%s_opts)", n->lower,
+           n->upper, n->lower);
     for (int i = 0; i < count; i++) {
         printf(", ");
         print_default(rows[i]);
@@ -167,7 +162,9 @@ static int count_ports(const ig_port *ports)
 /* A port's name as a C identifier that collides with nothing. */
 static void print_port(const char *name)
 {
-    printf("%s", !strcmp(name, "c") ? "c_in" : !strcmp(name, "where") ? "where_in" : name);
+    printf("%s", !strcmp(name, "c")       ? "c_in"
+                 : !strcmp(name, "where") ? "where_in"
+                                          : name);
     if (!strcmp(name, "if") || !strcmp(name, "int") || !strcmp(name, "o"))
         putchar('_');
 }
@@ -176,7 +173,8 @@ static void print_signature(const ig_op_def *op, const names *n)
 {
     int n_out = count_ports(op->outputs);
     bool many = n_out && op->outputs[n_out - 1].flags & IG_VARIADIC;
-    printf("%sig_op_%s_at(const char *where, ig_ctx *c", many ? "ig_status " : "ig_tensor *", n->lower);
+    printf("%sig_op_%s_at(const char *where, ig_ctx *c",
+           many ? "ig_status " : "ig_tensor *", n->lower);
     for (const ig_port *p = op->inputs; p && p->name; p++) {
         printf(p->flags & IG_VARIADIC ? ", ig_tensor *const *" : ", ig_tensor *");
         print_port(p->name);
@@ -217,17 +215,19 @@ static void print_header(const ig_op_def *op)
     print_options(op, &n);
     printf("IG_API ");
     print_signature(op, &n);
-    printf(";\n#define ig_op_%s(...) ig_op_%s_at(IG_HERE, __VA_ARGS__)\n", n.lower, n.lower);
+    printf(";\n#define ig_op_%s(...) ig_op_%s_at(IG_HERE, __VA_ARGS__)\n", n.lower,
+           n.lower);
 }
 
 static void print_asserts(const ig_op_def *op, const names *n)
 {
     if (!op->attrs_size)
         return;
-    printf("_Static_assert(sizeof(ig_%s_opts) == %u, \"%s\");\n", n->lower, op->attrs_size, op->name);
+    printf("_Static_assert(sizeof(ig_%s_opts) == %u, \"%s\");\n", n->lower,
+           op->attrs_size, op->name);
     for (const ig_attr_def *a = op->attrs; a && a->name; a++)
-        printf("_Static_assert(offsetof(ig_%s_opts, %s) == %u, \"%s\");\n",
-               n->lower, a->name, a->offset, a->name);
+        printf("_Static_assert(offsetof(ig_%s_opts, %s) == %u, \"%s\");\n", n->lower,
+               a->name, a->offset, a->name);
 }
 
 /* Inputs: fixed ones, then those of the variadic port. */
@@ -245,7 +245,8 @@ static void print_inputs(const ig_op_def *op, int n_in, const char *fail)
             print_port(op->inputs[i].name);
             printf(";\n");
         }
-        printf("    for (int i = 0; i < n_%s; i++)\n        in[n_in++] = %s[i];\n", list, list);
+        printf("    for (int i = 0; i < n_%s; i++)\n        in[n_in++] = %s[i];\n",
+               list, list);
         return;
     }
     if (!n_in) {
@@ -272,10 +273,13 @@ static void print_source(const ig_op_def *op)
     print_asserts(op, &n);
     print_signature(op, &n);
     printf("\n{\n    static const ig_op_def *op;\n");
-    print_inputs(op, n_in, many ? "return igi_too_many(c, where)" : "return igi_too_many(c, where), NULL");
+    print_inputs(op, n_in,
+                 many ? "return igi_too_many(c, where)"
+                      : "return igi_too_many(c, where), NULL");
     printf("    const ig_op_def *d = igi_op_once(&op, \"%s\");\n", full);
     if (many) {
-        printf("    return igi_wrap(c, where, d, %s, in, n_in, outs, n_outs);\n}\n", opts);
+        printf("    return igi_wrap(c, where, d, %s, in, n_in, outs, n_outs);\n}\n",
+               opts);
         return;
     }
     if (n_out <= 1) {
@@ -285,17 +289,23 @@ static void print_source(const ig_op_def *op)
     printf("    ig_tensor **outs[] = {");
     for (int i = 1; i < n_out; i++)
         printf("%sout_%s", i > 1 ? ", " : "", op->outputs[i].name);
-    printf("};\n    return igi_wrap_n(c, where, d, %s, in, n_in, outs, %d);\n}\n", opts, n_out - 1);
+    printf("};\n    return igi_wrap_n(c, where, d, %s, in, n_in, outs, %d);\n}\n", opts,
+           n_out - 1);
 }
 
 static const char header_top[] =
     "/* Generated by tools/gen_ops.c from the operators' own tables: do not edit.\n"
     " *\n"
-    " * Every operator with all its inputs and attributes. Inputs may be NULL where optional,\n"
-    " * options may be NULL for defaults, outputs after the first are returned through pointers\n"
-    " * (NULL: not wanted). Options start from IG_<OP>_OPTS_INIT in C; in C++ their members have\n"
-    " * default values. Results belong to the innermost scope; errors stay in the context. */\n"
-    "#ifndef INGOT_OPS_H\n#define INGOT_OPS_H\n\n#include <ingot/train.h>\n\nIG_EXTERN_C_BEGIN\n\n"
+    " * Every operator with all its inputs and attributes. Inputs may be NULL where "
+    "optional,\n"
+    " * options may be NULL for defaults, outputs after the first are returned through "
+    "pointers\n"
+    " * (NULL: not wanted). Options start from IG_<OP>_OPTS_INIT in C; in C++ their "
+    "members have\n"
+    " * default values. Results belong to the innermost scope; errors stay in the "
+    "context. */\n"
+    "#ifndef INGOT_OPS_H\n#define INGOT_OPS_H\n\n#include "
+    "<ingot/train.h>\n\nIG_EXTERN_C_BEGIN\n\n"
     "#ifdef __cplusplus\n#define IG_NO_LIST_ {0, nullptr}\n#endif\n";
 
 static const char source_top[] =

@@ -8,7 +8,8 @@
 #include "tools/cli.h"
 
 static const char exit_codes[] =
-    "0 success, 1 a run or test failed, 2 wrong usage, 3 invalid model, 4 unsupported operator "
+    "0 success, 1 a run or test failed, 2 wrong usage, 3 invalid model, 4 unsupported "
+    "operator "
     "or type, 5 limit or memory exceeded, 6 device unavailable, 7 file not readable or "
     "writable, 130 interrupted";
 
@@ -19,15 +20,20 @@ static const char about[] = "Ingot runs, inspects and tests neural-network model
 /* Words of `text` in lines of 78 columns, each behind `indent` blanks. */
 static void wrapped(const char *text, int indent, int column)
 {
+    bool first = true;
     while (*text) {
         int n = (int)strcspn(text, " ");
-        if (column + n > 78 && column > indent) {
+        if (!first && column + 1 + n > 78) {
             printf("\n%*s", indent, "");
             column = indent;
+        } else if (!first) {
+            putchar(' ');
+            column++;
         }
-        printf("%.*s%s", n, text, text[n] ? " " : "");
-        column += n + 1;
+        printf("%.*s", n, text);
+        column += n;
         text += n + (text[n] == ' ');
+        first = false;
     }
     putchar('\n');
 }
@@ -37,7 +43,8 @@ static int option_text(const cli_option *o, char *buf, size_t size)
     char letter[8] = "    ";
     if (o->letter)
         (void)snprintf(letter, sizeof(letter), "-%c, ", o->letter);
-    return snprintf(buf, size, "  %s--%s%s%s", letter, o->name, o->value ? " " : "", o->value ? o->value : "");
+    return snprintf(buf, size, "  %s--%s%s%s", letter, o->name, o->value ? " " : "",
+                    o->value ? o->value : "");
 }
 
 static void print_lines(const char *lines)
@@ -83,7 +90,8 @@ static void help_all(void)
            about);
     for (int i = 0; cli_commands[i]; i++)
         printf("  %-10s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
-    printf("\n'ingot COMMAND --help' tells more; 'ingot --version' prints versions and build "
+    printf("\n'ingot COMMAND --help' tells more; 'ingot --version' prints versions and "
+           "build "
            "options.\n");
 }
 
@@ -97,7 +105,8 @@ void cli_help(const cli_command *c)
 
 /* ---- man pages ---- */
 
-/* roff: a line must not begin with a dot or quote, backslashes and hyphens are escaped. */
+/* roff: a line must not begin with a dot or quote, backslashes and hyphens are escaped.
+ */
 static void roff(igi_text *t, const char *text)
 {
     bool start = true;
@@ -119,7 +128,8 @@ static void man_head(igi_text *t, const char *name, const char *summary)
     for (; name[i] && i < sizeof(upper) - 1; i++)
         upper[i] = (char)toupper((unsigned char)name[i]);
     upper[i] = 0;
-    igi_text_add(t, ".TH %s 1 \"\" \"ingot %s\" \"Ingot\"\n.SH NAME\n", upper, ig_version());
+    igi_text_add(t, ".TH %s 1 \"\" \"ingot %s\" \"Ingot\"\n.SH NAME\n", upper,
+                 ig_version());
     roff(t, name);
     igi_text_add(t, " \\- ");
     roff(t, summary);
@@ -168,22 +178,26 @@ static void man_command(igi_text *t, const cli_command *c)
 static void man_all(igi_text *t)
 {
     man_head(t, "ingot", "run, inspect and test neural-network models");
-    igi_text_add(t, ".SH SYNOPSIS\n\\fBingot\\fR COMMAND [ARGUMENT...] [OPTION...]\n.SH COMMANDS\n");
+    igi_text_add(t, ".SH SYNOPSIS\n\\fBingot\\fR COMMAND [ARGUMENT...] "
+                    "[OPTION...]\n.SH COMMANDS\n");
     for (int i = 0; cli_commands[i]; i++) {
         igi_text_add(t, ".TP\n\\fBingot\\-%s\\fR(1)\n", cli_commands[i]->name);
         roff(t, cli_commands[i]->summary);
         igi_text_add(t, "\n");
     }
-    igi_text_add(t, ".SH ENVIRONMENT\n.TP\n\\fBNO_COLOR\\fR\nwhen set, no colour.\n"
-                    ".TP\n\\fBIG_LOG\\fR\nchannels to log to standard error: dispatch, plan, pass, "
-                    "import.\n.SH EXIT STATUS\n");
+    igi_text_add(
+        t,
+        ".SH ENVIRONMENT\n.TP\n\\fBNO_COLOR\\fR\nwhen set, no colour.\n"
+        ".TP\n\\fBIG_LOG\\fR\nchannels to log to standard error: dispatch, plan, pass, "
+        "import.\n.SH EXIT STATUS\n");
     roff(t, exit_codes);
     igi_text_add(t, "\n");
 }
 
 static ig_status write_text(igi_text *t, const char *path)
 {
-    ig_status rc = t->failed ? ig_fail(IG_OUT_OF_MEMORY, "out of memory for %s", path) : igi_file_write_atomic(path, t->p, t->n);
+    ig_status rc = t->failed ? ig_fail(IG_OUT_OF_MEMORY, "out of memory for %s", path)
+                             : igi_file_write_atomic(path, t->p, t->n);
     igi_text_fini(t);
     return rc;
 }
@@ -210,11 +224,13 @@ exit_code cli_write_man(const char *dir)
 exit_code cli_write_bash(const char *path)
 {
     igi_text t = {0};
-    igi_text_add(&t, "# bash completion of the ingot command; written by: ingot --write-bash FILE\n"
-                     "_ingot()\n{\n"
-                     "    local cur=${COMP_WORDS[COMP_CWORD]} options=\"\"\n"
-                     "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-                     "        mapfile -t COMPREPLY < <(compgen -W \"");
+    igi_text_add(
+        &t,
+        "# bash completion of the ingot command; written by: ingot --write-bash FILE\n"
+        "_ingot()\n{\n"
+        "    local cur=${COMP_WORDS[COMP_CWORD]} options=\"\"\n"
+        "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+        "        mapfile -t COMPREPLY < <(compgen -W \"");
     for (int i = 0; cli_commands[i]; i++)
         igi_text_add(&t, "%s ", cli_commands[i]->name);
     igi_text_add(&t, "--help --version\" -- \"$cur\")\n        return\n    fi\n"
@@ -226,12 +242,13 @@ exit_code cli_write_bash(const char *path)
             igi_text_add(&t, "%s--%s", k ? " " : "", o->name);
         igi_text_add(&t, "\" ;;\n");
     }
-    igi_text_add(&t, "    esac\n"
-                     "    if [[ $cur == -* ]]; then\n"
-                     "        mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$cur\")\n"
-                     "    else\n"
-                     "        mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
-                     "    fi\n}\n"
-                     "complete -o filenames -F _ingot ingot\n");
+    igi_text_add(
+        &t, "    esac\n"
+            "    if [[ $cur == -* ]]; then\n"
+            "        mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$cur\")\n"
+            "    else\n"
+            "        mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+            "    fi\n}\n"
+            "complete -o filenames -F _ingot ingot\n");
     return write_text(&t, path) == IG_OK ? EXIT_OK : say_failure(NULL);
 }

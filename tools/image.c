@@ -16,8 +16,12 @@ ig_status image_new(image *out, int64_t width, int64_t height, int channels)
     size_t bytes;
     if (width < 1 || height < 1)
         return ig_fail(IG_INVALID_ARGUMENT, "the image is empty");
-    if (width > IMAGE_SIDE_MAX || height > IMAGE_SIDE_MAX || !igi_mul_i64(width, height, &pixels) || pixels > IMAGE_PIXELS_MAX)
-        return ig_fail(IG_LIMIT, "the image has %" PRId64 " x %" PRId64 " pixels, the limit is %" PRId64, width, height, IMAGE_PIXELS_MAX);
+    if (width > IMAGE_SIDE_MAX || height > IMAGE_SIDE_MAX ||
+        !igi_mul_i64(width, height, &pixels) || pixels > IMAGE_PIXELS_MAX)
+        return ig_fail(IG_LIMIT,
+                       "the image has %" PRId64 " x %" PRId64
+                       " pixels, the limit is %" PRId64,
+                       width, height, IMAGE_PIXELS_MAX);
     if (!igi_mul_size((size_t)pixels, (size_t)channels, &bytes))
         return ig_fail(IG_LIMIT, "the image is too large");
     *out = (image){(int)width, (int)height, channels, igi_alloc(bytes)};
@@ -62,13 +66,17 @@ static ig_status decode_ppm(image *out, const unsigned char *b, size_t n)
     if (most > 255)
         return ig_fail(IG_UNSUPPORTED, "the PPM image has more than 8 bits a channel");
     at++;
-    /* Compared before memory is taken; the limits of image_new make the product safe. */
-    if (width <= IMAGE_SIDE_MAX && height <= IMAGE_SIDE_MAX && (uint64_t)(width * height * channels) > n - at)
+    /* Compared before memory is taken; the limits of image_new make the product safe.
+     */
+    if (width <= IMAGE_SIDE_MAX && height <= IMAGE_SIDE_MAX &&
+        (uint64_t)(width * height * channels) > n - at)
         return ig_fail(IG_INVALID_ARGUMENT, "the PPM image is cut short");
     IG_TRY(image_new(out, width, height, channels));
     size_t count = (size_t)(width * height * channels);
     for (size_t i = 0; i < count; i++)
-        out->pixels[i] = (unsigned char)(b[at + i] >= most ? 255 : (b[at + i] * 255 + most / 2) / most);
+        out->pixels[i] =
+            (unsigned char)(b[at + i] >= most ? 255
+                                              : (b[at + i] * 255 + most / 2) / most);
     return IG_OK;
 }
 
@@ -121,7 +129,8 @@ ig_status image_convert(image *im, int channels)
     const unsigned char *p = im->pixels;
     for (size_t i = 0; i < n; i++) {
         if (channels == 1) {
-            uint32_t grey = p[3 * i] * 19595u + p[3 * i + 1] * 38470u + p[3 * i + 2] * 7471u;
+            uint32_t grey =
+                p[3 * i] * 19595u + p[3 * i + 1] * 38470u + p[3 * i + 2] * 7471u;
             to.pixels[i] = (unsigned char)((grey + 0x8000u) >> 16);
         } else {
             memset(to.pixels + 3 * i, p[i], 3);
@@ -154,9 +163,13 @@ static ig_status find_layout(const ig_type *want, layout *l)
     }
     int64_t c = l->channel < 0 ? 1 : d[l->channel];
     if (c >= 0 && c != 1 && c != 3)
-        return ig_fail(IG_INVALID_ARGUMENT, "the input has %" PRId64 " channels, an image has 1 or 3", c);
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "the input has %" PRId64 " channels, an image has 1 or 3", c);
     if (l->batch >= 0 && d[l->batch] > 1)
-        return ig_fail(IG_INVALID_ARGUMENT, "the input is a batch of %" PRId64 ", one image was given; feed a .npy file", d[l->batch]);
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "the input is a batch of %" PRId64
+                       ", one image was given; feed a .npy file",
+                       d[l->batch]);
     return IG_OK;
 }
 
@@ -170,7 +183,8 @@ static float normalised(unsigned char v, int c, bool scale, const image_opts *o)
     return x;
 }
 
-static void fill(ig_tensor *t, const image *im, bool channels_first, const image_opts *o)
+static void
+fill(ig_tensor *t, const image *im, bool channels_first, const image_opts *o)
 {
     int64_t at = 0, pixels = (int64_t)im->width * im->height;
     bool scale = igi_dtype_is_float(ig_tensor_dtype(t));
@@ -182,14 +196,16 @@ static void fill(ig_tensor *t, const image *im, bool channels_first, const image
         }
 }
 
-ig_status image_to_tensor(ig_tensor **out, image *im, const ig_type *want, const image_opts *o)
+ig_status
+image_to_tensor(ig_tensor **out, image *im, const ig_type *want, const image_opts *o)
 {
     layout l = {-1, -1, -1, -1};
     int64_t dims[4];
     IG_TRY(find_layout(want, &l));
     const int64_t *d = ig_type_dims(want);
     int64_t c = l.channel < 0 ? 1 : d[l.channel] > 0 ? d[l.channel] : im->channels;
-    int64_t h = d[l.row] > 0 ? d[l.row] : im->height, w = d[l.column] > 0 ? d[l.column] : im->width;
+    int64_t h = d[l.row] > 0 ? d[l.row] : im->height,
+            w = d[l.column] > 0 ? d[l.column] : im->width;
     if (h > IMAGE_SIDE_MAX || w > IMAGE_SIDE_MAX)
         return ig_fail(IG_LIMIT, "the input is larger than images can be");
     IG_TRY(image_convert(im, (int)c));

@@ -1,9 +1,10 @@
 /* Images as model inputs, in one documented way:
  *
- *   decode (PNG, JPEG, PPM/PGM; to 8 bits a channel, transparent parts over black) -> grey or RGB, by
- *   the input's channel count -> resize to the input's height and width, bilinear with
- *   antialiasing and half-pixel centres (as Pillow) -> values / 255 for float inputs -> minus
- *   mean, divided by std where given -> NCHW, CHW, NHWC or HWC, by the input's shape.
+ *   decode (PNG, JPEG, PPM/PGM; to 8 bits a channel, transparent parts over black) ->
+ * grey or RGB, by the input's channel count -> resize to the input's height and width,
+ * bilinear with antialiasing and half-pixel centres (as Pillow) -> values / 255 for
+ * float inputs -> minus mean, divided by std where given -> NCHW, CHW, NHWC or HWC, by
+ * the input's shape.
  *
  * Images are hostile input: dimensions are limited before memory is taken. */
 #ifndef TOOLS_IMAGE_H
@@ -34,9 +35,10 @@ typedef struct image_opts {
     float mean[4], std[4];
 } image_opts;
 
-/* The tensor of type `want` (a tensor type of float or uint8 with 2 to 4 dims; free dims take
- * the image's). Changes im. */
-ig_status image_to_tensor(ig_tensor **out, image *im, const ig_type *want, const image_opts *o);
+/* The tensor of type `want` (a tensor type of float or uint8 with 2 to 4 dims; free
+ * dims take the image's). Changes im. */
+ig_status
+image_to_tensor(ig_tensor **out, image *im, const ig_type *want, const image_opts *o);
 
 /* Decoders, one file each or so: image_png.c, image_jpeg.c. */
 ig_status image_decode_png(image *out, const void *bytes, size_t n);

@@ -16,7 +16,8 @@ ig_status image_decode_png(image *out, const void *bytes, size_t n)
     memset(&png, 0, sizeof(png));
     png.version = PNG_IMAGE_VERSION;
     if (!png_image_begin_read_from_memory(&png, bytes, n))
-        return ig_fail(IG_INVALID_ARGUMENT, "the PNG image cannot be read: %s", png.message);
+        return ig_fail(IG_INVALID_ARGUMENT, "the PNG image cannot be read: %s",
+                       png.message);
     bool colour = (png.format & PNG_FORMAT_FLAG_COLOR) != 0;
     png.format = colour ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
     ig_status rc = image_new(out, png.width, png.height, colour ? 3 : 1);
@@ -26,7 +27,8 @@ ig_status image_decode_png(image *out, const void *bytes, size_t n)
     }
     static const png_color black = {0, 0, 0};
     if (!png_image_finish_read(&png, &black, out->pixels, 0, NULL))
-        return ig_fail(IG_INVALID_ARGUMENT, "the PNG image cannot be read: %s", png.message);
+        return ig_fail(IG_INVALID_ARGUMENT, "the PNG image cannot be read: %s",
+                       png.message);
     return IG_OK;
 }
 
@@ -72,7 +74,8 @@ ig_status image_decode_jpeg(image *out, const void *bytes, size_t n)
     errors.base.output_message = on_message;
     if (setjmp(errors.leave)) {
         jpeg_destroy_decompress(&d);
-        return ig_fail(IG_INVALID_ARGUMENT, "the JPEG image cannot be read: %s", errors.text);
+        return ig_fail(IG_INVALID_ARGUMENT, "the JPEG image cannot be read: %s",
+                       errors.text);
     }
     jpeg_create_decompress(&d);
     jpeg_mem_src(&d, bytes, (unsigned long)n);

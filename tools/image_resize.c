@@ -1,6 +1,7 @@
-/* Bilinear resize with antialiasing, as Pillow does it: two passes (rows first along x) with
- * triangle filters stretched by the scale when shrinking, half-pixel centres, coefficients in
- * fixed point with 22 bits, 8-bit values in between. Same arithmetic, so the same bytes. */
+/* Bilinear resize with antialiasing, as Pillow does it: two passes (rows first along x)
+ * with triangle filters stretched by the scale when shrinking, half-pixel centres,
+ * coefficients in fixed point with 22 bits, 8-bit values in between. Same arithmetic,
+ * so the same bytes. */
 #include <math.h>
 #include <string.h>
 
@@ -38,7 +39,8 @@ static void fill_taps(taps *t, int in, int out, double *row)
         }
         for (int k = 0; k < hi - lo; k++) {
             double w = sum > 0 ? row[k] / sum : 0;
-            t->weight[(int64_t)i * t->most + k] = (int32_t)(w * (1 << PRECISION) + (w < 0 ? -0.5 : 0.5));
+            t->weight[(int64_t)i * t->most + k] =
+                (int32_t)(w * (1 << PRECISION) + (w < 0 ? -0.5 : 0.5));
         }
         t->first[i] = lo;
         t->count[i] = hi - lo;
@@ -86,7 +88,8 @@ static ig_status resize_columns(image *im, int width)
     if (rc == IG_OK)
         rc = image_new(&to, width, im->height, c);
     for (int y = 0; rc == IG_OK && y < im->height; y++) {
-        const unsigned char *from = im->pixels + (size_t)y * (size_t)im->width * (size_t)c;
+        const unsigned char *from =
+            im->pixels + (size_t)y * (size_t)im->width * (size_t)c;
         unsigned char *row = to.pixels + (size_t)y * (size_t)width * (size_t)c;
         for (int x = 0; x < width; x++)
             for (int k = 0; k < c; k++)

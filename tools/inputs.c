@@ -18,7 +18,8 @@ typedef struct maker {
     const cli_args *a;
     ig_limits limits;
     image_opts image;
-    int64_t *dims; /* per symbol of the model's table: the size that inputs gave it, or -1 */
+    int64_t *
+        dims; /* per symbol of the model's table: the size that inputs gave it, or -1 */
     int n_dims;
     int position; /* of the next input that is given without a name */
 } maker;
@@ -52,8 +53,10 @@ static void learn_dims(maker *k, const ig_type *type, const ig_tensor *t)
                 k->dims[s] = ig_tensor_dims(t)[i];
 }
 
-/* The type with numbers for all dims, those that nobody knows being 1; *guessed says so. */
-static ig_status concrete(const maker *k, const ig_type *type, ig_type *out, bool *guessed)
+/* The type with numbers for all dims, those that nobody knows being 1; *guessed says
+ * so. */
+static ig_status
+concrete(const maker *k, const ig_type *type, ig_type *out, bool *guessed)
 {
     int64_t dims[IG_RANK_MAX];
     *guessed = type->rank < 0;
@@ -74,7 +77,8 @@ static exit_code put(maker *k, int i, ig_value *v)
 {
     if (k->in->v[i]) {
         ig_value_unref(v);
-        return say_usage(k->a->command->name, "input '%s' is given twice", ig_model_input_name(k->m, i));
+        return say_usage(k->a->command->name, "input '%s' is given twice",
+                         ig_model_input_name(k->m, i));
     }
     k->in->v[i] = v;
     if (ig_value_tensor(v))
@@ -101,7 +105,8 @@ static exit_code put_word(maker *k, int i, const char *word)
     return put(k, i, ig_tensor_value(t));
 }
 
-static ig_status load_image(maker *k, ig_tensor **out, const char *path, const ig_type *type)
+static ig_status
+load_image(maker *k, ig_tensor **out, const char *path, const ig_type *type)
 {
     igi_file *f = NULL;
     image im = {0};
@@ -129,7 +134,8 @@ static int number_list(const char *text, int64_t *out, int cap)
     return -1;
 }
 
-static ig_status load_raw(maker *k, ig_tensor **out, const char *path, const ig_type *type)
+static ig_status
+load_raw(maker *k, ig_tensor **out, const char *path, const ig_type *type)
 {
     ig_type own = {0};
     bool guessed;
@@ -138,13 +144,18 @@ static ig_status load_raw(maker *k, ig_tensor **out, const char *path, const ig_
         int64_t dims[IG_RANK_MAX];
         int rank = number_list(list, dims, IG_RANK_MAX);
         if (rank < 0)
-            return ig_fail(IG_INVALID_ARGUMENT, "--raw-dims is '%s', expected numbers as 1,3,224,224", list);
+            return ig_fail(IG_INVALID_ARGUMENT,
+                           "--raw-dims is '%s', expected numbers as 1,3,224,224", list);
         return igi_raw_load(out, path, (ig_dtype)type->dtype, rank, dims, &k->limits);
     }
     IG_TRY(concrete(k, type, &own, &guessed));
-    ig_status rc = igi_raw_load(out, path, (ig_dtype)type->dtype, own.rank, ig_type_dims(&own), &k->limits);
+    ig_status rc = igi_raw_load(out, path, (ig_dtype)type->dtype, own.rank,
+                                ig_type_dims(&own), &k->limits);
     igi_type_fini(&own);
-    return rc == IG_OK || !guessed ? rc : ig_fail_context("the model leaves the shape open (--raw-dims says it)");
+    return rc == IG_OK || !guessed
+               ? rc
+               : ig_fail_context(
+                     "the model leaves the shape open (--raw-dims says it)");
 }
 
 static exit_code put_file(maker *k, int i, const char *path)
@@ -153,7 +164,9 @@ static exit_code put_file(maker *k, int i, const char *path)
     ig_tensor *t = NULL;
     ig_value *v = NULL;
     ig_status rc;
-    bool picture = ends_with(path, ".png") || ends_with(path, ".jpg") || ends_with(path, ".jpeg") || ends_with(path, ".ppm") || ends_with(path, ".pgm");
+    bool picture = ends_with(path, ".png") || ends_with(path, ".jpg") ||
+                   ends_with(path, ".jpeg") || ends_with(path, ".ppm") ||
+                   ends_with(path, ".pgm");
     if (picture)
         rc = load_image(k, &t, path, type);
     else if (ends_with(path, ".raw") || ends_with(path, ".bin"))
@@ -175,7 +188,8 @@ static int input_named(const maker *k, const char *name, size_t n)
     return -1;
 }
 
-/* Arrays of an archive go to inputs by name, or by position when they are called arr_0, ... */
+/* Arrays of an archive go to inputs by name, or by position when they are called arr_0,
+ * ... */
 static exit_code put_archive(maker *k, const char *path)
 {
     igi_file *f = NULL;
@@ -192,7 +206,8 @@ static exit_code put_archive(maker *k, const char *path)
         if (i < 0 && strncmp(name, "arr_", 4) == 0 && k->position < k->in->n)
             i = k->position++;
         if (i < 0) {
-            code = say_usage(k->a->command->name, "%s holds '%s', the model has no such input", path, name);
+            code = say_usage(k->a->command->name,
+                             "%s holds '%s', the model has no such input", path, name);
             continue;
         }
         rc = igi_npz_read(z, e, &t);
@@ -220,7 +235,9 @@ static exit_code unknown_input(const maker *k, const char *word, size_t n)
     const char *near = cli_nearest(name, input_name, k->m);
     if (!near && k->in->n == 1)
         near = ig_model_input_name(k->m, 0);
-    return say_usage(k->a->command->name, "the model has no input '%s'%s%s%s", name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return say_usage(k->a->command->name, "the model has no input '%s'%s%s%s", name,
+                     near ? "; did you mean '" : "", near ? near : "",
+                     near ? "'?" : "");
 }
 
 static exit_code take_argument(maker *k, const char *word)
@@ -239,7 +256,9 @@ static exit_code take_argument(maker *k, const char *word)
             k->position++;
         i = k->position++;
         if (i >= k->in->n)
-            return say_usage(k->a->command->name, "'%s' is too much: the model has %d input%s", word, k->in->n, k->in->n == 1 ? "" : "s");
+            return say_usage(k->a->command->name,
+                             "'%s' is too much: the model has %d input%s", word,
+                             k->in->n, k->in->n == 1 ? "" : "s");
     }
     return inputs_is_word(word) ? put_word(k, i, word) : put_file(k, i, word);
 }
@@ -255,7 +274,9 @@ static exit_code make_up(maker *k)
             continue;
         code = put_word(k, i, "random:0");
         if (code == EXIT_OK)
-            igi_text_add(&note, "%s%s %s", note.n ? ", " : "", ig_model_input_name(k->m, i), igi_type_print(&k->in->v[i]->type, NULL, type, sizeof(type)));
+            igi_text_add(&note, "%s%s %s", note.n ? ", " : "",
+                         ig_model_input_name(k->m, i),
+                         igi_type_print(&k->in->v[i]->type, NULL, type, sizeof(type)));
     }
     if (code == EXIT_OK && note.n && igi_text_take(&note, &k->in->made_up) != IG_OK)
         code = say_failure(NULL);
@@ -273,10 +294,12 @@ static exit_code floats(const cli_args *a, const char *name, float *out, int *n)
         char *end;
         out[(*n)++] = strtof(text, &end);
         if (end == text || (*end && *end != ','))
-            return say_usage(a->command->name, "--%s needs numbers as 0.5,0.5,0.5", name);
+            return say_usage(a->command->name, "--%s needs numbers as 0.5,0.5,0.5",
+                             name);
         text = *end ? end + 1 : NULL;
     }
-    return text ? say_usage(a->command->name, "--%s has more than 4 numbers", name) : EXIT_OK;
+    return text ? say_usage(a->command->name, "--%s has more than 4 numbers", name)
+                : EXIT_OK;
 }
 
 exit_code inputs_make(inputs *in, ig_model *m, const cli_args *a, size_t first)

@@ -1,8 +1,8 @@
 /* The inputs of a run, from what stands on the command line.
  *
- * An argument is FILE, by position, or NAME=FILE. FILE is .npy, .npz, .pb, .png, .jpg, .ppm,
- * .raw, or one of the words zeros, ones, random, random:SEED. Inputs that are not given are
- * made up, with a note. */
+ * An argument is FILE, by position, or NAME=FILE. FILE is .npy, .npz, .pb, .png, .jpg,
+ * .ppm, .raw, or one of the words zeros, ones, random, random:SEED. Inputs that are not
+ * given are made up, with a note. */
 #ifndef TOOLS_INPUTS_H
 #define TOOLS_INPUTS_H
 

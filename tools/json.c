@@ -18,7 +18,12 @@
 /* Length of the UTF-8 sequence at s, 0 when it is none. */
 static size_t utf8_length(const unsigned char *s)
 {
-    size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+    size_t n = s[0] < 0x80   ? 1
+               : s[0] < 0xc2 ? 0
+               : s[0] < 0xe0 ? 2
+               : s[0] < 0xf0 ? 3
+               : s[0] < 0xf5 ? 4
+                             : 0;
     for (size_t i = 1; i < n; i++)
         if ((s[i] & 0xc0) != 0x80)
             return 0;
@@ -138,7 +143,8 @@ static bool fail(const char *what)
 
 static void skip_blanks(reader *r)
 {
-    while (r->p < r->end && (*r->p == ' ' || *r->p == '\n' || *r->p == '\t' || *r->p == '\r'))
+    while (r->p < r->end &&
+           (*r->p == ' ' || *r->p == '\n' || *r->p == '\t' || *r->p == '\r'))
         r->p++;
 }
 
@@ -203,7 +209,8 @@ static bool read_scalar(reader *r, json_value *v)
         const char *word;
         json_kind kind;
         double number;
-    } words[] = {{"true", JSON_BOOL, 1}, {"false", JSON_BOOL, 0}, {"null", JSON_NULL, 0}};
+    } words[] = {
+        {"true", JSON_BOOL, 1}, {"false", JSON_BOOL, 0}, {"null", JSON_NULL, 0}};
     for (size_t i = 0; i < 3; i++) {
         size_t n = strlen(words[i].word);
         if ((size_t)(r->end - r->p) >= n && memcmp(r->p, words[i].word, n) == 0) {
@@ -215,7 +222,8 @@ static bool read_scalar(reader *r, json_value *v)
     }
     char text[64] = {0};
     size_t n = 0;
-    while (r->p + n < r->end && n < sizeof(text) - 1 && strchr("+-.0123456789eE", r->p[n]))
+    while (r->p + n < r->end && n < sizeof(text) - 1 &&
+           strchr("+-.0123456789eE", r->p[n]))
         n++;
     memcpy(text, r->p, n);
     char *end = text;
@@ -232,7 +240,8 @@ typedef struct level {
     json_value *parent, **tail;
 } level;
 
-/* The value at the reader; brackets open a level, which the loop of json_parse fills. */
+/* The value at the reader; brackets open a level, which the loop of json_parse fills.
+ */
 static bool read_value(reader *r, json_value *v, level *levels, int *depth)
 {
     skip_blanks(r);

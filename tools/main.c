@@ -1,5 +1,5 @@
-/* The ingot command: finds the sub-command and hands over. Reading order: cli.h (the table),
- * say.h (how it speaks), then one file a command. */
+/* The ingot command: finds the sub-command and hands over. Reading order: cli.h (the
+ * table), say.h (how it speaks), then one file a command. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +8,9 @@
 #include "tools/version.h"
 
 const cli_command *const cli_commands[] = {
-    &cmd_run, &cmd_info, &cmd_test, &cmd_bench, NULL,
+    &cmd_run,     &cmd_info,   &cmd_verify,  &cmd_test,     &cmd_bench,
+    &cmd_profile, &cmd_dot,    &cmd_convert, &cmd_optimize, &cmd_compare,
+    &cmd_ops,     &cmd_doctor, NULL,
 };
 
 static const char *command_name(int i, const void *user)
@@ -46,7 +48,8 @@ static exit_code top_level(int argc, char **argv)
 {
     const char *word = argv[1];
     const cli_command *c = argc > 2 ? cli_find(argv[2]) : NULL;
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
+        strcmp(word, "help") == 0) {
         if (argc > 2 && !c)
             return say_usage(NULL, "there is no command '%s'", argv[2]);
         cli_help(c);
@@ -60,7 +63,9 @@ static exit_code top_level(int argc, char **argv)
         return cli_write_bash(argv[2]);
     bool option = word[0] == '-';
     const char *near = cli_nearest(word, option ? top_option : command_name, NULL);
-    return say_usage(NULL, "there is no %s '%s'%s%s%s", option ? "option" : "command", word, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    return say_usage(NULL, "there is no %s '%s'%s%s%s", option ? "option" : "command",
+                     word, near ? "; did you mean " : "", near ? near : "",
+                     near ? "?" : "");
 }
 
 static exit_code run_command(const cli_command *c, int argc, char **argv)

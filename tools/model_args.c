@@ -38,7 +38,9 @@ static const ig_limits hostile = {
 static const char *limit_name(int i, const void *user)
 {
     (void)user;
-    return i < (int)N_LIMITS ? limit_rows[i].name : i == (int)N_LIMITS ? "hostile" : NULL;
+    return i < (int)N_LIMITS    ? limit_rows[i].name
+           : i == (int)N_LIMITS ? "hostile"
+                                : NULL;
 }
 
 static exit_code set_limit(ig_limits *out, const cli_args *a, char *item)
@@ -54,8 +56,10 @@ static exit_code set_limit(ig_limits *out, const cli_args *a, char *item)
     for (size_t i = 0; i < N_LIMITS; i++) {
         if (strcmp(limit_rows[i].name, item) != 0)
             continue;
-        if (!value || !cli_size(value, &v) || v == 0 || (!limit_rows[i].wide && v > UINT32_MAX))
-            return say_usage(a->command->name, "--limits %s needs a size, as %s=1000 or 1G", item, item);
+        if (!value || !cli_size(value, &v) || v == 0 ||
+            (!limit_rows[i].wide && v > UINT32_MAX))
+            return say_usage(a->command->name,
+                             "--limits %s needs a size, as %s=1000 or 1G", item, item);
         char *to = (char *)out + limit_rows[i].at;
         uint32_t narrow = (uint32_t)v;
         if (limit_rows[i].wide)
@@ -65,7 +69,8 @@ static exit_code set_limit(ig_limits *out, const cli_args *a, char *item)
         return EXIT_OK;
     }
     const char *near = cli_nearest(item, limit_name, NULL);
-    return say_usage(a->command->name, "--limits knows no '%s'%s%s%s", item, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    return say_usage(a->command->name, "--limits knows no '%s'%s%s%s", item,
+                     near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
 exit_code cli_limits(ig_limits *out, const cli_args *a)
@@ -134,7 +139,10 @@ static ig_status read_stdin(char **out, size_t *n, uint64_t max_bytes)
         }
         v.n += (size_t)got;
         if (v.n > max_bytes) {
-            (void)ig_fail(IG_LIMIT, "standard input is longer than %llu bytes, the limit file_bytes", (unsigned long long)max_bytes);
+            (void)ig_fail(
+                IG_LIMIT,
+                "standard input is longer than %llu bytes, the limit file_bytes",
+                (unsigned long long)max_bytes);
             break;
         }
         if (got == 0) {
@@ -158,14 +166,16 @@ static ig_status load_stdin(ig_model **out, const ig_model_opts *o)
     return rc;
 }
 
-exit_code cli_model_load(ig_model **out, const cli_args *a, const char *path, double *seconds)
+exit_code
+cli_model_load(ig_model **out, const cli_args *a, const char *path, double *seconds)
 {
     cli_model m;
     exit_code rc = cli_model_opts(&m, a);
     double start = igi_now_s();
     if (rc == EXIT_OK) {
         bool from_stdin = strcmp(path, "-") == 0;
-        if ((from_stdin ? load_stdin(out, &m.opts) : ig_model_load(out, path, &m.opts)) != IG_OK)
+        if ((from_stdin ? load_stdin(out, &m.opts)
+                        : ig_model_load(out, path, &m.opts)) != IG_OK)
             rc = say_failure(from_stdin ? "standard input" : NULL);
     }
     if (seconds)

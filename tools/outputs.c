@@ -32,7 +32,8 @@ exit_code outputs_run(outputs *out, ig_model *m, const inputs *in, const ig_run_
     out->n = n;
     for (int i = 0; i < n; i++)
         out->names[i] = ig_model_output_name(m, i);
-    ig_status rc = ig_model_run_values(m, in->names, in->v, in->n, out->names, out->v, n, o);
+    ig_status rc =
+        ig_model_run_values(m, in->names, in->v, in->n, out->names, out->v, n, o);
     return rc == IG_OK ? EXIT_OK : say_failure(NULL);
 }
 
@@ -52,7 +53,8 @@ static void file_name(const char *name, char *buf, size_t size)
 {
     size_t i = 0;
     for (; name[i] && i < size - 1; i++) {
-        bool bad = name[i] == '/' || (unsigned char)name[i] < 0x20 || (i == 0 && name[i] == '.');
+        bool bad = name[i] == '/' || (unsigned char)name[i] < 0x20 ||
+                   (i == 0 && name[i] == '.');
         buf[i] = bad ? '_' : name[i];
     }
     buf[i] = 0;
@@ -65,7 +67,8 @@ static bool npy_holds(ig_dtype dtype)
     return dtype <= IG_COMPLEX128;
 }
 
-static ig_status save_tensor(ig_tensor *t, const char *dir, const char *name, const char *suffix)
+static ig_status
+save_tensor(ig_tensor *t, const char *dir, const char *name, const char *suffix)
 {
     char file[256], path[4352];
     const char *ending = npy_holds(ig_tensor_dtype(t)) ? "npy" : "pb";
@@ -85,13 +88,15 @@ static ig_status save_value(ig_value *v, const char *dir, const char *name)
     if (ig_value_tensor(v))
         return save_tensor(ig_value_tensor(v), dir, name, "");
     if (ig_value_kind(v) != IG_KIND_SEQUENCE)
-        return ig_fail(IG_UNSUPPORTED, "output '%s' is of a kind that has no file format", name);
+        return ig_fail(IG_UNSUPPORTED,
+                       "output '%s' is of a kind that has no file format", name);
     const igi_sequence *s = (const igi_sequence *)v;
     for (int64_t i = 0; i < s->n; i++) {
         char suffix[32];
         (void)snprintf(suffix, sizeof(suffix), ".%lld", (long long)i);
         if (!ig_value_tensor(s->items[i]))
-            return ig_fail(IG_UNSUPPORTED, "output '%s' holds items that are no tensors", name);
+            return ig_fail(IG_UNSUPPORTED,
+                           "output '%s' holds items that are no tensors", name);
         IG_TRY(save_tensor(ig_value_tensor(s->items[i]), dir, name, suffix));
     }
     return IG_OK;

@@ -11,10 +11,11 @@ typedef struct outputs {
 } outputs;
 
 /* Runs once. EXIT_OK, or the failure has been said. */
-exit_code outputs_run(outputs *out, ig_model *m, const inputs *in, const ig_run_opts *o);
+exit_code
+outputs_run(outputs *out, ig_model *m, const inputs *in, const ig_run_opts *o);
 void outputs_fini(outputs *out);
-/* DIR/NAME.npy of each tensor (.pb for types that .npy cannot hold), DIR/NAME.K.npy of the
- * items of sequences; the folder is made. */
+/* DIR/NAME.npy of each tensor (.pb for types that .npy cannot hold), DIR/NAME.K.npy of
+ * the items of sequences; the folder is made. */
 exit_code outputs_save(const outputs *out, const char *dir);
 /* --timeout, --seed and --profile. */
 exit_code run_options(ig_run_opts *o, const cli_args *a);

@@ -32,9 +32,11 @@ void print_element(igi_text *t, const ig_tensor *x, int64_t i)
     } else if (igi_dtype_is_int(dtype)) {
         igi_text_add(t, "%" PRId64, igi_get_i64(dtype, p, i));
     } else if (dtype == IG_COMPLEX64) {
-        igi_text_add(t, "%g%+gi", (double)((const float *)p)[2 * i], (double)((const float *)p)[2 * i + 1]);
+        igi_text_add(t, "%g%+gi", (double)((const float *)p)[2 * i],
+                     (double)((const float *)p)[2 * i + 1]);
     } else if (dtype == IG_COMPLEX128) {
-        igi_text_add(t, "%g%+gi", ((const double *)p)[2 * i], ((const double *)p)[2 * i + 1]);
+        igi_text_add(t, "%g%+gi", ((const double *)p)[2 * i],
+                     ((const double *)p)[2 * i + 1]);
     } else {
         igi_text_add(t, "%.6g", igi_get_f64(dtype, p, i));
     }
@@ -107,7 +109,8 @@ static void tensor_json(json_out *j, ig_tensor *x, int64_t most)
     for (int i = 0; i < ig_tensor_rank(x); i++)
         json_int(j, NULL, ig_tensor_dims(x)[i]);
     json_end(j, ']');
-    if (!ig_tensor_is_contiguous(x) && igi_tensor_contiguous_copy(&own, NULL, x) == IG_OK)
+    if (!ig_tensor_is_contiguous(x) &&
+        igi_tensor_contiguous_copy(&own, NULL, x) == IG_OK)
         x = own;
     int64_t n = ig_tensor_numel(x);
     json_bool(j, "complete", n <= most);
@@ -183,14 +186,18 @@ int64_t print_top(ig_value *v, int64_t k, ranked **entries, int64_t *rows)
 {
     ig_tensor *x = ig_value_tensor(v), *own = NULL;
     *entries = NULL;
-    if (!x || ig_tensor_dtype(x) == IG_STRING || ig_tensor_rank(x) < 1 || ig_tensor_numel(x) < 1)
+    if (!x || ig_tensor_dtype(x) == IG_STRING || ig_tensor_rank(x) < 1 ||
+        ig_tensor_numel(x) < 1)
         return 0;
     if (!ig_tensor_is_contiguous(x)) {
         if (igi_tensor_contiguous_copy(&own, NULL, x) != IG_OK)
             return 0;
         x = own;
     }
-    int64_t width = ig_tensor_dim(x, -1);
+    int axis = ig_tensor_rank(x) - 1; /* trailing axes of size 1 hold nothing to rank */
+    while (axis > 0 && ig_tensor_dim(x, axis) == 1)
+        axis--;
+    int64_t width = ig_tensor_dim(x, axis);
     *rows = ig_tensor_numel(x) / width;
     k = k < width ? k : width;
     size_t count;
@@ -199,7 +206,8 @@ int64_t print_top(ig_value *v, int64_t k, ranked **entries, int64_t *rows)
     for (int64_t r = 0; *entries && r < *rows; r++) {
         int64_t n = 0;
         for (int64_t i = 0; i < width; i++) {
-            ranked one = {i, igi_get_f64(ig_tensor_dtype(x), ig_tensor_data(x), r * width + i)};
+            ranked one = {
+                i, igi_get_f64(ig_tensor_dtype(x), ig_tensor_data(x), r * width + i)};
             insert(*entries + r * k, &n, k, one);
         }
     }

@@ -28,8 +28,9 @@ typedef struct ranked {
     int64_t index;
     double value;
 } ranked;
-/* The k largest elements along the last axis, for each row. Returns how many for each row (k or
- * less); 0 when v is no tensor of numbers. *rows: rows * returned entries, igi_free. */
+/* The k largest elements along the last axis that is longer than 1, for each row.
+ * Returns how many for each row (k or less); 0 when v is no tensor of numbers. *rows:
+ * rows * returned entries, igi_free. */
 int64_t print_top(ig_value *v, int64_t k, ranked **entries, int64_t *rows);
 
 #endif

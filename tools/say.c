@@ -166,7 +166,8 @@ exit_code say_usage(const char *command, const char *fmt, ...)
     (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     say_error("%s", text);
-    fprintf(stderr, "Try 'ingot %s%s--help'.\n", command ? command : "", command ? " " : "");
+    fprintf(stderr, "Try 'ingot %s%s--help'.\n", command ? command : "",
+            command ? " " : "");
     error_as_json("usage", text, EXIT_USAGE);
     return EXIT_USAGE;
 }
@@ -181,8 +182,9 @@ void say_progress(const char *what, int64_t done, int64_t total)
         return;
     last = now;
     int width = 30, full = total > 0 ? (int)(done * width / total) : 0;
-    fprintf(stderr, "\r%s [%.*s%*s] %lld/%lld\033[K", what, full, "##############################",
-            width - full, "", (long long)done, (long long)total);
+    fprintf(stderr, "\r%s [%.*s%*s] %lld/%lld\033[K", what, full,
+            "##############################", width - full, "", (long long)done,
+            (long long)total);
     fflush(stderr);
     line_is_open = true;
 }

@@ -1,7 +1,7 @@
 /* How the command speaks: results on stdout, messages and progress on stderr.
  *
- * Colour and progress bars appear only on a terminal that wants them (NO_COLOR, TERM=dumb).
- * Exit codes are part of the interface: README and man pages list them. */
+ * Colour and progress bars appear only on a terminal that wants them (NO_COLOR,
+ * TERM=dumb). Exit codes are part of the interface: README and man pages list them. */
 #ifndef TOOLS_SAY_H
 #define TOOLS_SAY_H
 
@@ -31,7 +31,8 @@ void say_note(const char *fmt, ...) IG_PRINTF(1, 2);
 void say_detail(const char *fmt, ...) IG_PRINTF(1, 2); /* with -v */
 
 exit_code exit_code_of(ig_status status);
-/* Says the recorded error and returns its exit code. `what` (may be NULL) goes in front. */
+/* Says the recorded error and returns its exit code. `what` (may be NULL) goes in
+ * front. */
 exit_code say_failure(const char *what);
 /* Usage errors: the message, a hint at --help, EXIT_USAGE. */
 exit_code say_usage(const char *command, const char *fmt, ...) IG_PRINTF(2, 3);

@@ -1,5 +1,5 @@
-/* Made-up tensors: zeros, ones, random. Random floats lie in [0, 1), random integers are 0 or
- * 1, which are valid as indices, masks and token numbers in most models. */
+/* Made-up tensors: zeros, ones, random. Random floats lie in [0, 1), random integers
+ * are 0 or 1, which are valid as indices, masks and token numbers in most models. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,8 @@
 
 bool inputs_is_word(const char *word)
 {
-    return !strcmp(word, "zeros") || !strcmp(word, "ones") || !strcmp(word, "random") || !strncmp(word, "random:", 7);
+    return !strcmp(word, "zeros") || !strcmp(word, "ones") || !strcmp(word, "random") ||
+           !strncmp(word, "random:", 7);
 }
 
 /* splitmix64: any seed is as good as any other. */
@@ -25,11 +26,13 @@ static uint64_t next(uint64_t *state)
 static void fill_random(ig_tensor *t, uint64_t seed)
 {
     ig_dtype dtype = ig_tensor_dtype(t);
-    bool real = igi_dtype_is_float(dtype) || dtype == IG_COMPLEX64 || dtype == IG_COMPLEX128;
+    bool real =
+        igi_dtype_is_float(dtype) || dtype == IG_COMPLEX64 || dtype == IG_COMPLEX128;
     int64_t n = ig_tensor_numel(t);
     for (int64_t i = 0; i < n; i++) {
         uint64_t r = next(&seed);
-        igi_put_f64(dtype, ig_tensor_data(t), i, real ? (double)(r >> 40) * 0x1p-24 : (double)(r >> 63));
+        igi_put_f64(dtype, ig_tensor_data(t), i,
+                    real ? (double)(r >> 40) * 0x1p-24 : (double)(r >> 63));
     }
 }
 

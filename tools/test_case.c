@@ -41,7 +41,8 @@ static void collect(const char *text, void *user)
         (void)snprintf(c->text, c->size, "%s", list);
 }
 
-/* The test's own data sets hold nothing but what was asked for; random contents by name. */
+/* The test's own data sets hold nothing but what was asked for; random contents by
+ * name. */
 static bool is_random(const test_case *c)
 {
     const char *base = strrchr(c->name, '/');
@@ -56,42 +57,62 @@ static test_status verdict_of_error(const char *what, char *text, size_t size)
     return status == IG_UNSUPPORTED ? TEST_UNSUPPORTED : TEST_FAILED;
 }
 
-/* Files PREFIX_0.pb, PREFIX_1.pb, ... of one folder, as the types of the model's ports. */
-static ig_status read_files(values *out, const char *folder, const char *prefix, ig_model *m, bool inputs)
+/* Files PREFIX_0.pb, PREFIX_1.pb, ... of one folder, as the types of the model's ports.
+ */
+static ig_status read_files(
+    values *out, const char *folder, const char *prefix, ig_model *m, bool inputs)
 {
     int ports = inputs ? ig_model_n_inputs(m) : ig_model_n_outputs(m);
     for (;;) {
         char path[4096];
         struct stat st;
         int i = out->n;
-        (void)snprintf(path, sizeof(path), "%s/%s_%d.pb", folder, prefix, i);
+        (void)snprintf(path, sizeof(path), "%.4000s/%.16s_%d.pb", folder, prefix, i);
         if (stat(path, &st) != 0)
             return IG_OK;
         if (i >= ports || i >= VALUES_MAX)
-            return ig_fail(IG_INVALID_ARGUMENT, "the data set has %s_%d.pb, the model has %d %ss", prefix, i, ports, prefix);
-        const ig_type *want = inputs ? ig_model_input_type(m, i) : ig_model_output_type(m, i);
+            return ig_fail(IG_INVALID_ARGUMENT,
+                           "the data set has %s_%d.pb, the model has %d %ss", prefix, i,
+                           ports, prefix);
+        const ig_type *want =
+            inputs ? ig_model_input_type(m, i) : ig_model_output_type(m, i);
         IG_TRY(igi_value_load(&out->v[i], path, want, NULL));
         out->names[i] = inputs ? ig_model_input_name(m, i) : ig_model_output_name(m, i);
         out->n++;
     }
 }
 
-static test_status compare_all(ig_model *m, const values *got, const values *want, const compare_opts *o, char *text, size_t size)
+static test_status compare_all(ig_model *m,
+                               const values *got,
+                               const values *want,
+                               const compare_opts *o,
+                               char *text,
+                               size_t size)
 {
     for (int i = 0; i < want->n; i++) {
         compare_result r;
         if (got->v[i] && compare_values(got->v[i], want->v[i], o, &r))
             continue;
         if (!got->v[i])
-            (void)snprintf(text, size, "output '%s' is missing", ig_model_output_name(m, i));
+            (void)snprintf(text, size, "output '%s' is missing",
+                           ig_model_output_name(m, i));
         else
-            (void)snprintf(text, size, "output '%s': %s; %" PRId64 " of %" PRId64 " differ, at most by %g (relative %g)", ig_model_output_name(m, i), r.text, r.mismatches, r.count, r.max_abs, r.max_rel);
+            (void)snprintf(text, size,
+                           "output '%s': %s; %" PRId64 " of %" PRId64
+                           " differ, at most by %g (relative %g)",
+                           ig_model_output_name(m, i), r.text, r.mismatches, r.count,
+                           r.max_abs, r.max_rel);
         return TEST_FAILED;
     }
     return TEST_PASSED;
 }
 
-static test_status run_and_compare(ig_model *m, const values *in, const values *want, const compare_opts *o, char *text, size_t size)
+static test_status run_and_compare(ig_model *m,
+                                   const values *in,
+                                   const values *want,
+                                   const compare_opts *o,
+                                   char *text,
+                                   size_t size)
 {
     values got = {0};
     test_status status;
@@ -99,7 +120,8 @@ static test_status run_and_compare(ig_model *m, const values *in, const values *
         got.names[i] = ig_model_output_name(m, i);
         got.v[i] = NULL;
     }
-    ig_status rc = ig_model_run_values(m, in->names, in->v, in->n, got.names, got.v, want->n, NULL);
+    ig_status rc = ig_model_run_values(m, in->names, in->v, in->n, got.names, got.v,
+                                       want->n, NULL);
     got.n = want->n;
     if (rc != IG_OK)
         status = verdict_of_error("run: ", text, size);
@@ -109,11 +131,13 @@ static test_status run_and_compare(ig_model *m, const values *in, const values *
     return status;
 }
 
-static test_status run_data_set(ig_model *m, const char *folder, const compare_opts *o, char *text, size_t size)
+static test_status run_data_set(
+    ig_model *m, const char *folder, const compare_opts *o, char *text, size_t size)
 {
     values in = {0}, want = {0};
     test_status status;
-    if (read_files(&in, folder, "input", m, true) != IG_OK || read_files(&want, folder, "output", m, false) != IG_OK)
+    if (read_files(&in, folder, "input", m, true) != IG_OK ||
+        read_files(&want, folder, "output", m, false) != IG_OK)
         status = verdict_of_error("data set: ", text, size);
     else if (want.n == 0) {
         (void)snprintf(text, size, "%s holds no output_0.pb", folder);
@@ -126,14 +150,16 @@ static test_status run_data_set(ig_model *m, const char *folder, const compare_o
     return status;
 }
 
-static test_status run_data_sets(ig_model *m, const test_case *c, const compare_opts *o, char *text, size_t size)
+static test_status run_data_sets(
+    ig_model *m, const test_case *c, const compare_opts *o, char *text, size_t size)
 {
     test_status status = TEST_PASSED;
     int sets = 0;
     for (int k = 0; status == TEST_PASSED; k++) {
         char folder[4096];
         struct stat st;
-        (void)snprintf(folder, sizeof(folder), "%s/test_data_set_%d", c->folder, k);
+        (void)snprintf(folder, sizeof(folder), "%.4000s/test_data_set_%d", c->folder,
+                       k);
         if (stat(folder, &st) != 0)
             break;
         sets++;
@@ -153,8 +179,10 @@ static ig_status ramp(ig_model *m, values *in)
 {
     const ig_type *type = ig_model_input_type(m, 0);
     ig_tensor *t = NULL;
-    if (ig_model_n_inputs(m) != 1 || !type || type->kind != IG_KIND_TENSOR || type->dtype != IG_FLOAT32 || type->rank < 0)
-        return ig_fail(IG_INVALID_ARGUMENT, "a light model has one float32 input of known rank");
+    if (ig_model_n_inputs(m) != 1 || !type || type->kind != IG_KIND_TENSOR ||
+        type->dtype != IG_FLOAT32 || type->rank < 0)
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "a light model has one float32 input of known rank");
     IG_TRY(ig_tensor_new(&t, IG_FLOAT32, type->rank, ig_type_dims(type)));
     float *p = ig_tensor_data(t);
     int64_t n = ig_tensor_numel(t);
@@ -166,7 +194,8 @@ static ig_status ramp(ig_model *m, values *in)
     return IG_OK;
 }
 
-static test_status run_light(ig_model *m, const test_case *c, const compare_opts *o, char *text, size_t size)
+static test_status run_light(
+    ig_model *m, const test_case *c, const compare_opts *o, char *text, size_t size)
 {
     values in = {0}, want = {0};
     test_status status;
@@ -187,7 +216,8 @@ static test_status run_light(ig_model *m, const test_case *c, const compare_opts
     return status;
 }
 
-test_status test_run_case(const test_case *c, const test_opts *o, char *text, size_t size)
+test_status
+test_run_case(const test_case *c, const test_opts *o, char *text, size_t size)
 {
     ig_model *m = NULL;
     collected list = {text, size};

@@ -1,5 +1,5 @@
-/* Finding test cases: folders with model.onnx and test_data_set_*, and light models, which lie
- * beside their expected output as X.onnx and X_output_0.pb. */
+/* Finding test cases: folders with model.onnx and test_data_set_*, and light models,
+ * which lie beside their expected output as X.onnx and X_output_0.pb. */
 #include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
@@ -60,7 +60,8 @@ static const char *name_below(const char *root, const char *path)
 static ig_status add(test_list *list, test_case *c, const char *filter)
 {
     const char *base = c->name ? strrchr(c->name, '/') : NULL;
-    bool wanted = c->name && (!filter || fnmatch(filter, c->name, 0) == 0 || (base && fnmatch(filter, base + 1, 0) == 0));
+    bool wanted = c->name && (!filter || fnmatch(filter, c->name, 0) == 0 ||
+                              (base && fnmatch(filter, base + 1, 0) == 0));
     bool whole = c->name && c->model;
     if (wanted && whole && IGI_PUSH(list, *c))
         return IG_OK;
@@ -71,7 +72,8 @@ static ig_status add(test_list *list, test_case *c, const char *filter)
     return wanted || !whole ? IG_OUT_OF_MEMORY : IG_OK;
 }
 
-static ig_status add_folder(test_list *list, const char *root, const char *folder, const char *filter)
+static ig_status
+add_folder(test_list *list, const char *root, const char *folder, const char *filter)
 {
     test_case c = {.name = igi_strdup(name_below(root, folder)),
                    .folder = igi_strdup(folder),
@@ -80,7 +82,11 @@ static ig_status add_folder(test_list *list, const char *root, const char *folde
 }
 
 /* `file` is X.onnx in the folder; a case when X_output_0.pb is there too. */
-static ig_status add_light(test_list *list, const char *root, const char *folder, const char *file, const char *filter)
+static ig_status add_light(test_list *list,
+                           const char *root,
+                           const char *folder,
+                           const char *file,
+                           const char *filter)
 {
     char stem[256];
     int n = (int)strlen(file) - (int)strlen(".onnx");
@@ -102,14 +108,19 @@ static ig_status add_light(test_list *list, const char *root, const char *folder
 }
 
 /* What lies in one folder: cases go to the list, folders to the stack. */
-static ig_status visit(test_list *list, paths *stack, const char *root, const char *folder, const char *filter)
+static ig_status visit(test_list *list,
+                       paths *stack,
+                       const char *root,
+                       const char *folder,
+                       const char *filter)
 {
     bool model = exists(folder, "model.onnx"), data = false;
     DIR *dir = opendir(folder);
     struct dirent *e;
     ig_status rc = IG_OK;
     if (!dir)
-        return ig_fail(errno == ENOENT ? IG_NOT_FOUND : IG_IO, "%s: cannot be opened: %s", folder, strerror(errno));
+        return ig_fail(errno == ENOENT ? IG_NOT_FOUND : IG_IO,
+                       "%s: cannot be opened: %s", folder, strerror(errno));
     while (rc == IG_OK && (e = readdir(dir)) != NULL) {
         struct stat st;
         if (e->d_name[0] == '.')

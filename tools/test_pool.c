@@ -1,9 +1,9 @@
 /* Test cases in processes: one crash or hang hides no other case.
  *
- * Each child writes its status and message into a pipe and ends without cleaning up; the
- * parent starts new ones while fewer than `jobs` are alive, kills those that are too late, and
- * calls crashed what ended without a whole report. The parent itself runs no model, so it has
- * no threads when it forks. */
+ * Each child writes its status and message into a pipe and ends without cleaning up;
+ * the parent starts new ones while fewer than `jobs` are alive, kills those that are
+ * too late, and calls crashed what ended without a whole report. The parent itself runs
+ * no model, so it has no threads when it forks. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -18,8 +18,9 @@
 #include "tools/say.h"
 #include "tools/test_suite.h"
 
-#define JOBS_MAX   256
-#define REPORT_MAX 16384 /* fits a pipe whole, so that a child never waits for the parent */
+#define JOBS_MAX 256
+#define REPORT_MAX                                                                     \
+    16384 /* fits a pipe whole, so that a child never waits for the parent */
 
 typedef struct child {
     pid_t pid;
@@ -30,7 +31,8 @@ typedef struct child {
     size_t n;
 } child;
 
-static const char *const status_names[TEST_STATUS_COUNT] = {"passed", "failed", "crashed", "timeout", "unsupported"};
+static const char *const status_names[TEST_STATUS_COUNT] = {
+    "passed", "failed", "crashed", "timeout", "unsupported"};
 
 const char *test_status_name(test_status s)
 {
@@ -70,10 +72,12 @@ static bool start(child *k, test_list *list, size_t which, const test_opts *o)
     return k->pid > 0;
 }
 
-static void judge(test_case *c, const child *k, int wait_status, bool late, double timeout)
+static void
+judge(test_case *c, const child *k, int wait_status, bool late, double timeout)
 {
     char text[200];
-    bool whole = k->n > 1 && k->report[k->n - 1] == 0 && k->report[0] >= '0' && k->report[0] < '0' + TEST_STATUS_COUNT;
+    bool whole = k->n > 1 && k->report[k->n - 1] == 0 && k->report[0] >= '0' &&
+                 k->report[0] < '0' + TEST_STATUS_COUNT;
     c->ms = (igi_now_s() - k->start) * 1e3;
     if (late) {
         c->status = TEST_TIMEOUT;
@@ -85,9 +89,12 @@ static void judge(test_case *c, const child *k, int wait_status, bool late, doub
     } else {
         c->status = TEST_CRASHED;
         if (WIFSIGNALED(wait_status))
-            (void)snprintf(text, sizeof(text), "signal %d (%s)", WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)));
+            (void)snprintf(text, sizeof(text), "signal %d (%s)", WTERMSIG(wait_status),
+                           strsignal(WTERMSIG(wait_status)));
         else
-            (void)snprintf(text, sizeof(text), "the process ended with %d and without a report", WEXITSTATUS(wait_status));
+            (void)snprintf(text, sizeof(text),
+                           "the process ended with %d and without a report",
+                           WEXITSTATUS(wait_status));
         c->message = igi_strdup(text);
     }
 }
@@ -110,13 +117,15 @@ static bool drain(child *k)
 {
     char overflow[256];
     bool room = k->n < sizeof(k->report);
-    ssize_t got = room ? read(k->fd, k->report + k->n, sizeof(k->report) - k->n) : read(k->fd, overflow, sizeof(overflow));
+    ssize_t got = room ? read(k->fd, k->report + k->n, sizeof(k->report) - k->n)
+                       : read(k->fd, overflow, sizeof(overflow));
     if (got > 0 && room)
         k->n += (size_t)got;
     return got == 0 || (got < 0 && errno != EINTR);
 }
 
-/* Waits until some child has something to say or is late; finishes those that are done. */
+/* Waits until some child has something to say or is late; finishes those that are done.
+ */
 static size_t attend(child *kids, int jobs, test_list *list, double timeout)
 {
     struct pollfd fds[JOBS_MAX];
@@ -150,7 +159,8 @@ bool test_run_all(test_list *list, const test_opts *o)
                 continue;
             if (!start(&kids[i], list, next, o)) {
                 list->p[next].status = TEST_CRASHED;
-                list->p[next].message = igi_strdup("no process could be started for it");
+                list->p[next].message =
+                    igi_strdup("no process could be started for it");
                 done++;
             }
             next++;

@@ -1,4 +1,5 @@
-/* The parts of `ingot test`: finding cases, running one, and running all in processes. */
+/* The parts of `ingot test`: finding cases, running one, and running all in processes.
+ */
 #ifndef TOOLS_TEST_SUITE_H
 #define TOOLS_TEST_SUITE_H
 
@@ -43,9 +44,10 @@ typedef struct test_opts {
     int jobs;
 } test_opts;
 
-/* Runs one case in this process. The text says why it did not pass; of unsupported models it
- * is the whole list of the importer. */
-test_status test_run_case(const test_case *c, const test_opts *o, char *text, size_t size);
+/* Runs one case in this process. The text says why it did not pass; of unsupported
+ * models it is the whole list of the importer. */
+test_status
+test_run_case(const test_case *c, const test_opts *o, char *text, size_t size);
 
 /* Runs all, each in a process of its own, `jobs` at a time. False when interrupted. */
 bool test_run_all(test_list *list, const test_opts *o);

@@ -17,8 +17,8 @@ static void find_isa(char *buf, size_t size)
     size_t at = 0;
     buf[0] = 0;
 #if defined(__x86_64__)
-#define HAS(name_)                                                                       \
-    if (__builtin_cpu_supports(name_) && at < size)                                      \
+#define HAS(name_)                                                                     \
+    if (__builtin_cpu_supports(name_) && at < size)                                    \
     at += (size_t)snprintf(buf + at, size - at, "%s" name_, at ? " " : "")
     HAS("sse4.2");
     HAS("avx");
@@ -36,7 +36,8 @@ static void find_isa(char *buf, size_t size)
 #endif
 }
 
-/* The first layout members of dnnl_version_t, whose header only operators/cpu may name. */
+/* The first layout members of dnnl_version_t, whose header only operators/cpu may name.
+ */
 typedef struct onednn_version {
     int major, minor, patch;
 } onednn_version;

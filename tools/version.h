@@ -6,9 +6,9 @@
 
 typedef struct version_info {
     const char *version, *compiler, *build; /* "Release, oneDNN, OpenMP" */
-    char cpu[100];   /* of /proc/cpuinfo */
-    char isa[200];   /* "avx2 fma avx512f" */
-    char onednn[48]; /* "2.6.3", or why there is none */
+    char cpu[100];                          /* of /proc/cpuinfo */
+    char isa[200];                          /* "avx2 fma avx512f" */
+    char onednn[48];                        /* "2.6.3", or why there is none */
     int cpus;
 } version_info;
 

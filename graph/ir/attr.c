@@ -41,12 +41,9 @@ void igi_attrs_init(const ig_op_def *op, void *attrs)
 static ig_status range_error(const ig_op_def *op, const ig_attr_def *a, int64_t v)
 {
     return ig_fail(IG_INVALID_ARGUMENT,
-                   "%s: attribute %s is %" PRId64 ", allowed are %" PRId64 " to %" PRId64,
-                   op->name,
-                   a->name,
-                   v,
-                   a->min,
-                   a->max);
+                   "%s: attribute %s is %" PRId64 ", allowed are %" PRId64
+                   " to %" PRId64,
+                   op->name, a->name, v, a->min, a->max);
 }
 
 static bool in_range(const ig_attr_def *a, int64_t v)
@@ -67,12 +64,11 @@ static ig_status check_one(const ig_op_def *op, const ig_attr_def *a, const void
         int64_t v = *(const int64_t *)at, n = 0;
         while (a->names[n])
             n++;
-        return v >= 0 && v < n ? IG_OK
-                               : ig_fail(IG_INVALID_ARGUMENT,
-                                         "%s: attribute %s has no value number %" PRId64,
-                                         op->name,
-                                         a->name,
-                                         v);
+        return v >= 0 && v < n
+                   ? IG_OK
+                   : ig_fail(IG_INVALID_ARGUMENT,
+                             "%s: attribute %s has no value number %" PRId64, op->name,
+                             a->name, v);
     }
     case IG_A_DTYPE: {
         int64_t v = *(const int64_t *)at;
@@ -80,9 +76,7 @@ static ig_status check_one(const ig_op_def *op, const ig_attr_def *a, const void
                    ? IG_OK
                    : ig_fail(IG_INVALID_ARGUMENT,
                              "%s: attribute %s: %" PRId64 " is no element type",
-                             op->name,
-                             a->name,
-                             v);
+                             op->name, a->name, v);
     }
     case IG_A_INTS: {
         const ig_ints *l = at;
@@ -96,7 +90,8 @@ static ig_status check_one(const ig_op_def *op, const ig_attr_def *a, const void
     }
 }
 
-/* Absence shows only in kinds that are pointers; ints that must be given have no default. */
+/* Absence shows only in kinds that are pointers; ints that must be given have no
+ * default. */
 static bool is_missing(const ig_attr_def *a, const void *at)
 {
     switch (a->kind) {
@@ -127,13 +122,12 @@ ig_status igi_attrs_check(const ig_op_def *op, const void *attrs)
         return ig_fail(IG_INVALID_ARGUMENT,
                        "%s: options have struct_size %u, expected %u; start from the "
                        "operator's OPTS_INIT",
-                       op->name,
-                       size,
-                       op->attrs_size);
+                       op->name, size, op->attrs_size);
     for (const ig_attr_def *a = op->attrs; a && a->name; a++) {
         const void *at = igi_attr_at(a, attrs);
         if (a->flags & IG_REQUIRED && is_missing(a, at))
-            return ig_fail(IG_INVALID_ARGUMENT, "%s: attribute %s is required", op->name, a->name);
+            return ig_fail(IG_INVALID_ARGUMENT, "%s: attribute %s is required",
+                           op->name, a->name);
         IG_TRY(check_one(op, a, at));
     }
     return IG_OK;
@@ -190,7 +184,8 @@ ig_status igi_attrs_copy(igi_arena *a, const ig_op_def *op, const void *src, voi
     for (const ig_attr_def *row = op->attrs; row && row->name; row++)
         if (!copy_one(a, row, igi_attr_at(row, copy)))
             return IG_OUT_OF_MEMORY;
-    for (const ig_attr_def *row = op->attrs; row && row->name; row++) { /* nothing fails now */
+    for (const ig_attr_def *row = op->attrs; row && row->name;
+         row++) { /* nothing fails now */
         void *at = igi_attr_at(row, copy);
         if (row->kind == IG_A_TENSOR)
             ig_tensor_ref(*(ig_tensor **)at);
@@ -235,7 +230,8 @@ static bool equal_one(const ig_attr_def *row, const void *x, const void *y)
     case IG_A_DTYPE:
         return *(const int64_t *)x == *(const int64_t *)y;
     case IG_A_FLOAT:
-        return memcmp(x, y, sizeof(float)) == 0; /* bits: NaN equals itself, -0 is not 0 */
+        return memcmp(x, y, sizeof(float)) ==
+               0; /* bits: NaN equals itself, -0 is not 0 */
     case IG_A_STRING: {
         const char *s = *(const char *const *)x, *t = *(const char *const *)y;
         return s == t || (s && t && !strcmp(s, t));
@@ -311,25 +307,28 @@ const ig_attr_def *igi_attr_find(const ig_op_def *op, const char *name)
 }
 
 /* Address of the field when the attribute exists and is of one of two kinds. */
-static ig_status field(const ig_op_def *op, void *attrs, const char *name, int kind, int or_kind, void **at, const ig_attr_def **out)
+static ig_status field(const ig_op_def *op,
+                       void *attrs,
+                       const char *name,
+                       int kind,
+                       int or_kind,
+                       void **at,
+                       const ig_attr_def **out)
 {
     const ig_attr_def *row = igi_attr_find(op, name);
     if (!row)
         return ig_fail(IG_INVALID_GRAPH, "%s has no attribute %s", op->name, name);
     if (row->kind != kind && row->kind != or_kind)
-        return ig_fail(IG_INVALID_GRAPH,
-                       "%s: attribute %s is %s, but %s was given",
-                       op->name,
-                       name,
-                       kind_names[row->kind],
-                       kind_names[kind]);
+        return ig_fail(IG_INVALID_GRAPH, "%s: attribute %s is %s, but %s was given",
+                       op->name, name, kind_names[row->kind], kind_names[kind]);
     *at = igi_attr_at(row, attrs);
     if (out)
         *out = row;
     return IG_OK;
 }
 
-ig_status igi_attrs_set_int(const ig_op_def *op, void *attrs, const char *name, int64_t v)
+ig_status
+igi_attrs_set_int(const ig_op_def *op, void *attrs, const char *name, int64_t v)
 {
     void *at;
     IG_TRY(field(op, attrs, name, IG_A_INT, IG_A_DTYPE, &at, NULL));
@@ -337,7 +336,8 @@ ig_status igi_attrs_set_int(const ig_op_def *op, void *attrs, const char *name, 
     return IG_OK;
 }
 
-ig_status igi_attrs_set_float(const ig_op_def *op, void *attrs, const char *name, float v)
+ig_status
+igi_attrs_set_float(const ig_op_def *op, void *attrs, const char *name, float v)
 {
     void *at;
     IG_TRY(field(op, attrs, name, IG_A_FLOAT, IG_A_FLOAT, &at, NULL));
@@ -345,7 +345,8 @@ ig_status igi_attrs_set_float(const ig_op_def *op, void *attrs, const char *name
     return IG_OK;
 }
 
-ig_status igi_attrs_set_string(igi_arena *a, const ig_op_def *op, void *attrs, const char *name, const char *v)
+ig_status igi_attrs_set_string(
+    igi_arena *a, const ig_op_def *op, void *attrs, const char *name, const char *v)
 {
     void *at;
     const ig_attr_def *row;
@@ -360,15 +361,18 @@ ig_status igi_attrs_set_string(igi_arena *a, const ig_op_def *op, void *attrs, c
             return IG_OK;
         }
     }
-    return ig_fail(IG_INVALID_GRAPH,
-                   "%s: attribute %s cannot be '%.64s'; the first allowed value is '%s'",
-                   op->name,
-                   name,
-                   v,
-                   row->names[0]);
+    return ig_fail(
+        IG_INVALID_GRAPH,
+        "%s: attribute %s cannot be '%.64s'; the first allowed value is '%s'", op->name,
+        name, v, row->names[0]);
 }
 
-ig_status igi_attrs_set_ints(igi_arena *a, const ig_op_def *op, void *attrs, const char *name, const int64_t *v, int64_t n)
+ig_status igi_attrs_set_ints(igi_arena *a,
+                             const ig_op_def *op,
+                             void *attrs,
+                             const char *name,
+                             const int64_t *v,
+                             int64_t n)
 {
     void *at;
     IG_TRY(field(op, attrs, name, IG_A_INTS, IG_A_INTS, &at, NULL));
@@ -382,7 +386,12 @@ ig_status igi_attrs_set_ints(igi_arena *a, const ig_op_def *op, void *attrs, con
     return IG_OK;
 }
 
-ig_status igi_attrs_set_floats(igi_arena *a, const ig_op_def *op, void *attrs, const char *name, const float *v, int64_t n)
+ig_status igi_attrs_set_floats(igi_arena *a,
+                               const ig_op_def *op,
+                               void *attrs,
+                               const char *name,
+                               const float *v,
+                               int64_t n)
 {
     void *at;
     IG_TRY(field(op, attrs, name, IG_A_FLOATS, IG_A_FLOATS, &at, NULL));
@@ -396,7 +405,12 @@ ig_status igi_attrs_set_floats(igi_arena *a, const ig_op_def *op, void *attrs, c
     return IG_OK;
 }
 
-ig_status igi_attrs_set_strings(igi_arena *a, const ig_op_def *op, void *attrs, const char *name, const char *const *v, int64_t n)
+ig_status igi_attrs_set_strings(igi_arena *a,
+                                const ig_op_def *op,
+                                void *attrs,
+                                const char *name,
+                                const char *const *v,
+                                int64_t n)
 {
     void *at;
     IG_TRY(field(op, attrs, name, IG_A_STRINGS, IG_A_STRINGS, &at, NULL));
@@ -407,7 +421,8 @@ ig_status igi_attrs_set_strings(igi_arena *a, const ig_op_def *op, void *attrs, 
     return IG_OK;
 }
 
-ig_status igi_attrs_set_tensor(const ig_op_def *op, void *attrs, const char *name, ig_tensor *v)
+ig_status
+igi_attrs_set_tensor(const ig_op_def *op, void *attrs, const char *name, ig_tensor *v)
 {
     void *at;
     IG_TRY(field(op, attrs, name, IG_A_TENSOR, IG_A_TENSOR, &at, NULL));
@@ -415,7 +430,8 @@ ig_status igi_attrs_set_tensor(const ig_op_def *op, void *attrs, const char *nam
     return IG_OK;
 }
 
-ig_status igi_attrs_set_graph(const ig_op_def *op, void *attrs, const char *name, ig_graph *v)
+ig_status
+igi_attrs_set_graph(const ig_op_def *op, void *attrs, const char *name, ig_graph *v)
 {
     void *at;
     IG_TRY(field(op, attrs, name, IG_A_GRAPH, IG_A_GRAPH, &at, NULL));
@@ -458,13 +474,15 @@ static void print_one(const ig_attr_def *row, const void *at, igi_text *out)
     case IG_A_INTS:
         igi_text_add(out, "[");
         for (int64_t i = 0; i < ((const ig_ints *)at)->n; i++)
-            igi_text_add(out, i ? ", %" PRId64 : "%" PRId64, ((const ig_ints *)at)->v[i]);
+            igi_text_add(out, i ? ", %" PRId64 : "%" PRId64,
+                         ((const ig_ints *)at)->v[i]);
         igi_text_add(out, "]");
         break;
     case IG_A_FLOATS:
         igi_text_add(out, "[");
         for (int64_t i = 0; i < ((const ig_floats *)at)->n; i++)
-            igi_text_add(out, i ? ", %.9g" : "%.9g", (double)((const ig_floats *)at)->v[i]);
+            igi_text_add(out, i ? ", %.9g" : "%.9g",
+                         (double)((const ig_floats *)at)->v[i]);
         igi_text_add(out, "]");
         break;
     case IG_A_STRINGS:
@@ -491,5 +509,6 @@ ig_status igi_attrs_print(const ig_op_def *op, const void *attrs, igi_text *out)
         print_one(row, at, out);
         sep = ", ";
     }
-    return out->failed ? ig_fail(IG_OUT_OF_MEMORY, "out of memory while printing") : IG_OK;
+    return out->failed ? ig_fail(IG_OUT_OF_MEMORY, "out of memory while printing")
+                       : IG_OK;
 }

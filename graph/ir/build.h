@@ -5,7 +5,8 @@
 #include "graph/ir/graph.h"
 
 /* Registers a value under a unique name; takes the type over, also on failure. */
-ig_status igi_graph_add_value(ig_graph *g, const char *name, ig_type *type, ig_value_id *out);
+ig_status
+igi_graph_add_value(ig_graph *g, const char *name, ig_type *type, ig_value_id *out);
 ig_status igi_use_add(ig_graph *g, ig_value_id v, igi_use use);
 void igi_use_remove(ig_graph *g, ig_value_id v, igi_use use);
 

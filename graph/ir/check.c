@@ -1,4 +1,5 @@
-/* The schema check: one pass over inputs binds type variables, one over outputs uses them. */
+/* The schema check: one pass over inputs binds type variables, one over outputs uses
+ * them. */
 #include "graph/ir/check.h"
 
 #include <string.h>
@@ -8,72 +9,54 @@
 
 static ig_status wrong_kind(const igi_op *op, const ig_port *p, int i)
 {
-    return ig_fail(IG_INVALID_ARGUMENT,
-                   "%s: input %d (%s) must be a %s",
-                   op->def->name,
-                   i,
-                   p->name,
-                   p->flags & IG_SEQ ? "sequence" : "tensor");
+    return ig_fail(IG_INVALID_ARGUMENT, "%s: input %d (%s) must be a %s", op->def->name,
+                   i, p->name, p->flags & IG_SEQ ? "sequence" : "tensor");
 }
 
-static ig_status wrong_type(const igi_op *op, const ig_port *p, int i, int dtype, int bound)
+static ig_status
+wrong_type(const igi_op *op, const ig_port *p, int i, int dtype, int bound)
 {
     if (!igi_dtype_valid(dtype))
-        return ig_fail(
-            IG_INVALID_ARGUMENT, "%s: input %d (%s) has no element type", op->def->name, i, p->name);
+        return ig_fail(IG_INVALID_ARGUMENT, "%s: input %d (%s) has no element type",
+                       op->def->name, i, p->name);
     if (bound)
         return ig_fail(IG_INVALID_ARGUMENT,
-                       "%s: input %d (%s) is %s, but type %c is %s already; all inputs of one type "
+                       "%s: input %d (%s) is %s, but type %c is %s already; all inputs "
+                       "of one type "
                        "must agree: insert a Cast",
-                       op->def->name,
-                       i,
-                       p->name,
-                       ig_dtype_name((ig_dtype)dtype),
-                       p->tv,
+                       op->def->name, i, p->name, ig_dtype_name((ig_dtype)dtype), p->tv,
                        ig_dtype_name((ig_dtype)bound));
     return ig_fail(IG_INVALID_ARGUMENT,
-                   "%s: input %d (%s) must not be %s; insert a Cast",
-                   op->def->name,
-                   i,
-                   p->name,
-                   ig_dtype_name((ig_dtype)dtype));
+                   "%s: input %d (%s) must not be %s; insert a Cast", op->def->name, i,
+                   p->name, ig_dtype_name((ig_dtype)dtype));
 }
 
 static ig_status check_arity(const igi_op *op, const ig_call *call)
 {
     int n = call->n_in - call->n_captures;
     if (n > op->n_in && !op->variadic_in)
-        return ig_fail(IG_INVALID_ARGUMENT,
-                       "%s takes at most %d inputs, %d given",
-                       op->def->name,
-                       op->n_in,
-                       n);
+        return ig_fail(IG_INVALID_ARGUMENT, "%s takes at most %d inputs, %d given",
+                       op->def->name, op->n_in, n);
     if (n < op->min_in)
-        return ig_fail(IG_INVALID_ARGUMENT,
-                       "%s needs input %d (%s); %d given",
-                       op->def->name,
-                       n,
-                       op->def->inputs[n].name,
-                       n);
+        return ig_fail(IG_INVALID_ARGUMENT, "%s needs input %d (%s); %d given",
+                       op->def->name, n, op->def->inputs[n].name, n);
     if (call->n_out > op->n_out && !op->variadic_out)
-        return ig_fail(IG_INVALID_ARGUMENT,
-                       "%s has at most %d outputs, %d wanted",
-                       op->def->name,
-                       op->n_out,
-                       call->n_out);
+        return ig_fail(IG_INVALID_ARGUMENT, "%s has at most %d outputs, %d wanted",
+                       op->def->name, op->n_out, call->n_out);
     if (call->n_out < 1 && op->min_out > 0)
         return ig_fail(IG_INVALID_ARGUMENT, "%s: no output wanted", op->def->name);
     return IG_OK;
 }
 
-static ig_status check_input(const igi_op *op, int i, int port, const ig_type *t, uint8_t *bound)
+static ig_status
+check_input(const igi_op *op, int i, int port, const ig_type *t, uint8_t *bound)
 {
     const ig_port *p = &op->def->inputs[port];
     if (!t) {
         if (p->flags & IG_OPTIONAL)
             return IG_OK;
-        return ig_fail(
-            IG_INVALID_ARGUMENT, "%s: input %d (%s) is missing", op->def->name, i, p->name);
+        return ig_fail(IG_INVALID_ARGUMENT, "%s: input %d (%s) is missing",
+                       op->def->name, i, p->name);
     }
     int dtype = t->dtype, var = op->in_var[port];
     if (p->flags & IG_ANY_KIND) {
@@ -97,7 +80,10 @@ static ig_status check_input(const igi_op *op, int i, int port, const ig_type *t
     return IG_OK;
 }
 
-ig_status igi_check_call(const igi_op *op, const ig_call *call, const ig_type *const *in, ig_type *const *out)
+ig_status igi_check_call(const igi_op *op,
+                         const ig_call *call,
+                         const ig_type *const *in,
+                         ig_type *const *out)
 {
     uint8_t bound[16] = {0};
     IG_TRY(check_arity(op, call));
@@ -109,16 +95,19 @@ ig_status igi_check_call(const igi_op *op, const ig_call *call, const ig_type *c
             continue;
         int port = i < op->n_out ? i : op->n_out - 1, var = op->out_var[port];
         uint64_t allowed = op->var_types[var];
-        out[i]->kind = op->def->outputs[port].flags & IG_SEQ ? IG_KIND_SEQUENCE : IG_KIND_TENSOR;
-        out[i]->dtype = bound[var]                        ? bound[var]
-                        : (allowed & (allowed - 1)) == 0 ? (uint8_t)__builtin_ctzll(allowed)
-                                                          : 0;
+        out[i]->kind =
+            op->def->outputs[port].flags & IG_SEQ ? IG_KIND_SEQUENCE : IG_KIND_TENSOR;
+        out[i]->dtype = bound[var] ? bound[var]
+                        : (allowed & (allowed - 1)) == 0
+                            ? (uint8_t)__builtin_ctzll(allowed)
+                            : 0;
         out[i]->rank = -1;
     }
     return IG_OK;
 }
 
-/* Infer may be skipped when it would only meet unknown ranks and decides no element type. */
+/* Infer may be skipped when it would only meet unknown ranks and decides no element
+ * type. */
 static bool ranks_known(const igi_op *op, const ig_infer *x)
 {
     if (op->def->flags & IG_OP_UNRANKED)
@@ -140,16 +129,15 @@ static ig_status check_outputs(const igi_op *op, const ig_infer *x)
             continue;
         int var = op->out_var[i < op->n_out ? i : op->n_out - 1];
         if (!(op->var_types[var] >> t->dtype & 1) || !t->dtype)
-            return ig_fail(IG_INVALID_ARGUMENT,
-                           "%s: output %d (%s) cannot be %s",
-                           op->def->name,
-                           i,
+            return ig_fail(IG_INVALID_ARGUMENT, "%s: output %d (%s) cannot be %s",
+                           op->def->name, i,
                            op->def->outputs[i < op->n_out ? i : op->n_out - 1].name,
                            ig_dtype_name((ig_dtype)t->dtype));
         const int64_t *d = ig_type_dims(t);
         for (int k = 0; k < t->rank; k++)
             if (d[k] < -1 && (!x->syms || !ig_dim_is_symbol(d[k])))
-                return ig_infer_fail((ig_infer *)(uintptr_t)x, "output %d has a negative size", i);
+                return ig_infer_fail((ig_infer *)(uintptr_t)x,
+                                     "output %d has a negative size", i);
     }
     return IG_OK;
 }

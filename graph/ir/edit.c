@@ -1,4 +1,5 @@
-/* Editing: replace, remove, sweep, sort, inline, clone. Use lists stay right at every step. */
+/* Editing: replace, remove, sweep, sort, inline, clone. Use lists stay right at every
+ * step. */
 #include <string.h>
 
 #include "graph/ir/build.h"
@@ -7,7 +8,8 @@
 static ig_status check_value(const ig_graph *g, ig_value_id v)
 {
     if (v.i == 0 || v.i >= g->values.n || !igi_value_at(g, v)->live)
-        return ig_fail(IG_INVALID_ARGUMENT, "id %u is no value of graph %s", v.i, g->name);
+        return ig_fail(IG_INVALID_ARGUMENT, "id %u is no value of graph %s", v.i,
+                       g->name);
     return IG_OK;
 }
 
@@ -36,8 +38,7 @@ ig_status ig_graph_replace(ig_graph *g, ig_value_id from, ig_value_id to)
         return IG_OK;
     if (!types_agree(&a->type, &b->type))
         return ig_fail(IG_INVALID_ARGUMENT,
-                       "value '%s' cannot stand for '%s': their types differ",
-                       b->name,
+                       "value '%s' cannot stand for '%s': their types differ", b->name,
                        a->name);
     if (!IGI_RESERVE(&b->uses, b->uses.n + a->uses.n))
         return IG_OUT_OF_MEMORY;
@@ -85,14 +86,14 @@ static void kill_value(ig_graph *g, ig_value_id v)
 ig_status ig_graph_remove(ig_graph *g, ig_node_id n)
 {
     if (n.i == 0 || n.i >= g->nodes.n || !igi_node_at(g, n)->live)
-        return ig_fail(IG_INVALID_ARGUMENT, "id %u is no node of graph %s", n.i, g->name);
+        return ig_fail(IG_INVALID_ARGUMENT, "id %u is no node of graph %s", n.i,
+                       g->name);
     igi_node *node = igi_node_at(g, n);
     for (int i = 0; i < node->n_out; i++)
         if (node->out[i].i && igi_value_at(g, node->out[i])->uses.n)
             return ig_fail(IG_INVALID_ARGUMENT,
                            "node '%s' cannot be removed: output %d is still used",
-                           node->name,
-                           i);
+                           node->name, i);
     for (int i = 0; i < node->n_in; i++)
         if (node->in[i].i)
             igi_use_remove(g, node->in[i], (igi_use){n, i});
@@ -108,7 +109,8 @@ ig_status ig_graph_remove(ig_graph *g, ig_node_id n)
 int igi_graph_sweep(ig_graph *g)
 {
     int removed = 0;
-    for (size_t k = g->order.n; k-- > 0;) { /* consumers first, so chains die in one pass */
+    for (size_t k = g->order.n;
+         k-- > 0;) { /* consumers first, so chains die in one pass */
         igi_node *node = igi_node_at(g, g->order.p[k]);
         bool used = !node->live || node->op->def->flags & IG_OP_EFFECTS;
         for (int i = 0; i < node->n_out && !used; i++)
@@ -128,8 +130,9 @@ int igi_graph_sweep(ig_graph *g)
 
 /* ---- order ---- */
 
-/* Depth first over the present order, producers before their reader, with an explicit stack:
- * a graph that is sorted keeps its order, and a moved edge moves only what it must. */
+/* Depth first over the present order, producers before their reader, with an explicit
+ * stack: a graph that is sorted keeps its order, and a moved edge moves only what it
+ * must. */
 typedef struct sorter {
     ig_graph *g;
     uint8_t *state; /* 0 new, 1 on the stack, 2 placed */
@@ -138,7 +141,7 @@ typedef struct sorter {
         int next;    /* input to look at */
         int mutated; /* then: overwritten input and which of its readers */
         size_t reader;
-    } *stack;
+    } * stack;
     ig_node_id *order;
     size_t depth, done;
 } sorter;
@@ -156,14 +159,16 @@ static ig_node_id next_producer(sorter *s, struct frame *top)
     return (ig_node_id){0};
 }
 
-/* A node that overwrites an input comes after all other readers of it: the next reader that is
- * not placed; {0} when all are. */
+/* A node that overwrites an input comes after all other readers of it: the next reader
+ * that is not placed; {0} when all are. */
 static ig_node_id next_reader(sorter *s, struct frame *top)
 {
     const igi_node *n = igi_node_at(s->g, top->id);
-    int ports = n->n_in - n->n_captures < n->op->n_in ? n->n_in - n->n_captures : n->op->n_in;
+    int ports =
+        n->n_in - n->n_captures < n->op->n_in ? n->n_in - n->n_captures : n->op->n_in;
     for (; top->mutated < ports; top->mutated++, top->reader = 0) {
-        if (!(n->op->def->inputs[top->mutated].flags & IG_MUTATED) || !n->in[top->mutated].i)
+        if (!(n->op->def->inputs[top->mutated].flags & IG_MUTATED) ||
+            !n->in[top->mutated].i)
             continue;
         const igi_gvalue *v = igi_value_at(s->g, n->in[top->mutated]);
         while (top->reader < v->uses.n) {
@@ -191,8 +196,8 @@ static ig_status place(sorter *s, ig_node_id root)
             s->order[s->done++] = top->id;
             s->depth--;
         } else if (s->state[p.i] == 1) {
-            return ig_fail(
-                IG_INVALID_GRAPH, "node '%s' is part of a cycle", igi_node_at(s->g, p)->name);
+            return ig_fail(IG_INVALID_GRAPH, "node '%s' is part of a cycle",
+                           igi_node_at(s->g, p)->name);
         } else {
             s->state[p.i] = 1;
             s->stack[s->depth++] = (struct frame){.id = p};
@@ -226,7 +231,8 @@ ig_status igi_graph_sort(ig_graph *g)
 
 /* ---- copying between graphs ---- */
 
-static ig_status copy_node(ig_graph *dst, const ig_graph *src, const igi_node *n, ig_value_id *map)
+static ig_status
+copy_node(ig_graph *dst, const ig_graph *src, const igi_node *n, ig_value_id *map)
 {
     ig_value_id in[IG_PORTS_MAX], out[IG_PORTS_MAX];
     ig_call call = {.op = n->op->def,
@@ -272,7 +278,8 @@ ig_status igi_graph_inline(ig_graph *dst, const ig_graph *src, ig_value_id *map)
         if (!v->live || !v->constant || map[i].i)
             continue;
         const char *name = igi_graph_fresh_name(dst, v->name);
-        IG_TRY(name ? ig_graph_constant(dst, name, v->constant, &map[i]) : IG_OUT_OF_MEMORY);
+        IG_TRY(name ? ig_graph_constant(dst, name, v->constant, &map[i])
+                    : IG_OUT_OF_MEMORY);
     }
     ig_node_iter it = ig_graph_nodes(src);
     ig_node_id n;
@@ -281,7 +288,8 @@ ig_status igi_graph_inline(ig_graph *dst, const ig_graph *src, ig_value_id *map)
         IG_TRY(copy_node(dst, src, node, map));
         for (int i = 0; i < node->n_out; i++)
             if (node->out[i].i)
-                igi_graph_rename(dst, map[node->out[i].i], igi_value_at(src, node->out[i])->name);
+                igi_graph_rename(dst, map[node->out[i].i],
+                                 igi_value_at(src, node->out[i])->name);
     }
     return IG_OK;
 }

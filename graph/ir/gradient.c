@@ -1,8 +1,9 @@
-/* Gradient rules' view of the engine. The first failed emit sticks; later ones give {0}.
+/* Gradient rules' view of the engine. The first failed emit sticks; later ones give
+ * {0}.
  *
- * After a rule has run, each gradient is brought to the shape of its input: an operator that
- * broadcast its input has produced a larger gradient, and the engine sums it down by SumTo, so
- * that no rule repeats it (AUTOGRAD rule 9). */
+ * After a rule has run, each gradient is brought to the shape of its input: an operator
+ * that broadcast its input has produced a larger gradient, and the engine sums it down
+ * by SumTo, so that no rule repeats it (AUTOGRAD rule 9). */
 #include "graph/ir/gradient.h"
 
 #include <stdarg.h>
@@ -69,11 +70,9 @@ static bool declared(ig_grad *g, int what, int i)
     uint64_t mask = what == IG_SAVED_INPUT ? g->op->save_in : g->op->save_out;
     if (port >= 0 && mask >> port & 1)
         return true;
-    (void)ig_grad_fail(g,
-                       IG_INTERNAL,
+    (void)ig_grad_fail(g, IG_INTERNAL,
                        "the rule reads %s %d, which `saves` does not declare",
-                       what == IG_SAVED_INPUT ? "input" : "output",
-                       i);
+                       what == IG_SAVED_INPUT ? "input" : "output", i);
     return false;
 }
 
@@ -136,13 +135,20 @@ const ig_type *ig_grad_type(ig_grad *g, ig_var v)
     return v.h ? g->api->type_of(g, v) : NULL;
 }
 
-ig_status ig_emit_n(ig_grad *g, const ig_op_def *op, const void *attrs, const ig_var *in, int n_in, ig_var *out, int n_out)
+ig_status ig_emit_n(ig_grad *g,
+                    const ig_op_def *op,
+                    const void *attrs,
+                    const ig_var *in,
+                    int n_in,
+                    ig_var *out,
+                    int n_out)
 {
     memset(out, 0, (size_t)n_out * sizeof(*out));
     if (g->status != IG_OK)
         return g->status;
     if (!op)
-        return ig_grad_fail(g, IG_UNSUPPORTED, "it emits an operator that is not registered");
+        return ig_grad_fail(g, IG_UNSUPPORTED,
+                            "it emits an operator that is not registered");
     ig_call call = {
         .op = op, .attrs = attrs, .where = g->where, .n_in = n_in, .n_out = n_out};
     g->status = g->api->emit(g, &call, in, out);
@@ -165,7 +171,8 @@ ig_var ig_emit2(ig_grad *g, const ig_op_def *op, const void *attrs, ig_var a, ig
     return out;
 }
 
-ig_var ig_emit3(ig_grad *g, const ig_op_def *op, const void *attrs, ig_var a, ig_var b, ig_var c)
+ig_var ig_emit3(
+    ig_grad *g, const ig_op_def *op, const void *attrs, ig_var a, ig_var b, ig_var c)
 {
     ig_var in[3] = {a, b, c}, out;
     (void)ig_emit_n(g, op, attrs, in, 3, &out, 1);
@@ -210,14 +217,13 @@ ig_var ig_grad_dy_full(ig_grad *g, int i)
     const int64_t *d = ig_type_dims(t);
     for (int k = 0; k < t->rank; k++) {
         if (d[k] < 0) {
-            (void)ig_grad_fail(
-                g, IG_UNSUPPORTED, "no gradient reaches output %d, whose shape is symbolic", i);
+            (void)ig_grad_fail(g, IG_UNSUPPORTED,
+                               "no gradient reaches output %d, whose shape is symbolic",
+                               i);
             return (ig_var){0};
         }
     }
-    return ig_emit2(g,
-                    igi_registry_std(g->reg, IGI_STD_EXPAND),
-                    NULL,
+    return ig_emit2(g, igi_registry_std(g->reg, IGI_STD_EXPAND), NULL,
                     ig_grad_scalar(g, (ig_dtype)t->dtype, 0.0),
                     ig_grad_ints(g, d, t->rank));
 }
@@ -236,7 +242,8 @@ ig_status ig_gradient_none(ig_grad *g)
 
 ig_status ig_gradient_forbidden(ig_grad *g)
 {
-    return ig_grad_fail(g, IG_UNSUPPORTED, "asking for it is an error: it has no meaning");
+    return ig_grad_fail(g, IG_UNSUPPORTED,
+                        "asking for it is an error: it has no meaning");
 }
 
 ig_status ig_gradient_todo(ig_grad *g)
@@ -258,17 +265,16 @@ static ig_status settle(ig_grad *g, int i)
 {
     const ig_type *want = g->in_type[i], *have = ig_grad_type(g, g->dx[i]);
     if (!have)
-        return ig_grad_fail(g, IG_INTERNAL, "input %d got a gradient without a type", i);
+        return ig_grad_fail(g, IG_INTERNAL, "input %d got a gradient without a type",
+                            i);
     if (have->dtype != want->dtype)
-        return ig_grad_fail(g,
-                            IG_INTERNAL,
-                            "input %d is %s, its gradient %s",
-                            i,
+        return ig_grad_fail(g, IG_INTERNAL, "input %d is %s, its gradient %s", i,
                             ig_dtype_name((ig_dtype)want->dtype),
                             ig_dtype_name((ig_dtype)have->dtype));
     if (same_dims(have, want))
         return IG_OK;
-    g->dx[i] = ig_emit2(g, igi_registry_std(g->reg, IGI_STD_SUM_TO), NULL, g->dx[i], ig_grad_in_shape(g, i));
+    g->dx[i] = ig_emit2(g, igi_registry_std(g->reg, IGI_STD_SUM_TO), NULL, g->dx[i],
+                        ig_grad_in_shape(g, i));
     return g->status;
 }
 

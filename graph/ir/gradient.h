@@ -9,7 +9,8 @@
 
 typedef struct igi_grad_api {
     ig_status (*emit)(ig_grad *g, const ig_call *call, const ig_var *in, ig_var *out);
-    ig_var (*value_in)(ig_grad *g, int i);  /* forward input (declared in saves); {0} absent */
+    ig_var (*value_in)(ig_grad *g,
+                       int i); /* forward input (declared in saves); {0} absent */
     ig_var (*value_out)(ig_grad *g, int i);
     ig_var (*constant)(ig_grad *g, ig_tensor *t); /* retains */
     const ig_type *(*type_of)(ig_grad *g, ig_var v);
@@ -26,15 +27,15 @@ struct ig_grad {
     int n_in, n_out, n_captures;
     const ig_type *const *in_type;
     const ig_type *const *out_type;
-    const ig_var *dy;     /* n_out */
-    ig_var *dx;           /* n_in, set by the rule */
-    const bool *wants;    /* n_in */
-    ig_status status;     /* sticky */
+    const ig_var *dy;  /* n_out */
+    ig_var *dx;        /* n_in, set by the rule */
+    const bool *wants; /* n_in */
+    ig_status status;  /* sticky */
 };
 
-/* Runs op's rule: none gives no gradients, forbidden and todo are errors by name, else the
- * rule. Afterwards every dx has been summed down (SumTo) to its input's shape when broadcast
- * made it larger, and dtype and rank are checked (AUTOGRAD rule 9). */
+/* Runs op's rule: none gives no gradients, forbidden and todo are errors by name, else
+ * the rule. Afterwards every dx has been summed down (SumTo) to its input's shape when
+ * broadcast made it larger, and dtype and rank are checked (AUTOGRAD rule 9). */
 ig_status igi_grad_run(ig_grad *g);
 
 #endif

@@ -6,7 +6,10 @@
 
 #include "graph/ir/build.h"
 
-ig_status igi_graph_new(ig_graph **out, const char *name, const ig_registry *reg, ig_symtab *share)
+ig_status igi_graph_new(ig_graph **out,
+                        const char *name,
+                        const ig_registry *reg,
+                        ig_symtab *share)
 {
     *out = NULL;
     ig_graph *g = igi_calloc(1, sizeof(*g));
@@ -23,7 +26,8 @@ ig_status igi_graph_new(ig_graph **out, const char *name, const ig_registry *reg
         /* Slot 0 stands for "none". */
         igi_gvalue no_value = {0};
         igi_node no_node = {0};
-        if (!g->name || !IGI_PUSH(&g->values, no_value) || !IGI_PUSH(&g->nodes, no_node))
+        if (!g->name || !IGI_PUSH(&g->values, no_value) ||
+            !IGI_PUSH(&g->nodes, no_node))
             rc = IG_OUT_OF_MEMORY;
     }
     if (rc != IG_OK) {
@@ -93,7 +97,8 @@ ig_status igi_graph_add_meta(ig_graph *g, const char *key, const char *value)
 }
 
 /* Registers a value that has a unique name and a type, which it takes over. */
-ig_status igi_graph_add_value(ig_graph *g, const char *name, ig_type *type, ig_value_id *out)
+ig_status
+igi_graph_add_value(ig_graph *g, const char *name, ig_type *type, ig_value_id *out)
 {
     igi_gvalue v = {.name = name, .live = true};
     uint32_t id = (uint32_t)g->values.n;
@@ -109,15 +114,20 @@ ig_status igi_graph_add_value(ig_graph *g, const char *name, ig_type *type, ig_v
     return IG_OK;
 }
 
-static ig_status claim_name(ig_graph *g, const char *name, const char *stem, const char **out)
+static ig_status
+claim_name(ig_graph *g, const char *name, const char *stem, const char **out)
 {
     if (name && igi_map_get(&g->names, name))
-        return ig_fail(IG_INVALID_GRAPH, "graph %s: the name '%s' is taken", g->name, name);
+        return ig_fail(IG_INVALID_GRAPH, "graph %s: the name '%s' is taken", g->name,
+                       name);
     *out = name ? igi_arena_strdup(&g->arena, name) : igi_graph_fresh_name(g, stem);
     return *out ? IG_OK : IG_OUT_OF_MEMORY;
 }
 
-ig_status ig_graph_input_typed(ig_graph *g, const char *name, const ig_type *type, ig_value_id *out)
+ig_status ig_graph_input_typed(ig_graph *g,
+                               const char *name,
+                               const ig_type *type,
+                               ig_value_id *out)
 {
     const char *own;
     ig_type copy = {0};
@@ -133,19 +143,22 @@ ig_status ig_graph_input_typed(ig_graph *g, const char *name, const ig_type *typ
     return IG_OK;
 }
 
-ig_status ig_graph_input(ig_graph *g, const char *name, ig_dtype dtype, int rank, const int64_t *dims, ig_value_id *out)
+ig_status ig_graph_input(ig_graph *g,
+                         const char *name,
+                         ig_dtype dtype,
+                         int rank,
+                         const int64_t *dims,
+                         ig_value_id *out)
 {
     ig_type type = {0};
     if (dtype <= 0 || dtype >= IG_DTYPE_COUNT || rank < -1 || rank > IG_RANK_MAX)
         return ig_fail(IG_INVALID_ARGUMENT,
                        "input %s: element type %d or rank %d does not exist",
-                       name ? name : "?",
-                       (int)dtype,
-                       rank);
+                       name ? name : "?", (int)dtype, rank);
     for (int i = 0; i < rank; i++)
         if (dims[i] < -1 && !ig_dim_is_symbol(dims[i]))
-            return ig_fail(
-                IG_INVALID_ARGUMENT, "input %s: dim %d is negative", name ? name : "?", i);
+            return ig_fail(IG_INVALID_ARGUMENT, "input %s: dim %d is negative",
+                           name ? name : "?", i);
     if (rank < 0) {
         type.dtype = (uint8_t)dtype;
         type.rank = -1;
@@ -160,15 +173,18 @@ ig_status ig_graph_input(ig_graph *g, const char *name, ig_dtype dtype, int rank
 ig_status ig_graph_dim(ig_graph *g, const char *name, int64_t *out)
 {
     *out = igi_symtab_symbol(g->syms, name);
-    return *out == -1 ? ig_fail(IG_LIMIT, "no more than %d symbolic dims", IGI_SYM_MAX) : IG_OK;
+    return *out == -1 ? ig_fail(IG_LIMIT, "no more than %d symbolic dims", IGI_SYM_MAX)
+                      : IG_OK;
 }
 
-ig_status ig_graph_constant(ig_graph *g, const char *name, ig_tensor *t, ig_value_id *out)
+ig_status
+ig_graph_constant(ig_graph *g, const char *name, ig_tensor *t, ig_value_id *out)
 {
     const char *own;
     ig_type copy = {0};
     if (!t)
-        return ig_fail(IG_INVALID_ARGUMENT, "constant %s has no tensor", name ? name : "?");
+        return ig_fail(IG_INVALID_ARGUMENT, "constant %s has no tensor",
+                       name ? name : "?");
     IG_TRY(claim_name(g, name, "c", &own));
     IG_TRY(igi_type_copy(&copy, &t->v.type));
     IG_TRY(igi_graph_add_value(g, own, &copy, out));
@@ -187,7 +203,8 @@ void igi_use_remove(ig_graph *g, ig_value_id v, igi_use use)
 {
     igi_gvalue *value = igi_value_at(g, v);
     for (size_t i = 0; i < value->uses.n; i++) {
-        if (value->uses.p[i].node.i == use.node.i && value->uses.p[i].port == use.port) {
+        if (value->uses.p[i].node.i == use.node.i &&
+            value->uses.p[i].port == use.port) {
             value->uses.p[i] = value->uses.p[--value->uses.n];
             return;
         }
@@ -197,11 +214,14 @@ void igi_use_remove(ig_graph *g, ig_value_id v, igi_use use)
 ig_status ig_graph_output(ig_graph *g, const char *name, ig_value_id value)
 {
     if (value.i == 0 || value.i >= g->values.n || !igi_value_at(g, value)->live)
-        return ig_fail(IG_INVALID_ARGUMENT, "output %s is no value of the graph", name ? name : "?");
-    const char *own = igi_arena_strdup(&g->arena, name ? name : igi_value_at(g, value)->name);
+        return ig_fail(IG_INVALID_ARGUMENT, "output %s is no value of the graph",
+                       name ? name : "?");
+    const char *own =
+        igi_arena_strdup(&g->arena, name ? name : igi_value_at(g, value)->name);
     for (size_t i = 0; own && i < g->output_names.n; i++)
         if (!strcmp(g->output_names.p[i], own))
-            return ig_fail(IG_INVALID_GRAPH, "graph %s has two outputs '%s'", g->name, own);
+            return ig_fail(IG_INVALID_GRAPH, "graph %s has two outputs '%s'", g->name,
+                           own);
     if (!own || !IGI_RESERVE(&g->outputs, g->outputs.n + 1) ||
         !IGI_RESERVE(&g->output_names, g->output_names.n + 1))
         return IG_OUT_OF_MEMORY;
@@ -316,14 +336,16 @@ int ig_graph_node_n_out(const ig_graph *g, ig_node_id n)
 
 ig_value_id ig_graph_node_in(const ig_graph *g, ig_node_id n, int i)
 {
-    return has_node(g, n) && i >= 0 && i < igi_node_at(g, n)->n_in ? igi_node_at(g, n)->in[i]
-                                                                   : (ig_value_id){0};
+    return has_node(g, n) && i >= 0 && i < igi_node_at(g, n)->n_in
+               ? igi_node_at(g, n)->in[i]
+               : (ig_value_id){0};
 }
 
 ig_value_id ig_graph_node_out(const ig_graph *g, ig_node_id n, int i)
 {
-    return has_node(g, n) && i >= 0 && i < igi_node_at(g, n)->n_out ? igi_node_at(g, n)->out[i]
-                                                                    : (ig_value_id){0};
+    return has_node(g, n) && i >= 0 && i < igi_node_at(g, n)->n_out
+               ? igi_node_at(g, n)->out[i]
+               : (ig_value_id){0};
 }
 
 ig_node_iter ig_graph_nodes(const ig_graph *g)

@@ -1,9 +1,10 @@
 /* The graph's insides, for ir, passes, runtime and importers; see <ingot/graph.h>.
  *
- * Invariants (checked by ig_graph_verify): ids index the arrays; slot 0 is unused; a live
- * node's inputs are defined before it in `order`; use lists agree with inputs; names are
- * unique; every output slot of a node has a value id (wanted or not: {0} when not wanted).
- * All memory comes from the graph's arena, arrays apart, and dies with it. */
+ * Invariants (checked by ig_graph_verify): ids index the arrays; slot 0 is unused; a
+ * live node's inputs are defined before it in `order`; use lists agree with inputs;
+ * names are unique; every output slot of a node has a value id (wanted or not: {0} when
+ * not wanted). All memory comes from the graph's arena, arrays apart, and dies with it.
+ */
 #ifndef GRAPH_IR_GRAPH_H
 #define GRAPH_IR_GRAPH_H
 
@@ -26,7 +27,7 @@ typedef struct igi_gvalue {
     ig_node_id producer;
     int out;             /* which output of the producer */
     ig_tensor *constant; /* counted; NULL unless an initialiser */
-    ig_ints ints;        /* propagated integers (dims; -1 and symbols allowed); v NULL: none */
+    ig_ints ints; /* propagated integers (dims; -1 and symbols allowed); v NULL: none */
     IGI_VEC(igi_use) uses;
     bool is_input, live;
 } igi_gvalue;
@@ -35,7 +36,8 @@ typedef struct igi_node {
     const igi_op *op;
     void *attrs; /* in the arena, never NULL when the operator has attributes */
     const char *name, *where;
-    const char *origin; /* names of the nodes this one was made from, "conv1+bn1"; NULL: name */
+    const char *
+        origin; /* names of the nodes this one was made from, "conv1+bn1"; NULL: name */
     ig_value_id *in, *out;
     int n_in, n_captures, n_out;
     uint64_t draw;
@@ -60,17 +62,21 @@ struct ig_graph {
     IGI_VEC(ig_node_id) order;
     IGI_VEC(ig_value_id) inputs;
     IGI_VEC(ig_value_id) outputs;
-    IGI_VEC(const char *) output_names; /* names callers use; may differ from the value's */
+    IGI_VEC(const char *)
+    output_names; /* names callers use; may differ from the value's */
     /* Self-test: examples of all inputs, then their results; counted. Empty: none. */
     IGI_VEC(ig_tensor *) self_test;
-    IGI_VEC(igi_meta) meta;             /* metadata_props of the file, kept for saving */
-    igi_map names;    /* value name -> id */
-    uint32_t counter; /* for made names */
-    uint64_t generation; /* + 1 per edit */
+    IGI_VEC(igi_meta) meta; /* metadata_props of the file, kept for saving */
+    igi_map names;          /* value name -> id */
+    uint32_t counter;       /* for made names */
+    uint64_t generation;    /* + 1 per edit */
     bool order_dirty;
 };
 
-ig_status igi_graph_new(ig_graph **out, const char *name, const ig_registry *reg, ig_symtab *share);
+ig_status igi_graph_new(ig_graph **out,
+                        const char *name,
+                        const ig_registry *reg,
+                        ig_symtab *share);
 ig_graph *igi_graph_ref(ig_graph *g);
 void igi_graph_unref(ig_graph *g);
 
@@ -93,9 +99,11 @@ const char *igi_graph_fresh_name(ig_graph *g, const char *stem);
 /* Names a value; it keeps its old name when the new one is taken or memory is short. */
 void igi_graph_rename(ig_graph *g, ig_value_id v, const char *name);
 ig_status igi_graph_add_meta(ig_graph *g, const char *key, const char *value);
-/* Copies nodes of `src` into dst: map[src value id] gives dst ids (inputs filled by caller). */
+/* Copies nodes of `src` into dst: map[src value id] gives dst ids (inputs filled by
+ * caller). */
 ig_status igi_graph_inline(ig_graph *dst, const ig_graph *src, ig_value_id *map);
-/* Output i of a node, added to it when it was not wanted so far (saved masks and statistics). */
+/* Output i of a node, added to it when it was not wanted so far (saved masks and
+ * statistics). */
 ig_status igi_graph_want_output(ig_graph *g, ig_node_id n, int i, ig_value_id *out);
 /* Re-infers all types in order (after symbols were replaced or inputs changed). */
 ig_status igi_graph_infer(ig_graph *g);

@@ -25,7 +25,8 @@ ig_status ig_infer_fail(ig_infer *x, const char *fmt, ...)
         int n = snprintf(shapes + at, sizeof(shapes) - at, "%s%s", i ? ", " : "", one);
         at += n > 0 ? (size_t)n : 0;
     }
-    return ig_fail(IG_INVALID_ARGUMENT, "%s: %s (inputs: %s)", x->op->name, text, shapes);
+    return ig_fail(IG_INVALID_ARGUMENT, "%s: %s (inputs: %s)", x->op->name, text,
+                   shapes);
 }
 
 ig_status ig_infer_set(ig_infer *x, int out, int rank, const int64_t *dims)
@@ -116,9 +117,7 @@ ig_status ig_infer_axis(ig_infer *x, int64_t axis, int rank, bool end, int *out)
     if (axis < -size || a >= size)
         return ig_infer_fail(x,
                              "axis %" PRId64 " is outside [%" PRId64 ", %" PRId64 "]",
-                             axis,
-                             -size,
-                             size - 1);
+                             axis, -size, size - 1);
     *out = (int)a;
     return IG_OK;
 }
@@ -139,8 +138,7 @@ ig_status ig_infer_dim(ig_infer *x, int port, int64_t i, int64_t *out)
 {
     const ig_type *t = x->in[port];
     if (i < 0 || i >= t->rank)
-        return ig_infer_fail(
-            x, "%s has no dim %" PRId64, x->op->inputs[port].name, i);
+        return ig_infer_fail(x, "%s has no dim %" PRId64, x->op->inputs[port].name, i);
     *out = ig_type_dims(t)[i];
     return IG_OK;
 }
@@ -154,7 +152,8 @@ int64_t ig_infer_count(ig_infer *x, int port, int lo, int hi)
     return n;
 }
 
-ig_status ig_infer_equal(ig_infer *x, int64_t a, int64_t b, const char *what, int64_t *out)
+ig_status
+ig_infer_equal(ig_infer *x, int64_t a, int64_t b, const char *what, int64_t *out)
 {
     if (a >= 0 && b >= 0 && a != b)
         return ig_infer_fail(x, "%s differ: %" PRId64 " and %" PRId64, what, a, b);
@@ -166,14 +165,13 @@ ig_status ig_infer_equal(ig_infer *x, int64_t a, int64_t b, const char *what, in
 
 /* ---- integers that shapes depend on ---- */
 
-static int ints_of_tensor(ig_infer *x, int port, const ig_tensor *t, int64_t *buf, int cap)
+static int
+ints_of_tensor(ig_infer *x, int port, const ig_tensor *t, int64_t *buf, int cap)
 {
     int64_t n = igi_tensor_count(t);
     if (t->v.type.rank > 1 || n > cap) {
-        (void)ig_infer_fail(x,
-                            "%s must be a vector of at most %d integers",
-                            x->op->inputs[port < 31 ? port : 0].name,
-                            cap);
+        (void)ig_infer_fail(x, "%s must be a vector of at most %d integers",
+                            x->op->inputs[port < 31 ? port : 0].name, cap);
         return IG_INTS_TOO_MANY;
     }
     int64_t step = t->v.type.rank == 1 ? igi_strides(t)[0] : 0;
@@ -202,8 +200,10 @@ int ig_infer_ints(ig_infer *x, int port, int64_t *buf, int cap)
     return IG_INTS_UNKNOWN;
 }
 
-/* f over numbers of any sign: dims know no negative numbers, so those are computed here. */
-static int64_t combine(ig_symtab *s, int64_t (*f)(ig_symtab *, int64_t, int64_t), int64_t a, int64_t b)
+/* f over numbers of any sign: dims know no negative numbers, so those are computed
+ * here. */
+static int64_t
+combine(ig_symtab *s, int64_t (*f)(ig_symtab *, int64_t, int64_t), int64_t a, int64_t b)
 {
     bool symbolic = ig_dim_is_symbol(a) || ig_dim_is_symbol(b);
     int64_t r;
@@ -224,7 +224,8 @@ static int64_t combine(ig_symtab *s, int64_t (*f)(ig_symtab *, int64_t, int64_t)
         if (f == ig_dim_max || f == ig_dim_min)
             return (a > b) == (f == ig_dim_max) ? a : b;
         return ig_dim_fresh(s); /* a quotient of negative numbers */
-    } else if (symbolic && ((!ig_dim_is_symbol(a) && a < 0) || (!ig_dim_is_symbol(b) && b < 0))) {
+    } else if (symbolic &&
+               ((!ig_dim_is_symbol(a) && a < 0) || (!ig_dim_is_symbol(b) && b < 0))) {
         return ig_dim_fresh(s);
     } else {
         if (f == ig_dim_sub && a >= 0 && b >= 0)
@@ -234,7 +235,10 @@ static int64_t combine(ig_symtab *s, int64_t (*f)(ig_symtab *, int64_t, int64_t)
     return r == -1 ? ig_dim_fresh(s) : r;
 }
 
-int ig_values_binary(ig_infer *x, int64_t *out, int cap, int64_t (*f)(ig_symtab *, int64_t, int64_t))
+int ig_values_binary(ig_infer *x,
+                     int64_t *out,
+                     int cap,
+                     int64_t (*f)(ig_symtab *, int64_t, int64_t))
 {
     int64_t a[64], b[64];
     int na = ig_infer_ints(x, 0, a, 64), nb = ig_infer_ints(x, 1, b, 64);

@@ -1,4 +1,5 @@
-/* What kernels are written with: access to inputs and outputs, services of the runner. */
+/* What kernels are written with: access to inputs and outputs, services of the runner.
+ */
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -59,7 +60,8 @@ static ig_status no_service(const char *what)
 
 ig_status ig_out_alloc(ig_kernel_ctx *k, int i, int rank, const int64_t *dims)
 {
-    return k->rt && k->rt->out_alloc ? k->rt->out_alloc(k, i, rank, dims) : no_service("out_alloc");
+    return k->rt && k->rt->out_alloc ? k->rt->out_alloc(k, i, rank, dims)
+                                     : no_service("out_alloc");
 }
 
 ig_status ig_out_give(ig_kernel_ctx *k, int i, ig_value *v)
@@ -70,13 +72,23 @@ ig_status ig_out_give(ig_kernel_ctx *k, int i, ig_value *v)
     return no_service("out_give");
 }
 
-ig_status ig_run_graph(ig_kernel_ctx *k, const ig_graph *body, ig_value *const *in, int n_in, ig_value **out, int n_out)
+ig_status ig_run_graph(ig_kernel_ctx *k,
+                       const ig_graph *body,
+                       ig_value *const *in,
+                       int n_in,
+                       ig_value **out,
+                       int n_out)
 {
     return k->rt && k->rt->run_graph ? k->rt->run_graph(k, body, in, n_in, out, n_out)
                                      : no_service("run_graph");
 }
 
-const void *ig_pack(ig_kernel_ctx *k, int port, const char *key, size_t bytes, ig_pack_fn fill, void *user)
+const void *ig_pack(ig_kernel_ctx *k,
+                    int port,
+                    const char *key,
+                    size_t bytes,
+                    ig_pack_fn fill,
+                    void *user)
 {
     if (k->rt && k->rt->pack)
         return k->rt->pack(k, port, key, bytes, fill, user);

@@ -1,5 +1,5 @@
-/* Making nodes: schema check, attribute copy, inference, propagated integers - then, when
- * nothing can fail any more, the node itself. */
+/* Making nodes: schema check, attribute copy, inference, propagated integers - then,
+ * when nothing can fail any more, the node itself. */
 #include <stdio.h>
 #include <string.h>
 
@@ -19,7 +19,12 @@ typedef struct scene {
     ig_infer x;
 } scene;
 
-static void set_scene(scene *s, const ig_graph *g, const ig_call *call, const void *attrs, const ig_value_id *in, uint64_t wanted)
+static void set_scene(scene *s,
+                      const ig_graph *g,
+                      const ig_call *call,
+                      const void *attrs,
+                      const ig_value_id *in,
+                      uint64_t wanted)
 {
     for (int i = 0; i < call->n_in; i++) {
         const igi_gvalue *v = in[i].i ? igi_value_at(g, in[i]) : NULL;
@@ -81,18 +86,17 @@ static uint64_t wanted_of(const igi_op *op, const ig_call *call)
     return mask;
 }
 
-static ig_status check_ids(const ig_graph *g, const ig_call *call, const ig_value_id *in)
+static ig_status
+check_ids(const ig_graph *g, const ig_call *call, const ig_value_id *in)
 {
     if (call->n_in < 0 || call->n_in > IG_PORTS_MAX || call->n_out > IG_PORTS_MAX ||
         call->n_out < 0 || call->n_captures < 0 || call->n_captures > call->n_in)
-        return ig_fail(IG_LIMIT, "%s: at most %d inputs and outputs", call->op->name, IG_PORTS_MAX);
+        return ig_fail(IG_LIMIT, "%s: at most %d inputs and outputs", call->op->name,
+                       IG_PORTS_MAX);
     for (int i = 0; i < call->n_in; i++)
         if (in[i].i >= g->values.n || (in[i].i && !igi_value_at(g, in[i])->live))
-            return ig_fail(IG_INVALID_ARGUMENT,
-                           "%s: input %d is no value of graph %s",
-                           call->op->name,
-                           i,
-                           g->name);
+            return ig_fail(IG_INVALID_ARGUMENT, "%s: input %d is no value of graph %s",
+                           call->op->name, i, g->name);
     return IG_OK;
 }
 
@@ -112,14 +116,16 @@ static ig_status make_outputs(ig_graph *g, scene *s, const igi_node *node, int n
     return IG_OK;
 }
 
-static ig_status fill_node(ig_graph *g, igi_node *node, const ig_call *call, const ig_value_id *in)
+static ig_status
+fill_node(ig_graph *g, igi_node *node, const ig_call *call, const ig_value_id *in)
 {
     char name[64];
     snprintf(name, sizeof(name), "%.40s_%u", call->op->name, (unsigned)g->nodes.n);
     node->name = igi_arena_strdup(&g->arena, call->name ? call->name : name);
     node->where = call->where;
     node->in = igi_arena_array(&g->arena, (size_t)call->n_in + 1, sizeof(ig_value_id));
-    node->out = igi_arena_array(&g->arena, (size_t)call->n_out + 1, sizeof(ig_value_id));
+    node->out =
+        igi_arena_array(&g->arena, (size_t)call->n_out + 1, sizeof(ig_value_id));
     if (!node->name || !node->in || !node->out)
         return IG_OUT_OF_MEMORY;
     if (call->n_in)
@@ -133,14 +139,17 @@ static ig_status fill_node(ig_graph *g, igi_node *node, const ig_call *call, con
     return IG_OK;
 }
 
-static ig_status commit(ig_graph *g, igi_node *node, scene *s, const ig_call *call, ig_value_id *out)
+static ig_status
+commit(ig_graph *g, igi_node *node, scene *s, const ig_call *call, ig_value_id *out)
 {
     ig_node_id id = {(uint32_t)g->nodes.n};
-    if (!IGI_RESERVE(&g->nodes, g->nodes.n + 1) || !IGI_RESERVE(&g->order, g->order.n + 1))
+    if (!IGI_RESERVE(&g->nodes, g->nodes.n + 1) ||
+        !IGI_RESERVE(&g->order, g->order.n + 1))
         return IG_OUT_OF_MEMORY;
     for (int i = 0; i < node->n_in; i++)
-        if (node->in[i].i && !IGI_RESERVE(&igi_value_at(g, node->in[i])->uses,
-                                          igi_value_at(g, node->in[i])->uses.n + (size_t)node->n_in))
+        if (node->in[i].i &&
+            !IGI_RESERVE(&igi_value_at(g, node->in[i])->uses,
+                         igi_value_at(g, node->in[i])->uses.n + (size_t)node->n_in))
             return IG_OUT_OF_MEMORY;
     IG_TRY(make_outputs(g, s, node, call->n_out));
     for (int i = 0; i < node->n_in; i++)
@@ -156,12 +165,14 @@ static ig_status commit(ig_graph *g, igi_node *node, scene *s, const ig_call *ca
     return IG_OK;
 }
 
-ig_status ig_graph_make(ig_graph *g, const ig_call *call, const ig_value_id *in, ig_value_id *out)
+ig_status
+ig_graph_make(ig_graph *g, const ig_call *call, const ig_value_id *in, ig_value_id *out)
 {
     const igi_op *op = igi_registry_of(g->reg, call->op);
     igi_node node = {.op = op};
     if (!op)
-        return ig_fail(IG_NOT_FOUND, "operator %s is not registered", call->op ? call->op->name : "?");
+        return ig_fail(IG_NOT_FOUND, "operator %s is not registered",
+                       call->op ? call->op->name : "?");
     IG_TRY(check_ids(g, call, in));
     IG_TRY(igi_attrs_check(call->op, call->attrs));
     scene *s = igi_alloc(sizeof(*s));
@@ -175,7 +186,8 @@ ig_status ig_graph_make(ig_graph *g, const ig_call *call, const ig_value_id *in,
     IG_GO(fill_node(g, &node, call, in));
     IG_GO(commit(g, &node, s, call, out));
     set_scene(s, g, call, node.attrs, in, 0); /* arrays of values may have moved */
-    s->out[0] = node.n_out && node.out[0].i ? &igi_value_at(g, node.out[0])->type : NULL;
+    s->out[0] =
+        node.n_out && node.out[0].i ? &igi_value_at(g, node.out[0])->type : NULL;
     propagate(g, s, node.n_out ? node.out[0] : (ig_value_id){0});
     node.attrs = NULL;
 out:
@@ -187,7 +199,13 @@ out:
     return rc;
 }
 
-ig_status ig_graph_make_named(ig_graph *g, const char *name, const void *attrs, const ig_value_id *in, int n_in, ig_value_id *out, int n_out)
+ig_status ig_graph_make_named(ig_graph *g,
+                              const char *name,
+                              const void *attrs,
+                              const ig_value_id *in,
+                              int n_in,
+                              ig_value_id *out,
+                              int n_out)
 {
     const igi_op *op = igi_registry_find_full(g->reg, name);
     if (!op)
@@ -230,7 +248,8 @@ ig_status igi_graph_want_output(ig_graph *g, ig_node_id id, int i, ig_value_id *
         goto out;
     }
     snprintf(stem, sizeof(stem), "%.200s:%d", n->name, i);
-    IG_GO(igi_graph_add_value(g, igi_graph_fresh_name(g, stem), &s->types[i], &slots[i]));
+    IG_GO(
+        igi_graph_add_value(g, igi_graph_fresh_name(g, stem), &s->types[i], &slots[i]));
     igi_value_at(g, slots[i])->producer = id;
     igi_value_at(g, slots[i])->out = i;
     n->out = slots;

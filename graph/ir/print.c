@@ -1,16 +1,13 @@
-/* The text form of graphs: one line a value or node, stable, for people, golden tests and bug
- * reports:
- *     graph digits(image: float32[N,1,28,28]) -> (logits)
- *       const conv1.w: float32[8,1,3,3]
- *       Conv_3: float32[N,8,26,26] = Conv(image, conv1.w, conv1.b) {group=1} # conv1 */
+/* The text form of graphs: one line a value or node, stable, for people, golden tests
+ * and bug reports: graph digits(image: float32[N,1,28,28]) -> (logits) const conv1.w:
+ * float32[8,1,3,3] Conv_3: float32[N,8,26,26] = Conv(image, conv1.w, conv1.b) {group=1}
+ * # conv1 */
 #include "graph/ir/graph.h"
 
 static void print_type(const ig_graph *g, ig_value_id v, igi_text *t)
 {
     char buf[512];
-    igi_text_add(t,
-                 "%s: %s",
-                 igi_value_at(g, v)->name,
+    igi_text_add(t, "%s: %s", igi_value_at(g, v)->name,
                  igi_type_print(&igi_value_at(g, v)->type, g->syms, buf, sizeof(buf)));
 }
 
@@ -28,8 +25,8 @@ static void print_node(const ig_graph *g, ig_node_id id, igi_text *t)
     }
     igi_text_add(t, " = %s(", igi_op_full_name(n->op->def, op, sizeof(op)));
     for (int i = 0; i < n->n_in; i++)
-        igi_text_add(
-            t, "%s%s", i ? ", " : "", n->in[i].i ? igi_value_at(g, n->in[i])->name : "_");
+        igi_text_add(t, "%s%s", i ? ", " : "",
+                     n->in[i].i ? igi_value_at(g, n->in[i])->name : "_");
     igi_text_add(t, ")");
     igi_text attrs = {0};
     if (igi_attrs_print(n->op->def, n->attrs, &attrs) == IG_OK && attrs.n)
@@ -51,10 +48,7 @@ ig_status ig_graph_print(const ig_graph *g, char **out)
     }
     igi_text_add(&t, ") -> (");
     for (size_t i = 0; i < g->outputs.n; i++)
-        igi_text_add(&t,
-                     "%s%s=%s",
-                     i ? ", " : "",
-                     g->output_names.p[i],
+        igi_text_add(&t, "%s%s=%s", i ? ", " : "", g->output_names.p[i],
                      igi_value_at(g, g->outputs.p[i])->name);
     igi_text_add(&t, ")\n");
     for (size_t i = 1; i < g->values.n; i++) {

@@ -1,9 +1,10 @@
 /* Registry: two look-ups over one set of records.
  *
- * Records are allocated one by one, so their addresses never move; a sorted array of pointers
- * serves names (binary search, only used when graphs are built), a small open-addressing table
- * serves descriptors' addresses (used by every eager call). A descriptor is checked when it is
- * added: a bad row is the author's mistake and is named at once. */
+ * Records are allocated one by one, so their addresses never move; a sorted array of
+ * pointers serves names (binary search, only used when graphs are built), a small
+ * open-addressing table serves descriptors' addresses (used by every eager call). A
+ * descriptor is checked when it is added: a bad row is the author's mistake and is
+ * named at once. */
 #include "graph/ir/registry.h"
 
 #include <stdio.h>
@@ -105,12 +106,8 @@ static ig_status grow_slots(ig_registry *r)
 
 static ig_status bad(const ig_op_def *d, const char *what, const char *which)
 {
-    return ig_fail(IG_INVALID_ARGUMENT,
-                   "operator %s: %s%s%s",
-                   d->name,
-                   what,
-                   which ? " " : "",
-                   which ? which : "");
+    return ig_fail(IG_INVALID_ARGUMENT, "operator %s: %s%s%s", d->name, what,
+                   which ? " " : "", which ? which : "");
 }
 
 static int rule_index(const ig_op_def *d, char tv)
@@ -143,7 +140,8 @@ static ig_status scan_ports(igi_op *op, const ig_port *ports, bool in)
         if (!in)
             continue;
         op->value_ports |= p->flags & IG_VALUE ? IG_BIT(n) : 0;
-        op->nodiff_ports |= p->flags & (IG_VALUE | IG_NODIFF | IG_TYPE_ONLY) ? IG_BIT(n) : 0;
+        op->nodiff_ports |=
+            p->flags & (IG_VALUE | IG_NODIFF | IG_TYPE_ONLY) ? IG_BIT(n) : 0;
         op->type_only_ports |= p->flags & IG_TYPE_ONLY ? IG_BIT(n) : 0;
     }
     *(in ? &op->n_in : &op->n_out) = n;
@@ -226,7 +224,8 @@ static ig_status compile(igi_op *op)
     IG_TRY(scan_saves(op));
     for (int i = 0; i < op->n_out; i++)
         if (d->outputs[i].alias >> op->n_in)
-            return bad(d, "has an alias to an input it does not have:", d->outputs[i].name);
+            return bad(
+                d, "has an alias to an input it does not have:", d->outputs[i].name);
     op->plain = is_plain(op);
     op->law = op->plain && obeys_law(op);
     return IG_OK;
@@ -267,23 +266,28 @@ const ig_op_def *igi_registry_std(const ig_registry *r, igi_std which)
     return r->std[which];
 }
 
-ig_status igi_registry_add_kernels(ig_registry *r, int device, const ig_kernel_def *table)
+ig_status
+igi_registry_add_kernels(ig_registry *r, int device, const ig_kernel_def *table)
 {
     if (device < 0 || device >= IGI_DEVICES)
         return ig_fail(IG_INVALID_ARGUMENT, "device %d does not exist", device);
     for (; table->op; table++) {
         igi_op *op = (igi_op *)(uintptr_t)igi_registry_find_full(r, table->op);
         if (!op)
-            return ig_fail(IG_NOT_FOUND, "kernel %s: no operator %s", table->name, table->op);
-        if (table->struct_size != sizeof(*table) ||
-            (table->run != NULL) + (table->run_team != NULL) + (table->run_own != NULL) != 1)
-            return ig_fail(IG_INVALID_ARGUMENT,
-                           "kernel %s of %s: needs IG_KERNEL_HEAD and exactly one of run, "
-                           "run_team, run_own",
-                           table->name,
+            return ig_fail(IG_NOT_FOUND, "kernel %s: no operator %s", table->name,
                            table->op);
+        if (table->struct_size != sizeof(*table) || (table->run != NULL) +
+                                                            (table->run_team != NULL) +
+                                                            (table->run_own != NULL) !=
+                                                        1)
+            return ig_fail(
+                IG_INVALID_ARGUMENT,
+                "kernel %s of %s: needs IG_KERNEL_HEAD and exactly one of run, "
+                "run_team, run_own",
+                table->name, table->op);
         if (op->n_kernels[device] == IGI_KERNELS_MAX)
-            return ig_fail(IG_LIMIT, "operator %s has %d kernels already", table->op, IGI_KERNELS_MAX);
+            return ig_fail(IG_LIMIT, "operator %s has %d kernels already", table->op,
+                           IGI_KERNELS_MAX);
         op->kernels[device][op->n_kernels[device]++] = table;
     }
     return IG_OK;
@@ -292,8 +296,8 @@ ig_status igi_registry_add_kernels(ig_registry *r, int device, const ig_kernel_d
 ig_status igi_registry_set_device(ig_registry *r, const igi_device *d)
 {
     if (d->struct_size != sizeof(*d) || d->index < 0 || d->index >= IGI_DEVICES)
-        return ig_fail(
-            IG_INVALID_ARGUMENT, "device %s: wrong struct_size or index %d", d->name, d->index);
+        return ig_fail(IG_INVALID_ARGUMENT, "device %s: wrong struct_size or index %d",
+                       d->name, d->index);
     r->devices[d->index] = d;
     return IG_OK;
 }
@@ -305,11 +309,13 @@ const igi_device *igi_registry_device(const ig_registry *r, int device)
 
 /* ---- look-ups ---- */
 
-const igi_op *igi_registry_find(const ig_registry *r, const char *domain, const char *name)
+const igi_op *
+igi_registry_find(const ig_registry *r, const char *domain, const char *name)
 {
     domain = domain_of(domain);
     size_t at = position(r, domain, name);
-    return at < r->ops.n && compare(r->ops.p[at], domain, name) == 0 ? r->ops.p[at] : NULL;
+    return at < r->ops.n && compare(r->ops.p[at], domain, name) == 0 ? r->ops.p[at]
+                                                                     : NULL;
 }
 
 const igi_op *igi_registry_find_full(const ig_registry *r, const char *full)

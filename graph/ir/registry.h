@@ -1,9 +1,9 @@
 /* Operators and kernels by name and by address.
  *
- * A registry is filled once (built-ins, plugins) and then frozen: afterwards any thread may
- * read it. Each operator gets a compiled record (igi_op) that infer, dispatch and nets use, so
- * that ports are never walked by strings. Descriptors stay const and are found by address
- * through a small pointer hash. */
+ * A registry is filled once (built-ins, plugins) and then frozen: afterwards any thread
+ * may read it. Each operator gets a compiled record (igi_op) that infer, dispatch and
+ * nets use, so that ports are never walked by strings. Descriptors stay const and are
+ * found by address through a small pointer hash. */
 #ifndef GRAPH_IR_REGISTRY_H
 #define GRAPH_IR_REGISTRY_H
 
@@ -12,7 +12,7 @@
 #include "graph/core/device.h"
 #include "graph/core/status.h"
 
-#define IGI_DEVICES 2 /* ORDER: device. 0 cpu, 1 cuda */
+#define IGI_DEVICES     2 /* ORDER: device. 0 cpu, 1 cuda */
 #define IGI_KERNELS_MAX 12
 
 typedef struct igi_op {
@@ -20,26 +20,33 @@ typedef struct igi_op {
     uint16_t n_in, n_out;     /* formal ports, a variadic one counted once */
     uint16_t min_in, min_out; /* required ones */
     bool variadic_in, variadic_out;
-    bool law;   /* plain and ELEMENTWISE over one type variable: equal inputs give that type */
-    bool plain; /* fixed tensor ports, one output, <= 3 inputs, nothing special: eager fast path */
+    bool law;   /* plain and ELEMENTWISE over one type variable: equal inputs give that
+                   type */
+    bool plain; /* fixed tensor ports, one output, <= 3 inputs, nothing special: eager
+                   fast path */
     uint64_t value_ports, nodiff_ports, type_only_ports; /* masks of formal inputs */
-    int8_t in_var[32], out_var[32];  /* per formal port: index of its rule in def->types */
+    int8_t in_var[32],
+        out_var[32]; /* per formal port: index of its rule in def->types */
     uint64_t var_types[16];
     uint64_t save_in, save_out; /* formal ports named in saves */
     int n_kernels[IGI_DEVICES];
-    const ig_kernel_def *kernels[IGI_DEVICES][IGI_KERNELS_MAX]; /* best first, reference not included */
+    const ig_kernel_def
+        *kernels[IGI_DEVICES][IGI_KERNELS_MAX]; /* best first, reference not included */
 } igi_op;
 
 ig_status igi_registry_new(ig_registry **out);
 void igi_registry_free(ig_registry *r);
-/* Checks the descriptor (ports, masks, saves, rows, sizes) and names what is wrong with it. */
+/* Checks the descriptor (ports, masks, saves, rows, sizes) and names what is wrong with
+ * it. */
 ig_status igi_registry_add(ig_registry *r, const ig_op_def *def);
-ig_status igi_registry_add_kernels(ig_registry *r, int device, const ig_kernel_def *table);
+ig_status
+igi_registry_add_kernels(ig_registry *r, int device, const ig_kernel_def *table);
 /* The device behind d->index; NULL when none was set: host threads of the runtime. */
 ig_status igi_registry_set_device(ig_registry *r, const igi_device *d);
 const igi_device *igi_registry_device(const ig_registry *r, int device);
 /* domain NULL, "" and "ai.onnx" are one. NULL when unknown (no record). */
-const igi_op *igi_registry_find(const ig_registry *r, const char *domain, const char *name);
+const igi_op *
+igi_registry_find(const ig_registry *r, const char *domain, const char *name);
 const igi_op *igi_registry_of(const ig_registry *r, const ig_op_def *def);
 /* By "Name" or "domain::Name". */
 const igi_op *igi_registry_find_full(const ig_registry *r, const char *full);

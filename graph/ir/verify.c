@@ -1,11 +1,13 @@
-/* All invariants of a graph in one place; run by tests and after every pass in debug builds. */
+/* All invariants of a graph in one place; run by tests and after every pass in debug
+ * builds. */
 #include <string.h>
 
 #include "graph/ir/graph.h"
 
 static ig_status wrong(const ig_graph *g, const char *what, const char *name)
 {
-    return ig_fail(IG_INVALID_GRAPH, "graph %s: %s '%s'", g->name, what, name ? name : "?");
+    return ig_fail(IG_INVALID_GRAPH, "graph %s: %s '%s'", g->name, what,
+                   name ? name : "?");
 }
 
 static size_t count_uses(const ig_graph *g, ig_value_id v, ig_node_id n, int port)
@@ -26,13 +28,16 @@ static ig_status verify_values(const ig_graph *g)
         if (!v->name || igi_map_get(&g->names, v->name) != i)
             return wrong(g, "name and id of a value disagree:", v->name);
         if ((v->producer.i != 0) + (v->constant != NULL) + v->is_input != 1)
-            return wrong(g, "value is not exactly one of input, constant, result:", v->name);
+            return wrong(
+                g, "value is not exactly one of input, constant, result:", v->name);
         for (size_t u = 0; u < v->uses.n; u++) {
             igi_use use = v->uses.p[u];
-            bool ok = use.node.i ? use.node.i < g->nodes.n && g->nodes.p[use.node.i].live &&
-                                       use.port < g->nodes.p[use.node.i].n_in &&
-                                       g->nodes.p[use.node.i].in[use.port].i == i
-                                 : (size_t)use.port < g->outputs.n && g->outputs.p[use.port].i == i;
+            bool ok =
+                use.node.i
+                    ? use.node.i < g->nodes.n && g->nodes.p[use.node.i].live &&
+                          use.port < g->nodes.p[use.node.i].n_in &&
+                          g->nodes.p[use.node.i].in[use.port].i == i
+                    : (size_t)use.port < g->outputs.n && g->outputs.p[use.port].i == i;
             if (!ok)
                 return wrong(g, "a use points at nothing, of value", v->name);
         }
@@ -40,7 +45,8 @@ static ig_status verify_values(const ig_graph *g)
     return IG_OK;
 }
 
-static ig_status verify_node(const ig_graph *g, ig_node_id id, const uint32_t *place, uint32_t at)
+static ig_status
+verify_node(const ig_graph *g, ig_node_id id, const uint32_t *place, uint32_t at)
 {
     const igi_node *n = igi_node_at(g, id);
     for (int i = 0; i < n->n_in; i++) {
@@ -61,7 +67,8 @@ static ig_status verify_node(const ig_graph *g, ig_node_id id, const uint32_t *p
 }
 
 /* A mutated input must not be read by anybody later than the mutation. */
-static ig_status verify_mutation(const ig_graph *g, ig_node_id id, const uint32_t *place)
+static ig_status
+verify_mutation(const ig_graph *g, ig_node_id id, const uint32_t *place)
 {
     const igi_node *n = igi_node_at(g, id);
     for (int i = 0; i < n->n_in - n->n_captures && i < n->op->n_in; i++) {
@@ -72,7 +79,8 @@ static ig_status verify_mutation(const ig_graph *g, ig_node_id id, const uint32_
             return wrong(g, "a constant would be overwritten by node", n->name);
         for (size_t u = 0; u < v->uses.n; u++)
             if (v->uses.p[u].node.i && place[v->uses.p[u].node.i] > place[id.i])
-                return wrong(g, "a value is read after this node overwrote it:", n->name);
+                return wrong(g,
+                             "a value is read after this node overwrote it:", n->name);
     }
     return IG_OK;
 }

@@ -1,12 +1,13 @@
-/* Static differentiation: appends the backward nodes of a graph, with the same gradient rules
- * as the tape.
+/* Static differentiation: appends the backward nodes of a graph, with the same gradient
+ * rules as the tape.
  *
- * 1. Mark values that depend on an x (forward) and nodes that a y depends on (backward).
- * 2. Walk those nodes in reverse order; each has the gradients of its outputs by then, because
- *    all its readers came later. Run its rule with a builder that appends nodes.
+ * 1. Mark values that depend on an x (forward) and nodes that a y depends on
+ * (backward).
+ * 2. Walk those nodes in reverse order; each has the gradients of its outputs by then,
+ * because all its readers came later. Run its rule with a builder that appends nodes.
  * 3. Gradients that meet at one value are added up.
- * The walk runs over a snapshot of the order: the graph grows while it is walked, so nothing
- * here keeps pointers into its arrays across an append. */
+ * The walk runs over a snapshot of the order: the graph grows while it is walked, so
+ * nothing here keeps pointers into its arrays across an append. */
 #include <string.h>
 
 #include "graph/core/dtype.h"
@@ -16,9 +17,9 @@
 
 typedef struct walker {
     ig_graph *g;
-    ig_node_id node; /* whose rule runs */
-    bool *active;    /* per value of the snapshot: depends on an x */
-    bool *needed;    /* per node: a y depends on it and it reads something active */
+    ig_node_id node;   /* whose rule runs */
+    bool *active;      /* per value of the snapshot: depends on an x */
+    bool *needed;      /* per node: a y depends on it and it reads something active */
     ig_value_id *grad; /* per value: sum so far */
     size_t n_values, n_nodes;
 } walker;
@@ -41,7 +42,8 @@ static const igi_node *current(const ig_grad *g)
 
 /* ---- the builder's static back end ---- */
 
-static ig_status static_emit(ig_grad *g, const ig_call *call, const ig_var *in, ig_var *out)
+static ig_status
+static_emit(ig_grad *g, const ig_call *call, const ig_var *in, ig_var *out)
 {
     walker *w = g->self;
     ig_value_id ids[IG_PORTS_MAX], made[IG_PORTS_MAX];
@@ -92,12 +94,14 @@ static ig_status shape_of(ig_graph *g, ig_value_id v, ig_value_id *out)
     for (int i = 0; i < t->rank; i++)
         known = known && d[i] >= 0;
     if (!known) {
-        ig_call call = {.op = igi_registry_std(g->reg, IGI_STD_SHAPE), .n_in = 1, .n_out = 1};
+        ig_call call = {
+            .op = igi_registry_std(g->reg, IGI_STD_SHAPE), .n_in = 1, .n_out = 1};
         return ig_graph_make(g, &call, &v, out);
     }
     ig_tensor *ints = NULL;
     int64_t dims[1] = {t->rank};
-    IG_TRY(ig_tensor_new_copy(&ints, IG_INT64, 1, dims, d, (size_t)t->rank * sizeof(*d)));
+    IG_TRY(
+        ig_tensor_new_copy(&ints, IG_INT64, 1, dims, d, (size_t)t->rank * sizeof(*d)));
     ig_status rc = ig_graph_constant(g, NULL, ints, out);
     ig_tensor_unref(ints);
     return rc;
@@ -160,7 +164,8 @@ static void mark_active(walker *w, const ig_value_id *xs, int n_x)
     }
 }
 
-/* Nodes that some y depends on; lists those that cannot be differentiated, all at once. */
+/* Nodes that some y depends on; lists those that cannot be differentiated, all at once.
+ */
 static ig_status mark_needed(walker *w, const ig_value_id *ys, int n_y)
 {
     bool *reached = igi_calloc(w->n_values, sizeof(*reached));
@@ -174,7 +179,8 @@ static ig_status mark_needed(walker *w, const ig_value_id *ys, int n_y)
         const igi_node *n = igi_node_at(w->g, id);
         bool any = false;
         for (int i = 0; n->live && i < n->n_out; i++)
-            any = any || (n->out[i].i && reached[n->out[i].i] && w->active[n->out[i].i]);
+            any =
+                any || (n->out[i].i && reached[n->out[i].i] && w->active[n->out[i].i]);
         if (!any)
             continue;
         w->needed[id.i] = true;
@@ -183,12 +189,14 @@ static ig_status mark_needed(walker *w, const ig_value_id *ys, int n_y)
                 reached[n->in[i].i] = true;
         if (n->op->def->gradient == ig_gradient_todo ||
             n->op->def->gradient == ig_gradient_forbidden)
-            igi_text_add(&bad, "%s%s ('%s')", bad.n ? ", " : "", n->op->def->name, n->name);
+            igi_text_add(&bad, "%s%s ('%s')", bad.n ? ", " : "", n->op->def->name,
+                         n->name);
     }
     igi_free(reached);
     ig_status rc = IG_OK;
     if (bad.n)
-        rc = ig_fail(IG_UNSUPPORTED, "operators without a gradient are in the way: %s", bad.p);
+        rc = ig_fail(IG_UNSUPPORTED, "operators without a gradient are in the way: %s",
+                     bad.p);
     igi_text_fini(&bad);
     return rc;
 }
@@ -204,7 +212,8 @@ static ig_status accumulate(walker *w, ig_value_id v, ig_value_id dv)
         return IG_OK;
     }
     ig_value_id in[2] = {w->grad[v.i], dv};
-    ig_call call = {.op = igi_registry_std(w->g->reg, IGI_STD_ADD), .n_in = 2, .n_out = 1};
+    ig_call call = {
+        .op = igi_registry_std(w->g->reg, IGI_STD_ADD), .n_in = 2, .n_out = 1};
     return ig_graph_make(w->g, &call, in, &w->grad[v.i]);
 }
 
@@ -226,7 +235,8 @@ static bool fill_frame(walker *w, frame *f, const igi_node *n)
         f->wants[i] = flows(w, n, i);
         if (!n->in[i].i)
             continue;
-        f->types[i] = igi_value_at(w->g, n->in[i])->type; /* arrays move: shallow copies */
+        f->types[i] =
+            igi_value_at(w->g, n->in[i])->type; /* arrays move: shallow copies */
         f->in[i] = &f->types[i];
     }
     for (int i = 0; i < n->n_out; i++) {
@@ -276,31 +286,32 @@ static ig_status visit(walker *w, frame *f, ig_node_id id)
 static ig_status ones_like(ig_graph *g, ig_value_id y, ig_value_id *out)
 {
     const ig_type *t = ig_graph_value_type(g, y);
+    ig_dtype dtype = (ig_dtype)t->dtype;
+    int rank = t->rank; /* t moves when a value is added */
     ig_tensor *one = NULL;
     ig_value_id in[2];
-    IG_TRY(ig_tensor_new(&one, (ig_dtype)t->dtype, 0, NULL));
-    igi_put_f64((ig_dtype)t->dtype, one->data, 0, 1.0);
+    IG_TRY(ig_tensor_new(&one, dtype, 0, NULL));
+    igi_put_f64(dtype, one->data, 0, 1.0);
     ig_status rc = ig_graph_constant(g, NULL, one, &in[0]);
     ig_tensor_unref(one);
     IG_TRY(rc);
-    if (t->rank == 0) {
+    if (rank == 0) {
         *out = in[0];
         return IG_OK;
     }
     IG_TRY(shape_of(g, y, &in[1]));
-    ig_call call = {.op = igi_registry_std(g->reg, IGI_STD_EXPAND), .n_in = 2, .n_out = 1};
+    ig_call call = {
+        .op = igi_registry_std(g->reg, IGI_STD_EXPAND), .n_in = 2, .n_out = 1};
     return ig_graph_make(g, &call, in, out);
 }
 
-static ig_status check_ids(const ig_graph *g, const ig_value_id *v, int n, const char *what)
+static ig_status
+check_ids(const ig_graph *g, const ig_value_id *v, int n, const char *what)
 {
     for (int i = 0; i < n; i++) {
         const ig_type *t = ig_graph_value_type(g, v[i]);
         if (!t || !differentiable(t))
-            return ig_fail(IG_INVALID_ARGUMENT,
-                           "%s number %d is %s",
-                           what,
-                           i,
+            return ig_fail(IG_INVALID_ARGUMENT, "%s number %d is %s", what, i,
                            t ? "no floating point tensor" : "no value of the graph");
     }
     return IG_OK;
@@ -331,7 +342,13 @@ static ig_status walk(walker *w, const ig_value_id *ys, const ig_value_id *dys, 
     return rc;
 }
 
-ig_status ig_graph_gradient(ig_graph *g, const ig_value_id *ys, const ig_value_id *dys, int n_y, const ig_value_id *xs, ig_value_id *dxs, int n_x)
+ig_status ig_graph_gradient(ig_graph *g,
+                            const ig_value_id *ys,
+                            const ig_value_id *dys,
+                            int n_y,
+                            const ig_value_id *xs,
+                            ig_value_id *dxs,
+                            int n_x)
 {
     IG_TRY(check_ids(g, ys, n_y, "y"));
     IG_TRY(check_ids(g, xs, n_x, "x"));

@@ -1,7 +1,7 @@
-/* Common subexpressions: of two nodes with one operator, equal attributes and the same inputs,
- * the later one goes. One walk in topological order with a hash table, so that equal chains
- * meet node by node. Small equal constants are merged first: exporters write each scalar anew.
- * Random operators, effects and bodies are never merged. */
+/* Common subexpressions: of two nodes with one operator, equal attributes and the same
+ * inputs, the later one goes. One walk in topological order with a hash table, so that
+ * equal chains meet node by node. Small equal constants are merged first: exporters
+ * write each scalar anew. Random operators, effects and bodies are never merged. */
 #include <string.h>
 
 #include "graph/core/map.h"
@@ -14,7 +14,7 @@ typedef struct table {
     struct slot {
         uint64_t hash;
         uint32_t id; /* 0: empty */
-    } *slots;
+    } * slots;
     size_t mask;
 } table;
 
@@ -31,7 +31,8 @@ static ig_status table_init(table *t, size_t items)
 typedef bool (*same_fn)(const ig_graph *g, uint32_t a, uint32_t b);
 
 /* The id of an equal entry, or 0 after `id` was added. */
-static uint32_t find_or_add(table *t, const ig_graph *g, uint64_t hash, uint32_t id, same_fn same)
+static uint32_t
+find_or_add(table *t, const ig_graph *g, uint64_t hash, uint32_t id, same_fn same)
 {
     for (size_t i = (size_t)hash & t->mask;; i = (i + 1) & t->mask) {
         struct slot *s = &t->slots[i];
@@ -49,17 +50,20 @@ static uint32_t find_or_add(table *t, const ig_graph *g, uint64_t hash, uint32_t
 static size_t bytes_of(const ig_tensor *t)
 {
     size_t bytes;
-    return igi_dtype_bytes((ig_dtype)t->v.type.dtype, igi_tensor_count(t), &bytes) ? bytes
-                                                                                   : SIZE_MAX;
+    return igi_dtype_bytes((ig_dtype)t->v.type.dtype, igi_tensor_count(t), &bytes)
+               ? bytes
+               : SIZE_MAX;
 }
 
 static bool same_constant(const ig_graph *g, uint32_t a, uint32_t b)
 {
     const ig_tensor *x = g->values.p[a].constant, *y = g->values.p[b].constant;
-    return igi_type_equal(&x->v.type, &y->v.type) && !memcmp(x->data, y->data, bytes_of(x));
+    return igi_type_equal(&x->v.type, &y->v.type) &&
+           !memcmp(x->data, y->data, bytes_of(x));
 }
 
-/* Bits beyond the last element of packed types would make equal constants differ: harmless. */
+/* Bits beyond the last element of packed types would make equal constants differ:
+ * harmless. */
 static ig_status merge_constants(ig_graph *g, int *changes)
 {
     table t;
@@ -123,7 +127,8 @@ static uint64_t hash_node(const igi_node *n)
 {
     ig_value_id a, b;
     inputs_of(n, &a, &b);
-    uint64_t h = igi_hash_bytes(&n->op, sizeof(n->op), (uint64_t)n->n_out ^ igi_hash_seed());
+    uint64_t h =
+        igi_hash_bytes(&n->op, sizeof(n->op), (uint64_t)n->n_out ^ igi_hash_seed());
     h = igi_hash_bytes(&a, sizeof(a), h);
     h = igi_hash_bytes(&b, sizeof(b), h);
     if (n->n_in > 2)

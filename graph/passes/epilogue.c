@@ -1,10 +1,11 @@
-/* What follows ingot::Conv and ingot::Linear moves into their epilogue: bias, residual and
- * activation, applied to the finished tile instead of in passes over memory.
+/* What follows ingot::Conv and ingot::Linear moves into their epilogue: bias, residual
+ * and activation, applied to the finished tile instead of in passes over memory.
  *
- * A fused operator swallows the one reader of its result, and the next, as long as each fits.
- * The operator is changed in place and its result stands for that of the reader. A residual
- * cannot depend on the operator, because the Add was the only reader of its result; so no
- * cycle can arise. Of two operators that are added the later one takes the Add. */
+ * A fused operator swallows the one reader of its result, and the next, as long as each
+ * fits. The operator is changed in place and its result stands for that of the reader.
+ * A residual cannot depend on the operator, because the Add was the only reader of its
+ * result; so no cycle can arise. Of two operators that are added the later one takes
+ * the Add. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -21,7 +22,8 @@ typedef struct act {
 
 static bool is_fused(const igi_node *n)
 {
-    return (igi_node_is(n, "ingot::Conv") || igi_node_is(n, "ingot::Linear")) && n->n_in == 4;
+    return (igi_node_is(n, "ingot::Conv") || igi_node_is(n, "ingot::Linear")) &&
+           n->n_in == 4;
 }
 
 static bool has_act(const igi_node *n)
@@ -35,7 +37,8 @@ static bool clip_of(const ig_graph *g, const igi_node *n, act *out)
 {
     double low = -(double)INFINITY, high = (double)INFINITY;
     ig_value_id lo = igi_in(n, 1), hi = igi_in(n, 2);
-    if ((lo.i && !igi_const_scalar(g, lo, &low)) || (hi.i && !igi_const_scalar(g, hi, &high)))
+    if ((lo.i && !igi_const_scalar(g, lo, &low)) ||
+        (hi.i && !igi_const_scalar(g, hi, &high)))
         return false;
     *out = (act){"clip", (float)low, (float)high};
     return true;
@@ -46,8 +49,9 @@ static bool act_of(const ig_graph *g, const igi_node *n, act *out)
 {
     static const struct {
         const char *op, *name;
-    } simple[] = {{"Relu", "relu"},         {"Sigmoid", "sigmoid"},      {"Tanh", "tanh"},
-                  {"Softplus", "softplus"}, {"HardSwish", "hard_swish"}, {NULL, NULL}};
+    } simple[] = {
+        {"Relu", "relu"},         {"Sigmoid", "sigmoid"},      {"Tanh", "tanh"},
+        {"Softplus", "softplus"}, {"HardSwish", "hard_swish"}, {NULL, NULL}};
     for (int i = 0; simple[i].op; i++) {
         if (igi_node_is(n, simple[i].op)) {
             *out = (act){simple[i].name, 0, 0};
@@ -59,9 +63,11 @@ static bool act_of(const ig_graph *g, const igi_node *n, act *out)
     else if (igi_node_is(n, "Elu"))
         *out = (act){"elu", igi_attr_float(n, "alpha", 1), 0};
     else if (igi_node_is(n, "HardSigmoid"))
-        *out = (act){"hard_sigmoid", igi_attr_float(n, "alpha", 0.2f), igi_attr_float(n, "beta", 0.5f)};
+        *out = (act){"hard_sigmoid", igi_attr_float(n, "alpha", 0.2f),
+                     igi_attr_float(n, "beta", 0.5f)};
     else if (igi_node_is(n, "Gelu"))
-        *out = (act){igi_attr_int(n, "approximate", 0) ? "gelu_tanh" : "gelu_erf", 0, 0};
+        *out =
+            (act){igi_attr_int(n, "approximate", 0) ? "gelu_tanh" : "gelu_erf", 0, 0};
     else
         return igi_node_is(n, "Clip") && clip_of(g, n, out);
     return true;
@@ -94,8 +100,8 @@ static ig_status take_act(ig_graph *g, ig_node_id id, ig_node_id reader, bool *d
 {
     act a;
     const igi_node *n = igi_node_at(g, id), *r = igi_node_at(g, reader);
-    if (has_act(n) || r->in[0].i != n->out[0].i || !igi_same_type(g, n->out[0], r->out[0]) ||
-        !act_of(g, r, &a))
+    if (has_act(n) || r->in[0].i != n->out[0].i ||
+        !igi_same_type(g, n->out[0], r->out[0]) || !act_of(g, r, &a))
         return IG_OK;
     IG_TRY(swallow(g, id, reader, done));
     if (!*done)
@@ -107,7 +113,11 @@ static ig_status take_act(ig_graph *g, ig_node_id id, ig_node_id reader, bool *d
 /* ---- x * gate(x) ---- */
 
 /* The two readers of y as (gate, product); false unless y is read by just these. */
-static bool two_readers(const ig_graph *g, ig_value_id y, const char *gate_op, ig_node_id *gate, ig_node_id *mul)
+static bool two_readers(const ig_graph *g,
+                        ig_value_id y,
+                        const char *gate_op,
+                        ig_node_id *gate,
+                        ig_node_id *mul)
 {
     const igi_gvalue *v = igi_value_at(g, y);
     if (v->uses.n != 2 || !v->uses.p[0].node.i || !v->uses.p[1].node.i)
@@ -126,15 +136,17 @@ static bool is_number(const ig_graph *g, ig_value_id v, double want)
 }
 
 /* y * clip(y + 3, 0, 6) / 6: the division, or {0}. */
-static ig_node_id hard_swish_end(const ig_graph *g, ig_value_id y, ig_node_id add, ig_node_id mul)
+static ig_node_id
+hard_swish_end(const ig_graph *g, ig_value_id y, ig_node_id add, ig_node_id mul)
 {
     const ig_node_id none = {0};
     const igi_node *a = igi_node_at(g, add), *m = igi_node_at(g, mul);
     act clip;
     ig_node_id c = igi_only_user(g, a->out[0]);
     if (!is_number(g, a->in[a->in[0].i == y.i], 3) || !c.i ||
-        !igi_node_is(igi_node_at(g, c), "Clip") || !clip_of(g, igi_node_at(g, c), &clip) ||
-        clip.a < 0 || clip.a > 0 || clip.b < 6 || clip.b > 6 ||
+        !igi_node_is(igi_node_at(g, c), "Clip") ||
+        !clip_of(g, igi_node_at(g, c), &clip) || clip.a < 0 || clip.a > 0 ||
+        clip.b < 6 || clip.b > 6 ||
         igi_only_user(g, igi_node_at(g, c)->out[0]).i != mul.i)
         return none;
     ig_node_id end = igi_only_user(g, m->out[0]);
@@ -174,7 +186,8 @@ static ig_status take_gate(ig_graph *g, ig_node_id id, bool *done)
     if (!*done)
         return IG_OK;
     IG_TRY(set_act(g, id, &a));
-    ig_node_id c = igi_only_user(g, igi_node_at(g, gate)->out[0]); /* Clip, or the product */
+    ig_node_id c =
+        igi_only_user(g, igi_node_at(g, gate)->out[0]); /* Clip, or the product */
     IG_TRY(ig_graph_remove(g, last));
     if (last.i == mul.i)
         return ig_graph_remove(g, gate);
@@ -195,7 +208,8 @@ static ig_status add_bias(ig_graph *g, ig_node_id id, ig_value_id c, bool *fits)
     *fits = false;
     if (m < 1 || (b.i && !igi_const(g, b)))
         return IG_OK;
-    if (!b.i && ct->kind == IG_KIND_TENSOR && ct->rank == 1 && ig_type_dims(ct)[0] == m) {
+    if (!b.i && ct->kind == IG_KIND_TENSOR && ct->rank == 1 &&
+        ig_type_dims(ct)[0] == m) {
         *fits = true;
         return igi_graph_set_input(g, id, BIAS, c);
     }
@@ -220,16 +234,18 @@ static bool is_later_rival(const ig_graph *g, ig_value_id v, const bool *seen)
 {
     ig_node_id p = igi_producer_id(g, v);
     const igi_node *n = p.i ? igi_node_at(g, p) : NULL;
-    return n && is_fused(n) && !seen[p.i] && !n->in[RESIDUAL].i && igi_only_user(g, v).i;
+    return n && is_fused(n) && !seen[p.i] && !n->in[RESIDUAL].i &&
+           igi_only_user(g, v).i;
 }
 
-static ig_status take_add(ig_graph *g, ig_node_id id, ig_node_id reader, const bool *seen, bool *done)
+static ig_status
+take_add(ig_graph *g, ig_node_id id, ig_node_id reader, const bool *seen, bool *done)
 {
     const igi_node *n = igi_node_at(g, id), *r = igi_node_at(g, reader);
     ig_value_id y = n->out[0], other = r->in[r->in[0].i == y.i];
     bool after = has_act(n), fits = false;
-    if (!igi_node_is(r, "Add") || !igi_same_type(g, y, r->out[0]) || n->in[RESIDUAL].i ||
-        !igi_can_forward(g, reader, 0, y))
+    if (!igi_node_is(r, "Add") || !igi_same_type(g, y, r->out[0]) ||
+        n->in[RESIDUAL].i || !igi_can_forward(g, reader, 0, y))
         return IG_OK;
     if (!after)
         IG_TRY(add_bias(g, id, other, &fits));

@@ -1,24 +1,25 @@
 /* Constant folding, with a budget.
  *
- * Nodes whose inputs are all constants are run once, in topological order, so chains fold in
- * one walk. Sizes of results are checked by inferred type BEFORE anything is evaluated: a file
- * of a hundred bytes may describe a constant of gigabytes (ConstantOfShape, Expand). Shape
- * computations fold without evaluation wherever the propagated integers are all numbers.
- * What cannot be folded, for whatever reason, is left for the run. */
+ * Nodes whose inputs are all constants are run once, in topological order, so chains
+ * fold in one walk. Sizes of results are checked by inferred type BEFORE anything is
+ * evaluated: a file of a hundred bytes may describe a constant of gigabytes
+ * (ConstantOfShape, Expand). Shape computations fold without evaluation wherever the
+ * propagated integers are all numbers. What cannot be folded, for whatever reason, is
+ * left for the run. */
 #include <string.h>
 
 #include "graph/core/dtype.h"
 #include "graph/passes/rewrite.h"
 
-#define FOLD_BYTES (16u << 20)      /* of one result, unless the caller says otherwise */
-#define FOLD_TIMES 8                /* all results together: this many times that, or the weights */
+#define FOLD_BYTES      (16u << 20) /* of one result, unless the caller says otherwise */
+#define FOLD_TIMES      8 /* all results together: this many times that, or the weights */
 #define FOLD_WORK_BYTES (256u << 10) /* of one operand of a product or convolution */
-#define SWEEP_BYTES (64u << 20)
+#define SWEEP_BYTES     (64u << 20)
 
 typedef struct folder {
     ig_graph *g;
     const igi_pass_opts *o;
-    uint64_t one, left;  /* bytes allowed: of one result, of all that follow */
+    uint64_t one, left; /* bytes allowed: of one result, of all that follow */
     uint64_t since_sweep;
     bool reinfer; /* a result feeds a port that inference reads */
     int changes;
@@ -35,8 +36,8 @@ static bool bytes_of(const ig_type *t, size_t *out)
 /* Operators whose work is not bounded by the size of operands and result. */
 static bool is_heavy(const igi_node *n)
 {
-    static const char *const names[] = {"MatMul", "Gemm", "Conv", "LRN", "MaxPool",
-                                        "AveragePool", NULL};
+    static const char *const names[] = {"MatMul",  "Gemm",        "Conv", "LRN",
+                                        "MaxPool", "AveragePool", NULL};
     for (int i = 0; names[i]; i++)
         if (igi_node_is(n, names[i]))
             return true;
@@ -51,7 +52,8 @@ static bool inputs_are_constants(const folder *f, const igi_node *n)
         if (!n->in[i].i)
             continue;
         const igi_gvalue *v = igi_value_at(f->g, n->in[i]);
-        if (!v->constant || (heavy && (!bytes_of(&v->type, &bytes) || bytes > FOLD_WORK_BYTES)))
+        if (!v->constant ||
+            (heavy && (!bytes_of(&v->type, &bytes) || bytes > FOLD_WORK_BYTES)))
             return false;
     }
     return true;
@@ -91,7 +93,8 @@ static ig_status replace_by(folder *f, ig_node_id id, int i, ig_tensor *t)
         if (!use.node.i)
             continue;
         const igi_node *reader = igi_node_at(g, use.node);
-        int port = igi_op_in_port(reader->op, reader->n_in, reader->n_captures, use.port);
+        int port =
+            igi_op_in_port(reader->op, reader->n_in, reader->n_captures, use.port);
         f->reinfer = port >= 0 && reader->op->value_ports >> port & 1;
     }
     IG_TRY(igi_make_const(g, old, t, &made));
@@ -115,7 +118,8 @@ static ig_status fold_ints(folder *f, ig_node_id id, bool *done)
     int64_t buf[64], dims[1] = {ints.n};
     if (!ints.v || !v->uses.n || rank < 0 || rank > 1 || (rank == 0 && ints.n != 1) ||
         igi_known_ints(f->g, n->out[0], buf, 64) != ints.n ||
-        (rank == 1 && ig_type_dims(&v->type)[0] >= 0 && ig_type_dims(&v->type)[0] != ints.n))
+        (rank == 1 && ig_type_dims(&v->type)[0] >= 0 &&
+         ig_type_dims(&v->type)[0] != ints.n))
         return IG_OK;
     IG_TRY(ig_tensor_new(&t, dtype, rank, dims));
     for (int64_t i = 0; i < ints.n; i++)
@@ -174,7 +178,8 @@ static ig_status evaluate(folder *f, ig_node_id id, bool *done)
     ig_status rc = f->o->fold(f->o->fold_self, n->op, &call, in, out);
     if (rc == IG_OUT_OF_MEMORY)
         return rc;
-    if (rc != IG_OK) { /* an error in the data is an error of the run, with its inputs */
+    if (rc !=
+        IG_OK) { /* an error in the data is an error of the run, with its inputs */
         igi_error_clear();
         return IG_OK;
     }

@@ -1,7 +1,7 @@
 /* What scales and shifts the channels of a convolution goes into its weights:
  *   (w * x + b) * s[m] + t[m]  =  (s[m] w) * x + (s[m] b + t[m])
- * for BatchNormalization outside training and for Mul, Add, Sub, Div by constants. Computed in
- * double and rounded once. */
+ * for BatchNormalization outside training and for Mul, Add, Sub, Div by constants.
+ * Computed in double and rounded once. */
 #include <math.h>
 
 #include "graph/passes/rewrite.h"
@@ -16,7 +16,8 @@ typedef struct affine {
     bool scales; /* some s is not 1 */
 } affine;
 
-/* The convolution that makes v for node `by` alone, with weights that can be rewritten. */
+/* The convolution that makes v for node `by` alone, with weights that can be rewritten.
+ */
 static bool find_conv(const ig_graph *g, ig_node_id by, ig_value_id v, affine *a)
 {
     const igi_node *c = v.i ? igi_producer(g, v) : NULL;
@@ -26,7 +27,8 @@ static bool find_conv(const ig_graph *g, ig_node_id by, ig_value_id v, affine *a
     if (!w || (igi_in(c, 2).i && !b) || w->v.type.rank < 3 ||
         (w->v.type.dtype != IG_FLOAT32 && w->v.type.dtype != IG_FLOAT64))
         return false;
-    *a = (affine){.conv = igi_producer_id(g, v), .by = by, .m = ig_type_dims(&w->v.type)[0]};
+    *a = (affine){
+        .conv = igi_producer_id(g, v), .by = by, .m = ig_type_dims(&w->v.type)[0]};
     return a->m > 0 && (!b || igi_tensor_count(b) == a->m);
 }
 
@@ -63,9 +65,11 @@ static ig_status new_weights(ig_graph *g, const affine *a, ig_value_id *w)
         for (int64_t i = m * per; i < (m + 1) * per; i++) {
             if (dtype == IG_FLOAT32)
                 ((float *)(void *)made->data)[i] =
-                    (float)(a->s[m] * (double)((const float *)(const void *)old->data)[i]);
+                    (float)(a->s[m] *
+                            (double)((const float *)(const void *)old->data)[i]);
             else
-                igi_put_f64(dtype, made->data, i, a->s[m] * igi_get_f64(dtype, old->data, i));
+                igi_put_f64(dtype, made->data, i,
+                            a->s[m] * igi_get_f64(dtype, old->data, i));
         }
     }
     return igi_make_const(g, *w, made, w);
@@ -136,12 +140,13 @@ static ig_status batch_norm(ig_graph *g, ig_node_id id, int *changes)
 
 /* ---- arithmetic with constants ---- */
 
-/* The convolution is operand i, the constant operand 1 - i; `c` receives its channels. */
+/* The convolution is operand i, the constant operand 1 - i; `c` receives its channels.
+ */
 static bool find_operand(const ig_graph *g, ig_node_id id, int i, affine *a)
 {
     const igi_node *n = igi_node_at(g, id);
-    return n->n_in == 2 && igi_const(g, n->in[1 - i]) && find_conv(g, id, n->in[i], a) &&
-           igi_same_type(g, n->in[i], n->out[0]);
+    return n->n_in == 2 && igi_const(g, n->in[1 - i]) &&
+           find_conv(g, id, n->in[i], a) && igi_same_type(g, n->in[i], n->out[0]);
 }
 
 static ig_status add(ig_graph *g, ig_node_id id, int *changes)
@@ -155,8 +160,8 @@ static ig_status add(ig_graph *g, ig_node_id id, int *changes)
     if (minus && i == 1)
         return IG_OK;
     IG_TRY(affine_alloc(&a));
-    bool fits = igi_const_channels(
-        g, n->in[1 - i], igi_type_of(g, n->out[0])->rank, 1, a.m, a.t);
+    bool fits = igi_const_channels(g, n->in[1 - i], igi_type_of(g, n->out[0])->rank, 1,
+                                   a.m, a.t);
     for (int64_t m = 0; m < a.m && minus; m++)
         a.t[m] = -a.t[m];
     return finish(g, &a, fits, changes);
@@ -173,8 +178,8 @@ static ig_status mul(ig_graph *g, ig_node_id id, int *changes)
     if (over && i == 1)
         return IG_OK;
     IG_TRY(affine_alloc(&a));
-    bool fits = igi_const_channels(
-        g, n->in[1 - i], igi_type_of(g, n->out[0])->rank, 1, a.m, a.s);
+    bool fits = igi_const_channels(g, n->in[1 - i], igi_type_of(g, n->out[0])->rank, 1,
+                                   a.m, a.s);
     for (int64_t m = 0; m < a.m && over; m++)
         a.s[m] = 1 / a.s[m];
     return finish(g, &a, fits, changes);

@@ -1,5 +1,6 @@
-/* A Pad before a convolution or pooling becomes its `pads`, when the padding is what they pad
- * with anyway: zero for Conv and for an AveragePool that counts it, -infinity for MaxPool. */
+/* A Pad before a convolution or pooling becomes its `pads`, when the padding is what
+ * they pad with anyway: zero for Conv and for an AveragePool that counts it, -infinity
+ * for MaxPool. */
 #include <math.h>
 #include <string.h>
 
@@ -7,7 +8,8 @@
 
 #define AXES_MAX 8
 
-/* begin[i], end[i] of the spatial axes; false: negative, not known, or not only spatial. */
+/* begin[i], end[i] of the spatial axes; false: negative, not known, or not only
+ * spatial. */
 static bool spatial_pads(const ig_graph *g, const igi_node *n, int rank, int64_t *pads)
 {
     int64_t given[2 * IG_RANK_MAX], axes[IG_RANK_MAX], all[2 * IG_RANK_MAX] = {0};
@@ -66,7 +68,8 @@ static ig_status pad(ig_graph *g, ig_node_id id, int *changes)
     double v = 0;
     bool own, done;
     ig_node_id reader = igi_only_user(g, n->out[0]);
-    if (!reader.i || rank < 3 || rank - 2 > AXES_MAX || igi_attr_int(n, "mode", -1) != 0 ||
+    if (!reader.i || rank < 3 || rank - 2 > AXES_MAX ||
+        igi_attr_int(n, "mode", -1) != 0 ||
         (value.i && !igi_const_scalar(g, value, &v)) || !spatial_pads(g, n, rank, pads))
         return IG_OK;
     const igi_node *r = igi_node_at(g, reader);
@@ -83,7 +86,8 @@ static ig_status pad(ig_graph *g, ig_node_id id, int *changes)
         return IG_OUT_OF_MEMORY;
     igi_copy_attrs(made.op, attrs, igi_node_at(g, reader));
     made.attrs = attrs;
-    IG_TRY(igi_attrs_set_ints(&g->arena, made.op->def, attrs, "pads", pads, 2 * (rank - 2)));
+    IG_TRY(igi_attrs_set_ints(&g->arena, made.op->def, attrs, "pads", pads,
+                              2 * (rank - 2)));
     if (igi_attr_find(made.op->def, "count_include_pad"))
         IG_TRY(igi_attrs_set_int(made.op->def, attrs, "count_include_pad", 1));
     IG_TRY(igi_try_make(g, &made, in, &y));

@@ -1,15 +1,16 @@
 /* Gelu as exporters spell it out:
  *   erf:   0.5 * x * (1 + erf(x / sqrt 2))
  *   tanh:  0.5 * x * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3)))
- * with the constants in any place, products in any order, powers as Pow or Mul, the cube
- * inside or outside the bracket. A product is flattened into one number and its factors, so
- * that all these spellings are one pattern. The two forms are never exchanged. */
+ * with the constants in any place, products in any order, powers as Pow or Mul, the
+ * cube inside or outside the bracket. A product is flattened into one number and its
+ * factors, so that all these spellings are one pattern. The two forms are never
+ * exchanged. */
 #include <math.h>
 
 #include "graph/passes/rewrite.h"
 
 #define FACTORS_MAX 6
-#define TOLERANCE 1e-4 /* constants are written with four digits at least */
+#define TOLERANCE   1e-4 /* constants are written with four digits at least */
 
 typedef struct product {
     double c;
@@ -37,7 +38,10 @@ static bool split_node(
     double c;
     ig_value_id a = n->in[0], b = n->in[1];
     if (igi_node_is(n, "Pow")) {
-        int times = igi_const_scalar(g, b, &c) ? (near(c, 2) ? 2 : near(c, 3) ? 3 : 0) : 0;
+        int times = igi_const_scalar(g, b, &c) ? (near(c, 2)   ? 2
+                                                  : near(c, 3) ? 3
+                                                               : 0)
+                                               : 0;
         for (int i = 0; i < times; i++)
             if (!add_leaf(p, a))
                 return false;
@@ -69,8 +73,9 @@ static bool factors(const ig_graph *g, ig_value_id v, product *p)
     while (depth) {
         ig_value_id x = stack[--depth];
         const igi_node *n = igi_producer(g, x);
-        bool open = n && (x.i == v.i || igi_only_user(g, x).i) &&
-                    (igi_node_is(n, "Mul") || igi_node_is(n, "Div") || igi_node_is(n, "Pow"));
+        bool open =
+            n && (x.i == v.i || igi_only_user(g, x).i) &&
+            (igi_node_is(n, "Mul") || igi_node_is(n, "Div") || igi_node_is(n, "Pow"));
         int before = p->n, at = depth;
         if (open && steps++ < FACTORS_MAX && split_node(g, n, p, stack, &depth))
             continue;
@@ -99,7 +104,9 @@ static ig_value_id other_addend(const ig_graph *g, ig_value_id sum, ig_value_id 
     const igi_node *n = igi_producer(g, sum);
     if (!n || !igi_node_is(n, "Add") || !igi_only_user(g, sum).i)
         return (ig_value_id){0};
-    return n->in[0].i == a.i ? n->in[1] : n->in[1].i == a.i ? n->in[0] : (ig_value_id){0};
+    return n->in[0].i == a.i   ? n->in[1]
+           : n->in[1].i == a.i ? n->in[0]
+                               : (ig_value_id){0};
 }
 
 /* 1 + d: d, or {0}. */
@@ -151,12 +158,18 @@ static ig_value_id gelu_input(const ig_graph *g, ig_value_id root, ig_value_id s
     return p.leaf[p.leaf[0].i == sum.i];
 }
 
-static ig_status replace(ig_graph *g, ig_node_id root, ig_node_id f, ig_value_id x, bool by_tanh, int *changes)
+static ig_status replace(ig_graph *g,
+                         ig_node_id root,
+                         ig_node_id f,
+                         ig_value_id x,
+                         bool by_tanh,
+                         int *changes)
 {
     bool done;
     ig_value_id y;
     ig_node_id from[2] = {f, root};
-    igi_make m = {.op = igi_registry_find_full(g->reg, "Gelu"), .n_in = 1, .like = root};
+    igi_make m = {
+        .op = igi_registry_find_full(g->reg, "Gelu"), .n_in = 1, .like = root};
     void *attrs = m.op ? igi_new_attrs(g, m.op) : NULL;
     m.origin = igi_origin(g, from, 2);
     if (!m.op)
@@ -164,7 +177,8 @@ static ig_status replace(ig_graph *g, ig_node_id root, ig_node_id f, ig_value_id
     if (!attrs || !m.origin)
         return IG_OUT_OF_MEMORY;
     if (by_tanh)
-        IG_TRY(igi_attrs_set_string(&g->arena, m.op->def, attrs, "approximate", "tanh"));
+        IG_TRY(
+            igi_attrs_set_string(&g->arena, m.op->def, attrs, "approximate", "tanh"));
     m.attrs = attrs;
     IG_TRY(igi_make_node(g, &m, &x, &y));
     IG_TRY(igi_forward(g, root, 0, y, &done));

@@ -1,5 +1,6 @@
-/* Products with a constant matrix become ingot::Linear, whose kernel packs the matrix once and
- * has room for a bias, a residual and an activation (epilogue.c puts them there). */
+/* Products with a constant matrix become ingot::Linear, whose kernel packs the matrix
+ * once and has room for a bias, a residual and an activation (epilogue.c puts them
+ * there). */
 #include "graph/passes/rewrite.h"
 
 /* The operator's descriptor when x * w is a float32 product with a constant matrix. */
@@ -12,7 +13,8 @@ static const igi_op *linear_of(const ig_graph *g, ig_value_id x, ig_value_id w)
     return fits ? op : NULL;
 }
 
-static ig_status finish(ig_graph *g, ig_node_id id, igi_make *m, const ig_value_id *in, int *changes)
+static ig_status
+finish(ig_graph *g, ig_node_id id, igi_make *m, const ig_value_id *in, int *changes)
 {
     ig_value_id y;
     bool done;
@@ -35,8 +37,12 @@ static ig_status mat_mul(ig_graph *g, ig_node_id id, int *changes)
 }
 
 /* beta * C as bias or residual: in[2] or in[3] is set, or *fits is false. */
-static ig_status place_c(
-    ig_graph *g, const igi_node *n, int64_t cols, double beta, ig_value_id *in, bool *fits)
+static ig_status place_c(ig_graph *g,
+                         const igi_node *n,
+                         int64_t cols,
+                         double beta,
+                         ig_value_id *in,
+                         bool *fits)
 {
     ig_value_id c = igi_in(n, 2), y = n->out[0];
     const ig_type *t = c.i ? igi_type_of(g, c) : NULL;
@@ -71,7 +77,8 @@ static ig_status gemm(ig_graph *g, ig_node_id id, int *changes)
     ig_value_id in[4] = {n->in[0], n->in[1]};
     igi_make m = {.op = linear_of(g, in[0], in[1])};
     bool fits, trans_w = igi_attr_int(n, "transB", 0) != 0;
-    double alpha = (double)igi_attr_float(n, "alpha", 1), beta = (double)igi_attr_float(n, "beta", 1);
+    double alpha = (double)igi_attr_float(n, "alpha", 1),
+           beta = (double)igi_attr_float(n, "beta", 1);
     if (!m.op || igi_attr_int(n, "transA", 0))
         return IG_OK;
     int64_t cols = ig_type_dims(igi_type_of(g, in[1]))[!trans_w];

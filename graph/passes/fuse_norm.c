@@ -1,7 +1,7 @@
 /* LayerNormalization as exporters spell it out:
  *   d = x - mean(x), y = d / sqrt(mean(d^2) + eps) * scale + b
- * over the last axes, squares as Pow or Mul, the division also as Mul by a Reciprocal. Nodes
- * that compute d twice have been merged before. */
+ * over the last axes, squares as Pow or Mul, the division also as Mul by a Reciprocal.
+ * Nodes that compute d twice have been merged before. */
 #include <math.h>
 
 #include "graph/passes/rewrite.h"
@@ -13,7 +13,8 @@ typedef struct norm {
     ig_node_id first, last;
 } norm;
 
-static bool made_by(const ig_graph *g, ig_value_id v, const char *op, const igi_node **n)
+static bool
+made_by(const ig_graph *g, ig_value_id v, const char *op, const igi_node **n)
 {
     *n = v.i ? igi_producer(g, v) : NULL;
     return *n && igi_node_is(*n, op);
@@ -51,7 +52,8 @@ static bool is_square(const ig_graph *g, ig_value_id v, ig_value_id d)
         return false;
     if (igi_node_is(n, "Mul"))
         return n->in[1].i == d.i;
-    return igi_node_is(n, "Pow") && igi_const_scalar(g, n->in[1], &c) && fabs(c - 2) < 1e-6;
+    return igi_node_is(n, "Pow") && igi_const_scalar(g, n->in[1], &c) &&
+           fabs(c - 2) < 1e-6;
 }
 
 /* s = sqrt(mean(d^2) + eps) and d = x - mean(x), all of it read by this chain only. */
@@ -75,16 +77,19 @@ static bool match_core(const ig_graph *g, ig_value_id d, ig_value_id s, norm *m)
     m->rank = igi_type_of(g, x)->rank;
     m->first = igi_producer_id(g, d);
     return sub->in[0].i == x.i && axis == m->axis && igi_is_f32(g, x) &&
-           igi_same_type(g, x, d) && igi_value_at(g, d)->uses.n == uses && !igi_is_output(g, d);
+           igi_same_type(g, x, d) && igi_value_at(g, d)->uses.n == uses &&
+           !igi_is_output(g, d);
 }
 
-/* Whether v may scale or shift the normalised axes; *v becomes a value of just these dims. */
+/* Whether v may scale or shift the normalised axes; *v becomes a value of just these
+ * dims. */
 static ig_status fit(ig_graph *g, const norm *m, ig_value_id *v, bool *fits)
 {
     const ig_type *t = igi_type_of(g, *v), *x = igi_type_of(g, m->x);
     int n = m->rank - m->axis, lead = t->rank - n;
     int64_t dims[IG_RANK_MAX];
-    *fits = t->kind == IG_KIND_TENSOR && t->dtype == x->dtype && t->rank <= m->rank && lead >= 0;
+    *fits = t->kind == IG_KIND_TENSOR && t->dtype == x->dtype && t->rank <= m->rank &&
+            lead >= 0;
     for (int i = 0; *fits && i < lead; i++)
         *fits = ig_type_dims(t)[i] == 1;
     for (int i = 0; *fits && i < n; i++) {

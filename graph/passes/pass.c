@@ -1,9 +1,88 @@
-/* The pipeline of passes, in order. */
+/* The pipeline of passes, in order.
+ *
+ * Canonical form first: constants folded, nothing that does nothing, no computation
+ * twice. Each of these enables the others, so they repeat until nothing changes. Then
+ * the patterns, from large to small, for a pattern must still find the nodes it is
+ * written over: decomposed Gelu and LayerNormalization, weights, products, layout, and
+ * epilogues last, when layouts agree. What the rewrites left behind (transposes of
+ * constants, pairs of transposes) is for the canonical passes again. */
 #include "graph/passes/pass.h"
+
+#include "graph/core/log.h"
+#include "graph/passes/rewrite.h"
+
+#define ROUNDS_MAX 6
+
+typedef struct pass {
+    const char *name;
+    igi_pass_fn run;
+    int level; /* from which on it runs */
+} pass;
+
+static const pass canonical[] = {
+    {"fold", igi_pass_fold, 1},
+    {"simplify", igi_pass_simplify, 1},
+    {"cse", igi_pass_cse, 1},
+    {0},
+};
+
+static const pass patterns[] = {
+    {"fuse_gelu", igi_pass_fuse_gelu, 2},     {"fuse_norm", igi_pass_fuse_norm, 2},
+    {"fold_affine", igi_pass_fold_affine, 2}, {"fold_pad", igi_pass_fold_pad, 2},
+    {"fuse_linear", igi_pass_fuse_linear, 2}, {"layout", igi_pass_layout, 2},
+    {"epilogue", igi_pass_epilogue, 2},       {0},
+};
+
+static const pass last[] = {
+    {"place", igi_pass_place, 1},
+    {0},
+};
+
+static ig_status
+run_one(ig_graph *g, const igi_pass_opts *o, const pass *p, int *changes)
+{
+    int n = 0;
+    if (p->run(g, o, &n) != IG_OK)
+        return ig_fail_context("pass %s", p->name);
+    *changes += n;
+    if (igi_log_on(IGI_LOG_PASS))
+        igi_log(IGI_LOG_PASS, "%s: %s: %d changes, %zu nodes", g->name, p->name, n,
+                igi_live_nodes(g));
+#ifndef NDEBUG
+    if (ig_graph_verify(g) != IG_OK)
+        return ig_fail_context("after pass %s", p->name);
+#endif
+    return IG_OK;
+}
+
+static ig_status
+run_list(ig_graph *g, const igi_pass_opts *o, const pass *list, int *changes)
+{
+    for (const pass *p = list; p->name; p++)
+        if (p->level <= o->level)
+            IG_TRY(run_one(g, o, p, changes));
+    return IG_OK;
+}
+
+static ig_status run_canonical(ig_graph *g, const igi_pass_opts *o)
+{
+    int changes = 1;
+    for (int round = 0; changes && round < ROUNDS_MAX; round++) {
+        changes = 0;
+        IG_TRY(run_list(g, o, canonical, &changes));
+    }
+    return IG_OK;
+}
 
 ig_status igi_passes_run(ig_graph *g, const igi_pass_opts *o)
 {
-    (void)g;
-    (void)o;
-    return IG_OK;
+    int changes = 0;
+    if (o->level <= 0)
+        return IG_OK;
+    IG_TRY(igi_graph_sort(g));
+    IG_TRY(run_canonical(g, o));
+    IG_TRY(run_list(g, o, patterns, &changes));
+    if (changes)
+        IG_TRY(run_canonical(g, o));
+    return run_list(g, o, last, &changes);
 }

@@ -10,6 +10,14 @@
 
 /* ---- nodes ---- */
 
+size_t igi_live_nodes(const ig_graph *g)
+{
+    size_t n = 0;
+    for (size_t i = 1; i < g->nodes.n; i++)
+        n += g->nodes.p[i].live;
+    return n;
+}
+
 bool igi_node_is(const igi_node *n, const char *full)
 {
     const ig_op_def *d = n->op->def;
@@ -92,8 +100,8 @@ bool igi_is_output(const ig_graph *g, ig_value_id v)
 bool igi_same_type(const ig_graph *g, ig_value_id a, ig_value_id b)
 {
     const ig_type *x = igi_type_of(g, a), *y = igi_type_of(g, b);
-    if (x->kind != IG_KIND_TENSOR || y->kind != IG_KIND_TENSOR || x->dtype != y->dtype ||
-        x->rank < 0 || x->rank != y->rank)
+    if (x->kind != IG_KIND_TENSOR || y->kind != IG_KIND_TENSOR ||
+        x->dtype != y->dtype || x->rank < 0 || x->rank != y->rank)
         return false;
     for (int i = 0; i < x->rank; i++)
         if (ig_type_dims(x)[i] == -1 || ig_type_dims(x)[i] != ig_type_dims(y)[i])
@@ -104,7 +112,8 @@ bool igi_same_type(const ig_graph *g, ig_value_id a, ig_value_id b)
 const ig_tensor *igi_const(const ig_graph *g, ig_value_id v)
 {
     const ig_tensor *t = v.i ? igi_value_at(g, v)->constant : NULL;
-    if (!t || !t->data || !(t->v.flags & IGI_CONTIGUOUS) || t->v.type.dtype == IG_STRING)
+    if (!t || !t->data || !(t->v.flags & IGI_CONTIGUOUS) ||
+        t->v.type.dtype == IG_STRING)
         return NULL;
     return t;
 }
@@ -199,9 +208,11 @@ bool igi_can_forward(const ig_graph *g, ig_node_id n, int out, ig_value_id to)
 {
     ig_value_id from = igi_node_at(g, n)->out[out];
     const ig_type *a = igi_type_of(g, from), *b = igi_type_of(g, to);
-    if (a->kind != b->kind || a->dtype != b->dtype || is_mutated(g, from) || is_mutated(g, to))
+    if (a->kind != b->kind || a->dtype != b->dtype || is_mutated(g, from) ||
+        is_mutated(g, to))
         return false;
-    return a->kind != IG_KIND_TENSOR || a->rank < 0 || b->rank < 0 || a->rank == b->rank;
+    return a->kind != IG_KIND_TENSOR || a->rank < 0 || b->rank < 0 ||
+           a->rank == b->rank;
 }
 
 ig_status igi_forward(ig_graph *g, ig_node_id n, int out, ig_value_id to, bool *done)
@@ -237,14 +248,18 @@ void igi_copy_attrs(const igi_op *op, void *attrs, const igi_node *from)
     for (const ig_attr_def *row = op->def->attrs; row && row->name; row++) {
         const ig_attr_def *src = igi_attr_find(from->op->def, row->name);
         if (src && src->kind == row->kind)
-            memcpy(igi_attr_at(row, attrs), igi_attr_at(src, from->attrs), field_size(row->kind));
+            memcpy(igi_attr_at(row, attrs), igi_attr_at(src, from->attrs),
+                   field_size(row->kind));
     }
 }
 
-ig_status igi_make_node(ig_graph *g, const igi_make *m, const ig_value_id *in, ig_value_id *out)
+ig_status
+igi_make_node(ig_graph *g, const igi_make *m, const ig_value_id *in, ig_value_id *out)
 {
     const igi_node *like = igi_node_at(g, m->like);
-    const char *origin = m->origin ? m->origin : like->origin ? like->origin : like->name;
+    const char *origin = m->origin      ? m->origin
+                         : like->origin ? like->origin
+                                        : like->name;
     ig_call call = {.op = m->op->def,
                     .attrs = m->attrs,
                     .where = like->where,
@@ -260,7 +275,8 @@ ig_status igi_make_node(ig_graph *g, const igi_make *m, const ig_value_id *in, i
     return IG_OK;
 }
 
-ig_status igi_try_make(ig_graph *g, const igi_make *m, const ig_value_id *in, ig_value_id *out)
+ig_status
+igi_try_make(ig_graph *g, const igi_make *m, const ig_value_id *in, ig_value_id *out)
 {
     ig_status rc = igi_make_node(g, m, in, out);
     if (rc != IG_INVALID_ARGUMENT && rc != IG_INVALID_GRAPH)
@@ -297,12 +313,12 @@ ig_status igi_make_const(ig_graph *g, ig_value_id like, ig_tensor *t, ig_value_i
     return rc;
 }
 
-ig_status igi_make_ints(
-    ig_graph *g, ig_value_id like, const int64_t *v, int n, ig_value_id *out)
+ig_status
+igi_make_ints(ig_graph *g, ig_value_id like, const int64_t *v, int n, ig_value_id *out)
 {
     ig_tensor *t = NULL;
-    IG_TRY(ig_tensor_new_copy(
-        &t, IG_INT64, 1, &(int64_t){n}, v, (size_t)n * sizeof(int64_t)));
+    IG_TRY(ig_tensor_new_copy(&t, IG_INT64, 1, &(int64_t){n}, v,
+                              (size_t)n * sizeof(int64_t)));
     return igi_make_const(g, like, t, out);
 }
 

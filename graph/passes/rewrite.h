@@ -1,8 +1,8 @@
 /* What the passes share: questions about nodes and values, new constants, new nodes.
  *
- * A pass is one function that edits a graph and counts what it changed. It keeps no pointer
- * into g->nodes or g->values across a call that makes a node: the arrays move. New nodes are
- * appended; igi_graph_sort restores the order after the pass. */
+ * A pass is one function that edits a graph and counts what it changed. It keeps no
+ * pointer into g->nodes or g->values across a call that makes a node: the arrays move.
+ * New nodes are appended; igi_graph_sort restores the order after the pass. */
 #ifndef GRAPH_PASSES_REWRITE_H
 #define GRAPH_PASSES_REWRITE_H
 
@@ -29,12 +29,13 @@ typedef struct igi_rule {
     ig_status (*apply)(ig_graph *g, ig_node_id n, int *changes);
     int level; /* of igi_pass_opts from which on it may run */
 } igi_rule;
-/* Tries the rules (ended by {0}) on all used nodes, also on those that rules append; then
- * removes what became unused and restores the order. */
+/* Tries the rules (ended by {0}) on all used nodes, also on those that rules append;
+ * then removes what became unused and restores the order. */
 ig_status igi_rules_run(ig_graph *g, const igi_rule *rules, int level, int *changes);
 
 /* ---- nodes ---- */
 
+size_t igi_live_nodes(const ig_graph *g);              /* live nodes */
 bool igi_node_is(const igi_node *n, const char *full); /* "Mul", "ingot::Conv" */
 bool igi_node_used(const ig_graph *g, const igi_node *n);
 /* Whether outputs other than the first are asked for by somebody. */
@@ -72,40 +73,50 @@ int igi_known_ints(const ig_graph *g, ig_value_id v, int64_t *buf, int cap);
 bool igi_const_number(const ig_graph *g, ig_value_id v, double *out);
 /* The same for constants of exactly one element. */
 bool igi_const_scalar(const ig_graph *g, ig_value_id v, double *out);
-/* Per-channel numbers of a constant that broadcasts along axis `axis` of a tensor of rank
- * `rank` and is 1 elsewhere (or a scalar): writes n of them; false when it is anything else. */
+/* Per-channel numbers of a constant that broadcasts along axis `axis` of a tensor of
+ * rank `rank` and is 1 elsewhere (or a scalar): writes n of them; false when it is
+ * anything else. */
 bool igi_const_channels(
     const ig_graph *g, ig_value_id v, int rank, int axis, int64_t n, double *out);
 
 /* ---- editing ---- */
 
-/* All readers of output `out` of node n read `to`. false: left alone, because one of the two
- * is overwritten by somebody or their types differ. */
+/* All readers of output `out` of node n read `to`. false: left alone, because one of
+ * the two is overwritten by somebody or their types differ. */
 bool igi_can_forward(const ig_graph *g, ig_node_id n, int out, ig_value_id to);
 ig_status igi_forward(ig_graph *g, ig_node_id n, int out, ig_value_id to, bool *done);
 /* Defaults of an operator, in the graph's arena; NULL when out of memory. */
 void *igi_new_attrs(ig_graph *g, const igi_op *op);
-/* Copies all attributes of `from` that `op` has with the same name and kind into `attrs`. */
+/* Copies all attributes of `from` that `op` has with the same name and kind into
+ * `attrs`. */
 void igi_copy_attrs(const igi_op *op, void *attrs, const igi_node *from);
 
 typedef struct igi_make {
     const igi_op *op;
     const void *attrs;
-    int n_in, n_out;      /* n_out 0: 1 */
-    uint64_t wanted;      /* 0: all */
-    ig_node_id like;      /* gives name and place in the user's code */
-    const char *origin;   /* igi_origin; NULL: that of `like` */
+    int n_in, n_out;    /* n_out 0: 1 */
+    uint64_t wanted;    /* 0: all */
+    ig_node_id like;    /* gives name and place in the user's code */
+    const char *origin; /* igi_origin; NULL: that of `like` */
 } igi_make;
-ig_status igi_make_node(ig_graph *g, const igi_make *m, const ig_value_id *in, ig_value_id *out);
+ig_status
+igi_make_node(ig_graph *g, const igi_make *m, const ig_value_id *in, ig_value_id *out);
 /* igi_make_node that gives {0} and no error when the operator refuses the inputs. */
-ig_status igi_try_make(ig_graph *g, const igi_make *m, const ig_value_id *in, ig_value_id *out);
+ig_status
+igi_try_make(ig_graph *g, const igi_make *m, const ig_value_id *in, ig_value_id *out);
 /* "conv1+bn1+relu1": origins of several nodes ({0} ends early), cut when long. */
 const char *igi_origin(ig_graph *g, const ig_node_id *nodes, int n);
 
 /* New constants, named after value `like`. */
-ig_status igi_make_const(ig_graph *g, ig_value_id like, ig_tensor *t, ig_value_id *out); /* takes t */
-ig_status igi_make_ints(
-    ig_graph *g, ig_value_id like, const int64_t *v, int n, ig_value_id *out); /* int64 [n] */
+ig_status igi_make_const(ig_graph *g,
+                         ig_value_id like,
+                         ig_tensor *t,
+                         ig_value_id *out); /* takes t */
+ig_status igi_make_ints(ig_graph *g,
+                        ig_value_id like,
+                        const int64_t *v,
+                        int n,
+                        ig_value_id *out); /* int64 [n] */
 ig_status igi_make_numbers(ig_graph *g,
                            ig_value_id like,
                            ig_dtype dtype,

@@ -1,5 +1,6 @@
-/* Nodes that do nothing, or undo each other, one rule an operator. All are bit-exact at level
- * 1; rules of level 2 may turn a -0 into a 0. Movement rules are in simplify_shape.c. */
+/* Nodes that do nothing, or undo each other, one rule an operator. All are bit-exact at
+ * level 1; rules of level 2 may turn a -0 into a 0. Movement rules are in
+ * simplify_shape.c. */
 #include <string.h>
 
 #include "graph/core/dtype.h"
@@ -25,7 +26,8 @@ static ig_status dropout(ig_graph *g, ig_node_id id, int *changes)
     const igi_node *n = igi_node_at(g, id);
     ig_value_id training = igi_in(n, 2);
     double on = 0;
-    if (igi_node_side_used(g, n) || (training.i && !igi_const_scalar(g, training, &on)) || on > 0)
+    if (igi_node_side_used(g, n) ||
+        (training.i && !igi_const_scalar(g, training, &on)) || on > 0)
         return IG_OK;
     return drop(g, id, 0, changes);
 }
@@ -95,8 +97,8 @@ static ig_status involution(ig_graph *g, ig_node_id id, int *changes)
 
 /* ---- neutral operands ---- */
 
-/* Whether input i is, in every element, exactly `want` (the sign of zero counts), and the
- * result has the type of the other input. */
+/* Whether input i is, in every element, exactly `want` (the sign of zero counts), and
+ * the result has the type of the other input. */
 static bool is_neutral(const ig_graph *g, const igi_node *n, int i, double want)
 {
     double c;

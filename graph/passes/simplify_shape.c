@@ -11,8 +11,9 @@ static ig_status forward(ig_graph *g, ig_node_id id, ig_value_id to, int *change
 
 /* ---- reshapes ---- */
 
-/* The `shape` input of a Reshape from `in` to the type of `out`: numbers, 0 for a dim that
- * stands at the same place in both, -1 for one other. false: that cannot be said. */
+/* The `shape` input of a Reshape from `in` to the type of `out`: numbers, 0 for a dim
+ * that stands at the same place in both, -1 for one other. false: that cannot be said.
+ */
 static bool shape_for(const ig_type *in, const ig_type *out, int64_t *shape)
 {
     int unknown = 0;
@@ -42,7 +43,8 @@ static ig_status as_reshape(ig_graph *g, ig_node_id id, ig_value_id from, int *c
     const ig_type *t = igi_type_of(g, out);
     if (!op || !shape_for(igi_type_of(g, from), t, shape))
         return IG_OK;
-    bool several = false; /* 0 and -1 in one shape: sizes may both be unknown at run time */
+    bool several =
+        false; /* 0 and -1 in one shape: sizes may both be unknown at run time */
     for (int i = 0; i < t->rank; i++)
         several = several || shape[i] == 0;
     for (int i = 0; i < t->rank && several; i++)
@@ -55,8 +57,8 @@ static ig_status as_reshape(ig_graph *g, ig_node_id id, ig_value_id from, int *c
 
 static bool is_reshape(const igi_node *n)
 {
-    return igi_node_is(n, "Reshape") || igi_node_is(n, "Flatten") || igi_node_is(n, "Squeeze") ||
-           igi_node_is(n, "Unsqueeze");
+    return igi_node_is(n, "Reshape") || igi_node_is(n, "Flatten") ||
+           igi_node_is(n, "Squeeze") || igi_node_is(n, "Unsqueeze");
 }
 
 /* No change of shape: nothing. After another reshape: one Reshape. */
@@ -103,8 +105,12 @@ static bool keeps_order(const ig_type *in, const int64_t *perm)
     return true;
 }
 
-static ig_status merge_transposes(
-    ig_graph *g, ig_node_id id, const igi_node *p, int rank, const int64_t *perm, int *changes)
+static ig_status merge_transposes(ig_graph *g,
+                                  ig_node_id id,
+                                  const igi_node *p,
+                                  int rank,
+                                  const int64_t *perm,
+                                  int *changes)
 {
     int64_t inner[IG_RANK_MAX], both[IG_RANK_MAX];
     bool same = true;
@@ -153,7 +159,8 @@ ig_status igi_simplify_transpose(ig_graph *g, ig_node_id id, int *changes)
 ig_status igi_simplify_expand(ig_graph *g, ig_node_id id, int *changes)
 {
     const igi_node *n = igi_node_at(g, id);
-    return igi_same_type(g, n->in[0], n->out[0]) ? forward(g, id, n->in[0], changes) : IG_OK;
+    return igi_same_type(g, n->in[0], n->out[0]) ? forward(g, id, n->in[0], changes)
+                                                 : IG_OK;
 }
 
 /* As many elements as before, in steps of 1: all of them, in order. */

@@ -23,6 +23,9 @@ typedef struct space {
 
 #define SMALL_IN  16
 #define SMALL_OUT 4
+#define BYTES_PER_PORT                                                                 \
+    (sizeof(ig_type) + 4 * sizeof(void *)) /* a space in one block                     \
+                                            */
 
 static bool is_wanted(const space *s, int i)
 {
@@ -351,7 +354,7 @@ ig_status igi_call_general(igi_invoker *v,
     if (call->n_in <= SMALL_IN && call->n_out <= SMALL_OUT)
         return run_small(&s);
     size_t n = (size_t)(call->n_in > call->n_out ? call->n_in : call->n_out);
-    char *block = igi_calloc(n, sizeof(ig_type) + 4 * sizeof(void *));
+    char *block = igi_calloc(n, BYTES_PER_PORT);
     if (!block)
         return IG_OUT_OF_MEMORY;
     s.type = (ig_type *)(void *)block;

@@ -211,7 +211,7 @@ static size_t find_gap(const igi_buffer *b, igi_buffer *const *placed, size_t n)
 static ig_status set_offsets(igi_plan *p)
 {
     size_t n = p->n_buffers, total = 0;
-    igi_buffer **order = igi_alloc_array(2 * n + 1, sizeof(*order)),
+    igi_buffer **order = igi_alloc_array(n + n + 1, sizeof(*order)),
                **placed = order + n;
     if (!order)
         return IG_OUT_OF_MEMORY;

@@ -10,12 +10,11 @@
 uint32_t igi_plan_add_value(igi_plan *p)
 {
     if (p->n_values == p->cap_values) {
-        uint32_t cap = p->cap_values + p->cap_values / 4 + 16;
-        igi_pvalue *more = igi_realloc(p->value, cap * sizeof(*more));
-        if (!more)
+        size_t cap = p->cap_values;
+        if (!igi_vec_grow((void **)(void *)&p->value, &cap, cap + 16,
+                          sizeof(*p->value)))
             return 0;
-        p->value = more;
-        p->cap_values = cap;
+        p->cap_values = (uint32_t)cap;
     }
     p->value[p->n_values] =
         (igi_pvalue){.root = p->n_values, .output = -1, .input = -1};
@@ -25,12 +24,10 @@ uint32_t igi_plan_add_value(igi_plan *p)
 static igi_step *add_step(igi_plan *p)
 {
     if (p->n_steps == p->cap_steps) {
-        uint32_t cap = p->cap_steps + p->cap_steps / 2 + 16;
-        igi_step *more = igi_realloc(p->step, cap * sizeof(*more));
-        if (!more)
+        size_t cap = p->cap_steps;
+        if (!igi_vec_grow((void **)(void *)&p->step, &cap, cap + 16, sizeof(*p->step)))
             return NULL;
-        p->step = more;
-        p->cap_steps = cap;
+        p->cap_steps = (uint32_t)cap;
     }
     igi_step *s = &p->step[p->n_steps++];
     *s = (igi_step){.mode = IGI_SERIAL};

@@ -4,31 +4,32 @@
  *     header      64 bytes (igi_file_header)
  *     table       n_sections entries (igi_file_section), ascending, contiguous
  *     sections    each from a 64-byte boundary; gaps are zero
- * Rules: the file ends with its last section; every checksum (XXH64, seed 0) must match, the
- * header's covers header (with that field zero) and table; unknown sections that are critical
- * are refused, others skipped. So every flipped byte is an error: gaps must be zero too.
+ * Rules: the file ends with its last section; every checksum (XXH64, seed 0) must
+ * match, the header's covers header (with that field zero) and table; unknown sections
+ * that are critical are refused, others skipped. So every flipped byte is an error:
+ * gaps must be zero too.
  *
  * Section GRAPH is a stream of records written by igi_native_put_* :
  *     u32, u64, i64, f32; str = u32 length + bytes
  *     graph    name doc producer strs; ir_version opset i64; n_meta (key value)*
  *     inputs   n (name type)*;   type = u8 kind, u8 dtype, i32 rank, dims
  *     dim      i64; -1 unknown; -2 followed by the str of a symbol
- *     consts   n (name tensor)*; tensor = u8 dtype, i32 rank, i64 dims, u64 offset, u64 bytes
- *              offset is from the start of section TENSORS, 64-byte aligned, ascending,
+ *     consts   n (name tensor)*; tensor = u8 dtype, i32 rank, i64 dims, u64 offset, u64
+ * bytes offset is from the start of section TENSORS, 64-byte aligned, ascending,
  *              contiguous; strings have offset 0 and follow inline
- *     nodes    n (op since name where origin draw n_in n_captures n_out in* out-names* attrs)
- *     outputs  n (name value)*
- *     tests    n tensor*: self-test inputs, then outputs; 0: none
- * Values are numbered from 1: inputs, constants, then outputs of nodes; 0 is none. */
+ *     nodes    n (op since name where origin draw n_in n_captures n_out in* out-names*
+ * attrs) outputs  n (name value)* tests    n tensor*: self-test inputs, then outputs;
+ * 0: none Values are numbered from 1: inputs, constants, then outputs of nodes; 0 is
+ * none. */
 #ifndef IMPORTERS_NATIVE_FORMAT_H
 #define IMPORTERS_NATIVE_FORMAT_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define IGI_FILE_MAGIC "INGOT\r\n\x1a"
-#define IGI_FILE_VERSION 1u
-#define IGI_FILE_ALIGN 64u
+#define IGI_FILE_MAGIC        "INGOT\r\n\x1a"
+#define IGI_FILE_VERSION      1u
+#define IGI_FILE_ALIGN        64u
 #define IGI_FILE_SECTIONS_MAX 16u
 
 typedef struct igi_file_header {
@@ -40,7 +41,10 @@ typedef struct igi_file_header {
     uint64_t zero[3];
 } igi_file_header;
 
-typedef enum igi_section_kind { IGI_SECTION_GRAPH = 1, IGI_SECTION_TENSORS = 2 } igi_section_kind;
+typedef enum igi_section_kind {
+    IGI_SECTION_GRAPH = 1,
+    IGI_SECTION_TENSORS = 2
+} igi_section_kind;
 enum { IGI_SECTION_CRITICAL = 1 };
 
 typedef struct igi_file_section {

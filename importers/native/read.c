@@ -1,6 +1,6 @@
-/* Reading .ingot files as hostile input: a cursor that checks every read, counts compared with
- * what remains before anything is allocated, and the graph rebuilt through ig_graph_make, so
- * that a file can say nothing that a caller could not. */
+/* Reading .ingot files as hostile input: a cursor that checks every read, counts
+ * compared with what remains before anything is allocated, and the graph rebuilt
+ * through ig_graph_make, so that a file can say nothing that a caller could not. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -13,20 +13,19 @@
 
 typedef struct reader {
     const igi_source *src;
-    const unsigned char *base;    /* of the file */
-    const unsigned char *at, *end; /* cursor in the graph section */
-    const unsigned char *tensors; /* the TENSORS section */
+    const unsigned char *base;        /* of the file */
+    const unsigned char *at, *end;    /* cursor in the graph section */
+    const unsigned char *tensors;     /* the TENSORS section */
     uint64_t tensor_bytes, tensor_at; /* its size; where the next tensor must begin */
-    IGI_VEC(uint64_t) sums;       /* of tensors read so far */
+    IGI_VEC(uint64_t) sums;           /* of tensors read so far */
     ig_graph *g;
-    IGI_VEC(ig_value_id) values;  /* by number in the file */
+    IGI_VEC(ig_value_id) values; /* by number in the file */
 } reader;
 
 static ig_status damaged(const reader *r, const char *what)
 {
     return ig_fail(IG_INVALID_GRAPH,
-                   "the .ingot file is damaged: %s (byte %" PRIu64 ")",
-                   what,
+                   "the .ingot file is damaged: %s (byte %" PRIu64 ")", what,
                    (uint64_t)(r->at - r->base));
 }
 
@@ -72,7 +71,8 @@ static ig_status take_str(reader *r, bool or_null, const char **out)
     IG_TRY(take_count(r, 1, &n));
     if (memchr(r->at, 0, n))
         return damaged(r, "a name holds a zero byte");
-    *out = or_null && !n ? NULL : igi_arena_strndup(&r->g->arena, (const char *)r->at, n);
+    *out =
+        or_null && !n ? NULL : igi_arena_strndup(&r->g->arena, (const char *)r->at, n);
     r->at += n;
     return *out || (or_null && !n) ? IG_OK : IG_OUT_OF_MEMORY;
 }
@@ -103,11 +103,13 @@ static ig_status take_input(reader *r)
     IG_TRY(take_u8(r, &dtype));
     IG_TRY(take_u32(r, &rank));
     bool unknown = rank == UINT32_MAX;
-    if (kind != IG_KIND_TENSOR || !igi_dtype_valid(dtype) || (!unknown && rank > IG_RANK_MAX))
+    if (kind != IG_KIND_TENSOR || !igi_dtype_valid(dtype) ||
+        (!unknown && rank > IG_RANK_MAX))
         return damaged(r, "an input has an impossible type");
     for (uint32_t i = 0; !unknown && i < rank; i++)
         IG_TRY(take_dim(r, &dims[i]));
-    IG_TRY(ig_graph_input(r->g, name, (ig_dtype)dtype, unknown ? -1 : (int)rank, dims, &id));
+    IG_TRY(ig_graph_input(r->g, name, (ig_dtype)dtype, unknown ? -1 : (int)rank, dims,
+                          &id));
     return IGI_PUSH(&r->values, id) ? IG_OK : IG_OUT_OF_MEMORY;
 }
 
@@ -143,8 +145,8 @@ static ig_status take_strings(reader *r, int rank, const int64_t *dims, ig_tenso
 static ig_status locate(reader *r, uint64_t offset, uint64_t bytes)
 {
     uint64_t from = r->tensor_at;
-    if (offset != (from + IGI_FILE_ALIGN - 1) / IGI_FILE_ALIGN * IGI_FILE_ALIGN || offset > r->tensor_bytes ||
-        bytes > r->tensor_bytes - offset)
+    if (offset != (from + IGI_FILE_ALIGN - 1) / IGI_FILE_ALIGN * IGI_FILE_ALIGN ||
+        offset > r->tensor_bytes || bytes > r->tensor_bytes - offset)
         return damaged(r, "tensors do not follow each other");
     for (; from < offset; from++)
         if (r->tensors[from])
@@ -172,7 +174,8 @@ static ig_status take_tensor(reader *r, ig_tensor **out)
     for (uint32_t i = 0; i < rank; i++)
         if (dims[i] < 0)
             return damaged(r, "a tensor has a negative dim");
-    if (!igi_dims_count((int)rank, dims, &count) || !igi_dtype_bytes((ig_dtype)dtype, count, &need))
+    if (!igi_dims_count((int)rank, dims, &count) ||
+        !igi_dtype_bytes((ig_dtype)dtype, count, &need))
         return damaged(r, "a tensor is larger than memory");
     if (dtype == IG_STRING) {
         if (count > (r->end - r->at) / 4)
@@ -186,7 +189,8 @@ static ig_status take_tensor(reader *r, ig_tensor **out)
     if (!r->src->owner || (uintptr_t)data % IGI_FILE_ALIGN)
         return ig_tensor_new_copy(out, (ig_dtype)dtype, (int)rank, dims, data, need);
     ig_tensor *owner = ig_tensor_ref(r->src->owner);
-    ig_status rc = ig_tensor_wrap(out, (ig_dtype)dtype, (int)rank, dims, data, need, drop_owner, owner);
+    ig_status rc = ig_tensor_wrap(out, (ig_dtype)dtype, (int)rank, dims, data, need,
+                                  drop_owner, owner);
     if (rc == IG_OK)
         (*out)->st->flags |= IGI_READONLY;
     else
@@ -217,14 +221,16 @@ static ig_status take_list(reader *r, size_t size, uint32_t *count, void **out)
     return *out ? take(r, *out, *count * size) : IG_OUT_OF_MEMORY;
 }
 
-static ig_status take_string_list(reader *r, const ig_op_def *op, void *attrs, const char *name)
+static ig_status
+take_string_list(reader *r, const ig_op_def *op, void *attrs, const char *name)
 {
     uint32_t n;
     IG_TRY(take_count(r, 4, &n));
     const char **v = igi_arena_array(&r->g->arena, (size_t)n + 1, sizeof(*v));
     for (uint32_t i = 0; v && i < n; i++)
         IG_TRY(take_str(r, false, &v[i]));
-    return v ? igi_attrs_set_strings(&r->g->arena, op, attrs, name, v, n) : IG_OUT_OF_MEMORY;
+    return v ? igi_attrs_set_strings(&r->g->arena, op, attrs, name, v, n)
+             : IG_OUT_OF_MEMORY;
 }
 
 static ig_status take_attr(reader *r, const ig_op_def *op, void *attrs)
@@ -341,12 +347,10 @@ static ig_status take_node_head(reader *r, node_record *n)
     n->call.draw = (uint64_t)draw;
     n->op = igi_registry_find_full(r->g->reg, op);
     if (!n->op || n->op->def->since != since)
-        return ig_fail(IG_UNSUPPORTED,
-                       "node '%s' needs operator %s of version %u, which %s",
-                       n->call.name,
-                       op,
-                       since,
-                       n->op ? "this library has in another version" : "is not registered");
+        return ig_fail(
+            IG_UNSUPPORTED, "node '%s' needs operator %s of version %u, which %s",
+            n->call.name, op, since,
+            n->op ? "this library has in another version" : "is not registered");
     n->call.op = n->op->def;
     return IG_OK;
 }
@@ -452,7 +456,8 @@ static ig_status take_graph(reader *r, const ig_read_opts *opts)
     IG_TRY(each(r, 25, take_constant));
     IG_TRY(take_count(r, 40, &n));
     if (n > most)
-        return ig_fail(IG_LIMIT, "the file has %u nodes, limits.nodes allows %" PRIu64, n, most);
+        return ig_fail(IG_LIMIT, "the file has %u nodes, limits.nodes allows %" PRIu64,
+                       n, most);
     node_record *record = igi_alloc(sizeof(*record));
     ig_status rc = record ? IG_OK : IG_OUT_OF_MEMORY;
     for (uint32_t i = 0; rc == IG_OK && i < n; i++)
@@ -478,7 +483,8 @@ static ig_status check_gap(const reader *r, uint64_t from, uint64_t to)
     return IG_OK;
 }
 
-static ig_status check_sections(reader *r, const igi_file_section *s, uint32_t n, uint64_t size)
+static ig_status
+check_sections(reader *r, const igi_file_section *s, uint32_t n, uint64_t size)
 {
     uint64_t at = sizeof(igi_file_header) + n * sizeof(*s);
     const igi_file_section *graph = NULL, *tensors = NULL;
@@ -496,7 +502,10 @@ static ig_status check_sections(reader *r, const igi_file_section *s, uint32_t n
         if (slot)
             *slot = &s[i];
         else if (s[i].flags & IGI_SECTION_CRITICAL)
-            return ig_fail(IG_UNSUPPORTED, "the file needs section kind %u, which this version does not know", s[i].kind);
+            return ig_fail(
+                IG_UNSUPPORTED,
+                "the file needs section kind %u, which this version does not know",
+                s[i].kind);
         else if (igi_xxh64(r->base + start, (size_t)s[i].bytes) != s[i].checksum)
             return damaged(r, "the checksum of a section does not match");
     }
@@ -523,10 +532,12 @@ static ig_status check_header(reader *r, igi_file_section *s, uint64_t *tensor_s
         return damaged(r, "it is shorter than its header");
     memcpy(&h, r->base, sizeof(h));
     if (h.version != IGI_FILE_VERSION)
-        return ig_fail(IG_UNSUPPORTED, "the file is of version %u, this library reads version %u", h.version, IGI_FILE_VERSION);
+        return ig_fail(IG_UNSUPPORTED,
+                       "the file is of version %u, this library reads version %u",
+                       h.version, IGI_FILE_VERSION);
     size_t table = h.n_sections * sizeof(*s);
-    if (h.header_bytes != sizeof(h) || h.n_sections > IGI_FILE_SECTIONS_MAX || h.file_bytes != size ||
-        size - sizeof(h) < table)
+    if (h.header_bytes != sizeof(h) || h.n_sections > IGI_FILE_SECTIONS_MAX ||
+        h.file_bytes != size || size - sizeof(h) < table)
         return damaged(r, "header and size disagree");
     memset(&top, 0, sizeof(top));
     memcpy(&top, r->base, sizeof(h) + table);
@@ -546,7 +557,8 @@ bool igi_native_sniff(const void *bytes, size_t size)
     return size >= 8 && !memcmp(bytes, IGI_FILE_MAGIC, 8);
 }
 
-ig_status igi_native_read(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
+ig_status
+igi_native_read(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
 {
     reader r = {.src = src, .base = src->bytes, .at = src->bytes};
     igi_file_section sections[IGI_FILE_SECTIONS_MAX];

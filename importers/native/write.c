@@ -1,5 +1,5 @@
-/* Writing .ingot files (format.h): the graph section is built in memory, tensors are streamed
- * after it; the table is patched in last, because it holds the checksums. */
+/* Writing .ingot files (format.h): the graph section is built in memory, tensors are
+ * streamed after it; the table is patched in last, because it holds the checksums. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -18,8 +18,8 @@ typedef struct payload {
 
 typedef struct builder {
     const ig_graph *g;
-    igi_text out;      /* the graph section */
-    uint32_t *number;  /* per value id: number in the file */
+    igi_text out;     /* the graph section */
+    uint32_t *number; /* per value id: number in the file */
     uint32_t next;
     IGI_VEC(payload) payloads;
     uint64_t tensor_bytes; /* of the TENSORS section so far */
@@ -71,7 +71,8 @@ static void put_dim(builder *b, int64_t d)
 static ig_status put_type(builder *b, const ig_type *t, const char *name)
 {
     if (t->kind != IG_KIND_TENSOR)
-        return ig_fail(IG_UNSUPPORTED, "input '%s' is no tensor; .ingot files hold tensors", name);
+        return ig_fail(IG_UNSUPPORTED,
+                       "input '%s' is no tensor; .ingot files hold tensors", name);
     put_u8(b, t->kind);
     put_u8(b, t->dtype);
     int64_t rank = t->rank; /* -1: unknown, all ones in the file */
@@ -135,11 +136,13 @@ static ig_status put_attr(builder *b, const igi_node *n, const ig_attr_def *a)
         return IG_OK;
     case IG_A_INTS:
         put_u32(b, (uint64_t)((const ig_ints *)at)->n);
-        put(b, ((const ig_ints *)at)->v, (size_t)((const ig_ints *)at)->n * sizeof(int64_t));
+        put(b, ((const ig_ints *)at)->v,
+            (size_t)((const ig_ints *)at)->n * sizeof(int64_t));
         return IG_OK;
     case IG_A_FLOATS:
         put_u32(b, (uint64_t)((const ig_floats *)at)->n);
-        put(b, ((const ig_floats *)at)->v, (size_t)((const ig_floats *)at)->n * sizeof(float));
+        put(b, ((const ig_floats *)at)->v,
+            (size_t)((const ig_floats *)at)->n * sizeof(float));
         return IG_OK;
     case IG_A_STRINGS:
         put_u32(b, (uint64_t)((const ig_strings *)at)->n);
@@ -149,7 +152,10 @@ static ig_status put_attr(builder *b, const igi_node *n, const ig_attr_def *a)
     case IG_A_TENSOR:
         return put_tensor(b, *(ig_tensor *const *)at);
     default:
-        return ig_fail(IG_UNSUPPORTED, "node '%s': attribute %s holds a graph, which .ingot files cannot yet hold", n->name, a->name);
+        return ig_fail(
+            IG_UNSUPPORTED,
+            "node '%s': attribute %s holds a graph, which .ingot files cannot yet hold",
+            n->name, a->name);
     }
 }
 
@@ -272,7 +278,9 @@ static ig_status build(builder *b)
     put_u32(b, g->self_test.n);
     for (size_t i = 0; i < g->self_test.n; i++)
         IG_TRY(put_tensor(b, g->self_test.p[i]));
-    return b->out.failed ? ig_fail(IG_OUT_OF_MEMORY, "no memory for the file's graph section") : IG_OK;
+    return b->out.failed
+               ? ig_fail(IG_OUT_OF_MEMORY, "no memory for the file's graph section")
+               : IG_OK;
 }
 
 /* ---- the file ---- */
@@ -284,8 +292,8 @@ static ig_status pad(igi_writer *w)
     return over ? igi_writer_write(w, zeros, (size_t)(IGI_FILE_ALIGN - over)) : IG_OK;
 }
 
-/* The TENSORS section is checksummed tensor by tensor: XXH64 over the list of their XXH64,
- * so that neither writer nor reader needs it in one piece. */
+/* The TENSORS section is checksummed tensor by tensor: XXH64 over the list of their
+ * XXH64, so that neither writer nor reader needs it in one piece. */
 static ig_status write_tensors(builder *b, igi_writer *w, uint64_t *sum)
 {
     igi_text sums = {0};

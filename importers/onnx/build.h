@@ -12,8 +12,9 @@
 #include "graph/ir/graph.h"
 #include "importers/onnx/tensor.h"
 
-#define IGI_ONNX_OPSET 27 /* newest version of the default domain that is known here   \
-                           */
+#define IGI_ONNX_OPSET                                                                 \
+    27 /* newest version of the default domain that is known here                      \
+        */
 #define IGI_ONNX_IR         13
 #define IGI_ONNX_CALL_DEPTH 100 /* nested calls of local functions */
 #define IGI_ONNX_ATTRIBUTES                                                            \

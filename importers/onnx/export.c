@@ -55,8 +55,8 @@ static ig_status check_operators(const igi_onnx_out *o)
     return rc;
 }
 
-/* The oldest opset in which every operator of the graph has its present meaning: most runtimes
- * read it. */
+/* The oldest opset in which every operator of the graph has its present meaning: most
+ * runtimes read it. */
 static int64_t oldest_opset(const ig_graph *g)
 {
     int64_t oldest = 13;

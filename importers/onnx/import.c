@@ -279,7 +279,6 @@ out:
     ig_graph_free(b.g);
     igi_map_fini(&b.functions);
     igi_onnx_data_fini(&b.data);
-    igi_onnx_message_free(m);
     igi_onnx_scan_fini(&scan);
     igi_arena_fini(&b.scratch);
     igi_arena_fini(&b.arena);

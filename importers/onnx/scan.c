@@ -446,4 +446,5 @@ void igi_onnx_scan_fini(igi_onnx_scan *s)
 {
     IGI_VEC_FREE(&s->skeleton);
     IGI_VEC_FREE(&s->cuts);
+    igi_arena_fini(&s->arena);
 }

@@ -11,6 +11,7 @@
 
 #include <ingot/ingot.h>
 
+#include "graph/core/arena.h"
 #include "graph/core/vec.h"
 #include "importers/onnx/proto.h"
 
@@ -31,6 +32,7 @@ typedef struct igi_onnx_scan {
     uint64_t memory;    /* predicted bytes of the unpacked skeleton */
     uint64_t n_unknown; /* fields that this schema does not know; dropped */
     char unknown[96];   /* the first of them */
+    igi_arena arena;    /* of the unpacked messages */
 } igi_onnx_scan;
 
 /* Walks `bytes` as a message of type `root`; `s` must be zeroed. limits may be NULL.
@@ -42,12 +44,12 @@ ig_status igi_onnx_scan_run(igi_onnx_scan *s,
                             const ig_limits *limits);
 void igi_onnx_scan_fini(igi_onnx_scan *s);
 
-/* Unpacks the skeleton with at most limits->memory_bytes of heap. */
-ig_status igi_onnx_unpack(const igi_onnx_scan *s,
+/* Unpacks the skeleton, once, with at most limits->memory_bytes of heap; the messages
+ * live as long as the scan. */
+ig_status igi_onnx_unpack(igi_onnx_scan *s,
                           const ProtobufCMessageDescriptor *root,
                           const ig_limits *limits,
                           ProtobufCMessage **out);
-void igi_onnx_message_free(ProtobufCMessage *m); /* NULL is harmless */
 
 /* Reads a varint of at most ten bytes; false when cut short, too long or over 64 bits.
  */

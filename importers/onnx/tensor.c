@@ -13,6 +13,10 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "ONNX payloads are little endian and used in place");
 
+/* Dense bytes of a sparse tensor without a limit of the caller: a small file asks for
+ * them. */
+#define SPARSE_DEFAULT ((size_t)1 << 30)
+
 enum { /* numbers of Tensor fields */
        FIELD_FLOAT = 4,
        FIELD_INT32 = 5,
@@ -162,6 +166,18 @@ find_payload(igi_onnx_data *d, const pb_tensor *p, const shape *s, payload *out)
     return IG_OK;
 }
 
+/* Entries of an integer array are counted before memory is taken for them (V1). */
+static ig_status check_entries(const shape *s, const payload *p)
+{
+    size_t want = ig_dtype_bits(s->dtype) < 8 ? s->bytes : (size_t)s->count, n = p->n;
+    for (size_t i = 0; p->varints && i < p->n; i++)
+        n -= p->p[i] >> 7; /* bytes that continue a number */
+    if (n != want)
+        return ig_fail(IG_INVALID_GRAPH, "%s holds %zu entries, the dims ask for %zu",
+                       field_name(p->field), n, want);
+    return IG_OK;
+}
+
 static ig_status check_payload(const shape *s, const payload *p)
 {
     if (p->field == 0)
@@ -176,7 +192,7 @@ static ig_status check_payload(const shape *s, const payload *p)
                        ig_dtype_name(s->dtype), field_name(p->field),
                        field_name(typed_field(s->dtype)));
     if (p->varints || p->inline_ints)
-        return IG_OK; /* counted while converting */
+        return check_entries(s, p);
     size_t want = p->field == FIELD_STRING ? (size_t)s->count : s->bytes;
     if (p->n != want)
         return ig_fail(IG_INVALID_GRAPH, "%s holds %zu %s, the dims ask for %zu",
@@ -196,7 +212,13 @@ new_tensor(igi_onnx_data *d, const shape *s, const int64_t *dims, ig_tensor **ou
         return ig_fail(IG_LIMIT,
                        "the constants take more than limits.memory_bytes (%" PRIu64 ")",
                        most);
-    return ig_tensor_new(out, s->dtype, s->rank, dims);
+    IG_TRY(igi_tensor_header(out, NULL, s->dtype, s->rank, dims));
+    ig_status rc = igi_tensor_alloc(*out, NULL);
+    if (rc != IG_OK) {
+        ig_tensor_unref(*out);
+        *out = NULL;
+    }
+    return rc;
 }
 
 /* A header over memory that `owner` keeps alive. */
@@ -230,11 +252,18 @@ static bool may_view(const payload *p, const shape *s)
     return true;
 }
 
+/* The pages behind what has been copied from a mapped file are given back as the copy
+ * goes on: they can be read again, and a load never holds its weights twice. */
 static void copy_raw(const payload *p, const shape *s, uint8_t *dst)
 {
-    if (s->bytes == 0)
-        return;
-    memcpy(dst, p->p, s->bytes);
+    enum { STEP = 1 << 20 };
+    bool mapped = p->owner && p->owner->st->flags & IGI_MAPPED;
+    for (size_t at = 0; at < s->bytes; at += STEP) {
+        size_t n = s->bytes - at < STEP ? s->bytes - at : STEP;
+        memcpy(dst + at, p->p + at, n);
+        if (mapped && n == STEP)
+            igi_source_forget(p->p + at, n);
+    }
     for (size_t i = 0; s->dtype == IG_BOOL && i < s->bytes; i++)
         dst[i] = dst[i] != 0;
 }
@@ -301,19 +330,13 @@ static ig_status convert_ints(const payload *p, const shape *s, uint8_t *dst)
     size_t at = 0;
     for (int64_t i = 0; i < want; i++) {
         if (!next_int(p, &at, &v))
-            return ig_fail(IG_INVALID_GRAPH,
-                           "%s ends after %" PRId64 " of %" PRId64 " entries",
-                           field_name(p->field), i, want);
+            return ig_fail(IG_INVALID_GRAPH, "entry %" PRId64 " of %s is damaged", i,
+                           field_name(p->field));
         if (!store_int(s, width, dst, i, v))
             return ig_fail(IG_INVALID_GRAPH,
                            "entry %" PRId64 " of %s is %" PRId64 ", which is no %s", i,
                            field_name(p->field), v, ig_dtype_name(s->dtype));
     }
-    if (at != p->n)
-        return ig_fail(IG_INVALID_GRAPH,
-                       "%s holds more than the %" PRId64 " entries that the "
-                       "dims ask for",
-                       field_name(p->field), want);
     return IG_OK;
 }
 
@@ -441,7 +464,14 @@ static ig_status make_sparse(igi_onnx_data *d, const pb_sparse *p, ig_tensor **o
     like.n_dims = p->n_dims;
     IG_GO(check_shape(d, &like, &s));
     IG_GO(check_sparse(&s, values, indices));
+    if (d->limits.tensor_bytes == 0 && s.bytes > SPARSE_DEFAULT)
+        IG_GO(ig_fail(
+            IG_LIMIT,
+            "it has %zu bytes when dense; set limits.tensor_bytes to allow that",
+            s.bytes));
     IG_GO(new_tensor(d, &s, p->dims, &t));
+    if (s.bytes)
+        memset(t->data, 0, s.bytes);
     IG_GO(scatter(values, indices, &s, t));
     *out = t;
     t = NULL;

@@ -164,7 +164,6 @@ igi_onnx_read_value(const void *bytes, size_t n, const ig_type *want, ig_value *
         rc = read_optional(&r, (const pb_optional_data *)m, want, out);
 out:
     igi_onnx_data_fini(&r.data);
-    igi_onnx_message_free(m);
     igi_onnx_scan_fini(&scan);
     return rc;
 }

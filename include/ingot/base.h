@@ -2,12 +2,13 @@
  *
  * Included by <ingot/ingot.h>, <ingot/train.h> and <ingot/plugin.h>.
  *
- * Invariants: a function that returns `ig_status` other than IG_OK has recorded a message
- * (ig_error_message); objects are opaque; sizes are counted in elements unless a name says
- * bytes; dims are int64_t. Ownership: an object returned through `T **out` belongs to the
- * caller; one returned as `const T *` is borrowed from its parent.
- * Threads: an error record belongs to its thread. Reference counts of tensors are atomic
- * once a tensor is shared (ig_tensor_share); before that a tensor stays with one thread. */
+ * Invariants: a function that returns `ig_status` other than IG_OK has recorded a
+ * message (ig_error_message); objects are opaque; sizes are counted in elements unless
+ * a name says bytes; dims are int64_t. Ownership: an object returned through `T **out`
+ * belongs to the caller; one returned as `const T *` is borrowed from its parent.
+ * Threads: an error record belongs to its thread. Reference counts of tensors are
+ * atomic once a tensor is shared (ig_tensor_share); before that a tensor stays with one
+ * thread. */
 #ifndef INGOT_BASE_H
 #define INGOT_BASE_H
 
@@ -17,8 +18,8 @@
 
 #ifdef __cplusplus
 #define IG_EXTERN_C_BEGIN extern "C" {
-#define IG_EXTERN_C_END }
-#define IG_DEF(v) = v /* default member initialiser of an option struct, C++ only */
+#define IG_EXTERN_C_END   }
+#define IG_DEF(v)         = v /* default member initialiser of an option struct, C++ only */
 #else
 #define IG_EXTERN_C_BEGIN
 #define IG_EXTERN_C_END
@@ -26,8 +27,8 @@
 #endif
 
 #if defined(__GNUC__)
-#define IG_API __attribute__((visibility("default")))
-#define IG_MUST_USE __attribute__((warn_unused_result))
+#define IG_API                 __attribute__((visibility("default")))
+#define IG_MUST_USE            __attribute__((warn_unused_result))
 #define IG_PRINTF(fmt_, args_) __attribute__((format(printf, fmt_, args_)))
 #else
 #define IG_API
@@ -36,18 +37,19 @@
 #endif
 
 #define IG_STRINGIZE_(x) #x
-#define IG_STRINGIZE(x) IG_STRINGIZE_(x)
+#define IG_STRINGIZE(x)  IG_STRINGIZE_(x)
 /* One string literal per call site: the place that an error or a trace entry names. */
 #define IG_HERE __FILE__ ":" IG_STRINGIZE(__LINE__)
 
 #define IG_VERSION_MAJOR 0
 #define IG_VERSION_MINOR 1
 #define IG_VERSION_PATCH 0
-#define IG_VERSION_NUM 100 /* major * 10000 + minor * 100 + patch */
+#define IG_VERSION_NUM   100 /* major * 10000 + minor * 100 + patch */
 
 IG_EXTERN_C_BEGIN
 
-/* ---- status ------------------------------------------------------------------------ */
+/* ---- status ------------------------------------------------------------------------
+ */
 
 /* Values are pinned: they are part of the ABI and of exit codes in logs. */
 typedef enum ig_status {
@@ -68,8 +70,8 @@ typedef enum ig_status {
 /* Name of a status, "invalid argument"; "unknown status" for other numbers. */
 IG_API const char *ig_status_string(ig_status status);
 
-/* Message of the last failed call on this thread, "" when the last call succeeded. Never NULL.
- * Valid until the next Ingot call on this thread. */
+/* Message of the last failed call on this thread, "" when the last call succeeded.
+ * Never NULL. Valid until the next Ingot call on this thread. */
 IG_API const char *ig_error_message(void);
 
 /* The code recorded with ig_error_message, IG_OK when there is none. */
@@ -79,7 +81,8 @@ IG_API ig_status ig_error_status(void);
 IG_API const char *ig_version(void);
 IG_API int ig_version_num(void);
 
-/* ---- element types ----------------------------------------------------------------- */
+/* ---- element types -----------------------------------------------------------------
+ */
 
 /* Numbers are those of ONNX TensorProto.DataType, so a set of types is a bit mask.
  * ORDER: dtype (graph/core/dtype.c has one row per number). */
@@ -116,12 +119,15 @@ typedef enum ig_dtype {
 
 /* "float32", "int64", ...; "undefined" for numbers that are no type. */
 IG_API const char *ig_dtype_name(ig_dtype dtype);
-/* The type of that name, IG_UNDEFINED when there is none. ONNX names ("float", "double") work too. */
+/* The type of that name, IG_UNDEFINED when there is none. ONNX names ("float",
+ * "double") work too. */
 IG_API ig_dtype ig_dtype_parse(const char *name);
-/* Bits of one element: 2 and 4 for packed types, 64 for strings (a handle). 0 for IG_UNDEFINED. */
+/* Bits of one element: 2 and 4 for packed types, 64 for strings (a handle). 0 for
+ * IG_UNDEFINED. */
 IG_API int ig_dtype_bits(ig_dtype dtype);
 
-/* ---- values and tensors ------------------------------------------------------------ */
+/* ---- values and tensors ------------------------------------------------------------
+ */
 
 #define IG_RANK_MAX 64 /* kernels keep index arrays of this size on the stack */
 
@@ -133,7 +139,7 @@ typedef enum ig_kind {
     IG_KIND_SPARSE = 4
 } ig_kind;
 
-typedef struct ig_value ig_value;   /* tensor, sequence, optional, map or sparse tensor */
+typedef struct ig_value ig_value; /* tensor, sequence, optional, map or sparse tensor */
 typedef struct ig_tensor ig_tensor; /* every tensor is a value: ig_tensor_value */
 typedef struct ig_graph ig_graph;
 typedef struct ig_ctx ig_ctx;
@@ -143,7 +149,10 @@ typedef void (*ig_deleter)(void *data, void *user);
 
 /* A contiguous host tensor, contents zero. Strings start empty.
  * Errors: INVALID_ARGUMENT (rank, negative dim), LIMIT (size), OUT_OF_MEMORY. */
-IG_API ig_status ig_tensor_new(ig_tensor **out, ig_dtype dtype, int rank, const int64_t *dims);
+IG_API ig_status ig_tensor_new(ig_tensor **out,
+                               ig_dtype dtype,
+                               int rank,
+                               const int64_t *dims);
 
 /* The same with `bytes` of contents copied from `data` (not for strings). */
 IG_API ig_status ig_tensor_new_copy(ig_tensor **out,
@@ -153,8 +162,8 @@ IG_API ig_status ig_tensor_new_copy(ig_tensor **out,
                                     const void *data,
                                     size_t bytes);
 
-/* Wraps the caller's contiguous memory without a copy; `deleter` (may be NULL) runs when the
- * last user is gone. On failure the deleter is not called. */
+/* Wraps the caller's contiguous memory without a copy; `deleter` (may be NULL) runs
+ * when the last user is gone. On failure the deleter is not called. */
 IG_API ig_status ig_tensor_wrap(ig_tensor **out,
                                 ig_dtype dtype,
                                 int rank,
@@ -185,14 +194,17 @@ IG_API const int64_t *ig_tensor_strides(const ig_tensor *t); /* in elements */
 IG_API bool ig_tensor_is_contiguous(const ig_tensor *t);
 IG_API size_t ig_tensor_nbytes(const ig_tensor *t); /* of a contiguous copy */
 
-/* First element. The caller may write only to tensors that nobody else reads. NULL for NULL. */
+/* First element. The caller may write only to tensors that nobody else reads. NULL for
+ * NULL. */
 IG_API void *ig_tensor_data(const ig_tensor *t);
-/* Typed access: NULL with a message when the type differs or the tensor is not contiguous. */
+/* Typed access: NULL with a message when the type differs or the tensor is not
+ * contiguous. */
 IG_API const float *ig_tensor_data_f32(const ig_tensor *t);
 IG_API const double *ig_tensor_data_f64(const ig_tensor *t);
 IG_API const int64_t *ig_tensor_data_i64(const ig_tensor *t);
 IG_API const int32_t *ig_tensor_data_i32(const ig_tensor *t);
-/* Element `i` (in row-major order) of a string tensor; NULL with a message otherwise. */
+/* Element `i` (in row-major order) of a string tensor; NULL with a message otherwise.
+ */
 IG_API const char *ig_tensor_string(const ig_tensor *t, int64_t i);
 
 IG_API ig_value *ig_tensor_value(const ig_tensor *t); /* the same object as a value */

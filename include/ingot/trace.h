@@ -1,11 +1,13 @@
-/* Tracing: a C function of eager calls becomes a static graph that runs, saves and exports.
+/* Tracing: a C function of eager calls becomes a static graph that runs, saves and
+ * exports.
  *
- * The function runs on example inputs and each call is recorded. Whatever leaves the library
- * as a plain number is an escape: the value of a tensor, a random draw, a data pointer. An
- * escape that nobody accounts for makes the trace fail and is listed with file and line.
- * Sizes stay plain int64_t: with `dynamic`, the function runs at several sizes, and every
- * integer that changed between the runs is solved as a function of the named dims and checked
- * at a further size (differential tracing). What does not fit fails with file and line. */
+ * The function runs on example inputs and each call is recorded. Whatever leaves the
+ * library as a plain number is an escape: the value of a tensor, a random draw, a data
+ * pointer. An escape that nobody accounts for makes the trace fail and is listed with
+ * file and line. Sizes stay plain int64_t: with `dynamic`, the function runs at several
+ * sizes, and every integer that changed between the runs is solved as a function of the
+ * named dims and checked at a further size (differential tracing). What does not fit
+ * fails with file and line. */
 #ifndef INGOT_TRACE_H
 #define INGOT_TRACE_H
 
@@ -17,7 +19,10 @@ IG_EXTERN_C_BEGIN
 
 typedef ig_tensor *(*ig_trace_fn)(ig_ctx *c, ig_tensor *const *in, void *user);
 /* Several results: writes n_out of them. */
-typedef ig_status (*ig_trace_fn_n)(ig_ctx *c, ig_tensor *const *in, ig_tensor **out, void *user);
+typedef ig_status (*ig_trace_fn_n)(ig_ctx *c,
+                                   ig_tensor *const *in,
+                                   ig_tensor **out,
+                                   void *user);
 
 typedef struct ig_trace_input {
     const char *name;
@@ -32,12 +37,21 @@ typedef struct ig_trace_opts {
     bool no_self_test;   /* else the examples and their results go into the file */
 } ig_trace_opts;
 
-/* The graph is the caller's (ig_graph_free); NULL with the error in the context. Tensors from
- * outside (parameters) become constants, copied, under their module's names. Gradients are
- * not recorded meanwhile unless the function takes them itself. */
-IG_API ig_graph *ig_trace_at(const char *where, ig_ctx *c, ig_trace_fn fn, void *user, const ig_trace_opts *opts);
-IG_API ig_graph *ig_trace_n_at(const char *where, ig_ctx *c, ig_trace_fn_n fn, void *user, int n_out, const ig_trace_opts *opts);
-#define ig_trace(...) ig_trace_at(IG_HERE, __VA_ARGS__)
+/* The graph is the caller's (ig_graph_free); NULL with the error in the context.
+ * Tensors from outside (parameters) become constants, copied, under their module's
+ * names. Gradients are not recorded meanwhile unless the function takes them itself. */
+IG_API ig_graph *ig_trace_at(const char *where,
+                             ig_ctx *c,
+                             ig_trace_fn fn,
+                             void *user,
+                             const ig_trace_opts *opts);
+IG_API ig_graph *ig_trace_n_at(const char *where,
+                               ig_ctx *c,
+                               ig_trace_fn_n fn,
+                               void *user,
+                               int n_out,
+                               const ig_trace_opts *opts);
+#define ig_trace(...)   ig_trace_at(IG_HERE, __VA_ARGS__)
 #define ig_trace_n(...) ig_trace_n_at(IG_HERE, __VA_ARGS__)
 
 /* ig_item whose value may be burned into a trace as a constant. */

@@ -1,16 +1,16 @@
-/* Eager tensors with autograd: write research code in plain C, train it, trace it into a graph.
+/* Eager tensors with autograd: write research code in plain C, train it, trace it into
+ * a graph.
  *
- * A context holds the first error, the scopes, the tape and the random state. Calls return
- * tensors; the first error wins, NULL inputs give NULL outputs, so formulas nest and are
- * checked once:
- *     IG_SCOPE(c) {
- *         ig_tensor *loss = ig_mean(c, ig_relu(c, ig_matmul(c, x, w)), IG_ALL, false);
- *         ig_backward(c, loss);
+ * A context holds the first error, the scopes, the tape and the random state. Calls
+ * return tensors; the first error wins, NULL inputs give NULL outputs, so formulas nest
+ * and are checked once: IG_SCOPE(c) { ig_tensor *loss = ig_mean(c, ig_relu(c,
+ * ig_matmul(c, x, w)), IG_ALL, false); ig_backward(c, loss);
  *     }
  *     if (ig_ctx_status(c)) puts(ig_ctx_message(c));
- * Ownership: a tensor returned by a call that takes a context belongs to the innermost scope
- * and dies with it; ig_keep gives the caller a reference of his own (ig_tensor_unref).
- * Threads: a context and its tensors belong to one thread; several contexts may run at once. */
+ * Ownership: a tensor returned by a call that takes a context belongs to the innermost
+ * scope and dies with it; ig_keep gives the caller a reference of his own
+ * (ig_tensor_unref). Threads: a context and its tensors belong to one thread; several
+ * contexts may run at once. */
 #ifndef INGOT_TRAIN_H
 #define INGOT_TRAIN_H
 
@@ -20,7 +20,8 @@
 
 IG_EXTERN_C_BEGIN
 
-/* ---- contexts --------------------------------------------------------------------------- */
+/* ---- contexts
+ * --------------------------------------------------------------------------- */
 
 typedef struct ig_ctx_opts {
     const char *device; /* "cpu" */
@@ -41,9 +42,11 @@ IG_API const char *ig_ctx_message(const ig_ctx *c);
 IG_API void ig_ctx_clear(ig_ctx *c);
 IG_API void ig_ctx_seed(ig_ctx *c, uint64_t seed);
 /* For code that wraps calls: records an error as if a call at `where` had failed. */
-IG_API ig_status ig_ctx_fail(ig_ctx *c, const char *where, ig_status code, const char *fmt, ...) IG_PRINTF(4, 5);
+IG_API ig_status ig_ctx_fail(
+    ig_ctx *c, const char *where, ig_status code, const char *fmt, ...) IG_PRINTF(4, 5);
 
-/* ---- scopes ------------------------------------------------------------------------------ */
+/* ---- scopes
+ * ------------------------------------------------------------------------------ */
 
 typedef struct ig_scope {
     ig_ctx *c;
@@ -56,10 +59,11 @@ IG_API void ig_scope_leave(ig_scope *s); /* harmless when left already */
 #else
 #define IG_CLEANUP_(fn_) /* the next outer scope cleans up after break or return */
 #endif
-/* IG_SCOPE(c) { ... }: temporaries made inside die at its end, also by break and return. */
-#define IG_SCOPE(c_)                                                                     \
-    for (ig_scope ig_scope_ IG_CLEANUP_(ig_scope_leave) = ig_scope_enter(c_); ig_scope_.c; \
-         ig_scope_leave(&ig_scope_))
+/* IG_SCOPE(c) { ... }: temporaries made inside die at its end, also by break and
+ * return. */
+#define IG_SCOPE(c_)                                                                   \
+    for (ig_scope ig_scope_ IG_CLEANUP_(ig_scope_leave) = ig_scope_enter(c_);          \
+         ig_scope_.c; ig_scope_leave(&ig_scope_))
 /* A reference of the caller's own that outlives the scope. */
 IG_API ig_tensor *ig_keep(ig_ctx *c, ig_tensor *t);
 
@@ -71,21 +75,21 @@ typedef struct ig_grad_mode {
 IG_API ig_grad_mode ig_grad_mode_set(ig_ctx *c, bool record);
 IG_API void ig_grad_mode_restore(ig_grad_mode *m);
 IG_API bool ig_grad_enabled(const ig_ctx *c);
-#define IG_NO_GRAD(c_)                                                                   \
-    for (ig_grad_mode ig_mode_ IG_CLEANUP_(ig_grad_mode_restore) =                       \
-             ig_grad_mode_set(c_, false);                                                \
-         ig_mode_.c;                                                                     \
-         ig_grad_mode_restore(&ig_mode_))
+#define IG_NO_GRAD(c_)                                                                 \
+    for (ig_grad_mode ig_mode_ IG_CLEANUP_(ig_grad_mode_restore) =                     \
+             ig_grad_mode_set(c_, false);                                              \
+         ig_mode_.c; ig_grad_mode_restore(&ig_mode_))
 
-/* ---- shapes ------------------------------------------------------------------------------- */
+/* ---- shapes
+ * ------------------------------------------------------------------------------- */
 
 typedef struct ig_shape {
     int rank;
     const int64_t *dims;
 } ig_shape;
 #ifndef __cplusplus
-#define IG_SHAPE(...)                                                                    \
-    ((ig_shape){(int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),               \
+#define IG_SHAPE(...)                                                                  \
+    ((ig_shape){(int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),             \
                 (const int64_t[]){__VA_ARGS__}})
 #endif
 #define IG_SCALAR ig_shape_scalar()
@@ -96,26 +100,40 @@ static inline ig_shape ig_shape_scalar(void)
 }
 #define IG_ALL INT64_MIN /* as an axis: reduce over all axes */
 
-/* ---- making tensors ------------------------------------------------------------------------ */
+/* ---- making tensors
+ * ------------------------------------------------------------------------ */
 
-IG_API ig_tensor *ig_zeros_at(const char *where, ig_ctx *c, ig_dtype dtype, ig_shape shape);
-IG_API ig_tensor *ig_full_at(const char *where, ig_ctx *c, ig_dtype dtype, ig_shape shape, double value);
-IG_API ig_tensor *ig_from_at(const char *where, ig_ctx *c, ig_dtype dtype, ig_shape shape, const void *data);
-IG_API ig_tensor *ig_arange_at(const char *where, ig_ctx *c, ig_dtype dtype, double start, double stop, double step);
-/* Normal (mean 0, deviation 1) and uniform [0, 1): from the context's seed and draw number. */
-IG_API ig_tensor *ig_randn_at(const char *where, ig_ctx *c, ig_dtype dtype, ig_shape shape);
-IG_API ig_tensor *ig_rand_at(const char *where, ig_ctx *c, ig_dtype dtype, ig_shape shape);
+IG_API ig_tensor *
+ig_zeros_at(const char *where, ig_ctx *c, ig_dtype dtype, ig_shape shape);
+IG_API ig_tensor *
+ig_full_at(const char *where, ig_ctx *c, ig_dtype dtype, ig_shape shape, double value);
+IG_API ig_tensor *ig_from_at(
+    const char *where, ig_ctx *c, ig_dtype dtype, ig_shape shape, const void *data);
+IG_API ig_tensor *ig_arange_at(const char *where,
+                               ig_ctx *c,
+                               ig_dtype dtype,
+                               double start,
+                               double stop,
+                               double step);
+/* Normal (mean 0, deviation 1) and uniform [0, 1): from the context's seed and draw
+ * number. */
+IG_API ig_tensor *
+ig_randn_at(const char *where, ig_ctx *c, ig_dtype dtype, ig_shape shape);
+IG_API ig_tensor *
+ig_rand_at(const char *where, ig_ctx *c, ig_dtype dtype, ig_shape shape);
 /* A 0-d tensor. */
-IG_API ig_tensor *ig_scalar_at(const char *where, ig_ctx *c, ig_dtype dtype, double value);
-#define ig_zeros(...) ig_zeros_at(IG_HERE, __VA_ARGS__)
-#define ig_full(...) ig_full_at(IG_HERE, __VA_ARGS__)
-#define ig_from(...) ig_from_at(IG_HERE, __VA_ARGS__)
+IG_API ig_tensor *
+ig_scalar_at(const char *where, ig_ctx *c, ig_dtype dtype, double value);
+#define ig_zeros(...)  ig_zeros_at(IG_HERE, __VA_ARGS__)
+#define ig_full(...)   ig_full_at(IG_HERE, __VA_ARGS__)
+#define ig_from(...)   ig_from_at(IG_HERE, __VA_ARGS__)
 #define ig_arange(...) ig_arange_at(IG_HERE, __VA_ARGS__)
-#define ig_randn(...) ig_randn_at(IG_HERE, __VA_ARGS__)
-#define ig_rand(...) ig_rand_at(IG_HERE, __VA_ARGS__)
+#define ig_randn(...)  ig_randn_at(IG_HERE, __VA_ARGS__)
+#define ig_rand(...)   ig_rand_at(IG_HERE, __VA_ARGS__)
 #define ig_scalar(...) ig_scalar_at(IG_HERE, __VA_ARGS__)
 
-/* ---- reading values (escapes while tracing) -------------------------------------------------- */
+/* ---- reading values (escapes while tracing)
+ * -------------------------------------------------- */
 
 /* The only element of a tensor as a number. */
 IG_API double ig_item_at(const char *where, ig_ctx *c, ig_tensor *t);
@@ -126,19 +144,34 @@ IG_API int64_t ig_size_at(const char *where, ig_ctx *c, ig_tensor *t, int axis);
 /* "float32[2,3] [[1, 2, 3], [4, 5, 6]]" as NumPy would; free with ig_string_free. */
 IG_API ig_status ig_tensor_format(const ig_tensor *t, char **out);
 
-/* ---- any operator ------------------------------------------------------------------------------ */
+/* ---- any operator
+ * ------------------------------------------------------------------------------ */
 
-/* The general form of every call: inputs NULL = absent; outputs are made and belong to the
- * innermost scope. Errors stay in the context and are returned. */
-IG_API ig_status ig_dispatch(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value **out);
-/* By name, plugin operators included: ig_call_op(c, "ingot::Linear", &attrs, in, 2, out, 1). */
-IG_API ig_status ig_call_op_at(const char *where, ig_ctx *c, const char *op, const void *attrs, ig_tensor *const *in, int n_in, ig_tensor **out, int n_out);
+/* The general form of every call: inputs NULL = absent; outputs are made and belong to
+ * the innermost scope. Errors stay in the context and are returned. */
+IG_API ig_status ig_dispatch(ig_ctx *c,
+                             const ig_call *call,
+                             ig_value *const *in,
+                             ig_value **out);
+/* By name, plugin operators included: ig_call_op(c, "ingot::Linear", &attrs, in, 2,
+ * out, 1). */
+IG_API ig_status ig_call_op_at(const char *where,
+                               ig_ctx *c,
+                               const char *op,
+                               const void *attrs,
+                               ig_tensor *const *in,
+                               int n_in,
+                               ig_tensor **out,
+                               int n_out);
 #define ig_call_op(...) ig_call_op_at(IG_HERE, __VA_ARGS__)
 
-/* ---- autograd ------------------------------------------------------------------------------------ */
+/* ---- autograd
+ * ------------------------------------------------------------------------------------
+ */
 
 /* Marks a leaf; only leaves (no history) and floating types. Returns t. */
-IG_API ig_tensor *ig_requires_grad_at(const char *where, ig_ctx *c, ig_tensor *t, bool on);
+IG_API ig_tensor *
+ig_requires_grad_at(const char *where, ig_ctx *c, ig_tensor *t, bool on);
 #define ig_requires_grad(...) ig_requires_grad_at(IG_HERE, __VA_ARGS__)
 IG_API bool ig_tensor_requires_grad(const ig_tensor *t);
 /* Accumulated gradient of a leaf, borrowed; NULL: none. */
@@ -154,27 +187,41 @@ typedef struct ig_backward_opts {
     bool create_graph; /* gradients can be differentiated; implies retain_graph */
 } ig_backward_opts;
 /* Adds d(loss)/d(leaf) into the gradient of every leaf that requires one. */
-IG_API ig_status ig_backward_at(const char *where, ig_ctx *c, ig_tensor *loss, const ig_backward_opts *opts);
+IG_API ig_status ig_backward_at(const char *where,
+                                ig_ctx *c,
+                                ig_tensor *loss,
+                                const ig_backward_opts *opts);
 #define ig_backward(c_, loss_) ig_backward_at(IG_HERE, c_, loss_, NULL)
-#define ig_backward_ex(...) ig_backward_at(IG_HERE, __VA_ARGS__)
+#define ig_backward_ex(...)    ig_backward_at(IG_HERE, __VA_ARGS__)
 
 typedef struct ig_grad_opts {
     ig_tensor *const *dys; /* per y; NULL: ones for scalars */
     bool retain_graph, create_graph;
-    bool allow_unused;     /* else a y that does not depend on an x is an error */
+    bool allow_unused; /* else a y that does not depend on an x is an error */
 } ig_grad_opts;
 /* dxs[i] = d(sum ys)/d(xs[i]) for these inputs only; touches no leaf's gradient. */
-IG_API ig_status ig_grad_at(const char *where, ig_ctx *c, ig_tensor *const *ys, int n_y, ig_tensor *const *xs, int n_x, ig_tensor **dxs, const ig_grad_opts *opts);
+IG_API ig_status ig_grad_at(const char *where,
+                            ig_ctx *c,
+                            ig_tensor *const *ys,
+                            int n_y,
+                            ig_tensor *const *xs,
+                            int n_x,
+                            ig_tensor **dxs,
+                            const ig_grad_opts *opts);
 #define ig_grad(...) ig_grad_at(IG_HERE, __VA_ARGS__)
 
-/* In place: x op= y, under the rules of autograd (a leaf that requires gradients refuses). */
-IG_API ig_tensor *ig_add_inplace_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *y);
-IG_API ig_tensor *ig_mul_inplace_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *y);
+/* In place: x op= y, under the rules of autograd (a leaf that requires gradients
+ * refuses). */
+IG_API ig_tensor *
+ig_add_inplace_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *y);
+IG_API ig_tensor *
+ig_mul_inplace_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *y);
 IG_API ig_tensor *ig_relu_inplace_at(const char *where, ig_ctx *c, ig_tensor *x);
 /* Overwrites x with the values of y (shapes equal). */
-IG_API ig_tensor *ig_copy_inplace_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *y);
-#define ig_add_(...) ig_add_inplace_at(IG_HERE, __VA_ARGS__)
-#define ig_mul_(...) ig_mul_inplace_at(IG_HERE, __VA_ARGS__)
+IG_API ig_tensor *
+ig_copy_inplace_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *y);
+#define ig_add_(...)  ig_add_inplace_at(IG_HERE, __VA_ARGS__)
+#define ig_mul_(...)  ig_mul_inplace_at(IG_HERE, __VA_ARGS__)
 #define ig_relu_(...) ig_relu_inplace_at(IG_HERE, __VA_ARGS__)
 #define ig_copy_(...) ig_copy_inplace_at(IG_HERE, __VA_ARGS__)
 

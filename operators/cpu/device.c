@@ -1,5 +1,5 @@
-/* Teams by OpenMP. A team keeps its size for a net's life: changing it is slow in libgomp.
- * Inside another parallel region the team is the caller alone. */
+/* Teams by OpenMP. A team keeps its size for a net's life: changing it is slow in
+ * libgomp. Inside another parallel region the team is the caller alone. */
 #include "operators/cpu/device.h"
 
 #ifdef _OPENMP
@@ -22,8 +22,8 @@ static void warm_up(const igi_device *d, int n)
     parallel(d, nothing, NULL, n);
 }
 
-static const igi_device cpu = {
-    IGI_DEVICE_HEAD, .index = 0, .name = "cpu", .parallel = parallel, .warm_up = warm_up};
+static const igi_device cpu = {IGI_DEVICE_HEAD, .index = 0, .name = "cpu",
+                               .parallel = parallel, .warm_up = warm_up};
 #else
 static const igi_device cpu = {IGI_DEVICE_HEAD, .index = 0, .name = "cpu"};
 #endif

@@ -1,5 +1,5 @@
-/* The CPU as a device: its team is OpenMP's, so that oneDNN and our kernels share one set of
- * threads. */
+/* The CPU as a device: its team is OpenMP's, so that oneDNN and our kernels share one
+ * set of threads. */
 #ifndef OPERATORS_CPU_DEVICE_H
 #define OPERATORS_CPU_DEVICE_H
 

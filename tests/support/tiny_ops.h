@@ -3,6 +3,8 @@
 #ifndef TESTS_SUPPORT_TINY_OPS_H
 #define TESTS_SUPPORT_TINY_OPS_H
 
+#include <stdatomic.h>
+
 #include "graph/ir/graph.h"
 #include "graph/ir/registry.h"
 
@@ -29,7 +31,7 @@ typedef struct t_scale_attrs {
 } t_scale_attrs;
 
 /* How often things have happened since the program began. */
-extern int tiny_prepared, tiny_unprepared, tiny_packed, tiny_references;
+extern atomic_int tiny_prepared, tiny_unprepared, tiny_packed, tiny_references;
 
 /* A registry of them with their kernels; the caller frees it. */
 ig_status tiny_registry(ig_registry **out);

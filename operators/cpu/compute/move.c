@@ -1,10 +1,10 @@
 /* Movement of elements of any size as bytes.
  *
- * igi_cpu_copy_nd drops axes of size 1, orders the others by the stride of the destination,
- * merges neighbours that are one run on both sides, and then treats the innermost one
- * or two axes as a unit: a run of bytes, a 2-D transpose, or a strided line. An
- * odometer walks the rest. Sizes of 1, 2, 4, 8 and 16 bytes go through memcpy of
- * constant size, which compiles to one move and is free of aliasing rules. */
+ * igi_cpu_copy_nd drops axes of size 1, orders the others by the stride of the
+ * destination, merges neighbours that are one run on both sides, and then treats the
+ * innermost one or two axes as a unit: a run of bytes, a 2-D transpose, or a strided
+ * line. An odometer walks the rest. Sizes of 1, 2, 4, 8 and 16 bytes go through memcpy
+ * of constant size, which compiles to one move and is free of aliasing rules. */
 #include "operators/cpu/compute.h"
 
 #include <ingot/base.h>

@@ -92,7 +92,7 @@ static void a_graph_survives_writing_and_reading(void **state)
     assert_status(igi_onnx_write(g, NULL, &bytes, &n), IG_OK);
     assert_status(igt_read_bytes(bytes, n, &again), IG_OK);
     same_graph();
-    assert_int_equal(again->opset, 27);
+    assert_int_equal(again->opset, 18); /* the oldest that says it: Split */
     assert_string_equal(again->doc, "a sample");
     assert_int_equal(again->meta.n, 1);
     assert_string_equal(again->meta.p[0].value, "nobody");

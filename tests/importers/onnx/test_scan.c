@@ -258,7 +258,6 @@ static void large_payloads_stay_in_the_file(void **state)
     assert_false(t->has_raw_data);
     assert_int_equal(t->cut, 1);
     assert_string_equal(t->name, "w");
-    igi_onnx_message_free(out);
     igt_end(&m);
 }
 
@@ -282,7 +281,6 @@ static void a_file_cannot_inject_the_private_fields(void **state)
     assert_status(igi_onnx_unpack(&scan, &igi_onnx__model__descriptor, NULL, &out),
                   IG_OK);
     assert_false(((pb_model *)out)->graph->initializer[0]->has_cut);
-    igi_onnx_message_free(out);
 }
 
 static void packed_arrays_with_broken_elements_are_refused(void **state)

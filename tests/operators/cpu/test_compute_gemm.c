@@ -261,6 +261,11 @@ static void check_packing(const igi_cpu_isa *isa)
             igi_gemm_pack(isa, out[i], &sources[i], p, p + 1);
         assert_true(same_bits(out[0], out[i], (int64_t)size));
     }
+    /* The last row of the last panel: columns, then zeros. */
+    const int64_t pad = igi_gemm_panels(isa, N) * isa->gemm_panel - N;
+    assert_true(pad > 0 && out[0][size - 1 - (size_t)pad] != 0.0f);
+    for (int64_t i = 0; i < pad; i++)
+        assert_true(out[0][size - 1 - (size_t)i] == 0.0f);
     for (int i = 0; i < 3; i++)
         free(out[i]);
 }
@@ -332,8 +337,9 @@ check_matmul(const igi_cpu_isa *isa, int64_t m, int64_t n, int64_t k, int layout
 static void check_matmuls(const igi_cpu_isa *isa)
 {
     static const int64_t shapes[][3] = {
-        {1, 1, 1},     {1, 70, 33}, {3, 40, 129}, {4, 33, 1}, {5, 20, 65},
-        {30, 95, 100}, {26, 5, 7},  {2, 300, 64}, {30, 3, 0}, {33, 65, 800},
+        {1, 1, 1},   {1, 70, 33},   {3, 40, 129},  {4, 33, 1},
+        {5, 20, 65}, {30, 95, 100}, {26, 5, 7},    {2, 300, 64},
+        {3, 40, 75}, {30, 3, 0},    {33, 65, 800},
     };
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
         for (int layout = 0; layout < 16; layout++)

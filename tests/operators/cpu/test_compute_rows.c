@@ -67,6 +67,19 @@ static void check_reduce(const igi_cpu_isa *isa)
 }
 ISA_TEST(reductions_agree_at_any_length, check_reduce)
 
+/* More blocks than the tree has slots: partials must have merged on the way. */
+static void check_long_reduce(const igi_cpu_isa *isa)
+{
+    enum { N = 200 * IGI_REDUCE_BLOCK + 5 };
+    float *x = new_floats(N);
+    fill_random(x, N, 18);
+    const double ref = ref_reduce(IGI_REDUCE_SUM_ABS, x, N, 1);
+    const double y = (double)isa->reduce(IGI_REDUCE_SUM_ABS, x, N);
+    free(x);
+    assert_true(is_near(y, ref, 1e-6 * ref));
+}
+ISA_TEST(long_reductions_keep_their_accuracy, check_long_reduce)
+
 static void check_reduce_nan(const igi_cpu_isa *isa)
 {
     enum { N = 200 };
@@ -366,6 +379,7 @@ static void check_global(const igi_cpu_isa *isa)
 ISA_TEST(global_average_agrees_for_any_channels, check_global)
 
 IG_TESTS(cmocka_unit_test(reductions_agree_at_any_length),
+         cmocka_unit_test(long_reductions_keep_their_accuracy),
          cmocka_unit_test(a_nan_anywhere_reaches_the_reduction),
          cmocka_unit_test(blocks_of_a_reduction_combine_to_its_bits),
          cmocka_unit_test(reductions_over_a_middle_axis_agree),

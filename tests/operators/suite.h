@@ -1,0 +1,63 @@
+/* The generic operator suite: one test per operator of the built-in registry, over
+ * every row of its `samples` and every element type.
+ *
+ * suite_case.c   makes inputs, compares results, collects failures
+ * suite_flows.c  the ways a call can run: kernels, eager, nets, traces, files
+ * suite_grad.c   first and second gradients against finite differences
+ * suite.c        the list of tests */
+#ifndef TESTS_OPERATORS_SUITE_H
+#define TESTS_OPERATORS_SUITE_H
+
+#include <ingot/ingot.h>
+#include <ingot/train.h>
+
+#include "graph/core/tensor.h"
+#include "graph/ir/graph.h"
+#include "graph/ir/registry.h"
+
+#define SUITE_PORTS 32
+
+typedef struct suite_case {
+    const igi_op *op;
+    const ig_sample *sample;
+    ig_dtype dtype; /* of the first type variable */
+    ig_call call;
+    ig_tensor *in[SUITE_PORTS];   /* never given away: flows take copies */
+    ig_tensor *want[SUITE_PORTS]; /* results of the reference */
+    bool mutates;
+} suite_case;
+
+/* Adds to the failures of the running test, with operator, sample and type. */
+void suite_fail(const suite_case *c, const char *flow, const char *fmt, ...)
+    IG_PRINTF(3, 4);
+int suite_failures(void);
+void suite_failures_reset(void);
+
+/* Inputs of one sample in one type; false when the type does not belong to it. */
+bool suite_case_make(suite_case *c, const igi_op *op, int sample, ig_dtype dtype);
+void suite_case_free(suite_case *c);
+/* Element types to try: those of the first type variable. */
+uint64_t suite_dtypes(const igi_op *op, const ig_sample *s);
+const ig_port *suite_in_port(const suite_case *c, int i);
+const ig_port *suite_out_port(const suite_case *c, int i);
+
+/* A copy in other memory; layout 0: contiguous, 1: every second element of a longer
+ * last axis, 2: axes in reversed order. NULL for NULL. */
+ig_tensor *suite_copy(const ig_tensor *t, int layout);
+/* Type equal and elements within the tolerance of the type; reports otherwise. */
+bool suite_equal(const suite_case *c,
+                 const char *flow,
+                 int i,
+                 const ig_tensor *got,
+                 const ig_tensor *want);
+void suite_drop(ig_tensor **v, int n);
+
+/* Marks the kernels that took the case. */
+void suite_kernels(suite_case *c, uint64_t *taken);
+void suite_flows(suite_case *c);
+void suite_gradients(suite_case *c);
+
+/* A graph of the one call: inputs of VALUE ports are constants when `values` is set. */
+ig_status suite_graph(const suite_case *c, bool values, ig_graph **out);
+
+#endif

@@ -1,0 +1,395 @@
+/* The ways one call can run; all must give what the reference gave. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "graph/core/alloc.h"
+#include "graph/core/dtype.h"
+#include "graph/ir/attr.h"
+#include "graph/runtime/invoke.h"
+#include "graph/runtime/select.h"
+#include "importers/import.h"
+#include "tests/operators/suite.h"
+#include "tests/support/canary_alloc.h"
+
+static const char *const layout_names[] = {"contiguous", "every second element",
+                                           "reversed axes"};
+
+/* ---- single calls ---- */
+
+static bool call_once(const suite_case *c,
+                      const char *flow,
+                      const igi_op *op,
+                      int layout,
+                      int threads,
+                      ig_tensor **out)
+{
+    igi_invoker v;
+    ig_value *in[SUITE_PORTS], *made[SUITE_PORTS] = {0};
+    ig_tensor *copy[SUITE_PORTS];
+    igi_invoker_init(&v, ig_registry_builtin(), NULL, threads);
+    for (int i = 0; i < c->call.n_in; i++) {
+        bool written = c->in[i] && suite_in_port(c, i)->flags & IG_MUTATED;
+        copy[i] = suite_copy(c->in[i], written ? 0 : layout);
+        in[i] = (ig_value *)copy[i];
+    }
+    ig_status rc = igi_invoke(&v, op, &c->call, in, made);
+    if (rc != IG_OK)
+        suite_fail(c, flow, "%s", ig_error_message());
+    for (int i = 0; i < c->call.n_out; i++)
+        out[i] = (ig_tensor *)made[i];
+    suite_drop(copy, c->call.n_in);
+    igi_invoker_fini(&v);
+    return rc == IG_OK;
+}
+
+static void check_call(
+    const suite_case *c, const char *flow, const igi_op *op, int layout, int threads)
+{
+    ig_tensor *out[SUITE_PORTS] = {0};
+    if (call_once(c, flow, op, layout, threads, out))
+        for (int i = 0; i < c->call.n_out; i++)
+            suite_equal(c, flow, i, out[i], c->want[i]);
+    suite_drop(out, SUITE_PORTS);
+    if (!igi_canary_check())
+        suite_fail(c, flow, "wrote outside its outputs");
+}
+
+/* Fresh memory has other contents the second time: what was not written differs. */
+static void check_all_written(const suite_case *c, const igi_op *op, const char *flow)
+{
+    ig_tensor *out[SUITE_PORTS] = {0};
+    igi_canary_fill(0x3c);
+    if (call_once(c, flow, op, 0, 1, out))
+        for (int i = 0; i < c->call.n_out; i++)
+            suite_equal(c, flow, i, out[i], c->want[i]);
+    igi_canary_fill(0xa5);
+    suite_drop(out, SUITE_PORTS);
+}
+
+/* Whether the kernel takes this case. */
+static bool takes(const suite_case *c, const igi_op *one)
+{
+    ig_kernel_ctx k = {.struct_size = sizeof(k),
+                       .n_in = (int16_t)c->call.n_in,
+                       .n_out = (int16_t)c->call.n_out,
+                       .in = (ig_value *const *)c->in,
+                       .out = (ig_value **)(uintptr_t)c->want,
+                       .attrs = c->call.attrs,
+                       .threads = 2,
+                       .op = c->op->def};
+    _Alignas(16) char defaults[512];
+    if (!k.attrs && c->op->def->attrs) {
+        igi_attrs_init(c->op->def, defaults);
+        k.attrs = defaults;
+    }
+    return igi_select(one, 0, &k, igi_facts_of(&k)) != NULL;
+}
+
+void suite_kernels(suite_case *c, uint64_t *taken)
+{
+    igi_op one = *c->op;
+    char flow[96];
+    memset(one.n_kernels, 0, sizeof(one.n_kernels));
+    for (int layout = 0; layout < 3; layout++) {
+        snprintf(flow, sizeof(flow), "reference, %s", layout_names[layout]);
+        check_call(c, flow, &one, layout, 1);
+    }
+    check_all_written(c, &one, "reference in other memory");
+    one.n_kernels[0] = 1;
+    for (int k = 0; k < c->op->n_kernels[0]; k++) {
+        one.kernels[0][0] = c->op->kernels[0][k];
+        if (!takes(c, &one))
+            continue;
+        *taken |= IG_BIT(k);
+        for (int layout = 0; layout < 3; layout++) {
+            snprintf(flow, sizeof(flow), "kernel %s, %s", one.kernels[0][0]->name,
+                     layout_names[layout]);
+            check_call(c, flow, &one, layout, layout ? 1 : 2);
+        }
+        snprintf(flow, sizeof(flow), "kernel %s in other memory",
+                 one.kernels[0][0]->name);
+        check_all_written(c, &one, flow);
+    }
+}
+
+/* ---- graphs ---- */
+
+static const char *input_name(int i)
+{
+    static const char *const names[] = {"x0",  "x1",  "x2",  "x3", "x4",  "x5",
+                                        "x6",  "x7",  "x8",  "x9", "x10", "x11",
+                                        "x12", "x13", "x14", "x15"};
+    return names[i];
+}
+
+static const char *output_name(int i)
+{
+    static const char *const names[] = {"y0",  "y1",  "y2",  "y3", "y4",  "y5",
+                                        "y6",  "y7",  "y8",  "y9", "y10", "y11",
+                                        "y12", "y13", "y14", "y15"};
+    return names[i];
+}
+
+static bool is_constant(const suite_case *c, int i, bool values)
+{
+    return values && c->in[i] && suite_in_port(c, i)->flags & IG_VALUE;
+}
+
+ig_status suite_graph(const suite_case *c, bool values, ig_graph **out)
+{
+    ig_value_id in[SUITE_PORTS] = {{0}}, made[SUITE_PORTS] = {{0}};
+    ig_status rc = ig_graph_new(out, "suite", NULL);
+    for (int i = 0; rc == IG_OK && i < c->call.n_in; i++) {
+        const ig_tensor *t = c->in[i];
+        if (!t)
+            continue;
+        if (is_constant(c, i, values))
+            rc = ig_graph_constant(*out, input_name(i), c->in[i], &in[i]);
+        else
+            rc = ig_graph_input(*out, input_name(i), (ig_dtype)t->v.type.dtype,
+                                t->v.type.rank, ig_type_dims(&t->v.type), &in[i]);
+    }
+    if (rc == IG_OK)
+        rc = ig_graph_make(*out, &c->call, in, made);
+    for (int i = 0; rc == IG_OK && i < c->call.n_out; i++)
+        if (made[i].i)
+            rc = ig_graph_output(*out, output_name(i), made[i]);
+    if (rc == IG_OK)
+        rc = ig_graph_verify(*out);
+    if (rc != IG_OK) {
+        ig_graph_free(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+/* Compiles and runs g on this case's inputs, laid out as told. */
+static void check_net(
+    const suite_case *c, const char *flow, const ig_graph *g, int level, int layout)
+{
+    ig_net *net = NULL;
+    ig_net_opts o = {.level = level, .threads = 1};
+    ig_workspace *ws = ig_workspace_new(NULL);
+    ig_status rc = ws ? ig_net_new(&net, g, ws, &o) : IG_OUT_OF_MEMORY;
+    for (int i = 0; rc == IG_OK && i < c->call.n_in; i++) {
+        ig_value_id id = ig_graph_find(g, input_name(i));
+        if (!c->in[i] || !id.i || ig_graph_value_constant(g, id))
+            continue;
+        bool written = suite_in_port(c, i)->flags & IG_MUTATED;
+        ig_tensor *t = suite_copy(c->in[i], written ? 0 : layout);
+        rc = ig_workspace_feed(ws, input_name(i), t);
+        ig_tensor_unref(t);
+    }
+    for (int run = 0; rc == IG_OK && run < (c->mutates ? 1 : 2); run++) {
+        rc = ig_net_run(net, ws, NULL);
+        for (int i = 0; rc == IG_OK && i < c->call.n_out; i++) {
+            ig_tensor *y = NULL;
+            rc = ig_workspace_fetch(ws, output_name(i), &y);
+            bool same = rc != IG_OK || suite_equal(c, flow, i, y, c->want[i]);
+            ig_tensor_unref(y);
+            if (!same)
+                run = 2;
+        }
+    }
+    if (rc != IG_OK)
+        suite_fail(c, flow, "%s", ig_error_message());
+    ig_net_free(net);
+    ig_workspace_free(ws);
+    if (!igi_canary_check())
+        suite_fail(c, flow, "wrote outside its memory");
+}
+
+/* Inferred types: exact in a graph of numbers, compatible in one of symbols. */
+static void
+check_types(const suite_case *c, const char *flow, const ig_graph *g, bool exact)
+{
+    char a[160], b[160];
+    for (int i = 0; i < c->call.n_out; i++) {
+        if (!c->want[i])
+            continue;
+        const ig_type *t = ig_graph_value_type(g, ig_graph_output_at(g, i)),
+                      *w = &c->want[i]->v.type;
+        bool dynamic = (suite_out_port(c, i)->flags & IG_DYNAMIC) || !exact;
+        bool fits = t->dtype == w->dtype && t->kind == w->kind &&
+                    (t->rank == w->rank || (dynamic && t->rank < 0));
+        for (int k = 0; fits && k < t->rank; k++) {
+            int64_t d = ig_type_dims(t)[k];
+            fits = d == ig_type_dims(w)[k] || (dynamic && d < 0);
+        }
+        if (!fits)
+            suite_fail(c, flow,
+                       "output %d is inferred as %s, but the reference makes %s", i,
+                       igi_type_print(t, g->syms, a, sizeof(a)),
+                       igi_type_print(w, NULL, b, sizeof(b)));
+    }
+}
+
+/* Every dim a symbol of its own (sizes 1 stay: broadcasting looks at them). */
+static void check_symbolic_types(const suite_case *c)
+{
+    ig_graph *g = NULL;
+    ig_value_id in[SUITE_PORTS] = {{0}}, made[SUITE_PORTS] = {{0}};
+    ig_status rc = ig_graph_new(&g, "symbols", NULL);
+    for (int i = 0; rc == IG_OK && i < c->call.n_in; i++) {
+        int64_t dims[8];
+        const ig_tensor *t = c->in[i];
+        for (int k = 0; t && k < t->v.type.rank && rc == IG_OK; k++) {
+            char name[32];
+            dims[k] = ig_type_dims(&t->v.type)[k];
+            snprintf(name, sizeof(name), "D%lld", (long long)dims[k]);
+            if (dims[k] != 1)
+                rc = ig_graph_dim(g, name, &dims[k]);
+        }
+        if (!t || rc != IG_OK)
+            continue;
+        rc = is_constant(c, i, true)
+                 ? ig_graph_constant(g, input_name(i), c->in[i], &in[i])
+                 : ig_graph_input(g, input_name(i), (ig_dtype)t->v.type.dtype,
+                                  t->v.type.rank, dims, &in[i]);
+    }
+    if (rc == IG_OK)
+        rc = ig_graph_make(g, &c->call, in, made);
+    for (int i = 0; rc == IG_OK && i < c->call.n_out; i++)
+        rc = ig_graph_output(g, output_name(i), made[i]);
+    if (rc != IG_OK)
+        suite_fail(c, "inferred from symbols", "%s", ig_error_message());
+    else
+        check_types(c, "inferred from symbols", g, false);
+    ig_graph_free(g);
+}
+
+/* ---- files ---- */
+
+static void check_native(const suite_case *c, const ig_graph *g)
+{
+    char path[256];
+    ig_graph *again = NULL;
+    snprintf(path, sizeof(path), "%s/suite-%ld.ingot", IG_BINARY_DIR, (long)getpid());
+    ig_status rc = ig_graph_save(g, path, NULL);
+    if (rc == IG_OK)
+        rc = ig_graph_read(&again, path, NULL);
+    if (rc != IG_OK)
+        suite_fail(c, "saved as .ingot", "%s", ig_error_message());
+    else
+        check_net(c, "saved as .ingot", again, -1, 0);
+    ig_graph_free(again);
+    unlink(path);
+}
+
+static void check_onnx(const suite_case *c, const ig_graph *g)
+{
+    void *bytes = NULL;
+    size_t n = 0;
+    ig_graph *again = NULL;
+    bool ours = c->op->def->domain && c->op->def->domain[0];
+    ig_status rc = igi_onnx_write(g, NULL, &bytes, &n);
+    if (rc == IG_UNSUPPORTED && ours)
+        return; /* ONNX has no such operator, and the exporter says so */
+    if (rc == IG_OK)
+        rc = ig_graph_read_bytes(&again, bytes, n, NULL, NULL, NULL);
+    if (rc != IG_OK)
+        suite_fail(c, "exported to ONNX", "%s", ig_error_message());
+    else
+        check_net(c, "exported to ONNX", again, -1, 0);
+    ig_graph_free(again);
+    igi_free(bytes);
+}
+
+/* ---- eager and trace ---- */
+
+static ig_status
+dispatch(ig_ctx *ctx, const suite_case *c, ig_tensor *const *in, ig_tensor **out)
+{
+    ig_call call = c->call;
+    call.draw = 0;
+    call.where = IG_HERE;
+    return ig_dispatch(ctx, &call, (ig_value *const *)in, (ig_value **)out);
+}
+
+static void check_eager(const suite_case *c, bool record)
+{
+    const char *flow = record ? "eager, recorded" : "eager";
+    ig_ctx *ctx = NULL;
+    ig_tensor *in[SUITE_PORTS] = {0}, *out[SUITE_PORTS] = {0};
+    if (ig_ctx_new(&ctx, NULL) != IG_OK)
+        return suite_fail(c, flow, "%s", ig_error_message());
+    for (int i = 0; i < c->call.n_in; i++) {
+        in[i] = suite_copy(c->in[i], 0);
+        if (in[i] && record && !c->mutates &&
+            igi_dtype_is_float((ig_dtype)in[i]->v.type.dtype))
+            (void)ig_requires_grad(ctx, in[i], true);
+    }
+    if (dispatch(ctx, c, in, out) != IG_OK)
+        suite_fail(c, flow, "%s", ig_ctx_message(ctx));
+    else
+        for (int i = 0; i < c->call.n_out; i++)
+            suite_equal(c, flow, i, out[i], c->want[i]);
+    ig_ctx_free(ctx);
+    suite_drop(in, SUITE_PORTS);
+}
+
+typedef struct traced {
+    const suite_case *c;
+    ig_tensor *literal[SUITE_PORTS]; /* not inputs of the trace */
+} traced;
+
+static ig_status
+traced_call(ig_ctx *ctx, ig_tensor *const *in, ig_tensor **out, void *user)
+{
+    traced *t = user;
+    ig_tensor *all[SUITE_PORTS] = {0};
+    for (int i = 0, k = 0; i < t->c->call.n_in; i++)
+        if (t->c->in[i])
+            all[i] = t->literal[i] ? t->literal[i] : in[k++];
+    return dispatch(ctx, t->c, all, out);
+}
+
+static void check_trace(const suite_case *c)
+{
+    ig_ctx *ctx = NULL;
+    traced t = {.c = c};
+    ig_trace_opts o = {.no_self_test = c->mutates || c->op->def->flags & IG_OP_RANDOM};
+    ig_tensor *example[SUITE_PORTS] = {0};
+    if (ig_ctx_new(&ctx, NULL) != IG_OK)
+        return suite_fail(c, "traced", "%s", ig_error_message());
+    for (int i = 0, k = 0; i < c->call.n_in; i++) {
+        example[i] = suite_copy(c->in[i], 0);
+        if (is_constant(c, i, true))
+            t.literal[i] = example[i];
+        else if (example[i])
+            o.inputs[k++] = (ig_trace_input){input_name(i), example[i]};
+    }
+    for (int i = 0; i < c->call.n_out; i++)
+        o.outputs[i] = output_name(i);
+    ig_graph *g = ig_trace_n(ctx, traced_call, &t, c->call.n_out, &o);
+    if (g)
+        check_net(c, "traced", g, -1, 0);
+    else
+        suite_fail(c, "traced", "%s", ig_ctx_message(ctx));
+    ig_graph_free(g);
+    ig_ctx_free(ctx);
+    suite_drop(example, SUITE_PORTS);
+}
+
+void suite_flows(suite_case *c)
+{
+    ig_graph *g = NULL, *given = NULL;
+    check_eager(c, false);
+    check_eager(c, true);
+    check_trace(c);
+    check_symbolic_types(c);
+    if (suite_graph(c, true, &g) != IG_OK || suite_graph(c, false, &given) != IG_OK) {
+        suite_fail(c, "graph", "%s", ig_error_message());
+    } else {
+        check_types(c, "inferred", g, true);
+        check_types(c, "inferred without values", given, false);
+        check_net(c, "net, level none", g, -1, 0);
+        check_net(c, "net, strided inputs", g, 0, 1);
+        check_net(c, "net, values as inputs", given, 0, 0);
+        check_native(c, g);
+        check_onnx(c, g);
+    }
+    ig_graph_free(g);
+    ig_graph_free(given);
+}
