@@ -9,7 +9,9 @@
 
 #include "graph/ir/graph.h"
 #include "graph/ir/registry.h"
+#include "frontend_c/module.h"
 #include "graph/runtime/model.h"
+#include "importers/data/safetensors.h"
 #include "importers/import.h"
 #include "importers/native/native.h"
 #include "operators/cpu/device.h"
@@ -126,6 +128,18 @@ ig_status ig_graph_save(const ig_graph *g, const char *path, const ig_save_opts 
     if (dot && !strcmp(dot, ".onnx"))
         return igi_onnx_save(g, path, opts);
     return ig_fail(IG_INVALID_ARGUMENT, "%s ends neither in .ingot nor in .onnx", path);
+}
+
+/* ---- states of modules ---- */
+
+ig_status igi_state_write(const char *path, const char *const *names, ig_tensor *const *tensors, int n)
+{
+    return igi_safetensors_write(path, names, tensors, n);
+}
+
+ig_status igi_state_read(const char *path, igi_state_visit visit, void *user)
+{
+    return igi_safetensors_read(path, visit, user);
 }
 
 /* ---- models ---- */

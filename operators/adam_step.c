@@ -56,6 +56,8 @@ static const double eps[] = {1e-6}, decay[] = {0.1};
 static const adam_attrs adamw = {sizeof(adam_attrs), 1};
 static const ig_sample samples[] = {
     {.name = "defaults", .n_in = 6, .in = (const ig_sample_in[]){STATE_(3, 5)}},
+    {.name = "size_one", .n_in = 6, .in = (const ig_sample_in[]){STATE_(1)}},
+    {.name = "empty", .n_in = 6, .in = (const ig_sample_in[]){STATE_(0, 3)}},
     {.name = "all",
      .n_in = 10,
      .in = (const ig_sample_in[]){STATE_(7), SCALAR_(beta1), SCALAR_(beta2),

@@ -44,6 +44,12 @@ static const ig_sample samples[] = {
     SAMPLE_("int32", IG_INT32),
     SAMPLE_("bfloat16", IG_BFLOAT16),
     SAMPLE_("bool", IG_BOOL),
+    {.name = "size_one",
+     .n_in = 2,
+     .in =
+         (const ig_sample_in[]){{IG_SHAPE_IN(1, 1)}, {IG_SHAPE_IN(1), .dtype = IG_INT8}},
+     .types = NUMBERS_,
+     .no_gradient = true},
     {.name = "empty",
      .n_in = 2,
      .in = (const ig_sample_in[]){{IG_SHAPE_IN(0, 3)}, {.rank = 0, .dtype = IG_UINT8}},

@@ -75,6 +75,7 @@ static ig_status constant_of_shape_reference(ig_kernel_ctx *k)
 static const ig_sample samples[] = {
     {.name = "matrix", IGI_INPUTS(IGI_IN_INTS(2, 3))},
     {.name = "scalar", IGI_INPUTS(IGI_IN_NO_INTS)},
+    {.name = "vector", IGI_INPUTS(IGI_IN_INTS(4))},
     {.name = "empty", IGI_INPUTS(IGI_IN_INTS(0, 3))},
     {0},
 };

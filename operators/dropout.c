@@ -80,6 +80,7 @@ static const ig_sample samples[] = {
     SAMPLE_(
         "training_ratio_zero", 3, 2, {IG_SHAPE_IN(4, 5)}, RATIO_(none), TRAIN_(yes)),
     SAMPLE_("not_training", 3, 2, {IG_SHAPE_IN(3, 5)}, RATIO_(half), TRAIN_(none)),
+    SAMPLE_("size_one", 3, 2, {IG_SHAPE_IN(1, 1)}, RATIO_(half), TRAIN_(yes)),
     SAMPLE_("scalar", 1, 2, {.rank = 0}),
     SAMPLE_("empty", 3, 2, {IG_SHAPE_IN(0, 5)}, RATIO_(half), TRAIN_(yes)),
     {0},

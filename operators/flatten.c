@@ -44,6 +44,7 @@ static const ig_sample samples[] = {
     {.name = "axis_rank", .attrs = &axis_end, IGI_INPUTS(IGI_IN(2, 3, 4))},
     {.name = "negative_axis", .attrs = &negative, IGI_INPUTS(IGI_IN(2, 3, 4, 5))},
     {.name = "vector", IGI_INPUTS(IGI_IN(5))},
+    {.name = "size_one", IGI_INPUTS(IGI_IN(1, 1, 3))},
     {.name = "scalar", .attrs = &axis0, IGI_INPUTS(IGI_IN_SCALAR)},
     {.name = "empty", IGI_INPUTS(IGI_IN(0, 3, 4))},
     {0},

@@ -116,6 +116,8 @@ static const ig_sample samples[] = {
      .attrs = &last,
      IGI_INPUTS(IGI_IN(2, 3),
                 {.rank = 1, .dims = {4}, .dtype = IG_INT32, .data = two})},
+    {.name = "size_one",
+     IGI_INPUTS(IGI_IN(2, 1), {.rank = 1, .dims = {1}, .dtype = IG_INT64, .data = one})},
     {.name = "no_indices", IGI_INPUTS(IGI_IN(3, 2), IGI_IN_NO_INTS)},
     {.name = "empty_inner", IGI_INPUTS(IGI_IN(3, 0), IGI_IN_INTS(1, 1))},
     {0},

@@ -121,6 +121,7 @@ static const ig_sample samples[] = {
     {.name = "columns",
      .attrs = &axis1,
      IGI_INPUTS(IGI_IN(2, 3, 2), IGI_IN_INTS(-1, 0, -1), IGI_IN_INTS(2, 3, 2))},
+    {.name = "size_one", IGI_INPUTS(IGI_IN(1, 1), IGI_IN_INTS(1), IGI_IN_INTS(3, 1))},
     {.name = "no_indices", IGI_INPUTS(IGI_IN(0, 2), IGI_IN_NO_INTS, IGI_IN_INTS(3, 2))},
     {0},
 };

@@ -124,6 +124,7 @@ static const ig_sample samples[] = {
      .attrs = &silu_after,
      IGI_SAMPLE_IN(X(2, 3), X(3, 2), {.rank = -1}, X(2, 2)),
      .no_gradient = true},
+    {.name = "size_one", IGI_SAMPLE_IN(X(1, 1), X(1, 1), X(1)), .no_gradient = true},
     {.name = "one_row", IGI_SAMPLE_IN(X(3), X(3, 2), X(2)), .no_gradient = true},
     {.name = "empty_batch", IGI_SAMPLE_IN(X(0, 3), X(3, 2), X(2)), .no_gradient = true},
     {0},

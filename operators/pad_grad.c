@@ -98,6 +98,9 @@ static const igi_pad_attrs reflect = {sizeof(igi_pad_attrs), IGI_PAD_REFLECT};
 static const ig_sample samples[] = {
     {.name = "constant",
      IGI_INPUTS(IGI_IN(3, 5), IGI_IN_INTS(2, 3), IGI_IN_INTS(1, 0, 0, 2))},
+    {.name = "size_one", IGI_INPUTS(IGI_IN(3), IGI_IN_INTS(1), IGI_IN_INTS(1, 1))},
+    {.name = "empty",
+     IGI_INPUTS(IGI_IN(0, 2), IGI_IN_INTS(0, 1), IGI_IN_INTS(0, 1, 0, 0))},
     {.name = "wrap",
      .attrs = &wrap,
      IGI_INPUTS(IGI_IN(2, 9), IGI_IN_INTS(2, 3), IGI_IN_INTS(2, 4), IGI_IN_INTS(-1))},

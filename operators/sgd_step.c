@@ -56,6 +56,18 @@ static const ig_sample samples[] = {
      .in =
          (const ig_sample_in[]){
              {IG_SHAPE_IN(3, 5)}, {IG_SHAPE_IN(3, 5)}, {.rank = -1}, SCALAR_(lr)}},
+    {.name = "size_one",
+     .n_in = 4,
+     .n_out = 1,
+     .in =
+         (const ig_sample_in[]){
+             {IG_SHAPE_IN(1)}, {IG_SHAPE_IN(1)}, {.rank = -1}, SCALAR_(lr)}},
+    {.name = "empty",
+     .n_in = 4,
+     .n_out = 1,
+     .in =
+         (const ig_sample_in[]){
+             {IG_SHAPE_IN(0, 3)}, {IG_SHAPE_IN(0, 3)}, {.rank = -1}, SCALAR_(lr)}},
     {.name = "momentum",
      .n_in = 6,
      .n_out = 2,

@@ -79,6 +79,7 @@ static const ig_sample samples[] = {
     {.name = "middle", .attrs = &middle, IGI_INPUTS(IGI_IN(3, 4, 5))},
     {.name = "clipped", .attrs = &clipped, IGI_INPUTS(IGI_IN(3, 4))},
     {.name = "start_after_end", .attrs = &crossed, IGI_INPUTS(IGI_IN(3, 4, 5))},
+    {.name = "size_one", IGI_INPUTS(IGI_IN(1, 1))},
     {.name = "scalar", IGI_INPUTS(IGI_IN_SCALAR)},
     {.name = "empty", IGI_INPUTS(IGI_IN(0, 2))},
     {0},

@@ -33,6 +33,7 @@ static ig_status size_reference(ig_kernel_ctx *k)
 
 static const ig_sample samples[] = {
     {.name = "usual", IGI_INPUTS(IGI_IN(3, 4, 5))},
+    {.name = "size_one", IGI_INPUTS(IGI_IN(1, 1))},
     {.name = "scalar", IGI_INPUTS(IGI_IN_SCALAR)},
     {.name = "empty", IGI_INPUTS(IGI_IN(0, 2))},
     {0},

@@ -190,6 +190,7 @@ static bool is_plain(const igi_op *op)
 {
     const ig_op_def *d = op->def;
     if (op->variadic_in || op->variadic_out || op->n_out != 1 || op->n_in > 3 ||
+        op->n_in == 0 || d->view ||
         op->value_ports || d->flags & (IG_OP_RANDOM | IG_OP_SUBGRAPH | IG_OP_EFFECTS))
         return false;
     const uint32_t odd = IG_SEQ | IG_ANY_KIND | IG_MUTATED | IG_DYNAMIC | IG_OPTIONAL;

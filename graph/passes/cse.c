@@ -165,11 +165,11 @@ static ig_status merge(ig_graph *g, ig_node_id first, ig_node_id id, int *change
     return IG_OK;
 }
 
-ig_status igi_pass_cse(ig_graph *g, const igi_pass_opts *o, int *changes)
+ig_status igi_pass_cse(ig_graph *g, igi_pass_state *s, int *changes)
 {
     table t;
     ig_status rc = IG_OK;
-    (void)o;
+    (void)s;
     IG_TRY(merge_constants(g, changes));
     IG_TRY(table_init(&t, g->nodes.n));
     for (size_t k = 0; k < g->order.n && rc == IG_OK; k++) {

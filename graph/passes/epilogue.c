@@ -278,10 +278,10 @@ static ig_status absorb(ig_graph *g, ig_node_id id, const bool *seen, int *chang
     return IG_OK;
 }
 
-ig_status igi_pass_epilogue(ig_graph *g, const igi_pass_opts *o, int *changes)
+ig_status igi_pass_epilogue(ig_graph *g, igi_pass_state *s, int *changes)
 {
     ig_status rc = IG_OK;
-    (void)o;
+    (void)s;
     bool *seen = igi_calloc(g->nodes.n, sizeof(*seen));
     if (!seen)
         return IG_OUT_OF_MEMORY;

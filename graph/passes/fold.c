@@ -18,9 +18,8 @@
 
 typedef struct folder {
     ig_graph *g;
-    const igi_pass_opts *o;
-    uint64_t one, left; /* bytes allowed: of one result, of all that follow */
-    uint64_t since_sweep;
+    igi_pass_state *s;
+    uint64_t since_sweep; /* bytes made */
     bool reinfer; /* a result feeds a port that inference reads */
     int changes;
 } folder;
@@ -44,17 +43,19 @@ static bool is_heavy(const igi_node *n)
     return false;
 }
 
-static bool inputs_are_constants(const folder *f, const igi_node *n)
+/* Whether all inputs are constants; *bytes: how large they are together. */
+static bool inputs_are_constants(const folder *f, const igi_node *n, uint64_t *bytes)
 {
-    size_t bytes;
     bool heavy = is_heavy(n);
+    *bytes = 0;
     for (int i = 0; i < n->n_in; i++) {
+        size_t one;
         if (!n->in[i].i)
             continue;
         const igi_gvalue *v = igi_value_at(f->g, n->in[i]);
-        if (!v->constant ||
-            (heavy && (!bytes_of(&v->type, &bytes) || bytes > FOLD_WORK_BYTES)))
+        if (!v->constant || !bytes_of(&v->type, &one) || (heavy && one > FOLD_WORK_BYTES))
             return false;
+        *bytes += one;
     }
     return true;
 }
@@ -62,7 +63,7 @@ static bool inputs_are_constants(const folder *f, const igi_node *n)
 static bool foldable(const folder *f, const igi_node *n, uint64_t *bytes)
 {
     const ig_op_def *d = n->op->def;
-    if (!f->o->fold || d->flags & (IG_OP_RANDOM | IG_OP_EFFECTS | IG_OP_SUBGRAPH) ||
+    if (!f->s->o->fold || d->flags & (IG_OP_RANDOM | IG_OP_EFFECTS | IG_OP_SUBGRAPH) ||
         n->n_captures || n->n_out < 1 || n->n_out > 64)
         return false;
     for (int i = 0; i < n->op->n_in; i++)
@@ -79,7 +80,11 @@ static bool foldable(const folder *f, const igi_node *n, uint64_t *bytes)
             return false;
         *bytes += one;
     }
-    return *bytes <= f->one && *bytes <= f->left && inputs_are_constants(f, n);
+    uint64_t in = 0, one = f->s->fold_one;
+    if (*bytes > f->s->fold_left || !inputs_are_constants(f, n, &in))
+        return false;
+    /* By default a large weight may change its form (be transposed), but nothing may grow. */
+    return *bytes <= one || (!f->s->o->fold_bytes && *bytes <= in);
 }
 
 /* Output i of node `id` becomes the constant t, which is taken. */
@@ -175,7 +180,7 @@ static ig_status evaluate(folder *f, ig_node_id id, bool *done)
     for (int i = 0; i < n->n_out; i++)
         call.wanted |= n->out[i].i ? IG_BIT(i) : 0;
     *done = false;
-    ig_status rc = f->o->fold(f->o->fold_self, n->op, &call, in, out);
+    ig_status rc = f->s->o->fold(f->s->o->fold_self, n->op, &call, in, out);
     if (rc == IG_OUT_OF_MEMORY)
         return rc;
     if (rc !=
@@ -199,7 +204,7 @@ static ig_status fold_node(folder *f, ig_node_id id)
     if (!done)
         return IG_OK;
     f->changes++;
-    f->left -= bytes;
+    f->s->fold_left -= bytes;
     f->since_sweep += bytes;
     IG_TRY(ig_graph_remove(f->g, id));
     if (f->since_sweep > SWEEP_BYTES) { /* operands of what was folded go early */
@@ -221,13 +226,18 @@ static uint64_t weight_bytes(const ig_graph *g)
     return sum;
 }
 
-ig_status igi_pass_fold(ig_graph *g, const igi_pass_opts *o, int *changes)
+void igi_fold_budget(const ig_graph *g, igi_pass_state *s)
 {
-    folder f = {.g = g, .o = o, .one = o->fold_bytes ? o->fold_bytes : FOLD_BYTES};
-    uint64_t weights = weight_bytes(g);
-    f.left = f.one > UINT64_MAX / FOLD_TIMES ? UINT64_MAX : f.one * FOLD_TIMES;
-    if (f.left < weights)
-        f.left = weights;
+    uint64_t one = s->o->fold_bytes ? s->o->fold_bytes : FOLD_BYTES, weights = weight_bytes(g);
+    s->fold_one = one;
+    s->fold_left = one > UINT64_MAX / FOLD_TIMES ? UINT64_MAX : one * FOLD_TIMES;
+    if (s->fold_left < weights)
+        s->fold_left = weights;
+}
+
+ig_status igi_pass_fold(ig_graph *g, igi_pass_state *s, int *changes)
+{
+    folder f = {.g = g, .s = s};
     for (size_t k = 0; k < g->order.n; k++) {
         ig_node_id id = g->order.p[k];
         const igi_node *n = igi_node_at(g, id);

@@ -103,7 +103,7 @@ static const igi_rule rules[] = {
     {0},
 };
 
-ig_status igi_pass_fold_pad(ig_graph *g, const igi_pass_opts *o, int *changes)
+ig_status igi_pass_fold_pad(ig_graph *g, igi_pass_state *s, int *changes)
 {
-    return igi_rules_run(g, rules, o->level, changes);
+    return igi_rules_run(g, rules, s->o->level, changes);
 }

@@ -39,10 +39,10 @@ static const pass last[] = {
 };
 
 static ig_status
-run_one(ig_graph *g, const igi_pass_opts *o, const pass *p, int *changes)
+run_one(ig_graph *g, igi_pass_state *s, const pass *p, int *changes)
 {
     int n = 0;
-    if (p->run(g, o, &n) != IG_OK)
+    if (p->run(g, s, &n) != IG_OK)
         return ig_fail_context("pass %s", p->name);
     *changes += n;
     if (igi_log_on(IGI_LOG_PASS))
@@ -56,20 +56,20 @@ run_one(ig_graph *g, const igi_pass_opts *o, const pass *p, int *changes)
 }
 
 static ig_status
-run_list(ig_graph *g, const igi_pass_opts *o, const pass *list, int *changes)
+run_list(ig_graph *g, igi_pass_state *s, const pass *list, int *changes)
 {
     for (const pass *p = list; p->name; p++)
-        if (p->level <= o->level)
-            IG_TRY(run_one(g, o, p, changes));
+        if (p->level <= s->o->level)
+            IG_TRY(run_one(g, s, p, changes));
     return IG_OK;
 }
 
-static ig_status run_canonical(ig_graph *g, const igi_pass_opts *o)
+static ig_status run_canonical(ig_graph *g, igi_pass_state *s)
 {
     int changes = 1;
     for (int round = 0; changes && round < ROUNDS_MAX; round++) {
         changes = 0;
-        IG_TRY(run_list(g, o, canonical, &changes));
+        IG_TRY(run_list(g, s, canonical, &changes));
     }
     return IG_OK;
 }
@@ -79,10 +79,12 @@ ig_status igi_passes_run(ig_graph *g, const igi_pass_opts *o)
     int changes = 0;
     if (o->level <= 0)
         return IG_OK;
+    igi_pass_state s = {.o = o};
+    igi_fold_budget(g, &s);
     IG_TRY(igi_graph_sort(g));
-    IG_TRY(run_canonical(g, o));
-    IG_TRY(run_list(g, o, patterns, &changes));
+    IG_TRY(run_canonical(g, &s));
+    IG_TRY(run_list(g, &s, patterns, &changes));
     if (changes)
-        IG_TRY(run_canonical(g, o));
-    return run_list(g, o, last, &changes);
+        IG_TRY(run_canonical(g, &s));
+    return run_list(g, &s, last, &changes);
 }

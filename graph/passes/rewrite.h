@@ -9,19 +9,26 @@
 #include "graph/ir/graph.h"
 #include "graph/passes/pass.h"
 
-typedef ig_status (*igi_pass_fn)(ig_graph *g, const igi_pass_opts *o, int *changes);
+/* Of one run of the pipeline. */
+typedef struct igi_pass_state {
+    const igi_pass_opts *o;
+    uint64_t fold_one, fold_left; /* bytes folding may make: at once, and in what is left */
+} igi_pass_state;
 
-ig_status igi_pass_fold(ig_graph *g, const igi_pass_opts *o, int *changes);
-ig_status igi_pass_simplify(ig_graph *g, const igi_pass_opts *o, int *changes);
-ig_status igi_pass_cse(ig_graph *g, const igi_pass_opts *o, int *changes);
-ig_status igi_pass_fold_affine(ig_graph *g, const igi_pass_opts *o, int *changes);
-ig_status igi_pass_fold_pad(ig_graph *g, const igi_pass_opts *o, int *changes);
-ig_status igi_pass_fuse_gelu(ig_graph *g, const igi_pass_opts *o, int *changes);
-ig_status igi_pass_fuse_norm(ig_graph *g, const igi_pass_opts *o, int *changes);
-ig_status igi_pass_fuse_linear(ig_graph *g, const igi_pass_opts *o, int *changes);
-ig_status igi_pass_layout(ig_graph *g, const igi_pass_opts *o, int *changes);
-ig_status igi_pass_epilogue(ig_graph *g, const igi_pass_opts *o, int *changes);
-ig_status igi_pass_place(ig_graph *g, const igi_pass_opts *o, int *changes);
+typedef ig_status (*igi_pass_fn)(ig_graph *g, igi_pass_state *s, int *changes);
+
+void igi_fold_budget(const ig_graph *g, igi_pass_state *s);
+ig_status igi_pass_fold(ig_graph *g, igi_pass_state *s, int *changes);
+ig_status igi_pass_simplify(ig_graph *g, igi_pass_state *s, int *changes);
+ig_status igi_pass_cse(ig_graph *g, igi_pass_state *s, int *changes);
+ig_status igi_pass_fold_affine(ig_graph *g, igi_pass_state *s, int *changes);
+ig_status igi_pass_fold_pad(ig_graph *g, igi_pass_state *s, int *changes);
+ig_status igi_pass_fuse_gelu(ig_graph *g, igi_pass_state *s, int *changes);
+ig_status igi_pass_fuse_norm(ig_graph *g, igi_pass_state *s, int *changes);
+ig_status igi_pass_fuse_linear(ig_graph *g, igi_pass_state *s, int *changes);
+ig_status igi_pass_layout(ig_graph *g, igi_pass_state *s, int *changes);
+ig_status igi_pass_epilogue(ig_graph *g, igi_pass_state *s, int *changes);
+ig_status igi_pass_place(ig_graph *g, igi_pass_state *s, int *changes);
 
 /* One rewrite of a single node, tried on every node of a graph. */
 typedef struct igi_rule {

@@ -168,6 +168,8 @@ static ig_status run_prepared(igi_frame *f, ig_kernel_ctx *k)
     k->scratch = scratch;
     if (rc == IG_OK)
         rc = run_bare(f, k);
+    k->state = k->scratch = NULL;
+    k->scratch_bytes = 0;
     igi_prepared_put(v->prepared, e);
     igi_free(v->scratch);
     v->scratch = scratch;

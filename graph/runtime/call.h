@@ -29,10 +29,12 @@ int igi_call_threads(const igi_invoker *v, const ig_kernel_ctx *k);
 ig_status igi_call_run_slow(igi_frame *f, ig_kernel_ctx *k);
 static inline ig_status igi_call_run(igi_frame *f, ig_kernel_ctx *k)
 {
-    if (!f->kernel)
+    const ig_kernel_def *d = f->kernel;
+    if (!d)
         return f->op->def->reference(k);
-    return f->kernel->run && !f->kernel->prepare ? f->kernel->run(k)
-                                                 : igi_call_run_slow(f, k);
+    if (d->prepare || k->threads > 1)
+        return igi_call_run_slow(f, k);
+    return d->run ? d->run(k) : d->run_team ? d->run_team(k, 0, 1) : d->run_own(k);
 }
 /* The general road, for what the straight one refuses. call->attrs is set. */
 ig_status igi_call_general(igi_invoker *v,

@@ -17,15 +17,13 @@ typedef struct space {
     ig_type *type;      /* of outputs */
     ig_type **out_type; /* NULL: not wanted */
     ig_value **kin;     /* what the kernel reads: in, or contiguous copies */
-    ig_value **
-        kout; /* what it writes: new, bound, or temporaries; each a counted reference */
+    ig_value **kout;    /* what it writes: new, bound or temporary; counted */
 } space;
 
 #define SMALL_IN  16
 #define SMALL_OUT 4
-#define BYTES_PER_PORT                                                                 \
-    (sizeof(ig_type) + 4 * sizeof(void *)) /* a space in one block                     \
-                                            */
+/* Of a space in one block. */
+#define BYTES_PER_PORT (sizeof(ig_type) + 4 * sizeof(void *))
 
 static bool is_wanted(const space *s, int i)
 {

@@ -24,6 +24,9 @@ void igi_invoker_init(igi_invoker *v,
     *v = (igi_invoker){.pool = pool,
                        .device = reg ? igi_registry_device(reg, 0) : NULL,
                        .threads = threads > 0 ? threads : igi_cpu_count()};
+    v->plain =
+        (ig_kernel_ctx){.struct_size = sizeof(v->plain), .n_out = 1, .threads = 1};
+    v->plain.rt = &igi_call_services;
     igi_env_init(&v->env, NULL, NULL);
 }
 
@@ -130,28 +133,29 @@ static inline ig_status plain_run(igi_invoker *v,
                                   ig_value *made,
                                   bool same)
 {
-    igi_frame f = {.v = v, .op = op};
-    ig_kernel_ctx k = {.struct_size = sizeof(k),
-                       .n_in = (int16_t)call->n_in,
-                       .n_out = 1,
-                       .in = in,
-                       .out = &made,
-                       .attrs = call->attrs,
-                       .seed = v->env.seed,
-                       .threads = 1,
-                       .rt = &igi_call_services,
-                       .rt_self = &f,
-                       .op = op->def};
+    igi_frame f;
+    ig_kernel_ctx *k = &v->plain; /* the rest stands since igi_invoker_init */
+    f.v = v;
+    f.op = op;
+    f.kernel = NULL;
+    f.barrier = NULL;
+    k->n_in = (int16_t)call->n_in;
+    k->in = in;
+    k->out = &made;
+    k->attrs = call->attrs;
+    k->threads = 1;
+    k->rt_self = &f;
+    k->op = op->def;
     int64_t count = igi_tensor_count((ig_tensor *)made);
     if (op->n_kernels[v->device_index]) {
         igi_facts facts = {IG_BIT(made->type.dtype), IGI_FACT_BITS};
         if (!same || count == 0)
-            facts = igi_facts_of(&k);
+            facts = igi_facts_of(k);
         if (v->threads > 1 && (!same || count > IGI_PARALLEL_WORK / 8))
-            k.threads = igi_call_threads(v, &k);
-        f.kernel = igi_select(op, v->device_index, &k, facts);
+            k->threads = igi_call_threads(v, k);
+        f.kernel = igi_select(op, v->device_index, k, facts);
     }
-    return igi_call_run(&f, &k);
+    return igi_call_run(&f, k);
 }
 
 static inline ig_status plain_call(igi_invoker *v,
@@ -208,8 +212,8 @@ ig_status igi_invoke(igi_invoker *v,
 {
     if (!call->attrs && op->def->attrs)
         return with_defaults(v, op, call, in, out);
-    if (op->plain && call->n_in == op->n_in && call->n_in > 0 && call->n_out == 1 &&
-        call->n_captures == 0 && !out[0] && !op->def->view) {
+    int odd = (call->n_in ^ op->n_in) | (call->n_out ^ 1) | call->n_captures;
+    if (op->plain && !odd && !out[0]) {
         int same = plain_inputs(in, call->n_in);
         if (same != NOT_PLAIN)
             return plain_call(v, op, call, in, out, same);

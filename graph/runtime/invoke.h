@@ -36,6 +36,7 @@ typedef struct igi_invoker {
                            ig_value **out,
                            int n_out);
     void *run_graph_self;
+    ig_kernel_ctx plain; /* context of straight calls, which never nest: filled once */
 } igi_invoker;
 
 /* `pool` may be NULL and is retained by nobody: it must outlive the invoker. */

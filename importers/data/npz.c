@@ -284,6 +284,8 @@ inflate_all(const entry *e, const unsigned char *packed, unsigned char *dst)
     bool whole = rc == Z_STREAM_END && s.avail_out == 0 && out_left == 0 &&
                  s.avail_in == 0 && in_left == 0;
     (void)inflateEnd(&s);
+    if (rc == Z_MEM_ERROR)
+        return ig_fail(IG_OUT_OF_MEMORY, "out of memory for zlib");
     return whole ? IG_OK : bad("contents do not unpack to the declared size");
 }
 

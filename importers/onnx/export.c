@@ -19,9 +19,11 @@ static char *text(const char *s)
 /* ---- what can be written
  * ----------------------------------------------------------------- */
 
-/* Version in which an operator got its present meaning. */
+/* Version in which an operator got its present meaning; 0 when ONNX cannot say it. */
 static int64_t newest_version(const ig_op_def *op)
 {
+    if (op->domain)
+        return igi_onnx_own_opset(op);
     const igi_onnx_upgrade *u = igi_onnx_upgrade_find(op->name);
     return u ? igi_onnx_version(u, IGI_ONNX_OPSET) : (int64_t)op->since;
 }
@@ -35,8 +37,8 @@ static ig_status check_operators(const igi_onnx_out *o)
     while (ig_node_next(&it, &n)) {
         const ig_op_def *op = ig_graph_node_op(o->g, n);
         char name[160];
-        int64_t version = op->domain ? 0 : newest_version(op);
-        if (!op->domain && version <= o->opset)
+        int64_t version = newest_version(op);
+        if (version && version <= o->opset)
             continue;
         if (count++ < 20)
             igi_text_add(&list, "%s%s", count > 1 ? ", " : "",
@@ -64,7 +66,7 @@ static int64_t oldest_opset(const ig_graph *g)
     ig_node_id n;
     while (ig_node_next(&it, &n)) {
         const ig_op_def *op = ig_graph_node_op(g, n);
-        int64_t version = op->domain ? 0 : newest_version(op);
+        int64_t version = newest_version(op);
         oldest = version > oldest ? version : oldest;
     }
     return oldest;
@@ -100,6 +102,16 @@ static const char *unused_name(igi_onnx_out *o, const char *stem)
         if (!igi_map_get(&o->taken, buf))
             return igi_arena_strdup(&o->arena, buf);
     }
+}
+
+const char *igi_onnx_out_name(igi_onnx_out *o, const char *stem)
+{
+    char buf[288];
+    do {
+        (void)snprintf(buf, sizeof(buf), "%.255s_%u", stem, ++o->counter);
+    } while (igi_map_get(&o->taken, buf));
+    const char *own = igi_arena_strdup(&o->arena, buf);
+    return own && igi_map_put(&o->taken, own, UINT32_MAX) == IG_OK ? own : NULL;
 }
 
 /* Inputs keep their names, outputs take the callers' where they can, others what is
@@ -249,7 +261,7 @@ static ig_status put_values(igi_onnx_out *o)
 /* ---- nodes
  * --------------------------------------------------------------------------------- */
 
-static pb_node *new_node(igi_onnx_out *o, const char *type, size_t n_in, size_t n_out)
+pb_node *igi_onnx_out_node(igi_onnx_out *o, const char *type, size_t n_in, size_t n_out)
 {
     pb_node *p = igi_arena_alloc(&o->arena, sizeof(*p));
     if (!p)
@@ -260,7 +272,7 @@ static pb_node *new_node(igi_onnx_out *o, const char *type, size_t n_in, size_t 
     p->n_output = n_out;
     p->input = igi_arena_array(&o->arena, n_in + 1, sizeof(*p->input));
     p->output = igi_arena_array(&o->arena, n_out + 1, sizeof(*p->output));
-    return p->input && p->output ? p : NULL;
+    return p->input && p->output && IGI_PUSH(&o->nodes, p) ? p : NULL;
 }
 
 /* Outputs behind the last used one say nothing, except those that must be there. */
@@ -276,7 +288,10 @@ static size_t outputs_of(const ig_graph *g, const igi_node *n)
 static ig_status put_node(igi_onnx_out *o, ig_node_id id)
 {
     const igi_node *n = igi_node_at(o->g, id);
-    pb_node *p = new_node(o, n->op->def->name, (size_t)n->n_in, outputs_of(o->g, n));
+    if (n->op->def->domain)
+        return igi_onnx_out_own(o, n);
+    pb_node *p =
+        igi_onnx_out_node(o, n->op->def->name, (size_t)n->n_in, outputs_of(o->g, n));
     if (!p)
         return IG_OUT_OF_MEMORY;
     p->name = text(n->name);
@@ -287,7 +302,6 @@ static ig_status put_node(igi_onnx_out *o, ig_node_id id)
     while (p->n_input && !*p->input[p->n_input - 1])
         p->n_input--;
     IG_TRY(igi_onnx_out_attrs(o, n->op->def, n->attrs, p));
-    o->graph.node[o->graph.n_node++] = p;
     return IG_OK;
 }
 
@@ -299,12 +313,11 @@ static ig_status put_aliases(igi_onnx_out *o)
         const char *name = g->output_names.p[i], *have = o->names[g->outputs.p[i].i];
         if (strcmp(name, have) == 0)
             continue;
-        pb_node *p = new_node(o, "Identity", 1, 1);
+        pb_node *p = igi_onnx_out_node(o, "Identity", 1, 1);
         if (!p)
             return IG_OUT_OF_MEMORY;
         p->input[0] = text(have);
         p->output[0] = text(name);
-        o->graph.node[o->graph.n_node++] = p;
     }
     return IG_OK;
 }
@@ -313,14 +326,13 @@ static ig_status put_nodes(igi_onnx_out *o)
 {
     ig_node_iter it = ig_graph_nodes(o->g);
     ig_node_id n;
-    o->graph.node = igi_arena_array(&o->arena, o->g->order.n + o->g->outputs.n + 1,
-                                    sizeof(*o->graph.node));
-    if (!o->graph.node)
-        return IG_OUT_OF_MEMORY;
     while (ig_node_next(&it, &n))
         if (put_node(o, n) != IG_OK)
             return igi_graph_node_context(o->g, n);
-    return put_aliases(o);
+    IG_TRY(put_aliases(o));
+    o->graph.node = o->nodes.p;
+    o->graph.n_node = o->nodes.n;
+    return IG_OK;
 }
 
 /* ---- model
@@ -396,6 +408,7 @@ void igi_onnx_out_end(igi_onnx_out *o)
         igi_free(o->blocks.p[i]);
     IGI_VEC_FREE(&o->copies);
     IGI_VEC_FREE(&o->blocks);
+    IGI_VEC_FREE(&o->nodes);
     igi_map_fini(&o->taken);
     igi_arena_fini(&o->arena);
 }

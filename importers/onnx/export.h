@@ -18,6 +18,8 @@ typedef struct igi_onnx_out {
     igi_map taken;               /* those names -> value id */
     IGI_VEC(ig_tensor *) copies; /* contiguous forms, dropped at the end */
     IGI_VEC(void *) blocks;      /* of the heap, freed at the end */
+    IGI_VEC(pb_node *) nodes;    /* of the graph */
+    uint32_t counter;            /* for made names */
     pb_model model;
     pb_graph graph;
 } igi_onnx_out;
@@ -37,5 +39,16 @@ ig_status igi_onnx_out_tensor(igi_onnx_out *o,
                               const ig_tensor *t,
                               const char *name,
                               pb_tensor **out);
+
+/* Appends a node with room for inputs and outputs, all NULL; NULL when out of memory.
+ */
+pb_node *igi_onnx_out_node(igi_onnx_out *o, const char *op, size_t n_in, size_t n_out);
+/* A name that nothing in the file has, from a stem; NULL when out of memory. */
+const char *igi_onnx_out_name(igi_onnx_out *o, const char *stem);
+
+/* Operators of Ingot's own (export_own.c): the oldest opset that can say one, 0 when
+ * none can; and the nodes that say it. */
+int64_t igi_onnx_own_opset(const ig_op_def *op);
+ig_status igi_onnx_out_own(igi_onnx_out *o, const igi_node *n);
 
 #endif

@@ -62,6 +62,9 @@ static ig_status norm_supports(const ig_kernel_ctx *k)
     const ig_tensor *bias = igi_kin(k, 2);
     if (igi_tensor_count(igi_kin(k, 1)) != n || (bias && igi_tensor_count(bias) != n))
         return ig_reject("scale or bias is broadcast");
+    for (int i = 1; i <= 2; i++)
+        if (igi_kout(k, i) && igi_kout(k, i)->v.type.dtype != IG_FLOAT32)
+            return ig_reject("the statistics are not float32");
     return IG_OK;
 }
 

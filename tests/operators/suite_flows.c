@@ -68,7 +68,7 @@ static void check_all_written(const suite_case *c, const igi_op *op, const char 
 }
 
 /* Whether the kernel takes this case. */
-static bool takes(const suite_case *c, const igi_op *one)
+static bool takes(const suite_case *c, const igi_op *one, uint64_t constants)
 {
     ig_kernel_ctx k = {.struct_size = sizeof(k),
                        .n_in = (int16_t)c->call.n_in,
@@ -77,6 +77,7 @@ static bool takes(const suite_case *c, const igi_op *one)
                        .out = (ig_value **)(uintptr_t)c->want,
                        .attrs = c->call.attrs,
                        .threads = 2,
+                       .constants = constants,
                        .op = c->op->def};
     _Alignas(16) char defaults[512];
     if (!k.attrs && c->op->def->attrs) {
@@ -99,7 +100,9 @@ void suite_kernels(suite_case *c, uint64_t *taken)
     one.n_kernels[0] = 1;
     for (int k = 0; k < c->op->n_kernels[0]; k++) {
         one.kernels[0][0] = c->op->kernels[0][k];
-        if (!takes(c, &one))
+        if (takes(c, &one, ~IG_BIT(0))) /* by the net whose weights are constants */
+            *taken |= IG_BIT(k);
+        if (!takes(c, &one, 0))
             continue;
         *taken |= IG_BIT(k);
         for (int layout = 0; layout < 3; layout++) {
@@ -131,12 +134,15 @@ static const char *output_name(int i)
     return names[i];
 }
 
-static bool is_constant(const suite_case *c, int i, bool values)
+static bool is_constant(const suite_case *c, int i, suite_constants which)
 {
-    return values && c->in[i] && suite_in_port(c, i)->flags & IG_VALUE;
+    uint32_t flags = suite_in_port(c, i)->flags;
+    if (!c->in[i] || which == SUITE_GIVEN || flags & IG_MUTATED)
+        return false;
+    return flags & IG_VALUE || (which == SUITE_WEIGHTS && i > 0);
 }
 
-ig_status suite_graph(const suite_case *c, bool values, ig_graph **out)
+ig_status suite_graph(const suite_case *c, suite_constants which, ig_graph **out)
 {
     ig_value_id in[SUITE_PORTS] = {{0}}, made[SUITE_PORTS] = {{0}};
     ig_status rc = ig_graph_new(out, "suite", NULL);
@@ -144,7 +150,7 @@ ig_status suite_graph(const suite_case *c, bool values, ig_graph **out)
         const ig_tensor *t = c->in[i];
         if (!t)
             continue;
-        if (is_constant(c, i, values))
+        if (is_constant(c, i, which))
             rc = ig_graph_constant(*out, input_name(i), c->in[i], &in[i]);
         else
             rc = ig_graph_input(*out, input_name(i), (ig_dtype)t->v.type.dtype,
@@ -243,7 +249,7 @@ static void check_symbolic_types(const suite_case *c)
         }
         if (!t || rc != IG_OK)
             continue;
-        rc = is_constant(c, i, true)
+        rc = is_constant(c, i, SUITE_VALUES)
                  ? ig_graph_constant(g, input_name(i), c->in[i], &in[i])
                  : ig_graph_input(g, input_name(i), (ig_dtype)t->v.type.dtype,
                                   t->v.type.rank, dims, &in[i]);
@@ -355,7 +361,7 @@ static void check_trace(const suite_case *c)
         return suite_fail(c, "traced", "%s", ig_error_message());
     for (int i = 0, k = 0; i < c->call.n_in; i++) {
         example[i] = suite_copy(c->in[i], 0);
-        if (is_constant(c, i, true))
+        if (is_constant(c, i, SUITE_VALUES))
             t.literal[i] = example[i];
         else if (example[i])
             o.inputs[k++] = (ig_trace_input){input_name(i), example[i]};
@@ -374,12 +380,14 @@ static void check_trace(const suite_case *c)
 
 void suite_flows(suite_case *c)
 {
-    ig_graph *g = NULL, *given = NULL;
+    ig_graph *g = NULL, *given = NULL, *weights = NULL;
     check_eager(c, false);
     check_eager(c, true);
     check_trace(c);
     check_symbolic_types(c);
-    if (suite_graph(c, true, &g) != IG_OK || suite_graph(c, false, &given) != IG_OK) {
+    if (suite_graph(c, SUITE_VALUES, &g) != IG_OK ||
+        suite_graph(c, SUITE_GIVEN, &given) != IG_OK ||
+        suite_graph(c, SUITE_WEIGHTS, &weights) != IG_OK) {
         suite_fail(c, "graph", "%s", ig_error_message());
     } else {
         check_types(c, "inferred", g, true);
@@ -387,9 +395,12 @@ void suite_flows(suite_case *c)
         check_net(c, "net, level none", g, -1, 0);
         check_net(c, "net, strided inputs", g, 0, 1);
         check_net(c, "net, values as inputs", given, 0, 0);
+        check_net(c, "net, constant weights, level none", weights, -1, 0);
+        check_net(c, "net, constant weights", weights, 0, 0);
         check_native(c, g);
         check_onnx(c, g);
     }
     ig_graph_free(g);
     ig_graph_free(given);
+    ig_graph_free(weights);
 }

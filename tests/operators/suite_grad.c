@@ -374,7 +374,7 @@ static void check_static(const probe *p, bool second)
 {
     ig_graph *g = NULL;
     bool have[3 * SUITE_PORTS] = {0};
-    ig_status rc = suite_graph(p->c, true, &g);
+    ig_status rc = suite_graph(p->c, SUITE_VALUES, &g);
     if (rc == IG_OK)
         rc = differentiate(p, g, second, have);
     if (rc == IG_OK)

@@ -1,0 +1,164 @@
+/* Float32 convolutions by oneDNN: ingot::Conv in NHWC for nets, Conv and its two gradients in
+ * NCHW for eager code (their tensors are reordered on the way). */
+#include <string.h>
+
+#include "graph/core/alloc.h"
+#include "operators/common_fused.h"
+#include "operators/cpu/kernel.h"
+#include "operators/cpu/onednn.h"
+
+typedef struct conv_state {
+    igi_dnn_job *job;
+    const void *packed; /* of constant weights */
+} conv_state;
+
+/* ---- preparing ---- */
+
+static ig_status fill_packed(const ig_kernel_ctx *k, void *dst, void *user)
+{
+    return igi_dnn_pack(user, igi_kin(k, 1)->data, dst);
+}
+
+static ig_status pack_weights(ig_kernel_ctx *k, conv_state *s)
+{
+    char key[64];
+    if (!(k->constants & IG_BIT(1)))
+        return IG_OK;
+    igi_dnn_packed_key(s->job, key, sizeof(key));
+    s->packed = ig_pack(k, 1, key, igi_dnn_packed_bytes(s->job), fill_packed, s->job);
+    return s->packed ? IG_OK : ig_error_status();
+}
+
+static void unprepare(ig_kernel_ctx *k)
+{
+    conv_state *s = k->state;
+    if (s)
+        igi_dnn_free(s->job);
+    igi_free(s);
+    k->state = NULL;
+}
+
+static ig_status prepare(ig_kernel_ctx *k, const igi_dnn_spec *spec)
+{
+    conv_state *s = igi_calloc(1, sizeof(*s));
+    if (!s)
+        return IG_OUT_OF_MEMORY;
+    k->state = s;
+    ig_status rc = igi_dnn_new(&s->job, spec);
+    if (rc == IG_OK && spec->kind == IGI_DNN_FORWARD)
+        rc = pack_weights(k, s);
+    if (rc == IG_OK)
+        k->scratch_bytes = igi_dnn_scratch(s->job, s->packed != NULL);
+    else
+        unprepare(k);
+    return rc;
+}
+
+static ig_status nonempty(const ig_kernel_ctx *k)
+{
+    return igi_tensor_count(igi_kout(k, 0)) ? IG_OK : ig_reject("the result is empty");
+}
+
+/* ---- ingot::Conv ---- */
+
+static ig_status nhwc_prepare(ig_kernel_ctx *k)
+{
+    int64_t xd[IG_RANK_MAX], yd[IG_RANK_MAX];
+    const ig_tensor *x = igi_kin(k, 0), *w = igi_kin(k, 1), *y = igi_kout(k, 0);
+    const igi_nhwc_conv_attrs *a = k->attrs;
+    igi_conv_attrs plain = {.struct_size = sizeof(plain),
+                            .auto_pad = a->auto_pad,
+                            .dilations = a->dilations,
+                            .group = a->group,
+                            .pads = a->pads,
+                            .strides = a->strides};
+    igi_dnn_spec s = {.kind = IGI_DNN_FORWARD,
+                      .nhwc = true,
+                      .bias = igi_kin(k, 2) != NULL,
+                      .residual = igi_kin(k, 3) != NULL,
+                      .residual_after = a->residual_after != 0,
+                      .activation = a->activation,
+                      .act_a = a->act_a,
+                      .act_b = a->act_b,
+                      .threads = k->threads};
+    igi_dims_to_nchw(igi_krank(x), igi_kdims(x), xd);
+    igi_dims_to_nchw(igi_krank(y), igi_kdims(y), yd);
+    igi_conv_set(&s.geometry, &plain, igi_krank(x), xd, igi_kdims(w), yd);
+    return prepare(k, &s);
+}
+
+static ig_status forward_run(ig_kernel_ctx *k)
+{
+    const conv_state *s = k->state;
+    const ig_tensor *bias = igi_kin(k, 2), *residual = igi_kin(k, 3);
+    ig_tensor *y = igi_kout(k, 0);
+    if (residual && residual->data != y->data)
+        memcpy(y->data, residual->data, ig_tensor_nbytes(residual));
+    igi_dnn_args a = {.x = igi_kin(k, 0)->data,
+                      .w = igi_kin(k, 1)->data,
+                      .y = y->data,
+                      .packed = s->packed,
+                      .bias = bias ? bias->data : NULL,
+                      .scratch = k->scratch};
+    return igi_dnn_run(s->job, &a);
+}
+
+/* ---- Conv and its gradients, NCHW ---- */
+
+static ig_status plain_prepare(ig_kernel_ctx *k, igi_dnn_kind kind, const ig_tensor *x, const ig_tensor *w, const ig_tensor *y)
+{
+    igi_dnn_spec s = {.kind = kind,
+                      .bias = kind == IGI_DNN_FORWARD && igi_kin(k, 2),
+                      .threads = k->threads};
+    igi_conv_set(&s.geometry, k->attrs, igi_krank(x), igi_kdims(x), igi_kdims(w), igi_kdims(y));
+    return prepare(k, &s);
+}
+
+static ig_status conv_prepare(ig_kernel_ctx *k)
+{
+    return plain_prepare(k, IGI_DNN_FORWARD, igi_kin(k, 0), igi_kin(k, 1), igi_kout(k, 0));
+}
+
+/* ConvGradInput(dy, w, shape) -> dx */
+static ig_status grad_input_prepare(ig_kernel_ctx *k)
+{
+    return plain_prepare(k, IGI_DNN_GRAD_INPUT, igi_kout(k, 0), igi_kin(k, 1), igi_kin(k, 0));
+}
+
+static ig_status grad_input_run(ig_kernel_ctx *k)
+{
+    igi_dnn_args a = {.x = igi_kout(k, 0)->data,
+                      .w = igi_kin(k, 1)->data,
+                      .y = igi_kin(k, 0)->data,
+                      .scratch = k->scratch};
+    return igi_dnn_run(((const conv_state *)k->state)->job, &a);
+}
+
+/* ConvGradWeight(dy, x, shape) -> dw */
+static ig_status grad_weight_prepare(ig_kernel_ctx *k)
+{
+    return plain_prepare(k, IGI_DNN_GRAD_WEIGHT, igi_kin(k, 1), igi_kout(k, 0), igi_kin(k, 0));
+}
+
+static ig_status grad_weight_run(ig_kernel_ctx *k)
+{
+    igi_dnn_args a = {.x = igi_kin(k, 1)->data,
+                      .w = igi_kout(k, 0)->data,
+                      .y = igi_kin(k, 0)->data,
+                      .scratch = k->scratch};
+    return igi_dnn_run(((const conv_state *)k->state)->job, &a);
+}
+
+#define ROW(op_, prepare_, run_)                                                         \
+    {                                                                                    \
+        IG_KERNEL_HEAD, .op = op_, .name = "onednn", .types = IG_T(FLOAT32),             \
+                        .needs = IG_NEED_NONEMPTY, .supports = nonempty,                 \
+                        .prepare = prepare_, .run_own = run_, .unprepare = unprepare     \
+    }
+IG_KERNELS(conv) = {
+    ROW("ingot::Conv", nhwc_prepare, forward_run),
+    ROW("Conv", conv_prepare, forward_run),
+    ROW("ingot::ConvGradInput", grad_input_prepare, grad_input_run),
+    ROW("ingot::ConvGradWeight", grad_weight_prepare, grad_weight_run),
+    {0},
+};

@@ -1,0 +1,207 @@
+#include "tests/graph/passes/support.h"
+
+static ig_graph *g, *fast;
+
+static int setup(void **state)
+{
+    (void)state;
+    g = t_graph();
+    fast = NULL;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    t_free(g);
+    t_free(fast);
+    return 0;
+}
+
+static ig_value_id x23(void)
+{
+    return t_input(g, "x", DIMS(2, 3));
+}
+
+static void nodes_that_do_nothing_go(void **state)
+{
+    (void)state;
+    ig_value_id v = t_op1(g, "Identity", NULL, x23());
+    v = t_op2(g, "Dropout", NULL, v, t_number(g, 0.3));
+    v = t_op1(g, "Cast", "to=1", v);
+    v = t_op1(g, "Concat", "axis=0", v);
+    v = t_op1(g, "Sum", NULL, v);
+    v = t_op1(g, "Transpose", "perm=0,1", v);
+    v = t_op2(g, "Pad", NULL, v, t_ints(g, DIMS(0, 0, 0, 0)));
+    v = t_op2(g, "Expand", NULL, v, t_ints(g, DIMS(2, 1)));
+    v = t_op3(g, "Slice", NULL, v, t_ints(g, DIMS(0)), t_ints(g, DIMS(99)));
+    v = t_op2(g, "Reshape", NULL, v, t_ints(g, DIMS(2, 3)));
+    t_output(g, "y", t_op1(g, "Relu", NULL, v));
+    fast = t_compare(g, 1);
+    assert_int_equal(t_nodes(fast), 1);
+    assert_int_equal(t_count(fast, "Relu"), 1);
+}
+
+static void a_slice_backwards_stays(void **state)
+{
+    (void)state;
+    ig_value_id in[5] = {x23(), t_ints(g, DIMS(-1)), t_ints(g, DIMS(-99)), t_ints(g, DIMS(0)),
+                         t_ints(g, DIMS(-1))};
+    ig_value_id y;
+    t_node(g, "Slice", NULL, in, 5, &y, 1);
+    t_output(g, "y", y);
+    fast = t_compare(g, 1);
+    assert_int_equal(t_count(fast, "Slice"), 1);
+}
+
+static void a_pad_that_shifts_stays(void **state)
+{
+    (void)state;
+    t_output(g, "y", t_op2(g, "Pad", NULL, x23(), t_ints(g, DIMS(1, 0, -1, 0))));
+    fast = t_compare(g, 2);
+    assert_int_equal(t_count(fast, "Pad"), 1);
+}
+
+static void a_dropout_whose_mask_is_read_stays(void **state)
+{
+    (void)state;
+    ig_value_id x = x23(), out[2];
+    t_node(g, "Dropout", NULL, &x, 1, out, 2);
+    t_output(g, "y", out[0]);
+    t_output(g, "mask", out[1]);
+    fast = t_compare(g, 1);
+    assert_int_equal(t_count(fast, "Dropout"), 1);
+}
+
+static void a_dropout_that_trains_stays(void **state)
+{
+    (void)state;
+    ig_value_id training = t_input_of(g, "training", IG_BOOL, 0, NULL);
+    t_output(g, "y", t_op3(g, "Dropout", NULL, x23(), t_number(g, 0.3), training));
+    t_optimise(g, 2);
+    assert_int_equal(t_count(g, "Dropout"), 1);
+}
+
+static void pairs_of_transposes_merge(void **state)
+{
+    (void)state;
+    ig_value_id x = t_input(g, "x", DIMS(2, 3, 4));
+    ig_value_id a = t_op1(g, "Transpose", "perm=1,2,0", x);
+    ig_value_id b = t_op1(g, "Transpose", "perm=1,2,0", a);
+    t_output(g, "back", t_op1(g, "Relu", NULL, t_op1(g, "Transpose", "perm=1,2,0", b)));
+    t_output(g, "two", t_op1(g, "Relu", NULL, b));
+    fast = t_compare(g, 1);
+    assert_int_equal(t_count(fast, "Transpose"), 1);
+}
+
+static void a_transpose_of_ones_is_a_reshape(void **state)
+{
+    (void)state;
+    int64_t dims[4] = {0, 5, 1, 1};
+    assert_int_equal(ig_graph_dim(g, "N", &dims[0]), IG_OK);
+    ig_value_id x = t_input(g, "x", 4, dims);
+    t_output(g, "y", t_op1(g, "Transpose", "perm=0,2,3,1", x));
+    fast = t_compare(g, 1);
+    assert_int_equal(t_count(fast, "Transpose"), 0);
+    assert_int_equal(t_count(fast, "Reshape"), 1);
+}
+
+static void chains_of_reshapes_are_one(void **state)
+{
+    (void)state;
+    int64_t dims[4] = {0, 2, 3, 4};
+    assert_int_equal(ig_graph_dim(g, "N", &dims[0]), IG_OK);
+    ig_value_id x = t_input(g, "x", 4, dims);
+    ig_value_id v = t_op1(g, "Flatten", "axis=1", x);
+    v = t_op2(g, "Unsqueeze", NULL, v, t_ints(g, DIMS(1)));
+    v = t_op2(g, "Squeeze", NULL, v, t_ints(g, DIMS(1)));
+    v = t_op2(g, "Reshape", NULL, v, t_ints(g, DIMS(0, 6, 4)));
+    t_output(g, "y", v);
+    fast = t_compare(g, 1);
+    assert_int_equal(t_nodes(fast), 1);
+}
+
+static void neutral_operands_go(void **state)
+{
+    (void)state;
+    ig_value_id v = t_op2(g, "Mul", NULL, x23(), t_number(g, 1));
+    v = t_op2(g, "Mul", NULL, t_filled(g, 1, DIMS(1, 3)), v);
+    v = t_op2(g, "Div", NULL, v, t_number(g, 1));
+    v = t_op2(g, "Sub", NULL, v, t_number(g, 0));
+    v = t_op2(g, "Add", NULL, v, t_number(g, -0.0));
+    v = t_op2(g, "Pow", NULL, v, t_number(g, 1));
+    t_output(g, "y", t_op1(g, "Relu", NULL, v));
+    fast = t_compare(g, 1);
+    assert_int_equal(t_nodes(fast), 1);
+}
+
+static void adding_zero_is_not_exact_for_minus_zero(void **state)
+{
+    (void)state;
+    t_output(g, "y", t_op2(g, "Add", NULL, x23(), t_number(g, 0)));
+    fast = t_compare(g, 1);
+    assert_int_equal(t_count(fast, "Add"), 1);
+    t_free(fast);
+    fast = t_compare(g, 2);
+    assert_int_equal(t_count(fast, "Add"), 0);
+}
+
+static void neutral_operands_that_broadcast_stay(void **state)
+{
+    (void)state;
+    t_output(g, "y", t_op2(g, "Mul", NULL, x23(), t_filled(g, 1, DIMS(4, 1, 1))));
+    t_output(g, "z", t_op2(g, "Div", NULL, t_number(g, 1), t_input(g, "d", DIMS(2))));
+    fast = t_compare(g, 2);
+    assert_int_equal(t_count(fast, "Mul"), 1);
+    assert_int_equal(t_count(fast, "Div"), 1);
+}
+
+static void repeated_functions_go(void **state)
+{
+    (void)state;
+    ig_value_id v = t_op1(g, "Relu", NULL, t_op1(g, "Relu", NULL, x23()));
+    v = t_op1(g, "Neg", NULL, t_op1(g, "Neg", NULL, v));
+    t_output(g, "y", t_op1(g, "Abs", NULL, t_op1(g, "Abs", NULL, v)));
+    fast = t_compare(g, 1);
+    assert_int_equal(t_nodes(fast), 2);
+}
+
+static void a_name_of_an_output_survives(void **state)
+{
+    (void)state;
+    ig_value_id x = x23();
+    t_output(g, "same", t_op1(g, "Identity", NULL, x));
+    t_output(g, "again", t_op1(g, "Identity", NULL, x));
+    fast = t_compare(g, 1);
+    assert_int_equal(t_nodes(fast), 0);
+    assert_string_equal(fast->output_names.p[1], "again");
+    assert_string_equal(igi_value_at(fast, fast->inputs.p[0])->name, "x");
+}
+
+static void a_value_that_is_overwritten_is_not_forwarded(void **state)
+{
+    (void)state;
+    ig_value_id w = t_input(g, "w", DIMS(4)), dw = t_input(g, "dw", DIMS(4));
+    t_output(g, "old", t_op1(g, "Identity", NULL, w));
+    ig_value_id in[4] = {w, dw, {0}, t_number(g, 0.1)}, out[1];
+    t_node(g, "ingot::SgdStep", NULL, in, 4, out, 1);
+    t_output(g, "new", out[0]);
+    t_optimise(g, 2);
+    assert_int_equal(t_count(g, "Identity"), 1);
+}
+
+#define T(name_) cmocka_unit_test_setup_teardown(name_, setup, teardown)
+IG_TESTS(T(nodes_that_do_nothing_go),
+         T(a_slice_backwards_stays),
+         T(a_pad_that_shifts_stays),
+         T(a_dropout_whose_mask_is_read_stays),
+         T(a_dropout_that_trains_stays),
+         T(pairs_of_transposes_merge),
+         T(a_transpose_of_ones_is_a_reshape),
+         T(chains_of_reshapes_are_one),
+         T(neutral_operands_go),
+         T(adding_zero_is_not_exact_for_minus_zero),
+         T(neutral_operands_that_broadcast_stay),
+         T(repeated_functions_go),
+         T(a_name_of_an_output_survives),
+         T(a_value_that_is_overwritten_is_not_forwarded))
