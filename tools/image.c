@@ -49,8 +49,8 @@ static int64_t header_number(const unsigned char *b, size_t n, size_t *at)
     }
     if (*at >= n || !isdigit(b[*at]))
         return -1;
-    while (*at < n && isdigit(b[*at]) && v < 1000000)
-        v = v * 10 + (b[(*at)++] - '0');
+    for (; *at < n && isdigit(b[*at]); ++*at)
+        v = v < 1000000 ? v * 10 + (b[*at] - '0') : v;
     return v;
 }
 

@@ -149,11 +149,9 @@ static ig_status run_bare(igi_frame *f, ig_kernel_ctx *k)
 
 /* Prepared kernels take the invoker's scratch with them, so that nested calls get their
  * own. */
-static ig_status run_prepared(igi_frame *f, ig_kernel_ctx *k)
+static ig_status run_prepared(igi_frame *f, ig_kernel_ctx *k, igi_prepared_entry *e)
 {
     igi_invoker *v = f->v;
-    igi_prepared_entry *e = NULL;
-    IG_TRY(igi_prepared_get(&v->prepared, f->op, f->kernel, k, &e));
     char *scratch = v->scratch;
     size_t have = v->scratch_bytes, need = k->scratch_bytes * (size_t)k->threads;
     v->scratch = NULL;
@@ -179,7 +177,18 @@ static ig_status run_prepared(igi_frame *f, ig_kernel_ctx *k)
 
 ig_status igi_call_run_slow(igi_frame *f, ig_kernel_ctx *k)
 {
-    return f->kernel && f->kernel->prepare ? run_prepared(f, k) : run_bare(f, k);
+    igi_prepared_entry *e = NULL;
+    while (f->kernel && f->kernel->prepare) {
+        ig_status rc = igi_prepared_get(&f->v->prepared, f->op, f->kernel, k, &e);
+        if (rc == IG_OK)
+            return run_prepared(f, k, e);
+        if (rc != IG_UNSUPPORTED)
+            return rc;
+        /* Its supports said yes, its prepare no: the next kernel. */
+        f->kernel =
+            igi_select_after(f->op, f->v->device_index, k, igi_facts_of(k), f->kernel);
+    }
+    return run_bare(f, k);
 }
 
 int igi_call_threads(const igi_invoker *v, const ig_kernel_ctx *k)

@@ -265,7 +265,8 @@ static ig_status run(space *s)
         k.draw = ++s->v->draw;
     k.threads = igi_call_threads(s->v, &k);
     f.kernel = igi_select(s->op, s->v->device_index, &k, igi_facts_of(&k));
-    if (!igi_takes_strides(s->op, f.kernel))
+    /* What prepare refuses may end at a kernel that takes no strides. */
+    if (!igi_takes_strides(s->op, f.kernel) || (f.kernel && f.kernel->prepare))
         IG_TRY(make_contiguous(s));
     return igi_call_run(&f, &k);
 }

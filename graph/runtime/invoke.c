@@ -98,11 +98,11 @@ output_by_law(igi_invoker *v, const ig_type *type, int64_t count, ig_tensor **ou
     return IG_OK;
 }
 
-static ig_status output_by_infer(igi_invoker *v,
-                                 const igi_op *op,
-                                 const ig_call *call,
-                                 ig_value *const *in,
-                                 ig_tensor **out)
+__attribute__((noinline)) static ig_status output_by_infer(igi_invoker *v,
+                                                           const igi_op *op,
+                                                           const ig_call *call,
+                                                           ig_value *const *in,
+                                                           ig_tensor **out)
 {
     ig_type local = {.rank = -1}, *slot = &local;
     const ig_type *types[3] = {0};
@@ -126,12 +126,15 @@ static ig_status output_by_infer(igi_invoker *v,
     return rc;
 }
 
+/* Runs the kernel for output `made`; `count`: its elements; law: all shapes are equal.
+ */
 static inline ig_status plain_run(igi_invoker *v,
                                   const igi_op *op,
                                   const ig_call *call,
                                   ig_value *const *in,
                                   ig_value *made,
-                                  bool same)
+                                  int64_t count,
+                                  bool law)
 {
     igi_frame f;
     ig_kernel_ctx *k = &v->plain; /* the rest stands since igi_invoker_init */
@@ -146,12 +149,11 @@ static inline ig_status plain_run(igi_invoker *v,
     k->threads = 1;
     k->rt_self = &f;
     k->op = op->def;
-    int64_t count = igi_tensor_count((ig_tensor *)made);
     if (op->n_kernels[v->device_index]) {
         igi_facts facts = {IG_BIT(made->type.dtype), IGI_FACT_BITS};
-        if (!same || count == 0)
+        if (__builtin_expect(!law || count == 0, 0))
             facts = igi_facts_of(k);
-        if (v->threads > 1 && (!same || count > IGI_PARALLEL_WORK / 8))
+        if (__builtin_expect(v->threads > 1 && count > IGI_PARALLEL_WORK / 8, 0))
             k->threads = igi_call_threads(v, k);
         f.kernel = igi_select(op, v->device_index, k, facts);
     }
@@ -166,11 +168,17 @@ static inline ig_status plain_call(igi_invoker *v,
                                    bool same)
 {
     const ig_type *type = &in[0]->type;
-    ig_tensor *t = NULL;
+    ig_tensor *t;
+    int64_t count;
     bool law = same && op->law && op->var_types[op->out_var[0]] >> type->dtype & 1;
-    IG_TRY(law ? output_by_law(v, type, igi_tensor_count((ig_tensor *)in[0]), &t)
-               : output_by_infer(v, op, call, in, &t));
-    ig_status rc = plain_run(v, op, call, in, &t->v, law);
+    if (__builtin_expect(law, 1)) {
+        count = igi_tensor_count((ig_tensor *)in[0]);
+        IG_TRY(output_by_law(v, type, count, &t));
+    } else {
+        IG_TRY(output_by_infer(v, op, call, in, &t));
+        count = INT64_MAX; /* threads are a question of all tensors then */
+    }
+    ig_status rc = plain_run(v, op, call, in, &t->v, count, law);
     if (rc != IG_OK) {
         ig_tensor_unref(t);
         return rc;

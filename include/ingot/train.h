@@ -87,9 +87,19 @@ typedef struct ig_shape {
     int rank;
     const int64_t *dims;
 } ig_shape;
-#ifndef __cplusplus
-#define IG_SHAPE(...)                                                                  \
-    ((ig_shape){(int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),             \
+#ifdef __cplusplus
+IG_EXTERN_C_END
+#include <initializer_list>
+/* In C++ a temporary array lives to the end of the full expression. */
+static inline ig_shape ig_shape_make(std::initializer_list<int64_t> l)
+{
+    return ig_shape{(int)l.size(), l.begin()};
+}
+IG_EXTERN_C_BEGIN
+#define IG_SHAPE(...) ig_shape_make({__VA_ARGS__})
+#else
+#define IG_SHAPE(...)                                                                    \
+    ((ig_shape){(int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),               \
                 (const int64_t[]){__VA_ARGS__}})
 #endif
 #define IG_SCALAR ig_shape_scalar()

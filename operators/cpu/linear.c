@@ -276,6 +276,8 @@ static ig_status packed_prepare(ig_kernel_ctx *k, reader read)
     size_t floats;
     char key[64];
     const igi_cpu_isa *isa = igi_cpu_isa_best();
+    if (!(k->constants & IG_BIT(1))) /* a strided view of one was copied since supports */
+        return ig_reject("the right matrix is not constant");
     IG_TRY(read(k, &p));
     if (!igi_gemm_packed_size(isa, p.g.n, p.g.k, &floats) ||
         floats > SIZE_MAX / sizeof(float))

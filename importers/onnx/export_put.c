@@ -1,0 +1,205 @@
+/* The little language in which operators of our own are said in ONNX; see export_own.h. */
+#include "importers/onnx/export_own.h"
+
+#include <string.h>
+
+#include "graph/core/dtype.h"
+
+const char *igi_own_in(const igi_own *w, int i)
+{
+    bool given = i < w->n->n_in && w->n->in[i].i;
+    return given ? w->o->names[w->n->in[i].i] : "";
+}
+
+bool igi_own_has(const igi_own *w, int i)
+{
+    return *igi_own_in(w, i) != 0;
+}
+
+const ig_type *igi_own_type_in(const igi_own *w, int i)
+{
+    return &igi_value_at(w->o->g, w->n->in[i])->type;
+}
+
+int igi_own_rank_out(const igi_own *w)
+{
+    return igi_value_at(w->o->g, w->n->out[0])->type.rank;
+}
+
+const void *igi_own_attr(const igi_own *w, const char *name)
+{
+    return igi_attr_at(igi_attr_find(w->n->op->def, name), w->n->attrs);
+}
+
+/* One node; `out` NULL makes a name. Inputs end at the first NULL. */
+const char *igi_own_put_as(igi_own *w,
+                          const char *out,
+                          const char *op,
+                          const char *a,
+                          const char *b,
+                          const char *c)
+{
+    const char *ins[] = {a, b, c};
+    size_t n = 0;
+    if (w->rc != IG_OK)
+        return "";
+    while (n < 3 && ins[n])
+        n++;
+    if (!out)
+        out = igi_onnx_out_name(w->o, op);
+    w->last = out ? igi_onnx_out_node(w->o, op, n, 1) : NULL;
+    if (!w->last) {
+        w->rc = IG_OUT_OF_MEMORY;
+        return "";
+    }
+    for (size_t i = 0; i < n; i++)
+        w->last->input[i] = (char *)(uintptr_t)ins[i];
+    w->last->output[0] = (char *)(uintptr_t)out;
+    return out;
+}
+
+const char *igi_own_put1(igi_own *w, const char *op, const char *a)
+{
+    return igi_own_put_as(w, NULL, op, a, NULL, NULL);
+}
+
+const char *igi_own_put2(igi_own *w, const char *op, const char *a, const char *b)
+{
+    return igi_own_put_as(w, NULL, op, a, b, NULL);
+}
+
+/* ---- attributes of the last node
+ * ---------------------------------------------------------- */
+
+static pb_attribute *add_attr(igi_own *w, const char *name, int type)
+{
+    if (w->rc != IG_OK)
+        return NULL;
+    size_t n = w->last->n_attribute;
+    pb_attribute **list = igi_arena_array(&w->o->arena, n + 1, sizeof(*list));
+    pb_attribute *a = igi_arena_alloc(&w->o->arena, sizeof(*a));
+    if (!list || !a) {
+        w->rc = IG_OUT_OF_MEMORY;
+        return NULL;
+    }
+    if (n)
+        memcpy(list, w->last->attribute, n * sizeof(*list));
+    igi_onnx__attribute__init(a);
+    a->name = (char *)(uintptr_t)name;
+    a->has_type = true;
+    a->type = type;
+    list[n] = a;
+    w->last->attribute = list;
+    w->last->n_attribute = n + 1;
+    return a;
+}
+
+void igi_own_set_int(igi_own *w, const char *name, int64_t v)
+{
+    pb_attribute *a = add_attr(w, name, PB_ATTR_INT);
+    if (a) {
+        a->has_i = true;
+        a->i = v;
+    }
+}
+
+void igi_own_set_ints(igi_own *w, const char *name, const int64_t *v, int n)
+{
+    pb_attribute *a = add_attr(w, name, PB_ATTR_INTS);
+    if (!a)
+        return;
+    a->ints = igi_arena_dup(&w->o->arena, v, (size_t)n * sizeof(*v));
+    a->n_ints = a->ints ? (size_t)n : 0;
+    if (!a->ints)
+        w->rc = IG_OUT_OF_MEMORY;
+}
+
+void igi_own_set_string(igi_own *w, const char *name, const char *v)
+{
+    pb_attribute *a = add_attr(w, name, PB_ATTR_STRING);
+    if (a) {
+        a->has_s = true;
+        a->s = (ProtobufCBinaryData){strlen(v), (uint8_t *)(uintptr_t)v};
+    }
+}
+
+/* The tensor is taken. */
+static void set_tensor(igi_own *w, const char *name, ig_tensor *t)
+{
+    pb_attribute *a = add_attr(w, name, PB_ATTR_TENSOR);
+    bool kept = IGI_PUSH(&w->o->copies, t);
+    if (!kept) {
+        ig_tensor_unref(t);
+        w->rc = IG_OUT_OF_MEMORY;
+    } else if (a) {
+        w->rc = igi_onnx_out_tensor(w->o, t, NULL, &a->t);
+    }
+}
+
+/* ---- constants
+ * ------------------------------------------------------------------------------ */
+
+const char *igi_own_number(igi_own *w, ig_dtype dtype, int rank, double v)
+{
+    static const int64_t one[] = {1};
+    ig_tensor *t;
+    const char *name = igi_own_put_as(w, NULL, "Constant", NULL, NULL, NULL);
+    if (w->rc == IG_OK)
+        w->rc = ig_tensor_new(&t, dtype, rank, one);
+    if (w->rc != IG_OK)
+        return "";
+    igi_put_f64(dtype, t->data, 0, v);
+    set_tensor(w, "value", t);
+    return name;
+}
+
+const char *igi_own_real(igi_own *w, double v) /* of the operator's type */
+{
+    return igi_own_number(w, w->dtype, 0, v);
+}
+
+const char *igi_own_list(igi_own *w, const int64_t *v, int64_t n)
+{
+    ig_tensor *t;
+    const char *name = igi_own_put_as(w, NULL, "Constant", NULL, NULL, NULL);
+    if (w->rc == IG_OK)
+        w->rc = ig_tensor_new_copy(&t, IG_INT64, 1, &n, v, (size_t)n * sizeof(*v));
+    if (w->rc != IG_OK)
+        return "";
+    set_tensor(w, "value", t);
+    return name;
+}
+
+/* Input i, a number of some type, in the operator's type; `fallback` when absent. */
+const char *igi_own_scalar(igi_own *w, int i, double fallback)
+{
+    if (!igi_own_has(w, i))
+        return igi_own_real(w, fallback);
+    const char *name = igi_own_put1(w, "Cast", igi_own_in(w, i));
+    igi_own_set_int(w, "to", (int64_t)w->dtype);
+    return name;
+}
+
+void igi_own_finish(igi_own *w, const char *op, const char *a, const char *b)
+{
+    (void)igi_own_put_as(w, w->out[0], op, a, b, NULL);
+}
+
+const char *igi_own_zeros(igi_own *w, const char *shape)
+{
+    static const int64_t one[] = {1};
+    ig_tensor *t;
+    const char *name = igi_own_put1(w, "ConstantOfShape", shape);
+    if (w->rc == IG_OK)
+        w->rc = ig_tensor_new(&t, w->dtype, 1, one);
+    if (w->rc == IG_OK)
+        set_tensor(w, "value", t);
+    return name;
+}
+
+const char *igi_own_transposed(igi_own *w, const char *x, const int64_t *perm, int rank)
+{
+    const char *name = igi_own_put1(w, "Transpose", x);
+    igi_own_set_ints(w, "perm", perm, rank);
+    return name;
+}
