@@ -7,9 +7,9 @@
 
 #include <ingot/plugin.h>
 
+#include "frontend_c/module.h"
 #include "graph/ir/graph.h"
 #include "graph/ir/registry.h"
-#include "frontend_c/module.h"
 #include "graph/runtime/model.h"
 #include "importers/data/safetensors.h"
 #include "importers/import.h"
@@ -132,7 +132,10 @@ ig_status ig_graph_save(const ig_graph *g, const char *path, const ig_save_opts 
 
 /* ---- states of modules ---- */
 
-ig_status igi_state_write(const char *path, const char *const *names, ig_tensor *const *tensors, int n)
+ig_status igi_state_write(const char *path,
+                          const char *const *names,
+                          ig_tensor *const *tensors,
+                          int n)
 {
     return igi_safetensors_write(path, names, tensors, n);
 }

@@ -70,6 +70,24 @@ static ig_status widened(ig_ctx *c,
     return rc;
 }
 
+/* A view that was taken before its base was written in place shows new values but names
+ * the old history: a gradient through it would be silently wrong (AUTOGRAD rule 3). */
+static ig_status refuse_stale(const ig_call *call, ig_value *const *in)
+{
+    for (int i = 0; i < call->n_in; i++) {
+        const ig_tensor *x = (const ig_tensor *)in[i];
+        if (!x || !(x->v.flags & IGI_HAS_NODE) || !x->st ||
+            x->st->version == x->version)
+            continue;
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "%s: input %d is a view of a tensor that was changed in place "
+                       "after the view was taken (version %u, expected %u); take the "
+                       "view again",
+                       call->op->name, i, x->st->version, x->version);
+    }
+    return IG_OK;
+}
+
 static ig_status
 run(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value **out)
 {
@@ -77,6 +95,8 @@ run(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value **out)
     if (!op)
         return ig_fail(IG_NOT_FOUND, "operator %s is not registered",
                        call->op ? call->op->name : "?");
+    if (c->grad_mode)
+        IG_TRY(refuse_stale(call, in));
     if (c->grad_mode && op->save_out) {
         int n = outputs_for_tape(op, call);
         if (n > call->n_out && any_grad(op, call, in))
@@ -168,6 +188,8 @@ static ig_status run_inplace(ig_ctx *c, const ig_call *call, ig_tensor *const *i
     const igi_op *op = igi_registry_of(c->reg, call->op);
     ig_value *out = (ig_value *)x;
     IG_TRY(check_inplace(c, call->op, x));
+    if (c->grad_mode)
+        IG_TRY(refuse_stale(call, (ig_value *const *)in));
     /* Saved inputs over this storage get the version before the bump, so backward
      * refuses. */
     ig_value *before[3] = {0};
@@ -184,14 +206,18 @@ static ig_status run_inplace(ig_ctx *c, const ig_call *call, ig_tensor *const *i
             old->node = x->node;
             old->node_out = x->node_out;
             old->live = x->live;
+            old->version = x->version;
             ++*x->live;
         }
         before[0] = (ig_value *)old;
     }
+    uint32_t version = x->st->version; /* raised by the call */
     ig_status rc = igi_invoke(&c->invoker, op, call, (ig_value *const *)in, &out);
-    x->st->version++;
+    size_t recorded = c->tape.nodes.n;
     if (rc == IG_OK)
         rc = record(c, op, call, before, &out);
+    if (c->tape.nodes.n > recorded)
+        igi_tape_overwritten(&c->tape, x->st, version);
     ig_tensor_unref(old);
     return rc;
 }

@@ -29,8 +29,8 @@ struct ig_module {
     void *layer; /* struct of the layer that this module is, freed with it */
 };
 
-/* Files of named tensors: .safetensors, joined to state.c by builtin.c. A visitor borrows
- * name and tensor; the whole file is checked before its first call. */
+/* Files of named tensors: .safetensors, joined to state.c by builtin.c. A visitor
+ * borrows name and tensor; the whole file is checked before its first call. */
 typedef ig_status (*igi_state_visit)(void *user, const char *name, ig_tensor *t);
 ig_status igi_state_read(const char *path, igi_state_visit visit, void *user);
 ig_status igi_state_write(const char *path,

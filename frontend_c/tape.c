@@ -170,6 +170,7 @@ attach(igi_tape *t, const igi_op *op, uint32_t index, ig_value *const *out, int 
         if (y->v.flags & IGI_HAS_NODE) /* in place: it named an older node */
             --*y->live;
         y->v.flags = (uint16_t)((y->v.flags | IGI_HAS_NODE) & ~IGI_LEAF);
+        y->version = y->st ? y->st->version : 0;
         y->node = index;
         y->node_out = (uint32_t)i;
         y->live = t->live;
@@ -224,6 +225,14 @@ ig_status igi_tape_record(igi_tape *t,
     return IG_OK;
 }
 
+void igi_tape_overwritten(igi_tape *t, const igi_storage *st, uint32_t version)
+{
+    igi_tape_node *n = t->nodes.p[t->nodes.n - 1];
+    for (int i = 0; n->in && i < n->n_in; i++)
+        if (n->in[i].st == st)
+            n->in[i].version = version;
+}
+
 /* ---- unpacking ---- */
 
 ig_status igi_tape_unpack(
@@ -273,6 +282,7 @@ ig_status igi_tape_unpack(
         ig_tensor_unref(x);
         *out = ig_tensor_ref(e->leaf);
     } else if (!e || e->node != IGI_NO_NODE) {
+        x->version = s->version;
         x->node = e ? e->node : node;
         x->node_out = e ? e->out : (uint32_t)i;
         x->live = t->live;

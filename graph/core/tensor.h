@@ -60,6 +60,7 @@ struct ig_tensor {
     ig_value v;
     char *data;
     igi_storage *st;
+    uint32_t version;        /* tape: of the storage when `node` was named */
     uint32_t node, node_out; /* tape: index of the producing node and output */
     uint32_t *live;          /* tape: its count of live headers that name a node */
     ig_tensor *grad;

@@ -183,6 +183,5 @@ ig_status igi_pass_cse(ig_graph *g, igi_pass_state *s, int *changes)
     }
     igi_free(t.slots);
     IG_TRY(rc);
-    (void)igi_graph_sweep(g);
-    return igi_graph_sort(g);
+    return igi_clean(g);
 }

@@ -296,6 +296,5 @@ ig_status igi_pass_epilogue(ig_graph *g, igi_pass_state *s, int *changes)
     }
     igi_free(seen);
     IG_TRY(rc);
-    (void)igi_graph_sweep(g);
-    return igi_graph_sort(g);
+    return igi_clean(g);
 }

@@ -249,6 +249,6 @@ ig_status igi_pass_fold(ig_graph *g, igi_pass_state *s, int *changes)
     *changes += f.changes;
     if (!f.changes)
         return IG_OK;
-    (void)igi_graph_sweep(g);
-    return f.reinfer ? igi_graph_infer(g) : igi_graph_sort(g);
+    IG_TRY(igi_clean(g));
+    return f.reinfer ? igi_graph_infer(g) : IG_OK;
 }

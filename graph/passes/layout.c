@@ -162,6 +162,5 @@ ig_status igi_pass_layout(ig_graph *g, igi_pass_state *s, int *changes)
     igi_free(l.native);
     igi_free(l.converted);
     IG_TRY(rc);
-    (void)igi_graph_sweep(g);
-    return igi_graph_sort(g);
+    return igi_clean(g);
 }

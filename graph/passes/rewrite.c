@@ -349,6 +349,13 @@ ig_status igi_make_reshaped(
 
 /* ---- rules ---- */
 
+ig_status igi_clean(ig_graph *g)
+{
+    IG_TRY(igi_graph_sort(g)); /* sweeping goes from readers to producers */
+    (void)igi_graph_sweep(g);
+    return IG_OK;
+}
+
 ig_status igi_rules_run(ig_graph *g, const igi_rule *rules, int level, int *changes)
 {
     for (size_t k = 0; k < g->order.n; k++) {
@@ -364,6 +371,5 @@ ig_status igi_rules_run(ig_graph *g, const igi_rule *rules, int level, int *chan
                 return igi_graph_node_context(g, id);
         }
     }
-    (void)igi_graph_sweep(g);
-    return igi_graph_sort(g);
+    return igi_clean(g);
 }

@@ -40,6 +40,9 @@ typedef struct igi_rule {
  * then removes what became unused and restores the order. */
 ig_status igi_rules_run(ig_graph *g, const igi_rule *rules, int level, int *changes);
 
+/* The end of a pass: order restored, unused nodes and constants gone. */
+ig_status igi_clean(ig_graph *g);
+
 /* ---- nodes ---- */
 
 size_t igi_live_nodes(const ig_graph *g);              /* live nodes */

@@ -1,5 +1,6 @@
-/* Operators of Ingot's own domain, said in ONNX: what gradients and training steps are made
- * of. Each row is one function that writes a few nodes; operators without a row are refused. */
+/* Operators of Ingot's own domain, said in ONNX: what gradients and training steps are
+ * made of. Each row is one function that writes a few nodes; operators without a row
+ * are refused. */
 #include "importers/onnx/export_own.h"
 
 #include <string.h>
@@ -10,20 +11,26 @@
 static void relu_grad(igi_own *w)
 {
     double alpha = (double)*(const float *)igi_own_attr(w, "alpha");
-    const char *zero = igi_own_real(w, 0), *below = igi_own_put2(w, "LessOrEqual", igi_own_in(w, 1), zero);
-    const char *slope = alpha == 0 ? zero : igi_own_put2(w, "Mul", igi_own_in(w, 0), igi_own_real(w, alpha));
+    const char *zero = igi_own_real(w, 0), *x = igi_own_in(w, 1), *slope = zero;
+    const char *below = igi_own_put2(w, "Less", x, zero);
+    below = igi_own_put2(w, "Or", below, igi_own_put2(w, "Equal", x, zero));
+    if (alpha != 0)
+        slope = igi_own_put2(w, "Mul", igi_own_in(w, 0), igi_own_real(w, alpha));
     (void)igi_own_put_as(w, w->out[0], "Where", below, slope, igi_own_in(w, 0));
 }
 
 /* d/dx of x F(x): F + x f. */
 static const char *gelu_slope(igi_own *w, const char *x)
 {
-    const char *erf =
-        igi_own_put1(w, "Erf", igi_own_put2(w, "Mul", x, igi_own_real(w, 0.70710678118654752440)));
-    const char *f = igi_own_put2(w, "Mul", igi_own_put2(w, "Mul", x, x), igi_own_real(w, -0.5));
-    const char *normal =
-        igi_own_put2(w, "Mul", igi_own_put1(w, "Exp", f), igi_own_real(w, 0.39894228040143267794));
-    const char *whole = igi_own_put2(w, "Mul", igi_own_put2(w, "Add", erf, igi_own_real(w, 1)), igi_own_real(w, 0.5));
+    const char *erf = igi_own_put1(
+        w, "Erf", igi_own_put2(w, "Mul", x, igi_own_real(w, 0.70710678118654752440)));
+    const char *f =
+        igi_own_put2(w, "Mul", igi_own_put2(w, "Mul", x, x), igi_own_real(w, -0.5));
+    const char *normal = igi_own_put2(w, "Mul", igi_own_put1(w, "Exp", f),
+                                      igi_own_real(w, 0.39894228040143267794));
+    const char *whole =
+        igi_own_put2(w, "Mul", igi_own_put2(w, "Add", erf, igi_own_real(w, 1)),
+                     igi_own_real(w, 0.5));
     return igi_own_put2(w, "Add", whole, igi_own_put2(w, "Mul", x, normal));
 }
 
@@ -34,31 +41,49 @@ static const char *gelu_tanh_slope(igi_own *w, const char *x)
                *half = igi_own_real(w, 0.5);
     const char *square = igi_own_put2(w, "Mul", x, x), *d = igi_own_real(w, 0.044715);
     const char *poly = igi_own_put2(w, "Add", one, igi_own_put2(w, "Mul", square, d));
-    const char *t = igi_own_put1(w, "Tanh", igi_own_put2(w, "Mul", igi_own_put2(w, "Mul", x, poly), c));
-    const char *du = igi_own_put2(w, "Mul", igi_own_put2(w, "Mul", square, d), igi_own_real(w, 3));
+    const char *t = igi_own_put1(
+        w, "Tanh", igi_own_put2(w, "Mul", igi_own_put2(w, "Mul", x, poly), c));
+    const char *du =
+        igi_own_put2(w, "Mul", igi_own_put2(w, "Mul", square, d), igi_own_real(w, 3));
     du = igi_own_put2(w, "Mul", igi_own_put2(w, "Add", du, one), c);
     const char *rest = igi_own_put2(w, "Sub", one, igi_own_put2(w, "Mul", t, t));
-    rest = igi_own_put2(w, "Mul", igi_own_put2(w, "Mul", rest, du), igi_own_put2(w, "Mul", x, half));
-    return igi_own_put2(w, "Add", igi_own_put2(w, "Mul", igi_own_put2(w, "Add", one, t), half), rest);
+    rest = igi_own_put2(w, "Mul", igi_own_put2(w, "Mul", rest, du),
+                        igi_own_put2(w, "Mul", x, half));
+    return igi_own_put2(
+        w, "Add", igi_own_put2(w, "Mul", igi_own_put2(w, "Add", one, t), half), rest);
 }
 
 static void gelu_grad(igi_own *w)
 {
     bool tanh = *(const int64_t *)igi_own_attr(w, "approximate") == 1;
-    const char *slope = tanh ? gelu_tanh_slope(w, igi_own_in(w, 1)) : gelu_slope(w, igi_own_in(w, 1));
+    const char *slope =
+        tanh ? gelu_tanh_slope(w, igi_own_in(w, 1)) : gelu_slope(w, igi_own_in(w, 1));
     igi_own_finish(w, "Mul", igi_own_in(w, 0), slope);
 }
 
-/* The axes to sum over are those where the target has size 1, found at run time. */
-static void sum_to(igi_own *w)
+/* Axes of x that are summed over, when the types say so; -1 when only a run can tell.
+ */
+static int summed_axes(const igi_own *w, int64_t *axes)
+{
+    const ig_type *x = igi_own_type_in(w, 0),
+                  *y = &igi_value_at(w->o->g, w->n->out[0])->type;
+    int more = x->rank - y->rank, n = 0;
+    for (int i = 0; i < x->rank; i++) {
+        int64_t from = ig_type_dims(x)[i],
+                to = i < more ? 1 : ig_type_dims(y)[i - more];
+        if (i < more || (to == 1 && from != 1))
+            axes[n++] = i;
+        else if (to == -1 || (to != from && to != 1))
+            return -1;
+    }
+    return n;
+}
+
+/* The axes where the target has size 1, found at run time. */
+static const char *axes_at_run_time(igi_own *w, int more)
 {
     static const int64_t flat[] = {-1};
     int64_t ones[IG_RANK_MAX];
-    int more = igi_own_type_in(w, 0)->rank - igi_own_rank_out(w);
-    if (igi_own_type_in(w, 0)->rank < 0 || igi_own_rank_out(w) < 0) {
-        w->rc = ig_fail(IG_UNSUPPORTED, "its ranks are not known");
-        return;
-    }
     const char *shape = igi_own_in(w, 1);
     for (int i = 0; i < more; i++)
         ones[i] = 1;
@@ -66,10 +91,22 @@ static void sum_to(igi_own *w)
         shape = igi_own_put2(w, "Concat", igi_own_list(w, ones, more), shape);
         igi_own_set_int(w, "axis", 0);
     }
-    const char *axes =
-        igi_own_put1(w, "NonZero", igi_own_put2(w, "Equal", shape, igi_own_number(w, IG_INT64, 0, 1)));
-    axes = igi_own_put2(w, "Reshape", axes, igi_own_list(w, flat, 1));
-    const char *sum = igi_own_put2(w, "ReduceSum", igi_own_in(w, 0), axes);
+    const char *one = igi_own_number(w, IG_INT64, 0, 1);
+    const char *axes = igi_own_put1(w, "NonZero", igi_own_put2(w, "Equal", shape, one));
+    return igi_own_put2(w, "Reshape", axes, igi_own_list(w, flat, 1));
+}
+
+static void sum_to(igi_own *w)
+{
+    int64_t axes[IG_RANK_MAX];
+    int rank = igi_own_type_in(w, 0)->rank, more = rank - igi_own_rank_out(w);
+    if (rank < 0 || more > rank) {
+        w->rc = ig_fail(IG_UNSUPPORTED, "its ranks are not known");
+        return;
+    }
+    int n = summed_axes(w, axes);
+    const char *over = n < 0 ? axes_at_run_time(w, more) : igi_own_list(w, axes, n);
+    const char *sum = igi_own_put2(w, "ReduceSum", igi_own_in(w, 0), over);
     igi_own_set_int(w, "keepdims", 1);
     igi_own_set_int(w, "noop_with_empty_axes", 1);
     igi_own_finish(w, "Reshape", sum, igi_own_in(w, 1));
@@ -79,9 +116,10 @@ static void sum_to(igi_own *w)
 static void div_by_dims(igi_own *w)
 {
     bool noop = *(const int64_t *)igi_own_attr(w, "noop_with_empty_axes") != 0;
-    int64_t axes = !igi_own_has(w, 2)                 ? 0
-                   : igi_own_type_in(w, 2)->rank == 1 ? ig_type_dims(igi_own_type_in(w, 2))[0]
-                                              : -1;
+    int64_t axes = !igi_own_has(w, 2) ? 0
+                   : igi_own_type_in(w, 2)->rank == 1
+                       ? ig_type_dims(igi_own_type_in(w, 2))[0]
+                       : -1;
     if (axes < 0) {
         w->rc = ig_fail(IG_UNSUPPORTED, "the number of its axes is not known");
         return;
@@ -90,7 +128,9 @@ static void div_by_dims(igi_own *w)
         igi_own_finish(w, "Identity", igi_own_in(w, 0), NULL);
         return;
     }
-    const char *dims = axes ? igi_own_put2(w, "Gather", igi_own_in(w, 1), igi_own_in(w, 2)) : igi_own_in(w, 1);
+    const char *dims =
+        axes ? igi_own_put2(w, "Gather", igi_own_in(w, 1), igi_own_in(w, 2))
+             : igi_own_in(w, 1);
     const char *count = igi_own_put1(w, "ReduceProd", dims);
     igi_own_set_int(w, "keepdims", 0);
     count = igi_own_put1(w, "Cast", count);
@@ -138,48 +178,61 @@ static void sgd_step(igi_own *w)
     bool nesterov = *(const int64_t *)igi_own_attr(w, "nesterov") != 0;
     const char *param = igi_own_in(w, 0), *g = igi_own_in(w, 1), *step;
     if (igi_own_has(w, 5))
-        g = igi_own_put2(w, "Add", g, igi_own_put2(w, "Mul", param, igi_own_scalar(w, 5, 0)));
+        g = igi_own_put2(w, "Add", g,
+                         igi_own_put2(w, "Mul", param, igi_own_scalar(w, 5, 0)));
     step = g;
     if (igi_own_has(w, 2)) {
         const char *momentum = igi_own_scalar(w, 4, 0);
-        step = igi_own_put_as(w, w->out[1], "Add", igi_own_put2(w, "Mul", momentum, igi_own_in(w, 2)), g, NULL);
+        step =
+            igi_own_put_as(w, w->out[1], "Add",
+                           igi_own_put2(w, "Mul", momentum, igi_own_in(w, 2)), g, NULL);
         if (nesterov)
             step = igi_own_put2(w, "Add", g, igi_own_put2(w, "Mul", momentum, step));
     }
-    igi_own_finish(w, "Sub", param, igi_own_put2(w, "Mul", igi_own_scalar(w, 3, 0), step));
+    igi_own_finish(w, "Sub", param,
+                   igi_own_put2(w, "Mul", igi_own_scalar(w, 3, 0), step));
 }
 
 /* beta s + (1 - beta) x, as output `out`. */
 static const char *
 moment(igi_own *w, int out, const char *beta, const char *s, const char *x)
 {
-    const char *rest = igi_own_put2(w, "Mul", igi_own_put2(w, "Sub", igi_own_real(w, 1), beta), x);
-    return igi_own_put_as(w, w->out[out], "Add", igi_own_put2(w, "Mul", beta, s), rest, NULL);
+    const char *rest =
+        igi_own_put2(w, "Mul", igi_own_put2(w, "Sub", igi_own_real(w, 1), beta), x);
+    return igi_own_put_as(w, w->out[out], "Add", igi_own_put2(w, "Mul", beta, s), rest,
+                          NULL);
 }
 
 /* s / (1 - beta^step) */
-static const char *corrected(igi_own *w, const char *s, const char *beta, const char *step)
+static const char *
+corrected(igi_own *w, const char *s, const char *beta, const char *step)
 {
-    return igi_own_put2(w, "Div", s, igi_own_put2(w, "Sub", igi_own_real(w, 1), igi_own_put2(w, "Pow", beta, step)));
+    return igi_own_put2(
+        w, "Div", s,
+        igi_own_put2(w, "Sub", igi_own_real(w, 1), igi_own_put2(w, "Pow", beta, step)));
 }
 
 static void adam_step(igi_own *w)
 {
     bool decoupled = *(const int64_t *)igi_own_attr(w, "decoupled") != 0;
-    const char *param = igi_own_in(w, 0), *g = igi_own_in(w, 1), *lr = igi_own_scalar(w, 5, 0);
+    const char *param = igi_own_in(w, 0), *g = igi_own_in(w, 1),
+               *lr = igi_own_scalar(w, 5, 0);
     const char *beta1 = igi_own_scalar(w, 6, 0.9), *beta2 = igi_own_scalar(w, 7, 0.999);
     const char *step = igi_own_scalar(w, 4, 1), *eps = igi_own_scalar(w, 8, 1e-8);
     if (igi_own_has(w, 9) && decoupled) {
         const char *decay = igi_own_put2(w, "Mul", lr, igi_own_scalar(w, 9, 0));
-        param = igi_own_put2(w, "Mul", param, igi_own_put2(w, "Sub", igi_own_real(w, 1), decay));
+        param = igi_own_put2(w, "Mul", param,
+                             igi_own_put2(w, "Sub", igi_own_real(w, 1), decay));
     } else if (igi_own_has(w, 9)) {
-        g = igi_own_put2(w, "Add", g, igi_own_put2(w, "Mul", param, igi_own_scalar(w, 9, 0)));
+        g = igi_own_put2(w, "Add", g,
+                         igi_own_put2(w, "Mul", param, igi_own_scalar(w, 9, 0)));
     }
     const char *m = moment(w, 1, beta1, igi_own_in(w, 2), g);
     const char *v = moment(w, 2, beta2, igi_own_in(w, 3), igi_own_put2(w, "Mul", g, g));
     const char *root = igi_own_put1(w, "Sqrt", corrected(w, v, beta2, step));
     const char *up = igi_own_put2(w, "Mul", lr, corrected(w, m, beta1, step));
-    igi_own_finish(w, "Sub", param, igi_own_put2(w, "Div", up, igi_own_put2(w, "Add", root, eps)));
+    igi_own_finish(w, "Sub", param,
+                   igi_own_put2(w, "Div", up, igi_own_put2(w, "Add", root, eps)));
 }
 
 /* ---- the table
@@ -192,14 +245,17 @@ static const struct {
 } table[] = {
     {"AdamStep", 15, adam_step},
     {"ConvGradInput", 14, igi_own_conv_grad_input},
-    {"ConvGradWeight", 14, igi_own_conv_grad_weight},        {"DivByDims", 14, div_by_dims},
-    {"GatherGrad", 16, gather_grad},    {"GeluGrad", 14, gelu_grad},
-     {"Linear", 14, igi_own_linear},
+    {"ConvGradWeight", 14, igi_own_conv_grad_weight},
+    {"DivByDims", 14, div_by_dims},
+    {"GatherGrad", 16, gather_grad},
+    {"GeluGrad", 14, gelu_grad},
+    {"Linear", 14, igi_own_linear},
     {"MaxPoolGather", 14, igi_own_max_pool_gather},
     {"MaxPoolGrad", 18, igi_own_max_pool_grad},
     {"NllLossGrad", 16, igi_own_nll_loss_grad},
     {"ReluGrad", 16, relu_grad},
-    {"SgdStep", 14, sgd_step},          {"SumTo", 14, sum_to},
+    {"SgdStep", 14, sgd_step},
+    {"SumTo", 14, sum_to},
 };
 
 static size_t row_of(const ig_op_def *op)

@@ -1,8 +1,8 @@
 /* What expansions of Ingot's own operators are written with.
  *
- * igi_own_put* write one node and return the name of its output; a failure sticks in `rc` and
- * turns later calls into nothing, so expansions read like formulas. Attributes go to the node
- * written last. */
+ * igi_own_put* write one node and return the name of its output; a failure sticks in
+ * `rc` and turns later calls into nothing, so expansions read like formulas. Attributes
+ * go to the node written last. */
 #ifndef IMPORTERS_ONNX_EXPORT_OWN_H
 #define IMPORTERS_ONNX_EXPORT_OWN_H
 
@@ -24,23 +24,32 @@ int igi_own_rank_out(const igi_own *w);
 const void *igi_own_attr(const igi_own *w, const char *name);
 
 /* One node; `out` NULL makes a name. Inputs end at the first NULL. */
-const char *igi_own_put_as(
-    igi_own *w, const char *out, const char *op, const char *a, const char *b, const char *c);
+const char *igi_own_put_as(igi_own *w,
+                           const char *out,
+                           const char *op,
+                           const char *a,
+                           const char *b,
+                           const char *c);
 const char *igi_own_put1(igi_own *w, const char *op, const char *a);
 const char *igi_own_put2(igi_own *w, const char *op, const char *a, const char *b);
-void igi_own_finish(igi_own *w, const char *op, const char *a, const char *b); /* output 0 */
+void igi_own_finish(igi_own *w,
+                    const char *op,
+                    const char *a,
+                    const char *b); /* output 0 */
 void igi_own_set_int(igi_own *w, const char *name, int64_t v);
 void igi_own_set_ints(igi_own *w, const char *name, const int64_t *v, int n);
 void igi_own_set_string(igi_own *w, const char *name, const char *v);
 
-/* Constants: one number of rank 0 or 1; of the operator's type; int64 [n]; zeros of a shape. */
+/* Constants: one number of rank 0 or 1; of the operator's type; int64 [n]; zeros of a
+ * shape. */
 const char *igi_own_number(igi_own *w, ig_dtype dtype, int rank, double v);
 const char *igi_own_real(igi_own *w, double v);
 const char *igi_own_list(igi_own *w, const int64_t *v, int64_t n);
 const char *igi_own_zeros(igi_own *w, const char *shape);
 /* Input i, a number of some type, in the operator's type; `fallback` when absent. */
 const char *igi_own_scalar(igi_own *w, int i, double fallback);
-const char *igi_own_transposed(igi_own *w, const char *x, const int64_t *perm, int rank);
+const char *
+igi_own_transposed(igi_own *w, const char *x, const int64_t *perm, int rank);
 
 /* export_own_nn.c */
 void igi_own_max_pool_grad(igi_own *w);

@@ -1,7 +1,7 @@
 /* Gradients of convolution, pooling and loss, and Linear, said in ONNX. */
 #include "importers/onnx/export_own.h"
 
-#include <inttypes.h>
+#include <string.h>
 
 static void refuse(igi_own *w, const char *why)
 {
@@ -26,12 +26,15 @@ void igi_own_max_pool_grad(igi_own *w)
     if (!row_major(w))
         return;
     const char *shape = igi_own_list(w, flat, 1), *zero = igi_own_real(w, 0);
-    const char *none = igi_own_put2(w, "Less", igi_own_in(w, 1), igi_own_number(w, IG_INT64, 0, 0));
+    const char *none =
+        igi_own_put2(w, "Less", igi_own_in(w, 1), igi_own_number(w, IG_INT64, 0, 0));
     const char *dy = igi_own_put_as(w, NULL, "Where", none, zero, igi_own_in(w, 0));
-    const char *into = igi_own_put2(w, "Reshape", igi_own_zeros(w, igi_own_in(w, 2)), shape);
+    const char *into =
+        igi_own_put2(w, "Reshape", igi_own_zeros(w, igi_own_in(w, 2)), shape);
     const char *sum =
-        igi_own_put_as(w, NULL, "ScatterElements", into, igi_own_put2(w, "Reshape", igi_own_in(w, 1), shape),
-               igi_own_put2(w, "Reshape", dy, shape));
+        igi_own_put_as(w, NULL, "ScatterElements", into,
+                       igi_own_put2(w, "Reshape", igi_own_in(w, 1), shape),
+                       igi_own_put2(w, "Reshape", dy, shape));
     igi_own_set_int(w, "axis", 0);
     igi_own_set_string(w, "reduction", "add");
     igi_own_finish(w, "Reshape", sum, igi_own_in(w, 2));
@@ -41,11 +44,18 @@ void igi_own_max_pool_grad(igi_own *w)
 /* Elements at the places that Indices names, 0 for -1. */
 void igi_own_max_pool_gather(igi_own *w)
 {
-    if (!igi_igi_row)
+    if (!row_major(w))
         return;
+    const char *first = igi_own_number(w, IG_INT64, 0, 0), *at = igi_own_in(w, 1);
+    const char *all =
+        igi_own_put2(w, "Reshape", igi_own_in(w, 0), igi_own_list(w, flat, 1));
+    const char *y = igi_own_put2(w, "Gather", all, igi_own_put2(w, "Max", at, first));
+    const char *none = igi_own_put2(w, "Less", at, first);
+    (void)igi_own_put_as(w, w->out[0], "Where", none, igi_own_real(w, 0), y);
 }
 
-/* ---- convolution ------------------------------------------------------------------------- */
+/* ---- convolution
+ * ------------------------------------------------------------------------- */
 
 static int64_t item(const igi_own *w, const char *name, int i, int64_t fallback)
 {
@@ -100,23 +110,20 @@ void igi_own_conv_grad_input(igi_own *w)
     igi_own_set_int(w, "group", *(const int64_t *)igi_own_attr(w, "group"));
 }
 
-/* A convolution of x with dy: batch and channels change places, strides and dilations too;
- * what the forward pass's rounding left over at the end is cut off. */
+/* A convolution of x with dy: batch and channels change places, strides and dilations
+ * too; what the forward pass's rounding left over at the end is cut off. */
 void igi_own_conv_grad_weight(igi_own *w)
 {
     int rank = igi_own_type_in(w, 0)->rank;
-    int64_t perm[IG_RANK_MAX], zeros[IG_RANK_MAX], axes[IG_RANK_MAX], two[] = {2};
+    int64_t perm[IG_RANK_MAX], starts[IG_RANK_MAX] = {0};
     if (!explicit_pads(w))
         return;
     if (rank < 3 || *(const int64_t *)igi_own_attr(w, "group") != 1) {
         refuse(w, "the gradient of a grouped convolution's weights cannot be said");
         return;
     }
-    for (int i = 0; i < rank; i++) {
+    for (int i = 0; i < rank; i++)
         perm[i] = i < 2 ? 1 - i : i;
-        zeros[i] = 0;
-        axes[i] = i + 2;
-    }
     const char *x = igi_own_transposed(w, igi_own_in(w, 1), perm, rank);
     const char *dy = igi_own_transposed(w, igi_own_in(w, 0), perm, rank);
     const char *dw = igi_own_put2(w, "Conv", x, dy);
@@ -124,16 +131,77 @@ void igi_own_conv_grad_weight(igi_own *w)
     copy_list(w, "dilations", "strides");
     copy_list(w, "pads", "pads");
     dw = igi_own_transposed(w, dw, perm, rank);
-    const char *ends = igi_own_put_as(w, NULL, "Slice", igi_own_in(w, 2),
-                                      igi_own_list(w, two, 1),
-                                      igi_own_list(w, (int64_t[]){INT64_MAX}, 1));
-    const char *from = igi_own_list(w, zeros, rank - 2), *at = igi_own_list(w, axes, rank - 2);
-    (void)igi_own_put4(w, "Slice", dw, from, ends, at);
+    (void)igi_own_put_as(w, w->out[0], "Slice", dw, igi_own_list(w, starts, rank),
+                         igi_own_in(w, 2));
 }
 
-/* ---- loss ----------------------------------------------------------------------------------- */
+/* ---- loss and Linear
+ * ---------------------------------------------------------------------- */
 
-/* dx = -onehot(target) k, k = weight[target] dloss (/ sum of weights, for the mean). */
+/* Weight of each label, 0 of ignored ones; *label is made a class that exists. */
+static const char *label_weights(igi_own *w, const char **label)
+{
+    int64_t ignore = *(const int64_t *)igi_own_attr(w, "ignore_index");
+    const char *mask = NULL;
+    if (ignore != INT64_MIN) {
+        const char *mark = igi_own_list(w, &ignore, 1);
+        const char *out = igi_own_put2(w, "Equal", *label, mark);
+        mask = igi_own_put1(w, "Cast", igi_own_put1(w, "Not", out));
+        igi_own_set_int(w, "to", (int64_t)w->dtype);
+        *label = igi_own_put_as(w, NULL, "Where", out,
+                                igi_own_number(w, IG_INT64, 0, 0), *label);
+    }
+    if (!igi_own_has(w, 3)) {
+        const char *none = igi_own_zeros(w, igi_own_put1(w, "Shape", *label));
+        return mask ? mask : igi_own_put2(w, "Add", none, igi_own_real(w, 1));
+    }
+    const char *weight = igi_own_put2(w, "Gather", igi_own_in(w, 3), *label);
+    return mask ? igi_own_put2(w, "Mul", weight, mask) : weight;
+}
+
+/* dx = -onehot(target) weight[target] dloss, by the sum of weights for the mean. */
 void igi_own_nll_loss_grad(igi_own *w)
 {
+    static const int64_t one[] = {1};
+    int64_t reduction = *(const int64_t *)igi_own_attr(w, "reduction");
+    const ig_attr_def *row = igi_attr_find(w->n->op->def, "reduction");
+    const char *label = igi_own_put1(w, "Cast", igi_own_in(w, 1));
+    igi_own_set_int(w, "to", IG_INT64);
+    const char *weight = label_weights(w, &label);
+    const char *k = igi_own_put2(w, "Mul", weight, igi_own_in(w, 0));
+    if (strcmp(row->names[reduction], "mean") == 0) {
+        const char *total = igi_own_put1(w, "ReduceSum", weight);
+        igi_own_set_int(w, "keepdims", 0);
+        k = igi_own_put2(w, "Div", k, total);
+    }
+    const char *axis = igi_own_list(w, one, 1);
+    const char *depth = igi_own_put2(w, "Gather", igi_own_in(w, 2), axis);
+    const char *values = igi_own_put2(w, "Concat", igi_own_number(w, w->dtype, 1, 0),
+                                      igi_own_number(w, w->dtype, 1, 1));
+    igi_own_set_int(w, "axis", 0);
+    const char *hot = igi_own_put_as(w, NULL, "OneHot", label, depth, values);
+    igi_own_set_int(w, "axis", 1);
+    k = igi_own_put2(w, "Mul", hot, igi_own_put2(w, "Unsqueeze", k, axis));
+    igi_own_finish(w, "Neg", k, NULL);
+}
+
+void igi_own_linear(igi_own *w)
+{
+    static const int64_t swap[] = {1, 0};
+    double alpha = (double)*(const float *)igi_own_attr(w, "alpha");
+    const char *weight = igi_own_in(w, 1);
+    if (*(const int64_t *)igi_own_attr(w, "activation") != 0) {
+        refuse(w, "a fused activation cannot be said: write the graph before it is "
+                  "optimised");
+        return;
+    }
+    if (*(const int64_t *)igi_own_attr(w, "trans_w"))
+        weight = igi_own_transposed(w, weight, swap, 2);
+    const char *y = igi_own_put2(w, "MatMul", igi_own_in(w, 0), weight);
+    if (alpha != 1)
+        y = igi_own_put2(w, "Mul", y, igi_own_real(w, alpha));
+    for (int i = 2; i < 4; i++)
+        if (igi_own_has(w, i))
+            y = igi_own_put2(w, "Add", y, igi_own_in(w, i));
+    igi_own_finish(w, "Identity", y, NULL);
 }

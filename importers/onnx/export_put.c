@@ -1,4 +1,5 @@
-/* The little language in which operators of our own are said in ONNX; see export_own.h. */
+/* The little language in which operators of our own are said in ONNX; see export_own.h.
+ */
 #include "importers/onnx/export_own.h"
 
 #include <string.h>
@@ -33,11 +34,11 @@ const void *igi_own_attr(const igi_own *w, const char *name)
 
 /* One node; `out` NULL makes a name. Inputs end at the first NULL. */
 const char *igi_own_put_as(igi_own *w,
-                          const char *out,
-                          const char *op,
-                          const char *a,
-                          const char *b,
-                          const char *c)
+                           const char *out,
+                           const char *op,
+                           const char *a,
+                           const char *b,
+                           const char *c)
 {
     const char *ins[] = {a, b, c};
     size_t n = 0;

@@ -133,8 +133,7 @@ static void a_tape_that_saved_old_contents_refuses_them(void **state)
     (void)state;
     assert_int_equal(ig_module_save(a.m, path), IG_OK);
     ig_status rc = IG_OK;
-    IG_SCOPE(c)
-    {
+    IG_SCOPE(c) {
         ig_tensor *x =
             ig_requires_grad(c, ig_rand(c, IG_FLOAT32, IG_SHAPE(2, 4)), true);
         ig_tensor *loss = ig_sum(c, ig_nn_linear_apply(c, a.fc, x), IG_ALL, false);

@@ -27,7 +27,6 @@ static void affine(void)
     igi_pass_state s = {.o = &o};
     assert_int_equal(igi_pass_fold_affine(g, &s, &changes), IG_OK);
     assert_int_equal(ig_graph_verify(g), IG_OK);
-    char *txt; ig_graph_print(g,&txt); print_message("%s\n", txt);
 }
 
 static ig_value_id conv(int64_t m, const char *attrs, ig_value_id b)
