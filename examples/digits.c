@@ -1,5 +1,5 @@
 /* Drawing digits; see digits.h. */
-#include "digits.h"
+#include "examples/digits.h"
 
 #include <math.h>
 #include <png.h>

@@ -4,7 +4,7 @@
 #include <ingot/train.h>
 #include <stdio.h>
 
-#include "digits.h"
+#include "examples/digits.h"
 
 typedef struct model {
     ig_nn_conv2d *conv1;

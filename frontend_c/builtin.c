@@ -2,12 +2,12 @@
  *
  * It makes the registry of built-in operators (once, on first use) and joins importers
  * and runtime into the functions that open files. */
-#include <pthread.h>
 #include <string.h>
 
 #include <ingot/plugin.h>
 
 #include "frontend_c/module.h"
+#include "graph/core/thread.h"
 #include "graph/ir/graph.h"
 #include "graph/ir/registry.h"
 #include "graph/runtime/model.h"
@@ -19,7 +19,7 @@
 extern const ig_op_def *const igi_builtin_ops[];
 extern const ig_kernel_def *const igi_cpu_kernels[];
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static igi_once once = IGI_ONCE_INIT;
 static ig_registry *builtin;
 static igi_error failure;
 
@@ -49,7 +49,7 @@ static void make_registry(void)
 
 const ig_registry *ig_registry_builtin(void)
 {
-    (void)pthread_once(&once, make_registry);
+    igi_call_once(&once, make_registry);
     if (!builtin)
         (void)igi_error_set(&failure);
     return builtin;

@@ -6,6 +6,8 @@
 
 #include "frontend_c/ctx.h"
 
+#define COLD __attribute__((cold, noinline))
+
 static bool any_grad(const igi_op *op, const ig_call *call, ig_value *const *in)
 {
     for (int i = 0; i < call->n_in; i++) {
@@ -70,20 +72,36 @@ static ig_status widened(ig_ctx *c,
     return rc;
 }
 
+static COLD ig_status stale(const ig_ctx *c,
+                            const ig_call *call,
+                            int i,
+                            const ig_tensor *x)
+{
+    if (x->v.flags & IGI_HAS_NODE && x->live != c->tape.live)
+        return ig_fail(
+            IG_INVALID_ARGUMENT,
+            "%s: input %d has a history in another context; ig_detach it there",
+            call->op->name, i);
+    return ig_fail(IG_INVALID_ARGUMENT,
+                   "%s: input %d is a view of a tensor that was changed in place after "
+                   "the view was taken (version %u, expected %u); take the view again",
+                   call->op->name, i, x->st->version, x->version);
+}
+
 /* A view that was taken before its base was written in place shows new values but names
- * the old history: a gradient through it would be silently wrong (AUTOGRAD rule 3). */
-static ig_status refuse_stale(const ig_call *call, ig_value *const *in)
+ * the old history, or none: a gradient or a trace through it would be silently wrong
+ * (AUTOGRAD rule 3). */
+static ig_status refuse_stale(const ig_ctx *c, const ig_call *call, ig_value *const *in)
 {
     for (int i = 0; i < call->n_in; i++) {
         const ig_tensor *x = (const ig_tensor *)in[i];
-        if (!x || !(x->v.flags & IGI_HAS_NODE) || !x->st ||
-            x->st->version == x->version)
+        if (!x || !(x->v.flags & (IGI_HAS_NODE | IGI_IS_VIEW)) ||
+            x->v.type.kind != IG_KIND_TENSOR || !x->st)
             continue;
-        return ig_fail(IG_INVALID_ARGUMENT,
-                       "%s: input %d is a view of a tensor that was changed in place "
-                       "after the view was taken (version %u, expected %u); take the "
-                       "view again",
-                       call->op->name, i, x->st->version, x->version);
+        if (x->v.flags & IGI_HAS_NODE
+                ? x->st->version != x->version || x->live != c->tape.live
+                : x->st->history > x->version)
+            return stale(c, call, i, x);
     }
     return IG_OK;
 }
@@ -95,8 +113,8 @@ run(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value **out)
     if (!op)
         return ig_fail(IG_NOT_FOUND, "operator %s is not registered",
                        call->op ? call->op->name : "?");
-    if (c->grad_mode)
-        IG_TRY(refuse_stale(call, in));
+    if (c->grad_mode || c->trace)
+        IG_TRY(refuse_stale(c, call, in));
     if (c->grad_mode && op->save_out) {
         int n = outputs_for_tape(op, call);
         if (n > call->n_out && any_grad(op, call, in))
@@ -163,22 +181,22 @@ ig_status ig_call_op_at(const char *where,
 
 static ig_status check_inplace(ig_ctx *c, const ig_op_def *op, ig_tensor *x)
 {
-    bool records = c->grad_mode;
+    bool records = c->grad_mode || c->trace;
     if (x->v.flags & IGI_READONLY || (x->st && x->st->flags & IGI_READONLY))
         return ig_fail(IG_INVALID_ARGUMENT, "%s in place: the tensor is read-only",
                        op->name);
-    if (records && x->v.flags & IGI_REQUIRES_GRAD && !(x->v.flags & IGI_HAS_NODE))
+    if (c->grad_mode && x->v.flags & IGI_REQUIRES_GRAD && !(x->v.flags & IGI_HAS_NODE))
         return ig_fail(IG_INVALID_ARGUMENT,
                        "%s in place: the tensor is a leaf that requires a gradient; "
                        "use IG_NO_GRAD "
                        "to update it",
                        op->name);
     if (records && x->v.flags & IGI_IS_VIEW)
-        return ig_fail(
-            IG_UNSUPPORTED,
-            "%s in place: the tensor is a view; with gradients on, writing through a "
-            "view is refused: change a copy, or use IG_NO_GRAD",
-            op->name);
+        return ig_fail(IG_UNSUPPORTED,
+                       "%s in place: the tensor is a view; with gradients on and in "
+                       "traces, writing "
+                       "through a view is refused: change a copy, or use IG_NO_GRAD",
+                       op->name);
     return IG_OK;
 }
 
@@ -188,8 +206,8 @@ static ig_status run_inplace(ig_ctx *c, const ig_call *call, ig_tensor *const *i
     const igi_op *op = igi_registry_of(c->reg, call->op);
     ig_value *out = (ig_value *)x;
     IG_TRY(check_inplace(c, call->op, x));
-    if (c->grad_mode)
-        IG_TRY(refuse_stale(call, (ig_value *const *)in));
+    if (c->grad_mode || c->trace)
+        IG_TRY(refuse_stale(c, call, (ig_value *const *)in));
     /* Saved inputs over this storage get the version before the bump, so backward
      * refuses. */
     ig_value *before[3] = {0};
@@ -213,11 +231,13 @@ static ig_status run_inplace(ig_ctx *c, const ig_call *call, ig_tensor *const *i
     }
     uint32_t version = x->st->version; /* raised by the call */
     ig_status rc = igi_invoke(&c->invoker, op, call, (ig_value *const *)in, &out);
-    size_t recorded = c->tape.nodes.n;
     if (rc == IG_OK)
         rc = record(c, op, call, before, &out);
-    if (c->tape.nodes.n > recorded)
+    bool recorded = rc == IG_OK && c->grad_mode && x->v.flags & IGI_HAS_NODE;
+    if (recorded)
         igi_tape_overwritten(&c->tape, x->st, version);
+    if (rc == IG_OK && (c->trace || recorded))
+        x->st->history = x->st->version; /* older views are stale from now on */
     ig_tensor_unref(old);
     return rc;
 }

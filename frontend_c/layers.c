@@ -39,8 +39,7 @@ ig_nn_linear *ig_nn_linear_new(ig_module *parent,
     if (!l)
         return NULL;
     double bound = 1.0 / sqrt((double)(in > 0 ? in : 1));
-    IG_NO_GRAD(m->c)
-    {
+    IG_NO_GRAD(m->c) {
         ig_scope s = ig_scope_enter(m->c);
         l->weight = uniform_param(m, "weight", dtype, IG_SHAPE(out, in), bound);
         if (!o.no_bias)
@@ -77,8 +76,7 @@ ig_nn_conv2d *ig_nn_conv2d_new(ig_module *parent,
     double bound = 1.0 / sqrt((double)(per_group * kernel * kernel > 0
                                            ? per_group * kernel * kernel
                                            : 1));
-    IG_NO_GRAD(m->c)
-    {
+    IG_NO_GRAD(m->c) {
         ig_scope s = ig_scope_enter(m->c);
         l->weight = uniform_param(m, "weight", dtype,
                                   IG_SHAPE(out, per_group, kernel, kernel), bound);

@@ -66,8 +66,8 @@ ig_status igi_tape_record(igi_tape *t,
                           const ig_call *call,
                           ig_value *const *in,
                           ig_value *const *out);
-/* The newest node has written over `st`: what it saved of it as an input is as of `version`,
- * the one before, so that backward refuses to read it. */
+/* The newest node has written over `st`: what it saved of it as an input is as of
+ * `version`, the one before, so that backward refuses to read it. */
 void igi_tape_overwritten(igi_tape *t, const igi_storage *st, uint32_t version);
 /* Drops the saved values of a node. */
 void igi_tape_release(igi_tape_node *n);

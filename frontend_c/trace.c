@@ -2,7 +2,7 @@
  */
 #include "frontend_c/trace.h"
 
-#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "graph/core/alloc.h"
@@ -154,11 +154,7 @@ static ig_status add_outputs(job *j, igi_recording *r)
         IG_TRY(id_of(r, j->c, (ig_value *)j->out[i], &id));
         const char *name = j->o->outputs[i];
         if (!name) {
-            igi_text t = {0};
-            igi_text_add(&t, i ? "y%d" : "y", i);
-            strncpy(made, t.p ? t.p : "y", sizeof(made) - 1);
-            made[sizeof(made) - 1] = 0;
-            igi_text_fini(&t);
+            snprintf(made, sizeof(made), i ? "y%d" : "y", i);
             name = made;
         }
         IG_TRY(ig_graph_output(r->g, name, id));

@@ -9,6 +9,7 @@
 #ifndef OPERATORS_COMMON_MOVE_H
 #define OPERATORS_COMMON_MOVE_H
 
+#include "graph/core/alloc.h"
 #include "operators/common.h"
 
 /* Options of the operators that have nothing but `axis`. */

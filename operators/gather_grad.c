@@ -4,7 +4,6 @@
 // threads. Sums of half types are kept in float32 and rounded once. Its own gradient is
 // Gather again.
 
-#include "graph/core/alloc.h"
 #include "operators/common_move.h"
 
 IG_USES_OP(Gather);

@@ -5,7 +5,6 @@
 
 #include <inttypes.h>
 
-#include "graph/core/alloc.h"
 #include "operators/common_move.h"
 
 IG_USES_OP(PadGrad);

@@ -1,7 +1,6 @@
 // PadGrad: the linear map that is Pad's gradient: each element of dy is added to the
 // element of data that it was copied from. Its own gradient is Pad with zeros.
 
-#include "graph/core/alloc.h"
 #include "operators/common_move.h"
 
 IG_USES_OP(Pad);

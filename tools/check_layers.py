@@ -43,7 +43,7 @@ MAY_INCLUDE = {
     "tests/packaging/": [INGOT],
     "tests/graph/core/": CORE,
     "tests/graph/ir/": IR,
-    "tests/graph/passes/": PASSES,
+    "tests/graph/passes/": RUNTIME,  # folding runs operators
     "tests/graph/runtime/": RUNTIME,
     "tests/importers/onnx/": IR + [r"importers/[^/]*$", "importers/onnx/"],
     "tests/importers/native/": IR + [r"importers/[^/]*$", "importers/native/"],
@@ -57,7 +57,7 @@ EXTERNAL = {
     r"omp\.h": ["graph/core/", "operators/cpu/", "bench/"],
     r"protobuf-c/": ["importers/onnx/", "tests/importers/onnx/"],
     r"(cuda|cudnn|cublas|nvtx|cupti|nccl)": ["operators/gpu/"],
-    r"(png|jpeglib|turbojpeg)\.h": ["tools/"],
+    r"(png|jpeglib|turbojpeg)\.h": ["tools/", "examples/"],
     r"dlfcn\.h": ["graph/runtime/"] + PROGRAMS,
     r"(pthread|threads|semaphore)\.h": ["graph/core/", "graph/runtime/"] + PROGRAMS,
     r"cmocka\.h": ["tests/"],

@@ -77,7 +77,7 @@ static inline void header_init(ig_tensor *t, igi_pool *pool)
     t->v.trace = t->v.trace_epoch = 0;
     t->data = NULL;
     t->st = NULL;
-    t->node = t->node_out = 0;
+    t->version = t->node = t->node_out = 0;
     t->live = NULL;
     t->grad = NULL;
     t->stride_far = NULL;
@@ -172,7 +172,7 @@ static inline void storage_init(ig_tensor *t, igi_storage *st, size_t bytes)
     st->refs = 1;
     st->flags = 0;
     st->device = st->strings = 0;
-    st->version = st->spare = 0;
+    st->version = st->history = 0;
     st->bytes = bytes;
     st->data = (char *)st + STORAGE_HEAD;
     st->deleter = NULL; /* and so `user` is never read */
@@ -385,6 +385,7 @@ ig_status igi_tensor_view(ig_tensor **out,
     t->v.flags = (uint16_t)(IGI_IS_VIEW | (contiguous ? IGI_CONTIGUOUS : 0));
     t->v.device = base->v.device;
     t->st = igi_storage_ref(base->st);
+    t->version = t->st->version;
     t->data = base->data + (bits >= 8 ? offset * (bits / 8) : offset / (8 / bits));
     *out = t;
     return IG_OK;

@@ -48,7 +48,7 @@ typedef struct igi_storage {
     uint16_t flags;
     uint8_t device, strings; /* strings: elements are igi_str handles */
     uint32_t version;        /* + 1 at each mutation, shared by all views */
-    uint32_t spare;
+    uint32_t history; /* version after the last write that a tape or trace recorded */
     size_t bytes;
     char *data;
     igi_pool *home;
@@ -60,7 +60,7 @@ struct ig_tensor {
     ig_value v;
     char *data;
     igi_storage *st;
-    uint32_t version;        /* tape: of the storage when `node` was named */
+    uint32_t version; /* of the storage when `node` was named, or the view was made */
     uint32_t node, node_out; /* tape: index of the producing node and output */
     uint32_t *live;          /* tape: its count of live headers that name a node */
     ig_tensor *grad;

@@ -1,8 +1,14 @@
 /* Thread counts, teams without a device, and the spin barrier. */
 #include "graph/runtime/team.h"
 
+#include <limits.h>
 #include <sched.h>
 #include <string.h>
+#ifdef __linux__
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include "graph/core/thread.h"
 
@@ -84,7 +90,7 @@ void igi_team_run(const igi_device *d, igi_team_fn fn, void *arg, int n)
 
 /* ---- the barrier ---- */
 
-#define SPINS 4096 /* about 40 us; then others may have the processor */
+#define SPINS 1000 /* 10 to 50 us */
 
 void igi_barrier_init(igi_barrier *b, int n)
 {
@@ -92,6 +98,31 @@ void igi_barrier_init(igi_barrier *b, int n)
     b->n = n;
 }
 
+/* Sleeps while the generation is `now`; may return early. */
+static void sleep_while(igi_barrier *b, unsigned now)
+{
+#ifdef __linux__
+    (void)syscall(SYS_futex, &b->generation, FUTEX_WAIT_PRIVATE, now, NULL, NULL, 0);
+#else
+    (void)b, (void)now;
+    sched_yield();
+#endif
+}
+
+static void wake_all(igi_barrier *b)
+{
+#ifdef __linux__
+    (void)syscall(SYS_futex, &b->generation, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL,
+                  0);
+#else
+    (void)b;
+#endif
+}
+
+/* The last to arrive opens the next generation. A sleeper counts itself before the
+ * kernel looks at the generation once more, and the opener looks for sleepers after it
+ * has changed it, so none is missed (both in the one order of sequential consistency).
+ */
 bool igi_barrier_wait(igi_barrier *b)
 {
     if (b->n <= 1)
@@ -100,15 +131,19 @@ bool igi_barrier_wait(igi_barrier *b)
     if (atomic_fetch_add_explicit(&b->arrived, 1, memory_order_acq_rel) + 1 == b->n) {
         b->verdict = atomic_load_explicit(&b->stop, memory_order_acquire);
         atomic_store_explicit(&b->arrived, 0, memory_order_relaxed);
-        atomic_store_explicit(&b->generation, now + 1, memory_order_release);
+        atomic_store(&b->generation, now + 1);
+        if (atomic_load(&b->sleepers) > 0)
+            wake_all(b);
         return b->verdict;
     }
-    for (int spins = 0;
-         atomic_load_explicit(&b->generation, memory_order_acquire) == now; spins++) {
-        if (spins < SPINS)
-            igi_cpu_relax();
-        else
-            sched_yield();
+    for (int spins = 0; spins < SPINS; spins++) {
+        if (atomic_load_explicit(&b->generation, memory_order_acquire) != now)
+            return b->verdict;
+        igi_cpu_relax();
     }
+    atomic_fetch_add(&b->sleepers, 1);
+    while (atomic_load(&b->generation) == now)
+        sleep_while(b, now);
+    atomic_fetch_sub(&b->sleepers, 1);
     return b->verdict;
 }

@@ -23,12 +23,13 @@ int igi_cpu_count(void);
  * NULL. */
 void igi_team_run(const igi_device *d, igi_team_fn fn, void *arg, int n);
 
-/* A barrier that spins, then yields. It also carries one verdict: what igi_barrier_stop
- * said before the meeting is what every thread sees after it, so that a team always
- * leaves together. */
+/* A barrier that spins for some ten microseconds, then sleeps. It also carries one
+ * verdict: what igi_barrier_stop said before the meeting is what every thread sees
+ * after it, so that a team always leaves together. */
 typedef struct igi_barrier {
     _Alignas(64) atomic_int arrived;
-    _Alignas(64) atomic_uint generation;
+    _Alignas(64) atomic_uint generation; /* sleepers wait for its change */
+    atomic_int sleepers;
     atomic_int stop;
     int verdict; /* written by the last to arrive, read after the meeting */
     int n;

@@ -6,234 +6,34 @@
 
 #include "graph/core/checked.h"
 #include "graph/core/dtype.h"
-#include "graph/core/vec.h"
-#include "graph/ir/graph.h"
-#include "importers/native/format.h"
-#include "importers/native/native.h"
-
-typedef struct reader {
-    const igi_source *src;
-    const unsigned char *base;        /* of the file */
-    const unsigned char *at, *end;    /* cursor in the graph section */
-    const unsigned char *tensors;     /* the TENSORS section */
-    uint64_t tensor_bytes, tensor_at; /* its size; where the next tensor must begin */
-    IGI_VEC(uint64_t) sums;           /* of tensors read so far */
-    ig_graph *g;
-    IGI_VEC(ig_value_id) values; /* by number in the file */
-} reader;
-
-static ig_status damaged(const reader *r, const char *what)
-{
-    return ig_fail(IG_INVALID_GRAPH,
-                   "the .ingot file is damaged: %s (byte %" PRIu64 ")", what,
-                   (uint64_t)(r->at - r->base));
-}
-
-/* ---- cursor ---- */
-
-static ig_status take(reader *r, void *out, size_t n)
-{
-    if ((size_t)(r->end - r->at) < n)
-        return damaged(r, "the graph section ends too early");
-    memcpy(out, r->at, n);
-    r->at += n;
-    return IG_OK;
-}
-
-static ig_status take_u8(reader *r, uint8_t *out)
-{
-    return take(r, out, sizeof(*out));
-}
-
-static ig_status take_u32(reader *r, uint32_t *out)
-{
-    return take(r, out, sizeof(*out));
-}
-
-static ig_status take_i64(reader *r, int64_t *out)
-{
-    return take(r, out, sizeof(*out));
-}
-
-/* A count of items of at least `size` bytes each. */
-static ig_status take_count(reader *r, size_t size, uint32_t *out)
-{
-    IG_TRY(take_u32(r, out));
-    if (*out > (size_t)(r->end - r->at) / size)
-        return damaged(r, "a count is larger than the file");
-    return IG_OK;
-}
-
-/* A string in the graph's arena; NULL for the empty one when `or_null`. */
-static ig_status take_str(reader *r, bool or_null, const char **out)
-{
-    uint32_t n;
-    IG_TRY(take_count(r, 1, &n));
-    if (memchr(r->at, 0, n))
-        return damaged(r, "a name holds a zero byte");
-    *out =
-        or_null && !n ? NULL : igi_arena_strndup(&r->g->arena, (const char *)r->at, n);
-    r->at += n;
-    return *out || (or_null && !n) ? IG_OK : IG_OUT_OF_MEMORY;
-}
-
-/* ---- types, tensors ---- */
-
-static ig_status take_dim(reader *r, int64_t *out)
-{
-    const char *name;
-    IG_TRY(take_i64(r, out));
-    if (*out >= -1)
-        return IG_OK;
-    if (*out != -2)
-        return damaged(r, "a dim is negative");
-    IG_TRY(take_str(r, false, &name));
-    return ig_graph_dim(r->g, name, out);
-}
-
-static ig_status take_input(reader *r)
-{
-    const char *name;
-    uint8_t kind, dtype;
-    uint32_t rank;
-    int64_t dims[IG_RANK_MAX];
-    ig_value_id id;
-    IG_TRY(take_str(r, false, &name));
-    IG_TRY(take_u8(r, &kind));
-    IG_TRY(take_u8(r, &dtype));
-    IG_TRY(take_u32(r, &rank));
-    bool unknown = rank == UINT32_MAX;
-    if (kind != IG_KIND_TENSOR || !igi_dtype_valid(dtype) ||
-        (!unknown && rank > IG_RANK_MAX))
-        return damaged(r, "an input has an impossible type");
-    for (uint32_t i = 0; !unknown && i < rank; i++)
-        IG_TRY(take_dim(r, &dims[i]));
-    IG_TRY(ig_graph_input(r->g, name, (ig_dtype)dtype, unknown ? -1 : (int)rank, dims,
-                          &id));
-    return IGI_PUSH(&r->values, id) ? IG_OK : IG_OUT_OF_MEMORY;
-}
-
-static void drop_owner(void *data, void *user)
-{
-    (void)data;
-    ig_tensor_unref(user);
-}
-
-static ig_status take_strings(reader *r, int rank, const int64_t *dims, ig_tensor **out)
-{
-    IG_TRY(ig_tensor_new(out, IG_STRING, rank, dims));
-    int64_t n = igi_tensor_count(*out);
-    igi_str **s = (igi_str **)(void *)(*out)->data;
-    ig_status rc = IG_OK;
-    for (int64_t i = 0; rc == IG_OK && i < n; i++) {
-        uint32_t length;
-        rc = take_count(r, 1, &length);
-        if (rc == IG_OK && length) {
-            s[i] = igi_str_new((const char *)r->at, length);
-            rc = s[i] ? IG_OK : IG_OUT_OF_MEMORY;
-            r->at += length;
-        }
-    }
-    if (rc != IG_OK) {
-        ig_tensor_unref(*out);
-        *out = NULL;
-    }
-    return rc;
-}
-
-/* Tensors lie one after the other, each from a 64-byte boundary, gaps zero. */
-static ig_status locate(reader *r, uint64_t offset, uint64_t bytes)
-{
-    uint64_t from = r->tensor_at;
-    if (offset != (from + IGI_FILE_ALIGN - 1) / IGI_FILE_ALIGN * IGI_FILE_ALIGN ||
-        offset > r->tensor_bytes || bytes > r->tensor_bytes - offset)
-        return damaged(r, "tensors do not follow each other");
-    for (; from < offset; from++)
-        if (r->tensors[from])
-            return damaged(r, "bytes between tensors are not zero");
-    r->tensor_at = offset + bytes;
-    uint64_t sum = igi_xxh64(r->tensors + offset, (size_t)bytes);
-    return IGI_PUSH(&r->sums, sum) ? IG_OK : IG_OUT_OF_MEMORY;
-}
-
-static ig_status take_tensor(reader *r, ig_tensor **out)
-{
-    uint8_t dtype;
-    uint32_t rank;
-    int64_t dims[IG_RANK_MAX], count, offset, bytes;
-    size_t need;
-    *out = NULL;
-    IG_TRY(take_u8(r, &dtype));
-    IG_TRY(take_u32(r, &rank));
-    if (!igi_dtype_valid(dtype) || rank > IG_RANK_MAX)
-        return damaged(r, "a tensor has an impossible type");
-    for (uint32_t i = 0; i < rank; i++)
-        IG_TRY(take_i64(r, &dims[i]));
-    IG_TRY(take_i64(r, &offset));
-    IG_TRY(take_i64(r, &bytes));
-    for (uint32_t i = 0; i < rank; i++)
-        if (dims[i] < 0)
-            return damaged(r, "a tensor has a negative dim");
-    if (!igi_dims_count((int)rank, dims, &count) ||
-        !igi_dtype_bytes((ig_dtype)dtype, count, &need))
-        return damaged(r, "a tensor is larger than memory");
-    if (dtype == IG_STRING) {
-        if (count > (r->end - r->at) / 4)
-            return damaged(r, "a count is larger than the file");
-        return take_strings(r, (int)rank, dims, out);
-    }
-    if (bytes < 0 || (uint64_t)bytes != need)
-        return damaged(r, "the size of a tensor does not fit its dims");
-    IG_TRY(locate(r, (uint64_t)offset, need));
-    void *data = (void *)(uintptr_t)(r->tensors + offset);
-    if (!r->src->owner || (uintptr_t)data % IGI_FILE_ALIGN)
-        return ig_tensor_new_copy(out, (ig_dtype)dtype, (int)rank, dims, data, need);
-    ig_tensor *owner = ig_tensor_ref(r->src->owner);
-    ig_status rc = ig_tensor_wrap(out, (ig_dtype)dtype, (int)rank, dims, data, need,
-                                  drop_owner, owner);
-    if (rc == IG_OK)
-        (*out)->st->flags |= IGI_READONLY;
-    else
-        ig_tensor_unref(owner);
-    return rc;
-}
-
-static ig_status take_constant(reader *r)
-{
-    const char *name;
-    ig_tensor *t;
-    ig_value_id id;
-    IG_TRY(take_str(r, false, &name));
-    IG_TRY(take_tensor(r, &t));
-    ig_status rc = ig_graph_constant(r->g, name, t, &id);
-    ig_tensor_unref(t);
-    IG_TRY(rc);
-    return IGI_PUSH(&r->values, id) ? IG_OK : IG_OUT_OF_MEMORY;
-}
+#include "importers/native/reader.h"
 
 /* ---- nodes ---- */
 
 /* `count` items of `size` bytes, copied out because the file is not aligned. */
-static ig_status take_list(reader *r, size_t size, uint32_t *count, void **out)
+static ig_status
+take_list(igi_native_reader *r, size_t size, uint32_t *count, void **out)
 {
-    IG_TRY(take_count(r, size, count));
+    IG_TRY(igi_native_take_count(r, size, count));
     *out = igi_arena_alloc(&r->g->arena, *count * size + 8);
-    return *out ? take(r, *out, *count * size) : IG_OUT_OF_MEMORY;
+    return *out ? igi_native_take(r, *out, *count * size) : IG_OUT_OF_MEMORY;
 }
 
-static ig_status
-take_string_list(reader *r, const ig_op_def *op, void *attrs, const char *name)
+static ig_status take_string_list(igi_native_reader *r,
+                                  const ig_op_def *op,
+                                  void *attrs,
+                                  const char *name)
 {
     uint32_t n;
-    IG_TRY(take_count(r, 4, &n));
+    IG_TRY(igi_native_take_count(r, 4, &n));
     const char **v = igi_arena_array(&r->g->arena, (size_t)n + 1, sizeof(*v));
     for (uint32_t i = 0; v && i < n; i++)
-        IG_TRY(take_str(r, false, &v[i]));
+        IG_TRY(igi_native_take_str(r, false, &v[i]));
     return v ? igi_attrs_set_strings(&r->g->arena, op, attrs, name, v, n)
              : IG_OUT_OF_MEMORY;
 }
 
-static ig_status take_attr(reader *r, const ig_op_def *op, void *attrs)
+static ig_status take_attr(igi_native_reader *r, const ig_op_def *op, void *attrs)
 {
     const char *name, *s;
     uint8_t kind;
@@ -243,19 +43,19 @@ static ig_status take_attr(reader *r, const ig_op_def *op, void *attrs)
     void *list;
     ig_tensor *t;
     igi_arena *a = &r->g->arena;
-    IG_TRY(take_str(r, false, &name));
-    IG_TRY(take_u8(r, &kind));
+    IG_TRY(igi_native_take_str(r, false, &name));
+    IG_TRY(igi_native_take_u8(r, &kind));
     switch (kind) {
     case IG_A_INT:
     case IG_A_DTYPE:
-        IG_TRY(take_i64(r, &v));
+        IG_TRY(igi_native_take_i64(r, &v));
         return igi_attrs_set_int(op, attrs, name, v);
     case IG_A_FLOAT:
-        IG_TRY(take(r, &f, sizeof(f)));
+        IG_TRY(igi_native_take(r, &f, sizeof(f)));
         return igi_attrs_set_float(op, attrs, name, f);
     case IG_A_ENUM:
     case IG_A_STRING:
-        IG_TRY(take_str(r, false, &s));
+        IG_TRY(igi_native_take_str(r, false, &s));
         return igi_attrs_set_string(a, op, attrs, name, s);
     case IG_A_INTS:
         IG_TRY(take_list(r, sizeof(int64_t), &n, &list));
@@ -266,23 +66,24 @@ static ig_status take_attr(reader *r, const ig_op_def *op, void *attrs)
     case IG_A_STRINGS:
         return take_string_list(r, op, attrs, name);
     case IG_A_TENSOR: {
-        IG_TRY(take_tensor(r, &t));
+        IG_TRY(igi_native_take_tensor(r, &t));
         ig_status rc = igi_attrs_set_tensor(op, attrs, name, t);
         ig_tensor_unref(t);
         return rc;
     }
     default:
-        return damaged(r, "an attribute is of an unknown kind");
+        return igi_native_damaged(r, "an attribute is of an unknown kind");
     }
 }
 
-static ig_status take_attrs(reader *r, const ig_op_def *op, void **out)
+static ig_status take_attrs(igi_native_reader *r, const ig_op_def *op, void **out)
 {
     uint32_t n;
-    IG_TRY(take_count(r, 6, &n));
+    IG_TRY(igi_native_take_count(r, 6, &n));
     *out = NULL;
     if (!op->attrs_size)
-        return n ? damaged(r, "attributes of an operator that has none") : IG_OK;
+        return n ? igi_native_damaged(r, "attributes of an operator that has none")
+                 : IG_OK;
     void *attrs = igi_arena_alloc(&r->g->arena, op->attrs_size);
     if (!attrs)
         return IG_OUT_OF_MEMORY;
@@ -302,28 +103,29 @@ typedef struct node_record {
     void *attrs;
 } node_record;
 
-static ig_status take_ports(reader *r, node_record *n)
+static ig_status take_ports(igi_native_reader *r, node_record *n)
 {
     uint32_t n_in, n_captures, n_out, v;
-    IG_TRY(take_u32(r, &n_in));
-    IG_TRY(take_u32(r, &n_captures));
-    IG_TRY(take_u32(r, &n_out));
+    IG_TRY(igi_native_take_u32(r, &n_in));
+    IG_TRY(igi_native_take_u32(r, &n_captures));
+    IG_TRY(igi_native_take_u32(r, &n_out));
     if (n_in > IG_PORTS_MAX || n_out > IG_PORTS_MAX || n_captures > n_in)
-        return damaged(r, "a node has too many ports");
+        return igi_native_damaged(r, "a node has too many ports");
     for (uint32_t i = 0; i < n_in; i++) {
-        IG_TRY(take_u32(r, &v));
+        IG_TRY(igi_native_take_u32(r, &v));
         if (v >= r->values.n)
-            return damaged(r, "a node reads a value that does not exist yet");
+            return igi_native_damaged(r,
+                                      "a node reads a value that does not exist yet");
         n->in[i] = r->values.p[v];
     }
     for (uint32_t i = 0; i < n_out; i++) {
         uint8_t wanted;
-        IG_TRY(take_u8(r, &wanted));
+        IG_TRY(igi_native_take_u8(r, &wanted));
         n->names[i] = NULL;
         if (wanted > 1)
-            return damaged(r, "a flag is neither 0 nor 1");
+            return igi_native_damaged(r, "a flag is neither 0 nor 1");
         if (wanted)
-            IG_TRY(take_str(r, false, &n->names[i]));
+            IG_TRY(igi_native_take_str(r, false, &n->names[i]));
         if (wanted && i < 64)
             n->call.wanted |= IG_BIT(i);
     }
@@ -333,17 +135,17 @@ static ig_status take_ports(reader *r, node_record *n)
     return IG_OK;
 }
 
-static ig_status take_node_head(reader *r, node_record *n)
+static ig_status take_node_head(igi_native_reader *r, node_record *n)
 {
     const char *op;
     uint32_t since;
     int64_t draw;
-    IG_TRY(take_str(r, false, &op));
-    IG_TRY(take_u32(r, &since));
-    IG_TRY(take_str(r, false, &n->call.name));
-    IG_TRY(take_str(r, true, &n->call.where));
-    IG_TRY(take_str(r, true, &n->origin));
-    IG_TRY(take_i64(r, &draw));
+    IG_TRY(igi_native_take_str(r, false, &op));
+    IG_TRY(igi_native_take_u32(r, &since));
+    IG_TRY(igi_native_take_str(r, false, &n->call.name));
+    IG_TRY(igi_native_take_str(r, true, &n->call.where));
+    IG_TRY(igi_native_take_str(r, true, &n->origin));
+    IG_TRY(igi_native_take_i64(r, &draw));
     n->call.draw = (uint64_t)draw;
     n->op = igi_registry_find_full(r->g->reg, op);
     if (!n->op || n->op->def->since != since)
@@ -355,7 +157,7 @@ static ig_status take_node_head(reader *r, node_record *n)
     return IG_OK;
 }
 
-static ig_status make_node(reader *r, node_record *n)
+static ig_status make_node(igi_native_reader *r, node_record *n)
 {
     n->call.attrs = n->attrs;
     ig_status rc = ig_graph_make(r->g, &n->call, n->in, n->out);
@@ -372,7 +174,7 @@ static ig_status make_node(reader *r, node_record *n)
     return IG_OK;
 }
 
-static ig_status take_node(reader *r, node_record *n)
+static ig_status take_node(igi_native_reader *r, node_record *n)
 {
     memset(&n->call, 0, sizeof(n->call));
     n->attrs = NULL;
@@ -387,74 +189,76 @@ static ig_status take_node(reader *r, node_record *n)
 
 /* ---- the graph section ---- */
 
-static ig_status take_head(reader *r)
+static ig_status take_head(igi_native_reader *r)
 {
     uint32_t n;
-    IG_TRY(take_str(r, false, &r->g->name));
-    IG_TRY(take_str(r, true, &r->g->doc));
-    IG_TRY(take_str(r, true, &r->g->producer));
-    IG_TRY(take_i64(r, &r->g->ir_version));
-    IG_TRY(take_i64(r, &r->g->opset));
-    IG_TRY(take_count(r, 8, &n));
+    IG_TRY(igi_native_take_str(r, false, &r->g->name));
+    IG_TRY(igi_native_take_str(r, true, &r->g->doc));
+    IG_TRY(igi_native_take_str(r, true, &r->g->producer));
+    IG_TRY(igi_native_take_i64(r, &r->g->ir_version));
+    IG_TRY(igi_native_take_i64(r, &r->g->opset));
+    IG_TRY(igi_native_take_count(r, 8, &n));
     for (uint32_t i = 0; i < n; i++) {
         const char *key, *value;
-        IG_TRY(take_str(r, false, &key));
-        IG_TRY(take_str(r, false, &value));
+        IG_TRY(igi_native_take_str(r, false, &key));
+        IG_TRY(igi_native_take_str(r, false, &value));
         IG_TRY(igi_graph_add_meta(r->g, key, value));
     }
     return IG_OK;
 }
 
-static ig_status take_outputs(reader *r)
+static ig_status take_outputs(igi_native_reader *r)
 {
     uint32_t n, v;
-    IG_TRY(take_count(r, 8, &n));
+    IG_TRY(igi_native_take_count(r, 8, &n));
     for (uint32_t i = 0; i < n; i++) {
         const char *name;
-        IG_TRY(take_str(r, false, &name));
-        IG_TRY(take_u32(r, &v));
+        IG_TRY(igi_native_take_str(r, false, &name));
+        IG_TRY(igi_native_take_u32(r, &v));
         if (v == 0 || v >= r->values.n)
-            return damaged(r, "an output is a value that does not exist");
+            return igi_native_damaged(r, "an output is a value that does not exist");
         IG_TRY(ig_graph_output(r->g, name, r->values.p[v]));
     }
     return IG_OK;
 }
 
-static ig_status take_tests(reader *r)
+static ig_status take_tests(igi_native_reader *r)
 {
     uint32_t n;
-    IG_TRY(take_count(r, 21, &n));
+    IG_TRY(igi_native_take_count(r, 21, &n));
     if (n && n != r->g->inputs.n + r->g->outputs.n)
-        return damaged(r, "self-test vectors do not fit the inputs and outputs");
+        return igi_native_damaged(
+            r, "self-test vectors do not fit the inputs and outputs");
     for (uint32_t i = 0; i < n; i++) {
         if (!IGI_RESERVE(&r->g->self_test, r->g->self_test.n + 1))
             return IG_OUT_OF_MEMORY;
         ig_tensor *t;
-        IG_TRY(take_tensor(r, &t));
+        IG_TRY(igi_native_take_tensor(r, &t));
         r->g->self_test.p[r->g->self_test.n++] = ig_tensor_share(t);
     }
     return IG_OK;
 }
 
-static ig_status each(reader *r, size_t size, ig_status (*fn)(reader *))
+static ig_status
+each(igi_native_reader *r, size_t size, ig_status (*fn)(igi_native_reader *))
 {
     uint32_t n;
-    IG_TRY(take_count(r, size, &n));
+    IG_TRY(igi_native_take_count(r, size, &n));
     for (uint32_t i = 0; i < n; i++)
         IG_TRY(fn(r));
     return IG_OK;
 }
 
-static ig_status take_graph(reader *r, const ig_read_opts *opts)
+static ig_status take_graph(igi_native_reader *r, const ig_read_opts *opts)
 {
     uint32_t n;
     uint64_t most = opts->limits.nodes ? opts->limits.nodes : 2000000;
     if (!IGI_PUSH(&r->values, (ig_value_id){0}))
         return IG_OUT_OF_MEMORY;
     IG_TRY(take_head(r));
-    IG_TRY(each(r, 10, take_input));
-    IG_TRY(each(r, 25, take_constant));
-    IG_TRY(take_count(r, 40, &n));
+    IG_TRY(each(r, 10, igi_native_take_input));
+    IG_TRY(each(r, 25, igi_native_take_constant));
+    IG_TRY(igi_native_take_count(r, 40, &n));
     if (n > most)
         return ig_fail(IG_LIMIT, "the file has %u nodes, limits.nodes allows %" PRIu64,
                        n, most);
@@ -467,38 +271,40 @@ static ig_status take_graph(reader *r, const ig_read_opts *opts)
     IG_TRY(take_outputs(r));
     IG_TRY(take_tests(r));
     if (r->at != r->end)
-        return damaged(r, "bytes follow the graph");
+        return igi_native_damaged(r, "bytes follow the graph");
     if (r->tensor_at != r->tensor_bytes)
-        return damaged(r, "bytes follow the tensors");
+        return igi_native_damaged(r, "bytes follow the tensors");
     return IG_OK;
 }
 
 /* ---- the file ---- */
 
-static ig_status check_gap(const reader *r, uint64_t from, uint64_t to)
+static ig_status check_gap(const igi_native_reader *r, uint64_t from, uint64_t to)
 {
     for (; from < to; from++)
         if (r->base[from])
-            return damaged(r, "bytes between sections are not zero");
+            return igi_native_damaged(r, "bytes between sections are not zero");
     return IG_OK;
 }
 
-static ig_status
-check_sections(reader *r, const igi_file_section *s, uint32_t n, uint64_t size)
+static ig_status check_sections(igi_native_reader *r,
+                                const igi_file_section *s,
+                                uint32_t n,
+                                uint64_t size)
 {
     uint64_t at = sizeof(igi_file_header) + n * sizeof(*s);
     const igi_file_section *graph = NULL, *tensors = NULL;
     for (uint32_t i = 0; i < n; i++) {
         uint64_t start = (at + IGI_FILE_ALIGN - 1) / IGI_FILE_ALIGN * IGI_FILE_ALIGN;
         if (s[i].offset != start || start > size || s[i].bytes > size - start)
-            return damaged(r, "a section is out of place");
+            return igi_native_damaged(r, "a section is out of place");
         IG_TRY(check_gap(r, at, start));
         at = start + s[i].bytes;
         const igi_file_section **slot = s[i].kind == IGI_SECTION_GRAPH     ? &graph
                                         : s[i].kind == IGI_SECTION_TENSORS ? &tensors
                                                                            : NULL;
         if (slot && *slot)
-            return damaged(r, "a section stands twice");
+            return igi_native_damaged(r, "a section stands twice");
         if (slot)
             *slot = &s[i];
         else if (s[i].flags & IGI_SECTION_CRITICAL)
@@ -507,12 +313,13 @@ check_sections(reader *r, const igi_file_section *s, uint32_t n, uint64_t size)
                 "the file needs section kind %u, which this version does not know",
                 s[i].kind);
         else if (igi_xxh64(r->base + start, (size_t)s[i].bytes) != s[i].checksum)
-            return damaged(r, "the checksum of a section does not match");
+            return igi_native_damaged(r, "the checksum of a section does not match");
     }
     if (at != size || !graph || !tensors)
-        return damaged(r, "a section is missing, or bytes follow the last one");
+        return igi_native_damaged(r,
+                                  "a section is missing, or bytes follow the last one");
     if (igi_xxh64(r->base + graph->offset, (size_t)graph->bytes) != graph->checksum)
-        return damaged(r, "the checksum of the graph does not match");
+        return igi_native_damaged(r, "the checksum of the graph does not match");
     r->at = r->base + graph->offset;
     r->end = r->at + graph->bytes;
     r->tensors = r->base + tensors->offset;
@@ -520,7 +327,8 @@ check_sections(reader *r, const igi_file_section *s, uint32_t n, uint64_t size)
     return IG_OK;
 }
 
-static ig_status check_header(reader *r, igi_file_section *s, uint64_t *tensor_sum)
+static ig_status
+check_header(igi_native_reader *r, igi_file_section *s, uint64_t *tensor_sum)
 {
     igi_file_header h;
     struct {
@@ -529,7 +337,7 @@ static ig_status check_header(reader *r, igi_file_section *s, uint64_t *tensor_s
     } top;
     uint64_t size = r->src->size;
     if (size < sizeof(h))
-        return damaged(r, "it is shorter than its header");
+        return igi_native_damaged(r, "it is shorter than its header");
     memcpy(&h, r->base, sizeof(h));
     if (h.version != IGI_FILE_VERSION)
         return ig_fail(IG_UNSUPPORTED,
@@ -538,12 +346,12 @@ static ig_status check_header(reader *r, igi_file_section *s, uint64_t *tensor_s
     size_t table = h.n_sections * sizeof(*s);
     if (h.header_bytes != sizeof(h) || h.n_sections > IGI_FILE_SECTIONS_MAX ||
         h.file_bytes != size || size - sizeof(h) < table)
-        return damaged(r, "header and size disagree");
+        return igi_native_damaged(r, "header and size disagree");
     memset(&top, 0, sizeof(top));
     memcpy(&top, r->base, sizeof(h) + table);
     top.h.checksum = 0;
     if (igi_xxh64(&top, sizeof(h) + table) != h.checksum)
-        return damaged(r, "the checksum of the header does not match");
+        return igi_native_damaged(r, "the checksum of the header does not match");
     memcpy(s, top.s, table);
     IG_TRY(check_sections(r, s, h.n_sections, size));
     for (uint32_t i = 0; i < h.n_sections; i++)
@@ -560,7 +368,7 @@ bool igi_native_sniff(const void *bytes, size_t size)
 ig_status
 igi_native_read(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
 {
-    reader r = {.src = src, .base = src->bytes, .at = src->bytes};
+    igi_native_reader r = {.src = src, .base = src->bytes, .at = src->bytes};
     igi_file_section sections[IGI_FILE_SECTIONS_MAX];
     uint64_t sum = 0;
     *out = NULL;
@@ -568,7 +376,7 @@ igi_native_read(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
     IG_TRY(igi_graph_new(&r.g, "graph", opts->registry, NULL));
     ig_status rc = take_graph(&r, opts);
     if (rc == IG_OK && igi_xxh64(r.sums.p, r.sums.n * sizeof(*r.sums.p)) != sum)
-        rc = damaged(&r, "the checksum of the tensors does not match");
+        rc = igi_native_damaged(&r, "the checksum of the tensors does not match");
     IGI_VEC_FREE(&r.sums);
     IGI_VEC_FREE(&r.values);
     if (rc != IG_OK) {

@@ -5,7 +5,6 @@
 
 #include <dnnl.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #ifdef _OPENMP
@@ -14,6 +13,7 @@
 
 #include "graph/core/alloc.h"
 #include "graph/core/map.h"
+#include "graph/core/thread.h"
 #include "operators/common_act.h"
 
 enum { X, W, Y, SIDES };
@@ -39,7 +39,7 @@ struct igi_dnn_job {
 
 /* ---- the engine: one a process, made on first use, never freed ---- */
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static igi_once once = IGI_ONCE_INIT;
 static dnnl_engine_t engine;
 
 static void make_engine(void)
@@ -308,7 +308,7 @@ static int set_threads(int n)
 ig_status igi_dnn_new(igi_dnn_job **out, const igi_dnn_spec *s)
 {
     *out = NULL;
-    (void)pthread_once(&once, make_engine);
+    igi_call_once(&once, make_engine);
     if (!engine)
         return ig_fail(IG_UNSUPPORTED, "oneDNN has no CPU engine");
     if (s->geometry.w.rank < 1 || s->geometry.w.rank > 3)

@@ -3,6 +3,7 @@
 #include "tests/importers/onnx/support.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 extern const ig_op_def *const igi_builtin_ops[];
@@ -323,4 +324,54 @@ const char *igt_ints_of(const ig_graph *g, int k, int i)
         at += (size_t)snprintf(buf + at, sizeof(buf) - at, "%s%lld", j ? "," : "",
                                (long long)v[j]);
     return buf;
+}
+
+/* ---- failing allocations ---- */
+
+typedef struct failing {
+    long left; /* allocations until one fails; < 0: never */
+    bool for_ever;
+} failing;
+
+static void *failing_resize(void *user, void *p, size_t old, size_t n)
+{
+    failing *f = user;
+    (void)old;
+    if (n == 0) {
+        free(p);
+        return NULL;
+    }
+    if (f->left == 0) {
+        if (!f->for_ever)
+            f->left = -1;
+        return NULL;
+    }
+    if (f->left > 0)
+        f->left--;
+    void *q = aligned_alloc(64, (n + 63) / 64 * 64);
+    if (q && p) {
+        memcpy(q, p, old < n ? old : n);
+        free(p);
+    }
+    return q;
+}
+
+static failing fail = {-1, false};
+
+void igt_fail_begin(void)
+{
+    static const ig_allocator a = {failing_resize, &fail};
+    fail.left = -1;
+    ig_allocator_set(&a);
+}
+
+void igt_fail_at(long n, bool for_ever)
+{
+    fail.left = n;
+    fail.for_ever = for_ever;
+}
+
+void igt_fail_end(void)
+{
+    ig_allocator_set(NULL);
 }

@@ -60,6 +60,12 @@ const char *igt_ops(const ig_graph *g);
 /* int64 constant list that input i of node k (in order) reads, "1,2". Static buffer. */
 const char *igt_ints_of(const ig_graph *g, int k, int i);
 
+/* An allocator whose allocation n fails, once or for ever (n < 0: none). Begin and end
+ * only while no object of the library is alive. */
+void igt_fail_begin(void);
+void igt_fail_at(long n, bool for_ever);
+void igt_fail_end(void);
+
 #define assert_status(expr_, status_)                                                  \
     do {                                                                               \
         ig_status got_ = (expr_);                                                      \

@@ -261,6 +261,36 @@ static void a_folder_that_does_not_exist_is_an_error(void **state)
     assert_int_not_equal(igi_onnx_save(g, "/nonexistent/m.onnx", NULL), IG_OK);
 }
 
+/* T6: the graph is built in peace, writing meets the failing allocation. */
+static void every_failing_allocation_ends_in_a_clean_error(void **state)
+{
+    (void)state;
+    igt_registry_free();
+    for (int for_ever = 0; for_ever < 2; for_ever++) {
+        ig_status rc = IG_OUT_OF_MEMORY;
+        long k = 0;
+        for (; rc != IG_OK && k < 2000; k++) {
+            size_t n;
+            igt_fail_begin();
+            own_graph("ingot::ReluGrad");
+            igt_fail_at(k, for_ever != 0);
+            rc = igi_onnx_write(g, NULL, &bytes, &n);
+            igt_fail_at(-1, false);
+            if (rc != IG_OK && (rc != IG_OUT_OF_MEMORY || bytes))
+                fail_msg("allocation %ld: status %d (%s)", k, (int)rc,
+                         ig_error_message());
+            igi_free(bytes);
+            ig_graph_free(g);
+            bytes = NULL;
+            g = NULL;
+            igt_registry_free();
+            igt_fail_end();
+        }
+        assert_int_equal(rc, IG_OK);
+        assert_true(k > 5);
+    }
+}
+
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, fresh, drop)
 IG_TESTS(TEST(a_graph_survives_writing_and_reading),
          TEST(the_same_graph_gives_the_same_bytes),
@@ -271,4 +301,5 @@ IG_TESTS(TEST(a_graph_survives_writing_and_reading),
          TEST(what_onnx_cannot_say_is_refused_by_name),
          TEST(a_file_is_saved_and_read),
          TEST(external_data_lies_beside_the_file),
-         TEST(a_folder_that_does_not_exist_is_an_error))
+         TEST(a_folder_that_does_not_exist_is_an_error),
+         TEST(every_failing_allocation_ends_in_a_clean_error))

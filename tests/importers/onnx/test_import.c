@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "graph/core/alloc.h"
 #include "tests/importers/onnx/support.h"
 
 static igt_model m;
@@ -318,34 +317,6 @@ static void a_newer_opset_is_read_with_a_warning(void **state)
 /* ---- resources
  * -------------------------------------------------------------------------------- */
 
-typedef struct failing {
-    long left; /* allocations until one fails; < 0: never */
-    bool for_ever;
-} failing;
-
-static void *failing_resize(void *user, void *p, size_t old, size_t n)
-{
-    failing *f = user;
-    (void)old;
-    if (n == 0) {
-        free(p);
-        return NULL;
-    }
-    if (f->left == 0) {
-        if (!f->for_ever)
-            f->left = -1;
-        return NULL;
-    }
-    if (f->left > 0)
-        f->left--;
-    void *q = aligned_alloc(64, (n + 63) / 64 * 64);
-    if (q && p) {
-        memcpy(q, p, old < n ? old : n);
-        free(p);
-    }
-    return q;
-}
-
 /* T6: allocation n fails, once or for ever; whatever happens is clean. */
 static void every_failing_allocation_ends_in_a_clean_error(void **state)
 {
@@ -369,20 +340,18 @@ static void every_failing_allocation_ends_in_a_clean_error(void **state)
         ig_status rc = IG_OUT_OF_MEMORY;
         long k = 0;
         for (; rc != IG_OK && k < 5000; k++) {
-            failing fail = {-1, for_ever != 0};
-            ig_allocator a = {failing_resize, &fail};
-            ig_allocator_set(&a);
+            igt_fail_begin();
             (void)igt_registry();
-            fail.left = k;
+            igt_fail_at(k, for_ever != 0);
             rc = igt_read_bytes(bytes, n, &g);
             if (rc != IG_OK && rc != IG_OUT_OF_MEMORY)
                 fail_msg("allocation %ld: status %d (%s)", k, (int)rc,
                          ig_error_message());
-            fail.left = -1;
+            igt_fail_at(-1, false);
             ig_graph_free(g);
             g = NULL;
             igt_registry_free();
-            ig_allocator_set(NULL);
+            igt_fail_end();
         }
         assert_int_equal(rc, IG_OK);
         assert_true(k > 20);

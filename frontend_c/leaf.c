@@ -1,0 +1,68 @@
+/* Leaves: tensors that gradients end in, and tensors cut off from their history. */
+#include "frontend_c/ctx.h"
+#include "graph/core/dtype.h"
+
+ig_tensor *ig_requires_grad_at(const char *where, ig_ctx *c, ig_tensor *t, bool on)
+{
+    if (c->status != IG_OK || !t)
+        return NULL;
+    if (t->v.flags & IGI_HAS_NODE) {
+        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
+                          "requires_grad can only be set on leaves: this tensor has a "
+                          "history; ig_detach it first");
+        return NULL;
+    }
+    if (on && !igi_dtype_is_float((ig_dtype)t->v.type.dtype)) {
+        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
+                          "a tensor of %s cannot require a gradient",
+                          ig_dtype_name((ig_dtype)t->v.type.dtype));
+        return NULL;
+    }
+    t->v.flags = (uint16_t)(on ? t->v.flags | IGI_REQUIRES_GRAD | IGI_LEAF
+                               : t->v.flags & ~(IGI_REQUIRES_GRAD | IGI_LEAF));
+    return t;
+}
+
+bool ig_tensor_requires_grad(const ig_tensor *t)
+{
+    return t && igi_needs_grad(&t->v);
+}
+
+ig_tensor *ig_tensor_grad(const ig_tensor *t)
+{
+    return t ? t->grad : NULL;
+}
+
+void ig_tensor_clear_grad(ig_tensor *t)
+{
+    if (!t)
+        return;
+    ig_tensor_unref(t->grad);
+    t->grad = NULL;
+}
+
+ig_tensor *igi_alias(ig_ctx *c, ig_tensor *t)
+{
+    ig_tensor *out = NULL;
+    ig_status rc = igi_tensor_view(&out, c->pool, t, t->v.type.rank,
+                                   ig_type_dims(&t->v.type), igi_strides(t), 0);
+    if (rc == IG_OK)
+        rc = igi_scope_push(c, (ig_value *)out);
+    if (rc == IG_OK)
+        return out;
+    (void)igi_ctx_record(c, NULL, rc);
+    return NULL;
+}
+
+ig_tensor *ig_detach_at(const char *where, ig_ctx *c, ig_tensor *t)
+{
+    if (c->status != IG_OK || !t)
+        return NULL;
+    ig_tensor *out = igi_alias(c, t);
+    if (!out)
+        return NULL;
+    out->v.trace = t->v.trace;
+    out->v.trace_epoch = t->v.trace_epoch;
+    (void)where;
+    return out;
+}

@@ -1,0 +1,198 @@
+/* Cursor, types and tensors of .ingot files: every read is checked, counts are compared
+ * with what remains before anything is allocated. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "graph/core/checked.h"
+#include "graph/core/dtype.h"
+#include "importers/native/reader.h"
+
+ig_status igi_native_damaged(const igi_native_reader *r, const char *what)
+{
+    return ig_fail(IG_INVALID_GRAPH,
+                   "the .ingot file is damaged: %s (byte %" PRIu64 ")", what,
+                   (uint64_t)(r->at - r->base));
+}
+
+/* ---- cursor ---- */
+
+ig_status igi_native_take(igi_native_reader *r, void *out, size_t n)
+{
+    if ((size_t)(r->end - r->at) < n)
+        return igi_native_damaged(r, "the graph section ends too early");
+    memcpy(out, r->at, n);
+    r->at += n;
+    return IG_OK;
+}
+
+ig_status igi_native_take_u8(igi_native_reader *r, uint8_t *out)
+{
+    return igi_native_take(r, out, sizeof(*out));
+}
+
+ig_status igi_native_take_u32(igi_native_reader *r, uint32_t *out)
+{
+    return igi_native_take(r, out, sizeof(*out));
+}
+
+ig_status igi_native_take_i64(igi_native_reader *r, int64_t *out)
+{
+    return igi_native_take(r, out, sizeof(*out));
+}
+
+/* A count of items of at least `size` bytes each. */
+ig_status igi_native_take_count(igi_native_reader *r, size_t size, uint32_t *out)
+{
+    IG_TRY(igi_native_take_u32(r, out));
+    if (*out > (size_t)(r->end - r->at) / size)
+        return igi_native_damaged(r, "a count is larger than the file");
+    return IG_OK;
+}
+
+/* A string in the graph's arena; NULL for the empty one when `or_null`. */
+ig_status igi_native_take_str(igi_native_reader *r, bool or_null, const char **out)
+{
+    uint32_t n;
+    IG_TRY(igi_native_take_count(r, 1, &n));
+    if (memchr(r->at, 0, n))
+        return igi_native_damaged(r, "a name holds a zero byte");
+    *out =
+        or_null && !n ? NULL : igi_arena_strndup(&r->g->arena, (const char *)r->at, n);
+    r->at += n;
+    return *out || (or_null && !n) ? IG_OK : IG_OUT_OF_MEMORY;
+}
+
+/* ---- types, tensors ---- */
+
+static ig_status take_dim(igi_native_reader *r, int64_t *out)
+{
+    const char *name;
+    IG_TRY(igi_native_take_i64(r, out));
+    if (*out >= -1)
+        return IG_OK;
+    if (*out != -2)
+        return igi_native_damaged(r, "a dim is negative");
+    IG_TRY(igi_native_take_str(r, false, &name));
+    return ig_graph_dim(r->g, name, out);
+}
+
+ig_status igi_native_take_input(igi_native_reader *r)
+{
+    const char *name;
+    uint8_t kind, dtype;
+    uint32_t rank;
+    int64_t dims[IG_RANK_MAX];
+    ig_value_id id;
+    IG_TRY(igi_native_take_str(r, false, &name));
+    IG_TRY(igi_native_take_u8(r, &kind));
+    IG_TRY(igi_native_take_u8(r, &dtype));
+    IG_TRY(igi_native_take_u32(r, &rank));
+    bool unknown = rank == UINT32_MAX;
+    if (kind != IG_KIND_TENSOR || !igi_dtype_valid(dtype) ||
+        (!unknown && rank > IG_RANK_MAX))
+        return igi_native_damaged(r, "an input has an impossible type");
+    for (uint32_t i = 0; !unknown && i < rank; i++)
+        IG_TRY(take_dim(r, &dims[i]));
+    IG_TRY(ig_graph_input(r->g, name, (ig_dtype)dtype, unknown ? -1 : (int)rank, dims,
+                          &id));
+    return IGI_PUSH(&r->values, id) ? IG_OK : IG_OUT_OF_MEMORY;
+}
+
+static void drop_owner(void *data, void *user)
+{
+    (void)data;
+    ig_tensor_unref(user);
+}
+
+static ig_status
+take_strings(igi_native_reader *r, int rank, const int64_t *dims, ig_tensor **out)
+{
+    IG_TRY(ig_tensor_new(out, IG_STRING, rank, dims));
+    int64_t n = igi_tensor_count(*out);
+    igi_str **s = (igi_str **)(void *)(*out)->data;
+    ig_status rc = IG_OK;
+    for (int64_t i = 0; rc == IG_OK && i < n; i++) {
+        uint32_t length;
+        rc = igi_native_take_count(r, 1, &length);
+        if (rc == IG_OK && length) {
+            s[i] = igi_str_new((const char *)r->at, length);
+            rc = s[i] ? IG_OK : IG_OUT_OF_MEMORY;
+            r->at += length;
+        }
+    }
+    if (rc != IG_OK) {
+        ig_tensor_unref(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+/* Tensors lie one after the other, each from a 64-byte boundary, gaps zero. */
+static ig_status locate(igi_native_reader *r, uint64_t offset, uint64_t bytes)
+{
+    uint64_t from = r->tensor_at;
+    if (offset != (from + IGI_FILE_ALIGN - 1) / IGI_FILE_ALIGN * IGI_FILE_ALIGN ||
+        offset > r->tensor_bytes || bytes > r->tensor_bytes - offset)
+        return igi_native_damaged(r, "tensors do not follow each other");
+    for (; from < offset; from++)
+        if (r->tensors[from])
+            return igi_native_damaged(r, "bytes between tensors are not zero");
+    r->tensor_at = offset + bytes;
+    uint64_t sum = igi_xxh64(r->tensors + offset, (size_t)bytes);
+    return IGI_PUSH(&r->sums, sum) ? IG_OK : IG_OUT_OF_MEMORY;
+}
+
+ig_status igi_native_take_tensor(igi_native_reader *r, ig_tensor **out)
+{
+    uint8_t dtype;
+    uint32_t rank;
+    int64_t dims[IG_RANK_MAX], count, offset, bytes;
+    size_t need;
+    *out = NULL;
+    IG_TRY(igi_native_take_u8(r, &dtype));
+    IG_TRY(igi_native_take_u32(r, &rank));
+    if (!igi_dtype_valid(dtype) || rank > IG_RANK_MAX)
+        return igi_native_damaged(r, "a tensor has an impossible type");
+    for (uint32_t i = 0; i < rank; i++)
+        IG_TRY(igi_native_take_i64(r, &dims[i]));
+    IG_TRY(igi_native_take_i64(r, &offset));
+    IG_TRY(igi_native_take_i64(r, &bytes));
+    for (uint32_t i = 0; i < rank; i++)
+        if (dims[i] < 0)
+            return igi_native_damaged(r, "a tensor has a negative dim");
+    if (!igi_dims_count((int)rank, dims, &count) ||
+        !igi_dtype_bytes((ig_dtype)dtype, count, &need))
+        return igi_native_damaged(r, "a tensor is larger than memory");
+    if (dtype == IG_STRING) {
+        if (count > (r->end - r->at) / 4)
+            return igi_native_damaged(r, "a count is larger than the file");
+        return take_strings(r, (int)rank, dims, out);
+    }
+    if (bytes < 0 || (uint64_t)bytes != need)
+        return igi_native_damaged(r, "the size of a tensor does not fit its dims");
+    IG_TRY(locate(r, (uint64_t)offset, need));
+    void *data = (void *)(uintptr_t)(r->tensors + offset);
+    if (!r->src->owner || (uintptr_t)data % IGI_FILE_ALIGN)
+        return ig_tensor_new_copy(out, (ig_dtype)dtype, (int)rank, dims, data, need);
+    ig_tensor *owner = ig_tensor_ref(r->src->owner);
+    ig_status rc = ig_tensor_wrap(out, (ig_dtype)dtype, (int)rank, dims, data, need,
+                                  drop_owner, owner);
+    if (rc == IG_OK)
+        (*out)->st->flags |= IGI_READONLY;
+    else
+        ig_tensor_unref(owner);
+    return rc;
+}
+
+ig_status igi_native_take_constant(igi_native_reader *r)
+{
+    const char *name;
+    ig_tensor *t;
+    ig_value_id id;
+    IG_TRY(igi_native_take_str(r, false, &name));
+    IG_TRY(igi_native_take_tensor(r, &t));
+    ig_status rc = ig_graph_constant(r->g, name, t, &id);
+    ig_tensor_unref(t);
+    IG_TRY(rc);
+    return IGI_PUSH(&r->values, id) ? IG_OK : IG_OUT_OF_MEMORY;
+}

@@ -1,0 +1,37 @@
+/* The reader of .ingot files: a cursor over the graph section, and what it has read so
+ * far. */
+#ifndef IMPORTERS_NATIVE_READER_H
+#define IMPORTERS_NATIVE_READER_H
+
+#include "graph/core/vec.h"
+#include "graph/ir/graph.h"
+#include "importers/native/format.h"
+#include "importers/native/native.h"
+
+typedef struct igi_native_reader {
+    const igi_source *src;
+    const unsigned char *base;        /* of the file */
+    const unsigned char *at, *end;    /* cursor in the graph section */
+    const unsigned char *tensors;     /* the TENSORS section */
+    uint64_t tensor_bytes, tensor_at; /* its size; where the next tensor must begin */
+    IGI_VEC(uint64_t) sums;           /* of tensors read so far */
+    ig_graph *g;
+    IGI_VEC(ig_value_id) values; /* by number in the file */
+} igi_native_reader;
+
+/* INVALID_GRAPH with the byte where it was seen. */
+ig_status igi_native_damaged(const igi_native_reader *r, const char *what);
+ig_status igi_native_take(igi_native_reader *r, void *out, size_t n);
+ig_status igi_native_take_u8(igi_native_reader *r, uint8_t *out);
+ig_status igi_native_take_u32(igi_native_reader *r, uint32_t *out);
+ig_status igi_native_take_i64(igi_native_reader *r, int64_t *out);
+/* A count of items of at least `size` bytes each. */
+ig_status igi_native_take_count(igi_native_reader *r, size_t size, uint32_t *out);
+/* A string in the graph's arena; NULL for the empty one when `or_null`. */
+ig_status igi_native_take_str(igi_native_reader *r, bool or_null, const char **out);
+ig_status igi_native_take_input(igi_native_reader *r);
+/* A new reference: a view of the file where it can be. */
+ig_status igi_native_take_tensor(igi_native_reader *r, ig_tensor **out);
+ig_status igi_native_take_constant(igi_native_reader *r);
+
+#endif
