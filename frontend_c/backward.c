@@ -120,12 +120,14 @@ static ig_status add_into(walk *w, ig_tensor **slot, ig_tensor *g)
     return IG_OK;
 }
 
-/* What users see is contiguous and theirs alone, unless it must stay differentiable. */
+/* What users see is contiguous and theirs alone, unless it must stay differentiable. A
+ * fresh gradient has two holders, the slot and the scope or slot that it came from; a
+ * third means that another leaf or the caller has it too. */
 static ig_status settle_leaf(walk *w, ig_tensor **slot)
 {
     ig_tensor *g = *slot;
     if (w->create || w->c->trace ||
-        (g->v.flags & IGI_CONTIGUOUS && g->st && g->st->refs == 1))
+        (g->v.flags & IGI_CONTIGUOUS && g->st && g->st->refs == 1 && g->v.refs <= 2))
         return IG_OK;
     ig_tensor *copy = NULL;
     IG_TRY(igi_tensor_contiguous_copy(&copy, w->c->pool, g));

@@ -66,8 +66,8 @@ expected_get(const expected *e, const ig_model *m, int k, ig_value **out)
         return from_folder(e->path, name, k, ig_model_output_type(m, k), out);
     (void)snprintf(other, sizeof(other), "arr_%d", k);
     for (int i = 0; i < igi_npz_count(e->archive); i++) {
-        if (strcmp(igi_npz_name(e->archive, i), name) &&
-            strcmp(igi_npz_name(e->archive, i), other))
+        const char *have = igi_npz_name(e->archive, i);
+        if (strcmp(have, name) != 0 && strcmp(have, other) != 0)
             continue;
         IG_TRY(igi_npz_read(e->archive, i, &t));
         *out = ig_tensor_value(t);

@@ -176,7 +176,7 @@ static exit_code write_drawing(const drawing *d, const cli_args *a)
 {
     const char *path = cli_value(a, "out");
     if (!path) {
-        fwrite(d->t.p, 1, d->t.n, stdout);
+        (void)fwrite(d->t.p, 1, d->t.n, stdout);
         return EXIT_OK;
     }
     if (igi_file_write_atomic(path, d->t.p, d->t.n) != IG_OK)

@@ -8,6 +8,7 @@
 
 #include "tools/commands.h"
 #include "tools/json.h"
+#include "tools/outline.h"
 
 static const cli_option options[] = {
     {"nodes", 0, NULL,
@@ -132,10 +133,15 @@ static void print_nodes(const json_value *root)
     }
 }
 
-static void
-print_text(const json_value *root, const char *path, int64_t bytes, bool nodes)
+static int64_t file_size(const char *path)
 {
-    const json_value *meta = json_get(root, "metadata");
+    struct stat st;
+    return stat(path, &st) == 0 ? (int64_t)st.st_size : -1;
+}
+
+/* What the file says, loaded or not. */
+static void print_head(const json_value *root, const char *path, int64_t bytes)
+{
     printf("%s", path);
     if (bytes >= 0)
         printf("  %.1f MiB", (double)bytes / 0x1p20);
@@ -147,9 +153,18 @@ print_text(const json_value *root, const char *path, int64_t bytes, bool nodes)
     printf("\n");
     print_ports(json_get(root, "inputs"), "inputs");
     print_ports(json_get(root, "outputs"), "outputs");
-    printf("weights    %.0f, %.1f MiB\n", json_get_number(root, "constants", 0),
-           json_get_number(root, "constant_bytes", 0) / 0x1p20);
+    printf("weights    %.0f", json_get_number(root, "constants", 0));
+    if (json_get(root, "constant_bytes"))
+        printf(", %.1f MiB", json_get_number(root, "constant_bytes", 0) / 0x1p20);
+    printf("\n");
     print_operators(root);
+}
+
+static void
+print_text(const json_value *root, const char *path, int64_t bytes, bool nodes)
+{
+    const json_value *meta = json_get(root, "metadata");
+    print_head(root, path, bytes);
     print_kernels(root);
     for (const json_value *k = meta ? meta->child : NULL; k; k = k->next)
         printf("metadata   %s: %s\n", k->key, k->kind == JSON_STRING ? k->string : "");
@@ -176,43 +191,56 @@ static void on_warning(const char *text, void *user)
     k->text = igi_strdup(list + strlen("not supported: "));
 }
 
-static exit_code report_missing(const missing *k, const cli_args *a, const char *path)
+/* The list's items, one after another. */
+static void each_missing(const missing *k, json_out *j, bool print)
 {
-    const char *list = k->text;
-    json_out j = {0};
-    if (!cli_json(a))
-        printf("%s\nunsupported operators\n", path);
-    json_begin(&j, '{');
-    json_int(&j, "schema", 1);
-    json_string(&j, "path", path);
-    json_bool(&j, "supported", false);
-    json_key(&j, "unsupported");
-    json_begin(&j, '[');
-    while (*list) {
+    for (const char *list = k->text; *list;) {
         const char *end = strstr(list, ", ");
         size_t n = end ? (size_t)(end - list) : strlen(list);
         char *one = igi_strndup(list, n);
-        if (!cli_json(a))
+        if (print)
             printf("  %s\n", one ? one : "");
-        json_string(&j, NULL, one);
+        else
+            json_string(j, NULL, one);
         igi_free(one);
         list += n + (end ? 2 : 0);
     }
-    json_end(&j, ']');
-    json_end(&j, '}');
-    if (cli_json(a))
+}
+
+static exit_code report_missing(const missing *k,
+                                const cli_args *a,
+                                const char *path,
+                                const ig_limits *limits)
+{
+    char *outline = NULL;
+    json_doc doc = {0};
+    json_out j = {0};
+    bool known = outline_describe(&outline, path, limits) == IG_OK &&
+                 json_parse(&doc, outline, strlen(outline));
+    if (cli_json(a)) {
+        json_begin(&j, '{');
+        json_int(&j, "schema", 1);
+        json_string(&j, "path", path);
+        json_bool(&j, "supported", false);
+        json_key(&j, "unsupported");
+        json_begin(&j, '[');
+        each_missing(k, &j, false);
+        json_end(&j, ']');
+        json_raw(&j, "model", known ? outline : "null");
+        json_end(&j, '}');
         json_print(&j);
-    igi_text_fini(&j.text);
+    } else {
+        if (known)
+            print_head(doc.root, path, file_size(path));
+        printf("unsupported\n");
+        each_missing(k, NULL, true);
+    }
+    json_free(&doc);
+    igi_free(outline);
     return EXIT_UNSUPPORTED;
 }
 
 /* ---- the command ---- */
-
-static int64_t file_size(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 ? (int64_t)st.st_size : -1;
-}
 
 static exit_code describe(ig_model *m, const cli_args *a, const char *path)
 {
@@ -252,7 +280,7 @@ static exit_code info_main(const cli_args *a)
     k.opts.user = &list;
     if (code == EXIT_OK && ig_model_load(&m, path, &k.opts) != IG_OK)
         code = list.text && ig_error_status() == IG_UNSUPPORTED
-                   ? report_missing(&list, a, path)
+                   ? report_missing(&list, a, path, &k.opts.limits)
                    : say_failure(NULL);
     else if (code == EXIT_OK)
         code = describe(m, a, path);

@@ -80,7 +80,7 @@ static void print_text(const outputs *out, const top_report *t)
     for (int i = 0; i < out->n; i++)
         print_value(&text, out->names[i], out->v[i]);
     if (!text.failed)
-        fwrite(text.p, 1, text.n, stdout);
+        (void)fwrite(text.p, 1, text.n, stdout);
     igi_text_fini(&text);
 }
 

@@ -121,7 +121,7 @@ void json_raw(json_out *j, const char *key, const char *json)
 void json_print(json_out *j)
 {
     if (!j->text.failed) {
-        fwrite(j->text.p, 1, j->text.n, stdout);
+        (void)fwrite(j->text.p, 1, j->text.n, stdout);
         putchar('\n');
     }
     igi_text_fini(&j->text);

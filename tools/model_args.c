@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include "graph/core/thread.h"
+#include "graph/ir/registry.h"
+#include "graph/runtime/net.h"
 #include "tools/cli.h"
 
 typedef struct limit_row {
@@ -88,6 +90,17 @@ exit_code cli_limits(ig_limits *out, const cli_args *a)
     return EXIT_OK;
 }
 
+/* A device that is not here is told apart from other failures of a load. */
+static exit_code check_device(const char *name)
+{
+    int device = igi_device_index(name);
+    const ig_registry *r = ig_registry_builtin();
+    if (device == 0 || (device > 0 && r && igi_registry_device(r, device)))
+        return EXIT_OK;
+    (void)ig_fail(IG_DEVICE, "device '%s' is not available here; there is: cpu", name);
+    return say_failure(NULL);
+}
+
 exit_code cli_model_opts(cli_model *m, const cli_args *a)
 {
     int64_t threads = 0, level = 2;
@@ -107,6 +120,8 @@ exit_code cli_model_opts(cli_model *m, const cli_args *a)
     if (rc == EXIT_OK && !IGI_PUSH(&m->dims, NULL))
         rc = say_failure(NULL);
     m->opts.device = cli_value(a, "device");
+    if (rc == EXIT_OK)
+        rc = check_device(m->opts.device);
     m->opts.threads = (int)threads;
     m->opts.level = level == 0 ? -1 : (int)level;
     m->opts.data_dir = cli_value(a, "data-dir");

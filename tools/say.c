@@ -112,6 +112,7 @@ exit_code exit_code_of(ig_status status)
         return EXIT_UNSUPPORTED;
     case IG_OUT_OF_MEMORY:
     case IG_LIMIT:
+    case IG_DEADLINE:
         return EXIT_LIMIT;
     case IG_DEVICE:
         return EXIT_DEVICE;

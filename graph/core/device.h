@@ -25,6 +25,16 @@ typedef struct igi_device {
     void (*parallel)(const struct igi_device *d, igi_team_fn fn, void *arg, int n);
     /* NULL or: makes n threads ready, so that the first run need not wait for them. */
     void (*warm_up)(const struct igi_device *d, int n);
+    /* NULL or: dst[i] = src[i] over dims, elements of 1, 2, 4, 8 or 16 bytes, strides
+     * in elements, no overlap. By any number of threads at once. */
+    void (*copy)(const struct igi_device *d,
+                 size_t element,
+                 int rank,
+                 const int64_t *dims,
+                 void *dst,
+                 const int64_t *dst_strides,
+                 const void *src,
+                 const int64_t *src_strides);
 } igi_device;
 #define IGI_DEVICE_HEAD .struct_size = (uint32_t)sizeof(igi_device)
 

@@ -1,34 +1,57 @@
 /* What scales and shifts the channels of a convolution goes into its weights:
  *   (w * x + b) * s[m] + t[m]  =  (s[m] w) * x + (s[m] b + t[m])
- * for BatchNormalization outside training and for Mul, Add, Sub, Div by constants.
- * Computed in double and rounded once. */
+ * for BatchNormalization outside training and for Mul, Add, Sub, Div by constants. A
+ * BatchNormalization without a convolution before it takes those of them that follow it
+ * into its own scale and bias. Computed in double and rounded once. */
 #include <math.h>
 
 #include "graph/passes/rewrite.h"
 
 #include "graph/core/dtype.h"
 
-/* One convolution and the affine map of its output channels. */
+/* One convolution or normalisation and the affine map of its output channels. */
 typedef struct affine {
     ig_node_id conv, by;
+    bool norm; /* conv is a BatchNormalization */
     int64_t m;
     double *s, *t;
     bool scales; /* some s is not 1 */
 } affine;
 
-/* The convolution that makes v for node `by` alone, with weights that can be rewritten.
- */
+/* Whether node n is BatchNormalization outside training with constant parameters. */
+static bool is_norm(const ig_graph *g, const igi_node *n)
+{
+    if (!igi_node_is(n, "BatchNormalization") || igi_attr_int(n, "training_mode", 0) ||
+        igi_node_side_used(g, n))
+        return false;
+    const ig_tensor *scale = igi_const(g, n->in[1]);
+    if (!igi_is_f32(g, n->in[0]) || (scale && scale->v.type.dtype != IG_FLOAT32))
+        return false;
+    for (int i = 2; i < 5 && scale; i++) {
+        const ig_tensor *p = igi_const(g, n->in[i]);
+        if (!p || igi_tensor_count(p) != igi_tensor_count(scale))
+            return false;
+    }
+    return scale && igi_tensor_count(scale) > 0;
+}
+
+/* The convolution or normalisation that makes v for node `by` alone, when its
+ * parameters can be rewritten. */
 static bool find_conv(const ig_graph *g, ig_node_id by, ig_value_id v, affine *a)
 {
     const igi_node *c = v.i ? igi_producer(g, v) : NULL;
-    if (!c || !igi_node_is(c, "Conv") || igi_only_user(g, v).i != by.i)
+    if (!c || igi_only_user(g, v).i != by.i)
         return false;
+    *a = (affine){.conv = igi_producer_id(g, v), .by = by, .norm = is_norm(g, c)};
+    if (a->norm)
+        a->m = igi_tensor_count(igi_const(g, c->in[1]));
+    if (a->norm || !igi_node_is(c, "Conv"))
+        return a->norm;
     const ig_tensor *w = igi_const(g, c->in[1]), *b = igi_const(g, igi_in(c, 2));
     if (!w || (igi_in(c, 2).i && !b) || w->v.type.rank < 3 ||
         (w->v.type.dtype != IG_FLOAT32 && w->v.type.dtype != IG_FLOAT64))
         return false;
-    *a = (affine){
-        .conv = igi_producer_id(g, v), .by = by, .m = ig_type_dims(&w->v.type)[0]};
+    a->m = ig_type_dims(&w->v.type)[0];
     return a->m > 0 && (!b || igi_tensor_count(b) == a->m);
 }
 
@@ -75,24 +98,49 @@ static ig_status new_weights(ig_graph *g, const affine *a, ig_value_id *w)
     return igi_make_const(g, *w, made, w);
 }
 
-/* A new convolution stands for the old one and node `by`. */
-static ig_status apply(ig_graph *g, const affine *a, int *changes)
+/* Scale and bias of a normalisation: y = (x - mean) / dev * (s scale) + (s B + t). */
+static ig_status new_norm(ig_graph *g, const affine *a, ig_value_id *in)
+{
+    const igi_node *n = igi_node_at(g, a->conv);
+    for (int i = 0; i < 5; i++)
+        in[i] = n->in[i];
+    const ig_tensor *scale = igi_const(g, in[1]), *b = igi_const(g, in[2]);
+    ig_dtype dtype = (ig_dtype)scale->v.type.dtype;
+    for (int64_t m = 0; m < a->m; m++) {
+        a->t[m] += a->s[m] * igi_get_f64(dtype, b->data, m);
+        a->s[m] *= igi_get_f64(dtype, scale->data, m);
+    }
+    IG_TRY(igi_make_numbers(g, in[1], dtype, 1, &a->m, a->s, &in[1]));
+    return igi_make_numbers(g, in[2], dtype, 1, &a->m, a->t, &in[2]);
+}
+
+static ig_status new_conv(ig_graph *g, const affine *a, ig_value_id *in)
 {
     const igi_node *c = igi_node_at(g, a->conv);
-    ig_value_id in[3] = {c->in[0], c->in[1], igi_in(c, 2)}, y, old = in[1];
+    in[0] = c->in[0];
+    in[1] = c->in[1];
+    in[2] = igi_in(c, 2);
     const ig_tensor *b = igi_const(g, in[2]);
-    ig_dtype dtype = (ig_dtype)igi_type_of(g, old)->dtype;
-    ig_node_id both[2] = {a->conv, a->by};
-    bool done;
+    ig_dtype dtype = (ig_dtype)igi_type_of(g, in[1])->dtype;
     for (int64_t m = 0; m < a->m && b; m++)
         a->t[m] += a->s[m] * igi_get_f64((ig_dtype)b->v.type.dtype, b->data, m);
+    ig_value_id like = in[2].i ? in[2] : in[1];
     if (a->scales)
         IG_TRY(new_weights(g, a, &in[1]));
-    IG_TRY(igi_make_numbers(g, in[2].i ? in[2] : old, dtype, 1, &a->m, a->t, &in[2]));
-    c = igi_node_at(g, a->conv);
+    return igi_make_numbers(g, like, dtype, 1, &a->m, a->t, &in[2]);
+}
+
+/* A new node stands for the old one and node `by`. */
+static ig_status apply(ig_graph *g, const affine *a, int *changes)
+{
+    ig_value_id in[5], y;
+    ig_node_id both[2] = {a->conv, a->by};
+    bool done;
+    IG_TRY(a->norm ? new_norm(g, a, in) : new_conv(g, a, in));
+    const igi_node *c = igi_node_at(g, a->conv);
     igi_make made = {.op = c->op,
                      .attrs = c->attrs,
-                     .n_in = 3,
+                     .n_in = a->norm ? 5 : 3,
                      .like = a->conv,
                      .origin = igi_origin(g, both, 2)};
     if (!made.origin)
@@ -119,14 +167,12 @@ static ig_status batch_norm(ig_graph *g, ig_node_id id, int *changes)
     affine a;
     const igi_node *n = igi_node_at(g, id);
     const ig_tensor *p[4]; /* scale, B, mean, var */
-    if (igi_attr_int(n, "training_mode", 0) || igi_node_side_used(g, n) ||
-        !find_conv(g, id, n->in[0], &a))
+    if (!is_norm(g, n) || !find_conv(g, id, n->in[0], &a))
         return IG_OK;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         p[i] = igi_const(g, n->in[1 + i]);
-        if (!p[i] || igi_tensor_count(p[i]) != a.m)
-            return IG_OK;
-    }
+    if (igi_tensor_count(p[0]) != a.m)
+        return IG_OK;
     double eps = (double)igi_attr_float(n, "epsilon", 1e-5f), v[4];
     IG_TRY(affine_alloc(&a));
     for (int64_t m = 0; m < a.m; m++) {

@@ -179,7 +179,7 @@ bool igi_const_channels(
     int r = t->v.type.rank, at = axis - (rank - r);
     if (r > rank || (count != 1 && count != n))
         return false;
-    if (count != 1 && (at < 0 || ig_type_dims(&t->v.type)[at] != n))
+    if (count != 1 && (at < 0 || at >= r || ig_type_dims(&t->v.type)[at] != n))
         return false;
     for (int64_t i = 0; i < n; i++)
         out[i] = igi_get_f64(dtype, t->data, count == 1 ? 0 : i);

@@ -3,9 +3,8 @@
 #include <string.h>
 
 #include "graph/core/log.h"
-#include "graph/runtime/plan.h"
+#include "graph/runtime/instance.h"
 #include "graph/runtime/select.h"
-#include "graph/runtime/team.h"
 
 uint32_t igi_plan_add_value(igi_plan *p)
 {
@@ -109,9 +108,46 @@ static ig_status bind_value(igi_plan *p, igi_step *s, uint32_t v, ig_value **slo
 
 /* ---- copies ---- */
 
-static ig_status run_copy(ig_kernel_ctx *k)
+/* Copies the part [lo, hi) of axis `axis`, by the device's fast mover where it has one.
+ */
+static ig_status copy_part(const ig_kernel_ctx *k, int axis, int64_t lo, int64_t hi)
 {
-    return igi_tensor_copy_into((ig_tensor *)k->out[0], (ig_tensor *)k->in[0]);
+    const ig_tensor *from = (const ig_tensor *)k->in[0];
+    ig_tensor *to = (ig_tensor *)k->out[0];
+    const igi_device *d = ((const igi_instance *)k->rt_self)->net->device;
+    int64_t dims[IG_RANK_MAX];
+    int rank = to->v.type.rank, bits = ig_dtype_bits((ig_dtype)to->v.type.dtype);
+    if (!d || !d->copy || bits < 8 || to->v.type.dtype == IG_STRING)
+        return lo == 0 ? igi_tensor_copy_into(to, from) : IG_OK;
+    memcpy(dims, ig_type_dims(&to->v.type), (size_t)rank * sizeof(*dims));
+    const int64_t *dst = igi_strides(to), *src = igi_strides(from);
+    int64_t dst_at = 0, src_at = 0;
+    if (axis < rank) {
+        dims[axis] = hi - lo;
+        dst_at = lo * dst[axis] * bits / 8;
+        src_at = lo * src[axis] * bits / 8;
+    }
+    if (lo < hi)
+        d->copy(d, (size_t)bits / 8, rank, dims, to->data + dst_at, dst,
+                from->data + src_at, src);
+    return IG_OK;
+}
+
+/* Threads share the first axis that is long enough. */
+static ig_status run_copy(ig_kernel_ctx *k, int tid, int nth)
+{
+    const ig_type *t = &k->out[0]->type;
+    int axis = 0;
+    int64_t lo = 0, hi = 1;
+    while (axis < t->rank && ig_type_dims(t)[axis] < nth)
+        axis++;
+    if (axis < t->rank)
+        ig_split(ig_type_dims(t)[axis], 1, tid, nth, &lo, &hi);
+    else if (tid > 0)
+        return IG_OK;
+    if (axis == t->rank && t->rank > 0) /* all axes are short: little work */
+        return igi_tensor_copy_into((ig_tensor *)k->out[0], (ig_tensor *)k->in[0]);
+    return copy_part(k, axis, lo, hi);
 }
 
 /* A step before the one at hand that makes view `v` contiguous; *out is the copy. */
@@ -133,9 +169,10 @@ static ig_status add_copy(igi_plan *p, uint32_t v, const ig_run_api *rt, uint32_
     s->out[0] = c;
     IG_TRY(bind_value(p, s, v, &step_in(s)[0]));
     IG_TRY(bind_value(p, s, c, &s->k.out[0]));
-    s->run = run_copy;
+    s->run_team = run_copy;
     s->k.struct_size = sizeof(s->k);
-    s->k.threads = 1;
+    s->k.threads = s->work >= IGI_PARALLEL_WORK ? p->net->threads : 1;
+    s->mode = s->k.threads > 1 ? IGI_TEAM : IGI_SERIAL;
     s->k.rt = rt;
     s->k.rt_self = p->owner;
     p->value[v].copy = *out = c;

@@ -88,17 +88,17 @@ static bool take_number(reader *r, int64_t *out)
 /* ---- the three values ---- */
 
 typedef struct type_row {
-    char kind;
     int64_t item;
     ig_dtype dtype;
+    char kind;
 } type_row;
 
 static const type_row type_rows[] = {
-    {'f', 2, IG_FLOAT16},   {'f', 4, IG_FLOAT32},     {'f', 8, IG_FLOAT64},
-    {'b', 1, IG_BOOL},      {'i', 1, IG_INT8},        {'i', 2, IG_INT16},
-    {'i', 4, IG_INT32},     {'i', 8, IG_INT64},       {'u', 1, IG_UINT8},
-    {'u', 2, IG_UINT16},    {'u', 4, IG_UINT32},      {'u', 8, IG_UINT64},
-    {'c', 8, IG_COMPLEX64}, {'c', 16, IG_COMPLEX128},
+    {2, IG_FLOAT16, 'f'},   {4, IG_FLOAT32, 'f'},     {8, IG_FLOAT64, 'f'},
+    {1, IG_BOOL, 'b'},      {1, IG_INT8, 'i'},        {2, IG_INT16, 'i'},
+    {4, IG_INT32, 'i'},     {8, IG_INT64, 'i'},       {1, IG_UINT8, 'u'},
+    {2, IG_UINT16, 'u'},    {4, IG_UINT32, 'u'},      {8, IG_UINT64, 'u'},
+    {8, IG_COMPLEX64, 'c'}, {16, IG_COMPLEX128, 'c'},
 };
 
 static ig_status set_string_type(igi_npy_header *h, int64_t length)

@@ -2,6 +2,28 @@
  * libgomp. Inside another parallel region the team is the caller alone. */
 #include "operators/cpu/device.h"
 
+#include "operators/cpu/compute.h"
+
+static void copy(const igi_device *d,
+                 size_t element,
+                 int rank,
+                 const int64_t *dims,
+                 void *dst,
+                 const int64_t *dst_strides,
+                 const void *src,
+                 const int64_t *src_strides)
+{
+    (void)d;
+    igi_copy c = {.element = element,
+                  .rank = rank,
+                  .dims = dims,
+                  .dst = dst,
+                  .dst_strides = dst_strides,
+                  .src = src,
+                  .src_strides = src_strides};
+    igi_cpu_copy_nd(igi_cpu_isa_best(), &c);
+}
+
 #ifdef _OPENMP
 #include <omp.h>
 
@@ -22,10 +44,11 @@ static void warm_up(const igi_device *d, int n)
     parallel(d, nothing, NULL, n);
 }
 
-static const igi_device cpu = {IGI_DEVICE_HEAD, .index = 0, .name = "cpu",
-                               .parallel = parallel, .warm_up = warm_up};
+static const igi_device cpu = {IGI_DEVICE_HEAD,      .index = 0,         .name = "cpu",
+                               .parallel = parallel, .warm_up = warm_up, .copy = copy};
 #else
-static const igi_device cpu = {IGI_DEVICE_HEAD, .index = 0, .name = "cpu"};
+static const igi_device cpu = {IGI_DEVICE_HEAD, .index = 0, .name = "cpu",
+                               .copy = copy};
 #endif
 
 const igi_device *igi_cpu_device(void)

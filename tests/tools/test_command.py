@@ -230,17 +230,20 @@ class Command(unittest.TestCase):
         self.run_it("verify", "cut.onnx", code=3)
         self.run_it("run", "u.onnx", code=4)
         self.run_it("run", "m.onnx", "--limits", "nodes=1", code=5)
-        self.run_it("run", "m.onnx", "--device", "abacus", code=1)
+        self.run_it("run", "m.onnx", "--device", "abacus", code=6)
+        self.run_it("run", "m.onnx", "--device", "cuda", code=6)
         self.run_it("run", "none.onnx", code=7)
 
     def test_info_lists_all_that_is_unsupported(self):
         (self.at / "u.onnx").write_bytes(UNKNOWN)
         out = self.run_it("info", "u.onnx", code=4)
         self.assertIn("Frobnicate", out)
-        self.assertIn("Twiddle", out)
+        self.assertIn("Twiddle (opset 17) x1", out)
+        self.assertIn("x  float32[2]", out)
         report = self.run_json("info", "u.onnx", code=4)
         self.assertFalse(report["supported"])
         self.assertEqual(len(report["unsupported"]), 2)
+        self.assertEqual(report["model"]["operators"], {"Frobnicate": 1, "Twiddle": 1})
 
     def test_info_shows_ports_operators_and_kernels(self):
         out = self.run_it("info", "m.onnx", "--nodes")

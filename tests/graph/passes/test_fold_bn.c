@@ -81,6 +81,17 @@ static void arithmetic_with_channels_goes_into_the_weights(void **state)
     assert_int_equal(t_nodes(g), 1);
 }
 
+static void a_normalisation_takes_what_follows_it(void **state)
+{
+    (void)state;
+    ig_value_id y = batch_norm(t_input(g, "x", DIMS(2, 3, 5, 4)), 3);
+    y = t_op2(g, "Mul", NULL, y, t_random(g, DIMS(3, 1, 1)));
+    y = t_op2(g, "Add", NULL, t_random(g, DIMS(3, 1, 1)), y);
+    t_output(g, "y", t_op1(g, "Relu", NULL, y));
+    fast = t_compare(g, 2);
+    assert_int_equal(t_nodes(fast), 2);
+}
+
 static void what_is_not_per_channel_stays(void **state)
 {
     (void)state;
@@ -163,6 +174,7 @@ static void padding_that_pooling_does_not_do_stays(void **state)
 IG_TESTS(T(batch_normalization_goes_into_the_weights),
          T(a_bias_appears_where_there_was_none),
          T(arithmetic_with_channels_goes_into_the_weights),
+         T(a_normalisation_takes_what_follows_it),
          T(what_is_not_per_channel_stays),
          T(a_result_that_others_read_keeps_its_convolution),
          T(an_output_of_the_graph_keeps_its_convolution),
