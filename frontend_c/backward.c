@@ -356,12 +356,25 @@ static void clear_slots(ig_ctx *c, uint32_t top)
     }
 }
 
+/* Histories of other contexts stand on other tapes. */
+static ig_status
+check_history(const ig_ctx *c, ig_tensor *const *v, int n, const char *what)
+{
+    for (int i = 0; i < n; i++)
+        if (v[i]->v.flags & IGI_HAS_NODE && v[i]->live != c->tape.live)
+            return ig_fail(IG_INVALID_ARGUMENT,
+                           "%s number %d has its history in another context", what, i);
+    return IG_OK;
+}
+
 static ig_status
 walk_tape(walk *w, ig_tensor *const *ys, ig_tensor *const *dys, int n_y)
 {
     ig_ctx *c = w->c;
     uint32_t top = 0;
     ig_status rc = IG_OK;
+    IG_TRY(check_history(c, ys, n_y, "y"));
+    IG_TRY(check_history(c, w->xs, w->n_x, "x"));
     ig_grad_mode mode = ig_grad_mode_set(c, w->create);
     /* Temporaries of the walk die with this mark, results are counted elsewhere. */
     size_t mark = c->scope.n;

@@ -289,6 +289,15 @@ ig_tensor *ig_op_greater_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tenso
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
+ig_tensor *ig_op_hard_swish_at(const char *where, ig_ctx *c, ig_tensor *X)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "HardSwish");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
 ig_tensor *ig_op_identity_at(const char *where, ig_ctx *c, ig_tensor *input)
 {
     static const ig_op_def *op;
@@ -644,6 +653,15 @@ ig_tensor *ig_op_softmax_cross_entropy_loss_at(const char *where, ig_ctx *c, ig_
     const ig_op_def *d = igi_op_once(&op, "SoftmaxCrossEntropyLoss");
     ig_tensor **outs[] = {out_log_prob};
     return igi_wrap_n(c, where, d, opts, in, n_in, outs, 1);
+}
+
+ig_tensor *ig_op_softplus_at(const char *where, ig_ctx *c, ig_tensor *X)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Softplus");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
 _Static_assert(sizeof(ig_split_opts) == 24, "Split");

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "graph/core/alloc.h"
+#include "graph/core/dtype.h"
 #include "graph/ir/attr.h"
 
 ig_status igi_tape_init(igi_tape *t)
@@ -164,7 +165,8 @@ attach(igi_tape *t, const igi_op *op, uint32_t index, ig_value *const *out, int 
     for (int i = 0; i < n_out; i++) {
         int port = igi_op_out_port(op, i);
         if (!out[i] || out[i]->type.kind != IG_KIND_TENSOR ||
-            op->def->outputs[port].flags & IG_NODIFF)
+            op->def->outputs[port].flags & IG_NODIFF ||
+            !igi_dtype_is_float((ig_dtype)out[i]->type.dtype))
             continue;
         ig_tensor *y = (ig_tensor *)out[i];
         if (y->v.flags & IGI_HAS_NODE) /* in place: it named an older node */

@@ -64,7 +64,9 @@ static bool self_check(const char **what)
     static const float want[4] = {2, 0, 4, 0};
     ig_tensor *y = NULL;
     const float *p = run_small_model(&y) == IG_OK ? ig_tensor_data_f32(y) : NULL;
-    bool ok = p && ig_tensor_numel(y) == 4 && memcmp(p, want, sizeof(want)) == 0;
+    bool ok = p && ig_tensor_numel(y) == 4;
+    for (int i = 0; ok && i < 4; i++)
+        ok = p[i] == want[i]; /* sums of small integers are exact */
     *what = ok ? "ok" : p ? "a small model gave wrong numbers" : ig_error_message();
     ig_tensor_unref(y);
     return ok;

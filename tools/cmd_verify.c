@@ -26,13 +26,15 @@ static exit_code self_test(ig_model *m, const compare_opts *c)
     ig_run_opts o = {.cancel = &say_interrupted};
     in.names = igi_calloc((size_t)n_in + 1, sizeof(*in.names));
     in.v = igi_calloc((size_t)n_in + 1, sizeof(ig_value *));
-    exit_code code = in.names && in.v ? EXIT_OK : say_failure(NULL);
-    for (int i = 0; code == EXIT_OK && i < n_in; i++) {
+    if (!in.names || !in.v) {
+        inputs_fini(&in);
+        return say_failure(NULL);
+    }
+    for (int i = 0; i < n_in; i++) {
         in.names[i] = ig_model_input_name(m, i);
         in.v[i] = ig_tensor_value(ig_tensor_ref(g->self_test.p[i]));
     }
-    if (code == EXIT_OK)
-        code = outputs_run(&out, m, &in, &o);
+    exit_code code = outputs_run(&out, m, &in, &o);
     for (int i = 0; code == EXIT_OK && i < n_out; i++) {
         compare_result r;
         if (compare_values(out.v[i], ig_tensor_value(g->self_test.p[n_in + i]), c, &r))

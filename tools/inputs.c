@@ -312,13 +312,15 @@ exit_code inputs_make(inputs *in, ig_model *m, const cli_args *a, size_t first)
     in->v = igi_calloc((size_t)n + 1, sizeof(ig_value *));
     k.n_dims = igi_symtab_count(symbols(&k));
     k.dims = igi_alloc_array((size_t)k.n_dims + 1, sizeof(int64_t));
-    exit_code code = in->names && in->v && k.dims ? EXIT_OK : say_failure(NULL);
-    for (int i = 0; k.dims && i < k.n_dims; i++)
+    if (!in->names || !in->v || !k.dims) {
+        igi_free(k.dims);
+        return say_failure(NULL);
+    }
+    for (int i = 0; i < k.n_dims; i++)
         k.dims[i] = -1;
-    for (int i = 0; code == EXIT_OK && i < n; i++)
+    for (int i = 0; i < n; i++)
         in->names[i] = ig_model_input_name(m, i);
-    if (code == EXIT_OK)
-        code = cli_limits(&k.limits, a);
+    exit_code code = cli_limits(&k.limits, a);
     if (code == EXIT_OK)
         code = floats(a, "mean", k.image.mean, &k.image.n_mean);
     if (code == EXIT_OK)

@@ -424,6 +424,12 @@ IG_API ig_tensor *
 ig_op_greater_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B);
 #define ig_op_greater(...) ig_op_greater_at(IG_HERE, __VA_ARGS__)
 
+/* ---- HardSwish ---- */
+/* y = x clip(x / 6 + 1/2, 0, 1), elementwise.
+ * X: Input tensor. */
+IG_API ig_tensor *ig_op_hard_swish_at(const char *where, ig_ctx *c, ig_tensor *X);
+#define ig_op_hard_swish(...) ig_op_hard_swish_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Identity ---- */
 /* The same value: a tensor, a sequence or an optional.
  * input: Tensor, sequence or optional. */
@@ -901,6 +907,12 @@ ig_op_softmax_cross_entropy_loss_at(const char *where,
                                     ig_tensor **out_log_prob);
 #define ig_op_softmax_cross_entropy_loss(...)                                          \
     ig_op_softmax_cross_entropy_loss_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Softplus ---- */
+/* y = log(1 + e^x), elementwise.
+ * X: Input tensor. */
+IG_API ig_tensor *ig_op_softplus_at(const char *where, ig_ctx *c, ig_tensor *X);
+#define ig_op_softplus(...) ig_op_softplus_at(IG_HERE, __VA_ARGS__)
 
 /* ---- Split ---- */
 /* Cuts a tensor into pieces along `axis`, of given lengths or equal ones.

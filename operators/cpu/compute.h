@@ -133,7 +133,7 @@ typedef struct igi_gemm_f64 {
 /* ---- reductions ---------------------------------------------------------------------
  */
 
-typedef enum igi_reduce {
+typedef enum igi_reduction {
     IGI_REDUCE_SUM = 0, /* of nothing: 0 */
     IGI_REDUCE_SUM_SQ,
     IGI_REDUCE_SUM_ABS,
@@ -141,7 +141,7 @@ typedef enum igi_reduce {
     IGI_REDUCE_MAX,  /* of nothing: -inf */
     IGI_REDUCE_MIN,  /* of nothing: inf */
     IGI_REDUCE_COUNT
-} igi_reduce;
+} igi_reduction;
 
 /* Long rows are reduced in blocks of this many elements, blocks in a fixed binary tree.
  */
@@ -203,18 +203,18 @@ typedef struct igi_cpu_isa {
     /* Rows [row_lo, row_hi); one chain per element in the order of k. */
     void (*gemm_f64)(const igi_gemm_f64 *g, int64_t row_lo, int64_t row_hi);
 
-    float (*reduce)(igi_reduce op, const float *x, int64_t n);
-    /* For threads: blocks [lo, hi) of x[n] into partial[block]; igi_reduce's bits
+    float (*reduce)(igi_reduction op, const float *x, int64_t n);
+    /* For threads: blocks [lo, hi) of x[n] into partial[block]; igi_reduction's bits
      * result when reduce_combine folds all ceil(n / IGI_REDUCE_BLOCK) partials. */
-    void (*reduce_blocks)(igi_reduce op,
+    void (*reduce_blocks)(igi_reduction op,
                           float *partial,
                           const float *x,
                           int64_t n,
                           int64_t lo,
                           int64_t hi);
-    float (*reduce_combine)(igi_reduce op, const float *partial, int64_t count);
+    float (*reduce_combine)(igi_reduction op, const float *partial, int64_t count);
     /* y[outer][inner] = op over axis of x[outer][axis][inner]. */
-    void (*reduce_axis)(igi_reduce op,
+    void (*reduce_axis)(igi_reduction op,
                         float *y,
                         const float *x,
                         int64_t outer,

@@ -31,6 +31,8 @@ UNARY(abs, IGI_UNARY_ABS)
 UNARY(neg, IGI_UNARY_NEG)
 UNARY(sqrt, IGI_UNARY_SQRT)
 UNARY(reciprocal, IGI_UNARY_RECIPROCAL)
+UNARY(softplus, IGI_UNARY_SOFTPLUS)
+UNARY(hard_swish, IGI_UNARY_HARD_SWISH)
 
 static ig_status run_leaky_relu(ig_kernel_ctx *k, int tid, int nth)
 {
@@ -72,6 +74,8 @@ IG_KERNELS(unary) = {
     ROW("Neg", run_neg),
     ROW("Sqrt", run_sqrt),
     ROW("Reciprocal", run_reciprocal),
+    ROW("Softplus", run_softplus),
+    ROW("HardSwish", run_hard_swish),
     ROW("LeakyRelu", run_leaky_relu),
     ROW("Gelu", run_gelu),
     ROW("Clip", run_clip),

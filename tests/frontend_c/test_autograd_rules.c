@@ -177,7 +177,7 @@ static void rule_05_a_rule_that_reads_what_it_does_not_save_is_named(void **stat
     ig_tensor *x = leaf(1, D(1)), *y = NULL;
     assert_int_equal(ig_call_op(c, "test::Undeclared", NULL, &x, 1, &y, 1), IG_OK);
     (void)ig_backward(c, y);
-    FAILED("Undeclared", "not saved");
+    FAILED("Undeclared", "input 0", "does not declare");
 }
 
 /* ---- 6: retain and create ---- */
@@ -328,7 +328,7 @@ static void rule_09_a_gradient_of_wrong_shape_is_named(void **state)
     ig_tensor *x = leaf(3, D(1, 2, 3)), *y = NULL;
     assert_int_equal(ig_call_op(c, "test::WrongShape", NULL, &x, 1, &y, 1), IG_OK);
     (void)ig_backward(c, sum(y));
-    FAILED("WrongShape", "float64[6]", "float64[3]");
+    FAILED("WrongShape", "size 6", "float64[6]");
 }
 
 static void rule_09_a_gradient_of_wrong_type_is_named(void **state)
@@ -585,7 +585,7 @@ static void rule_20_a_chain_of_a_million_links_needs_no_recursion(void **state)
     assert_int_equal(ig_backward(c, y), IG_OK);
     GRADIENT(x, 1, 1);
     ig_tensor_unref(y);
-    y = ig_keep(c, ig_neg(c, x)); /* a forgotten forward is freed in one sweep */
+    y = ig_tensor_ref(x); /* a forgotten forward is freed in one sweep */
     for (int i = 0; i < LINKS; i++) {
         IG_SCOPE(c) {
             ig_tensor *next = ig_keep(c, ig_neg(c, y));

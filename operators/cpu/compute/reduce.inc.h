@@ -5,7 +5,7 @@
  * equal-sized partials, so the tree needs only 64 slots). The order depends on n alone,
  * and the error of a sum grows with log n. */
 
-VEC_INLINE float reduce_identity(igi_reduce op)
+VEC_INLINE float reduce_identity(igi_reduction op)
 {
     return op == IGI_REDUCE_MAX    ? -INFINITY
            : op == IGI_REDUCE_MIN  ? INFINITY
@@ -14,7 +14,7 @@ VEC_INLINE float reduce_identity(igi_reduce op)
 }
 
 /* acc op= x, x an element. */
-VEC_INLINE vf reduce_step(const igi_reduce op, vf acc, vf x)
+VEC_INLINE vf reduce_step(const igi_reduction op, vf acc, vf x)
 {
     switch (op) {
     case IGI_REDUCE_SUM_SQ:
@@ -33,13 +33,13 @@ VEC_INLINE vf reduce_step(const igi_reduce op, vf acc, vf x)
 }
 
 /* Two partial results into one. */
-VEC_INLINE vf reduce_join(const igi_reduce op, vf a, vf b)
+VEC_INLINE vf reduce_join(const igi_reduction op, vf a, vf b)
 {
     bool sum = op == IGI_REDUCE_SUM_SQ || op == IGI_REDUCE_SUM_ABS;
     return reduce_step(sum ? IGI_REDUCE_SUM : op, a, b);
 }
 
-VEC_INLINE float reduce_join1(const igi_reduce op, float a, float b)
+VEC_INLINE float reduce_join1(const igi_reduction op, float a, float b)
 {
     switch (op) {
     case IGI_REDUCE_PROD:
@@ -53,7 +53,7 @@ VEC_INLINE float reduce_join1(const igi_reduce op, float a, float b)
     }
 }
 
-VEC_INLINE float reduce_lanes(const igi_reduce op, vf x)
+VEC_INLINE float reduce_lanes(const igi_reduction op, vf x)
 {
     float lane[VW];
     vstore(lane, x);
@@ -64,7 +64,7 @@ VEC_INLINE float reduce_lanes(const igi_reduce op, vf x)
 }
 
 /* n <= IGI_REDUCE_BLOCK. */
-VEC_INLINE float reduce_block(const igi_reduce op, const float *x, int64_t n)
+VEC_INLINE float reduce_block(const igi_reduction op, const float *x, int64_t n)
 {
     const vf identity = vset1(reduce_identity(op));
     vf acc[4] = {identity, identity, identity, identity};
@@ -92,14 +92,14 @@ typedef struct reduce_tree {
 } reduce_tree;
 
 /* Adds partial number `index`, counted from 0. */
-VEC_INLINE void reduce_push(const igi_reduce op, reduce_tree *t, int64_t index, float x)
+VEC_INLINE void reduce_push(const igi_reduction op, reduce_tree *t, int64_t index, float x)
 {
     for (; index & 1; index >>= 1)
         x = reduce_join1(op, t->slot[--t->top], x);
     t->slot[t->top++] = x;
 }
 
-VEC_INLINE float reduce_pop(const igi_reduce op, reduce_tree *t)
+VEC_INLINE float reduce_pop(const igi_reduction op, reduce_tree *t)
 {
     if (t->top == 0)
         return reduce_identity(op);
@@ -133,7 +133,7 @@ VEC_INLINE float reduce_pop(const igi_reduce op, reduce_tree *t)
     }
 
 static void reduce_blocks(
-    igi_reduce op, float *partial, const float *x, int64_t n, int64_t lo, int64_t hi)
+    igi_reduction op, float *partial, const float *x, int64_t n, int64_t lo, int64_t hi)
 {
 #define BLOCKS(op_)                                                                    \
     for (int64_t i = lo; i < hi; i++) {                                                \
@@ -145,7 +145,7 @@ static void reduce_blocks(
 #undef BLOCKS
 }
 
-static float reduce_combine(igi_reduce op, const float *partial, int64_t count)
+static float reduce_combine(igi_reduction op, const float *partial, int64_t count)
 {
     reduce_tree t = {.top = 0};
     for (int64_t i = 0; i < count; i++)
@@ -153,7 +153,7 @@ static float reduce_combine(igi_reduce op, const float *partial, int64_t count)
     return reduce_pop(op, &t);
 }
 
-static float reduce(igi_reduce op, const float *x, int64_t n)
+static float reduce(igi_reduction op, const float *x, int64_t n)
 {
     reduce_tree t = {.top = 0};
     const int64_t blocks = (n + IGI_REDUCE_BLOCK - 1) / IGI_REDUCE_BLOCK;
@@ -169,7 +169,7 @@ static float reduce(igi_reduce op, const float *x, int64_t n)
 /* `nv` vectors of columns, the last masked: runs of 64 rows, then runs, so that the
  * error of long sums stays small. */
 #define REDUCE_RUN 64
-VEC_INLINE void reduce_columns(const igi_reduce op,
+VEC_INLINE void reduce_columns(const igi_reduction op,
                                const int nv,
                                vm tail,
                                float *y,
@@ -204,7 +204,7 @@ VEC_INLINE void reduce_columns(const igi_reduce op,
 }
 
 static void reduce_axis(
-    igi_reduce op, float *y, const float *x, int64_t outer, int64_t axis, int64_t inner)
+    igi_reduction op, float *y, const float *x, int64_t outer, int64_t axis, int64_t inner)
 {
     for (int64_t o = 0; o < outer; o++, x += axis * inner, y += inner) {
         if (inner == 1) {

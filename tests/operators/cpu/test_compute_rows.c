@@ -2,13 +2,13 @@
  * precision. */
 #include "tests/operators/cpu/compute_support.h"
 
-static double ref_identity(igi_reduce op)
+static double ref_identity(igi_reduction op)
 {
     static const double identity[] = {0, 0, 0, 1, -INFINITY, INFINITY};
     return identity[op];
 }
 
-static double ref_step(igi_reduce op, double acc, double x)
+static double ref_step(igi_reduction op, double acc, double x)
 {
     switch (op) {
     case IGI_REDUCE_SUM:
@@ -26,7 +26,7 @@ static double ref_step(igi_reduce op, double acc, double x)
     }
 }
 
-static double ref_reduce(igi_reduce op, const float *x, int64_t n, int64_t step)
+static double ref_reduce(igi_reduction op, const float *x, int64_t n, int64_t step)
 {
     double acc = ref_identity(op);
     for (int64_t i = 0; i < n; i++)
@@ -36,14 +36,14 @@ static double ref_reduce(igi_reduce op, const float *x, int64_t n, int64_t step)
 
 /* Sums of n terms of both signs grow as sqrt(n), sums of positive terms as n; products
  * stay near 1 by choice of inputs. */
-static double reduce_tolerance(igi_reduce op, int64_t n)
+static double reduce_tolerance(igi_reduction op, int64_t n)
 {
     if (op >= IGI_REDUCE_MAX)
         return 0;
     return op == IGI_REDUCE_SUM ? 8e-7 * sqrt((double)n + 1) : 2e-7 * (double)(n + 4);
 }
 
-static void fill_for(igi_reduce op, float *x, int64_t n)
+static void fill_for(igi_reduction op, float *x, int64_t n)
 {
     fill_random(x, n, 11);
     for (int64_t i = 0; op == IGI_REDUCE_PROD && i < n; i++)
@@ -55,11 +55,11 @@ static void check_reduce(const igi_cpu_isa *isa)
     enum { N = 5000 };
     static float x[N];
     for (int op = 0; op < IGI_REDUCE_COUNT; op++) {
-        fill_for((igi_reduce)op, x, N);
+        fill_for((igi_reduction)op, x, N);
         for (int64_t n = 0; n <= N; n += n < 140 ? 1 : 457) {
-            const float y = isa->reduce((igi_reduce)op, x, n);
-            const double ref = ref_reduce((igi_reduce)op, x, n, 1);
-            if (!is_near((double)y, ref, reduce_tolerance((igi_reduce)op, n)))
+            const float y = isa->reduce((igi_reduction)op, x, n);
+            const double ref = ref_reduce((igi_reduction)op, x, n, 1);
+            if (!is_near((double)y, ref, reduce_tolerance((igi_reduction)op, n)))
                 fail_msg("%s op %d of %d: %g, expected %g", isa->name, op, (int)n,
                          (double)y, ref);
         }
@@ -88,7 +88,7 @@ static void check_reduce_nan(const igi_cpu_isa *isa)
         for (int at = 0; at < N; at += 13) {
             fill_random(x, N, 12);
             x[at] = NAN;
-            assert_true(isnan(isa->reduce((igi_reduce)op, x, N)));
+            assert_true(isnan(isa->reduce((igi_reduction)op, x, N)));
         }
     }
     fill_random(x, N, 12);
@@ -107,11 +107,11 @@ static void check_reduce_blocks(const igi_cpu_isa *isa)
     static float x[N];
     for (int op = 0; op < IGI_REDUCE_COUNT; op++) {
         float partial[BLOCKS];
-        fill_for((igi_reduce)op, x, N);
-        isa->reduce_blocks((igi_reduce)op, partial, x, N, 4, BLOCKS);
-        isa->reduce_blocks((igi_reduce)op, partial, x, N, 0, 4);
-        const float split = isa->reduce_combine((igi_reduce)op, partial, BLOCKS);
-        const float whole = isa->reduce((igi_reduce)op, x, N);
+        fill_for((igi_reduction)op, x, N);
+        isa->reduce_blocks((igi_reduction)op, partial, x, N, 4, BLOCKS);
+        isa->reduce_blocks((igi_reduction)op, partial, x, N, 0, 4);
+        const float split = isa->reduce_combine((igi_reduction)op, partial, BLOCKS);
+        const float whole = isa->reduce((igi_reduction)op, x, N);
         assert_true(same_bits(&split, &whole, 1));
     }
 }
@@ -122,16 +122,16 @@ static void check_reduce_axis(const igi_cpu_isa *isa)
     enum { OUTER = 2, AXIS = 150, INNER = 140 };
     static float x[OUTER * AXIS * INNER], y[OUTER * INNER + 1];
     for (int op = 0; op < IGI_REDUCE_COUNT; op++) {
-        fill_for((igi_reduce)op, x, OUTER * AXIS * INNER);
+        fill_for((igi_reduction)op, x, OUTER * AXIS * INNER);
         for (int64_t inner = 1; inner <= INNER; inner += inner < 20 ? 1 : 24) {
             const int64_t axis = inner % 3 == 0 ? 1 : AXIS;
             y[OUTER * inner] = 55.0f;
-            isa->reduce_axis((igi_reduce)op, y, x, OUTER, axis, inner);
+            isa->reduce_axis((igi_reduction)op, y, x, OUTER, axis, inner);
             for (int64_t i = 0; i < OUTER * inner; i++) {
                 const float *at = x + i / inner * axis * inner + i % inner;
-                const double ref = ref_reduce((igi_reduce)op, at, axis, inner);
+                const double ref = ref_reduce((igi_reduction)op, at, axis, inner);
                 assert_true(
-                    is_near((double)y[i], ref, reduce_tolerance((igi_reduce)op, axis)));
+                    is_near((double)y[i], ref, reduce_tolerance((igi_reduction)op, axis)));
             }
             assert_true(y[OUTER * inner] == 55.0f);
         }
