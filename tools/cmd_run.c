@@ -64,8 +64,8 @@ static void print_top_text(const top_report *t)
         for (int64_t i = 0; i < t->k; i++) {
             const ranked *x = &t->v[r * t->k + i];
             const char *label = label_of(t, x->index);
-            printf("%3" PRId64 ". %6" PRId64 "  %-12.6g%s%s\n", i + 1, x->index,
-                   x->value, *label ? " " : "", label);
+            printf("%3" PRId64 ". %6" PRId64 "  %.6g%s%s\n", i + 1, x->index, x->value,
+                   *label ? "  " : "", label);
         }
     }
 }

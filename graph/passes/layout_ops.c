@@ -213,6 +213,7 @@ static ig_status pad(igi_layout *l, ig_node_id id, ig_value_id *out)
 
 /* ---- BatchNormalization that no convolution could take ---- */
 
+/* y = s x + t per channel as constants w[C,1,1,1] and b[C]; {0} when they are not finite. */
 static ig_status scale_and_shift(igi_layout *l,
                                  ig_node_id id,
                                  int64_t c,
@@ -223,6 +224,7 @@ static ig_status scale_and_shift(igi_layout *l,
     const igi_node *n = igi_node_at(l->g, id);
     double eps = (double)igi_attr_float(n, "epsilon", 1e-5f), v[4];
     ig_value_id like = n->in[1];
+    const int64_t dims[4] = {c, 1, 1, 1};
     double *s = igi_alloc_array((size_t)c * 2 + 1, sizeof(*s));
     if (!s)
         return IG_OUT_OF_MEMORY;
@@ -237,21 +239,21 @@ static ig_status scale_and_shift(igi_layout *l,
     ig_status rc = IG_OK;
     *scale = *shift = (ig_value_id){0};
     if (finite)
-        rc = igi_make_numbers(l->g, like, IG_FLOAT32, 1, &c, s, scale);
+        rc = igi_make_numbers(l->g, like, IG_FLOAT32, 4, dims, s, scale);
     if (finite && rc == IG_OK)
         rc = igi_make_numbers(l->g, like, IG_FLOAT32, 1, &c, s + c, shift);
     igi_free(s);
     return rc;
 }
 
+/* A convolution of each channel by itself with one tap: it has room for an activation. */
 static ig_status batch_norm(igi_layout *l, ig_node_id id, ig_value_id *out)
 {
     const igi_node *n = igi_node_at(l->g, id);
-    const igi_op *mul = igi_registry_find_full(l->g->reg, "Mul");
-    const igi_op *add = igi_registry_find_full(l->g->reg, "Add");
+    igi_make m = {.op = igi_registry_find_full(l->g->reg, "ingot::Conv"), .n_in = 4, .like = id};
     const ig_tensor *p[4];
-    ig_value_id a[2] = {n->in[0]}, b[2];
-    if (!mul || !add || !is_rank4(l, a[0]) || !igi_is_f32(l->g, a[0]) ||
+    ig_value_id in[4] = {n->in[0]};
+    if (!m.op || !is_rank4(l, in[0]) || !igi_is_f32(l->g, in[0]) ||
         igi_attr_int(n, "training_mode", 0) || igi_node_side_used(l->g, n))
         return IG_OK;
     int64_t c = 0;
@@ -263,13 +265,16 @@ static ig_status batch_norm(igi_layout *l, ig_node_id id, ig_value_id *out)
     }
     if (c < 1)
         return IG_OK;
-    IG_TRY(scale_and_shift(l, id, c, p, &a[1], &b[1]));
-    if (!a[1].i)
+    IG_TRY(scale_and_shift(l, id, c, p, &in[1], &in[2]));
+    if (!in[1].i)
         return IG_OK;
-    IG_TRY(igi_layout_twin(l, a[0], id, &a[0]));
-    IG_TRY(
-        igi_make_node(l->g, &(igi_make){.op = mul, .n_in = 2, .like = id}, a, &b[0]));
-    return igi_make_node(l->g, &(igi_make){.op = add, .n_in = 2, .like = id}, b, out);
+    void *attrs = igi_new_attrs(l->g, m.op);
+    if (!attrs)
+        return IG_OUT_OF_MEMORY;
+    IG_TRY(igi_attrs_set_int(m.op->def, attrs, "group", c));
+    m.attrs = attrs;
+    IG_TRY(igi_layout_twin(l, in[0], id, &in[0]));
+    return igi_try_make(l->g, &m, in, out);
 }
 
 /* ---- channel shuffle ---- */

@@ -61,6 +61,13 @@ static bool is_reshape(const igi_node *n)
            igi_node_is(n, "Squeeze") || igi_node_is(n, "Unsqueeze");
 }
 
+/* Whether the shape is computed from other shapes: all of that computation goes when the
+ * result's type says the same in numbers and kept dims. */
+static bool is_computed(const ig_graph *g, const igi_node *n)
+{
+    return igi_node_is(n, "Reshape") && !igi_value_at(g, n->in[1])->constant;
+}
+
 /* No change of shape: nothing. After another reshape: one Reshape. */
 ig_status igi_simplify_reshape(ig_graph *g, ig_node_id id, int *changes)
 {
@@ -70,7 +77,7 @@ ig_status igi_simplify_reshape(ig_graph *g, ig_node_id id, int *changes)
         return forward(g, id, x, changes);
     const igi_node *p = igi_producer(g, x);
     if (!p || !is_reshape(p))
-        return IG_OK;
+        return is_computed(g, n) ? as_reshape(g, id, x, changes) : IG_OK;
     if (igi_same_type(g, p->in[0], n->out[0]))
         return forward(g, id, p->in[0], changes);
     return as_reshape(g, id, p->in[0], changes);

@@ -121,6 +121,23 @@ static void chains_of_reshapes_are_one(void **state)
     assert_int_equal(t_nodes(fast), 1);
 }
 
+static void a_shape_that_only_repeats_dims_is_not_computed(void **state)
+{
+    (void)state;
+    int64_t dims[3] = {0, 0, 6};
+    assert_int_equal(ig_graph_dim(g, "N", &dims[0]), IG_OK);
+    assert_int_equal(ig_graph_dim(g, "S", &dims[1]), IG_OK);
+    ig_value_id x = t_input(g, "x", 3, dims), s = t_op1(g, "Shape", NULL, x);
+    ig_value_id head = t_op2(g, "Gather", NULL, s, t_ints(g, DIMS(0, 1)));
+    ig_value_id shape = t_op2(g, "Concat", "axis=0", head, t_ints(g, DIMS(2, 3)));
+    t_output(g, "y", t_op2(g, "Reshape", NULL, x, shape));
+    ig_value_id one = t_op2(g, "Gather", NULL, s, t_ints(g, DIMS(1)));
+    ig_value_id swapped = t_op2(g, "Concat", "axis=0", one, t_ints(g, DIMS(6, -1)));
+    t_output(g, "z", t_op2(g, "Reshape", NULL, x, swapped)); /* no dim keeps its place */
+    fast = t_compare(g, 1);
+    assert_int_equal(t_count(fast, "Concat"), 1);
+}
+
 static void neutral_operands_go(void **state)
 {
     (void)state;
@@ -199,6 +216,7 @@ IG_TESTS(T(nodes_that_do_nothing_go),
          T(pairs_of_transposes_merge),
          T(a_transpose_of_ones_is_a_reshape),
          T(chains_of_reshapes_are_one),
+         T(a_shape_that_only_repeats_dims_is_not_computed),
          T(neutral_operands_go),
          T(adding_zero_is_not_exact_for_minus_zero),
          T(neutral_operands_that_broadcast_stay),

@@ -1,0 +1,221 @@
+/* Contexts, scopes, the first error, reading and making tensors. */
+#include <stdlib.h>
+
+#include "frontend_c/ctx.h"
+#include "tests/frontend_c/support.h"
+
+static void temporaries_die_with_their_scope(void **state)
+{
+    (void)state;
+    ig_tensor *x = vec(2, D(1, 2));
+    IG_SCOPE(c) {
+        (void)ig_neg(c, ig_reshape(c, x, IG_SHAPE(2, 1)));
+        assert_true(c->scope.n > 1);
+        assert_int_equal(x->st->refs, 2); /* the view */
+    }
+    assert_int_equal(c->scope.n, 1);
+    assert_int_equal(x->st->refs, 1);
+}
+
+static int leave_by_return(void)
+{
+    IG_SCOPE(c) {
+        (void)ig_zeros(c, IG_FLOAT32, IG_SHAPE(4));
+        return 1;
+    }
+    return 0;
+}
+
+static void break_and_return_leave_scopes(void **state)
+{
+    (void)state;
+    assert_int_equal(leave_by_return(), 1);
+    assert_int_equal(c->scope.n, 0);
+    IG_SCOPE(c) {
+        IG_SCOPE(c) {
+            (void)ig_zeros(c, IG_FLOAT32, IG_SHAPE(4));
+            break;
+        }
+        assert_int_equal(c->scope.n, 0);
+        (void)ig_zeros(c, IG_FLOAT32, IG_SHAPE(4));
+    }
+    assert_int_equal(c->scope.n, 0);
+}
+
+static void kept_tensors_outlive_scope_and_context(void **state)
+{
+    (void)state;
+    ig_ctx *own = NULL;
+    ig_tensor *kept = NULL, *y = NULL;
+    assert_int_equal(ig_ctx_new(&own, NULL), IG_OK);
+    IG_SCOPE(own) {
+        ig_tensor *x = ig_requires_grad(own, ig_from(own, IG_FLOAT64, IG_SHAPE(2), D(3, 4)), true);
+        kept = ig_keep(own, x);
+        y = ig_keep(own, ig_mul(own, x, x)); /* has a history */
+        assert_int_equal(ig_backward(own, ig_sum(own, y, IG_ALL, false)), IG_OK);
+    }
+    ig_ctx_free(own);
+    VALUES(kept, 2, 3, 4);
+    VALUES(y, 2, 9, 16);
+    GRADIENT(kept, 2, 6, 8);
+    ig_tensor_unref(y);
+    ig_tensor_unref(kept);
+}
+
+static void the_first_error_wins_and_calls_after_it_do_nothing(void **state)
+{
+    (void)state;
+    ig_tensor *a = vec(2, D(1, 2)), *b = vec(3, D(1, 2, 3));
+    assert_null(ig_add(c, a, b));
+    size_t held = c->scope.n;
+    assert_null(ig_matmul(c, a, NULL));
+    assert_null(ig_zeros(c, IG_FLOAT32, IG_SHAPE(2)));
+    assert_true(isnan(ig_item(c, a)));
+    assert_int_equal(ig_size(c, a, 0), -1);
+    assert_int_not_equal(ig_backward(c, a), IG_OK);
+    assert_int_equal(c->scope.n, held);
+    FAILED("test_eager.c", "Add", "float64[2]", "float64[3]");
+    assert_int_equal(ig_ctx_status(c), IG_OK);
+    assert_string_equal(ig_ctx_message(c), "");
+    assert_non_null(ig_add(c, a, a));
+}
+
+static void null_flows_through_calls_once_an_error_is_recorded(void **state)
+{
+    (void)state;
+    ig_tensor *y = ig_relu(c, ig_matmul(c, vec(2, D(1, 2)), vec(3, D(1, 2, 3))));
+    y = ig_softmax(c, ig_reshape(c, ig_cat(c, &y, 1, 0), IG_SHAPE(-1)), -1);
+    y = ig_linear(c, ig_transpose(c, ig_flatten(c, y, 0), 0, 1), y, NULL);
+    assert_null(y);
+    FAILED("MatMul");
+}
+
+static void a_null_input_alone_is_an_error_that_names_the_port(void **state)
+{
+    (void)state;
+    assert_null(ig_relu(c, NULL));
+    FAILED("Relu", "X");
+}
+
+static void a_plugin_style_call_by_an_unknown_name_is_not_found(void **state)
+{
+    (void)state;
+    ig_tensor *x = vec(1, D(1)), *y = x;
+    assert_int_equal(ig_call_op(c, "test::Nothing", NULL, &x, 1, &y, 1), IG_NOT_FOUND);
+    assert_null(y);
+    FAILED("test::Nothing", "test_eager.c");
+}
+
+static void options_without_their_init_are_refused(void **state)
+{
+    (void)state;
+    ig_softmax_opts o = {0};
+    assert_null(ig_op_softmax(c, vec(2, D(1, 2)), &o));
+    FAILED("Softmax", "struct_size");
+}
+
+static void wrong_axes_and_indices_name_value_and_bound(void **state)
+{
+    (void)state;
+    ig_tensor *x = vec(3, D(1, 2, 3));
+    assert_null(ig_softmax(c, x, 3));
+    FAILED("Softmax", "axis", "3");
+    assert_null(ig_index_select(c, x, 0, ig_from(c, IG_INT64, IG_SHAPE(1), &(int64_t){7})));
+    FAILED("Gather", "7", "3");
+    assert_int_equal(ig_size(c, x, 1), -1);
+    FAILED("axis 1", "rank 1");
+    assert_null(ig_transpose(c, x, 0, 4));
+    FAILED("transpose", "4");
+    assert_null(ig_flatten(c, x, 5));
+    FAILED("flatten", "5");
+}
+
+static void item_reads_one_number_only(void **state)
+{
+    (void)state;
+    assert_true(ig_item(c, ig_scalar(c, IG_FLOAT32, 2.5)) == 2.5);
+    assert_true(ig_item(c, ig_full(c, IG_INT64, IG_SHAPE(1, 1), 7)) == 7);
+    assert_true(isnan(ig_item(c, vec(2, D(1, 2)))));
+    FAILED("one number", "float64[2]");
+}
+
+static void random_numbers_follow_seed_and_draw(void **state)
+{
+    (void)state;
+    ig_ctx_seed(c, 5);
+    ig_tensor *a = ig_randn(c, IG_FLOAT64, IG_SHAPE(100)), *b = ig_randn(c, IG_FLOAT64, IG_SHAPE(100));
+    ig_ctx_seed(c, 5);
+    ig_tensor *again = ig_randn(c, IG_FLOAT64, IG_SHAPE(100));
+    FINE();
+    assert_memory_equal(ig_tensor_data(a), ig_tensor_data(again), 800);
+    assert_memory_not_equal(ig_tensor_data(a), ig_tensor_data(b), 800);
+    double mean = ig_item(c, ig_mean(c, a, IG_ALL, false));
+    assert_true(fabs(mean) < 0.4);
+    ig_tensor *u = ig_rand(c, IG_FLOAT64, IG_SHAPE(1000));
+    assert_true(ig_item(c, ig_amax(c, u, IG_ALL, false)) < 1);
+    assert_true(ig_item(c, ig_amax(c, ig_neg(c, u), IG_ALL, false)) <= 0);
+}
+
+static void short_forms_compute_what_their_names_say(void **state)
+{
+    (void)state;
+    ig_tensor *x = ig_from(c, IG_FLOAT64, IG_SHAPE(2, 3), D(1, -2, 3, 4, 5, -6));
+    VALUES(ig_sum(c, x, 0, false), 3, 5, 3, -3);
+    VALUES(ig_mean(c, x, 1, true), 2, 2.0 / 3, 1);
+    VALUES(ig_amax(c, x, IG_ALL, false), 1, 5);
+    VALUES(ig_slice(c, x, 1, 0, 3, 2), 4, 1, 3, 4, -6);
+    VALUES(ig_permute(c, x, IG_SHAPE(1, 0)), 6, 1, 4, -2, 5, 3, -6);
+    VALUES(ig_clamp(c, x, -1, 3), 6, 1, -1, 3, 3, 3, -1);
+    VALUES(ig_maximum(c, x, ig_scalar(c, IG_FLOAT64, 0)), 6, 1, 0, 3, 4, 5, 0);
+    VALUES(ig_expand(c, vec(2, D(1, 2)), IG_SHAPE(2, 2)), 4, 1, 2, 1, 2);
+    VALUES(ig_squeeze(c, ig_unsqueeze(c, vec(2, D(1, 2)), 0), 0), 2, 1, 2);
+    VALUES(ig_cat(c, (ig_tensor *[]){vec(1, D(1)), vec(2, D(2, 3))}, 2, 0), 3, 1, 2, 3);
+    VALUES(ig_mse_loss(c, vec(2, D(1, 2)), vec(2, D(3, 5))), 1, 6.5);
+    VALUES(ig_arange(c, IG_FLOAT64, 1, 2, 0.25), 4, 1, 1.25, 1.5, 1.75);
+    VALUES(ig_pow_scalar(c, vec(2, D(2, 3)), 2), 2, 4, 9);
+    assert_int_equal(*ig_tensor_data_i64(ig_argmax(c, x, IG_ALL, false)), 4);
+    FINE();
+}
+
+static void in_place_forms_write_into_their_tensor(void **state)
+{
+    (void)state;
+    ig_tensor *x = vec(2, D(1, -2)), *same = ig_detach(c, x);
+    assert_ptr_equal(ig_add_(c, x, vec(1, D(1))), x);
+    VALUES(x, 2, 2, -1);
+    ig_relu_(c, x);
+    ig_mul_(c, x, vec(2, D(3, 3)));
+    VALUES(x, 2, 6, 0);
+    ig_copy_(c, x, vec(2, D(7, 8)));
+    FINE();
+    VALUES(same, 2, 7, 8);
+    assert_null(ig_add_(c, x, ig_zeros(c, IG_FLOAT64, IG_SHAPE(3, 2)))); /* would grow */
+    FAILED("Add", "float64[2]");
+    assert_null(ig_copy_(c, x, vec(3, D(1, 2, 3))));
+    FAILED("float64[3]", "float64[2]");
+}
+
+static void tensors_print_as_numpy_does(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    ig_tensor *x = ig_from(c, IG_FLOAT64, IG_SHAPE(2, 2), D(1, 2.5, -3, 4));
+    assert_int_equal(ig_tensor_format(ig_transpose(c, x, 0, 1), &text), IG_OK);
+    assert_string_equal(text, "float64[2,2] [[1, -3], [2.5, 4]]");
+    ig_string_free(text);
+}
+
+IG_TESTS(TEST(temporaries_die_with_their_scope),
+         TEST(break_and_return_leave_scopes),
+         TEST(kept_tensors_outlive_scope_and_context),
+         TEST(the_first_error_wins_and_calls_after_it_do_nothing),
+         TEST(null_flows_through_calls_once_an_error_is_recorded),
+         TEST(a_null_input_alone_is_an_error_that_names_the_port),
+         TEST(a_plugin_style_call_by_an_unknown_name_is_not_found),
+         TEST(options_without_their_init_are_refused),
+         TEST(wrong_axes_and_indices_name_value_and_bound),
+         TEST(item_reads_one_number_only),
+         TEST(random_numbers_follow_seed_and_draw),
+         TEST(short_forms_compute_what_their_names_say),
+         TEST(in_place_forms_write_into_their_tensor),
+         TEST(tensors_print_as_numpy_does))
