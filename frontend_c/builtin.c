@@ -90,7 +90,7 @@ ig_status ig_graph_read(ig_graph **out, const char *path, const ig_read_opts *op
     IG_TRY(igi_source_open(&src, path, opts));
     ig_status rc = read_source(out, &src, opts);
     igi_source_close(&src);
-    return rc == IG_OK ? IG_OK : ig_fail_context("%s", path);
+    return rc; /* importers put the path in front of their messages */
 }
 
 ig_status ig_graph_read_bytes(ig_graph **out,

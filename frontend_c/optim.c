@@ -145,6 +145,7 @@ static ig_status update(ig_optim *o, slot *s, const char *where)
     ig_call call = {.op = o->op,
                     .attrs = &o->opts,
                     .where = where,
+                    .wanted = IG_BIT(1 + o->n_states) - 1, /* velocity is optional */
                     .n_in = n,
                     .n_out = 1 + o->n_states};
     return ig_dispatch(o->c, &call, in, out);

@@ -46,8 +46,8 @@ static const ig_sample samples[] = {
     SAMPLE_("bool", IG_BOOL),
     {.name = "size_one",
      .n_in = 2,
-     .in =
-         (const ig_sample_in[]){{IG_SHAPE_IN(1, 1)}, {IG_SHAPE_IN(1), .dtype = IG_INT8}},
+     .in = (const ig_sample_in[]){{IG_SHAPE_IN(1, 1)},
+                                  {IG_SHAPE_IN(1), .dtype = IG_INT8}},
      .types = NUMBERS_,
      .no_gradient = true},
     {.name = "empty",

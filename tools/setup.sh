@@ -44,15 +44,16 @@ install_packages() {
         stop "could not install$missing: is the network up?"
 }
 
-# configure_and_build PRESET FOLDER [TARGET...]: all targets when none is named.
+# configure_and_build PRESET FOLDER TESTS [TARGET...]: all targets when none is named. TESTS is ON or
+# OFF: without tests neither cmocka nor Python is needed.
 configure_and_build() {
-    local preset=$1 folder=$2 launcher=""
-    shift 2
+    local preset=$1 folder=$2 tests=$3 launcher=""
+    shift 3
     if command -v ccache >/dev/null; then
         launcher="-DCMAKE_C_COMPILER_LAUNCHER=ccache"
     fi
     say "configuring preset $preset in $folder"
-    cmake --preset "$preset" $launcher >"$folder.log" 2>&1 || {
+    cmake --preset "$preset" "-DIG_TESTS=$tests" $launcher >"$folder.log" 2>&1 || {
         cat "$folder.log" >&2
         rm -f "$folder.log"
         stop "the configuration failed, see above"

@@ -2,24 +2,14 @@
  *
  * One allocator serves the process, as in SQLite: tensors outlive nets, contexts and
  * threads, so an allocator per object would have to be carried by every header. It may
- * be replaced before first use (services that count memory, tests that make allocation
- * n fail). Caps on memory are limits of a load, a net or a run, not of the allocator.
- * Blocks are 64-byte aligned; igi_alloc(0) returns a unique block. */
+ * be replaced before first use by ig_allocator_set of <ingot/base.h> (services that
+ * count memory, tests that make allocation n fail). Caps on memory are limits of a
+ * load, a net or a run, not of the allocator. Blocks are 64-byte aligned; igi_alloc(0)
+ * returns a unique block. */
 #ifndef GRAPH_CORE_ALLOC_H
 #define GRAPH_CORE_ALLOC_H
 
 #include "graph/core/status.h"
-
-/* resize(user, NULL, 0, n) allocates, (p, old, n) resizes, (p, old, 0) frees and
- * returns NULL. Must be thread-safe and return 64-byte aligned blocks. */
-typedef struct ig_allocator {
-    void *(*resize)(void *user, void *p, size_t old_bytes, size_t new_bytes);
-    void *user;
-} ig_allocator;
-
-/* NULL restores the default. Not while objects are alive: they would be freed by
- * another allocator. */
-IG_API void ig_allocator_set(const ig_allocator *a);
 
 /* NULL with an OUT_OF_MEMORY record on failure. Contents of igi_alloc are undefined.
  * The block remembers its size in front of itself, so free and realloc need no size. */

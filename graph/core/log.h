@@ -1,6 +1,7 @@
 /* Log records for people: off unless IG_LOG names channels ("dispatch,plan") or a
  * service has installed a sink. The library itself never prints without one of the two.
- * IG_LOG=dispatch writes one line a decision to stderr. */
+ * IG_LOG=dispatch writes one line a decision to stderr; ig_log_set (<ingot/base.h>)
+ * sends them elsewhere. */
 #ifndef GRAPH_CORE_LOG_H
 #define GRAPH_CORE_LOG_H
 
@@ -13,9 +14,6 @@ typedef enum igi_channel {
     IGI_LOG_IMPORT,
     IGI_LOG_COUNT
 } igi_channel;
-typedef void (*ig_log_fn)(const char *channel, const char *text, void *user);
-/* NULL: none. Set before threads start. */
-IG_API void ig_log_set(ig_log_fn fn, void *user);
 bool igi_log_on(igi_channel c); /* one load and a branch */
 void igi_log(igi_channel c, const char *fmt, ...) IG_PRINTF(2, 3);
 

@@ -9,18 +9,6 @@
 #include "graph/core/map.h"
 #include "graph/ir/graph.h"
 
-static const char *const kind_names[] = {"",
-                                         "an int",
-                                         "a float",
-                                         "a string",
-                                         "a list of ints",
-                                         "a list of floats",
-                                         "a list of strings",
-                                         "a tensor",
-                                         "a graph",
-                                         "a string",
-                                         "an int (element type)"};
-
 void igi_attrs_init(const ig_op_def *op, void *attrs)
 {
     if (!op->attrs_size)
@@ -40,6 +28,10 @@ void igi_attrs_init(const ig_op_def *op, void *attrs)
 
 static ig_status range_error(const ig_op_def *op, const ig_attr_def *a, int64_t v)
 {
+    if (a->max < a->min)
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "%s: attribute %s is %" PRId64 ", but must be at least %" PRId64,
+                       op->name, a->name, v, a->min);
     return ig_fail(IG_INVALID_ARGUMENT,
                    "%s: attribute %s is %" PRId64 ", allowed are %" PRId64
                    " to %" PRId64,
@@ -51,6 +43,17 @@ static bool in_range(const ig_attr_def *a, int64_t v)
     if (a->min == 0 && a->max == 0)
         return true;
     return v >= a->min && (a->max < a->min || v <= a->max);
+}
+
+/* A list that is copied must have its items where it says. */
+static ig_status
+check_list(const ig_op_def *op, const ig_attr_def *a, int64_t n, const void *v)
+{
+    if (n < 0 || (n > 0 && !v) || (uint64_t)n > SIZE_MAX / 32)
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "%s: attribute %s is a list of %" PRId64 " items%s", op->name,
+                       a->name, n, v ? "" : " without memory");
+    return IG_OK;
 }
 
 static ig_status check_one(const ig_op_def *op, const ig_attr_def *a, const void *at)
@@ -80,9 +83,23 @@ static ig_status check_one(const ig_op_def *op, const ig_attr_def *a, const void
     }
     case IG_A_INTS: {
         const ig_ints *l = at;
-        for (int64_t i = 0; l->v && i < l->n; i++)
+        IG_TRY(check_list(op, a, l->n, l->v));
+        for (int64_t i = 0; i < l->n; i++)
             if (!in_range(a, l->v[i]))
                 return range_error(op, a, l->v[i]);
+        return IG_OK;
+    }
+    case IG_A_FLOATS:
+        return check_list(op, a, ((const ig_floats *)at)->n,
+                          ((const ig_floats *)at)->v);
+    case IG_A_STRINGS: {
+        const ig_strings *l = at;
+        IG_TRY(check_list(op, a, l->n, l->v));
+        for (int64_t i = 0; i < l->n; i++)
+            if (!l->v[i])
+                return ig_fail(IG_INVALID_ARGUMENT,
+                               "%s: attribute %s: string %" PRId64 " is NULL", op->name,
+                               a->name, i);
         return IG_OK;
     }
     default:
@@ -135,17 +152,13 @@ ig_status igi_attrs_check(const ig_op_def *op, const void *attrs)
 
 /* ---- copies ---- */
 
-static bool copy_strings(igi_arena *a, ig_strings *l)
+static const void *copy_list(igi_arena *a, const void *v, int64_t n, size_t size)
 {
-    const char **v = igi_arena_array(a, (size_t)l->n + 1, sizeof(*v));
-    for (int64_t i = 0; v && i < l->n; i++)
-        if (!(v[i] = igi_arena_strdup(a, l->v[i])))
-            return false;
-    l->v = v;
-    return v != NULL;
+    void *to = igi_arena_array(a, (size_t)n, size);
+    return to && n ? memcpy(to, v, (size_t)n * size) : to;
 }
 
-static bool copy_one(igi_arena *a, const ig_attr_def *row, void *at)
+bool igi_attrs_copy_field(igi_arena *a, const ig_attr_def *row, void *at)
 {
     switch (row->kind) {
     case IG_A_STRING: {
@@ -154,15 +167,20 @@ static bool copy_one(igi_arena *a, const ig_attr_def *row, void *at)
     }
     case IG_A_INTS: {
         ig_ints *l = at;
-        return !l->v || (l->v = igi_arena_dup(a, l->v, (size_t)l->n * sizeof(int64_t)));
+        return !l->v || (l->v = copy_list(a, l->v, l->n, sizeof(*l->v)));
     }
     case IG_A_FLOATS: {
         ig_floats *l = at;
-        return !l->v || (l->v = igi_arena_dup(a, l->v, (size_t)l->n * sizeof(float)));
+        return !l->v || (l->v = copy_list(a, l->v, l->n, sizeof(*l->v)));
     }
     case IG_A_STRINGS: {
         ig_strings *l = at;
-        return !l->v || copy_strings(a, l);
+        const char **v = l->v ? igi_arena_array(a, (size_t)l->n, sizeof(*v)) : NULL;
+        bool ok = v || !l->v;
+        for (int64_t i = 0; ok && i < l->n; i++)
+            ok = (v[i] = igi_arena_strdup(a, l->v[i])) != NULL;
+        l->v = v;
+        return ok;
     }
     default:
         return true;
@@ -182,7 +200,7 @@ ig_status igi_attrs_copy(igi_arena *a, const ig_op_def *op, const void *src, voi
     else
         igi_attrs_init(op, copy);
     for (const ig_attr_def *row = op->attrs; row && row->name; row++)
-        if (!copy_one(a, row, igi_attr_at(row, copy)))
+        if (!igi_attrs_copy_field(a, row, igi_attr_at(row, copy)))
             return IG_OUT_OF_MEMORY;
     for (const ig_attr_def *row = op->attrs; row && row->name;
          row++) { /* nothing fails now */
@@ -214,7 +232,7 @@ void igi_attrs_release(const ig_op_def *op, void *attrs)
 
 static bool strings_equal(const ig_strings *x, const ig_strings *y)
 {
-    if (x->n != y->n)
+    if (x->n != y->n || !x->v != !y->v)
         return false;
     for (int64_t i = 0; i < x->n; i++)
         if (strcmp(x->v[i], y->v[i]) != 0)
@@ -296,147 +314,12 @@ uint64_t igi_attrs_hash(const ig_op_def *op, const void *a, uint64_t seed)
     return seed;
 }
 
-/* ---- setting by name ---- */
-
 const ig_attr_def *igi_attr_find(const ig_op_def *op, const char *name)
 {
     for (const ig_attr_def *row = op->attrs; row && row->name; row++)
         if (!strcmp(row->name, name))
             return row;
     return NULL;
-}
-
-/* Address of the field when the attribute exists and is of one of two kinds. */
-static ig_status field(const ig_op_def *op,
-                       void *attrs,
-                       const char *name,
-                       int kind,
-                       int or_kind,
-                       void **at,
-                       const ig_attr_def **out)
-{
-    const ig_attr_def *row = igi_attr_find(op, name);
-    if (!row)
-        return ig_fail(IG_INVALID_GRAPH, "%s has no attribute %s", op->name, name);
-    if (row->kind != kind && row->kind != or_kind)
-        return ig_fail(IG_INVALID_GRAPH, "%s: attribute %s is %s, but %s was given",
-                       op->name, name, kind_names[row->kind], kind_names[kind]);
-    *at = igi_attr_at(row, attrs);
-    if (out)
-        *out = row;
-    return IG_OK;
-}
-
-ig_status
-igi_attrs_set_int(const ig_op_def *op, void *attrs, const char *name, int64_t v)
-{
-    void *at;
-    IG_TRY(field(op, attrs, name, IG_A_INT, IG_A_DTYPE, &at, NULL));
-    *(int64_t *)at = v;
-    return IG_OK;
-}
-
-ig_status
-igi_attrs_set_float(const ig_op_def *op, void *attrs, const char *name, float v)
-{
-    void *at;
-    IG_TRY(field(op, attrs, name, IG_A_FLOAT, IG_A_FLOAT, &at, NULL));
-    *(float *)at = v;
-    return IG_OK;
-}
-
-ig_status igi_attrs_set_string(
-    igi_arena *a, const ig_op_def *op, void *attrs, const char *name, const char *v)
-{
-    void *at;
-    const ig_attr_def *row;
-    IG_TRY(field(op, attrs, name, IG_A_STRING, IG_A_ENUM, &at, &row));
-    if (row->kind == IG_A_STRING) {
-        *(const char **)at = igi_arena_strdup(a, v);
-        return *(const char **)at ? IG_OK : IG_OUT_OF_MEMORY;
-    }
-    for (int64_t i = 0; row->names[i]; i++) {
-        if (!strcmp(row->names[i], v)) {
-            *(int64_t *)at = i;
-            return IG_OK;
-        }
-    }
-    return ig_fail(
-        IG_INVALID_GRAPH,
-        "%s: attribute %s cannot be '%.64s'; the first allowed value is '%s'", op->name,
-        name, v, row->names[0]);
-}
-
-ig_status igi_attrs_set_ints(igi_arena *a,
-                             const ig_op_def *op,
-                             void *attrs,
-                             const char *name,
-                             const int64_t *v,
-                             int64_t n)
-{
-    void *at;
-    IG_TRY(field(op, attrs, name, IG_A_INTS, IG_A_INTS, &at, NULL));
-    ig_ints *l = at;
-    l->n = n;
-    l->v = igi_arena_alloc(a, (size_t)n * sizeof(int64_t) + 8);
-    if (!l->v)
-        return IG_OUT_OF_MEMORY;
-    if (n)
-        memcpy((void *)(uintptr_t)l->v, v, (size_t)n * sizeof(int64_t));
-    return IG_OK;
-}
-
-ig_status igi_attrs_set_floats(igi_arena *a,
-                               const ig_op_def *op,
-                               void *attrs,
-                               const char *name,
-                               const float *v,
-                               int64_t n)
-{
-    void *at;
-    IG_TRY(field(op, attrs, name, IG_A_FLOATS, IG_A_FLOATS, &at, NULL));
-    ig_floats *l = at;
-    l->n = n;
-    l->v = igi_arena_alloc(a, (size_t)n * sizeof(float) + 8);
-    if (!l->v)
-        return IG_OUT_OF_MEMORY;
-    if (n)
-        memcpy((void *)(uintptr_t)l->v, v, (size_t)n * sizeof(float));
-    return IG_OK;
-}
-
-ig_status igi_attrs_set_strings(igi_arena *a,
-                                const ig_op_def *op,
-                                void *attrs,
-                                const char *name,
-                                const char *const *v,
-                                int64_t n)
-{
-    void *at;
-    IG_TRY(field(op, attrs, name, IG_A_STRINGS, IG_A_STRINGS, &at, NULL));
-    ig_strings l = {n, v};
-    if (!copy_strings(a, &l))
-        return IG_OUT_OF_MEMORY;
-    *(ig_strings *)at = l;
-    return IG_OK;
-}
-
-ig_status
-igi_attrs_set_tensor(const ig_op_def *op, void *attrs, const char *name, ig_tensor *v)
-{
-    void *at;
-    IG_TRY(field(op, attrs, name, IG_A_TENSOR, IG_A_TENSOR, &at, NULL));
-    *(ig_tensor **)at = ig_tensor_ref(v);
-    return IG_OK;
-}
-
-ig_status
-igi_attrs_set_graph(const ig_op_def *op, void *attrs, const char *name, ig_graph *v)
-{
-    void *at;
-    IG_TRY(field(op, attrs, name, IG_A_GRAPH, IG_A_GRAPH, &at, NULL));
-    *(ig_graph **)at = igi_graph_ref(v);
-    return IG_OK;
 }
 
 /* ---- text ---- */
@@ -450,6 +333,20 @@ static bool is_default(const ig_attr_def *row, const void *at)
     if (row->kind == IG_A_STRING && row->def.s && *(const char *const *)at)
         return !strcmp(row->def.s, *(const char *const *)at);
     return is_missing(row, at);
+}
+
+/* In quotes, what could end a line or a string as \xNN: attributes come from files. */
+static void print_string(const char *s, igi_text *out)
+{
+    igi_text_add_bytes(out, "\"", 1);
+    for (; s && *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c < 0x20 || c == 0x7f || c == '"' || c == '\\')
+            igi_text_add(out, "\\x%02x", c);
+        else
+            igi_text_add_bytes(out, s, 1);
+    }
+    igi_text_add_bytes(out, "\"", 1);
 }
 
 static void print_one(const ig_attr_def *row, const void *at, igi_text *out)
@@ -469,7 +366,7 @@ static void print_one(const ig_attr_def *row, const void *at, igi_text *out)
         igi_text_add(out, "%.9g", (double)*(const float *)at);
         break;
     case IG_A_STRING:
-        igi_text_add(out, "\"%s\"", *(const char *const *)at);
+        print_string(*(const char *const *)at, out);
         break;
     case IG_A_INTS:
         igi_text_add(out, "[");
@@ -486,7 +383,12 @@ static void print_one(const ig_attr_def *row, const void *at, igi_text *out)
         igi_text_add(out, "]");
         break;
     case IG_A_STRINGS:
-        igi_text_add(out, "[%" PRId64 " strings]", ((const ig_strings *)at)->n);
+        igi_text_add(out, "[");
+        for (int64_t i = 0; i < ((const ig_strings *)at)->n; i++) {
+            igi_text_add(out, i ? ", " : "");
+            print_string(((const ig_strings *)at)->v[i], out);
+        }
+        igi_text_add(out, "]");
         break;
     case IG_A_TENSOR:
         igi_type_print(&(*(ig_tensor *const *)at)->v.type, NULL, type, sizeof(type));

@@ -18,6 +18,9 @@ ig_status igi_attrs_check(const ig_op_def *op, const void *attrs);
 /* Deep copy into the arena; NULL src gives defaults; retains tensors and graphs. */
 ig_status
 igi_attrs_copy(igi_arena *a, const ig_op_def *op, const void *src, void **out);
+/* Replaces string and lists of one field by copies in the arena; false with a record.
+ */
+bool igi_attrs_copy_field(igi_arena *a, const ig_attr_def *row, void *at);
 /* Drops tensors and graphs of a copy. */
 void igi_attrs_release(const ig_op_def *op, void *attrs);
 bool igi_attrs_equal(const ig_op_def *op, const void *a, const void *b);

@@ -1,4 +1,4 @@
-/* Steps of construction that graph.c and make.c share. */
+/* Steps of construction and editing that the files of graph/ir share. */
 #ifndef GRAPH_IR_BUILD_H
 #define GRAPH_IR_BUILD_H
 
@@ -7,7 +7,21 @@
 /* Registers a value under a unique name; takes the type over, also on failure. */
 ig_status
 igi_graph_add_value(ig_graph *g, const char *name, ig_type *type, ig_value_id *out);
-ig_status igi_use_add(ig_graph *g, ig_value_id v, igi_use use);
+/* Takes back a value that nothing uses and nothing produces yet; the newest first. */
+void igi_graph_drop_last_value(ig_graph *g, ig_value_id v);
+/* "node" for output 0, "node:1" for output 1; cut between characters. */
+void igi_output_stem(char *buf, size_t size, const char *node, int i);
+/* ig_graph_make with names for the outputs, where they are given and free. */
+ig_status igi_graph_make_as(ig_graph *g,
+                            const ig_call *call,
+                            const ig_value_id *in,
+                            const char *const *names,
+                            ig_value_id *out);
+/* Use lists. Room must be reserved before igi_use_put. Each input knows its place in
+ * the list (igi_node.use_at), so both take constant time. */
+void igi_use_put(ig_graph *g, ig_value_id v, igi_use use);
 void igi_use_remove(ig_graph *g, ig_value_id v, igi_use use);
+/* Nodes in topological order, whatever the state of g->order; igi_free(*out). */
+ig_status igi_graph_topological(const ig_graph *g, ig_node_id **out, size_t *n);
 
 #endif

@@ -2,7 +2,7 @@
  * them. */
 #include "graph/ir/check.h"
 
-#include <string.h>
+#include <stdio.h>
 
 #include "graph/core/dtype.h"
 #include "graph/core/tensor.h"
@@ -11,6 +11,21 @@ static ig_status wrong_kind(const igi_op *op, const ig_port *p, int i)
 {
     return ig_fail(IG_INVALID_ARGUMENT, "%s: input %d (%s) must be a %s", op->def->name,
                    i, p->name, p->flags & IG_SEQ ? "sequence" : "tensor");
+}
+
+/* "float32, float64" for messages. */
+static const char *type_list(uint64_t types, char *buf, size_t size)
+{
+    size_t at = 0;
+    buf[0] = 0;
+    for (int d = 1; d < IG_DTYPE_COUNT && at + 1 < size; d++) {
+        if (!(types >> d & 1))
+            continue;
+        int n = snprintf(buf + at, size - at, "%s%s", at ? ", " : "",
+                         ig_dtype_name((ig_dtype)d));
+        at += n > 0 ? (size_t)n : 0;
+    }
+    return buf;
 }
 
 static ig_status
@@ -22,18 +37,25 @@ wrong_type(const igi_op *op, const ig_port *p, int i, int dtype, int bound)
     if (bound)
         return ig_fail(IG_INVALID_ARGUMENT,
                        "%s: input %d (%s) is %s, but type %c is %s already; all inputs "
-                       "of one type "
-                       "must agree: insert a Cast",
+                       "of one type must agree: insert a Cast",
                        op->def->name, i, p->name, ig_dtype_name((ig_dtype)dtype), p->tv,
                        ig_dtype_name((ig_dtype)bound));
-    return ig_fail(IG_INVALID_ARGUMENT,
-                   "%s: input %d (%s) must not be %s; insert a Cast", op->def->name, i,
-                   p->name, ig_dtype_name((ig_dtype)dtype));
+    char allowed[400];
+    int port = (int)(p - op->def->inputs);
+    return ig_fail(
+        IG_INVALID_ARGUMENT,
+        "%s: input %d (%s) must not be %s, allowed are %s; insert a Cast",
+        op->def->name, i, p->name, ig_dtype_name((ig_dtype)dtype),
+        type_list(op->var_types[op->in_var[port]], allowed, sizeof(allowed)));
 }
 
 static ig_status check_arity(const igi_op *op, const ig_call *call)
 {
     int n = call->n_in - call->n_captures;
+    if (call->n_in > IG_PORTS_MAX || call->n_out > IG_PORTS_MAX)
+        return ig_fail(IG_LIMIT,
+                       "%s: %d inputs and %d outputs, at most %d are possible",
+                       op->def->name, call->n_in, call->n_out, IG_PORTS_MAX);
     if (n > op->n_in && !op->variadic_in)
         return ig_fail(IG_INVALID_ARGUMENT, "%s takes at most %d inputs, %d given",
                        op->def->name, op->n_in, n);
@@ -70,7 +92,7 @@ check_input(const igi_op *op, int i, int port, const ig_type *t, uint8_t *bound)
     } else if (t->kind != IG_KIND_TENSOR) {
         return wrong_kind(op, p, i);
     }
-    if (!(op->var_types[var] >> dtype & 1) || dtype == 0)
+    if (!igi_dtype_valid(dtype) || !(op->var_types[var] >> dtype & 1))
         return wrong_type(op, p, i, dtype, 0);
     if (p->flags & IG_HETERO)
         return IG_OK;
@@ -106,19 +128,30 @@ ig_status igi_check_call(const igi_op *op,
     return IG_OK;
 }
 
-/* Infer may be skipped when it would only meet unknown ranks and decides no element
- * type. */
 static bool ranks_known(const igi_op *op, const ig_infer *x)
 {
     if (op->def->flags & IG_OP_UNRANKED)
         return true;
-    for (int i = 0; i < x->n_out; i++)
-        if (x->out[i] && !x->out[i]->dtype)
-            return true;
     for (int i = 0; i < x->n_in - x->n_captures; i++)
         if (x->in[i] && x->in[i]->kind == IG_KIND_TENSOR && x->in[i]->rank < 0)
             return false;
     return true;
+}
+
+/* Infer of inputs without ranks: skipped, unless an element type hangs on it. What it
+ * says about shapes then is no knowledge. */
+static ig_status infer_unranked(const igi_op *op, ig_infer *x)
+{
+    bool decides = false;
+    for (int i = 0; i < x->n_out; i++)
+        decides = decides || (x->out[i] && !x->out[i]->dtype);
+    if (!decides)
+        return IG_OK;
+    IG_TRY(op->def->infer(x));
+    for (int i = 0; i < x->n_out; i++)
+        if (x->out[i] && x->out[i]->kind == IG_KIND_TENSOR)
+            (void)ig_infer_unknown(x, i);
+    return IG_OK;
 }
 
 static ig_status check_outputs(const igi_op *op, const ig_infer *x)
@@ -127,11 +160,11 @@ static ig_status check_outputs(const igi_op *op, const ig_infer *x)
         const ig_type *t = x->out[i];
         if (!t || t->kind != IG_KIND_TENSOR)
             continue;
-        int var = op->out_var[i < op->n_out ? i : op->n_out - 1];
-        if (!(op->var_types[var] >> t->dtype & 1) || !t->dtype)
+        int port = igi_op_out_port(op, i);
+        if (!igi_dtype_valid(t->dtype) ||
+            !(op->var_types[op->out_var[port]] >> t->dtype & 1))
             return ig_fail(IG_INVALID_ARGUMENT, "%s: output %d (%s) cannot be %s",
-                           op->def->name, i,
-                           op->def->outputs[i < op->n_out ? i : op->n_out - 1].name,
+                           op->def->name, i, op->def->outputs[port].name,
                            ig_dtype_name((ig_dtype)t->dtype));
         const int64_t *d = ig_type_dims(t);
         for (int k = 0; k < t->rank; k++)
@@ -147,5 +180,7 @@ ig_status igi_infer_call(const igi_op *op, const ig_call *call, ig_infer *x)
     IG_TRY(igi_check_call(op, call, x->in, x->out));
     if (ranks_known(op, x))
         IG_TRY(op->def->infer(x));
+    else
+        IG_TRY(infer_unranked(op, x));
     return check_outputs(op, x);
 }

@@ -16,6 +16,11 @@ static ig_status check_value(const ig_graph *g, ig_value_id v)
 /* Types agree when no concrete fact contradicts. */
 static bool types_agree(const ig_type *a, const ig_type *b)
 {
+    while (a->kind == b->kind && a->kind != IG_KIND_TENSOR && a->kind != IG_KIND_MAP &&
+           a->kind != IG_KIND_SPARSE && a->u.elem && b->u.elem) {
+        a = a->u.elem;
+        b = b->u.elem;
+    }
     if (a->kind != b->kind || a->dtype != b->dtype)
         return false;
     if (a->kind != IG_KIND_TENSOR || a->rank < 0 || b->rank < 0)
@@ -31,6 +36,7 @@ static bool types_agree(const ig_type *a, const ig_type *b)
 
 ig_status ig_graph_replace(ig_graph *g, ig_value_id from, ig_value_id to)
 {
+    igi_error_clear();
     IG_TRY(check_value(g, from));
     IG_TRY(check_value(g, to));
     igi_gvalue *a = igi_value_at(g, from), *b = igi_value_at(g, to);
@@ -48,7 +54,7 @@ ig_status ig_graph_replace(ig_graph *g, ig_value_id from, ig_value_id to)
             igi_node_at(g, u.node)->in[u.port] = to;
         else
             g->outputs.p[u.port] = to;
-        b->uses.p[b->uses.n++] = u;
+        igi_use_put(g, to, u);
     }
     a->uses.n = 0;
     g->order_dirty = true;
@@ -61,10 +67,16 @@ ig_status igi_graph_set_input(ig_graph *g, ig_node_id n, int i, ig_value_id v)
     igi_node *node = igi_node_at(g, n);
     if (i < 0 || i >= node->n_in)
         return ig_fail(IG_INVALID_ARGUMENT, "node '%s' has no input %d", node->name, i);
+    if (node->in[i].i == v.i)
+        return IG_OK;
     if (v.i)
-        IG_TRY(igi_use_add(g, v, (igi_use){n, i}));
+        IG_TRY(check_value(g, v));
+    if (v.i && !IGI_RESERVE(&igi_value_at(g, v)->uses, igi_value_at(g, v)->uses.n + 1))
+        return IG_OUT_OF_MEMORY;
     if (node->in[i].i)
         igi_use_remove(g, node->in[i], (igi_use){n, i});
+    if (v.i)
+        igi_use_put(g, v, (igi_use){n, i});
     node->in[i] = v;
     g->order_dirty = true;
     g->generation++;
@@ -79,12 +91,13 @@ static void kill_value(ig_graph *g, ig_value_id v)
     igi_type_fini(&value->type);
     IGI_VEC_FREE(&value->uses);
     value->constant = NULL;
+    value->ints = (ig_ints){0};
     value->live = false;
-    memset(&value->type, 0, sizeof(value->type));
 }
 
 ig_status ig_graph_remove(ig_graph *g, ig_node_id n)
 {
+    igi_error_clear();
     if (n.i == 0 || n.i >= g->nodes.n || !igi_node_at(g, n)->live)
         return ig_fail(IG_INVALID_ARGUMENT, "id %u is no node of graph %s", n.i,
                        g->name);
@@ -134,7 +147,7 @@ int igi_graph_sweep(ig_graph *g)
  * stack: a graph that is sorted keeps its order, and a moved edge moves only what it
  * must. */
 typedef struct sorter {
-    ig_graph *g;
+    const ig_graph *g;
     uint8_t *state; /* 0 new, 1 on the stack, 2 placed */
     struct frame {
         ig_node_id id;
@@ -206,11 +219,9 @@ static ig_status place(sorter *s, ig_node_id root)
     return IG_OK;
 }
 
-ig_status igi_graph_sort(ig_graph *g)
+ig_status igi_graph_topological(const ig_graph *g, ig_node_id **out, size_t *count)
 {
     size_t n = g->nodes.n;
-    if (!g->order_dirty)
-        return IG_OK;
     sorter s = {.g = g,
                 .state = igi_calloc(n, 1),
                 .stack = igi_alloc_array(n, sizeof(*s.stack)),
@@ -218,44 +229,70 @@ ig_status igi_graph_sort(ig_graph *g)
     ig_status rc = s.state && s.stack && s.order ? IG_OK : IG_OUT_OF_MEMORY;
     for (size_t k = 0; rc == IG_OK && k < g->order.n; k++)
         rc = place(&s, g->order.p[k]);
-    if (rc == IG_OK) {
-        memcpy(g->order.p, s.order, s.done * sizeof(*s.order));
-        g->order.n = s.done;
-        g->order_dirty = false;
-    }
     igi_free(s.state);
     igi_free(s.stack);
-    igi_free(s.order);
-    return rc;
+    if (rc != IG_OK) {
+        igi_free(s.order);
+        return rc;
+    }
+    *out = s.order;
+    *count = s.done;
+    return IG_OK;
+}
+
+ig_status igi_graph_sort(ig_graph *g)
+{
+    ig_node_id *order;
+    size_t n;
+    if (!g->order_dirty)
+        return IG_OK;
+    IG_TRY(igi_graph_topological(g, &order, &n));
+    if (n)
+        memcpy(g->order.p, order, n * sizeof(*order));
+    igi_free(order);
+    g->order.n = n;
+    g->order_dirty = false;
+    return IG_OK;
 }
 
 /* ---- copying between graphs ---- */
 
+/* Node n of src, with the names of its values. */
 static ig_status
 copy_node(ig_graph *dst, const ig_graph *src, const igi_node *n, ig_value_id *map)
 {
     ig_value_id in[IG_PORTS_MAX], out[IG_PORTS_MAX];
+    const char *names[IG_PORTS_MAX], *origin = NULL;
     ig_call call = {.op = n->op->def,
                     .attrs = n->attrs,
                     .where = n->where,
-                    .name = igi_arena_strdup(&dst->arena, n->name),
+                    .name = n->name,
                     .draw = n->draw,
                     .n_in = n->n_in,
                     .n_captures = n->n_captures,
                     .n_out = n->n_out};
-    for (int i = 0; i < n->n_in; i++)
+    for (int i = 0; i < n->n_in; i++) {
         in[i] = n->in[i].i ? map[n->in[i].i] : (ig_value_id){0};
-    for (int i = 0; i < n->n_out && i < 64; i++)
-        call.wanted |= n->out[i].i ? IG_BIT(i) : 0;
-    IG_TRY(ig_graph_make(dst, &call, in, out));
+        if (n->in[i].i && !in[i].i)
+            return ig_fail(IG_INVALID_ARGUMENT,
+                           "node '%s' cannot be copied: nothing stands for its input "
+                           "%d (%s); give the inputs of the graph in `map`",
+                           n->name, i, igi_value_at(src, n->in[i])->name);
+    }
+    for (int i = 0; i < n->n_out; i++) {
+        names[i] = n->out[i].i ? igi_value_at(src, n->out[i])->name : NULL;
+        if (i < 64)
+            call.wanted |= n->out[i].i ? IG_BIT(i) : 0;
+    }
+    if (n->origin && !(origin = igi_arena_strdup(&dst->arena, n->origin)))
+        return IG_OUT_OF_MEMORY;
+    IG_TRY(igi_graph_make_as(dst, &call, in, names, out));
     igi_node *made = igi_node_at(dst, dst->order.p[dst->order.n - 1]);
     made->device = n->device;
-    if (n->origin)
-        made->origin = igi_arena_strdup(&dst->arena, n->origin);
+    made->origin = origin;
     for (int i = 0; i < n->n_out; i++)
         if (n->out[i].i)
             map[n->out[i].i] = out[i];
-    (void)src;
     return IG_OK;
 }
 
@@ -281,17 +318,14 @@ ig_status igi_graph_inline(ig_graph *dst, const ig_graph *src, ig_value_id *map)
         IG_TRY(name ? ig_graph_constant(dst, name, v->constant, &map[i])
                     : IG_OUT_OF_MEMORY);
     }
-    ig_node_iter it = ig_graph_nodes(src);
-    ig_node_id n;
-    while (ig_node_next(&it, &n)) {
-        const igi_node *node = igi_node_at(src, n);
-        IG_TRY(copy_node(dst, src, node, map));
-        for (int i = 0; i < node->n_out; i++)
-            if (node->out[i].i)
-                igi_graph_rename(dst, map[node->out[i].i],
-                                 igi_value_at(src, node->out[i])->name);
-    }
-    return IG_OK;
+    ig_node_id *order;
+    size_t count;
+    IG_TRY(igi_graph_topological(src, &order, &count));
+    ig_status rc = IG_OK;
+    for (size_t k = 0; rc == IG_OK && k < count; k++)
+        rc = copy_node(dst, src, igi_node_at(src, order[k]), map);
+    igi_free(order);
+    return rc;
 }
 
 static ig_status clone_into(ig_graph *dst, const ig_graph *src, ig_value_id *map)
@@ -312,8 +346,12 @@ static ig_status clone_into(ig_graph *dst, const ig_graph *src, ig_value_id *map
         IG_TRY(igi_graph_add_meta(dst, src->meta.p[i].key, src->meta.p[i].value));
     dst->ir_version = src->ir_version;
     dst->opset = src->opset;
-    dst->doc = src->doc ? igi_arena_strdup(&dst->arena, src->doc) : NULL;
-    dst->producer = src->producer ? igi_arena_strdup(&dst->arena, src->producer) : NULL;
+    dst->counter = src->counter > dst->counter ? src->counter : dst->counter;
+    dst->draws = src->draws;
+    if ((src->doc && !(dst->doc = igi_arena_strdup(&dst->arena, src->doc))) ||
+        (src->producer &&
+         !(dst->producer = igi_arena_strdup(&dst->arena, src->producer))))
+        return IG_OUT_OF_MEMORY;
     return IG_OK;
 }
 
@@ -321,6 +359,7 @@ ig_status ig_graph_clone(ig_graph **out, const ig_graph *src)
 {
     ig_graph *g = NULL;
     *out = NULL;
+    igi_error_clear();
     ig_value_id *map = igi_calloc(src->values.n, sizeof(*map));
     if (!map)
         return IG_OUT_OF_MEMORY;

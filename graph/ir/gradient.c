@@ -146,6 +146,9 @@ ig_status ig_emit_n(ig_grad *g,
     memset(out, 0, (size_t)n_out * sizeof(*out));
     if (g->status != IG_OK)
         return g->status;
+    if (n_in > IG_PORTS_MAX || n_out > IG_PORTS_MAX)
+        return ig_grad_fail(g, IG_LIMIT, "it emits a node with %d inputs, at most %d",
+                            n_in > n_out ? n_in : n_out, IG_PORTS_MAX);
     if (!op)
         return ig_grad_fail(g, IG_UNSUPPORTED,
                             "it emits an operator that is not registered");
@@ -188,6 +191,13 @@ ig_var ig_emit_sum_except(ig_grad *g, ig_var v, int axis)
         return (ig_var){0};
     if (axis < 0)
         axis += t->rank;
+    if (axis < 0 || axis >= t->rank) {
+        (void)ig_grad_fail(g, IG_UNSUPPORTED,
+                           "a sum over all axes but one needs that axis, the rank is "
+                           "%d (-1: unknown)",
+                           t->rank);
+        return (ig_var){0};
+    }
     for (int i = 0; i < t->rank; i++)
         if (i != axis)
             axes[n++] = i;
@@ -215,13 +225,13 @@ ig_var ig_grad_dy_full(ig_grad *g, int i)
         return g->dy[i];
     const ig_type *t = g->out_type[i];
     const int64_t *d = ig_type_dims(t);
-    for (int k = 0; k < t->rank; k++) {
-        if (d[k] < 0) {
-            (void)ig_grad_fail(g, IG_UNSUPPORTED,
-                               "no gradient reaches output %d, whose shape is symbolic",
-                               i);
-            return (ig_var){0};
-        }
+    bool known = t->rank >= 0;
+    for (int k = 0; k < t->rank; k++)
+        known = known && d[k] >= 0;
+    if (!known) {
+        (void)ig_grad_fail(g, IG_UNSUPPORTED,
+                           "no gradient reaches output %d, whose shape is symbolic", i);
+        return (ig_var){0};
     }
     return ig_emit2(g, igi_registry_std(g->reg, IGI_STD_EXPAND), NULL,
                     ig_grad_scalar(g, (ig_dtype)t->dtype, 0.0),
@@ -253,12 +263,15 @@ ig_status ig_gradient_todo(ig_grad *g)
 
 /* ---- the engine's part ---- */
 
+/* Surely the same: unknown dims may differ. */
 static bool same_dims(const ig_type *a, const ig_type *b)
 {
-    if (a->rank != b->rank)
+    if (a->rank != b->rank || a->rank < 0)
         return false;
-    return a->rank <= 0 ||
-           !memcmp(ig_type_dims(a), ig_type_dims(b), (size_t)a->rank * sizeof(int64_t));
+    for (int i = 0; i < a->rank; i++)
+        if (ig_type_dims(a)[i] != ig_type_dims(b)[i] || ig_type_dims(a)[i] == -1)
+            return false;
+    return true;
 }
 
 static ig_status settle(ig_grad *g, int i)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "graph/core/dtype.h"
 #include "graph/ir/build.h"
 
 ig_status igi_graph_new(ig_graph **out,
@@ -67,6 +68,7 @@ void igi_graph_unref(ig_graph *g)
     IGI_VEC_FREE(&g->self_test);
     IGI_VEC_FREE(&g->meta);
     igi_map_fini(&g->names);
+    igi_map_fini(&g->output_map);
     igi_symtab_unref(g->syms);
     igi_arena_fini(&g->arena);
     igi_free(g);
@@ -77,13 +79,31 @@ void ig_graph_free(ig_graph *g)
     igi_graph_unref(g);
 }
 
+/* Bytes of `s` up to `max` that end between UTF-8 characters. */
+static int cut_length(const char *s, int max)
+{
+    int n = 0;
+    while (n < max && s[n])
+        n++;
+    while (n > 0 && s[n] && ((unsigned char)s[n] & 0xc0) == 0x80)
+        n--;
+    return n;
+}
+
+void igi_output_stem(char *buf, size_t size, const char *node, int i)
+{
+    int n = cut_length(node, 200);
+    snprintf(buf, size, i ? "%.*s:%d" : "%.*s", n, node, i);
+}
+
 const char *igi_graph_fresh_name(ig_graph *g, const char *stem)
 {
     char buf[256];
+    int n = cut_length(stem, 200);
     if (!igi_map_get(&g->names, stem))
         return igi_arena_strdup(&g->arena, stem);
     do {
-        snprintf(buf, sizeof(buf), "%.200s_%u", stem, ++g->counter);
+        snprintf(buf, sizeof(buf), "%.*s_%u", n, stem, ++g->counter);
     } while (igi_map_get(&g->names, buf));
     return igi_arena_strdup(&g->arena, buf);
 }
@@ -114,14 +134,54 @@ igi_graph_add_value(ig_graph *g, const char *name, ig_type *type, ig_value_id *o
     return IG_OK;
 }
 
+void igi_graph_drop_last_value(ig_graph *g, ig_value_id v)
+{
+    igi_gvalue *value = igi_value_at(g, v);
+    igi_map_remove(&g->names, value->name);
+    igi_type_fini(&value->type);
+    IGI_VEC_FREE(&value->uses);
+    g->values.n--;
+}
+
 static ig_status
 claim_name(ig_graph *g, const char *name, const char *stem, const char **out)
 {
+    if (name && !*name)
+        name = NULL; /* as in files: no name */
     if (name && igi_map_get(&g->names, name))
         return ig_fail(IG_INVALID_GRAPH, "graph %s: the name '%s' is taken", g->name,
                        name);
     *out = name ? igi_arena_strdup(&g->arena, name) : igi_graph_fresh_name(g, stem);
     return *out ? IG_OK : IG_OUT_OF_MEMORY;
+}
+
+/* Dims and element type of a type that comes from a caller; at its innermost element.
+ */
+static ig_status check_type(const char *name, const ig_type *t)
+{
+    for (int depth = 0; t->kind == IG_KIND_SEQUENCE || t->kind == IG_KIND_OPTIONAL;
+         depth++) {
+        if (depth > IGI_NEST_MAX || !t->u.elem)
+            return ig_fail(
+                IG_INVALID_ARGUMENT,
+                "input %s: a sequence or optional without an element type, or nested "
+                "deeper than %d",
+                name, IGI_NEST_MAX);
+        t = t->u.elem;
+    }
+    if (t->kind == IG_KIND_MAP)
+        return IG_OK;
+    if (t->kind > IG_KIND_SPARSE || !igi_dtype_valid(t->dtype) || t->rank < -1 ||
+        t->rank > IG_RANK_MAX)
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "input %s: kind %d, element type %d or rank %d does not exist",
+                       name, t->kind, t->dtype, t->rank);
+    const int64_t *dims = ig_type_dims(t);
+    for (int i = 0; i < t->rank; i++)
+        if (dims[i] < -1 && !ig_dim_is_symbol(dims[i]))
+            return ig_fail(IG_INVALID_ARGUMENT,
+                           "input %s: dim %d is negative; -1 means unknown", name, i);
+    return IG_OK;
 }
 
 ig_status ig_graph_input_typed(ig_graph *g,
@@ -131,6 +191,8 @@ ig_status ig_graph_input_typed(ig_graph *g,
 {
     const char *own;
     ig_type copy = {0};
+    igi_error_clear();
+    IG_TRY(check_type(name ? name : "?", type));
     IG_TRY(claim_name(g, name, "x", &own));
     IG_TRY(igi_type_copy(&copy, type));
     if (!IGI_RESERVE(&g->inputs, g->inputs.n + 1)) {
@@ -151,20 +213,12 @@ ig_status ig_graph_input(ig_graph *g,
                          ig_value_id *out)
 {
     ig_type type = {0};
-    if (dtype <= 0 || dtype >= IG_DTYPE_COUNT || rank < -1 || rank > IG_RANK_MAX)
+    igi_error_clear();
+    if (dtype <= 0 || dtype >= IG_DTYPE_COUNT || (rank > 0 && !dims))
         return ig_fail(IG_INVALID_ARGUMENT,
-                       "input %s: element type %d or rank %d does not exist",
-                       name ? name : "?", (int)dtype, rank);
-    for (int i = 0; i < rank; i++)
-        if (dims[i] < -1 && !ig_dim_is_symbol(dims[i]))
-            return ig_fail(IG_INVALID_ARGUMENT, "input %s: dim %d is negative",
-                           name ? name : "?", i);
-    if (rank < 0) {
-        type.dtype = (uint8_t)dtype;
-        type.rank = -1;
-    } else {
-        IG_TRY(igi_type_set(&type, dtype, rank, dims));
-    }
+                       "input %s: element type %d does not exist, or dims are missing",
+                       name ? name : "?", (int)dtype);
+    IG_TRY(igi_type_set(&type, dtype, rank, dims));
     ig_status rc = ig_graph_input_typed(g, name, &type, out);
     igi_type_fini(&type);
     return rc;
@@ -172,9 +226,15 @@ ig_status ig_graph_input(ig_graph *g,
 
 ig_status ig_graph_dim(ig_graph *g, const char *name, int64_t *out)
 {
+    igi_error_clear();
+    if (!name || !*name)
+        return ig_fail(IG_INVALID_ARGUMENT, "a symbolic dim needs a name");
     *out = igi_symtab_symbol(g->syms, name);
-    return *out == -1 ? ig_fail(IG_LIMIT, "no more than %d symbolic dims", IGI_SYM_MAX)
-                      : IG_OK;
+    if (*out != -1)
+        return IG_OK;
+    return ig_error_status() == IG_OUT_OF_MEMORY
+               ? IG_OUT_OF_MEMORY
+               : ig_fail(IG_LIMIT, "no more than %d symbolic dims", IGI_SYM_MAX);
 }
 
 ig_status
@@ -182,6 +242,7 @@ ig_graph_constant(ig_graph *g, const char *name, ig_tensor *t, ig_value_id *out)
 {
     const char *own;
     ig_type copy = {0};
+    igi_error_clear();
     if (!t)
         return ig_fail(IG_INVALID_ARGUMENT, "constant %s has no tensor",
                        name ? name : "?");
@@ -194,38 +255,42 @@ ig_graph_constant(ig_graph *g, const char *name, ig_tensor *t, ig_value_id *out)
 
 /* ---- uses ---- */
 
-ig_status igi_use_add(ig_graph *g, ig_value_id v, igi_use use)
+void igi_use_put(ig_graph *g, ig_value_id v, igi_use use)
 {
-    return IGI_PUSH(&igi_value_at(g, v)->uses, use) ? IG_OK : IG_OUT_OF_MEMORY;
+    igi_gvalue *value = igi_value_at(g, v);
+    if (use.node.i)
+        igi_node_at(g, use.node)->use_at[use.port] = (uint32_t)value->uses.n;
+    value->uses.p[value->uses.n++] = use;
 }
 
+/* The last use takes the place of the one that goes. */
 void igi_use_remove(ig_graph *g, ig_value_id v, igi_use use)
 {
     igi_gvalue *value = igi_value_at(g, v);
-    for (size_t i = 0; i < value->uses.n; i++) {
-        if (value->uses.p[i].node.i == use.node.i &&
-            value->uses.p[i].port == use.port) {
-            value->uses.p[i] = value->uses.p[--value->uses.n];
-            return;
-        }
-    }
+    uint32_t at = igi_node_at(g, use.node)->use_at[use.port];
+    igi_use last = value->uses.p[--value->uses.n];
+    value->uses.p[at] = last;
+    if (last.node.i)
+        igi_node_at(g, last.node)->use_at[last.port] = at;
 }
 
 ig_status ig_graph_output(ig_graph *g, const char *name, ig_value_id value)
 {
+    igi_error_clear();
     if (value.i == 0 || value.i >= g->values.n || !igi_value_at(g, value)->live)
         return ig_fail(IG_INVALID_ARGUMENT, "output %s is no value of the graph",
                        name ? name : "?");
     const char *own =
         igi_arena_strdup(&g->arena, name ? name : igi_value_at(g, value)->name);
-    for (size_t i = 0; own && i < g->output_names.n; i++)
-        if (!strcmp(g->output_names.p[i], own))
-            return ig_fail(IG_INVALID_GRAPH, "graph %s has two outputs '%s'", g->name,
-                           own);
+    if (own && igi_map_get(&g->output_map, own))
+        return ig_fail(IG_INVALID_GRAPH, "graph %s has two outputs '%s'", g->name, own);
     if (!own || !IGI_RESERVE(&g->outputs, g->outputs.n + 1) ||
-        !IGI_RESERVE(&g->output_names, g->output_names.n + 1))
+        !IGI_RESERVE(&g->output_names, g->output_names.n + 1) ||
+        !IGI_RESERVE(&igi_value_at(g, value)->uses,
+                     igi_value_at(g, value)->uses.n + 1) ||
+        igi_map_put(&g->output_map, own, (uint32_t)g->outputs.n + 1) != IG_OK)
         return IG_OUT_OF_MEMORY;
-    IG_TRY(igi_use_add(g, value, (igi_use){{0}, (int)g->outputs.n}));
+    igi_use_put(g, value, (igi_use){{0}, (int)g->outputs.n});
     g->outputs.p[g->outputs.n++] = value;
     g->output_names.p[g->output_names.n++] = own;
     g->generation++;
@@ -281,7 +346,7 @@ const char *ig_graph_output_name(const ig_graph *g, int i)
 
 ig_value_id ig_graph_find(const ig_graph *g, const char *name)
 {
-    return (ig_value_id){igi_map_get(&g->names, name)};
+    return (ig_value_id){name ? igi_map_get(&g->names, name) : 0};
 }
 
 const char *ig_graph_value_name(const ig_graph *g, ig_value_id v)

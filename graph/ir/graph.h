@@ -39,6 +39,7 @@ typedef struct igi_node {
     const char *
         origin; /* names of the nodes this one was made from, "conv1+bn1"; NULL: name */
     ig_value_id *in, *out;
+    uint32_t *use_at; /* per input: its place in the use list of its value */
     int n_in, n_captures, n_out;
     uint64_t draw;
     uint8_t device;
@@ -63,12 +64,14 @@ struct ig_graph {
     IGI_VEC(ig_value_id) inputs;
     IGI_VEC(ig_value_id) outputs;
     IGI_VEC(const char *)
-    output_names; /* names callers use; may differ from the value's */
+    output_names;       /* names callers use; may differ from the value's */
+    igi_map output_map; /* output name -> its number + 1 */
     /* Self-test: examples of all inputs, then their results; counted. Empty: none. */
     IGI_VEC(ig_tensor *) self_test;
     IGI_VEC(igi_meta) meta; /* metadata_props of the file, kept for saving */
     igi_map names;          /* value name -> id */
     uint32_t counter;       /* for made names */
+    uint64_t draws;         /* highest draw of a random node */
     uint64_t generation;    /* + 1 per edit */
     bool order_dirty;
 };

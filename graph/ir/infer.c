@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "graph/core/alloc.h"
 #include "graph/core/dtype.h"
 #include "graph/core/sym.h"
 #include "graph/core/tensor.h"
@@ -34,8 +35,11 @@ ig_status ig_infer_set(ig_infer *x, int out, int rank, const int64_t *dims)
     ig_type *t = out < x->n_out ? x->out[out] : NULL;
     if (!t)
         return IG_OK;
-    if (rank > IG_RANK_MAX)
-        return ig_infer_fail(x, "rank %d is over the limit of %d", rank, IG_RANK_MAX);
+    if (rank < 0 || rank > IG_RANK_MAX)
+        return ig_infer_fail(x, "rank %d of output %d is not between 0 and %d", rank,
+                             out, IG_RANK_MAX);
+    if (t->rank > 8) /* set before: the far dims go */
+        (void)ig_infer_unknown(x, out);
     if (rank <= 8) {
         t->rank = (int16_t)rank;
         for (int i = 0; i < rank; i++)
@@ -57,8 +61,12 @@ ig_status ig_infer_fresh(ig_infer *x, int out, int rank)
 
 ig_status ig_infer_unknown(ig_infer *x, int out)
 {
-    if (out < x->n_out && x->out[out])
-        x->out[out]->rank = -1;
+    ig_type *t = out < x->n_out ? x->out[out] : NULL;
+    if (!t)
+        return IG_OK;
+    if (t->kind == IG_KIND_TENSOR && t->rank > 8)
+        igi_free(t->u.dim_far);
+    t->rank = -1;
     return IG_OK;
 }
 
@@ -74,8 +82,8 @@ ig_status ig_infer_dtype(ig_infer *x, int out, int64_t dtype)
 
 ig_status ig_infer_copy(ig_infer *x, int out, int in)
 {
-    const ig_type *t = x->in[in];
-    if (t->rank < 0)
+    const ig_type *t = in < x->n_in ? x->in[in] : NULL;
+    if (!t || t->rank < 0)
         return ig_infer_unknown(x, out);
     return ig_infer_set(x, out, t->rank, ig_type_dims(t));
 }
@@ -165,13 +173,22 @@ ig_infer_equal(ig_infer *x, int64_t a, int64_t b, const char *what, int64_t *out
 
 /* ---- integers that shapes depend on ---- */
 
+/* A variadic port names all its values. */
+static const char *port_name(const ig_op_def *op, int i)
+{
+    int k = 0;
+    while (k < i && op->inputs[k + 1].name)
+        k++;
+    return op->inputs[k].name;
+}
+
 static int
 ints_of_tensor(ig_infer *x, int port, const ig_tensor *t, int64_t *buf, int cap)
 {
     int64_t n = igi_tensor_count(t);
     if (t->v.type.rank > 1 || n > cap) {
         (void)ig_infer_fail(x, "%s must be a vector of at most %d integers",
-                            x->op->inputs[port < 31 ? port : 0].name, cap);
+                            port_name(x->op, port), cap);
         return IG_INTS_TOO_MANY;
     }
     int64_t step = t->v.type.rank == 1 ? igi_strides(t)[0] : 0;
@@ -186,7 +203,8 @@ int ig_infer_ints(ig_infer *x, int port, int64_t *buf, int cap)
         return IG_INTS_ABSENT;
     if (x->known && x->known[port]) {
         ig_tensor *t = ig_value_tensor(x->known[port]);
-        return t && t->data ? ints_of_tensor(x, port, t, buf, cap) : IG_INTS_UNKNOWN;
+        bool readable = t && (t->data || igi_tensor_count(t) == 0);
+        return readable ? ints_of_tensor(x, port, t, buf, cap) : IG_INTS_UNKNOWN;
     }
     if (x->ints && x->ints[port].v) {
         int64_t n = x->ints[port].n;
@@ -200,38 +218,39 @@ int ig_infer_ints(ig_infer *x, int port, int64_t *buf, int cap)
     return IG_INTS_UNKNOWN;
 }
 
-/* f over numbers of any sign: dims know no negative numbers, so those are computed
- * here. */
-static int64_t
-combine(ig_symtab *s, int64_t (*f)(ig_symtab *, int64_t, int64_t), int64_t a, int64_t b)
+typedef int64_t dim_fn(ig_symtab *s, int64_t a, int64_t b);
+
+/* f over two numbers of any sign; false when the result is no number that a list can
+ * hold. */
+static bool combine_numbers(dim_fn *f, int64_t a, int64_t b, int64_t *out)
 {
-    bool symbolic = ig_dim_is_symbol(a) || ig_dim_is_symbol(b);
-    int64_t r;
-    if (f == ig_dim_add && symbolic && (a < 0 || b < 0)) {
-        if (!ig_dim_is_symbol(a) && a < 0)
-            r = ig_dim_sub(s, b, -a);
-        else if (!ig_dim_is_symbol(b) && b < 0)
-            r = ig_dim_sub(s, a, -b);
-        else
-            r = f(s, a, b);
-    } else if (!symbolic && (a < 0 || b < 0)) {
-        if (f == ig_dim_add && !__builtin_add_overflow(a, b, &r))
-            return r;
-        if (f == ig_dim_sub && !__builtin_sub_overflow(a, b, &r))
-            return r;
-        if (f == ig_dim_mul && !__builtin_mul_overflow(a, b, &r))
-            return r;
-        if (f == ig_dim_max || f == ig_dim_min)
-            return (a > b) == (f == ig_dim_max) ? a : b;
-        return ig_dim_fresh(s); /* a quotient of negative numbers */
-    } else if (symbolic &&
-               ((!ig_dim_is_symbol(a) && a < 0) || (!ig_dim_is_symbol(b) && b < 0))) {
-        return ig_dim_fresh(s);
-    } else {
-        if (f == ig_dim_sub && a >= 0 && b >= 0)
-            return a - b;
+    bool ok = false;
+    if (f == ig_dim_add)
+        ok = !__builtin_add_overflow(a, b, out);
+    else if (f == ig_dim_sub)
+        ok = !__builtin_sub_overflow(a, b, out);
+    else if (f == ig_dim_mul)
+        ok = !__builtin_mul_overflow(a, b, out);
+    else if (f == ig_dim_max || f == ig_dim_min)
+        ok = ((*out = (a > b) == (f == ig_dim_max) ? a : b), true);
+    else if (a >= 0 && b >= 0)
+        ok = (*out = f(NULL, a, b)) >= 0;
+    return ok && !ig_dim_is_symbol(*out);
+}
+
+/* Dims know no negative numbers, so sums with one are turned into differences. */
+static int64_t combine(ig_symtab *s, dim_fn *f, int64_t a, int64_t b)
+{
+    bool a_symbol = ig_dim_is_symbol(a), b_symbol = ig_dim_is_symbol(b);
+    int64_t r = -1;
+    if (!a_symbol && !b_symbol)
+        return combine_numbers(f, a, b, &r) ? r : ig_dim_fresh(s);
+    if ((a_symbol || a >= 0) && (b_symbol || b >= 0))
         r = f(s, a, b);
-    }
+    else if (f == ig_dim_add)
+        r = a_symbol ? ig_dim_sub(s, a, -b) : ig_dim_sub(s, b, -a);
+    else if (f == ig_dim_sub && a_symbol)
+        r = ig_dim_add(s, a, -b);
     return r == -1 ? ig_dim_fresh(s) : r;
 }
 

@@ -109,6 +109,7 @@ void ig_barrier(ig_kernel_ctx *k)
 
 void ig_split(int64_t n, int64_t grain, int tid, int nth, int64_t *lo, int64_t *hi)
 {
+    grain = grain > 0 ? grain : 1;
     int64_t units = n / grain + (n % grain != 0);
     int64_t base = units / nth, extra = units % nth;
     int64_t first = tid * base + (tid < extra ? tid : extra);

@@ -55,35 +55,28 @@ static void drop_types(scene *s, int n)
         igi_type_fini(&s->types[i]);
 }
 
-/* Integers of output 0, for shape chains. Not knowing them is never an error. */
+/* Integers of output 0, for shape chains. Not knowing them is never an error. A list of
+ * the old length is written over, so that inferring again does not grow the arena. */
 static void propagate(ig_graph *g, scene *s, ig_value_id out)
 {
     int64_t buf[INTS_CAP];
     const ig_op_def *op = s->x.op;
-    if (!op->values || !out.i)
-        return;
-    ig_dtype dtype = (ig_dtype)igi_value_at(g, out)->type.dtype;
-    if ((dtype != IG_INT64 && dtype != IG_INT32) || igi_value_at(g, out)->type.rank > 1)
+    igi_gvalue *value = igi_value_at(g, out);
+    const ig_ints old = value->ints;
+    value->ints = (ig_ints){0};
+    bool integers = value->type.dtype == IG_INT64 || value->type.dtype == IG_INT32;
+    if (!op->values || !integers || value->type.rank > 1)
         return;
     int n = op->values(&s->x, buf, INTS_CAP);
     if (n < 0 || n > INTS_CAP)
         return;
-    int64_t *v = igi_arena_alloc(&g->arena, (size_t)n * sizeof(*v) + 8);
+    int64_t *v = old.v && old.n == n
+                     ? (int64_t *)(uintptr_t)old.v
+                     : igi_arena_array(&g->arena, (size_t)n, sizeof(*v));
     if (!v)
         return;
     memcpy(v, buf, (size_t)n * sizeof(*v));
-    igi_value_at(g, out)->ints = (ig_ints){n, v};
-}
-
-static uint64_t wanted_of(const igi_op *op, const ig_call *call)
-{
-    if (call->wanted)
-        return call->wanted;
-    uint64_t mask = 0;
-    for (int i = 0; i < call->n_out && i < 64; i++)
-        mask |= IG_BIT(i);
-    (void)op;
-    return mask;
+    value->ints = (ig_ints){n, v};
 }
 
 static ig_status
@@ -100,47 +93,69 @@ check_ids(const ig_graph *g, const ig_call *call, const ig_value_id *in)
     return IG_OK;
 }
 
-static ig_status make_outputs(ig_graph *g, scene *s, const igi_node *node, int n_out)
+/* Values for the wanted outputs. When one fails, those made before are taken back. */
+static ig_status
+make_outputs(ig_graph *g, scene *s, const igi_node *node, const char *const *names)
 {
     char stem[256];
-    for (int i = 0; i < n_out; i++) {
+    for (int i = 0; i < node->n_out; i++) {
         if (!s->out[i])
             continue;
-        snprintf(stem, sizeof(stem), i ? "%.200s:%d" : "%.200s", node->name, i);
-        const char *name = igi_graph_fresh_name(g, stem);
+        igi_output_stem(stem, sizeof(stem), node->name, i);
+        bool own = names && names[i] && *names[i] && !igi_map_get(&g->names, names[i]);
+        const char *name =
+            own ? igi_arena_strdup(&g->arena, names[i]) : igi_graph_fresh_name(g, stem);
         ig_status rc = igi_graph_add_value(g, name, &s->types[i], &node->out[i]);
         memset(&s->types[i], 0, sizeof(s->types[i])); /* taken over */
-        IG_TRY(rc);
+        if (rc != IG_OK) {
+            while (i-- > 0)
+                if (node->out[i].i)
+                    igi_graph_drop_last_value(g, node->out[i]);
+            return rc;
+        }
         igi_value_at(g, node->out[i])->out = i;
     }
     return IG_OK;
 }
 
+static uint64_t next_draw(ig_graph *g, uint64_t asked)
+{
+    if (!asked)
+        return ++g->draws;
+    g->draws = asked > g->draws ? asked : g->draws; /* never given out again */
+    return asked;
+}
+
+/* The node's own memory. Its place in the graph comes with commit. */
 static ig_status
 fill_node(ig_graph *g, igi_node *node, const ig_call *call, const ig_value_id *in)
 {
     char name[64];
+    size_t n_in = (size_t)call->n_in, n_out = (size_t)call->n_out;
     snprintf(name, sizeof(name), "%.40s_%u", call->op->name, (unsigned)g->nodes.n);
     node->name = igi_arena_strdup(&g->arena, call->name ? call->name : name);
-    node->where = call->where;
-    node->in = igi_arena_array(&g->arena, (size_t)call->n_in + 1, sizeof(ig_value_id));
-    node->out =
-        igi_arena_array(&g->arena, (size_t)call->n_out + 1, sizeof(ig_value_id));
-    if (!node->name || !node->in || !node->out)
+    if (call->where && !(node->where = igi_arena_strdup(&g->arena, call->where)))
         return IG_OUT_OF_MEMORY;
-    if (call->n_in)
-        memcpy(node->in, in, (size_t)call->n_in * sizeof(*in));
+    node->in = igi_arena_array(&g->arena, n_in + 1, sizeof(*node->in));
+    node->out = igi_arena_array(&g->arena, n_out + 1, sizeof(*node->out));
+    node->use_at = igi_arena_array(&g->arena, n_in + 1, sizeof(*node->use_at));
+    if (!node->name || !node->in || !node->out || !node->use_at)
+        return IG_OUT_OF_MEMORY;
+    if (n_in)
+        memcpy(node->in, in, n_in * sizeof(*in));
     node->n_in = call->n_in;
     node->n_captures = call->n_captures;
     node->n_out = call->n_out;
     node->live = true;
-    if (call->op->flags & IG_OP_RANDOM)
-        node->draw = call->draw ? call->draw : ++g->counter;
     return IG_OK;
 }
 
-static ig_status
-commit(ig_graph *g, igi_node *node, scene *s, const ig_call *call, ig_value_id *out)
+/* All that can fail comes first; then node, order and use lists change together. */
+static ig_status commit(ig_graph *g,
+                        igi_node *node,
+                        scene *s,
+                        const ig_call *call,
+                        const char *const *names)
 {
     ig_node_id id = {(uint32_t)g->nodes.n};
     if (!IGI_RESERVE(&g->nodes, g->nodes.n + 1) ||
@@ -151,22 +166,25 @@ commit(ig_graph *g, igi_node *node, scene *s, const ig_call *call, ig_value_id *
             !IGI_RESERVE(&igi_value_at(g, node->in[i])->uses,
                          igi_value_at(g, node->in[i])->uses.n + (size_t)node->n_in))
             return IG_OUT_OF_MEMORY;
-    IG_TRY(make_outputs(g, s, node, call->n_out));
+    IG_TRY(make_outputs(g, s, node, names));
+    if (call->op->flags & IG_OP_RANDOM)
+        node->draw = next_draw(g, call->draw);
+    g->nodes.p[g->nodes.n++] = *node;
+    g->order.p[g->order.n++] = id;
     for (int i = 0; i < node->n_in; i++)
         if (node->in[i].i)
-            IG_TRY(igi_use_add(g, node->in[i], (igi_use){id, i}));
+            igi_use_put(g, node->in[i], (igi_use){id, i});
     for (int i = 0; i < node->n_out; i++)
         if (node->out[i].i)
             igi_value_at(g, node->out[i])->producer = id;
-    g->nodes.p[g->nodes.n++] = *node;
-    g->order.p[g->order.n++] = id;
-    if (out)
-        memcpy(out, node->out, (size_t)node->n_out * sizeof(*out));
     return IG_OK;
 }
 
-ig_status
-ig_graph_make(ig_graph *g, const ig_call *call, const ig_value_id *in, ig_value_id *out)
+ig_status igi_graph_make_as(ig_graph *g,
+                            const ig_call *call,
+                            const ig_value_id *in,
+                            const char *const *names,
+                            ig_value_id *out)
 {
     const igi_op *op = igi_registry_of(g->reg, call->op);
     igi_node node = {.op = op};
@@ -178,18 +196,20 @@ ig_graph_make(ig_graph *g, const ig_call *call, const ig_value_id *in, ig_value_
     scene *s = igi_alloc(sizeof(*s));
     if (!s)
         return IG_OUT_OF_MEMORY;
-    ig_status rc = igi_attrs_copy(&g->arena, call->op, call->attrs, &node.attrs);
-    if (rc != IG_OK)
-        goto out;
-    set_scene(s, g, call, node.attrs, in, wanted_of(op, call));
+    ig_status rc = IG_OK;
+    set_scene(s, g, call, NULL, in, call->wanted ? call->wanted : UINT64_MAX);
+    IG_GO(igi_attrs_copy(&g->arena, call->op, call->attrs, &node.attrs));
+    s->x.attrs = node.attrs;
     IG_GO(igi_infer_call(op, call, &s->x));
     IG_GO(fill_node(g, &node, call, in));
-    IG_GO(commit(g, &node, s, call, out));
-    set_scene(s, g, call, node.attrs, in, 0); /* arrays of values may have moved */
-    s->out[0] =
-        node.n_out && node.out[0].i ? &igi_value_at(g, node.out[0])->type : NULL;
-    propagate(g, s, node.n_out ? node.out[0] : (ig_value_id){0});
-    node.attrs = NULL;
+    IG_GO(commit(g, &node, s, call, names));
+    if (out && node.n_out)
+        memcpy(out, node.out, (size_t)node.n_out * sizeof(*out));
+    if (node.n_out && node.out[0].i) {
+        set_scene(s, g, call, node.attrs, in, 0); /* arrays of values may have moved */
+        s->out[0] = &igi_value_at(g, node.out[0])->type;
+        propagate(g, s, node.out[0]);
+    }
 out:
     if (rc != IG_OK) {
         drop_types(s, call->n_out);
@@ -197,6 +217,13 @@ out:
     }
     igi_free(s);
     return rc;
+}
+
+ig_status
+ig_graph_make(ig_graph *g, const ig_call *call, const ig_value_id *in, ig_value_id *out)
+{
+    igi_error_clear();
+    return igi_graph_make_as(g, call, in, NULL, out);
 }
 
 ig_status ig_graph_make_named(ig_graph *g,
@@ -207,9 +234,9 @@ ig_status ig_graph_make_named(ig_graph *g,
                               ig_value_id *out,
                               int n_out)
 {
-    const igi_op *op = igi_registry_find_full(g->reg, name);
+    const igi_op *op = name ? igi_registry_find_full(g->reg, name) : NULL;
     if (!op)
-        return ig_fail(IG_NOT_FOUND, "there is no operator '%s'", name);
+        return ig_fail(IG_NOT_FOUND, "there is no operator '%s'", name ? name : "?");
     ig_call call = {.op = op->def, .attrs = attrs, .n_in = n_in, .n_out = n_out};
     return ig_graph_make(g, &call, in, out);
 }
@@ -225,39 +252,55 @@ static ig_call call_of(const igi_node *n, int n_out)
                      .n_out = n_out};
 }
 
+/* The type of output i alone. */
+static ig_status
+infer_output(ig_graph *g, const igi_node *n, int n_out, int i, ig_type *type)
+{
+    ig_call call = call_of(n, n_out);
+    scene *s = igi_alloc(sizeof(*s));
+    if (!s)
+        return IG_OUT_OF_MEMORY;
+    set_scene(s, g, &call, n->attrs, n->in, 0);
+    for (int k = 64; k < n_out; k++) /* beyond the mask: wanted unless said otherwise */
+        s->out[k] = NULL;
+    s->out[i] = &s->types[i];
+    ig_status rc = igi_infer_call(n->op, &call, &s->x);
+    if (rc == IG_OK) {
+        *type = s->types[i];
+        memset(&s->types[i], 0, sizeof(s->types[i]));
+    }
+    drop_types(s, n_out);
+    igi_free(s);
+    return rc;
+}
+
 ig_status igi_graph_want_output(ig_graph *g, ig_node_id id, int i, ig_value_id *out)
 {
     igi_node *n = igi_node_at(g, id);
     char stem[256];
+    ig_type type;
+    if (i < 0 || i >= IG_PORTS_MAX || igi_op_out_port(n->op, i) < 0)
+        return ig_fail(IG_INVALID_ARGUMENT, "node '%s' (%s) has no output %d", n->name,
+                       n->op->def->name, i);
     if (i < n->n_out && n->out[i].i) {
         *out = n->out[i];
         return IG_OK;
     }
     int n_out = i + 1 > n->n_out ? i + 1 : n->n_out;
     ig_value_id *slots = igi_arena_array(&g->arena, (size_t)n_out, sizeof(*slots));
-    scene *s = igi_alloc(sizeof(*s));
-    ig_status rc = slots && s ? IG_OK : IG_OUT_OF_MEMORY;
-    if (rc != IG_OK)
-        goto out;
-    memcpy(slots, n->out, (size_t)n->n_out * sizeof(*slots));
-    ig_call call = call_of(n, n_out);
-    set_scene(s, g, &call, n->attrs, n->in, i < 64 ? IG_BIT(i) : 0);
-    rc = igi_infer_call(n->op, &call, &s->x);
-    if (rc != IG_OK) {
-        drop_types(s, n_out);
-        goto out;
-    }
-    snprintf(stem, sizeof(stem), "%.200s:%d", n->name, i);
-    IG_GO(
-        igi_graph_add_value(g, igi_graph_fresh_name(g, stem), &s->types[i], &slots[i]));
+    if (!slots)
+        return IG_OUT_OF_MEMORY;
+    if (n->n_out)
+        memcpy(slots, n->out, (size_t)n->n_out * sizeof(*slots));
+    IG_TRY(infer_output(g, n, n_out, i, &type));
+    igi_output_stem(stem, sizeof(stem), n->name, i);
+    IG_TRY(igi_graph_add_value(g, igi_graph_fresh_name(g, stem), &type, &slots[i]));
     igi_value_at(g, slots[i])->producer = id;
     igi_value_at(g, slots[i])->out = i;
     n->out = slots;
     n->n_out = n_out;
     *out = slots[i];
-out:
-    igi_free(s);
-    return rc;
+    return IG_OK;
 }
 
 /* ---- inference again ---- */

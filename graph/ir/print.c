@@ -1,7 +1,10 @@
-/* The text form of graphs: one line a value or node, stable, for people, golden tests
- * and bug reports: graph digits(image: float32[N,1,28,28]) -> (logits) const conv1.w:
- * float32[8,1,3,3] Conv_3: float32[N,8,26,26] = Conv(image, conv1.w, conv1.b) {group=1}
- * # conv1 */
+/* The text form of graphs, for people, golden tests and bug reports. It is stable.
+ *
+ *   line 1      graph NAME(inputs: types) -> (output names=values)
+ *   constants   const NAME: type
+ *   nodes       outputs: types = Op(inputs) {attributes} # node name at file:line
+ *
+ * `_` stands for an absent input and an unwanted output. */
 #include "graph/ir/graph.h"
 
 static void print_type(const ig_graph *g, ig_value_id v, igi_text *t)
@@ -29,7 +32,9 @@ static void print_node(const ig_graph *g, ig_node_id id, igi_text *t)
                      n->in[i].i ? igi_value_at(g, n->in[i])->name : "_");
     igi_text_add(t, ")");
     igi_text attrs = {0};
-    if (igi_attrs_print(n->op->def, n->attrs, &attrs) == IG_OK && attrs.n)
+    if (igi_attrs_print(n->op->def, n->attrs, &attrs) != IG_OK)
+        t->failed = true;
+    else if (attrs.n)
         igi_text_add(t, " {%s}", attrs.p);
     igi_text_fini(&attrs);
     igi_text_add(t, " # %s", n->origin ? n->origin : n->name);
@@ -39,6 +44,7 @@ static void print_node(const ig_graph *g, ig_node_id id, igi_text *t)
 ig_status ig_graph_print(const ig_graph *g, char **out)
 {
     igi_text t = {0};
+    igi_error_clear();
     ig_node_iter it = ig_graph_nodes(g);
     ig_node_id n;
     igi_text_add(&t, "graph %s(", g->name);

@@ -126,6 +126,9 @@ static ig_status scan_ports(igi_op *op, const ig_port *ports, bool in)
     for (; ports && ports[n].name; n++) {
         const ig_port *p = &ports[n];
         int rule = rule_index(d, p->tv);
+        for (int k = 0; k < n; k++)
+            if (!strcmp(ports[k].name, p->name))
+                return bad(d, "has two ports of one kind named", p->name);
         if (n >= 32 || variadic)
             return bad(d, "has a port after the variadic one, or over 32:", p->name);
         if (rule < 0 || rule >= 16 || !d->types[rule].types)
@@ -163,10 +166,15 @@ static ig_status scan_attrs(const ig_op_def *d)
                                      [IG_A_ENUM] = 8,
                                      [IG_A_DTYPE] = 8};
     for (const ig_attr_def *a = d->attrs; a && a->name; a++) {
+        for (const ig_attr_def *b = d->attrs; b < a; b++)
+            if (!strcmp(a->name, b->name))
+                return bad(d, "has two attributes named", a->name);
         if (a->kind == IG_A_END || a->kind > IG_A_DTYPE)
             return bad(d, "has an unknown kind of attribute", a->name);
         if (a->offset < sizeof(uint32_t) || a->offset + sizes[a->kind] > d->attrs_size)
             return bad(d, "has an attribute outside attrs_size:", a->name);
+        if (a->offset % (a->kind == IG_A_FLOAT ? sizeof(float) : sizeof(int64_t)))
+            return bad(d, "has a misaligned attribute", a->name);
         if (a->kind == IG_A_ENUM && !a->names)
             return bad(d, "has no names for the enum attribute", a->name);
         if (!a->doc || !*a->doc)
@@ -186,12 +194,30 @@ static ig_status scan_saves(igi_op *op)
     return IG_OK;
 }
 
+/* Outputs may take over inputs that exist; what is overwritten comes out again. */
+static ig_status scan_alias(const igi_op *op)
+{
+    const ig_op_def *d = op->def;
+    uint64_t all = 0;
+    for (int i = 0; i < op->n_out; i++) {
+        if ((uint64_t)d->outputs[i].alias >> op->n_in)
+            return bad(
+                d, "has an alias to an input it does not have:", d->outputs[i].name);
+        all |= d->outputs[i].alias;
+    }
+    for (int i = 0; i < op->n_in; i++)
+        if (d->inputs[i].flags & IG_MUTATED && !(all >> i & 1))
+            return bad(d, "has no output that aliases the MUTATED input",
+                       d->inputs[i].name);
+    return IG_OK;
+}
+
 static bool is_plain(const igi_op *op)
 {
     const ig_op_def *d = op->def;
     if (op->variadic_in || op->variadic_out || op->n_out != 1 || op->n_in > 3 ||
-        op->n_in == 0 || d->view ||
-        op->value_ports || d->flags & (IG_OP_RANDOM | IG_OP_SUBGRAPH | IG_OP_EFFECTS))
+        op->n_in == 0 || d->view || op->value_ports ||
+        d->flags & (IG_OP_RANDOM | IG_OP_SUBGRAPH | IG_OP_EFFECTS))
         return false;
     const uint32_t odd = IG_SEQ | IG_ANY_KIND | IG_MUTATED | IG_DYNAMIC | IG_OPTIONAL;
     for (int i = 0; i < op->n_in; i++)
@@ -223,10 +249,7 @@ static ig_status compile(igi_op *op)
     IG_TRY(scan_ports(op, d->outputs, false));
     IG_TRY(scan_attrs(d));
     IG_TRY(scan_saves(op));
-    for (int i = 0; i < op->n_out; i++)
-        if (d->outputs[i].alias >> op->n_in)
-            return bad(
-                d, "has an alias to an input it does not have:", d->outputs[i].name);
+    IG_TRY(scan_alias(op));
     op->plain = is_plain(op);
     op->law = op->plain && obeys_law(op);
     return IG_OK;
@@ -267,29 +290,40 @@ const ig_op_def *igi_registry_std(const ig_registry *r, igi_std which)
     return r->std[which];
 }
 
+static ig_status add_kernel(ig_registry *r, int device, const ig_kernel_def *k)
+{
+    const char *name = k->name ? k->name : "?";
+    igi_op *op = (igi_op *)(uintptr_t)igi_registry_find_full(r, k->op);
+    int runs = (k->run != NULL) + (k->run_team != NULL) + (k->run_own != NULL);
+    if (!op)
+        return ig_fail(IG_NOT_FOUND, "kernel %s: no operator %s", name, k->op);
+    if (k->struct_size != sizeof(*k) || runs != 1 || !k->name)
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "kernel %s of %s: needs IG_KERNEL_HEAD, a name and exactly one "
+                       "of run, run_team, run_own",
+                       name, k->op);
+    if (op->n_kernels[device] == IGI_KERNELS_MAX)
+        return ig_fail(IG_LIMIT, "operator %s has %d kernels already", k->op,
+                       IGI_KERNELS_MAX);
+    op->kernels[device][op->n_kernels[device]++] = k;
+    return IG_OK;
+}
+
+/* All rows of a table or none: each is the last of its operator when it is taken back.
+ */
 ig_status
 igi_registry_add_kernels(ig_registry *r, int device, const ig_kernel_def *table)
 {
     if (device < 0 || device >= IGI_DEVICES)
         return ig_fail(IG_INVALID_ARGUMENT, "device %d does not exist", device);
-    for (; table->op; table++) {
-        igi_op *op = (igi_op *)(uintptr_t)igi_registry_find_full(r, table->op);
-        if (!op)
-            return ig_fail(IG_NOT_FOUND, "kernel %s: no operator %s", table->name,
-                           table->op);
-        if (table->struct_size != sizeof(*table) || (table->run != NULL) +
-                                                            (table->run_team != NULL) +
-                                                            (table->run_own != NULL) !=
-                                                        1)
-            return ig_fail(
-                IG_INVALID_ARGUMENT,
-                "kernel %s of %s: needs IG_KERNEL_HEAD and exactly one of run, "
-                "run_team, run_own",
-                table->name, table->op);
-        if (op->n_kernels[device] == IGI_KERNELS_MAX)
-            return ig_fail(IG_LIMIT, "operator %s has %d kernels already", table->op,
-                           IGI_KERNELS_MAX);
-        op->kernels[device][op->n_kernels[device]++] = table;
+    for (const ig_kernel_def *k = table; k->op; k++) {
+        ig_status rc = add_kernel(r, device, k);
+        if (rc == IG_OK)
+            continue;
+        while (k-- > table)
+            ((igi_op *)(uintptr_t)igi_registry_find_full(r, k->op))
+                ->n_kernels[device]--;
+        return rc;
     }
     return IG_OK;
 }

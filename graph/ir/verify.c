@@ -1,8 +1,8 @@
 /* All invariants of a graph in one place; run by tests and after every pass in debug
- * builds. */
+ * builds. Each check names the value or node that breaks it. Linear in the graph. */
 #include <string.h>
 
-#include "graph/ir/graph.h"
+#include "graph/ir/build.h"
 
 static ig_status wrong(const ig_graph *g, const char *what, const char *name)
 {
@@ -10,58 +10,85 @@ static ig_status wrong(const ig_graph *g, const char *what, const char *name)
                    name ? name : "?");
 }
 
-static size_t count_uses(const ig_graph *g, ig_value_id v, ig_node_id n, int port)
+static bool is_value(const ig_graph *g, ig_value_id v)
 {
-    const igi_gvalue *value = igi_value_at(g, v);
-    size_t count = 0;
-    for (size_t i = 0; i < value->uses.n; i++)
-        count += value->uses.p[i].node.i == n.i && value->uses.p[i].port == port;
-    return count;
+    return v.i > 0 && v.i < g->values.n && g->values.p[v.i].live;
 }
 
-static ig_status verify_values(const ig_graph *g)
+/* Entry u of a use list is the one that its reader points back to. Together with
+ * verify_inputs this makes lists and inputs equal. */
+static bool use_is_right(const ig_graph *g, uint32_t value, uint32_t u)
 {
-    for (size_t i = 1; i < g->values.n; i++) {
-        const igi_gvalue *v = &g->values.p[i];
-        if (!v->live)
-            continue;
-        if (!v->name || igi_map_get(&g->names, v->name) != i)
-            return wrong(g, "name and id of a value disagree:", v->name);
-        if ((v->producer.i != 0) + (v->constant != NULL) + v->is_input != 1)
-            return wrong(
-                g, "value is not exactly one of input, constant, result:", v->name);
-        for (size_t u = 0; u < v->uses.n; u++) {
-            igi_use use = v->uses.p[u];
-            bool ok =
-                use.node.i
-                    ? use.node.i < g->nodes.n && g->nodes.p[use.node.i].live &&
-                          use.port < g->nodes.p[use.node.i].n_in &&
-                          g->nodes.p[use.node.i].in[use.port].i == i
-                    : (size_t)use.port < g->outputs.n && g->outputs.p[use.port].i == i;
-            if (!ok)
-                return wrong(g, "a use points at nothing, of value", v->name);
-        }
+    igi_use use = g->values.p[value].uses.p[u];
+    if (!use.node.i)
+        return use.port >= 0 && (size_t)use.port < g->outputs.n &&
+               g->outputs.p[use.port].i == value;
+    if (use.node.i >= g->nodes.n || !g->nodes.p[use.node.i].live)
+        return false;
+    const igi_node *n = &g->nodes.p[use.node.i];
+    return use.port >= 0 && use.port < n->n_in && n->in[use.port].i == value &&
+           n->use_at[use.port] == u;
+}
+
+static ig_status verify_value(const ig_graph *g, uint32_t i)
+{
+    const igi_gvalue *v = &g->values.p[i];
+    if (!v->name || igi_map_get(&g->names, v->name) != i)
+        return wrong(g, "name and id of a value disagree:", v->name);
+    if ((v->producer.i != 0) + (v->constant != NULL) + v->is_input != 1)
+        return wrong(g,
+                     "value is not exactly one of input, constant, result:", v->name);
+    if (v->producer.i &&
+        (v->producer.i >= g->nodes.n || !g->nodes.p[v->producer.i].live ||
+         v->out >= g->nodes.p[v->producer.i].n_out ||
+         g->nodes.p[v->producer.i].out[v->out].i != i))
+        return wrong(g, "the producer does not make value", v->name);
+    for (size_t u = 0; u < v->uses.n; u++)
+        if (!use_is_right(g, i, (uint32_t)u))
+            return wrong(g, "a use points at nothing, of value", v->name);
+    return IG_OK;
+}
+
+static ig_status verify_ends(const ig_graph *g)
+{
+    for (size_t i = 0; i < g->inputs.n; i++)
+        if (!is_value(g, g->inputs.p[i]) || !igi_value_at(g, g->inputs.p[i])->is_input)
+            return wrong(g, "the list of inputs holds no input, after",
+                         i ? igi_value_at(g, g->inputs.p[i - 1])->name : "the start");
+    if (g->outputs.n != g->output_names.n)
+        return wrong(g, "outputs and their names differ in number in", g->name);
+    for (size_t i = 0; i < g->outputs.n; i++) {
+        const char *name = g->output_names.p[i];
+        if (!is_value(g, g->outputs.p[i]))
+            return wrong(g, "a removed value is output", name);
+        if (igi_map_get(&g->output_map, name) != i + 1)
+            return wrong(g, "name and number of an output disagree:", name);
+        const igi_gvalue *v = igi_value_at(g, g->outputs.p[i]);
+        bool used = false;
+        for (size_t u = 0; u < v->uses.n && !used; u++)
+            used = !v->uses.p[u].node.i && (size_t)v->uses.p[u].port == i;
+        if (!used)
+            return wrong(g, "use list and output disagree at output", name);
     }
     return IG_OK;
 }
 
-static ig_status
-verify_node(const ig_graph *g, ig_node_id id, const uint32_t *place, uint32_t at)
+static ig_status verify_inputs(const ig_graph *g, ig_node_id id)
 {
     const igi_node *n = igi_node_at(g, id);
     for (int i = 0; i < n->n_in; i++) {
         if (!n->in[i].i)
             continue;
-        const igi_gvalue *v = igi_value_at(g, n->in[i]);
-        if (!v->live)
+        if (!is_value(g, n->in[i]))
             return wrong(g, "a removed value is read by node", n->name);
-        if (count_uses(g, n->in[i], id, i) != 1)
+        const igi_gvalue *v = igi_value_at(g, n->in[i]);
+        if (n->use_at[i] >= v->uses.n || v->uses.p[n->use_at[i]].node.i != id.i ||
+            v->uses.p[n->use_at[i]].port != i)
             return wrong(g, "use list and input disagree at node", n->name);
-        if (v->producer.i && (!place[v->producer.i] || place[v->producer.i] > at))
-            return wrong(g, "a value is read before it is made, by node", n->name);
     }
     for (int i = 0; i < n->n_out; i++)
-        if (n->out[i].i && igi_value_at(g, n->out[i])->producer.i != id.i)
+        if (n->out[i].i &&
+            (!is_value(g, n->out[i]) || igi_value_at(g, n->out[i])->producer.i != id.i))
             return wrong(g, "an output has another producer, at node", n->name);
     return IG_OK;
 }
@@ -85,31 +112,58 @@ verify_mutation(const ig_graph *g, ig_node_id id, const uint32_t *place)
     return IG_OK;
 }
 
-ig_status ig_graph_verify(const ig_graph *g)
+/* Producers before readers, mutations after other readers. */
+static ig_status verify_node(const ig_graph *g, ig_node_id id, const uint32_t *place)
 {
-    IG_TRY(verify_values(g));
-    if (g->order_dirty)
-        return IG_OK; /* order is restored before anybody depends on it */
+    const igi_node *n = igi_node_at(g, id);
+    if (!place[id.i])
+        return wrong(g, "order lacks node", n->name);
+    for (int i = 0; i < n->n_in; i++) {
+        ig_node_id made =
+            n->in[i].i ? igi_value_at(g, n->in[i])->producer : (ig_node_id){0};
+        if (made.i && place[made.i] >= place[id.i])
+            return wrong(g, "a value is read before it is made, by node", n->name);
+    }
+    return verify_mutation(g, id, place);
+}
+
+/* An order that waits for igi_graph_sort is checked as that would make it. */
+static ig_status verify_order(const ig_graph *g)
+{
+    ig_node_id *sorted = NULL;
+    const ig_node_id *order = g->order.p;
+    size_t n = g->order.n;
     uint32_t *place = igi_calloc(g->nodes.n, sizeof(*place));
-    if (!place)
-        return IG_OUT_OF_MEMORY;
-    ig_status rc = IG_OK;
-    ig_node_iter it = ig_graph_nodes(g);
-    ig_node_id n;
-    uint32_t at = 0;
-    while (rc == IG_OK && ig_node_next(&it, &n)) {
-        if (place[n.i])
-            rc = wrong(g, "order has a node twice:", igi_node_at(g, n)->name);
-        place[n.i] = ++at;
-        if (rc == IG_OK)
-            rc = verify_node(g, n, place, at);
+    ig_status rc = place ? IG_OK : IG_OUT_OF_MEMORY;
+    if (rc == IG_OK && g->order_dirty) {
+        rc = igi_graph_topological(g, &sorted, &n);
+        order = sorted;
     }
-    for (size_t i = 1; rc == IG_OK && i < g->nodes.n; i++) {
-        if (g->nodes.p[i].live && !place[i])
-            rc = wrong(g, "order lacks node", g->nodes.p[i].name);
-        else if (g->nodes.p[i].live)
-            rc = verify_mutation(g, (ig_node_id){(uint32_t)i}, place);
+    for (size_t k = 0; rc == IG_OK && k < n; k++) {
+        if (order[k].i == 0 || order[k].i >= g->nodes.n)
+            rc = wrong(g, "order holds no node, in", g->name);
+        else if (place[order[k].i] && igi_node_at(g, order[k])->live)
+            rc = wrong(g, "order has a node twice:", igi_node_at(g, order[k])->name);
+        else
+            place[order[k].i] = (uint32_t)k + 1;
     }
+    for (uint32_t i = 1; rc == IG_OK && i < g->nodes.n; i++)
+        if (g->nodes.p[i].live)
+            rc = verify_node(g, (ig_node_id){i}, place);
+    igi_free(sorted);
     igi_free(place);
     return rc;
+}
+
+ig_status ig_graph_verify(const ig_graph *g)
+{
+    igi_error_clear();
+    for (uint32_t i = 1; i < g->values.n; i++)
+        if (g->values.p[i].live)
+            IG_TRY(verify_value(g, i));
+    IG_TRY(verify_ends(g));
+    for (uint32_t i = 1; i < g->nodes.n; i++)
+        if (g->nodes.p[i].live)
+            IG_TRY(verify_inputs(g, (ig_node_id){i}));
+    return verify_order(g);
 }

@@ -350,7 +350,11 @@ ig_status ig_graph_gradient(ig_graph *g,
                             ig_value_id *dxs,
                             int n_x)
 {
+    igi_error_clear();
     IG_TRY(check_ids(g, ys, n_y, "y"));
+    for (int i = 0; dys && i < n_y; i++)
+        if (dys[i].i)
+            IG_TRY(check_ids(g, &dys[i], 1, "dy"));
     IG_TRY(check_ids(g, xs, n_x, "x"));
     IG_TRY(igi_graph_sort(g));
     walker w = {.g = g,

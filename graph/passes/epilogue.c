@@ -222,7 +222,7 @@ static ig_status add_bias(ig_graph *g, ig_node_id id, ig_value_id c, bool *fits)
     for (int64_t i = 0; i < m && *fits && old; i++)
         v[i] += igi_get_f64((ig_dtype)old->v.type.dtype, old->data, i);
     if (*fits)
-        rc = igi_make_numbers(g, c, IG_FLOAT32, 1, &m, v, &made);
+        rc = igi_make_numbers(g, c, IG_FLOAT32, m, v, &made);
     if (*fits && rc == IG_OK)
         rc = igi_graph_set_input(g, id, BIAS, made);
     igi_free(v);

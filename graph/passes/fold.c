@@ -20,7 +20,7 @@ typedef struct folder {
     ig_graph *g;
     igi_pass_state *s;
     uint64_t since_sweep; /* bytes made */
-    bool reinfer; /* a result feeds a port that inference reads */
+    bool reinfer;         /* a result feeds a port that inference reads */
     int changes;
 } folder;
 
@@ -35,8 +35,19 @@ static bool bytes_of(const ig_type *t, size_t *out)
 /* Operators whose work is not bounded by the size of operands and result. */
 static bool is_heavy(const igi_node *n)
 {
-    static const char *const names[] = {"MatMul",  "Gemm",        "Conv", "LRN",
-                                        "MaxPool", "AveragePool", NULL};
+    static const char *const names[] = {"MatMul",
+                                        "Gemm",
+                                        "Conv",
+                                        "LRN",
+                                        "MaxPool",
+                                        "AveragePool",
+                                        "ingot::Linear",
+                                        "ingot::Conv",
+                                        "ingot::MaxPool",
+                                        "ingot::AveragePool",
+                                        "ingot::ConvGradInput",
+                                        "ingot::ConvGradWeight",
+                                        NULL};
     for (int i = 0; names[i]; i++)
         if (igi_node_is(n, names[i]))
             return true;
@@ -53,7 +64,8 @@ static bool inputs_are_constants(const folder *f, const igi_node *n, uint64_t *b
         if (!n->in[i].i)
             continue;
         const igi_gvalue *v = igi_value_at(f->g, n->in[i]);
-        if (!v->constant || !bytes_of(&v->type, &one) || (heavy && one > FOLD_WORK_BYTES))
+        if (!v->constant || !bytes_of(&v->type, &one) ||
+            (heavy && one > FOLD_WORK_BYTES))
             return false;
         *bytes += one;
     }
@@ -83,7 +95,8 @@ static bool foldable(const folder *f, const igi_node *n, uint64_t *bytes)
     uint64_t in = 0, one = f->s->fold_one;
     if (*bytes > f->s->fold_left || !inputs_are_constants(f, n, &in))
         return false;
-    /* By default a large weight may change its form (be transposed), but nothing may grow. */
+    /* By default a large weight may change its form (be transposed), but nothing may
+     * grow. */
     return *bytes <= one || (!f->s->o->fold_bytes && *bytes <= in);
 }
 
@@ -228,7 +241,8 @@ static uint64_t weight_bytes(const ig_graph *g)
 
 void igi_fold_budget(const ig_graph *g, igi_pass_state *s)
 {
-    uint64_t one = s->o->fold_bytes ? s->o->fold_bytes : FOLD_BYTES, weights = weight_bytes(g);
+    uint64_t one = s->o->fold_bytes ? s->o->fold_bytes : FOLD_BYTES,
+             weights = weight_bytes(g);
     s->fold_one = one;
     s->fold_left = one > UINT64_MAX / FOLD_TIMES ? UINT64_MAX : one * FOLD_TIMES;
     if (s->fold_left < weights)

@@ -9,6 +9,8 @@
 
 #include "graph/core/dtype.h"
 
+#define SWEEP_SIZE 65536 /* elements */
+
 /* One convolution or normalisation and the affine map of its output channels. */
 typedef struct affine {
     ig_node_id conv, by;
@@ -57,7 +59,7 @@ static bool find_conv(const ig_graph *g, ig_node_id by, ig_value_id v, affine *a
 
 static ig_status affine_alloc(affine *a)
 {
-    a->s = igi_alloc_array((size_t)a->m * 2, sizeof(double));
+    a->s = igi_alloc_array((size_t)a->m, sizeof(double[2]));
     if (!a->s)
         return IG_OUT_OF_MEMORY;
     a->t = a->s + a->m;
@@ -110,8 +112,8 @@ static ig_status new_norm(ig_graph *g, const affine *a, ig_value_id *in)
         a->t[m] += a->s[m] * igi_get_f64(dtype, b->data, m);
         a->s[m] *= igi_get_f64(dtype, scale->data, m);
     }
-    IG_TRY(igi_make_numbers(g, in[1], dtype, 1, &a->m, a->s, &in[1]));
-    return igi_make_numbers(g, in[2], dtype, 1, &a->m, a->t, &in[2]);
+    IG_TRY(igi_make_numbers(g, in[1], dtype, a->m, a->s, &in[1]));
+    return igi_make_numbers(g, in[2], dtype, a->m, a->t, &in[2]);
 }
 
 static ig_status new_conv(ig_graph *g, const affine *a, ig_value_id *in)
@@ -127,7 +129,19 @@ static ig_status new_conv(ig_graph *g, const affine *a, ig_value_id *in)
     ig_value_id like = in[2].i ? in[2] : in[1];
     if (a->scales)
         IG_TRY(new_weights(g, a, &in[1]));
-    return igi_make_numbers(g, like, dtype, 1, &a->m, a->t, &in[2]);
+    return igi_make_numbers(g, like, dtype, a->m, a->t, &in[2]);
+}
+
+/* Large old weights go at once: peak memory is that of one layer, not of all. */
+static ig_status drop_old(ig_graph *g, const affine *a)
+{
+    int64_t size =
+        igi_tensor_count(igi_value_at(g, igi_node_at(g, a->conv)->in[1])->constant);
+    IG_TRY(ig_graph_remove(g, a->by));
+    IG_TRY(ig_graph_remove(g, a->conv));
+    if (size >= SWEEP_SIZE)
+        (void)igi_graph_sweep(g);
+    return IG_OK;
 }
 
 /* A new node stands for the old one and node `by`. */
@@ -148,7 +162,7 @@ static ig_status apply(ig_graph *g, const affine *a, int *changes)
     IG_TRY(igi_make_node(g, &made, in, &y));
     IG_TRY(igi_forward(g, a->by, 0, y, &done));
     *changes += done;
-    return IG_OK;
+    return done ? drop_old(g, a) : IG_OK;
 }
 
 static ig_status finish(ig_graph *g, affine *a, bool fits, int *changes)

@@ -61,7 +61,7 @@ static ig_status place_c(ig_graph *g,
     if (igi_const_channels(g, c, 2, 1, cols, v)) {
         for (int64_t i = 0; i < cols; i++)
             v[i] *= beta;
-        rc = igi_make_numbers(g, c, IG_FLOAT32, 1, &cols, v, &in[2]);
+        rc = igi_make_numbers(g, c, IG_FLOAT32, cols, v, &in[2]);
     } else if (whole && igi_same_type(g, c, y)) {
         in[3] = c;
     } else {

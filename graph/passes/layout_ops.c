@@ -213,7 +213,8 @@ static ig_status pad(igi_layout *l, ig_node_id id, ig_value_id *out)
 
 /* ---- BatchNormalization that no convolution could take ---- */
 
-/* y = s x + t per channel as constants w[C,1,1,1] and b[C]; {0} when they are not finite. */
+/* y = s x + t per channel as constants w[C,1,1,1] and b[C]; {0} when they are not
+ * finite. */
 static ig_status scale_and_shift(igi_layout *l,
                                  ig_node_id id,
                                  int64_t c,
@@ -225,7 +226,7 @@ static ig_status scale_and_shift(igi_layout *l,
     double eps = (double)igi_attr_float(n, "epsilon", 1e-5f), v[4];
     ig_value_id like = n->in[1];
     const int64_t dims[4] = {c, 1, 1, 1};
-    double *s = igi_alloc_array((size_t)c * 2 + 1, sizeof(*s));
+    double *s = igi_alloc_array((size_t)c, sizeof(double[2]));
     if (!s)
         return IG_OUT_OF_MEMORY;
     bool finite = true;
@@ -239,18 +240,22 @@ static ig_status scale_and_shift(igi_layout *l,
     ig_status rc = IG_OK;
     *scale = *shift = (ig_value_id){0};
     if (finite)
-        rc = igi_make_numbers(l->g, like, IG_FLOAT32, 4, dims, s, scale);
+        rc = igi_make_numbers(l->g, like, IG_FLOAT32, c, s, scale);
     if (finite && rc == IG_OK)
-        rc = igi_make_numbers(l->g, like, IG_FLOAT32, 1, &c, s + c, shift);
+        rc = igi_make_reshaped(l->g, *scale, 4, dims, scale);
+    if (finite && rc == IG_OK)
+        rc = igi_make_numbers(l->g, like, IG_FLOAT32, c, s + c, shift);
     igi_free(s);
     return rc;
 }
 
-/* A convolution of each channel by itself with one tap: it has room for an activation. */
+/* A convolution of each channel by itself with one tap: it has room for an activation.
+ */
 static ig_status batch_norm(igi_layout *l, ig_node_id id, ig_value_id *out)
 {
     const igi_node *n = igi_node_at(l->g, id);
-    igi_make m = {.op = igi_registry_find_full(l->g->reg, "ingot::Conv"), .n_in = 4, .like = id};
+    igi_make m = {
+        .op = igi_registry_find_full(l->g->reg, "ingot::Conv"), .n_in = 4, .like = id};
     const ig_tensor *p[4];
     ig_value_id in[4] = {n->in[0]};
     if (!m.op || !is_rank4(l, in[0]) || !igi_is_f32(l->g, in[0]) ||

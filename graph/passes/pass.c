@@ -38,8 +38,7 @@ static const pass last[] = {
     {0},
 };
 
-static ig_status
-run_one(ig_graph *g, igi_pass_state *s, const pass *p, int *changes)
+static ig_status run_one(ig_graph *g, igi_pass_state *s, const pass *p, int *changes)
 {
     int n = 0;
     if (p->run(g, s, &n) != IG_OK)

@@ -325,14 +325,13 @@ igi_make_ints(ig_graph *g, ig_value_id like, const int64_t *v, int n, ig_value_i
 ig_status igi_make_numbers(ig_graph *g,
                            ig_value_id like,
                            ig_dtype dtype,
-                           int rank,
-                           const int64_t *dims,
+                           int64_t n,
                            const double *v,
                            ig_value_id *out)
 {
     ig_tensor *t = NULL;
-    IG_TRY(ig_tensor_new(&t, dtype, rank, dims));
-    for (int64_t i = 0, n = igi_tensor_count(t); i < n; i++)
+    IG_TRY(ig_tensor_new(&t, dtype, 1, &n));
+    for (int64_t i = 0; i < n; i++)
         igi_put_f64(dtype, t->data, i, v[i]);
     return igi_make_const(g, like, t, out);
 }

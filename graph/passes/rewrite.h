@@ -12,7 +12,8 @@
 /* Of one run of the pipeline. */
 typedef struct igi_pass_state {
     const igi_pass_opts *o;
-    uint64_t fold_one, fold_left; /* bytes folding may make: at once, and in what is left */
+    uint64_t fold_one,
+        fold_left; /* bytes folding may make: at once, and in what is left */
 } igi_pass_state;
 
 typedef ig_status (*igi_pass_fn)(ig_graph *g, igi_pass_state *s, int *changes);
@@ -130,10 +131,9 @@ ig_status igi_make_ints(ig_graph *g,
 ig_status igi_make_numbers(ig_graph *g,
                            ig_value_id like,
                            ig_dtype dtype,
-                           int rank,
-                           const int64_t *dims,
+                           int64_t n,
                            const double *v,
-                           ig_value_id *out);
+                           ig_value_id *out); /* [n] */
 /* A view of a constant with other dims (same number of elements). */
 ig_status igi_make_reshaped(
     ig_graph *g, ig_value_id constant, int rank, const int64_t *dims, ig_value_id *out);

@@ -61,8 +61,8 @@ static bool is_reshape(const igi_node *n)
            igi_node_is(n, "Squeeze") || igi_node_is(n, "Unsqueeze");
 }
 
-/* Whether the shape is computed from other shapes: all of that computation goes when the
- * result's type says the same in numbers and kept dims. */
+/* Whether the shape is computed from other shapes: all of that computation goes when
+ * the result's type says the same in numbers and kept dims. */
 static bool is_computed(const ig_graph *g, const igi_node *n)
 {
     return igi_node_is(n, "Reshape") && !igi_value_at(g, n->in[1])->constant;

@@ -191,7 +191,9 @@ ig_status igi_call_run_slow(igi_frame *f, ig_kernel_ctx *k)
     return run_bare(f, k);
 }
 
-int igi_call_threads(const igi_invoker *v, const ig_kernel_ctx *k)
+int igi_call_threads(const igi_invoker *v,
+                     const ig_kernel_ctx *k,
+                     const ig_kernel_def *kernel)
 {
     if (v->threads <= 1)
         return 1;
@@ -201,5 +203,5 @@ int igi_call_threads(const igi_invoker *v, const ig_kernel_ctx *k)
         if (x && x->type.kind == IG_KIND_TENSOR)
             work += igi_tensor_count((const ig_tensor *)x);
     }
-    return work >= IGI_PARALLEL_WORK ? v->threads : 1;
+    return work >= igi_parallel_work(kernel) ? v->threads : 1;
 }

@@ -23,8 +23,10 @@ extern const ig_run_api igi_call_services;
 
 /* Header and storage of `type` from the invoker's pool, within its limits. */
 ig_status igi_call_tensor(igi_invoker *v, const ig_type *type, ig_tensor **out);
-/* Threads for a call on k's tensors: 1 unless the work is worth a team. */
-int igi_call_threads(const igi_invoker *v, const ig_kernel_ctx *k);
+/* Threads for `kernel` on k's tensors: 1 unless the work is worth a team. */
+int igi_call_threads(const igi_invoker *v,
+                     const ig_kernel_ctx *k,
+                     const ig_kernel_def *kernel);
 /* Runs frame->kernel: prepared when it wants that, by a team when it is worth one. */
 ig_status igi_call_run_slow(igi_frame *f, ig_kernel_ctx *k);
 static inline ig_status igi_call_run(igi_frame *f, ig_kernel_ctx *k)

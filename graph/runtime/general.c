@@ -130,6 +130,8 @@ static ig_status placeholder(space *s, int i)
     int64_t dims[IG_RANK_MAX] = {0};
     const ig_type *t = &s->type[i];
     ig_tensor *made = NULL;
+    if (t->kind == IG_KIND_OPTIONAL)
+        return igi_optional_new(&s->kout[i], t, NULL);
     if (t->kind != IG_KIND_TENSOR)
         return igi_sequence_new(&s->kout[i], t, NULL, 0);
     for (int d = 0; d < t->rank; d++)
@@ -263,8 +265,9 @@ static ig_status run(space *s)
                        .op = s->op->def};
     if (s->op->def->flags & IG_OP_RANDOM && !c->draw)
         k.draw = ++s->v->draw;
-    k.threads = igi_call_threads(s->v, &k);
+    k.threads = 1;
     f.kernel = igi_select(s->op, s->v->device_index, &k, igi_facts_of(&k));
+    k.threads = igi_call_threads(s->v, &k, f.kernel);
     /* What prepare refuses may end at a kernel that takes no strides. */
     if (!igi_takes_strides(s->op, f.kernel) || (f.kernel && f.kernel->prepare))
         IG_TRY(make_contiguous(s));

@@ -137,7 +137,8 @@ ig_status igi_instance_plan(igi_instance *x, ig_value *const *in, igi_plan **out
             igi_plan_free(p);
             return IG_OUT_OF_MEMORY;
         }
-        memcpy(p->key, x->key, x->key_n);
+        if (x->key_n) /* a net without inputs has no key */
+            memcpy(p->key, x->key, x->key_n);
         p->key_n = x->key_n;
         *plan_slot(x) = p;
     }

@@ -153,9 +153,9 @@ static inline ig_status plain_run(igi_invoker *v,
         igi_facts facts = {IG_BIT(made->type.dtype), IGI_FACT_BITS};
         if (__builtin_expect(!law || count == 0, 0))
             facts = igi_facts_of(k);
-        if (__builtin_expect(v->threads > 1 && count > IGI_PARALLEL_WORK / 8, 0))
-            k->threads = igi_call_threads(v, k);
         f.kernel = igi_select(op, v->device_index, k, facts);
+        if (__builtin_expect(v->threads > 1 && count > IGI_PARALLEL_WORK / 8, 0))
+            k->threads = igi_call_threads(v, k, f.kernel);
     }
     return igi_call_run(&f, k);
 }
@@ -220,6 +220,8 @@ ig_status igi_invoke(igi_invoker *v,
 {
     if (!call->attrs && op->def->attrs)
         return with_defaults(v, op, call, in, out);
+    if (op->def->attrs)
+        IG_TRY(igi_attrs_check(op->def, call->attrs));
     int odd = (call->n_in ^ op->n_in) | (call->n_out ^ 1) | call->n_captures;
     if (op->plain && !odd && !out[0]) {
         int same = plain_inputs(in, call->n_in);

@@ -264,12 +264,11 @@ static ig_status choose(igi_plan *p, const igi_node *n, const ig_run_api *rt)
     int device = p->net->device_index;
     igi_step *s = &p->step[p->n_steps - 1];
     igi_facts f = igi_facts_of(&s->k);
-    int32_t threads = s->k.threads;
     const ig_kernel_def *d = igi_select(n->op, device, &s->k, f);
     for (;;) {
         IG_TRY(contiguous_inputs(p, n, d, rt));
         s = &p->step[p->n_steps - 1];
-        s->k.threads = threads;
+        s->k.threads = s->work >= igi_parallel_work(d) ? p->net->threads : 1;
         set_kernel(p, s, n, d);
         if (!d || !d->prepare)
             return IG_OK;

@@ -10,6 +10,7 @@
 #include "graph/core/log.h"
 #include "graph/core/text.h"
 #include "graph/ir/registry.h"
+#include "graph/runtime/team.h"
 
 typedef struct igi_facts {
     uint64_t type; /* IG_BIT(dtype) of input 0, or of output 0 without inputs */
@@ -55,6 +56,12 @@ static inline bool igi_takes_strides(const igi_op *op, const ig_kernel_def *kern
 {
     return kernel ? (kernel->needs & IG_KERNEL_STRIDED) != 0
                   : (op->def->flags & IG_OP_STRIDED) != 0;
+}
+/* Elements of inputs and outputs from which a kernel is worth a team. */
+static inline int64_t igi_parallel_work(const ig_kernel_def *kernel)
+{
+    return kernel && kernel->needs & IG_KERNEL_HEAVY ? IGI_PARALLEL_WORK / 4
+                                                     : IGI_PARALLEL_WORK;
 }
 static inline const char *igi_kernel_name(const ig_kernel_def *kernel)
 {

@@ -365,8 +365,8 @@ bool igi_native_sniff(const void *bytes, size_t size)
     return size >= 8 && !memcmp(bytes, IGI_FILE_MAGIC, 8);
 }
 
-ig_status
-igi_native_read(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
+static ig_status
+read_file(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
 {
     igi_native_reader r = {.src = src, .base = src->bytes, .at = src->bytes};
     igi_file_section sections[IGI_FILE_SECTIONS_MAX];
@@ -385,4 +385,11 @@ igi_native_read(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
     }
     *out = r.g;
     return IG_OK;
+}
+
+ig_status
+igi_native_read(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
+{
+    ig_status rc = read_file(out, src, opts);
+    return rc != IG_OK && src->name ? ig_fail_context("%s", src->name) : rc;
 }

@@ -81,6 +81,25 @@ IG_API ig_status ig_error_status(void);
 IG_API const char *ig_version(void);
 IG_API int ig_version_num(void);
 
+/* ---- what a process may replace
+ * ------------------------------------------------------ */
+
+/* Log records for people, of the channels "dispatch", "plan", "pass", "import". Without
+ * a function, those that the environment variable IG_LOG names go to stderr. */
+typedef void (*ig_log_fn)(const char *channel, const char *text, void *user);
+/* NULL: none. Set before threads start. */
+IG_API void ig_log_set(ig_log_fn fn, void *user);
+
+/* Host memory. resize(user, NULL, 0, n) allocates, (p, old, n) resizes, (p, old, 0)
+ * frees and returns NULL. Must be thread-safe and return 64-byte aligned blocks. */
+typedef struct ig_allocator {
+    void *(*resize)(void *user, void *p, size_t old_bytes, size_t new_bytes);
+    void *user;
+} ig_allocator;
+/* NULL restores the default. Not while objects are alive: they would be freed by
+ * another allocator. */
+IG_API void ig_allocator_set(const ig_allocator *a);
+
 /* ---- element types -----------------------------------------------------------------
  */
 

@@ -11,8 +11,8 @@ IG_EXTERN_C_BEGIN
 /* ---- elementwise ---- */
 #define IG_UNARY_FORMS_(X_)                                                            \
     X_(neg)                                                                            \
-    X_(abs) X_(exp) X_(log) X_(sqrt) X_(reciprocal) X_(relu) X_(sigmoid) X_(tanh)      \
-        X_(erf)
+    X_(abs)                                                                            \
+    X_(exp) X_(log) X_(sqrt) X_(reciprocal) X_(relu) X_(sigmoid) X_(tanh) X_(erf)
 #define IG_BINARY_FORMS_(X_)                                                           \
     X_(add) X_(sub) X_(mul) X_(div) X_(pow) X_(maximum) X_(minimum) X_(eq) X_(lt) X_(gt)
 #define IG_UNARY_FORM_(n_)                                                             \

@@ -85,7 +85,8 @@ typedef struct ig_call {
     const char *where; /* IG_HERE of the user; may be NULL */
     const char *name;  /* node name; NULL: made from op type and number */
     uint64_t draw;     /* number of a random operator's draw; 0: next */
-    uint64_t wanted;   /* mask of wanted outputs; 0: all that are not optional */
+    uint64_t wanted;   /* mask of wanted outputs; 0: all n_out (eager: all that are not
+                          optional); those from 64 on are always wanted */
     int n_in, n_captures, n_out;
 } ig_call;
 
@@ -97,8 +98,8 @@ IG_API void ig_graph_free(ig_graph *g);
 IG_API const char *ig_graph_name(const ig_graph *g);
 IG_API ig_symtab *ig_graph_symbols(const ig_graph *g);
 
-/* Adds an input; dims may hold -1 (unknown) or symbols from ig_graph_dim. rank -1:
- * unknown. */
+/* Adds an input; name NULL: made. Errors: INVALID_GRAPH when the name is taken. dims
+ * may hold -1 (unknown) or symbols from ig_graph_dim. rank -1: unknown. */
 IG_API ig_status ig_graph_input(ig_graph *g,
                                 const char *name,
                                 ig_dtype dtype,
@@ -173,7 +174,9 @@ IG_API bool ig_node_next(ig_node_iter *it, ig_node_id *out);
 /* ---- editing ------------------------------------------------------------------------
  */
 
-/* All consumers of `from` (and graph outputs) read `to` instead. Types must agree. */
+/* All consumers of `from` (and graph outputs) read `to` instead. Types must agree.
+ * Nodes may stand in another order afterwards, which is restored when the graph is
+ * next compiled, cloned or differentiated. */
 IG_API ig_status ig_graph_replace(ig_graph *g, ig_value_id from, ig_value_id to);
 /* Removes a node whose outputs nobody uses. */
 IG_API ig_status ig_graph_remove(ig_graph *g, ig_node_id n);

@@ -356,7 +356,9 @@ enum { /* ig_kernel_def.needs: all must hold; refusal texts write themselves */
        IG_KERNEL_STRIDED = 1,  /* takes inputs of any strides */
        IG_NEED_SAME_SHAPE =
            2, /* all inputs and output 0 have one shape (or numel 1 each) */
-       IG_NEED_NONEMPTY = 4 /* no input has zero elements */
+       IG_NEED_NONEMPTY = 4, /* no input has zero elements */
+       IG_KERNEL_HEAVY = 8   /* much work per element (products, convolutions): worth
+                                all threads even when the tensors are small */
 };
 
 typedef struct ig_kernel_def {

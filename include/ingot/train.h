@@ -98,8 +98,8 @@ static inline ig_shape ig_shape_make(std::initializer_list<int64_t> l)
 IG_EXTERN_C_BEGIN
 #define IG_SHAPE(...) ig_shape_make({__VA_ARGS__})
 #else
-#define IG_SHAPE(...)                                                                    \
-    ((ig_shape){(int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),               \
+#define IG_SHAPE(...)                                                                  \
+    ((ig_shape){(int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),             \
                 (const int64_t[]){__VA_ARGS__}})
 #endif
 #define IG_SCALAR ig_shape_scalar()

@@ -1,5 +1,5 @@
-/* Float32 convolutions by oneDNN: ingot::Conv in NHWC for nets, Conv and its two gradients in
- * NCHW for eager code (their tensors are reordered on the way). */
+/* Float32 convolutions by oneDNN: ingot::Conv in NHWC for nets, Conv and its two
+ * gradients in NCHW for eager code (their tensors are reordered on the way). */
 #include <string.h>
 
 #include "graph/core/alloc.h"
@@ -105,24 +105,31 @@ static ig_status forward_run(ig_kernel_ctx *k)
 
 /* ---- Conv and its gradients, NCHW ---- */
 
-static ig_status plain_prepare(ig_kernel_ctx *k, igi_dnn_kind kind, const ig_tensor *x, const ig_tensor *w, const ig_tensor *y)
+static ig_status plain_prepare(ig_kernel_ctx *k,
+                               igi_dnn_kind kind,
+                               const ig_tensor *x,
+                               const ig_tensor *w,
+                               const ig_tensor *y)
 {
     igi_dnn_spec s = {.kind = kind,
                       .bias = kind == IGI_DNN_FORWARD && igi_kin(k, 2),
                       .threads = k->threads};
-    igi_conv_set(&s.geometry, k->attrs, igi_krank(x), igi_kdims(x), igi_kdims(w), igi_kdims(y));
+    igi_conv_set(&s.geometry, k->attrs, igi_krank(x), igi_kdims(x), igi_kdims(w),
+                 igi_kdims(y));
     return prepare(k, &s);
 }
 
 static ig_status conv_prepare(ig_kernel_ctx *k)
 {
-    return plain_prepare(k, IGI_DNN_FORWARD, igi_kin(k, 0), igi_kin(k, 1), igi_kout(k, 0));
+    return plain_prepare(k, IGI_DNN_FORWARD, igi_kin(k, 0), igi_kin(k, 1),
+                         igi_kout(k, 0));
 }
 
 /* ConvGradInput(dy, w, shape) -> dx */
 static ig_status grad_input_prepare(ig_kernel_ctx *k)
 {
-    return plain_prepare(k, IGI_DNN_GRAD_INPUT, igi_kout(k, 0), igi_kin(k, 1), igi_kin(k, 0));
+    return plain_prepare(k, IGI_DNN_GRAD_INPUT, igi_kout(k, 0), igi_kin(k, 1),
+                         igi_kin(k, 0));
 }
 
 static ig_status grad_input_run(ig_kernel_ctx *k)
@@ -137,7 +144,8 @@ static ig_status grad_input_run(ig_kernel_ctx *k)
 /* ConvGradWeight(dy, x, shape) -> dw */
 static ig_status grad_weight_prepare(ig_kernel_ctx *k)
 {
-    return plain_prepare(k, IGI_DNN_GRAD_WEIGHT, igi_kin(k, 1), igi_kout(k, 0), igi_kin(k, 0));
+    return plain_prepare(k, IGI_DNN_GRAD_WEIGHT, igi_kin(k, 1), igi_kout(k, 0),
+                         igi_kin(k, 0));
 }
 
 static ig_status grad_weight_run(ig_kernel_ctx *k)
@@ -149,11 +157,12 @@ static ig_status grad_weight_run(ig_kernel_ctx *k)
     return igi_dnn_run(((const conv_state *)k->state)->job, &a);
 }
 
-#define ROW(op_, prepare_, run_)                                                         \
-    {                                                                                    \
-        IG_KERNEL_HEAD, .op = op_, .name = "onednn", .types = IG_T(FLOAT32),             \
-                        .needs = IG_NEED_NONEMPTY, .supports = nonempty,                 \
-                        .prepare = prepare_, .run_own = run_, .unprepare = unprepare     \
+#define ROW(op_, prepare_, run_)                                                       \
+    {                                                                                  \
+        IG_KERNEL_HEAD, .op = op_, .name = "onednn", .types = IG_T(FLOAT32),           \
+                        .needs = IG_NEED_NONEMPTY | IG_KERNEL_HEAVY,                   \
+                        .supports = nonempty, .prepare = prepare_, .run_own = run_,    \
+                        .unprepare = unprepare                                         \
     }
 IG_KERNELS(conv) = {
     ROW("ingot::Conv", nhwc_prepare, forward_run),

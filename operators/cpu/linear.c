@@ -276,7 +276,8 @@ static ig_status packed_prepare(ig_kernel_ctx *k, reader read)
     size_t floats;
     char key[64];
     const igi_cpu_isa *isa = igi_cpu_isa_best();
-    if (!(k->constants & IG_BIT(1))) /* a strided view of one was copied since supports */
+    if (!(k->constants &
+          IG_BIT(1))) /* a strided view of one was copied since supports */
         return ig_reject("the right matrix is not constant");
     IG_TRY(read(k, &p));
     if (!igi_gemm_packed_size(isa, p.g.n, p.g.k, &floats) ||
@@ -378,18 +379,18 @@ KERNELS(linear)
      .op = op_,                                                                        \
      .name = "packed",                                                                 \
      .types = IG_T(FLOAT32),                                                           \
+     .needs = IG_KERNEL_HEAVY,                                                         \
      .supports = name_##_packed_supports,                                              \
      .prepare = name_##_packed_prepare,                                                \
      .run_team = name_##_packed_run,                                                   \
      .unprepare = packed_unprepare},                                                   \
-        {IG_KERNEL_HEAD,                                                               \
-         .op = op_,                                                                    \
-         .name = "direct",                                                             \
-         .types = IG_T(FLOAT32),                                                       \
-         .supports = name_##_direct_supports,                                          \
+        {IG_KERNEL_HEAD,           .op = op_,                                          \
+         .name = "direct",         .types = IG_T(FLOAT32),                             \
+         .needs = IG_KERNEL_HEAVY, .supports = name_##_direct_supports,                \
          .run_team = name_##_run},                                                     \
     {                                                                                  \
         IG_KERNEL_HEAD, .op = op_, .name = "blocked", .types = IG_T(FLOAT32),          \
+                        .needs = IG_KERNEL_HEAVY,                                      \
                         .supports = name_##_blocked_supports,                          \
                         .prepare = name_##_blocked_prepare, .run_team = name_##_run    \
     }

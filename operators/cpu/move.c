@@ -1,6 +1,6 @@
 /* Movement of elements of any fixed size: Transpose, Concat, Slice, Split, Expand,
- * Gather and constant Pad over igi_cpu_copy_nd. Inputs may have any strides; strings and
- * packed types stay with the references.
+ * Gather and constant Pad over igi_cpu_copy_nd. Inputs may have any strides; strings
+ * and packed types stay with the references.
  *
  * Threads cut the first axis of the result that is long enough. */
 #include <inttypes.h>
@@ -79,8 +79,7 @@ static ig_status transpose_run(ig_kernel_ctx *k, int tid, int nth)
     int64_t stride[IG_RANK_MAX];
     int rank = igi_krank(x);
     for (int i = 0; i < rank; i++)
-        stride[i] =
-            igi_strides(x)[perm->v ? axis_of(perm->v[i], rank) : rank - 1 - i];
+        stride[i] = igi_strides(x)[perm->v ? axis_of(perm->v[i], rank) : rank - 1 - i];
     copy_tensor(y, 0, x, 0, stride, y, tid, nth);
     return IG_OK;
 }
@@ -157,8 +156,8 @@ static ig_status expand_run(ig_kernel_ctx *k, int tid, int nth)
     int64_t stride[IG_RANK_MAX];
     int rank = igi_krank(y), shift = rank - igi_krank(x);
     for (int i = 0; i < rank; i++)
-        stride[i] = i < shift || igi_kdims(x)[i - shift] == 1 ? 0
-                                                               : igi_strides(x)[i - shift];
+        stride[i] =
+            i < shift || igi_kdims(x)[i - shift] == 1 ? 0 : igi_strides(x)[i - shift];
     copy_tensor(y, 0, x, 0, stride, y, tid, nth);
     return IG_OK;
 }

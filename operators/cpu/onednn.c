@@ -1,6 +1,6 @@
-/* The adapter; see onednn.h. oneDNN 2.6: operation descriptors are structs that an init call
- * fills, memory descriptors go by value, and scratch memory is ours so that a primitive may
- * run in any thread. */
+/* The adapter; see onednn.h. oneDNN 2.6: operation descriptors are structs that an init
+ * call fills, memory descriptors go by value, and scratch memory is ours so that a
+ * primitive may run in any thread. */
 #include "operators/cpu/onednn.h"
 
 #include <dnnl.h>
@@ -46,7 +46,8 @@ static void make_engine(void)
 {
     if (dnnl_engine_create(&engine, dnnl_cpu, 0) != dnnl_success)
         engine = NULL;
-    (void)dnnl_set_primitive_cache_capacity(0); /* plans keep primitives, with a bound */
+    (void)dnnl_set_primitive_cache_capacity(
+        0); /* plans keep primitives, with a bound */
 }
 
 static ig_status check(dnnl_status_t s, const char *what)
@@ -91,14 +92,24 @@ static ig_status describe(igi_dnn_job *j, const igi_dnn_spec *s)
         w[at++] = c->w.axis[i].kernel;
     static const dnnl_format_tag_t plain_w[3][2] = {
         {dnnl_oiw, dnnl_goiw}, {dnnl_oihw, dnnl_goihw}, {dnnl_oidhw, dnnl_goidhw}};
-    dnnl_format_tag_t tag = plain_tag(rank, s->nhwc), any = s->nhwc ? tag : dnnl_format_tag_any;
+    dnnl_format_tag_t tag = plain_tag(rank, s->nhwc),
+                      any = s->nhwc ? tag : dnnl_format_tag_any;
     dnnl_format_tag_t wtag = plain_w[rank - 1][c->group > 1];
-    IG_TRY(check(dnnl_memory_desc_init_by_tag(&j->side[X].user_md, rank + 2, x, dnnl_f32, tag), "x"));
-    IG_TRY(check(dnnl_memory_desc_init_by_tag(&j->side[Y].user_md, rank + 2, y, dnnl_f32, tag), "y"));
-    IG_TRY(check(dnnl_memory_desc_init_by_tag(&j->side[W].user_md, at, w, dnnl_f32, wtag), "w"));
-    IG_TRY(check(dnnl_memory_desc_init_by_tag(&j->side[X].md, rank + 2, x, dnnl_f32, any), "x"));
-    IG_TRY(check(dnnl_memory_desc_init_by_tag(&j->side[Y].md, rank + 2, y, dnnl_f32, any), "y"));
-    return check(dnnl_memory_desc_init_by_tag(&j->side[W].md, at, w, dnnl_f32, dnnl_format_tag_any), "w");
+    IG_TRY(check(
+        dnnl_memory_desc_init_by_tag(&j->side[X].user_md, rank + 2, x, dnnl_f32, tag),
+        "x"));
+    IG_TRY(check(
+        dnnl_memory_desc_init_by_tag(&j->side[Y].user_md, rank + 2, y, dnnl_f32, tag),
+        "y"));
+    IG_TRY(check(
+        dnnl_memory_desc_init_by_tag(&j->side[W].user_md, at, w, dnnl_f32, wtag), "w"));
+    IG_TRY(check(
+        dnnl_memory_desc_init_by_tag(&j->side[X].md, rank + 2, x, dnnl_f32, any), "x"));
+    IG_TRY(check(
+        dnnl_memory_desc_init_by_tag(&j->side[Y].md, rank + 2, y, dnnl_f32, any), "y"));
+    return check(dnnl_memory_desc_init_by_tag(&j->side[W].md, at, w, dnnl_f32,
+                                              dnnl_format_tag_any),
+                 "w");
 }
 
 static ig_status append_activation(dnnl_post_ops_t ops, const igi_dnn_spec *s)
@@ -135,7 +146,8 @@ static ig_status append_activation(dnnl_post_ops_t ops, const igi_dnn_spec *s)
     default:
         return ig_fail(IG_UNSUPPORTED, "no such activation in oneDNN");
     }
-    return check(dnnl_post_ops_append_eltwise(ops, 1.0f, alg, alpha, beta), "an activation");
+    return check(dnnl_post_ops_append_eltwise(ops, 1.0f, alg, alpha, beta),
+                 "an activation");
 }
 
 static ig_status post_ops(dnnl_primitive_attr_t attr, const igi_dnn_spec *s)
@@ -168,32 +180,53 @@ static window_dims window_of(const igi_conv *c)
         w.dilation[i] = a->dilation - 1;
         w.pad_l[i] = a->pad;
         /* What the formula needs to give exactly `out` positions. */
-        w.pad_r[i] = (a->out - 1) * a->stride + (a->kernel - 1) * a->dilation + 1 - a->in - a->pad;
+        w.pad_r[i] = (a->out - 1) * a->stride + (a->kernel - 1) * a->dilation + 1 -
+                     a->in - a->pad;
     }
     return w;
 }
 
-static ig_status forward_pd(igi_dnn_job *j, const igi_dnn_spec *s, dnnl_primitive_attr_t attr, dnnl_primitive_desc_t *out)
+static ig_status forward_pd(igi_dnn_job *j,
+                            const igi_dnn_spec *s,
+                            dnnl_primitive_attr_t attr,
+                            dnnl_primitive_desc_t *out)
 {
     dnnl_convolution_desc_t d;
     dnnl_memory_desc_t bias;
     dnnl_dims_t m = {s->geometry.group * s->geometry.m};
     window_dims w = window_of(&s->geometry);
-    IG_TRY(check(dnnl_memory_desc_init_by_tag(&bias, 1, m, dnnl_f32, dnnl_a), "a bias"));
-    dnnl_prop_kind_t prop = s->kind == IGI_DNN_FORWARD ? dnnl_forward_inference : dnnl_forward_training;
-    IG_TRY(check(dnnl_dilated_convolution_forward_desc_init(&d, prop, dnnl_convolution_direct, &j->side[X].md, &j->side[W].md, s->bias ? &bias : NULL, &j->side[Y].md, w.stride, w.dilation, w.pad_l, w.pad_r), "a convolution"));
-    return check(dnnl_primitive_desc_create(out, &d, attr, engine, NULL), "a convolution");
+    IG_TRY(
+        check(dnnl_memory_desc_init_by_tag(&bias, 1, m, dnnl_f32, dnnl_a), "a bias"));
+    dnnl_prop_kind_t prop =
+        s->kind == IGI_DNN_FORWARD ? dnnl_forward_inference : dnnl_forward_training;
+    IG_TRY(check(dnnl_dilated_convolution_forward_desc_init(
+                     &d, prop, dnnl_convolution_direct, &j->side[X].md, &j->side[W].md,
+                     s->bias ? &bias : NULL, &j->side[Y].md, w.stride, w.dilation,
+                     w.pad_l, w.pad_r),
+                 "a convolution"));
+    return check(dnnl_primitive_desc_create(out, &d, attr, engine, NULL),
+                 "a convolution");
 }
 
-static ig_status gradient_pd(igi_dnn_job *j, const igi_dnn_spec *s, dnnl_primitive_attr_t attr, dnnl_primitive_desc_t hint)
+static ig_status gradient_pd(igi_dnn_job *j,
+                             const igi_dnn_spec *s,
+                             dnnl_primitive_attr_t attr,
+                             dnnl_primitive_desc_t hint)
 {
     dnnl_convolution_desc_t d;
     window_dims w = window_of(&s->geometry);
     if (s->kind == IGI_DNN_GRAD_INPUT)
-        IG_TRY(check(dnnl_dilated_convolution_backward_data_desc_init(&d, dnnl_convolution_direct, &j->side[X].md, &j->side[W].md, &j->side[Y].md, w.stride, w.dilation, w.pad_l, w.pad_r), "a gradient"));
+        IG_TRY(check(dnnl_dilated_convolution_backward_data_desc_init(
+                         &d, dnnl_convolution_direct, &j->side[X].md, &j->side[W].md,
+                         &j->side[Y].md, w.stride, w.dilation, w.pad_l, w.pad_r),
+                     "a gradient"));
     else
-        IG_TRY(check(dnnl_dilated_convolution_backward_weights_desc_init(&d, dnnl_convolution_direct, &j->side[X].md, &j->side[W].md, NULL, &j->side[Y].md, w.stride, w.dilation, w.pad_l, w.pad_r), "a gradient"));
-    return check(dnnl_primitive_desc_create(&j->pd, &d, attr, engine, hint), "a gradient");
+        IG_TRY(check(dnnl_dilated_convolution_backward_weights_desc_init(
+                         &d, dnnl_convolution_direct, &j->side[X].md, &j->side[W].md,
+                         NULL, &j->side[Y].md, w.stride, w.dilation, w.pad_l, w.pad_r),
+                     "a gradient"));
+    return check(dnnl_primitive_desc_create(&j->pd, &d, attr, engine, hint),
+                 "a gradient");
 }
 
 /* The reference implementations of oneDNN are slower than ours. */
@@ -211,7 +244,9 @@ static ig_status make_pd(igi_dnn_job *j, const igi_dnn_spec *s)
     dnnl_primitive_attr_t attr = NULL;
     dnnl_primitive_desc_t hint = NULL;
     IG_TRY(check(dnnl_primitive_attr_create(&attr), "attributes"));
-    ig_status rc = check(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user), "scratch");
+    ig_status rc =
+        check(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user),
+              "scratch");
     if (rc == IG_OK && s->kind == IGI_DNN_FORWARD)
         rc = post_ops(attr, s);
     if (rc == IG_OK && s->kind == IGI_DNN_FORWARD) {
@@ -237,8 +272,11 @@ static size_t align64(size_t n)
 static ig_status make_reorder(side *s, bool output)
 {
     dnnl_primitive_desc_t pd = NULL;
-    const dnnl_memory_desc_t *from = output ? &s->md : &s->user_md, *to = output ? &s->user_md : &s->md;
-    IG_TRY(check(dnnl_reorder_primitive_desc_create(&pd, from, engine, to, engine, NULL), "a reorder"));
+    const dnnl_memory_desc_t *from = output ? &s->md : &s->user_md,
+                             *to = output ? &s->user_md : &s->md;
+    IG_TRY(
+        check(dnnl_reorder_primitive_desc_create(&pd, from, engine, to, engine, NULL),
+              "a reorder"));
     ig_status rc = check(dnnl_primitive_create(&s->reorder, pd), "a reorder");
     dnnl_primitive_desc_destroy(pd);
     return rc;
@@ -249,7 +287,8 @@ static dnnl_query_t query_of(igi_dnn_kind kind, int i)
     if (i == X)
         return kind == IGI_DNN_GRAD_INPUT ? dnnl_query_diff_src_md : dnnl_query_src_md;
     if (i == W)
-        return kind == IGI_DNN_GRAD_WEIGHT ? dnnl_query_diff_weights_md : dnnl_query_weights_md;
+        return kind == IGI_DNN_GRAD_WEIGHT ? dnnl_query_diff_weights_md
+                                           : dnnl_query_weights_md;
     return kind == IGI_DNN_FORWARD ? dnnl_query_dst_md : dnnl_query_diff_dst_md;
 }
 
@@ -262,8 +301,10 @@ static ig_status make_side(igi_dnn_job *j, int i)
 {
     side *s = &j->side[i];
     s->md = *dnnl_primitive_desc_query_md(j->pd, query_of(j->kind, i), 0);
-    IG_TRY(check(dnnl_memory_create(&s->user, &s->user_md, engine, DNNL_MEMORY_NONE), "memory"));
-    IG_TRY(check(dnnl_memory_create(&s->mem, &s->md, engine, DNNL_MEMORY_NONE), "memory"));
+    IG_TRY(check(dnnl_memory_create(&s->user, &s->user_md, engine, DNNL_MEMORY_NONE),
+                 "memory"));
+    IG_TRY(
+        check(dnnl_memory_create(&s->mem, &s->md, engine, DNNL_MEMORY_NONE), "memory"));
     if (dnnl_memory_desc_equal(&s->user_md, &s->md))
         return IG_OK;
     s->offset = j->scratch_bytes;
@@ -278,14 +319,19 @@ static ig_status make_job(igi_dnn_job *j, const igi_dnn_spec *s)
     IG_TRY(describe(j, s));
     IG_TRY(make_pd(j, s));
     IG_TRY(check(dnnl_primitive_create(&j->primitive, j->pd), "a convolution"));
-    IG_TRY(check(dnnl_stream_create(&j->stream, engine, dnnl_stream_default_flags), "a stream"));
-    const dnnl_memory_desc_t *pad = dnnl_primitive_desc_query_md(j->pd, dnnl_query_scratchpad_md, 0);
+    IG_TRY(check(dnnl_stream_create(&j->stream, engine, dnnl_stream_default_flags),
+                 "a stream"));
+    const dnnl_memory_desc_t *pad =
+        dnnl_primitive_desc_query_md(j->pd, dnnl_query_scratchpad_md, 0);
     j->scratchpad_bytes = dnnl_memory_desc_get_size(pad);
     j->scratch_bytes = align64(j->scratchpad_bytes);
-    IG_TRY(check(dnnl_memory_create(&j->scratchpad, pad, engine, DNNL_MEMORY_NONE), "memory"));
+    IG_TRY(check(dnnl_memory_create(&j->scratchpad, pad, engine, DNNL_MEMORY_NONE),
+                 "memory"));
     if (s->bias) {
-        IG_TRY(check(dnnl_memory_desc_init_by_tag(&bias, 1, m, dnnl_f32, dnnl_a), "a bias"));
-        IG_TRY(check(dnnl_memory_create(&j->bias, &bias, engine, DNNL_MEMORY_NONE), "memory"));
+        IG_TRY(check(dnnl_memory_desc_init_by_tag(&bias, 1, m, dnnl_f32, dnnl_a),
+                     "a bias"));
+        IG_TRY(check(dnnl_memory_create(&j->bias, &bias, engine, DNNL_MEMORY_NONE),
+                     "memory"));
     }
     for (int i = 0; i < SIDES; i++)
         IG_TRY(make_side(j, i));
@@ -358,9 +404,10 @@ void igi_dnn_free(igi_dnn_job *j)
 
 size_t igi_dnn_scratch(const igi_dnn_job *j, bool constant_weights)
 {
-    size_t weights = j->side[W].reorder ? align64(dnnl_memory_desc_get_size(&j->side[W].md)) : 0;
-    /* Packed weights need no copy; their place is the last but for y, so it is kept simple:
-     * only when nothing lies behind it can it be dropped. */
+    size_t weights =
+        j->side[W].reorder ? align64(dnnl_memory_desc_get_size(&j->side[W].md)) : 0;
+    /* Packed weights need no copy; their place is the last but for y, so it is kept
+     * simple: only when nothing lies behind it can it be dropped. */
     bool last = j->side[W].offset + weights == j->scratch_bytes;
     return constant_weights && last ? j->scratch_bytes - weights : j->scratch_bytes;
 }
@@ -373,10 +420,12 @@ size_t igi_dnn_packed_bytes(const igi_dnn_job *j)
 void igi_dnn_packed_key(const igi_dnn_job *j, char *buf, size_t size)
 {
     uint64_t h = igi_hash_bytes(&j->side[W].md, sizeof(j->side[W].md), 1);
-    snprintf(buf, size, "onednn %d.%d %016" PRIx64, DNNL_VERSION_MAJOR, DNNL_VERSION_MINOR, h);
+    snprintf(buf, size, "onednn %d.%d %016" PRIx64, DNNL_VERSION_MAJOR,
+             DNNL_VERSION_MINOR, h);
 }
 
-static ig_status reorder(const igi_dnn_job *j, const side *s, dnnl_memory_t from, dnnl_memory_t to)
+static ig_status
+reorder(const igi_dnn_job *j, const side *s, dnnl_memory_t from, dnnl_memory_t to)
 {
     dnnl_exec_arg_t args[2] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
     return check(dnnl_primitive_execute(s->reorder, j->stream, 2, args), "a reorder");
@@ -399,7 +448,8 @@ ig_status igi_dnn_pack(igi_dnn_job *j, const void *weights, void *dst)
 /* ---- running ---- */
 
 /* Points a side at its data; inputs in another layout are copied first. */
-static ig_status bind(igi_dnn_job *j, int i, void *data, char *scratch, dnnl_memory_t *out)
+static ig_status
+bind(igi_dnn_job *j, int i, void *data, char *scratch, dnnl_memory_t *out)
 {
     side *s = &j->side[i];
     (void)dnnl_memory_set_data_handle(s->user, data);
@@ -436,7 +486,8 @@ static ig_status execute(igi_dnn_job *j, const igi_dnn_args *a)
     }
     (void)dnnl_memory_set_data_handle(j->scratchpad, a->scratch);
     args[n++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, j->scratchpad};
-    IG_TRY(check(dnnl_primitive_execute(j->primitive, j->stream, n, args), "a convolution"));
+    IG_TRY(check(dnnl_primitive_execute(j->primitive, j->stream, n, args),
+                 "a convolution"));
     for (int i = 0; i < SIDES; i++)
         if (is_output(j->kind, i) && j->side[i].reorder)
             IG_TRY(reorder(j, &j->side[i], j->side[i].mem, j->side[i].user));

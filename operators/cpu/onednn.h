@@ -1,8 +1,8 @@
 /* oneDNN behind one thin adapter: convolutions and their two gradients in float32.
  *
- * A job is one primitive with its three tensors (source, weights, destination), a reorder for
- * each whose caller's layout is not the primitive's, one epilogue and user scratch. Made once
- * per shape, run any number of times by one thread at a time.
+ * A job is one primitive with its three tensors (source, weights, destination), a
+ * reorder for each whose caller's layout is not the primitive's, one epilogue and user
+ * scratch. Made once per shape, run any number of times by one thread at a time.
  * Written against oneDNN 2.6; nothing of oneDNN shows outside onednn.c. */
 #ifndef OPERATORS_CPU_ONEDNN_H
 #define OPERATORS_CPU_ONEDNN_H
@@ -10,14 +10,18 @@
 #include "graph/core/status.h"
 #include "operators/common_conv.h"
 
-typedef enum igi_dnn_kind { IGI_DNN_FORWARD, IGI_DNN_GRAD_INPUT, IGI_DNN_GRAD_WEIGHT } igi_dnn_kind;
+typedef enum igi_dnn_kind {
+    IGI_DNN_FORWARD,
+    IGI_DNN_GRAD_INPUT,
+    IGI_DNN_GRAD_WEIGHT
+} igi_dnn_kind;
 
 typedef struct igi_dnn_spec {
     igi_dnn_kind kind;
     igi_conv geometry; /* 1 to 3 spatial axes */
     bool nhwc;         /* layout of x and y (dx, dy); else NCHW */
     bool bias;
-    bool residual;     /* is in y when the job runs */
+    bool residual; /* is in y when the job runs */
     bool residual_after;
     int64_t activation; /* igi_act_kind */
     float act_a, act_b;
@@ -36,8 +40,8 @@ size_t igi_dnn_packed_bytes(const igi_dnn_job *j);
 void igi_dnn_packed_key(const igi_dnn_job *j, char *buf, size_t size);
 ig_status igi_dnn_pack(igi_dnn_job *j, const void *weights, void *dst);
 
-/* x, w, y of the forward direction; the gradients write dx or dw there. `packed`: w in packed
- * form, or NULL. */
+/* x, w, y of the forward direction; the gradients write dx or dw there. `packed`: w in
+ * packed form, or NULL. */
 typedef struct igi_dnn_args {
     void *x, *w, *y;
     const void *packed, *bias;

@@ -37,9 +37,10 @@ static void read_window(pooling *p,
     igi_window w;
     igi_pool_set(&w, s, rank, xd, yd);
     p->w = w.axis[w.rank - 1];
-    p->h = w.rank == 2 ? w.axis[0]
-                       : (igi_window_axis){.in = 1, .out = 1, .kernel = 1, .stride = 1,
-                                           .dilation = 1};
+    p->h = w.rank == 2
+               ? w.axis[0]
+               : (igi_window_axis){
+                     .in = 1, .out = 1, .kernel = 1, .stride = 1, .dilation = 1};
     p->channels = xd[1];
     p->planes = xd[0];
 }
@@ -90,7 +91,8 @@ static void run_rows(const ig_kernel_ctx *k,
     ig_split(p.planes * p.h.out, 1, tid, nth, &lo, &hi);
     for (int64_t r = lo; r < hi; r++) {
         int64_t n = r / p.h.out;
-        igi_pool spec = row_spec(&p, igi_kf32(x) + n * image, igi_kf32(y) + n * image_y);
+        igi_pool spec =
+            row_spec(&p, igi_kf32(x) + n * image, igi_kf32(y) + n * image_y);
         row(&spec, r % p.h.out);
     }
 }
@@ -127,9 +129,9 @@ static ig_status global_rows(ig_kernel_ctx *k, int tid, int nth)
             hi;
     ig_split(channels, 64, tid, nth, &lo, &hi);
     for (int64_t n = 0; n < igi_kdims(x)[0] && lo < hi; n++)
-        igi_cpu_isa_best()->global_avg_pool(igi_kf32(igi_kout(k, 0)) + n * channels + lo,
-                                            igi_kf32(x) + n * pixels * channels + lo,
-                                            pixels, channels, hi - lo);
+        igi_cpu_isa_best()->global_avg_pool(
+            igi_kf32(igi_kout(k, 0)) + n * channels + lo,
+            igi_kf32(x) + n * pixels * channels + lo, pixels, channels, hi - lo);
     return IG_OK;
 }
 
@@ -152,7 +154,8 @@ static inline taps taps_of(const igi_window_axis *a, int64_t o)
 }
 
 /* The largest element of a window and its place in the plane, -1: none. */
-static inline float max_of(const pooling *p, const float *x, taps h, taps w, int64_t *at)
+static inline float
+max_of(const pooling *p, const float *x, taps h, taps w, int64_t *at)
 {
     float best = -INFINITY;
     *at = -1;

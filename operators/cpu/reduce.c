@@ -101,7 +101,8 @@ static void run_outer_inner(const job *j, const int64_t *d, int tid, int nth)
     for (int64_t c = lo; c < hi; c++) {
         float acc = isa->reduce(j->op, j->x + c * d[2], d[2]);
         for (int64_t r = 1; r < d[0]; r++)
-            acc = join(j->op, acc, isa->reduce(j->op, j->x + (r * d[1] + c) * d[2], d[2]));
+            acc = join(j->op, acc,
+                       isa->reduce(j->op, j->x + (r * d[1] + c) * d[2], d[2]));
         j->y[c] = acc;
     }
     if (j->mean)
@@ -153,6 +154,8 @@ run(ig_kernel_ctx *k, int tid, int nth, reader read, igi_reduction op, bool mean
 
 static ig_status axes_supports(const ig_kernel_ctx *k)
 {
+    if (igi_kin(k, 1) && !igi_kin(k, 1)->data)
+        return ig_reject("the axes are computed by the net");
     return supports(k, read_axes);
 }
 static ig_status sum_to_supports(const ig_kernel_ctx *k)

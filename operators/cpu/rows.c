@@ -1,5 +1,6 @@
 /* Float32 row kernels: Softmax and LogSoftmax over the last axis (or one followed by
- * axes of size 1), LayerNormalization. A thread takes whole rows. */
+ * axes of size 1), LayerNormalization; a thread takes whole rows. Softmax over another
+ * axis works on strips of neighbouring positions. */
 #include <ingot/ops.h>
 
 #include "operators/cpu/kernel.h"
@@ -49,6 +50,54 @@ static ig_status log_softmax_run(ig_kernel_ctx *k, int tid, int nth)
     return IG_OK;
 }
 
+/* ---- softmax along an axis that others follow ---- */
+
+enum { STRIP = 256 };
+
+/* Positions [0, n) of one item: x[axis][inner] with `inner` between steps of the axis.
+ */
+static void softmax_strip(const igi_cpu_isa *isa,
+                          float *y,
+                          const float *x,
+                          int64_t axis,
+                          int64_t inner,
+                          int64_t n)
+{
+    float top[STRIP], sum[STRIP] = {0};
+    igi_binary_fn max = isa->binary[IGI_BINARY_MAX][IGI_BINARY_VV];
+    isa->unary[IGI_UNARY_NONE](top, x, n, NULL);
+    for (int64_t a = 1; a < axis; a++)
+        max(top, top, x + a * inner, n);
+    for (int64_t a = 0; a < axis; a++) {
+        float *to = y + a * inner;
+        isa->binary[IGI_BINARY_SUB][IGI_BINARY_VV](to, x + a * inner, top, n);
+        isa->unary[IGI_UNARY_EXP](to, to, n, NULL);
+        isa->binary[IGI_BINARY_ADD][IGI_BINARY_VV](sum, sum, to, n);
+    }
+    for (int64_t a = 0; a < axis; a++)
+        isa->binary[IGI_BINARY_DIV][IGI_BINARY_VV](y + a * inner, y + a * inner, sum,
+                                                   n);
+}
+
+static ig_status softmax_middle(ig_kernel_ctx *k, int tid, int nth)
+{
+    const ig_tensor *x = igi_kin(k, 0);
+    int64_t at = ((const ig_softmax_opts *)k->attrs)->axis, lo, hi;
+    int rank = igi_krank(x), a = (int)(at < 0 ? at + rank : at);
+    int64_t axis = igi_kdims(x)[a], inner = igi_kcount(x, a + 1, rank);
+    int64_t strips = (inner + STRIP - 1) / STRIP;
+    ig_split(igi_kcount(x, 0, a) * strips, 1, tid, nth, &lo, &hi);
+    for (int64_t i = lo; i < hi; i++) {
+        int64_t from = i % strips * STRIP, off = i / strips * axis * inner + from;
+        softmax_strip(igi_cpu_isa_best(), igi_kf32(igi_kout(k, 0)) + off,
+                      igi_kf32(x) + off, axis, inner,
+                      inner - from < STRIP ? inner - from : STRIP);
+    }
+    return IG_OK;
+}
+
+/* ---- LayerNormalization ---- */
+
 static int64_t norm_length(const ig_kernel_ctx *k)
 {
     const ig_tensor *x = igi_kin(k, 0);
@@ -87,6 +136,8 @@ static ig_status norm_run(ig_kernel_ctx *k, int tid, int nth)
 IG_KERNELS(rows) = {
     {IG_KERNEL_HEAD, .op = "Softmax", .name = "simd", .types = IG_T(FLOAT32),
      .needs = IG_NEED_NONEMPTY, .supports = softmax_supports, .run_team = softmax_run},
+    {IG_KERNEL_HEAD, .op = "Softmax", .name = "strips", .types = IG_T(FLOAT32),
+     .needs = IG_NEED_NONEMPTY, .run_team = softmax_middle},
     {IG_KERNEL_HEAD, .op = "LogSoftmax", .name = "simd", .types = IG_T(FLOAT32),
      .needs = IG_NEED_NONEMPTY, .supports = softmax_supports,
      .run_team = log_softmax_run},

@@ -49,7 +49,8 @@ static ig_status wrong_type(ig_grad *g)
 
 static ig_status undeclared(ig_grad *g)
 {
-    ig_grad_set(g, 0, ig_emit2(g, IG_OP(Mul), NULL, ig_grad_dy(g, 0), ig_grad_in(g, 0)));
+    ig_grad_set(g, 0,
+                ig_emit2(g, IG_OP(Mul), NULL, ig_grad_dy(g, 0), ig_grad_in(g, 0)));
     return IG_OK;
 }
 
@@ -57,7 +58,9 @@ static ig_status watch(ig_grad *g)
 {
     if (odd_watch)
         odd_watch();
-    ig_grad_set(g, 0, ig_emit2(g, IG_OP(Mul), NULL, ig_grad_dy(g, 0), ig_grad_scalar(g, IG_FLOAT64, 1)));
+    ig_grad_set(g, 0,
+                ig_emit2(g, IG_OP(Mul), NULL, ig_grad_dy(g, 0),
+                         ig_grad_scalar(g, IG_FLOAT64, 1)));
     return IG_OK;
 }
 
@@ -68,9 +71,9 @@ static ig_status watch(ig_grad *g)
                     .infer = ig_infer_same, .gradient = rule_, .reference = identity   \
     }
 static const ig_op_def odd[] = {
-    ODD(WrongShape, wrong_shape),        ODD(WrongType, wrong_type),
-    ODD(Todo, ig_gradient_todo),         ODD(Forbidden, ig_gradient_forbidden),
-    ODD(Undeclared, undeclared),         ODD(Watch, watch),
+    ODD(WrongShape, wrong_shape), ODD(WrongType, wrong_type),
+    ODD(Todo, ig_gradient_todo),  ODD(Forbidden, ig_gradient_forbidden),
+    ODD(Undeclared, undeclared),  ODD(Watch, watch),
 };
 
 ig_status odd_registry(ig_registry **out)

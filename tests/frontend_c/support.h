@@ -37,7 +37,7 @@ static inline int ctx_teardown(void **state)
 /* The context failed, with these words in the message; it is cleared. */
 #define FAILED(...)                                                                    \
     do {                                                                               \
-        const char *const words_[] = {__VA_ARGS__};                             \
+        const char *const words_[] = {__VA_ARGS__};                                    \
         if (ig_ctx_status(c) == IG_OK)                                                 \
             fail_msg("%s:%d: no error", __FILE__, __LINE__);                           \
         for (size_t w_ = 0; w_ < sizeof(words_) / sizeof(words_[0]); w_++)             \
@@ -63,12 +63,14 @@ static inline ig_tensor *sum(ig_tensor *x)
     return ig_sum(c, x, IG_ALL, false);
 }
 
-static inline void check_values(const ig_tensor *t, int64_t n, const double *want, const char *where)
+static inline void
+check_values(const ig_tensor *t, int64_t n, const double *want, const char *where)
 {
     if (!t)
         fail_msg("%s: there is no tensor", where);
     if (ig_tensor_numel(t) != n || ig_tensor_dtype(t) != IG_FLOAT64)
-        fail_msg("%s: %lld elements of %s", where, (long long)ig_tensor_numel(t), ig_dtype_name(ig_tensor_dtype(t)));
+        fail_msg("%s: %lld elements of %s", where, (long long)ig_tensor_numel(t),
+                 ig_dtype_name(ig_tensor_dtype(t)));
     ig_tensor *flat = NULL;
     assert_int_equal(igi_tensor_contiguous_copy(&flat, NULL, t), IG_OK);
     const double *got = (const double *)(const void *)flat->data;
@@ -76,12 +78,14 @@ static inline void check_values(const ig_tensor *t, int64_t n, const double *wan
         if (!(fabs(got[i] - want[i]) <= 1e-9 * (1 + fabs(want[i])))) {
             double bad = got[i];
             ig_tensor_unref(flat);
-            fail_msg("%s: element %lld is %.12g, expected %.12g", where, (long long)i, bad, want[i]);
+            fail_msg("%s: element %lld is %.12g, expected %.12g", where, (long long)i,
+                     bad, want[i]);
         }
     ig_tensor_unref(flat);
 }
 #define VALUES(t_, n_, ...) check_values(t_, n_, D(__VA_ARGS__), IG_HERE)
 /* The gradient of a leaf. */
-#define GRADIENT(t_, n_, ...) check_values(ig_tensor_grad(t_), n_, D(__VA_ARGS__), IG_HERE)
+#define GRADIENT(t_, n_, ...)                                                          \
+    check_values(ig_tensor_grad(t_), n_, D(__VA_ARGS__), IG_HERE)
 
 #endif

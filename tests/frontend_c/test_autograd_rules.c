@@ -8,7 +8,8 @@
 
 /* ---- 1: versions ---- */
 
-static void rule_01_saved_tensor_changed_in_place_is_an_error_naming_versions(void **state)
+static void
+rule_01_saved_tensor_changed_in_place_is_an_error_naming_versions(void **state)
 {
     (void)state;
     ig_tensor *x = leaf(2, D(1, 2)), *h = ig_exp(c, x), *y = sum(ig_mul(c, h, h));
@@ -35,7 +36,8 @@ static void rule_01_a_write_to_another_part_of_the_storage_counts(void **state)
 static void rule_01_what_no_gradient_reads_may_change(void **state)
 {
     (void)state;
-    ig_tensor *x = leaf(2, D(1, 2)), *h = ig_mul_scalar(c, x, 3), *y = sum(ig_add(c, h, h));
+    ig_tensor *x = leaf(2, D(1, 2)), *h = ig_mul_scalar(c, x, 3),
+              *y = sum(ig_add(c, h, h));
     ig_add_(c, h, vec(2, D(1, 1)));
     assert_int_equal(ig_backward(c, y), IG_OK);
     GRADIENT(x, 2, 6, 6);
@@ -58,7 +60,8 @@ static void rule_02_in_place_on_a_leaf_needs_no_grad_mode(void **state)
     ig_tensor *x = leaf(2, D(1, 2));
     assert_null(ig_add_(c, x, vec(2, D(1, 1))));
     FAILED("leaf", "IG_NO_GRAD");
-    IG_NO_GRAD(c) assert_ptr_equal(ig_add_(c, x, vec(2, D(1, 1))), x);
+    IG_NO_GRAD(c)
+        assert_ptr_equal(ig_add_(c, x, vec(2, D(1, 1))), x);
     FINE();
     VALUES(x, 2, 2, 3);
     assert_true(ig_tensor_requires_grad(x));
@@ -128,7 +131,8 @@ static void rule_04_detach_shares_storage_and_counter_but_no_history(void **stat
     assert_false(ig_tensor_requires_grad(d));
     assert_ptr_equal(ig_tensor_data(d), ig_tensor_data(h));
     ig_tensor *y = sum(ig_mul(c, h, h));
-    IG_NO_GRAD(c) ig_mul_(c, d, vec(2, D(2, 2)));
+    IG_NO_GRAD(c)
+        ig_mul_(c, d, vec(2, D(2, 2)));
     FINE();
     (void)ig_backward(c, y);
     FAILED("changed in place");
@@ -166,7 +170,8 @@ static void rule_05_a_saved_output_does_not_pin_the_tape(void **state)
 {
     (void)state;
     ig_tensor *x = leaf(2, D(1, 2));
-    IG_SCOPE(c) (void)ig_exp(c, ig_exp(c, x));
+    IG_SCOPE(c)
+        (void)ig_exp(c, ig_exp(c, x));
     assert_int_equal(c->tape.nodes.n, 0);
     assert_int_equal(x->v.refs, 1);
 }
@@ -186,7 +191,8 @@ static void rule_06_retain_graph_allows_a_second_walk(void **state)
 {
     (void)state;
     ig_tensor *x = leaf(1, D(2)), *y = sum(ig_mul(c, x, x));
-    assert_int_equal(ig_backward_ex(c, y, &(ig_backward_opts){.retain_graph = true}), IG_OK);
+    assert_int_equal(ig_backward_ex(c, y, &(ig_backward_opts){.retain_graph = true}),
+                     IG_OK);
     assert_int_equal(ig_backward(c, y), IG_OK);
     GRADIENT(x, 1, 8);
 }
@@ -216,7 +222,8 @@ static void rule_06_create_graph_accumulates_out_of_place(void **state)
     assert_int_equal(ig_backward_ex(c, sum(ig_mul(c, x, x)), &o), IG_OK);
     VALUES(first, 1, 4);
     GRADIENT(x, 1, 8);
-    ig_tensor_clear_grad(x); /* the leaf holds what names the leaf: a cycle until then */
+    ig_tensor_clear_grad(
+        x); /* the leaf holds what names the leaf: a cycle until then */
     ig_tensor_unref(first);
 }
 
@@ -242,7 +249,8 @@ static void rule_07_gradients_of_leaves_are_contiguous_and_not_shared(void **sta
     ig_tensor *a = leaf(2, D(1, 2)), *b = leaf(2, D(3, 4)), *dy = vec(2, D(1, 1));
     ig_backward_opts o = {.dy = dy};
     assert_int_equal(ig_backward_ex(c, ig_add(c, a, b), &o), IG_OK);
-    assert_ptr_not_equal(ig_tensor_data(ig_tensor_grad(a)), ig_tensor_data(ig_tensor_grad(b)));
+    assert_ptr_not_equal(ig_tensor_data(ig_tensor_grad(a)),
+                         ig_tensor_data(ig_tensor_grad(b)));
     assert_ptr_not_equal(ig_tensor_data(ig_tensor_grad(a)), ig_tensor_data(dy));
     ig_tensor_clear_grad(a);
     (void)ig_backward(c, sum(ig_reshape(c, a, IG_SHAPE(2, 1))));
@@ -256,7 +264,8 @@ static void rule_07_two_leaves_of_one_sum_can_be_scaled_apart(void **state)
     (void)state;
     ig_tensor *a = leaf(2, D(1, 2)), *b = leaf(2, D(3, 4));
     assert_int_equal(ig_backward(c, sum(ig_add(c, a, b))), IG_OK);
-    IG_NO_GRAD(c) ig_mul_(c, ig_tensor_grad(a), vec(2, D(5, 5)));
+    IG_NO_GRAD(c)
+        ig_mul_(c, ig_tensor_grad(a), vec(2, D(5, 5)));
     FINE();
     GRADIENT(a, 2, 5, 5);
     GRADIENT(b, 2, 1, 1);
@@ -267,7 +276,8 @@ static void rule_07_two_leaves_of_one_sum_can_be_scaled_apart(void **state)
 static void rule_08_grad_touches_no_leaf(void **state)
 {
     (void)state;
-    ig_tensor *x = leaf(1, D(2)), *w = leaf(1, D(3)), *y = sum(ig_mul(c, x, w)), *dx = NULL;
+    ig_tensor *x = leaf(1, D(2)), *w = leaf(1, D(3)), *y = sum(ig_mul(c, x, w)),
+              *dx = NULL;
     assert_int_equal(ig_grad(c, &y, 1, &x, 1, &dx, NULL), IG_OK);
     VALUES(dx, 1, 3);
     assert_null(ig_tensor_grad(x));
@@ -292,7 +302,8 @@ static void rule_08_an_unused_input_is_an_error_unless_allowed(void **state)
     ig_grad_opts keep = {.retain_graph = true};
     assert_int_not_equal(ig_grad(c, &y, 1, xs, 2, dx, &keep), IG_OK);
     FAILED("x number 1", "allow_unused");
-    assert_int_equal(ig_grad(c, &y, 1, xs, 2, dx, &(ig_grad_opts){.allow_unused = true}), IG_OK);
+    assert_int_equal(
+        ig_grad(c, &y, 1, xs, 2, dx, &(ig_grad_opts){.allow_unused = true}), IG_OK);
     VALUES(dx[0], 1, exp(2));
     assert_null(dx[1]);
 }
@@ -300,7 +311,8 @@ static void rule_08_an_unused_input_is_an_error_unless_allowed(void **state)
 static void rule_08_grad_by_an_inner_tensor(void **state)
 {
     (void)state;
-    ig_tensor *x = leaf(1, D(2)), *h = ig_mul(c, x, x), *y = sum(ig_mul(c, h, h)), *dh = NULL;
+    ig_tensor *x = leaf(1, D(2)), *h = ig_mul(c, x, x), *y = sum(ig_mul(c, h, h)),
+              *dh = NULL;
     assert_int_equal(ig_grad(c, &y, 1, &h, 1, &dh, NULL), IG_OK);
     VALUES(dh, 1, 8);
 }
@@ -311,7 +323,8 @@ static void rule_09_a_broadcast_gradient_is_summed_down(void **state)
 {
     (void)state;
     ig_tensor *row = leaf(3, D(1, 2, 3));
-    ig_tensor *column = ig_requires_grad(c, ig_from(c, IG_FLOAT64, IG_SHAPE(2, 1), D(10, 20)), true);
+    ig_tensor *column =
+        ig_requires_grad(c, ig_from(c, IG_FLOAT64, IG_SHAPE(2, 1), D(10, 20)), true);
     ig_tensor *one = ig_requires_grad(c, ig_scalar(c, IG_FLOAT64, 2), true);
     (void)ig_backward(c, sum(ig_mul(c, ig_mul(c, row, column), one)));
     FINE();
@@ -423,7 +436,8 @@ static void rule_12_subgradients_at_kinks(void **state)
 static void rule_12_a_maximum_by_index_picks_one(void **state)
 {
     (void)state;
-    ig_tensor *x = ig_requires_grad(c, ig_full(c, IG_FLOAT64, IG_SHAPE(1, 1, 2, 2), 7), true);
+    ig_tensor *x =
+        ig_requires_grad(c, ig_full(c, IG_FLOAT64, IG_SHAPE(1, 1, 2, 2), 7), true);
     (void)ig_backward(c, sum(ig_max_pool2d(c, x, 2, 2, 0)));
     FINE();
     GRADIENT(x, 4, 1, 0, 0, 0);
@@ -458,7 +472,8 @@ static void rule_13_no_grad_results_may_be_used_in_recorded_code(void **state)
 static int leaves_early(void)
 {
     IG_NO_GRAD(c) {
-        IG_SCOPE(c) return ig_grad_enabled(c);
+        IG_SCOPE(c)
+            return ig_grad_enabled(c);
     }
     return 2;
 }
@@ -468,7 +483,8 @@ static void rule_13_the_mode_comes_back_after_break_and_return(void **state)
     (void)state;
     assert_int_equal(leaves_early(), 0);
     assert_true(ig_grad_enabled(c));
-    IG_NO_GRAD(c) break;
+    IG_NO_GRAD(c)
+        break;
     assert_true(ig_grad_enabled(c));
 }
 
@@ -493,12 +509,14 @@ static void rule_14_two_runs_agree_to_the_bit(void **state)
     double first[12];
     for (int run = 0; run < 2; run++) {
         ig_ctx_seed(c, 7);
-        ig_tensor *x = ig_requires_grad(c, ig_randn(c, IG_FLOAT64, IG_SHAPE(3, 4)), true);
+        ig_tensor *x =
+            ig_requires_grad(c, ig_randn(c, IG_FLOAT64, IG_SHAPE(3, 4)), true);
         ig_tensor *h = ig_softmax(c, ig_matmul(c, x, ig_transpose(c, x, 0, 1)), -1);
         (void)ig_backward(c, sum(ig_mul(c, h, ig_exp(c, h))));
         FINE();
         if (run)
-            assert_memory_equal(first, ig_tensor_data(ig_tensor_grad(x)), sizeof(first));
+            assert_memory_equal(first, ig_tensor_data(ig_tensor_grad(x)),
+                                sizeof(first));
         else
             memcpy(first, ig_tensor_data(ig_tensor_grad(x)), sizeof(first));
     }
@@ -515,8 +533,10 @@ static void *train_alone(void *arg)
     for (int i = 0; i < 50; i++) {
         IG_SCOPE(own) {
             double v = 3;
-            ig_tensor *x = ig_requires_grad(own, ig_from(own, IG_FLOAT64, IG_SHAPE(1), &v), true);
-            if (ig_backward(own, ig_sum(own, ig_mul(own, x, x), IG_ALL, false)) == IG_OK)
+            ig_tensor *x =
+                ig_requires_grad(own, ig_from(own, IG_FLOAT64, IG_SHAPE(1), &v), true);
+            if (ig_backward(own, ig_sum(own, ig_mul(own, x, x), IG_ALL, false)) ==
+                IG_OK)
                 *result += *(double *)ig_tensor_data(ig_tensor_grad(x));
         }
     }
@@ -530,7 +550,8 @@ static void rule_15_contexts_run_backward_side_by_side(void **state)
     pthread_t threads[4];
     double results[4] = {0};
     for (int i = 0; i < 4; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, train_alone, &results[i]), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL, train_alone, &results[i]),
+                         0);
     for (int i = 0; i < 4; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     for (int i = 0; i < 4; i++)
@@ -655,7 +676,8 @@ static ig_registry *odd;
 static int odd_setup(void **state)
 {
     (void)state;
-    return odd_registry(&odd) != IG_OK || ig_ctx_new(&c, &(ig_ctx_opts){.registry = odd}) != IG_OK;
+    return odd_registry(&odd) != IG_OK ||
+           ig_ctx_new(&c, &(ig_ctx_opts){.registry = odd}) != IG_OK;
 }
 
 static int odd_teardown(void **state)

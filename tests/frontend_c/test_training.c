@@ -68,7 +68,8 @@ static void sgd_steps_as_written_down(void **state)
     (void)state;
     ig_tensor *w = parameter();
     plain p = {.w = {1.5, -2, 0.5}};
-    o = ig_sgd_new(ig_module_params(m), &(ig_sgd_opts){.lr = 0.01, .weight_decay = 0.1});
+    o = ig_sgd_new(ig_module_params(m),
+                   &(ig_sgd_opts){.lr = 0.01, .weight_decay = 0.1});
     for (int k = 0; k < 5; k++) {
         double g[N];
         slope(p.w, g);
@@ -85,9 +86,12 @@ static void momentum_and_nesterov_step_as_written_down(void **state)
     ig_tensor *w = parameter();
     for (int nesterov = 0; nesterov < 2; nesterov++) {
         plain p = {.w = {1.5, -2, 0.5}};
-        IG_NO_GRAD(c) ig_copy_(c, w, vec(N, start));
+        IG_NO_GRAD(c)
+            ig_copy_(c, w, vec(N, start));
         ig_optim_free(o);
-        o = ig_sgd_new(ig_module_params(m), &(ig_sgd_opts){.lr = 0.01, .momentum = 0.9, .nesterov = nesterov});
+        o = ig_sgd_new(
+            ig_module_params(m),
+            &(ig_sgd_opts){.lr = 0.01, .momentum = 0.9, .nesterov = nesterov});
         for (int k = 0; k < 5; k++) {
             double g[N];
             slope(p.w, g);
@@ -107,9 +111,12 @@ static void adam_and_adamw_step_as_written_down(void **state)
     ig_tensor *w = parameter();
     for (int decoupled = 0; decoupled < 2; decoupled++) {
         plain p = {.w = {1.5, -2, 0.5}};
-        IG_NO_GRAD(c) ig_copy_(c, w, vec(N, start));
+        IG_NO_GRAD(c)
+            ig_copy_(c, w, vec(N, start));
         ig_optim_free(o);
-        o = ig_adam_new(ig_module_params(m), &(ig_adam_opts){.lr = 0.02, .weight_decay = 0.1, .decoupled = decoupled});
+        o = ig_adam_new(
+            ig_module_params(m),
+            &(ig_adam_opts){.lr = 0.02, .weight_decay = 0.1, .decoupled = decoupled});
         for (int k = 1; k <= 5; k++) {
             double g[N];
             slope(p.w, g);
@@ -120,7 +127,8 @@ static void adam_and_adamw_step_as_written_down(void **state)
                     g[i] += 0.1 * p.w[i];
                 p.m[i] = 0.9 * p.m[i] + 0.1 * g[i];
                 p.v[i] = 0.999 * p.v[i] + 0.001 * g[i] * g[i];
-                double mean = p.m[i] / (1 - pow(0.9, k)), var = p.v[i] / (1 - pow(0.999, k));
+                double mean = p.m[i] / (1 - pow(0.9, k)),
+                       var = p.v[i] / (1 - pow(0.999, k));
                 p.w[i] -= 0.02 * mean / (sqrt(var) + 1e-8);
             }
             step_by_tape(w);
@@ -154,8 +162,10 @@ static void set_lr_counts_from_the_next_step(void **state)
 static void clipping_scales_all_gradients_to_one_norm(void **state)
 {
     (void)state;
-    ig_tensor *a = ig_module_param(m, "a", vec(2, D(1, 1))), *b = ig_module_param(m, "b", vec(1, D(1)));
-    (void)ig_backward(c, ig_add(c, sum(ig_mul(c, a, vec(2, D(2, 3)))), sum(ig_mul_scalar(c, b, 6))));
+    ig_tensor *a = ig_module_param(m, "a", vec(2, D(1, 1))),
+              *b = ig_module_param(m, "b", vec(1, D(1)));
+    (void)ig_backward(
+        c, ig_add(c, sum(ig_mul(c, a, vec(2, D(2, 3)))), sum(ig_mul_scalar(c, b, 6))));
     assert_true(fabs(ig_clip_grad_norm(ig_module_params(m), 3.5) - 7) < 1e-12);
     FINE();
     GRADIENT(a, 2, 1, 1.5);
@@ -174,7 +184,8 @@ static void parameters_are_named_by_their_path_in_order(void **state)
     (void)ig_module_buffer(block, "mean", vec(1, D(0)));
     (void)ig_nn_layer_norm_new(m, "norm", 2, 0);
     FINE();
-    ig_params p = ig_module_params(m), s = ig_module_state(m), inner = ig_module_params(block);
+    ig_params p = ig_module_params(m), s = ig_module_state(m),
+              inner = ig_module_params(block);
     assert_int_equal(p.n, 4);
     assert_int_equal(s.n, 5);
     assert_string_equal(p.names[0], "block.fc.weight");
@@ -202,7 +213,8 @@ static void a_name_taken_twice_is_refused(void **state)
 static void clear_grads_reaches_every_parameter(void **state)
 {
     (void)state;
-    ig_nn_linear *fc = ig_nn_linear_new(ig_module_child(m, "a"), "fc", 2, 1, &(ig_nn_linear_opts){.dtype = IG_FLOAT64});
+    ig_nn_linear *fc = ig_nn_linear_new(ig_module_child(m, "a"), "fc", 2, 1,
+                                        &(ig_nn_linear_opts){.dtype = IG_FLOAT64});
     ig_tensor *x = ig_from(c, IG_FLOAT64, IG_SHAPE(1, 2), D(1, 2));
     (void)ig_backward(c, sum(ig_nn_linear_apply(c, fc, x)));
     FINE();
@@ -252,7 +264,8 @@ static void every_row_comes_once_an_epoch_with_its_label(void **state)
 static void a_last_batch_that_is_not_full_can_be_dropped(void **state)
 {
     (void)state;
-    ig_loader *l = numbers(&(ig_loader_opts){.batch = 4, .drop_last = true, .no_shuffle = true});
+    ig_loader *l =
+        numbers(&(ig_loader_opts){.batch = 4, .drop_last = true, .no_shuffle = true});
     ig_tensor *x, *y;
     int n = 0;
     double first = -1;
@@ -279,7 +292,8 @@ typedef struct mlp {
 static ig_tensor *mlp_forward(ig_ctx *ctx, ig_tensor *const *in, void *user)
 {
     const mlp *n = user;
-    return ig_nn_linear_apply(ctx, n->b, ig_tanh(ctx, ig_nn_linear_apply(ctx, n->a, in[0])));
+    return ig_nn_linear_apply(ctx, n->b,
+                              ig_tanh(ctx, ig_nn_linear_apply(ctx, n->a, in[0])));
 }
 
 static void a_small_mlp_learns_exclusive_or(void **state)
@@ -287,8 +301,10 @@ static void a_small_mlp_learns_exclusive_or(void **state)
     (void)state;
     const float x[] = {0, 0, 0, 1, 1, 0, 1, 1};
     const int64_t y[] = {0, 1, 1, 0};
-    mlp net = {ig_nn_linear_new(m, "a", 2, 8, NULL), ig_nn_linear_new(m, "b", 8, 2, NULL)};
-    ig_tensor *in = ig_from(c, IG_FLOAT32, IG_SHAPE(4, 2), x), *labels = ig_from(c, IG_INT64, IG_SHAPE(4), y);
+    mlp net = {ig_nn_linear_new(m, "a", 2, 8, NULL),
+               ig_nn_linear_new(m, "b", 8, 2, NULL)};
+    ig_tensor *in = ig_from(c, IG_FLOAT32, IG_SHAPE(4, 2), x),
+              *labels = ig_from(c, IG_INT64, IG_SHAPE(4), y);
     double first = 0, last = 0;
     o = ig_adam_new(ig_module_params(m), &(ig_adam_opts){.lr = 0.05});
     for (int k = 0; k < 150; k++) {
@@ -334,7 +350,8 @@ static void check_static(ig_trace_fn loss, void *user, ig_tensor *x)
     }
     ig_workspace *ws = ig_workspace_new(NULL);
     ig_net *net = NULL;
-    if (ig_net_new(&net, g, ws, NULL) != IG_OK || ig_workspace_feed(ws, "x", x) != IG_OK || ig_net_run(net, ws, NULL) != IG_OK)
+    if (ig_net_new(&net, g, ws, NULL) != IG_OK ||
+        ig_workspace_feed(ws, "x", x) != IG_OK || ig_net_run(net, ws, NULL) != IG_OK)
         fail_msg("%s", ig_error_message());
     ig_tensor *input = ig_requires_grad(c, ig_detach(c, x), true);
     assert_int_equal(ig_backward(c, loss(c, &input, user)), IG_OK);
@@ -362,7 +379,8 @@ static void the_static_gradient_of_a_traced_mlp_is_the_tapes(void **state)
 {
     (void)state;
     ig_nn_linear_opts f64 = {.dtype = IG_FLOAT64};
-    mlp net = {ig_nn_linear_new(m, "a", 3, 5, &f64), ig_nn_linear_new(m, "b", 5, 2, &f64)};
+    mlp net = {ig_nn_linear_new(m, "a", 3, 5, &f64),
+               ig_nn_linear_new(m, "b", 5, 2, &f64)};
     check_static(mlp_loss, &net, ig_randn(c, IG_FLOAT64, IG_SHAPE(4, 3)));
 }
 
@@ -377,14 +395,17 @@ static ig_tensor *cnn_loss(ig_ctx *ctx, ig_tensor *const *in, void *user)
     const int64_t labels[] = {0, 2};
     ig_tensor *h = ig_relu(ctx, ig_nn_conv2d_apply(ctx, n->a, in[0]));
     h = ig_flatten(ctx, ig_max_pool2d(ctx, h, 2, 2, 0), 1);
-    return ig_cross_entropy(ctx, ig_nn_linear_apply(ctx, n->b, h), ig_from(ctx, IG_INT64, IG_SHAPE(2), labels));
+    return ig_cross_entropy(ctx, ig_nn_linear_apply(ctx, n->b, h),
+                            ig_from(ctx, IG_INT64, IG_SHAPE(2), labels));
 }
 
 static void the_static_gradient_of_a_traced_cnn_is_the_tapes(void **state)
 {
     (void)state;
-    cnn net = {ig_nn_conv2d_new(m, "a", 2, 3, 3, &(ig_nn_conv2d_opts){.pad = 1, .dtype = IG_FLOAT64}),
-               ig_nn_linear_new(m, "b", 12, 3, &(ig_nn_linear_opts){.dtype = IG_FLOAT64})};
+    cnn net = {
+        ig_nn_conv2d_new(m, "a", 2, 3, 3,
+                         &(ig_nn_conv2d_opts){.pad = 1, .dtype = IG_FLOAT64}),
+        ig_nn_linear_new(m, "b", 12, 3, &(ig_nn_linear_opts){.dtype = IG_FLOAT64})};
     check_static(cnn_loss, &net, ig_randn(c, IG_FLOAT64, IG_SHAPE(2, 2, 4, 4)));
 }
 

@@ -65,7 +65,8 @@ static void check_kernels(const igi_op *op, uint64_t taken)
     suite_case c = {.op = op};
     for (int k = 0; k < op->n_kernels[0]; k++)
         if (!(taken >> k & 1))
-            suite_fail(&c, "samples", "none is taken by kernel %s", op->kernels[0][k]->name);
+            suite_fail(&c, "samples", "none is taken by kernel %s",
+                       op->kernels[0][k]->name);
 }
 
 /* ---- one operator ---- */

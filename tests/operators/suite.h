@@ -57,9 +57,13 @@ void suite_kernels(suite_case *c, uint64_t *taken);
 void suite_flows(suite_case *c);
 void suite_gradients(suite_case *c);
 
-/* A graph of the one call. Which inputs are constants: none, those of VALUE ports, or all
- * but the first (as the weights of a model). */
-typedef enum suite_constants { SUITE_GIVEN, SUITE_VALUES, SUITE_WEIGHTS } suite_constants;
+/* A graph of the one call. Which inputs are constants: none, those of VALUE ports, or
+ * all but the first (as the weights of a model). */
+typedef enum suite_constants {
+    SUITE_GIVEN,
+    SUITE_VALUES,
+    SUITE_WEIGHTS
+} suite_constants;
 ig_status suite_graph(const suite_case *c, suite_constants which, ig_graph **out);
 
 #endif

@@ -92,7 +92,8 @@ typedef struct reduce_tree {
 } reduce_tree;
 
 /* Adds partial number `index`, counted from 0. */
-VEC_INLINE void reduce_push(const igi_reduction op, reduce_tree *t, int64_t index, float x)
+VEC_INLINE void
+reduce_push(const igi_reduction op, reduce_tree *t, int64_t index, float x)
 {
     for (; index & 1; index >>= 1)
         x = reduce_join1(op, t->slot[--t->top], x);
@@ -203,8 +204,12 @@ VEC_INLINE void reduce_columns(const igi_reduction op,
     }
 }
 
-static void reduce_axis(
-    igi_reduction op, float *y, const float *x, int64_t outer, int64_t axis, int64_t inner)
+static void reduce_axis(igi_reduction op,
+                        float *y,
+                        const float *x,
+                        int64_t outer,
+                        int64_t axis,
+                        int64_t inner)
 {
     for (int64_t o = 0; o < outer; o++, x += axis * inner, y += inner) {
         if (inner == 1) {

@@ -69,7 +69,8 @@ static void constants_of_another_type_or_shape_stay_apart(void **state)
 static void random_nodes_are_never_merged(void **state)
 {
     (void)state;
-    ig_value_id x = t_input(g, "x", DIMS(8)), on = t_input_of(g, "on", IG_BOOL, 0, NULL);
+    ig_value_id x = t_input(g, "x", DIMS(8)),
+                on = t_input_of(g, "on", IG_BOOL, 0, NULL);
     ig_value_id p = t_number(g, 0.5);
     t_output(g, "a", t_op3(g, "Dropout", NULL, x, p, on));
     t_output(g, "b", t_op3(g, "Dropout", NULL, x, p, on));

@@ -39,7 +39,8 @@ static void matmul_bias_activation_residual_are_one(void **state)
 {
     (void)state;
     ig_value_id r = t_input(g, "r", DIMS(2, 3, 4));
-    ig_value_id y = t_op2(g, "Add", NULL, t_random(g, DIMS(4)), product(linear_input()));
+    ig_value_id y =
+        t_op2(g, "Add", NULL, t_random(g, DIMS(4)), product(linear_input()));
     y = t_op2(g, "Add", NULL, y, t_random(g, DIMS(1, 1, 4))); /* a second bias */
     y = t_op2(g, "Add", NULL, r, y);
     t_output(g, "y", t_op1(g, "Gelu", "approximate:tanh", y));
@@ -59,7 +60,8 @@ static void a_residual_after_the_activation_is_told_apart(void **state)
     t_output(g, "y", t_op1(g, "Relu", NULL, y)); /* a second activation stays outside */
     fast = t_compare(g, 2);
     assert_int_equal(t_nodes(fast), 2);
-    assert_int_equal(igi_attr_int(t_only(fast, "ingot::Linear"), "residual_after", -1), 1);
+    assert_int_equal(igi_attr_int(t_only(fast, "ingot::Linear"), "residual_after", -1),
+                     1);
 }
 
 static void gemm_becomes_linear(void **state)
@@ -68,10 +70,15 @@ static void gemm_becomes_linear(void **state)
     ig_value_id x = t_input(g, "x", DIMS(3, 5));
     ig_value_id w = t_random(g, DIMS(4, 5)), c = t_random(g, DIMS(1, 4));
     t_output(g, "a", t_op3(g, "Gemm", "transB=1 alpha=0.5 beta=2", x, w, c));
-    t_output(g, "b", t_op3(g, "Gemm", NULL, x, t_random(g, DIMS(5, 4)), t_input(g, "whole", DIMS(3, 4))));
-    t_output(g, "c", t_op3(g, "Gemm", NULL, x, t_random(g, DIMS(5, 4)), t_number(g, 0.5)));
+    t_output(g, "b",
+             t_op3(g, "Gemm", NULL, x, t_random(g, DIMS(5, 4)),
+                   t_input(g, "whole", DIMS(3, 4))));
+    t_output(g, "c",
+             t_op3(g, "Gemm", NULL, x, t_random(g, DIMS(5, 4)), t_number(g, 0.5)));
     t_output(g, "d", t_op2(g, "Gemm", NULL, x, t_random(g, DIMS(5, 4))));
-    t_output(g, "e", t_op3(g, "Gemm", NULL, x, t_random(g, DIMS(5, 4)), t_input(g, "v", DIMS(4))));
+    t_output(
+        g, "e",
+        t_op3(g, "Gemm", NULL, x, t_random(g, DIMS(5, 4)), t_input(g, "v", DIMS(4))));
     fast = t_compare(g, 2);
     assert_int_equal(t_count(fast, "ingot::Linear"), 5);
 }
@@ -98,7 +105,8 @@ static void other_types_stay(void **state)
     ig_value_id w;
     assert_int_equal(ig_graph_constant(g, NULL, t, &w), IG_OK);
     ig_tensor_unref(t);
-    t_output(g, "y", t_op2(g, "MatMul", NULL, t_input_of(g, "x", IG_FLOAT64, DIMS(3, 5)), w));
+    t_output(g, "y",
+             t_op2(g, "MatMul", NULL, t_input_of(g, "x", IG_FLOAT64, DIMS(3, 5)), w));
     fast = t_compare(g, 2);
     assert_int_equal(t_count(fast, "MatMul"), 1);
 }
@@ -171,7 +179,8 @@ static void a_gate_that_others_read_stays(void **state)
     t_output(g, "no_gate", t_op2(g, "Mul", NULL, t_op1(g, "Sigmoid", NULL, x), x));
     ig_value_id c = t_op2(g, "Add", NULL, t_number(g, 3), y);
     c = t_op3(g, "Clip", NULL, c, t_number(g, 0), t_number(g, 5));
-    t_output(g, "five", t_op2(g, "Div", NULL, t_op2(g, "Mul", NULL, y, c), t_number(g, 6)));
+    t_output(g, "five",
+             t_op2(g, "Div", NULL, t_op2(g, "Mul", NULL, y, c), t_number(g, 6)));
     fast = t_compare(g, 2);
     assert_int_equal(t_count(fast, "Sigmoid"), 2);
     assert_int_equal(t_count(fast, "Clip"), 1);

@@ -38,7 +38,8 @@ static void constant_nodes_share_their_tensor(void **state)
     (void)state;
     ig_tensor *t = NULL;
     float v[2] = {1, 2};
-    assert_int_equal(ig_tensor_new_copy(&t, IG_FLOAT32, 1, &(int64_t){2}, v, sizeof(v)), IG_OK);
+    assert_int_equal(ig_tensor_new_copy(&t, IG_FLOAT32, 1, &(int64_t){2}, v, sizeof(v)),
+                     IG_OK);
     const igi_op *op = igi_registry_find_full(g->reg, "Constant");
     void *attrs = igi_new_attrs(g, op);
     assert_int_equal(igi_attrs_set_tensor(op->def, attrs, "value", t), IG_OK);
@@ -64,7 +65,8 @@ static void shapes_of_known_dims_are_constants_without_evaluation(void **state)
     igi_pass_opts o = {.struct_size = sizeof(o), .level = 1}; /* no `fold` */
     assert_int_equal(igi_passes_run(g, &o), IG_OK);
     assert_int_equal(t_nodes(g), 0);
-    const int64_t *v = (const int64_t *)(void *)igi_value_at(g, g->outputs.p[0])->constant->data;
+    const int64_t *v =
+        (const int64_t *)(void *)igi_value_at(g, g->outputs.p[0])->constant->data;
     assert_int_equal(v[0], 4);
     assert_int_equal(v[1], 3);
 }
@@ -83,7 +85,8 @@ static void a_shape_with_a_symbol_stays(void **state)
 static void a_result_over_the_budget_is_not_made(void **state)
 {
     (void)state;
-    ig_value_id big = t_op1(g, "ConstantOfShape", NULL, t_ints(g, DIMS(1000, 1000, 1000)));
+    ig_value_id big =
+        t_op1(g, "ConstantOfShape", NULL, t_ints(g, DIMS(1000, 1000, 1000)));
     t_output(g, "n", t_op2(g, "ReduceSum", NULL, big, t_ints(g, DIMS(0, 1, 2))));
     t_output(g, "small", t_op1(g, "ConstantOfShape", NULL, t_ints(g, DIMS(2, 2))));
     t_optimise(g, 2);
@@ -91,8 +94,11 @@ static void a_result_over_the_budget_is_not_made(void **state)
     assert_int_equal(t_count(g, "ReduceSum"), 1);
 }
 
-static ig_status
-must_not_run(void *self, const igi_op *op, const ig_call *call, ig_value *const *in, ig_value **out)
+static ig_status must_not_run(void *self,
+                              const igi_op *op,
+                              const ig_call *call,
+                              ig_value *const *in,
+                              ig_value **out)
 {
     (void)self, (void)op, (void)call, (void)in, (void)out;
     fail_msg("%s was evaluated", op->def->name);
@@ -103,7 +109,8 @@ static void the_callers_budget_is_kept(void **state)
 {
     (void)state;
     t_output(g, "y", t_op1(g, "Exp", NULL, t_random(g, DIMS(100))));
-    igi_pass_opts o = {.struct_size = sizeof(o), .level = 2, .fold_bytes = 399, .fold = must_not_run};
+    igi_pass_opts o = {
+        .struct_size = sizeof(o), .level = 2, .fold_bytes = 399, .fold = must_not_run};
     assert_int_equal(igi_passes_run(g, &o), IG_OK);
     assert_int_equal(t_count(g, "Exp"), 1);
 }

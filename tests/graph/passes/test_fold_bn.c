@@ -37,8 +37,8 @@ static ig_value_id conv(int64_t m, const char *attrs, ig_value_id b)
 
 static ig_value_id batch_norm(ig_value_id x, int64_t c)
 {
-    ig_value_id in[5] = {x, t_random(g, DIMS(c)), t_random(g, DIMS(c)), t_random(g, DIMS(c)),
-                         t_positive(g, DIMS(c))};
+    ig_value_id in[5] = {x, t_random(g, DIMS(c)), t_random(g, DIMS(c)),
+                         t_random(g, DIMS(c)), t_positive(g, DIMS(c))};
     ig_value_id y;
     t_node(g, "BatchNormalization", "epsilon=0.01", in, 5, &y, 1);
     return y;
@@ -128,7 +128,8 @@ static void an_output_of_the_graph_keeps_its_convolution(void **state)
 static void weights_that_are_not_constant_stay(void **state)
 {
     (void)state;
-    ig_value_id x = t_input(g, "x", DIMS(2, 3, 5, 4)), w = t_input(g, "w", DIMS(4, 3, 3, 3));
+    ig_value_id x = t_input(g, "x", DIMS(2, 3, 5, 4)),
+                w = t_input(g, "w", DIMS(4, 3, 3, 3));
     t_output(g, "z", batch_norm(t_op2(g, "Conv", NULL, x, w), 4));
     fast = t_compare(g, 2);
     assert_int_equal(t_count(fast, "BatchNormalization"), 1);
@@ -141,11 +142,13 @@ static void padding_goes_into_convolution_and_pooling(void **state)
     ig_value_id pads = t_ints(g, DIMS(0, 0, 1, 2, 0, 0, 0, 1));
     ig_value_id y = t_op2(g, "Conv", "pads=1,0,0,1", t_op2(g, "Pad", NULL, x, pads),
                           t_random(g, DIMS(2, 3, 3, 3)));
-    ig_value_id in[4] = {y, t_ints(g, DIMS(1, 1, 1, 1)), {0}, t_ints(g, DIMS(2, -1))}, z;
+    ig_value_id in[4] = {y, t_ints(g, DIMS(1, 1, 1, 1)), {0}, t_ints(g, DIMS(2, -1))},
+                z;
     t_node(g, "Pad", NULL, in, 4, &z, 1);
     t_output(g, "average", t_op1(g, "AveragePool", "kernel_shape=2,2", z));
-    ig_value_id low = t_op3(g, "Pad", NULL, t_op1(g, "Exp", NULL, y), t_ints(g, DIMS(0, 0, 1, 1, 0, 0, 1, 1)),
-                            t_number(g, -1.0 / 0.0));
+    ig_value_id low =
+        t_op3(g, "Pad", NULL, t_op1(g, "Exp", NULL, y),
+              t_ints(g, DIMS(0, 0, 1, 1, 0, 0, 1, 1)), t_number(g, -1.0 / 0.0));
     t_output(g, "max", t_op1(g, "MaxPool", "kernel_shape=3,3", low));
     fast = t_compare(g, 2);
     assert_int_equal(t_count(fast, "Pad"), 0);
@@ -158,13 +161,15 @@ static void padding_that_pooling_does_not_do_stays(void **state)
     ig_value_id pads = t_ints(g, DIMS(0, 0, 1, 1, 0, 0, 1, 1));
     ig_value_id w = t_random(g, DIMS(2, 3, 3, 3));
     ig_value_id a = t_op2(g, "Pad", NULL, x, pads);
-    t_output(g, "zero_is_no_neutral_element", t_op1(g, "MaxPool", "kernel_shape=3,3", a));
+    t_output(g, "zero_is_no_neutral_element",
+             t_op1(g, "MaxPool", "kernel_shape=3,3", a));
     ig_value_id b = t_op2(g, "Pad", "mode:edge", x, pads);
     t_output(g, "edge", t_op2(g, "Conv", NULL, b, w));
     ig_value_id c = t_op3(g, "Pad", NULL, x, pads, t_number(g, 2));
     t_output(g, "two", t_op2(g, "Conv", NULL, c, w));
     ig_value_id d = t_op2(g, "Pad", NULL, x, t_ints(g, DIMS(0, 0, 2, 1, 0, 0, 1, 1)));
-    t_output(g, "own_pads", t_op1(g, "AveragePool", "kernel_shape=3,3 pads=1,1,1,1", d));
+    t_output(g, "own_pads",
+             t_op1(g, "AveragePool", "kernel_shape=3,3 pads=1,1,1,1", d));
     ig_value_id e = t_op2(g, "Pad", NULL, x, t_ints(g, DIMS(0, 1, 1, 1, 0, 0, 1, 1)));
     t_output(g, "channels", t_op2(g, "Conv", NULL, e, t_random(g, DIMS(2, 4, 3, 3))));
     fast = t_compare(g, 2);

@@ -59,7 +59,8 @@ static void all_spellings_of_gelu_by_erf_fuse(void **state)
     assert_int_equal(t_count(fast, "Gelu"), 4);
     assert_int_equal(t_nodes(fast), 8);
     for (int i = 0; i < 4; i++)
-        assert_int_equal(igi_attr_int(igi_producer(fast, fast->outputs.p[i]), "approximate", -1), 0);
+        assert_int_equal(
+            igi_attr_int(igi_producer(fast, fast->outputs.p[i]), "approximate", -1), 0);
 }
 
 static void all_spellings_of_gelu_by_tanh_fuse(void **state)
@@ -75,20 +76,23 @@ static void all_spellings_of_gelu_by_tanh_fuse(void **state)
             cube = t_op2(g, "Mul", NULL, t_op2(g, "Mul", NULL, x, x), x);
         else
             cube = t_op2(g, "Mul", NULL, x, t_op2(g, "Pow", NULL, x, t_number(g, 2)));
-        y = t_op2(g, "Add", NULL, x, t_op2(g, "Mul", NULL, t_number(g, 0.044715), cube));
+        y = t_op2(g, "Add", NULL, x,
+                  t_op2(g, "Mul", NULL, t_number(g, 0.044715), cube));
         y = t_op1(g, "Tanh", NULL, t_op2(g, "Mul", NULL, y, t_number(g, 0.7978846)));
         t_output(g, name, t_op2(g, "Mul", NULL, half(x), one_plus(y)));
     }
     start();
     y = t_op2(g, "Mul", NULL, t_op2(g, "Mul", NULL, x, t_number(g, 0.044715)), x);
-    y = t_op2(g, "Mul", NULL, t_op2(g, "Mul", NULL, x, t_number(g, 0.7978846)), one_plus(y));
+    y = t_op2(g, "Mul", NULL, t_op2(g, "Mul", NULL, x, t_number(g, 0.7978846)),
+              one_plus(y));
     y = one_plus(t_op1(g, "Tanh", NULL, y));
     t_output(g, "d", half(t_op2(g, "Mul", NULL, x, y)));
     fast = t_compare(g, 2);
     assert_int_equal(t_count(fast, "Gelu"), 4);
     assert_int_equal(t_nodes(fast), 8);
     for (int i = 0; i < 4; i++)
-        assert_int_equal(igi_attr_int(igi_producer(fast, fast->outputs.p[i]), "approximate", -1), 1);
+        assert_int_equal(
+            igi_attr_int(igi_producer(fast, fast->outputs.p[i]), "approximate", -1), 1);
 }
 
 static void other_numbers_are_no_gelu(void **state)
@@ -143,7 +147,8 @@ static ig_value_id layer_norm(const spelling *s)
                         ? t_op2(g, "Mul", NULL, d, t_op1(g, "Reciprocal", NULL, q))
                         : t_op2(g, "Div", NULL, d, q);
     if (s->scale)
-        y = t_op2(g, "Mul", NULL, y, s->wide ? t_random(g, DIMS(1, 1, 6)) : t_random(g, DIMS(6)));
+        y = t_op2(g, "Mul", NULL, y,
+                  s->wide ? t_random(g, DIMS(1, 1, 6)) : t_random(g, DIMS(6)));
     if (s->bias)
         y = t_op2(g, "Add", NULL, t_random(g, DIMS(6)), y);
     t_output(g, "y", y);
@@ -167,8 +172,13 @@ static void layer_normalization_fuses(void **state)
 static void layer_normalization_fuses_with_two_copies_of_the_difference(void **state)
 {
     (void)state;
-    check_norm(&(spelling){.two_subs = true, .square_by_mul = true, .scale = true,
-                           .bias = true, .wide = true, .axis = 2}, 1);
+    check_norm(&(spelling){.two_subs = true,
+                           .square_by_mul = true,
+                           .scale = true,
+                           .bias = true,
+                           .wide = true,
+                           .axis = 2},
+               1);
 }
 
 static void layer_normalization_fuses_by_reciprocal_and_without_scale(void **state)

@@ -39,11 +39,14 @@ static void a_convolution_net_has_one_transpose(void **state)
     ig_value_id a = conv(v, 4, 5, "pads=1,1,1,1"), b = conv(v, 4, 3, "pads=1,1,1,1");
     v = t_op1(g, "LeakyRelu", NULL, t_op2(g, "Concat", "axis=1", a, b));
     ig_value_id s = t_op1(g, "GlobalAveragePool", NULL, v);
-    s = t_op1(g, "Sigmoid", NULL, t_op2(g, "Conv", NULL, s, t_random(g, DIMS(8, 8, 1, 1))));
+    s = t_op1(g, "Sigmoid", NULL,
+              t_op2(g, "Conv", NULL, s, t_random(g, DIMS(8, 8, 1, 1))));
     v = t_op2(g, "Mul", NULL, v, s); /* squeeze and excite */
     v = t_op1(g, "GlobalAveragePool", NULL, v);
     v = t_op1(g, "Flatten", "axis=1", v);
-    t_output(g, "y", t_op3(g, "Gemm", NULL, v, t_random(g, DIMS(8, 10)), t_random(g, DIMS(10))));
+    t_output(
+        g, "y",
+        t_op3(g, "Gemm", NULL, v, t_random(g, DIMS(8, 10)), t_random(g, DIMS(10))));
     fast = t_compare(g, 2);
     assert_int_equal(t_count(fast, "Transpose"), 1);
     assert_int_equal(t_count(fast, "ingot::Conv"), 4);
@@ -77,21 +80,29 @@ static void operators_on_moved_axes_compute_the_same(void **state)
     t_node(g, "Split", "axis=1", split, 2, out, 2);
     t_output(g, "split", t_op1(g, "Relu", NULL, out[1]));
     t_output(g, "max", t_op2(g, "ReduceMax", "keepdims=1", y, t_ints(g, DIMS(1, 2))));
-    t_output(g, "mean", t_op2(g, "ReduceMean", "keepdims=0", y, t_ints(g, DIMS(-1, 2))));
+    t_output(g, "mean",
+             t_op2(g, "ReduceMean", "keepdims=0", y, t_ints(g, DIMS(-1, 2))));
     t_output(g, "sum", t_op2(g, "ReduceSum", "keepdims=0", y, t_ints(g, DIMS(1))));
-    ig_value_id slice[4] = {y, t_ints(g, DIMS(1, 0)), t_ints(g, DIMS(5, 3)), t_ints(g, DIMS(1, 3))};
+    ig_value_id slice[4] = {y, t_ints(g, DIMS(1, 0)), t_ints(g, DIMS(5, 3)),
+                            t_ints(g, DIMS(1, 3))};
     t_node(g, "Slice", NULL, slice, 4, out, 1);
     t_output(g, "slice", out[0]);
-    t_output(g, "pad", t_op3(g, "Pad", NULL, y, t_ints(g, DIMS(0, 1, 0, 2, 0, 0, 1, 0)), t_number(g, 3)));
+    t_output(g, "pad",
+             t_op3(g, "Pad", NULL, y, t_ints(g, DIMS(0, 1, 0, 2, 0, 0, 1, 0)),
+                   t_number(g, 3)));
     fast = t_compare(g, 2);
     assert_int_equal(t_count(fast, "ingot::Conv"), 1);
     t_free(fast);
     t_free(g);
     g = t_graph();
     y = conv(image(), 3, 6, NULL);
-    t_output(g, "average", t_op1(g, "AveragePool", "kernel_shape=2,3 pads=1,1,0,1 ceil_mode=1 strides=2,1", y));
+    t_output(g, "average",
+             t_op1(g, "AveragePool",
+                   "kernel_shape=2,3 pads=1,1,0,1 ceil_mode=1 strides=2,1", y));
     t_output(g, "clip", t_op3(g, "Clip", NULL, y, t_number(g, -0.1), t_number(g, 0.2)));
-    t_output(g, "where", t_op3(g, "Where", NULL, t_op2(g, "Less", NULL, y, t_number(g, 0)), y, t_random(g, DIMS(6, 1, 1))));
+    t_output(g, "where",
+             t_op3(g, "Where", NULL, t_op2(g, "Less", NULL, y, t_number(g, 0)), y,
+                   t_random(g, DIMS(6, 1, 1))));
     t_output(g, "cast", t_op1(g, "Cast", "to=11", y));
     t_output(g, "pow", t_op2(g, "Pow", NULL, y, t_filled(g, 2, DIMS(6, 1, 1))));
     t_output(g, "row", t_op2(g, "Mul", NULL, y, t_random(g, DIMS(5))));
@@ -114,8 +125,8 @@ static void operands_that_only_the_run_knows_compute_the_same(void **state)
 
 static ig_value_id batch_norm(ig_value_id x, int64_t c)
 {
-    ig_value_id in[5] = {x, t_random(g, DIMS(c)), t_random(g, DIMS(c)), t_random(g, DIMS(c)),
-                         t_positive(g, DIMS(c))};
+    ig_value_id in[5] = {x, t_random(g, DIMS(c)), t_random(g, DIMS(c)),
+                         t_random(g, DIMS(c)), t_positive(g, DIMS(c))};
     ig_value_id y;
     t_node(g, "BatchNormalization", NULL, in, 5, &y, 1);
     return y;
@@ -186,7 +197,8 @@ static void other_ranks_types_and_weights_stay(void **state)
     ig_value_id d = t_input_of(g, "d", IG_FLOAT64, DIMS(1, 2, 5, 5));
     ig_value_id w = t_op1(g, "Cast", "to=11", t_random(g, DIMS(3, 2, 3, 3)));
     t_output(g, "double", t_op2(g, "Conv", NULL, d, w));
-    ig_value_id f = t_input(g, "f", DIMS(1, 2, 5, 5)), fw = t_input(g, "fw", DIMS(3, 2, 3, 3));
+    ig_value_id f = t_input(g, "f", DIMS(1, 2, 5, 5)),
+                fw = t_input(g, "fw", DIMS(3, 2, 3, 3));
     t_output(g, "free", t_op2(g, "Conv", NULL, f, fw));
     fast = t_compare(g, 2);
     assert_int_equal(t_count(fast, "Conv"), 3);

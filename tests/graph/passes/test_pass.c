@@ -33,16 +33,18 @@ static void build(ig_graph *to)
     assert_int_equal(ig_graph_dim(to, "N", &dims[0]), IG_OK);
     ig_value_id v = t_op1(to, "Identity", NULL, t_input(to, "x", 4, dims));
     v = t_op2(to, "Conv", "pads=1,1,1,1", v, t_random(to, DIMS(4, 3, 3, 3)));
-    ig_value_id in[5] = {v, t_random(to, DIMS(4)), t_random(to, DIMS(4)), t_random(to, DIMS(4)),
-                         t_positive(to, DIMS(4))};
+    ig_value_id in[5] = {v, t_random(to, DIMS(4)), t_random(to, DIMS(4)),
+                         t_random(to, DIMS(4)), t_positive(to, DIMS(4))};
     t_node(to, "BatchNormalization", NULL, in, 5, &v, 1);
     v = t_op1(to, "GlobalAveragePool", NULL, t_op1(to, "Relu", NULL, v));
-    ig_value_id rows = t_op2(to, "Gather", NULL, t_op1(to, "Shape", NULL, v), t_ints(to, DIMS(0)));
+    ig_value_id rows =
+        t_op2(to, "Gather", NULL, t_op1(to, "Shape", NULL, v), t_ints(to, DIMS(0)));
     rows = t_op2(to, "Concat", "axis=0", rows, t_ints(to, DIMS(-1)));
     v = t_op2(to, "Reshape", NULL, v, rows);
     v = t_op2(to, "MatMul", NULL, v, t_random(to, DIMS(4, 6)));
     v = t_op2(to, "Add", NULL, v, t_random(to, DIMS(6)));
-    ig_value_id e = t_op1(to, "Erf", NULL, t_op2(to, "Div", NULL, v, t_number(to, 1.4142135)));
+    ig_value_id e =
+        t_op1(to, "Erf", NULL, t_op2(to, "Div", NULL, v, t_number(to, 1.4142135)));
     e = t_op2(to, "Add", NULL, e, t_number(to, 1));
     e = t_op2(to, "Mul", NULL, t_op2(to, "Mul", NULL, v, e), t_number(to, 0.5));
     t_output(to, "y", e);
@@ -76,7 +78,8 @@ static void level_two_fuses_all_of_it(void **state)
     assert_int_equal(t_count(fast, "ingot::Conv"), 1);
     assert_int_equal(t_count(fast, "ingot::Linear"), 1);
     assert_int_equal(t_count(fast, "Transpose"), 1);
-    assert_int_equal(t_count(fast, "Erf") + t_count(fast, "Gelu") + t_count(fast, "Relu"), 0);
+    assert_int_equal(
+        t_count(fast, "Erf") + t_count(fast, "Gelu") + t_count(fast, "Relu"), 0);
 }
 
 static void names_of_inputs_and_outputs_survive(void **state)
@@ -86,23 +89,26 @@ static void names_of_inputs_and_outputs_survive(void **state)
     t_optimise(g, 2);
     assert_string_equal(igi_value_at(g, g->inputs.p[0])->name, "x");
     assert_string_equal(g->output_names.p[0], "y");
-    assert_string_equal(t_only(g, "ingot::Conv")->origin, "Conv_2+BatchNormalization_3+Relu_4");
+    assert_string_equal(t_only(g, "ingot::Conv")->origin,
+                        "Conv_2+BatchNormalization_3+Relu_4");
 }
 
-/* Passes add nodes at the end of the order; those that read a weight must still come before
- * the step that overwrites it. */
+/* Passes add nodes at the end of the order; those that read a weight must still come
+ * before the step that overwrites it. */
 static void a_training_step_reads_weights_before_it_writes_them(void **state)
 {
     (void)state;
     ig_value_id x = t_input(g, "x", DIMS(3, 4)), w = t_input(g, "w", DIMS(4));
-    ig_value_id dw = t_input(g, "dw", DIMS(4)), y = t_op2(g, "Sum", NULL, x, w); /* remade */
+    ig_value_id dw = t_input(g, "dw", DIMS(4)),
+                y = t_op2(g, "Sum", NULL, x, w); /* remade */
     ig_value_id in[4] = {w, dw, {0}, t_number(g, 0.1)}, out[1];
     t_node(g, "ingot::SgdStep", NULL, in, 4, out, 1);
     t_output(g, "new", out[0]);
     t_output(g, "y", y);
     t_optimise(g, 2); /* verifies */
     assert_int_equal(t_count(g, "Add"), 1);
-    assert_string_equal(igi_node_at(g, g->order.p[g->order.n - 1])->op->def->name, "SgdStep");
+    assert_string_equal(igi_node_at(g, g->order.p[g->order.n - 1])->op->def->name,
+                        "SgdStep");
 }
 
 /* ---- the log ---- */

@@ -45,8 +45,8 @@ static void nodes_that_do_nothing_go(void **state)
 static void a_slice_backwards_stays(void **state)
 {
     (void)state;
-    ig_value_id in[5] = {x23(), t_ints(g, DIMS(-1)), t_ints(g, DIMS(-99)), t_ints(g, DIMS(0)),
-                         t_ints(g, DIMS(-1))};
+    ig_value_id in[5] = {x23(), t_ints(g, DIMS(-1)), t_ints(g, DIMS(-99)),
+                         t_ints(g, DIMS(0)), t_ints(g, DIMS(-1))};
     ig_value_id y;
     t_node(g, "Slice", NULL, in, 5, &y, 1);
     t_output(g, "y", y);
@@ -133,7 +133,8 @@ static void a_shape_that_only_repeats_dims_is_not_computed(void **state)
     t_output(g, "y", t_op2(g, "Reshape", NULL, x, shape));
     ig_value_id one = t_op2(g, "Gather", NULL, s, t_ints(g, DIMS(1)));
     ig_value_id swapped = t_op2(g, "Concat", "axis=0", one, t_ints(g, DIMS(6, -1)));
-    t_output(g, "z", t_op2(g, "Reshape", NULL, x, swapped)); /* no dim keeps its place */
+    t_output(g, "z",
+             t_op2(g, "Reshape", NULL, x, swapped)); /* no dim keeps its place */
     fast = t_compare(g, 1);
     assert_int_equal(t_count(fast, "Concat"), 1);
 }

@@ -130,8 +130,8 @@ static void check_reduce_axis(const igi_cpu_isa *isa)
             for (int64_t i = 0; i < OUTER * inner; i++) {
                 const float *at = x + i / inner * axis * inner + i % inner;
                 const double ref = ref_reduce((igi_reduction)op, at, axis, inner);
-                assert_true(
-                    is_near((double)y[i], ref, reduce_tolerance((igi_reduction)op, axis)));
+                assert_true(is_near((double)y[i], ref,
+                                    reduce_tolerance((igi_reduction)op, axis)));
             }
             assert_true(y[OUTER * inner] == 55.0f);
         }

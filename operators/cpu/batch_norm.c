@@ -1,0 +1,105 @@
+/* Float32 BatchNormalization. A channel of an item is one row; a thread takes whole
+ * channels, so that the statistics of training need nobody else. */
+#include <math.h>
+
+#include <ingot/ops.h>
+
+#include "operators/cpu/kernel.h"
+
+enum { CHUNK = 1024 }; /* floats that stay in L1 between the passes over them */
+
+typedef struct channels {
+    const igi_cpu_isa *isa;
+    const float *x;
+    float *y;
+    int64_t batch, count, inner;
+} channels;
+
+static ig_status all_float32(const ig_kernel_ctx *k)
+{
+    for (int i = 1; i < 5; i++)
+        if (igi_kin(k, i)->v.type.dtype != IG_FLOAT32)
+            return ig_reject("scale, bias or statistics are not float32");
+    return IG_OK;
+}
+
+/* Sum of (x - mean)^2 over a row. */
+static double squares(const channels *v, const float *x, int64_t n, float mean)
+{
+    float d[CHUNK];
+    double sum = 0;
+    for (int64_t i = 0; i < n; i += CHUNK) {
+        int64_t m = n - i < CHUNK ? n - i : CHUNK;
+        v->isa->binary[IGI_BINARY_SUB][IGI_BINARY_VS](d, x + i, &mean, m);
+        sum += (double)v->isa->reduce(IGI_REDUCE_SUM_SQ, d, m);
+    }
+    return sum;
+}
+
+static void statistics(const channels *v, int64_t c, float *mean, float *var)
+{
+    double sum = 0, m = (double)v->batch * (double)v->inner;
+    for (int64_t n = 0; n < v->batch; n++)
+        sum += (double)v->isa->reduce(IGI_REDUCE_SUM,
+                                      v->x + (n * v->count + c) * v->inner, v->inner);
+    *mean = (float)(sum / m);
+    sum = 0;
+    for (int64_t n = 0; n < v->batch; n++)
+        sum += squares(v, v->x + (n * v->count + c) * v->inner, v->inner, *mean);
+    *var = (float)(sum / m);
+}
+
+static void normalise(const channels *v, int64_t c, float mean, float factor, float add)
+{
+    for (int64_t n = 0; n < v->batch; n++) {
+        int64_t at = (n * v->count + c) * v->inner;
+        for (int64_t i = 0; i < v->inner; i += CHUNK) {
+            int64_t m = v->inner - i < CHUNK ? v->inner - i : CHUNK;
+            float *y = v->y + at + i;
+            v->isa->binary[IGI_BINARY_SUB][IGI_BINARY_VS](y, v->x + at + i, &mean, m);
+            v->isa->binary[IGI_BINARY_MUL][IGI_BINARY_VS](y, y, &factor, m);
+            v->isa->binary[IGI_BINARY_ADD][IGI_BINARY_VS](y, y, &add, m);
+        }
+    }
+}
+
+/* new = old * momentum + batch * (1 - momentum), when wanted. */
+static void put_running(
+    const ig_kernel_ctx *k, int out, int in, int64_t c, float momentum, float batch)
+{
+    if (igi_kout(k, out))
+        igi_kf32(igi_kout(k, out))[c] =
+            igi_kf32(igi_kin(k, in))[c] * momentum + batch * (1 - momentum);
+}
+
+static ig_status run(ig_kernel_ctx *k, int tid, int nth)
+{
+    const ig_batch_normalization_opts *o = k->attrs;
+    const ig_tensor *x = igi_kin(k, 0);
+    int rank = igi_krank(x);
+    channels v = {.isa = igi_cpu_isa_best(),
+                  .x = igi_kf32(x),
+                  .y = igi_kf32(igi_kout(k, 0)),
+                  .batch = igi_kdims(x)[0],
+                  .count = rank > 1 ? igi_kdims(x)[1] : 1,
+                  .inner = rank > 2 ? igi_kcount(x, 2, rank) : 1};
+    int64_t lo, hi;
+    ig_split(v.count, 1, tid, nth, &lo, &hi);
+    for (int64_t c = lo; c < hi; c++) {
+        float mean = igi_kf32(igi_kin(k, 3))[c], var = igi_kf32(igi_kin(k, 4))[c];
+        if (o->training_mode) {
+            statistics(&v, c, &mean, &var);
+            put_running(k, 1, 3, c, o->momentum, mean);
+            put_running(k, 2, 4, c, o->momentum, var);
+        }
+        float factor = igi_kf32(igi_kin(k, 1))[c] / sqrtf(var + o->epsilon);
+        normalise(&v, c, mean, factor, igi_kf32(igi_kin(k, 2))[c]);
+    }
+    return IG_OK;
+}
+
+IG_KERNELS(batch_norm) = {
+    {IG_KERNEL_HEAD, .op = "BatchNormalization", .name = "simd", .types = IG_T(FLOAT32),
+     .needs = IG_NEED_NONEMPTY, .supports = all_float32, .run_team = run},
+    {0},
+};

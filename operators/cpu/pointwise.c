@@ -1,0 +1,221 @@
+/* Pointwise operators whose types differ or whose formulas stand alone: Where, float32
+ * comparisons and casts, and the gradients of Relu and Gelu. All shapes are equal (or
+ * an input is one number); other broadcasting stays with the references. */
+#include <math.h>
+#include <string.h>
+
+#include <ingot/ops.h>
+
+#include "operators/common.h"
+#include "operators/cpu/kernel.h"
+
+static int64_t my_part(const ig_kernel_ctx *k, int tid, int nth, int64_t *lo)
+{
+    int64_t hi, n = igi_tensor_count(igi_kout(k, 0));
+    ig_split(n, IGI_GRAIN, tid, nth, lo, &hi);
+    return hi;
+}
+
+/* ---- Where ---- */
+
+/* Every input has one element or as many as the result. */
+static ig_status even_or_one(const ig_kernel_ctx *k)
+{
+    int64_t n = igi_tensor_count(igi_kout(k, 0));
+    ig_dtype dtype = (ig_dtype)igi_kout(k, 0)->v.type.dtype;
+    int bits = ig_dtype_bits(dtype);
+    if (dtype == IG_STRING || (bits != 32 && bits != 64))
+        return ig_reject("elements are not of 4 or 8 bytes");
+    for (int i = 0; i < k->n_in; i++)
+        if (igi_tensor_count(igi_kin(k, i)) != 1 &&
+            igi_tensor_count(igi_kin(k, i)) != n)
+            return ig_reject("an input is broadcast along some axes");
+    return IG_OK;
+}
+
+#define WHERE(name_, T_)                                                               \
+    static void name_(ig_kernel_ctx *k, int64_t n, int64_t lo, int64_t hi)             \
+    {                                                                                  \
+        const uint8_t *c = (const uint8_t *)igi_kin(k, 0)->data;                       \
+        const T_ *yes = (const T_ *)(const void *)igi_kin(k, 1)->data;                 \
+        const T_ *no = (const T_ *)(const void *)igi_kin(k, 2)->data;                  \
+        T_ *y = (T_ *)(void *)igi_kout(k, 0)->data;                                    \
+        int64_t sc = igi_tensor_count(igi_kin(k, 0)) == n;                             \
+        int64_t sy = igi_tensor_count(igi_kin(k, 1)) == n;                             \
+        int64_t sn = igi_tensor_count(igi_kin(k, 2)) == n;                             \
+        for (int64_t i = lo; i < hi; i++) {                                            \
+            T_ a = yes[i * sy], b = no[i * sn];                                        \
+            y[i] = c[i * sc] ? a : b;                                                  \
+        }                                                                              \
+    }
+WHERE(where_32, uint32_t)
+WHERE(where_64, uint64_t)
+
+static ig_status where_run(ig_kernel_ctx *k, int tid, int nth)
+{
+    int64_t lo, hi = my_part(k, tid, nth, &lo), n = igi_tensor_count(igi_kout(k, 0));
+    if (ig_dtype_bits((ig_dtype)igi_kout(k, 0)->v.type.dtype) == 32)
+        where_32(k, n, lo, hi);
+    else
+        where_64(k, n, lo, hi);
+    return IG_OK;
+}
+
+/* ---- comparisons ---- */
+
+#define COMPARE(name_, op_)                                                            \
+    static ig_status name_(ig_kernel_ctx *k, int tid, int nth)                         \
+    {                                                                                  \
+        const float *a = igi_kf32(igi_kin(k, 0)), *b = igi_kf32(igi_kin(k, 1));        \
+        uint8_t *y = (uint8_t *)igi_kout(k, 0)->data;                                  \
+        int64_t lo, hi = my_part(k, tid, nth, &lo);                                    \
+        for (int64_t i = lo; i < hi; i++)                                              \
+            y[i] = a[i] op_ b[i];                                                      \
+        return IG_OK;                                                                  \
+    }
+COMPARE(equal_run, ==)
+COMPARE(greater_run, >)
+COMPARE(less_run, <)
+
+/* ---- Cast ---- */
+
+/* Float32 to integers is toward zero, saturated, NaN to 0. */
+static ig_status cast_supports(const ig_kernel_ctx *k)
+{
+    ig_dtype from = (ig_dtype)k->in[0]->type.dtype,
+             to = (ig_dtype)k->out[0]->type.dtype;
+    bool wide = to == IG_INT64 || to == IG_INT32 || to == IG_BOOL;
+    if (from == IG_FLOAT32 ? wide : to == IG_FLOAT32)
+        return IG_OK;
+    return ig_reject("no such pair of types");
+}
+
+#define CAST(name_, from_, to_, expr_)                                                 \
+    static void name_(const void *px, void *py, int64_t lo, int64_t hi)                \
+    {                                                                                  \
+        const from_ *x = px;                                                           \
+        to_ *y = py;                                                                   \
+        for (int64_t i = lo; i < hi; i++)                                              \
+            y[i] = (to_)(expr_);                                                       \
+    }
+CAST(f32_i64, float, int64_t, igi_f64_to_i64((double)x[i]))
+CAST(f32_bool, float, uint8_t, x[i]<0 || x[i]> 0 || isnan(x[i]))
+CAST(i64_f32, int64_t, float, x[i])
+CAST(i32_f32, int32_t, float, x[i])
+CAST(bool_f32, uint8_t, float, x[i] != 0)
+
+static void f32_i32(const void *px, void *py, int64_t lo, int64_t hi)
+{
+    const float *x = px;
+    int32_t *y = py;
+    for (int64_t i = lo; i < hi; i++)
+        y[i] = x[i] >= 2147483648.0f    ? INT32_MAX
+               : x[i] >= -2147483648.0f ? (int32_t)x[i]
+               : isnan(x[i])            ? 0
+                                        : INT32_MIN;
+}
+
+static ig_status cast_run(ig_kernel_ctx *k, int tid, int nth)
+{
+    const ig_tensor *x = igi_kin(k, 0), *y = igi_kout(k, 0);
+    ig_dtype from = (ig_dtype)x->v.type.dtype, to = (ig_dtype)y->v.type.dtype;
+    int64_t lo, hi = my_part(k, tid, nth, &lo);
+    if (from == IG_FLOAT32)
+        (to == IG_INT64   ? f32_i64
+         : to == IG_INT32 ? f32_i32
+                          : f32_bool)(x->data, y->data, lo, hi);
+    else
+        (from == IG_INT64   ? i64_f32
+         : from == IG_INT32 ? i32_f32
+                            : bool_f32)(x->data, y->data, lo, hi);
+    return IG_OK;
+}
+
+/* ---- gradients ---- */
+
+static ig_status relu_grad_run(ig_kernel_ctx *k, int tid, int nth)
+{
+    const float *dy = igi_kf32(igi_kin(k, 0)), *x = igi_kf32(igi_kin(k, 1));
+    float *dx = igi_kf32(igi_kout(k, 0));
+    const float alpha = ((const ig_ingot_relu_grad_opts *)k->attrs)->alpha;
+    int64_t lo, hi = my_part(k, tid, nth, &lo);
+    if (!(alpha < 0 || alpha > 0)) /* an infinite dy must not become NaN */
+        for (int64_t i = lo; i < hi; i++)
+            dx[i] = x[i] <= 0 ? 0 : dy[i];
+    else
+        for (int64_t i = lo; i < hi; i++)
+            dx[i] = x[i] <= 0 ? alpha * dy[i] : dy[i];
+    return IG_OK;
+}
+
+enum { CHUNK = 256 };
+
+/* f := 0.5 (1 + erf(x / sqrt 2)) + x exp(-x^2 / 2) / sqrt(2 pi) */
+static void slope_exact(const igi_cpu_isa *isa, float *f, const float *x, int64_t n)
+{
+    float bell[CHUNK];
+    for (int64_t i = 0; i < n; i++) {
+        f[i] = x[i] * 0.70710678f;
+        bell[i] = -0.5f * x[i] * x[i];
+    }
+    isa->unary[IGI_UNARY_ERF](f, f, n, NULL);
+    isa->unary[IGI_UNARY_EXP](bell, bell, n, NULL);
+    for (int64_t i = 0; i < n; i++) {
+        float tail = bell[i] > 0 || isnan(x[i]) ? x[i] * bell[i] : 0;
+        f[i] = 0.5f + 0.5f * f[i] + 0.39894228f * tail;
+    }
+}
+
+/* With u = c (x + d x^3), t = tanh u: (1 + t) / 2 + x / 2 (1 - t^2) u' */
+static void slope_tanh(const igi_cpu_isa *isa, float *f, const float *x, int64_t n)
+{
+    const float c = 0.79788456f, d = 0.044715f;
+    for (int64_t i = 0; i < n; i++)
+        f[i] = c * (x[i] + d * x[i] * x[i] * x[i]);
+    isa->unary[IGI_UNARY_TANH](f, f, n, NULL);
+    for (int64_t i = 0; i < n; i++) {
+        float t = f[i], rest = 1 - t * t, u1 = c * (1 + 3 * d * x[i] * x[i]);
+        /* Far out rest is 0 and x u1 may overflow: 0 is the limit of their product. */
+        bool flat = rest <= 0;
+        f[i] = 0.5f * (1 + t) + (flat ? 0 : 0.5f * x[i] * rest * u1);
+    }
+}
+
+static ig_status gelu_grad_run(ig_kernel_ctx *k, int tid, int nth)
+{
+    const igi_cpu_isa *isa = igi_cpu_isa_best();
+    const float *dy = igi_kf32(igi_kin(k, 0)), *x = igi_kf32(igi_kin(k, 1));
+    float *dx = igi_kf32(igi_kout(k, 0)), f[CHUNK];
+    bool by_tanh = ((const ig_ingot_gelu_grad_opts *)k->attrs)->approximate == 1;
+    int64_t lo, hi = my_part(k, tid, nth, &lo);
+    for (int64_t i = lo; i < hi; i += CHUNK) {
+        int64_t n = hi - i < CHUNK ? hi - i : CHUNK;
+        if (by_tanh)
+            slope_tanh(isa, f, x + i, n);
+        else
+            slope_exact(isa, f, x + i, n);
+        isa->binary[IGI_BINARY_MUL][IGI_BINARY_VV](dx + i, dy + i, f, n);
+    }
+    return IG_OK;
+}
+
+#define ROW(op_, types_, needs_, supports_, run_)                                      \
+    {                                                                                  \
+        IG_KERNEL_HEAD, .op = op_, .name = "loop", .types = types_, .needs = needs_,   \
+                        .supports = supports_, .run_team = run_                        \
+    }
+#define F32 IG_T(FLOAT32)
+IG_KERNELS(pointwise) = {
+    ROW("Where", 0, 0, even_or_one, where_run),
+    ROW("Equal", F32, IG_NEED_SAME_SHAPE, NULL, equal_run),
+    ROW("Greater", F32, IG_NEED_SAME_SHAPE, NULL, greater_run),
+    ROW("Less", F32, IG_NEED_SAME_SHAPE, NULL, less_run),
+    ROW("Cast",
+        F32 | IG_T(INT64) | IG_T(INT32) | IG_T(BOOL),
+        0,
+        cast_supports,
+        cast_run),
+    ROW("ingot::ReluGrad", F32, IG_NEED_SAME_SHAPE, NULL, relu_grad_run),
+    ROW("ingot::GeluGrad", F32, IG_NEED_SAME_SHAPE, NULL, gelu_grad_run),
+    {0},
+};

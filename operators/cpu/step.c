@@ -1,0 +1,111 @@
+/* Float32 SgdStep and AdamStep: one pass over parameter, gradient and state. Computed
+ * in float: the formulas of the references, rounded at each operation. */
+#include <math.h>
+#include <string.h>
+
+#include <ingot/ops.h>
+
+#include "operators/common.h"
+#include "operators/cpu/kernel.h"
+
+/* Scalars may be of any float type. */
+static float scalar(const ig_kernel_ctx *k, int i, double none)
+{
+    return (float)igi_scalar_f64(igi_kin(k, i), none);
+}
+
+static ig_status sgd_run(ig_kernel_ctx *k, int tid, int nth)
+{
+    const float *old = igi_kf32(igi_kin(k, 0)), *grad = igi_kf32(igi_kin(k, 1));
+    const float *v_old = igi_kf32(igi_kin(k, 2));
+    float *p = igi_kf32(igi_kout(k, 0)), *v = igi_kf32(igi_kout(k, 1));
+    float lr = scalar(k, 3, 0), momentum = scalar(k, 4, 0), decay = scalar(k, 5, 0);
+    bool nesterov = ((const ig_ingot_sgd_step_opts *)k->attrs)->nesterov != 0;
+    int64_t lo, hi;
+    ig_split(igi_tensor_count(igi_kout(k, 0)), IGI_GRAIN, tid, nth, &lo, &hi);
+    if (!v || !v_old) {
+        for (int64_t i = lo; i < hi; i++)
+            p[i] = old[i] - lr * (grad[i] + decay * old[i]);
+        return IG_OK;
+    }
+    for (int64_t i = lo; i < hi; i++) {
+        float g = grad[i] + decay * old[i];
+        float speed = momentum * v_old[i] + g;
+        v[i] = speed;
+        p[i] = old[i] - lr * (nesterov ? g + momentum * speed : speed);
+    }
+    return IG_OK;
+}
+
+typedef struct adam_rates {
+    float keep, decay; /* factor of the parameter; part of it in the gradient */
+    float beta1, beta2, rest1, rest2, rate, root, eps;
+} adam_rates;
+
+static void adam_part(const adam_rates *r,
+                      float *const *state,
+                      const float *const *old,
+                      const float *grad,
+                      int64_t lo,
+                      int64_t hi)
+{
+    for (int64_t i = lo; i < hi; i++) {
+        float x = old[0][i] * r->keep, g = grad[i] + r->decay * old[0][i];
+        float m = r->beta1 * old[1][i] + r->rest1 * g;
+        float v = r->beta2 * old[2][i] + r->rest2 * g * g;
+        state[1][i] = m;
+        state[2][i] = v;
+        state[0][i] = x - r->rate * m / (sqrtf(v) * r->root + r->eps);
+    }
+}
+
+static ig_status adam_run(ig_kernel_ctx *k, int tid, int nth)
+{
+    static const int in[3] = {0, 2, 3};
+    float *state[3];
+    const float *old[3];
+    int64_t step = igi_scalar_i64(igi_kin(k, 4), 1), lo, hi;
+    double lr = igi_scalar_f64(igi_kin(k, 5), 0);
+    double beta1 = igi_scalar_f64(igi_kin(k, 6), 0.9);
+    double beta2 = igi_scalar_f64(igi_kin(k, 7), 0.999);
+    double decay = igi_scalar_f64(igi_kin(k, 9), 0);
+    bool decoupled = ((const ig_ingot_adam_step_opts *)k->attrs)->decoupled != 0;
+    if (step < 1)
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                              "step is %lld; steps count from 1", (long long)step);
+    for (int i = 0; i < 3; i++) {
+        state[i] = igi_kf32(igi_kout(k, i));
+        old[i] = igi_kf32(igi_kin(k, in[i]));
+    }
+    const adam_rates r = {
+        .keep = decoupled ? (float)(1 - lr * decay) : 1.0f,
+        .decay = decoupled ? 0.0f : (float)decay,
+        .beta1 = (float)beta1,
+        .beta2 = (float)beta2,
+        .rest1 = (float)(1 - beta1),
+        .rest2 = (float)(1 - beta2),
+        .rate = (float)(lr / (1 - pow(beta1, (double)step))),
+        .root = (float)(1 / sqrt(1 - pow(beta2, (double)step))),
+        .eps = scalar(k, 8, 1e-8),
+    };
+    ig_split(igi_tensor_count(igi_kout(k, 0)), IGI_GRAIN, tid, nth, &lo, &hi);
+    adam_part(&r, state, old, igi_kf32(igi_kin(k, 1)), lo, hi);
+    return IG_OK;
+}
+
+/* All outputs are wanted, else the reference knows what to do. */
+static ig_status adam_supports(const ig_kernel_ctx *k)
+{
+    for (int i = 0; i < 3; i++)
+        if (!igi_kout(k, i))
+            return ig_reject("a part of the state is not wanted");
+    return IG_OK;
+}
+
+IG_KERNELS(step) = {
+    {IG_KERNEL_HEAD, .op = "ingot::SgdStep", .name = "simd", .types = IG_T(FLOAT32),
+     .run_team = sgd_run},
+    {IG_KERNEL_HEAD, .op = "ingot::AdamStep", .name = "simd", .types = IG_T(FLOAT32),
+     .supports = adam_supports, .run_team = adam_run},
+    {0},
+};
