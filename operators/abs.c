@@ -5,14 +5,6 @@
 IG_USES_OP(Mul);
 IG_USES_OP(Sign);
 
-static const ig_port inputs[] = {
-    IG_PORT("X", 'T', "Input tensor."),
-    {0},
-};
-static const ig_port outputs[] = {
-    IG_PORT("Y", 'T', "Same shape as the input.", .alias = IG_MAY_ALIAS(0)),
-    {0},
-};
 static const ig_type_rule types[] = {{'T', IG_NUMERIC}, {0}};
 static const ig_save saves[] = {IG_SAVE_IN(0, IG_BIT(0)), {0}};
 static const ig_sample samples[] = {IGI_SAMPLES_UNARY(NULL, IG_FILL_NONZERO, 0), {0}};
@@ -36,8 +28,8 @@ IG_OPERATOR(Abs) = {
     .since = 13,
     .doc = "y = |x|, elementwise; the smallest signed integer maps to itself. Its "
            "derivative at 0 is 0.",
-    .inputs = inputs,
-    .outputs = outputs,
+    .inputs = igi_unary_x,
+    .outputs = igi_unary_y,
     .types = types,
     .flags = IG_OP_ELEMENTWISE | IG_OP_STRIDED,
     .infer = ig_infer_same,

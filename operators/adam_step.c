@@ -44,15 +44,11 @@ static const ig_port outputs[] = {
 static const ig_type_rule types[] = {IGI_STEP_TYPES, {'I', IG_T(INT64)}, {0}};
 static const double lr[] = {0.01}, two[] = {2}, beta1[] = {0.8}, beta2[] = {0.99};
 static const double eps[] = {1e-6}, decay[] = {0.1};
-#define SCALAR_(data_)                                                                 \
-    {                                                                                  \
-        .rank = 0, .dtype = IG_FLOAT64, .data = data_                                  \
-    }
 #define STATE_(...)                                                                    \
     {IG_SHAPE_IN(__VA_ARGS__)}, {IG_SHAPE_IN(__VA_ARGS__)},                            \
         {IG_SHAPE_IN(__VA_ARGS__)},                                                    \
         {IG_SHAPE_IN(__VA_ARGS__), .fill = IG_FILL_POSITIVE},                          \
-        {.rank = 0, .dtype = IG_INT64, .data = two}, SCALAR_(lr)
+        {.rank = 0, .dtype = IG_INT64, .data = two}, IGI_IN_NUMBER(IG_FLOAT64, 0.01)
 static const adam_attrs adamw = {sizeof(adam_attrs), 1};
 static const ig_sample samples[] = {
     {.name = "defaults", .n_in = 6, .in = (const ig_sample_in[]){STATE_(3, 5)}},
@@ -60,16 +56,19 @@ static const ig_sample samples[] = {
     {.name = "empty", .n_in = 6, .in = (const ig_sample_in[]){STATE_(0, 3)}},
     {.name = "all",
      .n_in = 10,
-     .in = (const ig_sample_in[]){STATE_(7), SCALAR_(beta1), SCALAR_(beta2),
-                                  SCALAR_(eps), SCALAR_(decay)}},
+     .in = (const ig_sample_in[]){STATE_(7), IGI_IN_NUMBER(IG_FLOAT64, 0.8),
+                                  IGI_IN_NUMBER(IG_FLOAT64, 0.99),
+                                  IGI_IN_NUMBER(IG_FLOAT64, 1e-6),
+                                  IGI_IN_NUMBER(IG_FLOAT64, 0.1)}},
     {.name = "decoupled",
      .attrs = &adamw,
      .n_in = 10,
-     .in = (const ig_sample_in[]){STATE_(7), SCALAR_(beta1), SCALAR_(beta2),
-                                  SCALAR_(eps), SCALAR_(decay)}},
+     .in = (const ig_sample_in[]){STATE_(7), IGI_IN_NUMBER(IG_FLOAT64, 0.8),
+                                  IGI_IN_NUMBER(IG_FLOAT64, 0.99),
+                                  IGI_IN_NUMBER(IG_FLOAT64, 1e-6),
+                                  IGI_IN_NUMBER(IG_FLOAT64, 0.1)}},
     {0},
 };
-#undef SCALAR_
 #undef STATE_
 
 static ig_status adam_infer(ig_infer *x)

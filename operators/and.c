@@ -2,15 +2,6 @@
 
 #include "operators/common.h"
 
-static const ig_port inputs[] = {
-    IG_PORT("A", 'T', "First operand."),
-    IG_PORT("B", 'T', "Second operand."),
-    {0},
-};
-static const ig_port outputs[] = {
-    IG_PORT("C", 'T', "Shape of the broadcast.", .alias = IG_MAY_ALIAS(0, 1)),
-    {0},
-};
 static const ig_type_rule types[] = {{'T', IG_T(BOOL)}, {0}};
 static const ig_sample samples[] = {
     IGI_SAMPLES_BINARY(NULL, IG_FILL_ZERO_ONE, IG_FILL_ZERO_ONE, 0), {0}};
@@ -26,8 +17,8 @@ IG_OPERATOR(And) = {
     .since = 7,
     .doc = "Logical conjunction, elementwise with broadcasting. No gradient: bool has "
            "none.",
-    .inputs = inputs,
-    .outputs = outputs,
+    .inputs = igi_binary_inputs,
+    .outputs = igi_binary_outputs,
     .types = types,
     .flags = IG_OP_ELEMENTWISE | IG_OP_STRIDED | IG_OP_COMMUTATIVE,
     .infer = ig_infer_broadcast,

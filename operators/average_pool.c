@@ -117,17 +117,13 @@ static const igi_average_pool_attrs same_one = {HEAD, .auto_pad = IGI_PAD_SAME_U
 static const igi_average_pool_attrs cube = {HEAD, .kernel_shape = IGI_INTS(2, 1, 3),
                                             .pads = IGI_INTS(0, 0, 1, 1, 0, 1)};
 
-#define X(...)                                                                         \
-    {                                                                                  \
-        IG_SHAPE_IN(__VA_ARGS__)                                                       \
-    }
 static const ig_sample samples[] = {
-    {.name = "two_by_two", .attrs = &two, IGI_SAMPLE_IN(X(2, 3, 4, 5))},
-    {.name = "uneven_pads", .attrs = &uneven, IGI_SAMPLE_IN(X(1, 2, 5, 4))},
-    {.name = "ceil_counting_pads", .attrs = &counting, IGI_SAMPLE_IN(X(1, 2, 5, 4))},
-    {.name = "same_one_axis", .attrs = &same_one, IGI_SAMPLE_IN(X(2, 2, 8))},
-    {.name = "three_axes", .attrs = &cube, IGI_SAMPLE_IN(X(1, 2, 3, 2, 4))},
-    {.name = "empty_batch", .attrs = &two, IGI_SAMPLE_IN(X(0, 3, 4, 4))},
+    {.name = "two_by_two", .attrs = &two, IGI_INPUTS(IGI_IN(2, 3, 4, 5))},
+    {.name = "uneven_pads", .attrs = &uneven, IGI_INPUTS(IGI_IN(1, 2, 5, 4))},
+    {.name = "ceil_counting_pads", .attrs = &counting, IGI_INPUTS(IGI_IN(1, 2, 5, 4))},
+    {.name = "same_one_axis", .attrs = &same_one, IGI_INPUTS(IGI_IN(2, 2, 8))},
+    {.name = "three_axes", .attrs = &cube, IGI_INPUTS(IGI_IN(1, 2, 3, 2, 4))},
+    {.name = "empty_batch", .attrs = &two, IGI_INPUTS(IGI_IN(0, 3, 4, 4))},
     {0},
 };
 

@@ -119,28 +119,19 @@ static const igi_average_pool_attrs same_one = {HEAD, .auto_pad = IGI_PAD_SAME_U
                                                 .kernel_shape = IGI_INTS(4),
                                                 .strides = IGI_INTS(3)};
 
-#define X(...)                                                                         \
-    {                                                                                  \
-        IG_SHAPE_IN(__VA_ARGS__)                                                       \
-    }
-#define INTS(...)                                                                      \
-    .dtype = IG_INT64, .data = (const double[])                                        \
-    {                                                                                  \
-        __VA_ARGS__                                                                    \
-    }
 static const ig_sample samples[] = {
     {.name = "two_by_two",
      .attrs = &two,
-     IGI_SAMPLE_IN(X(2, 1, 2, 2), {IG_SHAPE_IN(4), INTS(2, 1, 4, 5)})},
+     IGI_INPUTS(IGI_IN(2, 1, 2, 2), IGI_IN_INTS(2, 1, 4, 5))},
     {.name = "ceil_counting_pads",
      .attrs = &counting,
-     IGI_SAMPLE_IN(X(1, 2, 3, 3), {IG_SHAPE_IN(4), INTS(1, 2, 5, 4)})},
+     IGI_INPUTS(IGI_IN(1, 2, 3, 3), IGI_IN_INTS(1, 2, 5, 4))},
     {.name = "same_one_axis",
      .attrs = &same_one,
-     IGI_SAMPLE_IN(X(2, 1, 3), {IG_SHAPE_IN(3), INTS(2, 1, 8)})},
+     IGI_INPUTS(IGI_IN(2, 1, 3), IGI_IN_INTS(2, 1, 8))},
     {.name = "empty_batch",
      .attrs = &two,
-     IGI_SAMPLE_IN(X(0, 1, 2, 2), {IG_SHAPE_IN(4), INTS(0, 1, 4, 4)})},
+     IGI_INPUTS(IGI_IN(0, 1, 2, 2), IGI_IN_INTS(0, 1, 4, 4))},
     {0},
 };
 

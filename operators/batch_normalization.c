@@ -309,41 +309,37 @@ static ig_status batch_norm_reference(ig_kernel_ctx *k)
 
 #define HEAD .struct_size = sizeof(batch_norm_attrs), .epsilon = 1e-5f
 static const batch_norm_attrs training = {HEAD, .momentum = 0.75f, .training_mode = 1};
-#define X(...)                                                                         \
-    {                                                                                  \
-        IG_SHAPE_IN(__VA_ARGS__)                                                       \
-    }
-#define VAR(n_)                                                                        \
-    {                                                                                  \
-        IG_SHAPE_IN(n_), .fill = IG_FILL_POSITIVE                                      \
-    }
 #define WIDE(...)                                                                      \
     {                                                                                  \
         IG_SHAPE_IN(__VA_ARGS__), .dtype = IG_FLOAT64                                  \
     }
 static const ig_sample samples[] = {
-    {.name = "inference", IGI_SAMPLE_IN(X(2, 3, 2, 2), X(3), X(3), X(3), VAR(3))},
+    {.name = "inference",
+     IGI_INPUTS(
+         IGI_IN(2, 3, 2, 2), IGI_IN(3), IGI_IN(3), IGI_IN(3), IGI_IN_POSITIVE(3))},
     {.name = "training",
      .attrs = &training,
      .n_out = 3,
-     IGI_SAMPLE_IN(X(3, 2, 2), X(2), X(2), X(2), VAR(2))},
+     IGI_INPUTS(IGI_IN(3, 2, 2), IGI_IN(2), IGI_IN(2), IGI_IN(2), IGI_IN_POSITIVE(2))},
     {.name = "training_two_axes",
      .attrs = &training,
-     IGI_SAMPLE_IN(X(5, 2), X(2), X(2), X(2), VAR(2))},
-    {.name = "one_axis", IGI_SAMPLE_IN(X(4), X(1), X(1), X(1), VAR(1))},
+     IGI_INPUTS(IGI_IN(5, 2), IGI_IN(2), IGI_IN(2), IGI_IN(2), IGI_IN_POSITIVE(2))},
+    {.name = "one_axis",
+     IGI_INPUTS(IGI_IN(4), IGI_IN(1), IGI_IN(1), IGI_IN(1), IGI_IN_POSITIVE(1))},
     {.name = "training_one_axis",
      .attrs = &training,
      .n_out = 3,
-     IGI_SAMPLE_IN(X(4), X(1), X(1), X(1), VAR(1))},
+     IGI_INPUTS(IGI_IN(4), IGI_IN(1), IGI_IN(1), IGI_IN(1), IGI_IN_POSITIVE(1))},
     {.name = "mixed_types",
-     IGI_SAMPLE_IN(X(2, 2, 3),
-                   WIDE(2),
-                   WIDE(2),
-                   {IG_SHAPE_IN(2), .dtype = IG_FLOAT32},
-                   {IG_SHAPE_IN(2), .dtype = IG_FLOAT32, .fill = IG_FILL_POSITIVE}),
+     IGI_INPUTS(IGI_IN(2, 2, 3),
+                WIDE(2),
+                WIDE(2),
+                {IG_SHAPE_IN(2), .dtype = IG_FLOAT32},
+                {IG_SHAPE_IN(2), .dtype = IG_FLOAT32, .fill = IG_FILL_POSITIVE}),
      .no_gradient =
          true}, /* float32 statistics are too coarse for finite differences */
-    {.name = "empty_batch", IGI_SAMPLE_IN(X(0, 2, 3), X(2), X(2), X(2), VAR(2))},
+    {.name = "empty_batch",
+     IGI_INPUTS(IGI_IN(0, 2, 3), IGI_IN(2), IGI_IN(2), IGI_IN(2), IGI_IN_POSITIVE(2))},
     {0},
 };
 

@@ -18,10 +18,6 @@ static const ig_port inputs[] = {
     IG_PORT("max", 'T', "Scalar upper bound.", .flags = IG_OPTIONAL),
     {0},
 };
-static const ig_port outputs[] = {
-    IG_PORT("output", 'T', "Same shape as the input.", .alias = IG_MAY_ALIAS(0)),
-    {0},
-};
 static const ig_type_rule types[] = {{'T', IG_NUMERIC}, {0}};
 static const ig_save saves[] = {
     IG_SAVE_IN(0, IG_SAVE_ANY),
@@ -168,7 +164,7 @@ IG_OPERATOR(Clip) = {
         "y = Min(max, Max(x, min)), elementwise; an absent bound does not bound. The "
         "derivative at a bound is 1.",
     .inputs = inputs,
-    .outputs = outputs,
+    .outputs = igi_unary_output,
     .types = types,
     .flags = IG_OP_STRIDED,
     .infer = clip_infer,

@@ -19,6 +19,7 @@
 #include "graph/core/checked.h"
 #include "graph/core/dtype.h"
 #include "graph/core/tensor.h"
+#include "operators/common_sample.h"
 
 /* ---- walking
  * ---------------------------------------------------------------------------- */
@@ -230,6 +231,16 @@ static inline int64_t igi_wrap_mul(int64_t a, int64_t b)
 #define IGI_CASES3_NUMERIC(...)  IGI_NUMERIC_ROWS(IGI_COMPARE_CASE, __VA_ARGS__)
 #define IGI_CASES3_BOOL(...)     IGI_BOOL_ROWS(IGI_COMPARE_CASE, __VA_ARGS__)
 
+/* ---- ports that many operators have
+ * -------------------------------------------------------- */
+
+/* y = f(x) of x's shape and type 'T', which may reuse its memory. ONNX has two pairs of
+ * names. */
+extern const ig_port igi_unary_x[], igi_unary_y[];
+extern const ig_port igi_unary_input[], igi_unary_output[];
+/* C = f(A, B) with broadcasting; a comparison's C has the type 'B'. */
+extern const ig_port igi_binary_inputs[], igi_binary_outputs[], igi_compare_outputs[];
+
 /* ---- gradient rules
  * ------------------------------------------------------------------------- */
 
@@ -248,85 +259,5 @@ ig_var igi_emit_unmasked(ig_grad *g, ig_var mask, ig_var v);
 ig_status igi_gradient_extremum(ig_grad *g);
 /* Is input i of a type that derivatives exist for? */
 bool igi_grad_is_float(const ig_grad *g, int i);
-
-/* ---- samples
- * ---------------------------------------------------------------------------------- */
-
-/* Rows for elementwise operators: attributes (or NULL), fill, types (0: all), and
- * whether finite differences make sense is the fill's business: choose one away from
- * kinks. */
-#define IGI_SAMPLE_1(name_, attrs_, fill_, types_, ...)                                \
-    {                                                                                  \
-        .name = name_, .attrs = attrs_, .n_in = 1,                                     \
-        .in = (const ig_sample_in[]){{__VA_ARGS__, .fill = fill_}}, .types = types_    \
-    }
-#define IGI_SAMPLES_UNARY(attrs_, fill_, types_)                                       \
-    IGI_SAMPLE_1("matrix", attrs_, fill_, types_, IG_SHAPE_IN(3, 5)),                  \
-        IGI_SAMPLE_1("long", attrs_, fill_, types_, IG_SHAPE_IN(67)),                  \
-        IGI_SAMPLE_1("rank_4", attrs_, fill_, types_, IG_SHAPE_IN(2, 1, 3, 2)),        \
-        IGI_SAMPLE_1("scalar", attrs_, fill_, types_, .rank = 0),                      \
-        IGI_SAMPLE_1("size_one", attrs_, fill_, types_, IG_SHAPE_IN(1, 1)),            \
-        IGI_SAMPLE_1("empty", attrs_, fill_, types_, IG_SHAPE_IN(2, 0, 3))
-
-/* a_ and b_ are parenthesised shapes, (IG_SHAPE_IN(2, 3)). */
-#define IGI_UNWRAP_(...) __VA_ARGS__
-#define IGI_SAMPLE_2(name_, attrs_, fill_a_, fill_b_, types_, a_, b_)                  \
-    {                                                                                  \
-        .name = name_, .attrs = attrs_, .n_in = 2,                                     \
-        .in = (const ig_sample_in[]){{IGI_UNWRAP_ a_, .fill = fill_a_},                \
-                                     {IGI_UNWRAP_ b_, .fill = fill_b_}},               \
-        .types = types_                                                                \
-    }
-#define IGI_SAMPLES_BINARY(attrs_, fa_, fb_, types_)                                   \
-    IGI_SAMPLE_2("same_shape", attrs_, fa_, fb_, types_, (IG_SHAPE_IN(3, 5)),          \
-                 (IG_SHAPE_IN(3, 5))),                                                 \
-        IGI_SAMPLE_2("long", attrs_, fa_, fb_, types_, (IG_SHAPE_IN(67)),              \
-                     (IG_SHAPE_IN(67))),                                               \
-        IGI_SAMPLE_2("broadcast", attrs_, fa_, fb_, types_, (IG_SHAPE_IN(2, 3, 4)),    \
-                     (IG_SHAPE_IN(3, 1))),                                             \
-        IGI_SAMPLE_2("broadcast_both", attrs_, fa_, fb_, types_, (IG_SHAPE_IN(4, 1)),  \
-                     (IG_SHAPE_IN(2, 1, 3))),                                          \
-        IGI_SAMPLE_2("scalar_right", attrs_, fa_, fb_, types_, (IG_SHAPE_IN(2, 3)),    \
-                     (.rank = 0)),                                                     \
-        IGI_SAMPLE_2("scalar_left", attrs_, fa_, fb_, types_, (.rank = 0),             \
-                     (IG_SHAPE_IN(4))),                                                \
-        IGI_SAMPLE_2("scalars", attrs_, fa_, fb_, types_, (.rank = 0), (.rank = 0)),   \
-        IGI_SAMPLE_2("size_one", attrs_, fa_, fb_, types_, (IG_SHAPE_IN(1, 1)),        \
-                     (IG_SHAPE_IN(1))),                                                \
-        IGI_SAMPLE_2("empty", attrs_, fa_, fb_, types_, (IG_SHAPE_IN(0, 3)),           \
-                     (IG_SHAPE_IN(1, 3)))
-
-/* Rows for Min, Max and Sum: explicit numbers without ties, which would be kinks. */
-extern const double igi_sample_a[6], igi_sample_b[6], igi_sample_c[2];
-#define IGI_SAMPLES_EXTREMUM                                                           \
-    {.name = "one",                                                                    \
-     .n_in = 1,                                                                        \
-     .in = (const ig_sample_in[]){{IG_SHAPE_IN(2, 3), .data = igi_sample_a}}},         \
-        {.name = "two",                                                                \
-         .n_in = 2,                                                                    \
-         .in = (const ig_sample_in[]){{IG_SHAPE_IN(6), .data = igi_sample_a},          \
-                                      {IG_SHAPE_IN(6), .data = igi_sample_b}}},        \
-        {.name = "three_broadcast",                                                    \
-         .n_in = 3,                                                                    \
-         .in = (const ig_sample_in[]){{IG_SHAPE_IN(2, 3), .data = igi_sample_a},       \
-                                      {IG_SHAPE_IN(2, 1), .data = igi_sample_c},       \
-                                      {IG_SHAPE_IN(2, 3), .data = igi_sample_b}}},     \
-        {.name = "first_is_smaller",                                                   \
-         .n_in = 2,                                                                    \
-         .in = (const ig_sample_in[]){{IG_SHAPE_IN(2, 1), .data = igi_sample_c},       \
-                                      {IG_SHAPE_IN(2, 3), .data = igi_sample_b}}},     \
-        {.name = "scalars",                                                            \
-         .n_in = 2,                                                                    \
-         .in = (const ig_sample_in[]){{.rank = 0, .data = igi_sample_a},               \
-                                      {.rank = 0, .data = igi_sample_b}}},             \
-    {                                                                                  \
-        .name = "empty", .n_in = 2, .in = (const ig_sample_in[])                       \
-        {                                                                              \
-            {IG_SHAPE_IN(0, 3)},                                                       \
-            {                                                                          \
-                IG_SHAPE_IN(1, 3)                                                      \
-            }                                                                          \
-        }                                                                              \
-    }
 
 #endif

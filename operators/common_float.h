@@ -100,22 +100,4 @@ igi_axpy(ig_dtype type, double *acc, double factor, igi_line x, int64_t n)
         break;                                                                         \
     }
 
-/* Inputs of a sample: {.name = "plain", IGI_SAMPLE_IN({IG_SHAPE_IN(2, 3)}, {.rank =
- * 0})}. */
-#define IGI_SAMPLE_IN(...)                                                             \
-    .n_in = (int)(sizeof((const ig_sample_in[]){__VA_ARGS__}) / sizeof(ig_sample_in)), \
-    .in = (const ig_sample_in[])                                                       \
-    {                                                                                  \
-        __VA_ARGS__                                                                    \
-    }
-
-/* Attribute lists in samples: {.strides = IGI_INTS(2, 2)}. File scope only. */
-#define IGI_INTS(...)                                                                  \
-    {                                                                                  \
-        .n = IG_COUNT_(__VA_ARGS__), .v = (const int64_t[])                            \
-        {                                                                              \
-            __VA_ARGS__                                                                \
-        }                                                                              \
-    }
-
 #endif

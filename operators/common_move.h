@@ -129,39 +129,4 @@ ig_status igi_pad_map_make(const ig_kernel_ctx *k,
                            const igi_pads *p,
                            igi_pad_map *m);
 
-/* ---- samples
- * ------------------------------------------------------------------------------- */
-
-/* Rows of ig_sample_in: an int64 vector, an empty one, an absent input. */
-#define IGI_IN_INTS(...)                                                               \
-    {                                                                                  \
-        .rank = 1, .dims = {IG_COUNT_(__VA_ARGS__)}, .dtype = IG_INT64,                \
-        .data = (const double[])                                                       \
-        {                                                                              \
-            __VA_ARGS__                                                                \
-        }                                                                              \
-    }
-#define IGI_IN_NO_INTS                                                                 \
-    {                                                                                  \
-        .rank = 1, .dims = {0}, .dtype = IG_INT64                                      \
-    }
-#define IGI_IN_ABSENT                                                                  \
-    {                                                                                  \
-        .rank = -1                                                                     \
-    }
-#define IGI_IN(...)                                                                    \
-    {                                                                                  \
-        IG_SHAPE_IN(__VA_ARGS__)                                                       \
-    }
-#define IGI_IN_SCALAR                                                                  \
-    {                                                                                  \
-        .rank = 0                                                                      \
-    }
-#define IGI_INPUTS(...)                                                                \
-    .n_in = (int)(sizeof((ig_sample_in[]){__VA_ARGS__}) / sizeof(ig_sample_in)),       \
-    .in = (const ig_sample_in[])                                                       \
-    {                                                                                  \
-        __VA_ARGS__                                                                    \
-    }
-
 #endif

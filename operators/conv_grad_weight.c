@@ -121,30 +121,19 @@ static const igi_conv_attrs uneven = {HEAD, .group = 2, .pads = IGI_INTS(1, 0, 2
 static const igi_conv_attrs same = {HEAD, .group = 1, .auto_pad = IGI_PAD_SAME_LOWER,
                                     .strides = IGI_INTS(2)};
 
-#define X(...)                                                                         \
-    {                                                                                  \
-        IG_SHAPE_IN(__VA_ARGS__)                                                       \
-    }
-#define SHAPE(n_, ...)                                                                 \
-    {                                                                                  \
-        .rank = 1, .dims = {n_}, .dtype = IG_INT64, .data = (const double[])           \
-        {                                                                              \
-            __VA_ARGS__                                                                \
-        }                                                                              \
-    }
 static const ig_sample samples[] = {
     {.name = "plain",
      .attrs = &plain,
-     IGI_SAMPLE_IN(X(2, 3, 3, 2), X(2, 2, 4, 4), SHAPE(4, 3, 2, 2, 3))},
+     IGI_INPUTS(IGI_IN(2, 3, 3, 2), IGI_IN(2, 2, 4, 4), IGI_IN_INTS(3, 2, 2, 3))},
     {.name = "strides_groups_dilations",
      .attrs = &uneven,
-     IGI_SAMPLE_IN(X(1, 4, 3, 3), X(1, 2, 5, 4), SHAPE(4, 4, 1, 3, 2))},
+     IGI_INPUTS(IGI_IN(1, 4, 3, 3), IGI_IN(1, 2, 5, 4), IGI_IN_INTS(4, 1, 3, 2))},
     {.name = "same_one_axis",
      .attrs = &same,
-     IGI_SAMPLE_IN(X(2, 2, 4), X(2, 1, 7), SHAPE(3, 2, 1, 4))},
+     IGI_INPUTS(IGI_IN(2, 2, 4), IGI_IN(2, 1, 7), IGI_IN_INTS(2, 1, 4))},
     {.name = "empty_batch",
      .attrs = &plain,
-     IGI_SAMPLE_IN(X(0, 1, 2, 2), X(0, 1, 3, 3), SHAPE(4, 1, 1, 2, 2))},
+     IGI_INPUTS(IGI_IN(0, 1, 2, 2), IGI_IN(0, 1, 3, 3), IGI_IN_INTS(1, 1, 2, 2))},
     {0},
 };
 

@@ -53,14 +53,6 @@ static const ig_save saves[] = {
 };
 
 static const double half[] = {0.5}, none[] = {0}, yes[] = {1};
-#define RATIO_(data_)                                                                  \
-    {                                                                                  \
-        .rank = 0, .dtype = IG_FLOAT32, .data = data_                                  \
-    }
-#define TRAIN_(data_)                                                                  \
-    {                                                                                  \
-        .rank = 0, .dtype = IG_BOOL, .data = data_                                     \
-    }
 #define SAMPLE_(name_, n_, outs_, ...)                                                 \
     {                                                                                  \
         .name = name_, .n_in = n_, .n_out = outs_, .in = (const ig_sample_in[])        \
@@ -71,22 +63,52 @@ static const double half[] = {0.5}, none[] = {0}, yes[] = {1};
 static const ig_sample samples[] = {
     SAMPLE_("default", 1, 1, {IG_SHAPE_IN(3, 5)}),
     SAMPLE_("default_mask", 1, 2, {IG_SHAPE_IN(3, 5)}),
-    SAMPLE_("ratio", 2, 2, {IG_SHAPE_IN(3, 5)}, RATIO_(half)),
-    SAMPLE_("training", 3, 2, {IG_SHAPE_IN(4, 5)}, RATIO_(half), TRAIN_(yes)),
-    SAMPLE_(
-        "training_one_output", 3, 1, {IG_SHAPE_IN(4, 5)}, RATIO_(half), TRAIN_(yes)),
-    SAMPLE_(
-        "training_default_ratio", 3, 2, {IG_SHAPE_IN(4, 5)}, {.rank = -1}, TRAIN_(yes)),
-    SAMPLE_(
-        "training_ratio_zero", 3, 2, {IG_SHAPE_IN(4, 5)}, RATIO_(none), TRAIN_(yes)),
-    SAMPLE_("not_training", 3, 2, {IG_SHAPE_IN(3, 5)}, RATIO_(half), TRAIN_(none)),
-    SAMPLE_("size_one", 3, 2, {IG_SHAPE_IN(1, 1)}, RATIO_(half), TRAIN_(yes)),
+    SAMPLE_("ratio", 2, 2, {IG_SHAPE_IN(3, 5)}, IGI_IN_NUMBER(IG_FLOAT32, 0.5)),
+    SAMPLE_("training",
+            3,
+            2,
+            {IG_SHAPE_IN(4, 5)},
+            IGI_IN_NUMBER(IG_FLOAT32, 0.5),
+            IGI_IN_NUMBER(IG_BOOL, 1)),
+    SAMPLE_("training_one_output",
+            3,
+            1,
+            {IG_SHAPE_IN(4, 5)},
+            IGI_IN_NUMBER(IG_FLOAT32, 0.5),
+            IGI_IN_NUMBER(IG_BOOL, 1)),
+    SAMPLE_("training_default_ratio",
+            3,
+            2,
+            {IG_SHAPE_IN(4, 5)},
+            {.rank = -1},
+            IGI_IN_NUMBER(IG_BOOL, 1)),
+    SAMPLE_("training_ratio_zero",
+            3,
+            2,
+            {IG_SHAPE_IN(4, 5)},
+            IGI_IN_NUMBER(IG_FLOAT32, 0),
+            IGI_IN_NUMBER(IG_BOOL, 1)),
+    SAMPLE_("not_training",
+            3,
+            2,
+            {IG_SHAPE_IN(3, 5)},
+            IGI_IN_NUMBER(IG_FLOAT32, 0.5),
+            IGI_IN_NUMBER(IG_BOOL, 0)),
+    SAMPLE_("size_one",
+            3,
+            2,
+            {IG_SHAPE_IN(1, 1)},
+            IGI_IN_NUMBER(IG_FLOAT32, 0.5),
+            IGI_IN_NUMBER(IG_BOOL, 1)),
     SAMPLE_("scalar", 1, 2, {.rank = 0}),
-    SAMPLE_("empty", 3, 2, {IG_SHAPE_IN(0, 5)}, RATIO_(half), TRAIN_(yes)),
+    SAMPLE_("empty",
+            3,
+            2,
+            {IG_SHAPE_IN(0, 5)},
+            IGI_IN_NUMBER(IG_FLOAT32, 0.5),
+            IGI_IN_NUMBER(IG_BOOL, 1)),
     {0},
 };
-#undef RATIO_
-#undef TRAIN_
 #undef SAMPLE_
 
 static ig_status dropout_infer(ig_infer *x)

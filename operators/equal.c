@@ -3,12 +3,6 @@
 
 #include "operators/common.h"
 
-static const ig_port inputs[] = {
-    IG_PORT("A", 'T', "First operand."),
-    IG_PORT("B", 'T', "Second operand."),
-    {0},
-};
-static const ig_port outputs[] = {IG_PORT("C", 'B', "Shape of the broadcast."), {0}};
 static const ig_type_rule types[] = {
     {'T', IG_NUMERIC | IG_T(BOOL) | IG_T(STRING)},
     {'B', IG_T(BOOL)},
@@ -71,8 +65,8 @@ IG_OPERATOR(Equal) = {
     .name = "Equal",
     .since = 19,
     .doc = "a == b, elementwise with broadcasting. No gradient: the result is bool.",
-    .inputs = inputs,
-    .outputs = outputs,
+    .inputs = igi_binary_inputs,
+    .outputs = igi_compare_outputs,
     .types = types,
     .flags = IG_OP_STRIDED | IG_OP_COMMUTATIVE,
     .infer = ig_infer_broadcast,

@@ -6,14 +6,6 @@ IG_USES_OP(Exp);
 IG_USES_OP(Mul);
 IG_USES_OP(Neg);
 
-static const ig_port inputs[] = {
-    IG_PORT("input", 'T', "Input tensor."),
-    {0},
-};
-static const ig_port outputs[] = {
-    IG_PORT("output", 'T', "Same shape as the input.", .alias = IG_MAY_ALIAS(0)),
-    {0},
-};
 static const ig_type_rule types[] = {{'T', IG_FLOATS}, {0}};
 static const ig_save saves[] = {IG_SAVE_IN(0, IG_BIT(0)), {0}};
 static const ig_sample samples[] = {IGI_SAMPLES_UNARY(NULL, IG_FILL_NORMAL, 0), {0}};
@@ -40,8 +32,8 @@ IG_OPERATOR(Erf) = {
     .name = "Erf",
     .since = 13,
     .doc = "Error function, elementwise.",
-    .inputs = inputs,
-    .outputs = outputs,
+    .inputs = igi_unary_input,
+    .outputs = igi_unary_output,
     .types = types,
     .flags = IG_OP_ELEMENTWISE | IG_OP_STRIDED,
     .infer = ig_infer_same,

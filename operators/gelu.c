@@ -14,11 +14,6 @@ static const ig_attr_def attrs[] = {
     IG_ATTR_ENUM(gelu_attrs, approximate, 0, approximations, "Exact, or by tanh."),
     {0},
 };
-static const ig_port inputs[] = {IG_PORT("X", 'T', "Input tensor."), {0}};
-static const ig_port outputs[] = {
-    IG_PORT("Y", 'T', "Same shape as the input.", .alias = IG_MAY_ALIAS(0)),
-    {0},
-};
 static const ig_type_rule types[] = {{'T', IG_FLOATS}, {0}};
 static const ig_save saves[] = {IG_SAVE_IN(0, IG_BIT(0)), {0}};
 static const gelu_attrs tanh_sample = {sizeof(gelu_attrs), 1};
@@ -55,8 +50,8 @@ IG_OPERATOR(Gelu) = {
     .name = "Gelu",
     .since = 20,
     .doc = "y = x/2 (1 + erf(x / sqrt 2)), or the tanh approximation of it.",
-    .inputs = inputs,
-    .outputs = outputs,
+    .inputs = igi_unary_x,
+    .outputs = igi_unary_y,
     .types = types,
     .attrs = attrs,
     .attrs_size = sizeof(gelu_attrs),

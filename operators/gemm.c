@@ -183,26 +183,24 @@ static const gemm_attrs trans_b = {HEAD, .alpha = 2, .beta = 1, .transB = 1};
 static const gemm_attrs trans_both = {HEAD, .alpha = 1, .beta = 0.25f, .transA = 1,
                                       .transB = 1};
 
-#define X(...)                                                                         \
-    {                                                                                  \
-        IG_SHAPE_IN(__VA_ARGS__)                                                       \
-    }
 static const ig_sample samples[] = {
-    {.name = "plain", IGI_SAMPLE_IN(X(2, 3), X(3, 4), X(2, 4))},
-    {.name = "no_c", IGI_SAMPLE_IN(X(2, 3), X(3, 4))},
-    {.name = "scaled_row", .attrs = &scaled, IGI_SAMPLE_IN(X(2, 3), X(3, 4), X(4))},
+    {.name = "plain", IGI_INPUTS(IGI_IN(2, 3), IGI_IN(3, 4), IGI_IN(2, 4))},
+    {.name = "no_c", IGI_INPUTS(IGI_IN(2, 3), IGI_IN(3, 4))},
+    {.name = "scaled_row",
+     .attrs = &scaled,
+     IGI_INPUTS(IGI_IN(2, 3), IGI_IN(3, 4), IGI_IN(4))},
     {.name = "trans_a_column",
      .attrs = &trans_a,
-     IGI_SAMPLE_IN(X(3, 2), X(3, 4), X(2, 1))},
+     IGI_INPUTS(IGI_IN(3, 2), IGI_IN(3, 4), IGI_IN(2, 1))},
     {.name = "trans_b_row",
      .attrs = &trans_b,
-     IGI_SAMPLE_IN(X(2, 3), X(4, 3), X(1, 4))},
+     IGI_INPUTS(IGI_IN(2, 3), IGI_IN(4, 3), IGI_IN(1, 4))},
     {.name = "trans_both_scalar",
      .attrs = &trans_both,
-     IGI_SAMPLE_IN(X(3, 2), X(4, 3), {.rank = 0})},
-    {.name = "empty_batch", IGI_SAMPLE_IN(X(0, 3), X(3, 4), X(4))},
-    {.name = "empty_sum", IGI_SAMPLE_IN(X(2, 0), X(0, 3), X(3))},
-    {.name = "size_one", IGI_SAMPLE_IN(X(1, 1), X(1, 1), X(1))},
+     IGI_INPUTS(IGI_IN(3, 2), IGI_IN(4, 3), {.rank = 0})},
+    {.name = "empty_batch", IGI_INPUTS(IGI_IN(0, 3), IGI_IN(3, 4), IGI_IN(4))},
+    {.name = "empty_sum", IGI_INPUTS(IGI_IN(2, 0), IGI_IN(0, 3), IGI_IN(3))},
+    {.name = "size_one", IGI_INPUTS(IGI_IN(1, 1), IGI_IN(1, 1), IGI_IN(1))},
     {0},
 };
 

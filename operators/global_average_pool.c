@@ -58,10 +58,10 @@ static ig_status global_average_pool_reference(ig_kernel_ctx *k)
 }
 
 static const ig_sample samples[] = {
-    {.name = "two_axes", IGI_SAMPLE_IN({IG_SHAPE_IN(2, 3, 4, 5)})},
-    {.name = "one_axis", IGI_SAMPLE_IN({IG_SHAPE_IN(1, 2, 7)})},
-    {.name = "three_axes", IGI_SAMPLE_IN({IG_SHAPE_IN(2, 1, 2, 1, 3)})},
-    {.name = "empty_batch", IGI_SAMPLE_IN({IG_SHAPE_IN(0, 2, 3, 3)})},
+    {.name = "two_axes", IGI_INPUTS({IG_SHAPE_IN(2, 3, 4, 5)})},
+    {.name = "one_axis", IGI_INPUTS({IG_SHAPE_IN(1, 2, 7)})},
+    {.name = "three_axes", IGI_INPUTS({IG_SHAPE_IN(2, 1, 2, 1, 3)})},
+    {.name = "empty_batch", IGI_INPUTS({IG_SHAPE_IN(0, 2, 3, 3)})},
     {0},
 };
 

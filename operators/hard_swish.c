@@ -9,11 +9,6 @@ IG_USES_OP(Greater);
 IG_USES_OP(Mul);
 IG_USES_OP(Where);
 
-static const ig_port inputs[] = {IG_PORT("X", 'T', "Input tensor."), {0}};
-static const ig_port outputs[] = {
-    IG_PORT("Y", 'T', "Same shape as the input.", .alias = IG_MAY_ALIAS(0)),
-    {0},
-};
 static const ig_type_rule types[] = {{'T', IG_FLOATS}, {0}};
 static const ig_save saves[] = {IG_SAVE_IN(0, IG_BIT(0)), {0}};
 static const double beyond[] = {-9, -4, -2.5, 2.5, 4, 9};
@@ -49,8 +44,8 @@ IG_OPERATOR(HardSwish) = {
     .name = "HardSwish",
     .since = 22,
     .doc = "y = x clip(x / 6 + 1/2, 0, 1), elementwise.",
-    .inputs = inputs,
-    .outputs = outputs,
+    .inputs = igi_unary_x,
+    .outputs = igi_unary_y,
     .types = types,
     .flags = IG_OP_ELEMENTWISE | IG_OP_STRIDED,
     .infer = ig_infer_same,

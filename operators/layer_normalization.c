@@ -244,33 +244,29 @@ static ig_status layer_norm_reference(ig_kernel_ctx *k)
 static const layer_norm_attrs middle = {HEAD, .axis = 1, .stash_type = IG_FLOAT32};
 static const layer_norm_attrs all_axes = {HEAD, .axis = 0, .stash_type = IG_FLOAT32};
 static const layer_norm_attrs bf16 = {HEAD, .axis = -1, .stash_type = IG_BFLOAT16};
-#define X(...)                                                                         \
-    {                                                                                  \
-        IG_SHAPE_IN(__VA_ARGS__)                                                       \
-    }
 static const ig_sample samples[] = {
-    {.name = "last_axis", IGI_SAMPLE_IN(X(3, 5), X(5), X(5))},
+    {.name = "last_axis", IGI_INPUTS(IGI_IN(3, 5), IGI_IN(5), IGI_IN(5))},
     {.name = "from_axis_one",
      .attrs = &middle,
-     IGI_SAMPLE_IN(X(2, 3, 4), X(3, 4), X(3, 4))},
-    {.name = "all_axes", .attrs = &all_axes, IGI_SAMPLE_IN(X(2, 3), X(2, 3))},
+     IGI_INPUTS(IGI_IN(2, 3, 4), IGI_IN(3, 4), IGI_IN(3, 4))},
+    {.name = "all_axes", .attrs = &all_axes, IGI_INPUTS(IGI_IN(2, 3), IGI_IN(2, 3))},
     {.name = "broadcast_scale",
      .attrs = &middle,
-     IGI_SAMPLE_IN(X(2, 3, 4), X(3, 1), X(2, 1, 4))},
-    {.name = "scalar_scale", IGI_SAMPLE_IN(X(2, 4), {.rank = 0}, X(1))},
+     IGI_INPUTS(IGI_IN(2, 3, 4), IGI_IN(3, 1), IGI_IN(2, 1, 4))},
+    {.name = "scalar_scale", IGI_INPUTS(IGI_IN(2, 4), {.rank = 0}, IGI_IN(1))},
     {.name = "statistics",
      .attrs = &middle,
      .n_out = 3,
-     IGI_SAMPLE_IN(X(2, 3, 2), X(3, 2), X(2)),
+     IGI_INPUTS(IGI_IN(2, 3, 2), IGI_IN(3, 2), IGI_IN(2)),
      .no_gradient =
          true}, /* float32 statistics are too coarse for finite differences */
     {.name = "bfloat16_statistics",
      .attrs = &bf16,
      .n_out = 3,
-     IGI_SAMPLE_IN(X(2, 4), X(4)),
+     IGI_INPUTS(IGI_IN(2, 4), IGI_IN(4)),
      .no_gradient = true},
-    {.name = "empty_batch", .n_out = 3, IGI_SAMPLE_IN(X(0, 4), X(4), X(4))},
-    {.name = "empty_rows", IGI_SAMPLE_IN(X(2, 0), X(0))},
+    {.name = "empty_batch", .n_out = 3, IGI_INPUTS(IGI_IN(0, 4), IGI_IN(4), IGI_IN(4))},
+    {.name = "empty_rows", IGI_INPUTS(IGI_IN(2, 0), IGI_IN(0))},
     {0},
 };
 

@@ -13,11 +13,6 @@ static const ig_attr_def attrs[] = {
     IG_ATTR_FLOAT(leaky_relu_attrs, alpha, 0.01, "Slope below 0."),
     {0},
 };
-static const ig_port inputs[] = {IG_PORT("X", 'T', "Input tensor."), {0}};
-static const ig_port outputs[] = {
-    IG_PORT("Y", 'T', "Same shape as the input.", .alias = IG_MAY_ALIAS(0)),
-    {0},
-};
 static const ig_type_rule types[] = {{'T', IG_FLOATS}, {0}};
 static const ig_save saves[] = {IG_SAVE_IN(0, IG_BIT(0)), {0}};
 static const leaky_relu_attrs steep = {sizeof(leaky_relu_attrs), 0.3f};
@@ -46,8 +41,8 @@ IG_OPERATOR(LeakyRelu) = {
     .name = "LeakyRelu",
     .since = 16,
     .doc = "y = x where x >= 0, alpha x below. Its derivative at 0 is alpha.",
-    .inputs = inputs,
-    .outputs = outputs,
+    .inputs = igi_unary_x,
+    .outputs = igi_unary_y,
     .types = types,
     .attrs = attrs,
     .attrs_size = sizeof(leaky_relu_attrs),

@@ -2,15 +2,6 @@
 
 #include "operators/common.h"
 
-static const ig_port inputs[] = {
-    IG_PORT("A", 'T', "First operand."),
-    IG_PORT("B", 'T', "Second operand."),
-    {0},
-};
-static const ig_port outputs[] = {
-    IG_PORT("C", 'B', "Shape of the broadcast."),
-    {0},
-};
 static const ig_type_rule types[] = {{'T', IG_NUMERIC}, {'B', IG_T(BOOL)}, {0}};
 static const ig_sample samples[] = {
     IGI_SAMPLES_BINARY(NULL, IG_FILL_NORMAL, IG_FILL_NORMAL, 0), {0}};
@@ -26,8 +17,8 @@ IG_OPERATOR(Less) = {
     .since = 13,
     .doc = "a < b, elementwise with broadcasting; false when either is NaN. No "
            "gradient: the result is bool.",
-    .inputs = inputs,
-    .outputs = outputs,
+    .inputs = igi_binary_inputs,
+    .outputs = igi_compare_outputs,
     .types = types,
     .flags = IG_OP_STRIDED,
     .infer = ig_infer_broadcast,

@@ -106,27 +106,29 @@ static const igi_linear_attrs gelu = {HEAD, .trans_w = 1, .alpha = 0.5f,
 static const igi_linear_attrs silu_after = {
     HEAD, .alpha = 1, .activation = IGI_ACT_SILU, .residual_after = 1};
 
-#define X(...)                                                                         \
-    {                                                                                  \
-        IG_SHAPE_IN(__VA_ARGS__)                                                       \
-    }
 static const ig_sample samples[] = {
-    {.name = "plain", IGI_SAMPLE_IN(X(2, 3), X(3, 4)), .no_gradient = true},
+    {.name = "plain", IGI_INPUTS(IGI_IN(2, 3), IGI_IN(3, 4)), .no_gradient = true},
     {.name = "bias_relu",
      .attrs = &relu,
-     IGI_SAMPLE_IN(X(2, 2, 3), X(3, 4), X(4)),
+     IGI_INPUTS(IGI_IN(2, 2, 3), IGI_IN(3, 4), IGI_IN(4)),
      .no_gradient = true},
     {.name = "transposed_gelu",
      .attrs = &gelu,
-     IGI_SAMPLE_IN(X(3, 5), X(2, 5), X(2)),
+     IGI_INPUTS(IGI_IN(3, 5), IGI_IN(2, 5), IGI_IN(2)),
      .no_gradient = true},
     {.name = "residual_after_silu",
      .attrs = &silu_after,
-     IGI_SAMPLE_IN(X(2, 3), X(3, 2), {.rank = -1}, X(2, 2)),
+     IGI_INPUTS(IGI_IN(2, 3), IGI_IN(3, 2), {.rank = -1}, IGI_IN(2, 2)),
      .no_gradient = true},
-    {.name = "size_one", IGI_SAMPLE_IN(X(1, 1), X(1, 1), X(1)), .no_gradient = true},
-    {.name = "one_row", IGI_SAMPLE_IN(X(3), X(3, 2), X(2)), .no_gradient = true},
-    {.name = "empty_batch", IGI_SAMPLE_IN(X(0, 3), X(3, 2), X(2)), .no_gradient = true},
+    {.name = "size_one",
+     IGI_INPUTS(IGI_IN(1, 1), IGI_IN(1, 1), IGI_IN(1)),
+     .no_gradient = true},
+    {.name = "one_row",
+     IGI_INPUTS(IGI_IN(3), IGI_IN(3, 2), IGI_IN(2)),
+     .no_gradient = true},
+    {.name = "empty_batch",
+     IGI_INPUTS(IGI_IN(0, 3), IGI_IN(3, 2), IGI_IN(2)),
+     .no_gradient = true},
     {0},
 };
 

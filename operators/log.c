@@ -4,14 +4,6 @@
 
 IG_USES_OP(Div);
 
-static const ig_port inputs[] = {
-    IG_PORT("input", 'T', "Input tensor."),
-    {0},
-};
-static const ig_port outputs[] = {
-    IG_PORT("output", 'T', "Same shape as the input.", .alias = IG_MAY_ALIAS(0)),
-    {0},
-};
 static const ig_type_rule types[] = {{'T', IG_FLOATS}, {0}};
 static const ig_save saves[] = {IG_SAVE_IN(0, IG_BIT(0)), {0}};
 static const ig_sample samples[] = {IGI_SAMPLES_UNARY(NULL, IG_FILL_POSITIVE, 0), {0}};
@@ -33,8 +25,8 @@ IG_OPERATOR(Log) = {
     .name = "Log",
     .since = 13,
     .doc = "y = ln(x), elementwise; NaN below 0, -inf at 0.",
-    .inputs = inputs,
-    .outputs = outputs,
+    .inputs = igi_unary_input,
+    .outputs = igi_unary_output,
     .types = types,
     .flags = IG_OP_ELEMENTWISE | IG_OP_STRIDED,
     .infer = ig_infer_same,

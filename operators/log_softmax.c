@@ -89,18 +89,14 @@ static ig_status log_softmax_reference(ig_kernel_ctx *k)
 
 static const log_softmax_attrs first = {sizeof(log_softmax_attrs), 0};
 static const log_softmax_attrs middle = {sizeof(log_softmax_attrs), 1};
-#define X(...)                                                                         \
-    {                                                                                  \
-        IG_SHAPE_IN(__VA_ARGS__)                                                       \
-    }
 static const ig_sample samples[] = {
-    {.name = "last_axis", IGI_SAMPLE_IN(X(3, 5))},
-    {.name = "first_axis", .attrs = &first, IGI_SAMPLE_IN(X(4, 2, 3))},
-    {.name = "middle_axis", .attrs = &middle, IGI_SAMPLE_IN(X(2, 3, 2, 2))},
-    {.name = "one_element", IGI_SAMPLE_IN(X(2, 1))},
-    {.name = "one_axis", IGI_SAMPLE_IN(X(6))},
-    {.name = "empty_batch", IGI_SAMPLE_IN(X(0, 3))},
-    {.name = "empty_axis", IGI_SAMPLE_IN(X(3, 0))},
+    {.name = "last_axis", IGI_INPUTS(IGI_IN(3, 5))},
+    {.name = "first_axis", .attrs = &first, IGI_INPUTS(IGI_IN(4, 2, 3))},
+    {.name = "middle_axis", .attrs = &middle, IGI_INPUTS(IGI_IN(2, 3, 2, 2))},
+    {.name = "one_element", IGI_INPUTS(IGI_IN(2, 1))},
+    {.name = "one_axis", IGI_INPUTS(IGI_IN(6))},
+    {.name = "empty_batch", IGI_INPUTS(IGI_IN(0, 3))},
+    {.name = "empty_axis", IGI_INPUTS(IGI_IN(3, 0))},
     {0},
 };
 

@@ -140,16 +140,12 @@ static const lrn_attrs three = {HEAD, .alpha = 0.5f, .beta = 0.75f, .bias = 1,
 static const lrn_attrs even = {HEAD, .alpha = 1, .beta = 0.5f, .bias = 2, .size = 4};
 static const lrn_attrs wide = {HEAD, .alpha = 0.0001f, .beta = 0.75f, .bias = 1,
                                .size = 9};
-#define X(...)                                                                         \
-    {                                                                                  \
-        IG_SHAPE_IN(__VA_ARGS__)                                                       \
-    }
 static const ig_sample samples[] = {
-    {.name = "three", .attrs = &three, IGI_SAMPLE_IN(X(2, 5, 2, 3))},
-    {.name = "even", .attrs = &even, IGI_SAMPLE_IN(X(1, 6, 2))},
-    {.name = "wider_than_channels", .attrs = &wide, IGI_SAMPLE_IN(X(2, 3, 2, 2))},
-    {.name = "two_axes", .attrs = &three, IGI_SAMPLE_IN(X(2, 4))},
-    {.name = "empty_batch", .attrs = &three, IGI_SAMPLE_IN(X(0, 4, 2))},
+    {.name = "three", .attrs = &three, IGI_INPUTS(IGI_IN(2, 5, 2, 3))},
+    {.name = "even", .attrs = &even, IGI_INPUTS(IGI_IN(1, 6, 2))},
+    {.name = "wider_than_channels", .attrs = &wide, IGI_INPUTS(IGI_IN(2, 3, 2, 2))},
+    {.name = "two_axes", .attrs = &three, IGI_INPUTS(IGI_IN(2, 4))},
+    {.name = "empty_batch", .attrs = &three, IGI_INPUTS(IGI_IN(0, 4, 2))},
     {0},
 };
 

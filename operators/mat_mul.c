@@ -186,25 +186,21 @@ static ig_status mat_mul_reference(ig_kernel_ctx *k)
     return IG_OK;
 }
 
-#define X(...)                                                                         \
-    {                                                                                  \
-        IG_SHAPE_IN(__VA_ARGS__)                                                       \
-    }
 static const ig_sample samples[] = {
-    {.name = "two_axes", IGI_SAMPLE_IN(X(3, 4), X(4, 2))},
-    {.name = "batches", IGI_SAMPLE_IN(X(2, 3, 4), X(2, 4, 5))},
-    {.name = "broadcast_batches", IGI_SAMPLE_IN(X(2, 1, 2, 3), X(4, 3, 2))},
-    {.name = "shared_right", IGI_SAMPLE_IN(X(2, 3, 4), X(4, 2))},
-    {.name = "shared_left", IGI_SAMPLE_IN(X(2, 3), X(2, 3, 4))},
-    {.name = "vector_vector", IGI_SAMPLE_IN(X(4), X(4))},
-    {.name = "vector_matrix", IGI_SAMPLE_IN(X(3), X(3, 2))},
-    {.name = "vector_batches", IGI_SAMPLE_IN(X(3), X(2, 3, 2))},
-    {.name = "matrix_vector", IGI_SAMPLE_IN(X(2, 3), X(3))},
-    {.name = "batches_vector", IGI_SAMPLE_IN(X(2, 2, 3), X(3))},
-    {.name = "empty_batch", IGI_SAMPLE_IN(X(0, 2, 3), X(3, 2))},
-    {.name = "empty_sum", IGI_SAMPLE_IN(X(2, 0), X(0, 3))},
-    {.name = "no_columns", IGI_SAMPLE_IN(X(2, 3), X(3, 0))},
-    {.name = "size_one", IGI_SAMPLE_IN(X(1, 1), X(1, 1))},
+    {.name = "two_axes", IGI_INPUTS(IGI_IN(3, 4), IGI_IN(4, 2))},
+    {.name = "batches", IGI_INPUTS(IGI_IN(2, 3, 4), IGI_IN(2, 4, 5))},
+    {.name = "broadcast_batches", IGI_INPUTS(IGI_IN(2, 1, 2, 3), IGI_IN(4, 3, 2))},
+    {.name = "shared_right", IGI_INPUTS(IGI_IN(2, 3, 4), IGI_IN(4, 2))},
+    {.name = "shared_left", IGI_INPUTS(IGI_IN(2, 3), IGI_IN(2, 3, 4))},
+    {.name = "vector_vector", IGI_INPUTS(IGI_IN(4), IGI_IN(4))},
+    {.name = "vector_matrix", IGI_INPUTS(IGI_IN(3), IGI_IN(3, 2))},
+    {.name = "vector_batches", IGI_INPUTS(IGI_IN(3), IGI_IN(2, 3, 2))},
+    {.name = "matrix_vector", IGI_INPUTS(IGI_IN(2, 3), IGI_IN(3))},
+    {.name = "batches_vector", IGI_INPUTS(IGI_IN(2, 2, 3), IGI_IN(3))},
+    {.name = "empty_batch", IGI_INPUTS(IGI_IN(0, 2, 3), IGI_IN(3, 2))},
+    {.name = "empty_sum", IGI_INPUTS(IGI_IN(2, 0), IGI_IN(0, 3))},
+    {.name = "no_columns", IGI_INPUTS(IGI_IN(2, 3), IGI_IN(3, 0))},
+    {.name = "size_one", IGI_INPUTS(IGI_IN(1, 1), IGI_IN(1, 1))},
     {0},
 };
 

@@ -185,15 +185,12 @@ static const igi_max_pool_attrs cube = {HEAD, .kernel_shape = IGI_INTS(2, 1, 3),
         IG_SHAPE_IN(__VA_ARGS__), .fill = IG_FILL_DISTINCT                             \
     }
 static const ig_sample samples[] = {
-    {.name = "two_by_two", .attrs = &two, IGI_SAMPLE_IN(X(2, 3, 4, 5)), .n_out = 2},
-    {.name = "column_major",
-     .attrs = &uneven,
-     IGI_SAMPLE_IN(X(1, 2, 5, 4)),
-     .n_out = 2},
-    {.name = "ceil_dilated", .attrs = &ceil_dilated, IGI_SAMPLE_IN(X(1, 2, 5, 4))},
-    {.name = "same_one_axis", .attrs = &same_one, IGI_SAMPLE_IN(X(2, 2, 8))},
-    {.name = "three_axes", .attrs = &cube, IGI_SAMPLE_IN(X(1, 2, 3, 2, 4)), .n_out = 2},
-    {.name = "empty_batch", .attrs = &two, IGI_SAMPLE_IN(X(0, 3, 4, 4)), .n_out = 2},
+    {.name = "two_by_two", .attrs = &two, IGI_INPUTS(X(2, 3, 4, 5)), .n_out = 2},
+    {.name = "column_major", .attrs = &uneven, IGI_INPUTS(X(1, 2, 5, 4)), .n_out = 2},
+    {.name = "ceil_dilated", .attrs = &ceil_dilated, IGI_INPUTS(X(1, 2, 5, 4))},
+    {.name = "same_one_axis", .attrs = &same_one, IGI_INPUTS(X(2, 2, 8))},
+    {.name = "three_axes", .attrs = &cube, IGI_INPUTS(X(1, 2, 3, 2, 4)), .n_out = 2},
+    {.name = "empty_batch", .attrs = &two, IGI_INPUTS(X(0, 3, 4, 4)), .n_out = 2},
     {0},
 };
 

@@ -69,29 +69,20 @@ static ig_status max_pool_grad_reference(ig_kernel_ctx *k)
 }
 
 static const igi_max_pool_grad_attrs columns = {sizeof(igi_max_pool_grad_attrs), 1};
-#define X(...)                                                                         \
-    {                                                                                  \
-        IG_SHAPE_IN(__VA_ARGS__)                                                       \
-    }
-#define INTS(...)                                                                      \
-    .dtype = IG_INT64, .data = (const double[])                                        \
-    {                                                                                  \
-        __VA_ARGS__                                                                    \
-    }
 static const ig_sample samples[] = {
     {.name = "row_major",
-     IGI_SAMPLE_IN(X(1, 2, 2),
-                   {IG_SHAPE_IN(1, 2, 2), INTS(1, 1, 3, 5)},
-                   {IG_SHAPE_IN(3), INTS(1, 2, 3)})},
+     IGI_INPUTS(IGI_IN(1, 2, 2),
+                {IG_SHAPE_IN(1, 2, 2), IGI_DATA(IG_INT64, 1, 1, 3, 5)},
+                IGI_IN_INTS(1, 2, 3))},
     {.name = "column_major",
      .attrs = &columns,
-     IGI_SAMPLE_IN(X(1, 1, 2, 2),
-                   {IG_SHAPE_IN(1, 1, 2, 2), INTS(0, 1, 4, -1)},
-                   {IG_SHAPE_IN(4), INTS(1, 1, 2, 3)})},
+     IGI_INPUTS(IGI_IN(1, 1, 2, 2),
+                {IG_SHAPE_IN(1, 1, 2, 2), IGI_DATA(IG_INT64, 0, 1, 4, -1)},
+                IGI_IN_INTS(1, 1, 2, 3))},
     {.name = "empty_batch",
-     IGI_SAMPLE_IN(X(0, 2, 2),
-                   {IG_SHAPE_IN(0, 2, 2), .dtype = IG_INT64},
-                   {IG_SHAPE_IN(3), INTS(0, 2, 3)})},
+     IGI_INPUTS(IGI_IN(0, 2, 2),
+                {IG_SHAPE_IN(0, 2, 2), .dtype = IG_INT64},
+                IGI_IN_INTS(0, 2, 3))},
     {0},
 };
 

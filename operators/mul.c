@@ -4,15 +4,6 @@
 
 IG_USES_OP(Mul);
 
-static const ig_port inputs[] = {
-    IG_PORT("A", 'T', "First operand."),
-    IG_PORT("B", 'T', "Second operand."),
-    {0},
-};
-static const ig_port outputs[] = {
-    IG_PORT("C", 'T', "Shape of the broadcast.", .alias = IG_MAY_ALIAS(0, 1)),
-    {0},
-};
 static const ig_type_rule types[] = {{'T', IG_NUMERIC}, {0}};
 static const ig_save saves[] = {
     IG_SAVE_IN(1, IG_BIT(0)), IG_SAVE_IN(0, IG_BIT(1)), {0}};
@@ -45,8 +36,8 @@ IG_OPERATOR(Mul) = {
     .name = "Mul",
     .since = 14,
     .doc = "c = a * b, elementwise with broadcasting; integers wrap around.",
-    .inputs = inputs,
-    .outputs = outputs,
+    .inputs = igi_binary_inputs,
+    .outputs = igi_binary_outputs,
     .types = types,
     .flags = IG_OP_ELEMENTWISE | IG_OP_STRIDED | IG_OP_COMMUTATIVE,
     .infer = ig_infer_broadcast,

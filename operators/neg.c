@@ -4,14 +4,6 @@
 
 IG_USES_OP(Neg);
 
-static const ig_port inputs[] = {
-    IG_PORT("X", 'T', "Input tensor."),
-    {0},
-};
-static const ig_port outputs[] = {
-    IG_PORT("Y", 'T', "Same shape as the input.", .alias = IG_MAY_ALIAS(0)),
-    {0},
-};
 static const ig_type_rule types[] = {{'T', IG_FLOATS | IG_INT_SIGNED}, {0}};
 static const ig_sample samples[] = {IGI_SAMPLES_UNARY(NULL, IG_FILL_NORMAL, 0), {0}};
 
@@ -39,8 +31,8 @@ IG_OPERATOR(Neg) = {
     .name = "Neg",
     .since = 13,
     .doc = "y = -x, elementwise; the smallest integer maps to itself.",
-    .inputs = inputs,
-    .outputs = outputs,
+    .inputs = igi_unary_x,
+    .outputs = igi_unary_y,
     .types = types,
     .flags = IG_OP_ELEMENTWISE | IG_OP_STRIDED,
     .infer = ig_infer_same,

@@ -163,34 +163,31 @@ static const igi_nhwc_conv_attrs relu6 = {HEAD,
 static const igi_nhwc_conv_attrs leaky = {
     HEAD, .group = 1, .activation = IGI_ACT_LEAKY_RELU, .act_a = 0.1f};
 
-#define X(...)                                                                         \
-    {                                                                                  \
-        IG_SHAPE_IN(__VA_ARGS__)                                                       \
-    }
 static const ig_sample samples[] = {
     {.name = "bias",
      .attrs = &plain,
-     IGI_SAMPLE_IN(X(2, 5, 4, 3), X(2, 3, 3, 2), X(2)),
+     IGI_INPUTS(IGI_IN(2, 5, 4, 3), IGI_IN(2, 3, 3, 2), IGI_IN(2)),
      .no_gradient = true},
     {.name = "residual_relu",
      .attrs = &relu,
-     IGI_SAMPLE_IN(X(1, 5, 4, 2), X(3, 2, 3, 2), X(3), X(1, 3, 4, 3)),
+     IGI_INPUTS(IGI_IN(1, 5, 4, 2), IGI_IN(3, 2, 3, 2), IGI_IN(3), IGI_IN(1, 3, 4, 3)),
      .no_gradient = true},
     {.name = "groups_silu_residual",
      .attrs = &silu,
-     IGI_SAMPLE_IN(X(1, 4, 4, 4), X(2, 2, 2, 2), {.rank = -1}, X(1, 4, 5, 2)),
+     IGI_INPUTS(
+         IGI_IN(1, 4, 4, 4), IGI_IN(2, 2, 2, 2), {.rank = -1}, IGI_IN(1, 4, 5, 2)),
      .no_gradient = true},
     {.name = "depthwise_relu6",
      .attrs = &relu6,
-     IGI_SAMPLE_IN(X(2, 5, 5, 3), X(3, 1, 3, 3), X(3)),
+     IGI_INPUTS(IGI_IN(2, 5, 5, 3), IGI_IN(3, 1, 3, 3), IGI_IN(3)),
      .no_gradient = true},
     {.name = "one_axis",
      .attrs = &leaky,
-     IGI_SAMPLE_IN(X(2, 6, 2), X(3, 2, 3)),
+     IGI_INPUTS(IGI_IN(2, 6, 2), IGI_IN(3, 2, 3)),
      .no_gradient = true},
     {.name = "empty_batch",
      .attrs = &plain,
-     IGI_SAMPLE_IN(X(0, 3, 3, 2), X(2, 2, 2, 2)),
+     IGI_INPUTS(IGI_IN(0, 3, 3, 2), IGI_IN(2, 2, 2, 2)),
      .no_gradient = true},
     {0},
 };

@@ -56,11 +56,9 @@ static ig_status nhwc_global_pool_reference(ig_kernel_ctx *k)
 }
 
 static const ig_sample samples[] = {
-    {.name = "two_axes", IGI_SAMPLE_IN({IG_SHAPE_IN(2, 4, 5, 3)}), .no_gradient = true},
-    {.name = "one_axis", IGI_SAMPLE_IN({IG_SHAPE_IN(1, 7, 2)}), .no_gradient = true},
-    {.name = "empty_batch",
-     IGI_SAMPLE_IN({IG_SHAPE_IN(0, 3, 3, 2)}),
-     .no_gradient = true},
+    {.name = "two_axes", IGI_INPUTS({IG_SHAPE_IN(2, 4, 5, 3)}), .no_gradient = true},
+    {.name = "one_axis", IGI_INPUTS({IG_SHAPE_IN(1, 7, 2)}), .no_gradient = true},
+    {.name = "empty_batch", IGI_INPUTS({IG_SHAPE_IN(0, 3, 3, 2)}), .no_gradient = true},
     {0},
 };
 

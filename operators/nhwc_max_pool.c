@@ -111,26 +111,22 @@ static const igi_pool_attrs same_one = {HEAD, .auto_pad = IGI_PAD_SAME_LOWER,
                                         .kernel_shape = IGI_INTS(4),
                                         .strides = IGI_INTS(3)};
 
-#define X(...)                                                                         \
-    {                                                                                  \
-        IG_SHAPE_IN(__VA_ARGS__)                                                       \
-    }
 static const ig_sample samples[] = {
     {.name = "two_by_two",
      .attrs = &two,
-     IGI_SAMPLE_IN(X(2, 4, 5, 3)),
+     IGI_INPUTS(IGI_IN(2, 4, 5, 3)),
      .no_gradient = true},
     {.name = "uneven_pads",
      .attrs = &uneven,
-     IGI_SAMPLE_IN(X(1, 5, 4, 2)),
+     IGI_INPUTS(IGI_IN(1, 5, 4, 2)),
      .no_gradient = true},
     {.name = "same_one_axis",
      .attrs = &same_one,
-     IGI_SAMPLE_IN(X(2, 8, 2)),
+     IGI_INPUTS(IGI_IN(2, 8, 2)),
      .no_gradient = true},
     {.name = "empty_batch",
      .attrs = &two,
-     IGI_SAMPLE_IN(X(0, 4, 4, 3)),
+     IGI_INPUTS(IGI_IN(0, 4, 4, 3)),
      .no_gradient = true},
     {0},
 };

@@ -89,47 +89,27 @@ static const igi_loss_attrs sum = {HEAD, .ignore_index = IGI_IGNORE_NOTHING,
                                    .reduction = IGI_REDUCTION_SUM};
 static const igi_loss_attrs mean_but_one = {HEAD, .ignore_index = 1,
                                             .reduction = IGI_REDUCTION_MEAN};
-#define X(...)                                                                         \
-    {                                                                                  \
-        IG_SHAPE_IN(__VA_ARGS__)                                                       \
-    }
-#define LABELS(...)                                                                    \
-    .dtype = IG_INT64, .data = (const double[])                                        \
-    {                                                                                  \
-        __VA_ARGS__                                                                    \
-    }
-#define WEIGHTS(n_)                                                                    \
-    {                                                                                  \
-        IG_SHAPE_IN(n_), .fill = IG_FILL_POSITIVE                                      \
-    }
 static const ig_sample samples[] = {
-    {.name = "mean",
-     IGI_SAMPLE_IN({.rank = 0},
-                   {IG_SHAPE_IN(3), LABELS(0, 3, 1)},
-                   {IG_SHAPE_IN(2), LABELS(3, 4)})},
+    {.name = "mean", IGI_INPUTS({.rank = 0}, IGI_IN_INTS(0, 3, 1), IGI_IN_INTS(3, 4))},
     {.name = "none_ignoring",
      .attrs = &none,
-     IGI_SAMPLE_IN(X(2, 2),
-                   {IG_SHAPE_IN(2, 2), LABELS(0, -1, 2, 1)},
-                   {IG_SHAPE_IN(3), LABELS(2, 3, 2)},
-                   WEIGHTS(3))},
+     IGI_INPUTS(IGI_IN(2, 2),
+                {IG_SHAPE_IN(2, 2), IGI_DATA(IG_INT64, 0, -1, 2, 1)},
+                IGI_IN_INTS(2, 3, 2),
+                IGI_IN_POSITIVE(3))},
     {.name = "weighted_sum",
      .attrs = &sum,
-     IGI_SAMPLE_IN({.rank = 0},
-                   {IG_SHAPE_IN(2, 1, 2), LABELS(0, 1, 2, 1)},
-                   {IG_SHAPE_IN(4), LABELS(2, 3, 1, 2)},
-                   WEIGHTS(3))},
+     IGI_INPUTS({.rank = 0},
+                {IG_SHAPE_IN(2, 1, 2), IGI_DATA(IG_INT64, 0, 1, 2, 1)},
+                IGI_IN_INTS(2, 3, 1, 2),
+                IGI_IN_POSITIVE(3))},
     {.name = "weighted_mean_ignoring",
      .attrs = &mean_but_one,
-     IGI_SAMPLE_IN({.rank = 0},
-                   {IG_SHAPE_IN(4), LABELS(0, 1, 2, 2)},
-                   {IG_SHAPE_IN(2), LABELS(4, 3)},
-                   WEIGHTS(3))},
+     IGI_INPUTS(
+         {.rank = 0}, IGI_IN_INTS(0, 1, 2, 2), IGI_IN_INTS(4, 3), IGI_IN_POSITIVE(3))},
     {.name = "empty_batch",
      .attrs = &sum,
-     IGI_SAMPLE_IN({.rank = 0},
-                   {IG_SHAPE_IN(0), .dtype = IG_INT64},
-                   {IG_SHAPE_IN(2), LABELS(0, 3)})},
+     IGI_INPUTS({.rank = 0}, {IG_SHAPE_IN(0), .dtype = IG_INT64}, IGI_IN_INTS(0, 3))},
     {0},
 };
 

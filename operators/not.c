@@ -2,14 +2,6 @@
 
 #include "operators/common.h"
 
-static const ig_port inputs[] = {
-    IG_PORT("X", 'T', "Input tensor."),
-    {0},
-};
-static const ig_port outputs[] = {
-    IG_PORT("Y", 'T', "Same shape as the input.", .alias = IG_MAY_ALIAS(0)),
-    {0},
-};
 static const ig_type_rule types[] = {{'T', IG_T(BOOL)}, {0}};
 static const ig_sample samples[] = {IGI_SAMPLES_UNARY(NULL, IG_FILL_ZERO_ONE, 0), {0}};
 
@@ -23,8 +15,8 @@ IG_OPERATOR(Not) = {
     .name = "Not",
     .since = 1,
     .doc = "Logical negation, elementwise.",
-    .inputs = inputs,
-    .outputs = outputs,
+    .inputs = igi_unary_x,
+    .outputs = igi_unary_y,
     .types = types,
     .flags = IG_OP_ELEMENTWISE | IG_OP_STRIDED,
     .infer = ig_infer_same,

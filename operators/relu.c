@@ -4,14 +4,6 @@
 
 IG_USES_OP(ReluGrad);
 
-static const ig_port inputs[] = {
-    IG_PORT("X", 'T', "Input tensor."),
-    {0},
-};
-static const ig_port outputs[] = {
-    IG_PORT("Y", 'T', "Same shape as the input.", .alias = IG_MAY_ALIAS(0)),
-    {0},
-};
 static const ig_type_rule types[] = {{'T', IG_FLOATS | IG_INT_SIGNED}, {0}};
 static const ig_save saves[] = {IG_SAVE_OUT(0, IG_BIT(0)), {0}};
 static const ig_sample samples[] = {IGI_SAMPLES_UNARY(NULL, IG_FILL_NONZERO, 0), {0}};
@@ -34,8 +26,8 @@ IG_OPERATOR(Relu) = {
     .name = "Relu",
     .since = 14,
     .doc = "y = max(0, x), elementwise. Its derivative at 0 is 0.",
-    .inputs = inputs,
-    .outputs = outputs,
+    .inputs = igi_unary_x,
+    .outputs = igi_unary_y,
     .types = types,
     .flags = IG_OP_ELEMENTWISE | IG_OP_STRIDED,
     .infer = ig_infer_same,

@@ -44,39 +44,38 @@ static const ig_port outputs[] = {
 };
 static const ig_type_rule types[] = {IGI_STEP_TYPES, {0}};
 static const double lr[] = {0.1}, momentum[] = {0.9}, decay[] = {0.01};
-#define SCALAR_(data_)                                                                 \
-    {                                                                                  \
-        .rank = 0, .dtype = IG_FLOAT64, .data = data_                                  \
-    }
 static const sgd_attrs ahead = {sizeof(sgd_attrs), 1};
 static const ig_sample samples[] = {
     {.name = "plain",
      .n_in = 4,
      .n_out = 1,
-     .in =
-         (const ig_sample_in[]){
-             {IG_SHAPE_IN(3, 5)}, {IG_SHAPE_IN(3, 5)}, {.rank = -1}, SCALAR_(lr)}},
+     .in = (const ig_sample_in[]){{IG_SHAPE_IN(3, 5)},
+                                  {IG_SHAPE_IN(3, 5)},
+                                  {.rank = -1},
+                                  IGI_IN_NUMBER(IG_FLOAT64, 0.1)}},
     {.name = "size_one",
      .n_in = 4,
      .n_out = 1,
-     .in =
-         (const ig_sample_in[]){
-             {IG_SHAPE_IN(1)}, {IG_SHAPE_IN(1)}, {.rank = -1}, SCALAR_(lr)}},
+     .in = (const ig_sample_in[]){{IG_SHAPE_IN(1)},
+                                  {IG_SHAPE_IN(1)},
+                                  {.rank = -1},
+                                  IGI_IN_NUMBER(IG_FLOAT64, 0.1)}},
     {.name = "empty",
      .n_in = 4,
      .n_out = 1,
-     .in =
-         (const ig_sample_in[]){
-             {IG_SHAPE_IN(0, 3)}, {IG_SHAPE_IN(0, 3)}, {.rank = -1}, SCALAR_(lr)}},
+     .in = (const ig_sample_in[]){{IG_SHAPE_IN(0, 3)},
+                                  {IG_SHAPE_IN(0, 3)},
+                                  {.rank = -1},
+                                  IGI_IN_NUMBER(IG_FLOAT64, 0.1)}},
     {.name = "momentum",
      .n_in = 6,
      .n_out = 2,
      .in = (const ig_sample_in[]){{IG_SHAPE_IN(3, 5)},
                                   {IG_SHAPE_IN(3, 5)},
                                   {IG_SHAPE_IN(3, 5)},
-                                  SCALAR_(lr),
-                                  SCALAR_(momentum),
-                                  SCALAR_(decay)}},
+                                  IGI_IN_NUMBER(IG_FLOAT64, 0.1),
+                                  IGI_IN_NUMBER(IG_FLOAT64, 0.9),
+                                  IGI_IN_NUMBER(IG_FLOAT64, 0.01)}},
     {.name = "nesterov",
      .attrs = &ahead,
      .n_in = 5,
@@ -84,11 +83,10 @@ static const ig_sample samples[] = {
      .in = (const ig_sample_in[]){{IG_SHAPE_IN(7)},
                                   {IG_SHAPE_IN(7)},
                                   {IG_SHAPE_IN(7)},
-                                  SCALAR_(lr),
-                                  SCALAR_(momentum)}},
+                                  IGI_IN_NUMBER(IG_FLOAT64, 0.1),
+                                  IGI_IN_NUMBER(IG_FLOAT64, 0.9)}},
     {0},
 };
-#undef SCALAR_
 
 static ig_status sgd_infer(ig_infer *x)
 {

@@ -5,14 +5,6 @@
 IG_USES_OP(Mul);
 IG_USES_OP(Sub);
 
-static const ig_port inputs[] = {
-    IG_PORT("X", 'T', "Input tensor."),
-    {0},
-};
-static const ig_port outputs[] = {
-    IG_PORT("Y", 'T', "Same shape as the input.", .alias = IG_MAY_ALIAS(0)),
-    {0},
-};
 static const ig_type_rule types[] = {{'T', IG_FLOATS}, {0}};
 static const ig_save saves[] = {IG_SAVE_OUT(0, IG_BIT(0)), {0}};
 static const ig_sample samples[] = {IGI_SAMPLES_UNARY(NULL, IG_FILL_NORMAL, 0), {0}};
@@ -37,8 +29,8 @@ IG_OPERATOR(Sigmoid) = {
     .name = "Sigmoid",
     .since = 13,
     .doc = "y = 1 / (1 + e^-x), elementwise.",
-    .inputs = inputs,
-    .outputs = outputs,
+    .inputs = igi_unary_x,
+    .outputs = igi_unary_y,
     .types = types,
     .flags = IG_OP_ELEMENTWISE | IG_OP_STRIDED,
     .infer = ig_infer_same,

@@ -2,14 +2,6 @@
 
 #include "operators/common.h"
 
-static const ig_port inputs[] = {
-    IG_PORT("input", 'T', "Input tensor."),
-    {0},
-};
-static const ig_port outputs[] = {
-    IG_PORT("output", 'T', "Same shape as the input.", .alias = IG_MAY_ALIAS(0)),
-    {0},
-};
 static const ig_type_rule types[] = {{'T', IG_NUMERIC}, {0}};
 static const ig_sample samples[] = {IGI_SAMPLES_UNARY(NULL, IG_FILL_NONZERO, 0), {0}};
 
@@ -27,8 +19,8 @@ IG_OPERATOR(Sign) = {
     .since = 13,
     .doc = "-1, 0 or 1 by the sign of x, elementwise; NaN for NaN. No gradient: it is "
            "constant between jumps.",
-    .inputs = inputs,
-    .outputs = outputs,
+    .inputs = igi_unary_input,
+    .outputs = igi_unary_output,
     .types = types,
     .flags = IG_OP_ELEMENTWISE | IG_OP_STRIDED,
     .infer = ig_infer_same,

@@ -119,44 +119,29 @@ static const igi_loss_attrs sum = {HEAD, .ignore_index = IGI_IGNORE_NOTHING,
                                    .reduction = IGI_REDUCTION_SUM};
 static const igi_loss_attrs mean_but_one = {HEAD, .ignore_index = 1,
                                             .reduction = IGI_REDUCTION_MEAN};
-#define X(...)                                                                         \
-    {                                                                                  \
-        IG_SHAPE_IN(__VA_ARGS__)                                                       \
-    }
-#define LABELS(...)                                                                    \
-    .dtype = IG_INT64, .data = (const double[])                                        \
-    {                                                                                  \
-        __VA_ARGS__                                                                    \
-    }
-#define NARROW(...)                                                                    \
-    .dtype = IG_INT32, .data = (const double[])                                        \
-    {                                                                                  \
-        __VA_ARGS__                                                                    \
-    }
-#define WEIGHTS(n_)                                                                    \
-    {                                                                                  \
-        IG_SHAPE_IN(n_), .fill = IG_FILL_POSITIVE                                      \
-    }
 static const ig_sample samples[] = {
-    {.name = "mean", IGI_SAMPLE_IN(X(3, 4), {IG_SHAPE_IN(3), LABELS(0, 3, 1)})},
+    {.name = "mean", IGI_INPUTS(IGI_IN(3, 4), IGI_IN_INTS(0, 3, 1))},
     {.name = "mean_and_log_prob",
      .n_out = 2,
-     IGI_SAMPLE_IN(X(2, 3), {IG_SHAPE_IN(2), LABELS(2, 0)})},
+     IGI_INPUTS(IGI_IN(2, 3), IGI_IN_INTS(2, 0))},
     {.name = "none_ignoring",
      .attrs = &none,
-     IGI_SAMPLE_IN(X(2, 3, 2), {IG_SHAPE_IN(2, 2), NARROW(0, -1, 2, 1)}, WEIGHTS(3))},
+     IGI_INPUTS(IGI_IN(2, 3, 2),
+                {IG_SHAPE_IN(2, 2), IGI_DATA(IG_INT32, 0, -1, 2, 1)},
+                IGI_IN_POSITIVE(3))},
     {.name = "weighted_sum",
      .attrs = &sum,
      .n_out = 2,
-     IGI_SAMPLE_IN(
-         X(2, 3, 1, 2), {IG_SHAPE_IN(2, 1, 2), LABELS(0, 1, 2, 1)}, WEIGHTS(3))},
+     IGI_INPUTS(IGI_IN(2, 3, 1, 2),
+                {IG_SHAPE_IN(2, 1, 2), IGI_DATA(IG_INT64, 0, 1, 2, 1)},
+                IGI_IN_POSITIVE(3))},
     {.name = "weighted_mean_ignoring",
      .attrs = &mean_but_one,
-     IGI_SAMPLE_IN(X(4, 3), {IG_SHAPE_IN(4), LABELS(0, 1, 2, 2)}, WEIGHTS(3))},
+     IGI_INPUTS(IGI_IN(4, 3), IGI_IN_INTS(0, 1, 2, 2), IGI_IN_POSITIVE(3))},
     {.name = "empty_batch",
      .attrs = &sum,
      .n_out = 2,
-     IGI_SAMPLE_IN(X(0, 3), {IG_SHAPE_IN(0), .dtype = IG_INT64})},
+     IGI_INPUTS(IGI_IN(0, 3), {IG_SHAPE_IN(0), .dtype = IG_INT64})},
     {0},
 };
 

@@ -5,11 +5,6 @@
 IG_USES_OP(Mul);
 IG_USES_OP(Sigmoid);
 
-static const ig_port inputs[] = {IG_PORT("X", 'T', "Input tensor."), {0}};
-static const ig_port outputs[] = {
-    IG_PORT("Y", 'T', "Same shape as the input.", .alias = IG_MAY_ALIAS(0)),
-    {0},
-};
 static const ig_type_rule types[] = {{'T', IG_FLOATS}, {0}};
 static const ig_save saves[] = {IG_SAVE_IN(0, IG_BIT(0)), {0}};
 static const double far[] = {-1000, -40, -1, 1, 40, 1000};
@@ -40,8 +35,8 @@ IG_OPERATOR(Softplus) = {
     .name = "Softplus",
     .since = 22,
     .doc = "y = log(1 + e^x), elementwise.",
-    .inputs = inputs,
-    .outputs = outputs,
+    .inputs = igi_unary_x,
+    .outputs = igi_unary_y,
     .types = types,
     .flags = IG_OP_ELEMENTWISE | IG_OP_STRIDED,
     .infer = ig_infer_same,

@@ -4,15 +4,6 @@
 
 IG_USES_OP(Neg);
 
-static const ig_port inputs[] = {
-    IG_PORT("A", 'T', "First operand."),
-    IG_PORT("B", 'T', "Second operand."),
-    {0},
-};
-static const ig_port outputs[] = {
-    IG_PORT("C", 'T', "Shape of the broadcast.", .alias = IG_MAY_ALIAS(0, 1)),
-    {0},
-};
 static const ig_type_rule types[] = {{'T', IG_NUMERIC}, {0}};
 static const ig_sample samples[] = {
     IGI_SAMPLES_BINARY(NULL, IG_FILL_NORMAL, IG_FILL_NORMAL, 0), {0}};
@@ -41,8 +32,8 @@ IG_OPERATOR(Sub) = {
     .name = "Sub",
     .since = 14,
     .doc = "c = a - b, elementwise with broadcasting; integers wrap around.",
-    .inputs = inputs,
-    .outputs = outputs,
+    .inputs = igi_binary_inputs,
+    .outputs = igi_binary_outputs,
     .types = types,
     .flags = IG_OP_ELEMENTWISE | IG_OP_STRIDED,
     .infer = ig_infer_broadcast,
