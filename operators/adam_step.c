@@ -1,9 +1,11 @@
 // AdamStep: one step of Adam (Kingma, Ba 2015) or AdamW (Loshchilov, Hutter 2019), in
 // place.
 //
-//   g = grad + weight_decay param            (Adam)  or  param *= 1 - lr weight_decay
-//   (AdamW) m = beta1 m + (1 - beta1) g,   v = beta2 v + (1 - beta2) g^2 param -= lr (m
-//   / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + eps)
+//   g = grad + weight_decay param               (Adam)
+//   param *= 1 - lr weight_decay                (AdamW, in place of it)
+//   m = beta1 m + (1 - beta1) g
+//   v = beta2 v + (1 - beta2) g^2
+//   param -= lr (m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + eps)
 // `step` counts from 1. Scalars are inputs, so that a traced training step can change
 // them. Sums are made in double and rounded once.
 
@@ -14,21 +16,21 @@ typedef struct {
     int64_t decoupled;
 } adam_attrs;
 static const ig_attr_def attrs[] = {
-    {.name = "decoupled",
-     .kind = IG_A_INT,
-     .offset = IG_FIELD(int64_t, adam_attrs, decoupled),
-     .doc = "1: weight decay acts on the parameter itself (AdamW).",
-     .max = 1},
+    IG_ATTR_INT(adam_attrs,
+                decoupled,
+                0,
+                "1: weight decay acts on the parameter itself (AdamW).",
+                .min = 0,
+                .max = 1),
     {0},
 };
 static const ig_port inputs[] = {
-    IG_PORT(
-        "param", 'T', "Parameter, updated in place.", .flags = IG_MUTATED | IG_NODIFF),
-    IG_PORT("grad", 'T', "Its gradient.", .flags = IG_NODIFF),
+    IGI_STEP_PARAM,
+    IGI_STEP_GRAD,
     IG_PORT("m", 'T', "First moment, zero at first.", .flags = IG_MUTATED | IG_NODIFF),
     IG_PORT("v", 'T', "Second moment, zero at first.", .flags = IG_MUTATED | IG_NODIFF),
     IG_PORT("step", 'I', "Number of this step, from 1; a scalar.", .flags = IG_NODIFF),
-    IG_PORT("lr", 'S', "Learning rate, a scalar.", .flags = IG_NODIFF),
+    IGI_STEP_RATE,
     IGI_STEP_SCALAR("beta1", "Absent: 0.9."),
     IGI_STEP_SCALAR("beta2", "Absent: 0.999."),
     IGI_STEP_SCALAR("eps", "Absent: 1e-8."),
@@ -42,34 +44,22 @@ static const ig_port outputs[] = {
     {0},
 };
 static const ig_type_rule types[] = {IGI_STEP_TYPES, {'I', IG_T(INT64)}, {0}};
-static const double lr[] = {0.01}, two[] = {2}, beta1[] = {0.8}, beta2[] = {0.99};
-static const double eps[] = {1e-6}, decay[] = {0.1};
-#define STATE_(...)                                                                    \
-    {IG_SHAPE_IN(__VA_ARGS__)}, {IG_SHAPE_IN(__VA_ARGS__)},                            \
-        {IG_SHAPE_IN(__VA_ARGS__)},                                                    \
-        {IG_SHAPE_IN(__VA_ARGS__), .fill = IG_FILL_POSITIVE},                          \
-        {.rank = 0, .dtype = IG_INT64, .data = two}, IGI_IN_NUMBER(IG_FLOAT64, 0.01)
+// param, grad, m, v, step, lr
+#define STATE(...)                                                                     \
+    IGI_IN(__VA_ARGS__), IGI_IN(__VA_ARGS__), IGI_IN(__VA_ARGS__),                     \
+        IGI_IN_POSITIVE(__VA_ARGS__), IGI_IN_NUMBER(IG_INT64, 2), IGI_IN_RATE(0.01)
+#define ALL                                                                            \
+    IGI_INPUTS(STATE(7), IGI_IN_RATE(0.8), IGI_IN_RATE(0.99), IGI_IN_RATE(1e-6),       \
+               IGI_IN_RATE(0.1))
 static const adam_attrs adamw = {sizeof(adam_attrs), 1};
 static const ig_sample samples[] = {
-    {.name = "defaults", .n_in = 6, .in = (const ig_sample_in[]){STATE_(3, 5)}},
-    {.name = "size_one", .n_in = 6, .in = (const ig_sample_in[]){STATE_(1)}},
-    {.name = "empty", .n_in = 6, .in = (const ig_sample_in[]){STATE_(0, 3)}},
-    {.name = "all",
-     .n_in = 10,
-     .in = (const ig_sample_in[]){STATE_(7), IGI_IN_NUMBER(IG_FLOAT64, 0.8),
-                                  IGI_IN_NUMBER(IG_FLOAT64, 0.99),
-                                  IGI_IN_NUMBER(IG_FLOAT64, 1e-6),
-                                  IGI_IN_NUMBER(IG_FLOAT64, 0.1)}},
-    {.name = "decoupled",
-     .attrs = &adamw,
-     .n_in = 10,
-     .in = (const ig_sample_in[]){STATE_(7), IGI_IN_NUMBER(IG_FLOAT64, 0.8),
-                                  IGI_IN_NUMBER(IG_FLOAT64, 0.99),
-                                  IGI_IN_NUMBER(IG_FLOAT64, 1e-6),
-                                  IGI_IN_NUMBER(IG_FLOAT64, 0.1)}},
+    {.name = "defaults", IGI_INPUTS(STATE(3, 5))},
+    {.name = "size_one", IGI_INPUTS(STATE(1))},
+    {.name = "empty", IGI_INPUTS(STATE(0, 3))},
+    {.name = "all", ALL},
+    {.name = "decoupled", .attrs = &adamw, ALL},
     {0},
 };
-#undef STATE_
 
 static ig_status adam_infer(ig_infer *x)
 {

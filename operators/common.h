@@ -19,6 +19,7 @@
 #include "graph/core/checked.h"
 #include "graph/core/dtype.h"
 #include "graph/core/tensor.h"
+#include "operators/common_opts.h"
 #include "operators/common_sample.h"
 
 /* ---- walking
@@ -244,11 +245,6 @@ extern const ig_port igi_binary_inputs[], igi_binary_outputs[], igi_compare_outp
 /* ---- gradient rules
  * ------------------------------------------------------------------------- */
 
-/* Attributes of Cast, here because rules of many operators emit one. */
-typedef struct igi_cast_attrs {
-    uint32_t struct_size;
-    int64_t to, saturate, round_mode;
-} igi_cast_attrs;
 ig_var igi_emit_cast(ig_grad *g, ig_var v, ig_dtype to);
 /* Scalar of the element type of input 0. */
 ig_var igi_grad_const(ig_grad *g, double value);

@@ -64,3 +64,11 @@ void igi_conv_set(igi_conv *c,
     c->out_plane = c->w.out_outer * igi_conv_row_axis(c)->out;
     c->taps = c->w.kernel_outer * igi_conv_row_axis(c)->kernel;
 }
+
+#define HEAD .struct_size = sizeof(igi_conv_attrs)
+const igi_conv_attrs igi_conv_sample_plain = {HEAD, .group = 1};
+const igi_conv_attrs igi_conv_sample_uneven = {
+    HEAD, .group = 2, .pads = IGI_INTS(1, 0, 2, 1), .strides = IGI_INTS(2, 1),
+    .dilations = IGI_INTS(1, 2)};
+const igi_conv_attrs igi_conv_sample_same = {
+    HEAD, .group = 1, .auto_pad = IGI_PAD_SAME_LOWER, .strides = IGI_INTS(2)};

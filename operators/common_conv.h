@@ -109,4 +109,8 @@ IGI_INLINE void igi_conv_row(ig_dtype T,
     }
 }
 
+/* Attributes in the samples of the gradients. */
+extern const igi_conv_attrs igi_conv_sample_plain, igi_conv_sample_uneven,
+    igi_conv_sample_same;
+
 #endif

@@ -138,10 +138,7 @@ void igi_fill_zero(const ig_tensor *t)
 
 ig_var igi_emit_reshape(ig_grad *g, ig_var v, ig_var shape)
 {
-    const struct { // options of reshape.c
-        uint32_t struct_size;
-        int64_t allowzero;
-    } literal = {sizeof(literal), 1};
+    const igi_reshape_attrs literal = {sizeof(literal), 1};
     return ig_emit2(g, IG_OP(Reshape), &literal, v, shape);
 }
 

@@ -12,12 +12,6 @@
 #include "graph/core/alloc.h"
 #include "operators/common.h"
 
-/* Options of the operators that have nothing but `axis`. */
-typedef struct igi_axis_attrs {
-    uint32_t struct_size;
-    int64_t axis;
-} igi_axis_attrs;
-
 /* ---- infer
  * -------------------------------------------------------------------------------- */
 

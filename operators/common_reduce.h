@@ -8,11 +8,6 @@
 
 #include "operators/common.h"
 
-/* Options of ReduceSum, ReduceMean, ReduceMax ... */
-typedef struct igi_reduce_attrs {
-    uint32_t struct_size;
-    int64_t keepdims, noop_with_empty_axes;
-} igi_reduce_attrs;
 extern const ig_attr_def igi_reduce_options[];
 extern const ig_port igi_reduce_inputs[], igi_reduce_outputs[];
 extern const ig_sample igi_reduce_samples[];

@@ -11,11 +11,19 @@
     {                                                                                  \
         'S', IG_FLOATS                                                                 \
     }
+#define IGI_STEP_PARAM                                                                 \
+    IG_PORT("param", 'T', "Parameter, updated in place.",                              \
+            .flags = IG_MUTATED | IG_NODIFF)
+#define IGI_STEP_GRAD IG_PORT("grad", 'T', "Its gradient.", .flags = IG_NODIFF)
+#define IGI_STEP_RATE IG_PORT("lr", 'S', "Learning rate, a scalar.", .flags = IG_NODIFF)
 #define IGI_STEP_SCALAR(name_, ...)                                                    \
     IG_PORT(name_, 'S', __VA_ARGS__, .flags = IG_OPTIONAL | IG_NODIFF)
 
 /* Shapes: inputs [0, first_scalar) that are present equal the parameter, the rest are
  * scalars; every output has the shape of the parameter. */
 ig_status igi_step_infer(ig_infer *x, int first_scalar);
+
+/* A scalar in samples. */
+#define IGI_IN_RATE(v_) IGI_IN_NUMBER(IG_FLOAT64, v_)
 
 #endif

@@ -95,10 +95,7 @@ static ig_status concat_gradient(ig_grad *g)
                             "%d inputs of rank %d (limits: %d, known)", n, rank,
                             IG_PORTS_MAX);
     axis = igi_index(axis, rank);
-    const struct { // options of split.c
-        uint32_t struct_size;
-        int64_t axis, num_outputs;
-    } along = {sizeof(along), axis, 0};
+    const igi_split_attrs along = {sizeof(along), axis, 0};
     ig_var in[2] = {ig_grad_dy(g, 0), lengths(g, (int)axis)};
     IG_TRY(ig_emit_n(g, IG_OP(Split), &along, in, 2, part, n));
     for (int i = 0; i < n; i++)

@@ -130,26 +130,18 @@ static ig_status grad_input_reference(ig_kernel_ctx *k)
     return IG_OK;
 }
 
-#define HEAD .struct_size = sizeof(igi_conv_attrs)
-static const igi_conv_attrs plain = {HEAD, .group = 1};
-static const igi_conv_attrs uneven = {HEAD, .group = 2, .pads = IGI_INTS(1, 0, 2, 1),
-                                      .strides = IGI_INTS(2, 1),
-                                      .dilations = IGI_INTS(1, 2)};
-static const igi_conv_attrs same = {HEAD, .group = 1, .auto_pad = IGI_PAD_SAME_LOWER,
-                                    .strides = IGI_INTS(2)};
-
 static const ig_sample samples[] = {
     {.name = "plain",
-     .attrs = &plain,
+     .attrs = &igi_conv_sample_plain,
      IGI_INPUTS(IGI_IN(2, 3, 3, 2), IGI_IN(3, 2, 2, 3), IGI_IN_INTS(2, 2, 4, 4))},
     {.name = "strides_groups_dilations",
-     .attrs = &uneven,
+     .attrs = &igi_conv_sample_uneven,
      IGI_INPUTS(IGI_IN(1, 4, 3, 3), IGI_IN(4, 1, 3, 2), IGI_IN_INTS(1, 2, 5, 4))},
     {.name = "same_one_axis",
-     .attrs = &same,
+     .attrs = &igi_conv_sample_same,
      IGI_INPUTS(IGI_IN(2, 2, 4), IGI_IN(2, 1, 4), IGI_IN_INTS(2, 1, 7))},
     {.name = "empty_batch",
-     .attrs = &plain,
+     .attrs = &igi_conv_sample_plain,
      IGI_INPUTS(IGI_IN(0, 1, 2, 2), IGI_IN(1, 1, 2, 2), IGI_IN_INTS(0, 1, 3, 3))},
     {0},
 };

@@ -8,11 +8,6 @@
 
 IG_USES_OP(DivByDims);
 
-typedef struct div_by_dims_attrs { // reduce_mean.c has a twin
-    uint32_t struct_size;
-    int64_t noop_with_empty_axes;
-} div_by_dims_attrs;
-
 static const ig_port inputs[] = {
     IG_PORT("x", 'T', "Any tensor."),
     IG_PORT("shape", 'S', "Dims of another tensor.", .flags = IG_VALUE),
@@ -29,7 +24,7 @@ static const ig_port outputs[] = {
 };
 static const ig_type_rule types[] = {{'T', IG_FLOATS}, {'S', IG_T(INT64)}, {0}};
 static const ig_attr_def attrs[] = {
-    IG_ATTR_INT(div_by_dims_attrs,
+    IG_ATTR_INT(igi_div_by_dims_attrs,
                 noop_with_empty_axes,
                 0,
                 "Without axes: 0 takes all dims, 1 takes none.",
@@ -54,7 +49,8 @@ static ig_status div_by_dims_reference(ig_kernel_ctx *k)
     int64_t dims[IG_RANK_MAX], list[IG_RANK_MAX];
     int rank = igi_read_ints(ig_in(k, 1), dims, IG_RANK_MAX);
     int n = axes ? igi_read_ints(axes, list, IG_RANK_MAX) : 0;
-    bool all = n == 0 && !((const div_by_dims_attrs *)k->attrs)->noop_with_empty_axes;
+    bool all =
+        n == 0 && !((const igi_div_by_dims_attrs *)k->attrs)->noop_with_empty_axes;
     double product = 1;
     if (rank < 0 || n < 0)
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "more than %d dims or axes",
@@ -89,7 +85,7 @@ IG_OPERATOR(DivByDims) = {
     .outputs = outputs,
     .types = types,
     .attrs = attrs,
-    .attrs_size = sizeof(div_by_dims_attrs),
+    .attrs_size = sizeof(igi_div_by_dims_attrs),
     .infer = ig_infer_same,
     .gradient = div_by_dims_gradient,
     .saves = saves,

@@ -52,7 +52,6 @@ static const ig_save saves[] = {
     {0},
 };
 
-static const double half[] = {0.5}, none[] = {0}, yes[] = {1};
 #define SAMPLE_(name_, n_, outs_, ...)                                                 \
     {                                                                                  \
         .name = name_, .n_in = n_, .n_out = outs_, .in = (const ig_sample_in[])        \

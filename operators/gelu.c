@@ -5,18 +5,13 @@
 
 IG_USES_OP(GeluGrad);
 
-typedef struct {
-    uint32_t struct_size;
-    int64_t approximate;
-} gelu_attrs; // GeluGrad's are the same
-static const char *const approximations[] = {"none", "tanh", NULL};
 static const ig_attr_def attrs[] = {
-    IG_ATTR_ENUM(gelu_attrs, approximate, 0, approximations, "Exact, or by tanh."),
+    IG_ATTR_ENUM(igi_gelu_attrs, approximate, 0, igi_gelu_names, "Exact, or by tanh."),
     {0},
 };
 static const ig_type_rule types[] = {{'T', IG_FLOATS}, {0}};
 static const ig_save saves[] = {IG_SAVE_IN(0, IG_BIT(0)), {0}};
-static const gelu_attrs tanh_sample = {sizeof(gelu_attrs), 1};
+static const igi_gelu_attrs tanh_sample = {sizeof(igi_gelu_attrs), 1};
 static const ig_sample samples[] = {
     IGI_SAMPLES_UNARY(NULL, IG_FILL_NORMAL, 0),
     IGI_SAMPLE_1("tanh", &tanh_sample, IG_FILL_NORMAL, 0, IG_SHAPE_IN(3, 4)),
@@ -41,7 +36,7 @@ static double gelu(double x, bool by_tanh)
 
 static ig_status gelu_reference(ig_kernel_ctx *k)
 {
-    const bool by_tanh = ((const gelu_attrs *)k->attrs)->approximate == 1;
+    const bool by_tanh = ((const igi_gelu_attrs *)k->attrs)->approximate == 1;
     IGI_UNARY(k, IGI_CASES_FLOAT(gelu(a, by_tanh)));
 }
 
@@ -54,7 +49,7 @@ IG_OPERATOR(Gelu) = {
     .outputs = igi_unary_y,
     .types = types,
     .attrs = attrs,
-    .attrs_size = sizeof(gelu_attrs),
+    .attrs_size = sizeof(igi_gelu_attrs),
     .flags = IG_OP_ELEMENTWISE | IG_OP_STRIDED,
     .infer = ig_infer_same,
     .gradient = gelu_gradient,

@@ -19,13 +19,8 @@ IG_USES_OP(Tanh);
 #define GELU_C 0.7978845608028654 // sqrt(2 / pi)
 #define GELU_D 0.044715
 
-typedef struct {
-    uint32_t struct_size;
-    int64_t approximate;
-} gelu_grad_attrs;
-static const char *const approximations[] = {"none", "tanh", NULL};
 static const ig_attr_def attrs[] = {
-    IG_ATTR_ENUM(gelu_grad_attrs, approximate, 0, approximations, "As Gelu's."),
+    IG_ATTR_ENUM(igi_gelu_attrs, approximate, 0, igi_gelu_names, "As Gelu's."),
     {0},
 };
 static const ig_port inputs[] = {
@@ -43,7 +38,7 @@ static const ig_save saves[] = {
     IG_SAVE_IN(1, IG_BIT(0) | IG_BIT(1)),
     {0},
 };
-static const gelu_grad_attrs tanh_sample = {sizeof(gelu_grad_attrs), 1};
+static const igi_gelu_attrs tanh_sample = {sizeof(igi_gelu_attrs), 1};
 static const ig_sample samples[] = {
     IGI_SAMPLES_BINARY(NULL, IG_FILL_NORMAL, IG_FILL_NORMAL, 0),
     IGI_SAMPLE_2("tanh",
@@ -97,7 +92,7 @@ static ig_var curve_tanh(ig_grad *g, ig_var x)
 
 static ig_status gelu_grad_gradient(ig_grad *g)
 {
-    const gelu_grad_attrs *a = ig_grad_attrs(g);
+    const igi_gelu_attrs *a = ig_grad_attrs(g);
     ig_var seed = ig_grad_dy(g, 0), x = ig_grad_in(g, 1);
     if (ig_grad_wants(g, 0))
         ig_grad_set(g, 0, ig_emit2(g, IG_OP(GeluGrad), a, seed, x));
@@ -122,7 +117,7 @@ static double slope_of(double x, bool by_tanh)
 
 static ig_status gelu_grad_reference(ig_kernel_ctx *k)
 {
-    const bool by_tanh = ((const gelu_grad_attrs *)k->attrs)->approximate == 1;
+    const bool by_tanh = ((const igi_gelu_attrs *)k->attrs)->approximate == 1;
     IGI_BINARY(k, IGI_CASES2_FLOAT(a * slope_of(b, by_tanh)));
 }
 
@@ -136,7 +131,7 @@ IG_OPERATOR(GeluGrad) = {
     .outputs = outputs,
     .types = types,
     .attrs = attrs,
-    .attrs_size = sizeof(gelu_grad_attrs),
+    .attrs_size = sizeof(igi_gelu_attrs),
     .flags = IG_OP_ELEMENTWISE | IG_OP_STRIDED,
     .infer = ig_infer_broadcast,
     .gradient = gelu_grad_gradient,

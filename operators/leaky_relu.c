@@ -5,17 +5,13 @@
 
 IG_USES_OP(ReluGrad);
 
-typedef struct {
-    uint32_t struct_size;
-    float alpha;
-} leaky_relu_attrs; // ReluGrad's are the same
 static const ig_attr_def attrs[] = {
-    IG_ATTR_FLOAT(leaky_relu_attrs, alpha, 0.01, "Slope below 0."),
+    IG_ATTR_FLOAT(igi_slope_attrs, alpha, 0.01, "Slope below 0."),
     {0},
 };
 static const ig_type_rule types[] = {{'T', IG_FLOATS}, {0}};
 static const ig_save saves[] = {IG_SAVE_IN(0, IG_BIT(0)), {0}};
-static const leaky_relu_attrs steep = {sizeof(leaky_relu_attrs), 0.3f};
+static const igi_slope_attrs steep = {sizeof(igi_slope_attrs), 0.3f};
 static const ig_sample samples[] = {
     IGI_SAMPLES_UNARY(NULL, IG_FILL_NONZERO, 0),
     IGI_SAMPLE_1("alpha", &steep, IG_FILL_NONZERO, 0, IG_SHAPE_IN(3, 4)),
@@ -32,7 +28,7 @@ static ig_status leaky_relu_gradient(ig_grad *g)
 
 static ig_status leaky_relu_reference(ig_kernel_ctx *k)
 {
-    const float alpha = ((const leaky_relu_attrs *)k->attrs)->alpha;
+    const float alpha = ((const igi_slope_attrs *)k->attrs)->alpha;
     IGI_UNARY(k, IGI_CASES_FLOAT(a < 0 ? alpha * a : a));
 }
 
@@ -45,7 +41,7 @@ IG_OPERATOR(LeakyRelu) = {
     .outputs = igi_unary_y,
     .types = types,
     .attrs = attrs,
-    .attrs_size = sizeof(leaky_relu_attrs),
+    .attrs_size = sizeof(igi_slope_attrs),
     .flags = IG_OP_ELEMENTWISE | IG_OP_STRIDED,
     .infer = ig_infer_same,
     .gradient = leaky_relu_gradient,

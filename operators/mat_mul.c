@@ -50,11 +50,6 @@ static const ig_save saves[] = {
     {0},
 };
 
-typedef struct { /* Transpose's attributes */
-    uint32_t struct_size;
-    ig_ints perm;
-} transpose_attrs;
-
 static ig_var swap_last_two(ig_grad *g, ig_var v)
 {
     const ig_type *t = ig_grad_type(g, v);
@@ -65,7 +60,7 @@ static ig_var swap_last_two(ig_grad *g, ig_var v)
         perm[i] = i;
     perm[t->rank - 2] = t->rank - 1;
     perm[t->rank - 1] = t->rank - 2;
-    transpose_attrs a = {sizeof(a), {t->rank, perm}};
+    igi_transpose_attrs a = {sizeof(a), {t->rank, perm}};
     return ig_emit1(g, IG_OP(Transpose), &a, v);
 }
 

@@ -134,10 +134,7 @@ static ig_status pad_gradient(ig_grad *g)
     if (!value)
         return IG_OK;
     // What flowed into the padding: all of dy but that which came from data.
-    const struct { // options of reductions
-        uint32_t struct_size;
-        int64_t keepdims, noop_with_empty_axes;
-    } all = {sizeof(all), 0, 0};
+    const igi_reduce_attrs all = {sizeof(all), 0, 0};
     ig_var sum = ig_emit2(g, IG_OP(Sub), NULL, ig_emit1(g, IG_OP(ReduceSum), &all, dy),
                           ig_emit1(g, IG_OP(ReduceSum), &all, dx));
     ig_grad_set(g, 2, igi_emit_reshape(g, sum, ig_grad_in_shape(g, 2)));

@@ -25,10 +25,7 @@ static ig_status reduce_mean_gradient(ig_grad *g)
         ig_var scale = ig_grad_scalar(g, (ig_dtype)in->dtype, 1.0 / (double)count);
         dy = ig_emit2(g, IG_OP(Mul), NULL, dy, scale);
     } else if (count != 0) {
-        const struct { // options of div_by_dims.c
-            uint32_t struct_size;
-            int64_t noop_with_empty_axes;
-        } noop = {sizeof(noop), o->noop_with_empty_axes};
+        const igi_div_by_dims_attrs noop = {sizeof(noop), o->noop_with_empty_axes};
         dy = ig_emit3(g, IG_OP(DivByDims), &noop, dy, shape, ig_grad_in(g, 1));
     }
     dy = igi_reduce_restore(g, dy);

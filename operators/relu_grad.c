@@ -7,12 +7,8 @@
 
 IG_USES_OP(ReluGrad);
 
-typedef struct {
-    uint32_t struct_size;
-    float alpha;
-} relu_grad_attrs;
 static const ig_attr_def attrs[] = {
-    IG_ATTR_FLOAT(relu_grad_attrs, alpha, 0.0, "Slope where x <= 0."),
+    IG_ATTR_FLOAT(igi_slope_attrs, alpha, 0.0, "Slope where x <= 0."),
     {0},
 };
 static const ig_port inputs[] = {
@@ -26,7 +22,7 @@ static const ig_port outputs[] = {
 };
 static const ig_type_rule types[] = {{'T', IG_FLOATS}, {0}};
 static const ig_save saves[] = {IG_SAVE_IN(1, IG_BIT(0)), {0}};
-static const relu_grad_attrs leaky = {sizeof(relu_grad_attrs), 0.1f};
+static const igi_slope_attrs leaky = {sizeof(igi_slope_attrs), 0.1f};
 static const ig_sample samples[] = {
     IGI_SAMPLES_BINARY(NULL, IG_FILL_NORMAL, IG_FILL_NONZERO, 0),
     IGI_SAMPLE_2("leaky",
@@ -49,7 +45,7 @@ static ig_status relu_grad_gradient(ig_grad *g)
 
 static ig_status relu_grad_reference(ig_kernel_ctx *k)
 {
-    const float alpha = ((const relu_grad_attrs *)k->attrs)->alpha;
+    const float alpha = ((const igi_slope_attrs *)k->attrs)->alpha;
     // Not alpha * a for alpha 0: an infinite gradient must not become NaN.
     IGI_BINARY(k, IGI_CASES2_FLOAT(b <= 0 ? (alpha == 0 ? 0 : alpha * a) : a));
 }
@@ -65,7 +61,7 @@ IG_OPERATOR(ReluGrad) = {
     .outputs = outputs,
     .types = types,
     .attrs = attrs,
-    .attrs_size = sizeof(relu_grad_attrs),
+    .attrs_size = sizeof(igi_slope_attrs),
     .flags = IG_OP_ELEMENTWISE | IG_OP_STRIDED,
     .infer = ig_infer_broadcast,
     .gradient = relu_grad_gradient,

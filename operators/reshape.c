@@ -7,11 +7,6 @@
 
 #include "operators/common_move.h"
 
-typedef struct reshape_attrs {
-    uint32_t struct_size;
-    int64_t allowzero;
-} reshape_attrs;
-
 static const ig_port inputs[] = {
     IG_PORT("data", 'T', "Any tensor."),
     IG_PORT("shape",
@@ -26,8 +21,12 @@ static const ig_port outputs[] = {
 };
 static const ig_type_rule types[] = {{'T', IG_ALL_TYPES}, {'S', IG_T(INT64)}, {0}};
 static const ig_attr_def attrs[] = {
-    IG_ATTR_INT(
-        reshape_attrs, allowzero, 0, "1: a 0 in shape means 0.", .min = 0, .max = 1),
+    IG_ATTR_INT(igi_reshape_attrs,
+                allowzero,
+                0,
+                "1: a 0 in shape means 0.",
+                .min = 0,
+                .max = 1),
     {0},
 };
 
@@ -43,7 +42,7 @@ static ig_status copied_dim(ig_infer *x, int i, int64_t *dim)
 // Resolves zeros; *hole: index of -1 or -1; *copied: mask of dims taken from data.
 static ig_status resolve(ig_infer *x, int n, int64_t *want, int *hole, uint64_t *copied)
 {
-    bool literal = ((const reshape_attrs *)x->attrs)->allowzero, zero = false;
+    bool literal = ((const igi_reshape_attrs *)x->attrs)->allowzero, zero = false;
     *hole = -1;
     *copied = 0;
     for (int i = 0; i < n; i++) {
@@ -96,7 +95,7 @@ static ig_status reshape_infer(ig_infer *x)
     return ig_infer_set(x, 0, n, want);
 }
 
-static const reshape_attrs literal_zero = {sizeof(reshape_attrs), 1};
+static const igi_reshape_attrs literal_zero = {sizeof(igi_reshape_attrs), 1};
 static const ig_sample samples[] = {
     {.name = "usual", IGI_INPUTS(IGI_IN(2, 3, 4), IGI_IN_INTS(4, 6))},
     {.name = "computed", IGI_INPUTS(IGI_IN(2, 3, 4), IGI_IN_INTS(2, -1, 2))},
@@ -119,7 +118,7 @@ IG_OPERATOR(Reshape) = {
     .outputs = outputs,
     .types = types,
     .attrs = attrs,
-    .attrs_size = sizeof(reshape_attrs),
+    .attrs_size = sizeof(igi_reshape_attrs),
     .flags = IG_OP_STRIDED | IG_OP_UNRANKED,
     .infer = reshape_infer,
     .values = igi_values_kept,

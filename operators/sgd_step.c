@@ -13,22 +13,22 @@ typedef struct {
     int64_t nesterov;
 } sgd_attrs;
 static const ig_attr_def attrs[] = {
-    {.name = "nesterov",
-     .kind = IG_A_INT,
-     .offset = IG_FIELD(int64_t, sgd_attrs, nesterov),
-     .doc = "1: look ahead (Nesterov's momentum).",
-     .max = 1},
+    IG_ATTR_INT(sgd_attrs,
+                nesterov,
+                0,
+                "1: look ahead (Nesterov's momentum).",
+                .min = 0,
+                .max = 1),
     {0},
 };
 static const ig_port inputs[] = {
-    IG_PORT(
-        "param", 'T', "Parameter, updated in place.", .flags = IG_MUTATED | IG_NODIFF),
-    IG_PORT("grad", 'T', "Its gradient.", .flags = IG_NODIFF),
+    IGI_STEP_PARAM,
+    IGI_STEP_GRAD,
     IG_PORT("velocity",
             'T',
             "Momentum buffer, zero at first, updated in place.",
             .flags = IG_MUTATED | IG_OPTIONAL | IG_NODIFF),
-    IG_PORT("lr", 'S', "Learning rate, a scalar.", .flags = IG_NODIFF),
+    IGI_STEP_RATE,
     IGI_STEP_SCALAR("momentum", "Absent: 0."),
     IGI_STEP_SCALAR("weight_decay", "L2 penalty; absent: 0."),
     {0},
@@ -43,48 +43,26 @@ static const ig_port outputs[] = {
     {0},
 };
 static const ig_type_rule types[] = {IGI_STEP_TYPES, {0}};
-static const double lr[] = {0.1}, momentum[] = {0.9}, decay[] = {0.01};
 static const sgd_attrs ahead = {sizeof(sgd_attrs), 1};
+#define PLAIN(...)                                                                     \
+    .n_out = 1, IGI_INPUTS(IGI_IN(__VA_ARGS__), IGI_IN(__VA_ARGS__), IGI_IN_ABSENT,    \
+                           IGI_IN_RATE(0.1))
 static const ig_sample samples[] = {
-    {.name = "plain",
-     .n_in = 4,
-     .n_out = 1,
-     .in = (const ig_sample_in[]){{IG_SHAPE_IN(3, 5)},
-                                  {IG_SHAPE_IN(3, 5)},
-                                  {.rank = -1},
-                                  IGI_IN_NUMBER(IG_FLOAT64, 0.1)}},
-    {.name = "size_one",
-     .n_in = 4,
-     .n_out = 1,
-     .in = (const ig_sample_in[]){{IG_SHAPE_IN(1)},
-                                  {IG_SHAPE_IN(1)},
-                                  {.rank = -1},
-                                  IGI_IN_NUMBER(IG_FLOAT64, 0.1)}},
-    {.name = "empty",
-     .n_in = 4,
-     .n_out = 1,
-     .in = (const ig_sample_in[]){{IG_SHAPE_IN(0, 3)},
-                                  {IG_SHAPE_IN(0, 3)},
-                                  {.rank = -1},
-                                  IGI_IN_NUMBER(IG_FLOAT64, 0.1)}},
+    {.name = "plain", PLAIN(3, 5)},
+    {.name = "size_one", PLAIN(1)},
+    {.name = "empty", PLAIN(0, 3)},
     {.name = "momentum",
-     .n_in = 6,
      .n_out = 2,
-     .in = (const ig_sample_in[]){{IG_SHAPE_IN(3, 5)},
-                                  {IG_SHAPE_IN(3, 5)},
-                                  {IG_SHAPE_IN(3, 5)},
-                                  IGI_IN_NUMBER(IG_FLOAT64, 0.1),
-                                  IGI_IN_NUMBER(IG_FLOAT64, 0.9),
-                                  IGI_IN_NUMBER(IG_FLOAT64, 0.01)}},
+     IGI_INPUTS(IGI_IN(3, 5),
+                IGI_IN(3, 5),
+                IGI_IN(3, 5),
+                IGI_IN_RATE(0.1),
+                IGI_IN_RATE(0.9),
+                IGI_IN_RATE(0.01))},
     {.name = "nesterov",
      .attrs = &ahead,
-     .n_in = 5,
      .n_out = 2,
-     .in = (const ig_sample_in[]){{IG_SHAPE_IN(7)},
-                                  {IG_SHAPE_IN(7)},
-                                  {IG_SHAPE_IN(7)},
-                                  IGI_IN_NUMBER(IG_FLOAT64, 0.1),
-                                  IGI_IN_NUMBER(IG_FLOAT64, 0.9)}},
+     IGI_INPUTS(IGI_IN(7), IGI_IN(7), IGI_IN(7), IGI_IN_RATE(0.1), IGI_IN_RATE(0.9))},
     {0},
 };
 

@@ -11,19 +11,15 @@ static const ig_port outputs[] = {
     {0},
 };
 static const ig_type_rule types[] = {{'T', IG_FLOATS}, {0}};
-typedef struct {
-    uint32_t struct_size;
-    int64_t axis;
-} softmax_attrs;
 static const ig_attr_def attrs[] = {
-    IG_ATTR_INT(softmax_attrs, axis, -1, "Axis to normalise; negative: from the end."),
+    IG_ATTR_INT(igi_axis_attrs, axis, -1, "Axis to normalise; negative: from the end."),
     {0},
 };
 
 static ig_status softmax_infer(ig_infer *x)
 {
     int axis;
-    IG_TRY(ig_infer_axis(x, ((const softmax_attrs *)x->attrs)->axis, x->in[0]->rank,
+    IG_TRY(ig_infer_axis(x, ((const igi_axis_attrs *)x->attrs)->axis, x->in[0]->rank,
                          false, &axis));
     return ig_infer_copy(x, 0, 0);
 }
@@ -33,7 +29,7 @@ static const ig_save saves[] = {IG_SAVE_OUT(0, IG_BIT(0)), {0}};
 /* dx = y * (dy - sum(y * dy)). */
 static ig_status softmax_gradient(ig_grad *g)
 {
-    int64_t axis = ((const softmax_attrs *)ig_grad_attrs(g))->axis;
+    int64_t axis = ((const igi_axis_attrs *)ig_grad_attrs(g))->axis;
     ig_var y = ig_grad_out(g, 0), dy = ig_grad_dy(g, 0);
     ig_var sum = igi_emit_sum(g, igi_emit_mul(g, y, dy), &axis, 1);
     ig_grad_set(g, 0, igi_emit_mul(g, y, igi_emit_sub(g, dy, sum)));
@@ -68,7 +64,7 @@ IGI_INLINE void softmax_lines(
 static ig_status softmax_reference(ig_kernel_ctx *k)
 {
     const ig_tensor *x = ig_in(k, 0);
-    int64_t axis = ((const softmax_attrs *)k->attrs)->axis, outer = 1, inner = 1;
+    int64_t axis = ((const igi_axis_attrs *)k->attrs)->axis, outer = 1, inner = 1;
     if (axis < 0)
         axis += ig_rank(x);
     for (int i = 0; i < ig_rank(x); i++) {
@@ -82,8 +78,8 @@ static ig_status softmax_reference(ig_kernel_ctx *k)
     return IG_OK;
 }
 
-static const softmax_attrs first = {sizeof(softmax_attrs), 0};
-static const softmax_attrs middle = {sizeof(softmax_attrs), 1};
+static const igi_axis_attrs first = {sizeof(igi_axis_attrs), 0};
+static const igi_axis_attrs middle = {sizeof(igi_axis_attrs), 1};
 static const ig_sample samples[] = {
     {.name = "last_axis", IGI_INPUTS(IGI_IN(3, 5))},
     {.name = "first_axis", .attrs = &first, IGI_INPUTS(IGI_IN(4, 2, 3))},
@@ -104,7 +100,7 @@ IG_OPERATOR(Softmax) = {
     .outputs = outputs,
     .types = types,
     .attrs = attrs,
-    .attrs_size = sizeof(softmax_attrs),
+    .attrs_size = sizeof(igi_axis_attrs),
     .infer = softmax_infer,
     .gradient = softmax_gradient,
     .saves = saves,

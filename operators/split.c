@@ -10,11 +10,6 @@
 
 IG_USES_OP(Concat);
 
-typedef struct split_attrs { // concat.c has a twin
-    uint32_t struct_size;
-    int64_t axis, num_outputs;
-} split_attrs;
-
 static const ig_port inputs[] = {
     IG_PORT("input", 'T', "Tensor of rank >= 1."),
     IG_PORT("split",
@@ -33,8 +28,8 @@ static const ig_type_rule types[] = {
     {0},
 };
 static const ig_attr_def attrs[] = {
-    IG_ATTR_INT(split_attrs, axis, 0, "Axis to cut, -rank to rank - 1."),
-    IG_ATTR_INT(split_attrs,
+    IG_ATTR_INT(igi_split_attrs, axis, 0, "Axis to cut, -rank to rank - 1."),
+    IG_ATTR_INT(igi_split_attrs,
                 num_outputs,
                 0,
                 "Number of equal pieces; 0: not given.",
@@ -63,7 +58,7 @@ static ig_status set_piece(ig_infer *x, int i, int axis, int64_t size)
 
 static ig_status infer_equal(ig_infer *x, int axis, int64_t size)
 {
-    int64_t asked = ((const split_attrs *)x->attrs)->num_outputs;
+    int64_t asked = ((const igi_split_attrs *)x->attrs)->num_outputs;
     if (asked && asked != x->n_out)
         return ig_infer_fail(x,
                              "num_outputs is %" PRId64 ", but the call has %d outputs",
@@ -99,7 +94,7 @@ infer_listed(ig_infer *x, int axis, int64_t size, const int64_t *length)
 
 static ig_status split_infer(ig_infer *x)
 {
-    const split_attrs *o = x->attrs;
+    const igi_split_attrs *o = x->attrs;
     int64_t length[IG_PORTS_MAX], count;
     int axis;
     IG_TRY(ig_infer_axis(x, o->axis, x->in[0]->rank, false, &axis));
@@ -156,7 +151,7 @@ static ig_status split_gradient(ig_grad *g)
     int n = ig_grad_n_out(g);
     ig_var part[IG_PORTS_MAX], dx;
     const igi_axis_attrs along = {sizeof(along),
-                                  ((const split_attrs *)ig_grad_attrs(g))->axis};
+                                  ((const igi_split_attrs *)ig_grad_attrs(g))->axis};
     if (n > IG_PORTS_MAX)
         return ig_grad_fail(g, IG_UNSUPPORTED, "%d outputs, at most %d", n,
                             IG_PORTS_MAX);
@@ -171,7 +166,7 @@ static ig_status split_reference(ig_kernel_ctx *k)
 {
     const ig_tensor *x = ig_in(k, 0), *split = ig_in(k, 1);
     int64_t length[IG_PORTS_MAX], at = 0;
-    int64_t axis = igi_index(((const split_attrs *)k->attrs)->axis, ig_rank(x));
+    int64_t axis = igi_index(((const igi_split_attrs *)k->attrs)->axis, ig_rank(x));
     int64_t size = ig_dims(x)[axis];
     if (split && igi_read_ints(split, length, IG_PORTS_MAX) != k->n_out)
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "split must have %d lengths",
@@ -194,8 +189,8 @@ static ig_status split_reference(ig_kernel_ctx *k)
     return IG_OK;
 }
 
-static const split_attrs three = {sizeof(split_attrs), 0, 3};
-static const split_attrs last = {sizeof(split_attrs), -1, 0};
+static const igi_split_attrs three = {sizeof(igi_split_attrs), 0, 3};
+static const igi_split_attrs last = {sizeof(igi_split_attrs), -1, 0};
 static const ig_sample samples[] = {
     {.name = "equal", .attrs = &three, .n_out = 3, IGI_INPUTS(IGI_IN(6, 2))},
     {.name = "uneven", .attrs = &three, .n_out = 3, IGI_INPUTS(IGI_IN(7, 2))},
@@ -224,7 +219,7 @@ IG_OPERATOR(Split) = {
     .outputs = outputs,
     .types = types,
     .attrs = attrs,
-    .attrs_size = sizeof(split_attrs),
+    .attrs_size = sizeof(igi_split_attrs),
     .flags = IG_OP_STRIDED,
     .infer = split_infer,
     .values = split_values,

@@ -4,11 +4,6 @@
 
 IG_USES_OP(Transpose);
 
-typedef struct transpose_attrs {
-    uint32_t struct_size;
-    ig_ints perm;
-} transpose_attrs;
-
 static const ig_port inputs[] = {
     IG_PORT("data", 'T', "Any tensor."),
     {0},
@@ -20,21 +15,21 @@ static const ig_port outputs[] = {
 static const ig_type_rule types[] = {{'T', IG_ALL_TYPES}, {0}};
 static const ig_attr_def attrs[] = {
     IG_ATTR_INTS(
-        transpose_attrs, perm, "Input axis of each output axis; absent: reversed."),
+        igi_transpose_attrs, perm, "Input axis of each output axis; absent: reversed."),
     {0},
 };
 
 // Infer has checked that perm is a permutation of the axes.
 static void read_perm(const void *options, int rank, int *perm)
 {
-    const ig_ints *given = &((const transpose_attrs *)options)->perm;
+    const ig_ints *given = &((const igi_transpose_attrs *)options)->perm;
     for (int i = 0; i < rank; i++)
         perm[i] = given->v ? (int)igi_index(given->v[i], rank) : rank - 1 - i;
 }
 
 static ig_status transpose_infer(ig_infer *x)
 {
-    const ig_ints *given = &((const transpose_attrs *)x->attrs)->perm;
+    const ig_ints *given = &((const igi_transpose_attrs *)x->attrs)->perm;
     const int64_t *dims = ig_type_dims(x->in[0]);
     int64_t out[IG_RANK_MAX];
     int perm[IG_RANK_MAX], rank = x->in[0]->rank;
@@ -68,7 +63,7 @@ static ig_status transpose_gradient(ig_grad *g)
     read_perm(ig_grad_attrs(g), rank, perm);
     for (int i = 0; i < rank; i++)
         inverse[perm[i]] = i;
-    transpose_attrs back = {sizeof(back), {rank, inverse}};
+    igi_transpose_attrs back = {sizeof(back), {rank, inverse}};
     ig_grad_set(g, 0, ig_emit1(g, IG_OP(Transpose), &back, ig_grad_dy(g, 0)));
     return IG_OK;
 }
@@ -87,7 +82,7 @@ static ig_status transpose_reference(ig_kernel_ctx *k)
 }
 
 static const int64_t rotate[] = {1, 2, 0};
-static const transpose_attrs rotated = {sizeof(transpose_attrs), {3, rotate}};
+static const igi_transpose_attrs rotated = {sizeof(igi_transpose_attrs), {3, rotate}};
 static const ig_sample samples[] = {
     {.name = "reversed", IGI_INPUTS(IGI_IN(2, 3, 4))},
     {.name = "rotated", .attrs = &rotated, IGI_INPUTS(IGI_IN(2, 3, 5))},
@@ -107,7 +102,7 @@ IG_OPERATOR(Transpose) = {
     .outputs = outputs,
     .types = types,
     .attrs = attrs,
-    .attrs_size = sizeof(transpose_attrs),
+    .attrs_size = sizeof(igi_transpose_attrs),
     .flags = IG_OP_STRIDED,
     .infer = transpose_infer,
     .values = igi_values_kept,

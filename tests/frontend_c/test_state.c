@@ -6,6 +6,7 @@
 
 #include <ingot/train.h>
 
+#include "tests/support/failing_alloc.h"
 #include "tests/support/test_main.h"
 
 typedef struct net {
@@ -155,9 +156,39 @@ static void a_file_that_is_not_there_is_not_found(void **state)
     assert_int_equal(ig_ctx_status(c), IG_OK);
 }
 
+/* Two parameters and a buffer, saved and loaded again. */
+static ig_status there_and_back(void *arg)
+{
+    ig_ctx *ctx = NULL;
+    ig_status rc = ig_ctx_new(&ctx, &(ig_ctx_opts){.threads = 1});
+    if (rc != IG_OK)
+        return rc;
+    ig_module *m = ig_module_new(ctx, "m");
+    (void)ig_nn_linear_new(ig_module_child(m, "head"), "fc", 4, 3, NULL);
+    (void)ig_module_buffer(m, "mean", ig_zeros(ctx, IG_FLOAT64, IG_SHAPE(3)));
+    rc = ig_ctx_status(ctx);
+    if (rc == IG_OK)
+        rc = ig_module_save(m, arg);
+    if (rc == IG_OK)
+        rc = ig_module_load(m, arg, NULL);
+    ig_module_free(m);
+    ig_ctx_free(ctx);
+    return rc;
+}
+
+static void memory_that_runs_out_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    snprintf(path, sizeof(path), "/tmp/ingot_test_state_%d.safetensors", (int)getpid());
+    assert_non_null(ig_registry_builtin()); /* lives as long as the process */
+    igi_failing_each(there_and_back, path);
+    (void)unlink(path);
+}
+
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, fresh, drop)
 IG_TESTS(TEST(a_state_comes_back_into_the_tensors_that_are_there),
          TEST(missing_and_unexpected_names_are_an_error_without_a_report),
          TEST(another_shape_is_named_and_nothing_is_loaded),
          TEST(a_tape_that_saved_old_contents_refuses_them),
-         TEST(a_file_that_is_not_there_is_not_found))
+         TEST(a_file_that_is_not_there_is_not_found),
+         cmocka_unit_test(memory_that_runs_out_leaves_nothing_behind))
