@@ -260,7 +260,7 @@ static void choose_sizes(int run, int n_runs, int n_sym, int64_t *sizes)
 static ig_status trace_dynamic(job *j, const igi_dynamic *d, ig_graph **out)
 {
     int n_sym = (int)d->symbols.n, n_runs = n_sym + 2;
-    int64_t store[SYMBOLS_MAX + 2][SYMBOLS_MAX], *sizes[SYMBOLS_MAX + 2];
+    int64_t store[SYMBOLS_MAX + 2][SYMBOLS_MAX], *sizes[SYMBOLS_MAX + 2] = {0};
     ig_graph *runs[SYMBOLS_MAX + 2] = {0};
     ig_status rc = IG_OK;
     if (n_sym > SYMBOLS_MAX)

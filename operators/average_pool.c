@@ -99,31 +99,27 @@ static ig_status average_pool_reference(ig_kernel_ctx *k)
 }
 
 #define HEAD .struct_size = sizeof(igi_average_pool_attrs)
-static const igi_average_pool_attrs two = {HEAD, .kernel_shape = IGI_INTS(2, 2),
-                                           .strides = IGI_INTS(2, 2)};
 static const igi_average_pool_attrs uneven = {HEAD, .kernel_shape = IGI_INTS(3, 2),
                                               .pads = IGI_INTS(1, 0, 2, 1),
                                               .strides = IGI_INTS(2, 1)};
-static const igi_average_pool_attrs counting = {HEAD,
-                                                .ceil_mode = 1,
-                                                .count_include_pad = 1,
-                                                .dilations = IGI_INTS(2, 1),
-                                                .kernel_shape = IGI_INTS(2, 2),
-                                                .pads = IGI_INTS(1, 1, 1, 1),
-                                                .strides = IGI_INTS(2, 2)};
-static const igi_average_pool_attrs same_one = {HEAD, .auto_pad = IGI_PAD_SAME_UPPER,
-                                                .kernel_shape = IGI_INTS(4),
-                                                .strides = IGI_INTS(3)};
 static const igi_average_pool_attrs cube = {HEAD, .kernel_shape = IGI_INTS(2, 1, 3),
                                             .pads = IGI_INTS(0, 0, 1, 1, 0, 1)};
 
 static const ig_sample samples[] = {
-    {.name = "two_by_two", .attrs = &two, IGI_INPUTS(IGI_IN(2, 3, 4, 5))},
+    {.name = "two_by_two",
+     .attrs = &igi_average_sample_two,
+     IGI_INPUTS(IGI_IN(2, 3, 4, 5))},
     {.name = "uneven_pads", .attrs = &uneven, IGI_INPUTS(IGI_IN(1, 2, 5, 4))},
-    {.name = "ceil_counting_pads", .attrs = &counting, IGI_INPUTS(IGI_IN(1, 2, 5, 4))},
-    {.name = "same_one_axis", .attrs = &same_one, IGI_INPUTS(IGI_IN(2, 2, 8))},
+    {.name = "ceil_counting_pads",
+     .attrs = &igi_average_sample_counting,
+     IGI_INPUTS(IGI_IN(1, 2, 5, 4))},
+    {.name = "same_one_axis",
+     .attrs = &igi_average_sample_same,
+     IGI_INPUTS(IGI_IN(2, 2, 8))},
     {.name = "three_axes", .attrs = &cube, IGI_INPUTS(IGI_IN(1, 2, 3, 2, 4))},
-    {.name = "empty_batch", .attrs = &two, IGI_INPUTS(IGI_IN(0, 3, 4, 4))},
+    {.name = "empty_batch",
+     .attrs = &igi_average_sample_two,
+     IGI_INPUTS(IGI_IN(0, 3, 4, 4))},
     {0},
 };
 

@@ -105,32 +105,18 @@ static ig_status average_pool_grad_reference(ig_kernel_ctx *k)
     return IG_OK;
 }
 
-#define HEAD .struct_size = sizeof(igi_average_pool_attrs)
-static const igi_average_pool_attrs two = {HEAD, .kernel_shape = IGI_INTS(2, 2),
-                                           .strides = IGI_INTS(2, 2)};
-static const igi_average_pool_attrs counting = {HEAD,
-                                                .ceil_mode = 1,
-                                                .count_include_pad = 1,
-                                                .dilations = IGI_INTS(2, 1),
-                                                .kernel_shape = IGI_INTS(2, 2),
-                                                .pads = IGI_INTS(1, 1, 1, 1),
-                                                .strides = IGI_INTS(2, 2)};
-static const igi_average_pool_attrs same_one = {HEAD, .auto_pad = IGI_PAD_SAME_UPPER,
-                                                .kernel_shape = IGI_INTS(4),
-                                                .strides = IGI_INTS(3)};
-
 static const ig_sample samples[] = {
     {.name = "two_by_two",
-     .attrs = &two,
+     .attrs = &igi_average_sample_two,
      IGI_INPUTS(IGI_IN(2, 1, 2, 2), IGI_IN_INTS(2, 1, 4, 5))},
     {.name = "ceil_counting_pads",
-     .attrs = &counting,
+     .attrs = &igi_average_sample_counting,
      IGI_INPUTS(IGI_IN(1, 2, 3, 3), IGI_IN_INTS(1, 2, 5, 4))},
     {.name = "same_one_axis",
-     .attrs = &same_one,
+     .attrs = &igi_average_sample_same,
      IGI_INPUTS(IGI_IN(2, 1, 3), IGI_IN_INTS(2, 1, 8))},
     {.name = "empty_batch",
-     .attrs = &two,
+     .attrs = &igi_average_sample_two,
      IGI_INPUTS(IGI_IN(0, 1, 2, 2), IGI_IN_INTS(0, 1, 4, 4))},
     {0},
 };

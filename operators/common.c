@@ -230,6 +230,33 @@ const double igi_sample_a[6] = {1, -2, 3, 0, 5, -4};
 const double igi_sample_b[6] = {2, 4, -3, 6, 1, -6};
 const double igi_sample_c[2] = {7, -1};
 
+const ig_save igi_saves_extremum[] = {
+    IG_SAVE_IN(0, IG_SAVE_ANY),
+    IG_SAVE_OUT(0, IG_SAVE_ANY),
+    {0},
+};
+
+int igi_values_extremum(ig_infer *x,
+                        int64_t *out,
+                        int cap,
+                        int64_t (*f)(ig_symtab *, int64_t, int64_t))
+{
+    if (x->n_in == 1)
+        return ig_values_same(x, out, cap);
+    return x->n_in == 2 ? ig_values_binary(x, out, cap, f) : IG_INTS_UNKNOWN;
+}
+
+ig_status igi_fold_inputs(ig_kernel_ctx *k,
+                          ig_status (*f)(ig_kernel_ctx *k,
+                                         const ig_tensor *left,
+                                         const ig_tensor *right))
+{
+    IG_TRY(igi_copy_to_output(k, 0, 0));
+    for (int i = 1; i < k->n_in; i++)
+        IG_TRY(f(k, ig_out(k, 0), ig_in(k, i)));
+    return IG_OK;
+}
+
 // dx_i = dy [x_i = y] / (number of inputs that equal y)
 ig_status igi_gradient_extremum(ig_grad *g)
 {

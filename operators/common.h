@@ -72,6 +72,11 @@ int igi_read_ints(const ig_tensor *t, int64_t *buf, int cap);
 void igi_string_put(igi_str **slot, igi_str *s);
 /* Order of two strings (NULL is the empty one) by bytes: <0, 0, >0. */
 int igi_string_compare(const igi_str *a, const igi_str *b);
+/* Output 0 := input 0, then f(k, left = output 0, right = input i) for the others. */
+ig_status igi_fold_inputs(ig_kernel_ctx *k,
+                          ig_status (*f)(ig_kernel_ctx *k,
+                                         const ig_tensor *left,
+                                         const ig_tensor *right));
 /* Element type that no case handles: the schema check and the reference disagree. */
 ig_status igi_bad_dtype(const ig_kernel_ctx *k, ig_dtype dtype);
 /* Element i of the stream (seed, draw): 64 independent random bits, and uniform in [0,
@@ -253,6 +258,12 @@ ig_var igi_emit_masked(ig_grad *g, ig_var mask, ig_var v);
 ig_var igi_emit_unmasked(ig_grad *g, ig_var mask, ig_var v);
 /* Of Min and Max: equal inputs share dy evenly. Saves: all inputs and the output. */
 ig_status igi_gradient_extremum(ig_grad *g);
+extern const ig_save igi_saves_extremum[];
+/* Their `values`, f being ig_dim_min or ig_dim_max. */
+int igi_values_extremum(ig_infer *x,
+                        int64_t *out,
+                        int cap,
+                        int64_t (*f)(ig_symtab *, int64_t, int64_t));
 /* Is input i of a type that derivatives exist for? */
 bool igi_grad_is_float(const ig_grad *g, int i);
 

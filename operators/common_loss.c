@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+IG_USES_OP(NllLossGrad);
+
 const char *const igi_reduction_names[] = {"none", "sum", "mean", NULL};
 
 ig_status igi_loss_infer(
@@ -81,3 +83,17 @@ ig_status igi_loss_divisor(const igi_loss *l, double *out)
     }
     return IG_OK;
 }
+
+ig_status igi_loss_gradient(ig_grad *g, ig_var dloss, ig_var *dscores)
+{
+    ig_var in[4] = {dloss, ig_grad_in(g, 1), ig_grad_in_shape(g, 0), ig_grad_in(g, 2)};
+    return ig_emit_n(g, IG_OP(NllLossGrad), ig_grad_attrs(g), in, in[3].h ? 4 : 3,
+                     dscores, 1);
+}
+
+#define HEAD .struct_size = sizeof(igi_loss_attrs)
+const igi_loss_attrs igi_loss_sample_none = {HEAD, .ignore_index = -1};
+const igi_loss_attrs igi_loss_sample_sum = {HEAD, .ignore_index = IGI_IGNORE_NOTHING,
+                                            .reduction = IGI_REDUCTION_SUM};
+const igi_loss_attrs igi_loss_sample_mean = {HEAD, .ignore_index = 1,
+                                             .reduction = IGI_REDUCTION_MEAN};

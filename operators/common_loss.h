@@ -48,4 +48,33 @@ static inline int64_t igi_loss_at(const igi_loss *l, int64_t i, int64_t c)
     return (i / l->inner * l->classes + c) * l->inner + i % l->inner;
 }
 
+/* The loss v of item i: written as it is, or added to *sum for igi_loss_finish. */
+IGI_INLINE void igi_loss_put(
+    ig_dtype T, const igi_loss *l, int64_t i, double v, void *loss, double *sum)
+{
+    if (l->reduction == IGI_REDUCTION_NONE)
+        igi_store(T, loss, i, v);
+    *sum += v;
+}
+/* Writes the reduced loss; a mean over no weight is NaN. */
+IGI_INLINE ig_status igi_loss_finish(ig_dtype T,
+                                     const igi_loss *l,
+                                     double sum,
+                                     void *loss)
+{
+    double divisor;
+    if (l->reduction == IGI_REDUCTION_NONE)
+        return IG_OK;
+    IG_TRY(igi_loss_divisor(l, &divisor));
+    igi_store(T, loss, 0, divisor == 0 && sum == 0 ? (double)NAN : sum / divisor);
+    return IG_OK;
+}
+
+/* Emits NllLossGrad of dloss for a loss with inputs (scores, labels, weights). */
+ig_status igi_loss_gradient(ig_grad *g, ig_var dloss, ig_var *dscores);
+
+/* Attributes in samples. */
+extern const igi_loss_attrs igi_loss_sample_none, igi_loss_sample_sum,
+    igi_loss_sample_mean;
+
 #endif

@@ -3,26 +3,27 @@
 
 #include <inttypes.h>
 
+#define SPEC(a_)                                                                       \
+    (igi_window_spec)                                                                  \
+    {                                                                                  \
+        .pooling = true, .auto_pad = (a_)->auto_pad, .ceil_mode = (a_)->ceil_mode,     \
+        .kernel = (a_)->kernel_shape, .strides = (a_)->strides, .pads = (a_)->pads,    \
+        .dilations = (a_)->dilations                                                   \
+    }
+
 igi_window_spec igi_average_pool_spec(const igi_average_pool_attrs *a)
 {
-    return (igi_window_spec){.pooling = true,
-                             .auto_pad = a->auto_pad,
-                             .ceil_mode = a->ceil_mode,
-                             .kernel = a->kernel_shape,
-                             .strides = a->strides,
-                             .pads = a->pads,
-                             .dilations = a->dilations};
+    return SPEC(a);
 }
 
 igi_window_spec igi_max_pool_spec(const igi_max_pool_attrs *a)
 {
-    return (igi_window_spec){.pooling = true,
-                             .auto_pad = a->auto_pad,
-                             .ceil_mode = a->ceil_mode,
-                             .kernel = a->kernel_shape,
-                             .strides = a->strides,
-                             .pads = a->pads,
-                             .dilations = a->dilations};
+    return SPEC(a);
+}
+
+igi_window_spec igi_pool_spec(const igi_pool_attrs *a)
+{
+    return SPEC(a);
 }
 
 ig_status igi_pool_infer(
@@ -97,3 +98,20 @@ ig_status igi_pool_index(const ig_kernel_ctx *k,
             index - index % plane + igi_to_row_major(rank - 2, dims + 2, index % plane);
     return IG_OK;
 }
+
+#define HEAD .struct_size = sizeof(igi_average_pool_attrs)
+const igi_average_pool_attrs igi_average_sample_two = {
+    HEAD, .kernel_shape = IGI_INTS(2, 2), .strides = IGI_INTS(2, 2)};
+const igi_average_pool_attrs igi_average_sample_counting = {
+    HEAD,
+    .ceil_mode = 1,
+    .count_include_pad = 1,
+    .dilations = IGI_INTS(2, 1),
+    .kernel_shape = IGI_INTS(2, 2),
+    .pads = IGI_INTS(1, 1, 1, 1),
+    .strides = IGI_INTS(2, 2)};
+const igi_average_pool_attrs igi_average_sample_same = {
+    HEAD, .auto_pad = IGI_PAD_SAME_UPPER, .kernel_shape = IGI_INTS(4),
+    .strides = IGI_INTS(3)};
+const igi_max_pool_grad_attrs igi_max_pool_sample_columns = {
+    sizeof(igi_max_pool_grad_attrs), 1};

@@ -56,6 +56,7 @@ typedef struct igi_max_pool_grad_attrs {
 
 igi_window_spec igi_average_pool_spec(const igi_average_pool_attrs *a);
 igi_window_spec igi_max_pool_spec(const igi_max_pool_attrs *a);
+igi_window_spec igi_pool_spec(const igi_pool_attrs *a);
 
 /* Dims [N, C, out...] from [N, C, in...]. */
 ig_status igi_pool_infer(
@@ -78,5 +79,10 @@ ig_status igi_pool_index(const ig_kernel_ctx *k,
                          const int64_t *dims,
                          int64_t index,
                          int64_t *at);
+
+/* Attributes in samples. */
+extern const igi_average_pool_attrs igi_average_sample_two, igi_average_sample_counting,
+    igi_average_sample_same;
+extern const igi_max_pool_grad_attrs igi_max_pool_sample_columns;
 
 #endif

@@ -53,13 +53,12 @@ static ig_status max_pool_gather_reference(ig_kernel_ctx *k)
     return IG_OK;
 }
 
-static const igi_max_pool_grad_attrs columns = {sizeof(igi_max_pool_grad_attrs), 1};
 static const ig_sample samples[] = {
     {.name = "row_major",
      IGI_INPUTS(IGI_IN(1, 2, 3),
                 {IG_SHAPE_IN(1, 2, 2), IGI_DATA(IG_INT64, 1, 1, 3, 5)})},
     {.name = "column_major",
-     .attrs = &columns,
+     .attrs = &igi_max_pool_sample_columns,
      IGI_INPUTS(IGI_IN(1, 1, 2, 3),
                 {IG_SHAPE_IN(1, 1, 2, 2), IGI_DATA(IG_INT64, 0, 1, 4, -1)})},
     {.name = "empty_batch",

@@ -68,14 +68,13 @@ static ig_status max_pool_grad_reference(ig_kernel_ctx *k)
     return IG_OK;
 }
 
-static const igi_max_pool_grad_attrs columns = {sizeof(igi_max_pool_grad_attrs), 1};
 static const ig_sample samples[] = {
     {.name = "row_major",
      IGI_INPUTS(IGI_IN(1, 2, 2),
                 {IG_SHAPE_IN(1, 2, 2), IGI_DATA(IG_INT64, 1, 1, 3, 5)},
                 IGI_IN_INTS(1, 2, 3))},
     {.name = "column_major",
-     .attrs = &columns,
+     .attrs = &igi_max_pool_sample_columns,
      IGI_INPUTS(IGI_IN(1, 1, 2, 2),
                 {IG_SHAPE_IN(1, 1, 2, 2), IGI_DATA(IG_INT64, 0, 1, 4, -1)},
                 IGI_IN_INTS(1, 1, 2, 3))},

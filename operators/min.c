@@ -14,18 +14,11 @@ static const ig_port outputs[] = {
     {0},
 };
 static const ig_type_rule types[] = {{'T', IG_NUMERIC}, {0}};
-static const ig_save saves[] = {
-    IG_SAVE_IN(0, IG_SAVE_ANY),
-    IG_SAVE_OUT(0, IG_SAVE_ANY),
-    {0},
-};
 static const ig_sample samples[] = {IGI_SAMPLES_EXTREMUM, {0}};
 
 static int min_values(ig_infer *x, int64_t *out, int cap)
 {
-    if (x->n_in == 1)
-        return ig_values_same(x, out, cap);
-    return x->n_in == 2 ? ig_values_binary(x, out, cap, ig_dim_min) : IG_INTS_UNKNOWN;
+    return igi_values_extremum(x, out, cap, ig_dim_min);
 }
 
 static ig_status
@@ -39,10 +32,7 @@ combine(ig_kernel_ctx *k, const ig_tensor *left, const ig_tensor *right)
 
 static ig_status min_reference(ig_kernel_ctx *k)
 {
-    IG_TRY(igi_copy_to_output(k, 0, 0));
-    for (int i = 1; i < k->n_in; i++)
-        IG_TRY(combine(k, ig_out(k, 0), ig_in(k, i)));
-    return IG_OK;
+    return igi_fold_inputs(k, combine);
 }
 
 IG_OPERATOR(Min) = {
@@ -59,7 +49,7 @@ IG_OPERATOR(Min) = {
     .infer = ig_infer_broadcast,
     .values = min_values,
     .gradient = igi_gradient_extremum,
-    .saves = saves,
+    .saves = igi_saves_extremum,
     .reference = min_reference,
     .samples = samples,
 };

@@ -3,8 +3,6 @@
  * ingot::NllLossGrad, and the two are each other's gradients. */
 #include "operators/common_loss.h"
 
-IG_USES_OP(NllLossGrad);
-
 static const ig_port inputs[] = {
     IG_PORT("input", 'T', "Log probabilities [N, C, D1, ..., Dk]."),
     IG_PORT("target", 'L', "Classes [N, D1, ..., Dk].", .flags = IG_NODIFF),
@@ -38,11 +36,8 @@ static const ig_save saves[] = {
 
 static ig_status nll_loss_gradient(ig_grad *g)
 {
-    ig_var in[4] = {ig_grad_dy(g, 0), ig_grad_in(g, 1), ig_grad_in_shape(g, 0),
-                    ig_grad_in(g, 2)};
     ig_var dx = {0};
-    IG_TRY(ig_emit_n(g, IG_OP(NllLossGrad), ig_grad_attrs(g), in, in[3].h ? 4 : 3, &dx,
-                     1));
+    IG_TRY(igi_loss_gradient(g, ig_grad_dy(g, 0), &dx));
     ig_grad_set(g, 0, dx);
     return IG_OK;
 }
@@ -50,21 +45,15 @@ static ig_status nll_loss_gradient(ig_grad *g)
 IGI_INLINE ig_status nll_loss(ig_dtype T, const igi_loss *l, const void *x, void *loss)
 {
     int64_t label;
-    double sum = 0, divisor = 1;
+    double sum = 0;
     for (int64_t i = 0; i < l->items; i++) {
         IG_TRY(igi_loss_label(l, i, &label));
         double v = label < 0 ? 0
                              : -igi_loss_weight(l, label) *
                                    igi_load(T, x, igi_loss_at(l, i, label));
-        if (l->reduction == IGI_REDUCTION_NONE)
-            igi_store(T, loss, i, v);
-        sum += v;
+        igi_loss_put(T, l, i, v, loss, &sum);
     }
-    if (l->reduction == IGI_REDUCTION_NONE)
-        return IG_OK;
-    IG_TRY(igi_loss_divisor(l, &divisor));
-    igi_store(T, loss, 0, divisor == 0 && sum == 0 ? (double)NAN : sum / divisor);
-    return IG_OK;
+    return igi_loss_finish(T, l, sum, loss);
 }
 
 static ig_status nll_loss_reference(ig_kernel_ctx *k)
@@ -77,29 +66,23 @@ static ig_status nll_loss_reference(ig_kernel_ctx *k)
     return IG_OK;
 }
 
-#define HEAD .struct_size = sizeof(igi_loss_attrs)
-static const igi_loss_attrs none = {HEAD, .ignore_index = -1};
-static const igi_loss_attrs sum = {HEAD, .ignore_index = IGI_IGNORE_NOTHING,
-                                   .reduction = IGI_REDUCTION_SUM};
-static const igi_loss_attrs mean_but_one = {HEAD, .ignore_index = 1,
-                                            .reduction = IGI_REDUCTION_MEAN};
 static const ig_sample samples[] = {
     {.name = "mean", IGI_INPUTS(IGI_IN(3, 4), IGI_IN_INTS(0, 3, 1))},
     {.name = "none_ignoring",
-     .attrs = &none,
+     .attrs = &igi_loss_sample_none,
      IGI_INPUTS(IGI_IN(2, 3, 2),
                 {IG_SHAPE_IN(2, 2), IGI_DATA(IG_INT32, 0, -1, 2, 1)},
                 IGI_IN_POSITIVE(3))},
     {.name = "weighted_sum",
-     .attrs = &sum,
+     .attrs = &igi_loss_sample_sum,
      IGI_INPUTS(IGI_IN(2, 3, 1, 2),
                 {IG_SHAPE_IN(2, 1, 2), IGI_DATA(IG_INT64, 0, 1, 2, 1)},
                 IGI_IN_POSITIVE(3))},
     {.name = "weighted_mean_ignoring",
-     .attrs = &mean_but_one,
+     .attrs = &igi_loss_sample_mean,
      IGI_INPUTS(IGI_IN(4, 3), IGI_IN_INTS(0, 1, 2, 2), IGI_IN_POSITIVE(3))},
     {.name = "empty_batch",
-     .attrs = &sum,
+     .attrs = &igi_loss_sample_sum,
      IGI_INPUTS(IGI_IN(0, 3), {IG_SHAPE_IN(0), .dtype = IG_INT64})},
     {0},
 };

@@ -83,32 +83,26 @@ static ig_status nll_loss_grad_reference(ig_kernel_ctx *k)
     return IG_OK;
 }
 
-#define HEAD .struct_size = sizeof(igi_loss_attrs)
-static const igi_loss_attrs none = {HEAD, .ignore_index = -1};
-static const igi_loss_attrs sum = {HEAD, .ignore_index = IGI_IGNORE_NOTHING,
-                                   .reduction = IGI_REDUCTION_SUM};
-static const igi_loss_attrs mean_but_one = {HEAD, .ignore_index = 1,
-                                            .reduction = IGI_REDUCTION_MEAN};
 static const ig_sample samples[] = {
     {.name = "mean", IGI_INPUTS({.rank = 0}, IGI_IN_INTS(0, 3, 1), IGI_IN_INTS(3, 4))},
     {.name = "none_ignoring",
-     .attrs = &none,
+     .attrs = &igi_loss_sample_none,
      IGI_INPUTS(IGI_IN(2, 2),
                 {IG_SHAPE_IN(2, 2), IGI_DATA(IG_INT64, 0, -1, 2, 1)},
                 IGI_IN_INTS(2, 3, 2),
                 IGI_IN_POSITIVE(3))},
     {.name = "weighted_sum",
-     .attrs = &sum,
+     .attrs = &igi_loss_sample_sum,
      IGI_INPUTS({.rank = 0},
                 {IG_SHAPE_IN(2, 1, 2), IGI_DATA(IG_INT64, 0, 1, 2, 1)},
                 IGI_IN_INTS(2, 3, 1, 2),
                 IGI_IN_POSITIVE(3))},
     {.name = "weighted_mean_ignoring",
-     .attrs = &mean_but_one,
+     .attrs = &igi_loss_sample_mean,
      IGI_INPUTS(
          {.rank = 0}, IGI_IN_INTS(0, 1, 2, 2), IGI_IN_INTS(4, 3), IGI_IN_POSITIVE(3))},
     {.name = "empty_batch",
-     .attrs = &sum,
+     .attrs = &igi_loss_sample_sum,
      IGI_INPUTS({.rank = 0}, {IG_SHAPE_IN(0), .dtype = IG_INT64}, IGI_IN_INTS(0, 3))},
     {0},
 };

@@ -1,29 +1,8 @@
 /* Softmax: y = exp(x - max(x)) / sum(exp(x - max(x))) along one axis. */
-#include "operators/common_float.h"
 #include "operators/common_grad.h"
+#include "operators/common_softmax.h"
 
-static const ig_port inputs[] = {
-    IG_PORT("input", 'T', "Any rank >= 1."),
-    {0},
-};
-static const ig_port outputs[] = {
-    IG_PORT("output", 'T', "Shape of input.", .alias = IG_MAY_ALIAS(0)),
-    {0},
-};
 static const ig_type_rule types[] = {{'T', IG_FLOATS}, {0}};
-static const ig_attr_def attrs[] = {
-    IG_ATTR_INT(igi_axis_attrs, axis, -1, "Axis to normalise; negative: from the end."),
-    {0},
-};
-
-static ig_status softmax_infer(ig_infer *x)
-{
-    int axis;
-    IG_TRY(ig_infer_axis(x, ((const igi_axis_attrs *)x->attrs)->axis, x->in[0]->rank,
-                         false, &axis));
-    return ig_infer_copy(x, 0, 0);
-}
-
 static const ig_save saves[] = {IG_SAVE_OUT(0, IG_BIT(0)), {0}};
 
 /* dx = y * (dy - sum(y * dy)). */
@@ -36,74 +15,39 @@ static ig_status softmax_gradient(ig_grad *g)
     return IG_OK;
 }
 
-/* One line of n elements at distance `step`. NaN anywhere, or nothing but -inf, gives
- * NaN. */
 IGI_INLINE void
-softmax_line(ig_dtype T, const void *x, void *y, int64_t at, int64_t n, int64_t step)
+softmax_lines(ig_dtype T, const igi_lines *lines, const void *x, void *y)
 {
-    double high = -(double)INFINITY, sum = 0;
-    for (int64_t i = 0; i < n; i++) {
-        double v = igi_load(T, x, at + i * step);
-        if (v > high || isnan(v))
-            high = v;
+    for (int64_t l = 0; l < lines->count; l++) {
+        int64_t at = igi_lines_at(lines, l), step = lines->step;
+        double high, sum = igi_exp_sum(T, x, at, lines->n, step, &high);
+        for (int64_t i = at; i < at + lines->n * step; i += step)
+            igi_store(T, y, i, exp(igi_load(T, x, i) - high) / sum);
     }
-    for (int64_t i = 0; i < n; i++)
-        sum += exp(igi_load(T, x, at + i * step) - high);
-    for (int64_t i = 0; i < n; i++)
-        igi_store(T, y, at + i * step, exp(igi_load(T, x, at + i * step) - high) / sum);
-}
-
-IGI_INLINE void softmax_lines(
-    ig_dtype T, const void *x, void *y, int64_t outer, int64_t n, int64_t inner)
-{
-    for (int64_t o = 0; o < outer; o++)
-        for (int64_t i = 0; i < inner; i++)
-            softmax_line(T, x, y, o * n * inner + i, n, inner);
 }
 
 static ig_status softmax_reference(ig_kernel_ctx *k)
 {
     const ig_tensor *x = ig_in(k, 0);
-    int64_t axis = ((const igi_axis_attrs *)k->attrs)->axis, outer = 1, inner = 1;
-    if (axis < 0)
-        axis += ig_rank(x);
-    for (int i = 0; i < ig_rank(x); i++) {
-        outer *= i < axis ? ig_dims(x)[i] : 1;
-        inner *= i > axis ? ig_dims(x)[i] : 1;
-    }
-    int64_t n = ig_dims(x)[axis];
-    IGI_EACH_FLOAT(
-        k, ig_dtype_of(x),
-        softmax_lines(T, ig_data(x), ig_data(ig_out(k, 0)), outer, n, inner));
+    igi_lines lines = igi_lines_of(x, ((const igi_axis_attrs *)k->attrs)->axis);
+    IGI_EACH_FLOAT(k, ig_dtype_of(x),
+                   softmax_lines(T, &lines, ig_data(x), ig_data(ig_out(k, 0))));
     return IG_OK;
 }
-
-static const igi_axis_attrs first = {sizeof(igi_axis_attrs), 0};
-static const igi_axis_attrs middle = {sizeof(igi_axis_attrs), 1};
-static const ig_sample samples[] = {
-    {.name = "last_axis", IGI_INPUTS(IGI_IN(3, 5))},
-    {.name = "first_axis", .attrs = &first, IGI_INPUTS(IGI_IN(4, 2, 3))},
-    {.name = "middle_axis", .attrs = &middle, IGI_INPUTS(IGI_IN(2, 3, 2, 2))},
-    {.name = "one_element", IGI_INPUTS(IGI_IN(2, 1))},
-    {.name = "one_axis", IGI_INPUTS(IGI_IN(6))},
-    {.name = "empty_batch", IGI_INPUTS(IGI_IN(0, 3))},
-    {.name = "empty_axis", IGI_INPUTS(IGI_IN(3, 0))},
-    {0},
-};
 
 IG_OPERATOR(Softmax) = {
     IG_OP_HEAD,
     .name = "Softmax",
     .since = 13,
     .doc = "y = exp(x - max(x)) / sum(exp(x - max(x))), taken along `axis`.",
-    .inputs = inputs,
-    .outputs = outputs,
+    .inputs = igi_softmax_inputs,
+    .outputs = igi_softmax_outputs,
     .types = types,
-    .attrs = attrs,
+    .attrs = igi_softmax_options,
     .attrs_size = sizeof(igi_axis_attrs),
-    .infer = softmax_infer,
+    .infer = igi_softmax_infer,
     .gradient = softmax_gradient,
     .saves = saves,
     .reference = softmax_reference,
-    .samples = samples,
+    .samples = igi_softmax_samples,
 };

@@ -5,9 +5,9 @@
  *   d scores = dl - p * (sum of dl over the classes). */
 #include "operators/common_grad.h"
 #include "operators/common_loss.h"
+#include "operators/common_softmax.h"
 
 IG_USES_OP(Exp);
-IG_USES_OP(NllLossGrad);
 
 static const ig_port inputs[] = {
     IG_PORT("scores", 'T', "Scores [N, C, D1, ..., Dk]."),
@@ -47,12 +47,8 @@ static ig_status cross_entropy_gradient(ig_grad *g)
 {
     const int64_t classes = 1;
     ig_var dl = {0}, log_prob = ig_grad_out(g, 1);
-    if (ig_grad_dy(g, 0).h) {
-        ig_var in[4] = {ig_grad_dy(g, 0), ig_grad_in(g, 1), ig_grad_in_shape(g, 0),
-                        ig_grad_in(g, 2)};
-        IG_TRY(ig_emit_n(g, IG_OP(NllLossGrad), ig_grad_attrs(g), in, in[3].h ? 4 : 3,
-                         &dl, 1));
-    }
+    if (ig_grad_dy(g, 0).h)
+        IG_TRY(igi_loss_gradient(g, ig_grad_dy(g, 0), &dl));
     dl = igi_emit_add(g, dl, ig_grad_dy(g, 1));
     ig_var p = ig_emit1(g, IG_OP(Exp), NULL, log_prob);
     ig_var sum = igi_emit_sum(g, dl, &classes, 1);
@@ -60,27 +56,15 @@ static ig_status cross_entropy_gradient(ig_grad *g)
     return IG_OK;
 }
 
-/* max + log(sum(exp(x - max))) of item i: subtracting it gives log probabilities. */
-IGI_INLINE double log_sum_exp(ig_dtype T, const igi_loss *l, const void *x, int64_t i)
-{
-    double high = -(double)INFINITY, sum = 0;
-    for (int64_t c = 0; c < l->classes; c++) {
-        double v = igi_load(T, x, igi_loss_at(l, i, c));
-        if (v > high || isnan(v))
-            high = v;
-    }
-    for (int64_t c = 0; c < l->classes; c++)
-        sum += exp(igi_load(T, x, igi_loss_at(l, i, c)) - high);
-    return high + log(sum);
-}
-
 IGI_INLINE ig_status
 cross_entropy(ig_dtype T, const igi_loss *l, const void *x, void *loss, void *log_prob)
 {
     int64_t label;
-    double total = 0, divisor = 1;
+    double total = 0, high;
     for (int64_t i = 0; i < l->items; i++) {
-        double base = log_sum_exp(T, l, x, i);
+        int64_t first = igi_loss_at(l, i, 0);
+        double sum = igi_exp_sum(T, x, first, l->classes, l->inner, &high);
+        double base = high + log(sum); /* x - base are log probabilities */
         for (int64_t c = 0; log_prob && c < l->classes; c++) {
             int64_t at = igi_loss_at(l, i, c);
             igi_store(T, log_prob, at, igi_load(T, x, at) - base);
@@ -90,15 +74,9 @@ cross_entropy(ig_dtype T, const igi_loss *l, const void *x, void *loss, void *lo
         if (label >= 0)
             v = igi_loss_weight(l, label) *
                 (base - igi_load(T, x, igi_loss_at(l, i, label)));
-        if (l->reduction == IGI_REDUCTION_NONE)
-            igi_store(T, loss, i, v);
-        total += v;
+        igi_loss_put(T, l, i, v, loss, &total);
     }
-    if (l->reduction == IGI_REDUCTION_NONE)
-        return IG_OK;
-    IG_TRY(igi_loss_divisor(l, &divisor));
-    igi_store(T, loss, 0, divisor == 0 && total == 0 ? (double)NAN : total / divisor);
-    return IG_OK;
+    return igi_loss_finish(T, l, total, loss);
 }
 
 static ig_status cross_entropy_reference(ig_kernel_ctx *k)
@@ -113,33 +91,27 @@ static ig_status cross_entropy_reference(ig_kernel_ctx *k)
     return IG_OK;
 }
 
-#define HEAD .struct_size = sizeof(igi_loss_attrs)
-static const igi_loss_attrs none = {HEAD, .ignore_index = -1};
-static const igi_loss_attrs sum = {HEAD, .ignore_index = IGI_IGNORE_NOTHING,
-                                   .reduction = IGI_REDUCTION_SUM};
-static const igi_loss_attrs mean_but_one = {HEAD, .ignore_index = 1,
-                                            .reduction = IGI_REDUCTION_MEAN};
 static const ig_sample samples[] = {
     {.name = "mean", IGI_INPUTS(IGI_IN(3, 4), IGI_IN_INTS(0, 3, 1))},
     {.name = "mean_and_log_prob",
      .n_out = 2,
      IGI_INPUTS(IGI_IN(2, 3), IGI_IN_INTS(2, 0))},
     {.name = "none_ignoring",
-     .attrs = &none,
+     .attrs = &igi_loss_sample_none,
      IGI_INPUTS(IGI_IN(2, 3, 2),
                 {IG_SHAPE_IN(2, 2), IGI_DATA(IG_INT32, 0, -1, 2, 1)},
                 IGI_IN_POSITIVE(3))},
     {.name = "weighted_sum",
-     .attrs = &sum,
+     .attrs = &igi_loss_sample_sum,
      .n_out = 2,
      IGI_INPUTS(IGI_IN(2, 3, 1, 2),
                 {IG_SHAPE_IN(2, 1, 2), IGI_DATA(IG_INT64, 0, 1, 2, 1)},
                 IGI_IN_POSITIVE(3))},
     {.name = "weighted_mean_ignoring",
-     .attrs = &mean_but_one,
+     .attrs = &igi_loss_sample_mean,
      IGI_INPUTS(IGI_IN(4, 3), IGI_IN_INTS(0, 1, 2, 2), IGI_IN_POSITIVE(3))},
     {.name = "empty_batch",
-     .attrs = &sum,
+     .attrs = &igi_loss_sample_sum,
      .n_out = 2,
      IGI_INPUTS(IGI_IN(0, 3), {IG_SHAPE_IN(0), .dtype = IG_INT64})},
     {0},

@@ -27,10 +27,7 @@ combine(ig_kernel_ctx *k, const ig_tensor *left, const ig_tensor *right)
 
 static ig_status sum_reference(ig_kernel_ctx *k)
 {
-    IG_TRY(igi_copy_to_output(k, 0, 0));
-    for (int i = 1; i < k->n_in; i++)
-        IG_TRY(combine(k, ig_out(k, 0), ig_in(k, i)));
-    return IG_OK;
+    return igi_fold_inputs(k, combine);
 }
 
 IG_OPERATOR(Sum) = {

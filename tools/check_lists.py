@@ -12,13 +12,24 @@ import c_source
 ELSEWHERE = re.compile(r"^tests/packaging/consumer\.c$|^tests/api/snippets\.c$|^include/|\.inc\.h$|_(?:avx2|avx512|portable)\.h$|^tests/support/fuzz_replay\.c$")
 
 
+LOOP = re.compile(r"foreach\(\s*(\w+)\s+([^)$]*)\)(.*?)endforeach", re.S)
+
+
+def words_of(text):
+    """The words of a CMakeLists.txt; those in a loop over given items once for each item."""
+    words = set(re.findall(r"[\w./+-]+", text))
+    for variable, items, body in LOOP.findall(text):
+        for item in items.split():
+            words |= set(re.findall(r"[\w./+-]+", body.replace("${" + variable + "}", item)))
+    return words
+
+
 def lists_above(name):
     """(folder, words) of each CMakeLists.txt from the file's folder up to the root."""
     for folder in pathlib.PurePosixPath(name).parents:
         path = c_source.ROOT / folder / "CMakeLists.txt"
         if path.exists():
-            text = re.sub(r"#.*", "", path.read_text(encoding="utf-8"))
-            yield folder, set(re.findall(r"[\w./+-]+", text))
+            yield folder, words_of(re.sub(r"#.*", "", path.read_text(encoding="utf-8")))
 
 
 def is_listed(name):

@@ -65,6 +65,18 @@ noise(builder *b, int rank, const int64_t *dims, double base, double deviation)
     return constant(b, rc, t);
 }
 
+float *b_tensor(builder *b, int rank, const int64_t *dims, value *out)
+{
+    ig_tensor *t = NULL;
+    *out = none();
+    if (b->rc)
+        return NULL;
+    ig_status rc = ig_tensor_new(&t, IG_FLOAT32, rank, dims);
+    float *p = rc ? NULL : ig_tensor_data(t);
+    *out = constant(b, rc, t);
+    return p; /* the graph holds the tensor */
+}
+
 value b_weight(builder *b, int rank, const int64_t *dims, double deviation)
 {
     return noise(b, rank, dims, 0, deviation);
@@ -82,6 +94,15 @@ value b_ints(builder *b, int n, const int64_t *v)
     if (b->rc)
         return none();
     ig_status rc = ig_tensor_new_copy(&t, IG_INT64, 1, dims, v, (size_t)n * sizeof(*v));
+    return constant(b, rc, t);
+}
+
+value b_int(builder *b, int64_t v)
+{
+    ig_tensor *t = NULL;
+    if (b->rc)
+        return none();
+    ig_status rc = ig_tensor_new_copy(&t, IG_INT64, 0, NULL, &v, sizeof(v));
     return constant(b, rc, t);
 }
 
@@ -126,16 +147,16 @@ value b_conv(builder *b, value x, conv c)
     return b_call(b, "Conv", &o, in, c.bias ? 3 : 2);
 }
 
-value b_batch_norm(builder *b, value x, int64_t n)
+value b_batch_norm(builder *b, value x, int64_t n, double gain)
 {
-    value in[5] = {x, b_filled(b, n, 1, 0.1), b_filled(b, n, 0, 0.1),
+    value in[5] = {x, b_filled(b, n, gain, 0.1 * gain), b_filled(b, n, 0, 0.1),
                    b_filled(b, n, 0, 0.1), b_filled(b, n, 1, 0.1)};
     return b_call(b, "BatchNormalization", NULL, in, 5);
 }
 
 value b_conv_bn(builder *b, value x, conv c)
 {
-    return b_batch_norm(b, b_conv(b, x, c), c.out);
+    return b_batch_norm(b, b_conv(b, x, c), c.out, c.gain > 0 ? c.gain : 1);
 }
 
 value b_relu(builder *b, value x)
@@ -195,6 +216,16 @@ value b_concat(builder *b, const value *xs, int n, int64_t axis)
     ig_concat_opts o = IG_CONCAT_OPTS_INIT;
     o.axis = axis;
     return b_call(b, "Concat", &o, xs, n);
+}
+
+void b_split(builder *b, value x, int64_t axis, int n, const int64_t *sizes, value *out)
+{
+    ig_split_opts o = IG_SPLIT_OPTS_INIT;
+    o.axis = axis;
+    value in[2] = {x, b_ints(b, n, sizes)};
+    memset(out, 0, (size_t)n * sizeof(*out));
+    if (!b->rc)
+        b->rc = ig_graph_make_named(b->g, "Split", &o, in, 2, out, n);
 }
 
 value b_reshape(builder *b, value x, int n, const int64_t *dims)

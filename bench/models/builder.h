@@ -28,9 +28,12 @@ value b_weight(builder *b, int rank, const int64_t *dims, double deviation);
 #define B_WEIGHT(b_, deviation_, ...)                                                  \
     b_weight(b_, (int)(sizeof((int64_t[]){__VA_ARGS__}) / 8),                          \
              (int64_t[]){__VA_ARGS__}, deviation_)
+/* An undefined float32 constant, to be filled at once; NULL after an error. */
+float *b_tensor(builder *b, int rank, const int64_t *dims, value *out);
 value b_ints(builder *b, int n, const int64_t *v);
 #define B_INTS(b_, ...)                                                                \
     b_ints(b_, (int)(sizeof((int64_t[]){__VA_ARGS__}) / 8), (int64_t[]){__VA_ARGS__})
+value b_int(builder *b, int64_t v);
 value b_number(builder *b, double v);
 value b_filled(builder *b,
                int64_t n,
@@ -43,9 +46,11 @@ value b_op2(builder *b, const char *op, value x, value y);
 typedef struct conv {
     int64_t in, out, kernel, stride, pad, group; /* 0: 1 for stride and group */
     bool bias;
+    double gain; /* of the batch norm; 0: 1. Less at the end of residual branches, so
+                  * that their sum keeps its size. */
 } conv;
 value b_conv(builder *b, value x, conv c);
-value b_batch_norm(builder *b, value x, int64_t channels);
+value b_batch_norm(builder *b, value x, int64_t channels, double gain);
 /* Convolution without bias, batch norm. */
 value b_conv_bn(builder *b, value x, conv c);
 value b_relu(builder *b, value x);
@@ -57,6 +62,8 @@ value b_flatten(builder *b, value x);
 value b_gemm(builder *b, value x, int64_t in, int64_t out);  /* Gemm transB, bias */
 value b_dense(builder *b, value x, int64_t in, int64_t out); /* MatMul, Add */
 value b_concat(builder *b, const value *xs, int n, int64_t axis);
+void b_split(
+    builder *b, value x, int64_t axis, int n, const int64_t *sizes, value *out);
 value b_reshape(builder *b, value x, int n, const int64_t *dims);
 #define B_RESHAPE(b_, x_, ...)                                                         \
     b_reshape(b_, x_, (int)(sizeof((int64_t[]){__VA_ARGS__}) / 8),                     \
@@ -71,6 +78,11 @@ value b_layer_norm(builder *b, value x, int64_t size);
 value b_gelu(builder *b, value x);
 void b_output(builder *b, const char *name, value x);
 
+/* The i-th model's name; NULL after the last. */
+const char *b_model_name(size_t i);
+/* The caller owns *out (ig_graph_free). NOT_FOUND: no model of that name. */
+ig_status b_model(ig_graph **out, const char *name, bool tiny);
+
 /* One model each. */
 void m_resnet18(builder *b);
 void m_resnet50(builder *b);
@@ -79,6 +91,8 @@ void m_efficientnet_b0(builder *b);
 void m_squeezenet(builder *b);
 void m_bert_base(builder *b);
 void m_vit_b16(builder *b);
+void m_gpt2(builder *b);
+void m_yolov8n(builder *b);
 void m_mlp(builder *b);
 void m_chain_add(builder *b);
 void m_chain_tanh(builder *b);

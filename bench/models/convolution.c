@@ -30,22 +30,22 @@ static value shortcut(builder *b, value x, int64_t in, int64_t out, int64_t stri
 {
     return in == out && stride == 1
                ? x
-               : b_conv_bn(b, x, (conv){in, out, 1, stride, 0, 1, false});
+               : b_conv_bn(b, x, (conv){in, out, 1, stride, 0, 1, false, 0});
 }
 
 static value basic(builder *b, value x, int64_t in, int64_t out, int64_t stride)
 {
-    value y = b_relu(b, b_conv_bn(b, x, (conv){in, out, 3, stride, 1, 1, false}));
-    y = b_conv_bn(b, y, (conv){out, out, 3, 1, 1, 1, false});
+    value y = b_relu(b, b_conv_bn(b, x, (conv){in, out, 3, stride, 1, 1, false, 0}));
+    y = b_conv_bn(b, y, (conv){out, out, 3, 1, 1, 1, false, 0.3});
     return b_relu(b, b_op2(b, "Add", y, shortcut(b, x, in, out, stride)));
 }
 
 static value bottleneck(builder *b, value x, int64_t in, int64_t out, int64_t stride)
 {
     int64_t mid = out / 4;
-    value y = b_relu(b, b_conv_bn(b, x, (conv){in, mid, 1, 1, 0, 1, false}));
-    y = b_relu(b, b_conv_bn(b, y, (conv){mid, mid, 3, stride, 1, 1, false}));
-    y = b_conv_bn(b, y, (conv){mid, out, 1, 1, 0, 1, false});
+    value y = b_relu(b, b_conv_bn(b, x, (conv){in, mid, 1, 1, 0, 1, false, 0}));
+    y = b_relu(b, b_conv_bn(b, y, (conv){mid, mid, 3, stride, 1, 1, false, 0}));
+    y = b_conv_bn(b, y, (conv){mid, out, 1, 1, 0, 1, false, 0.3});
     return b_relu(b, b_op2(b, "Add", y, shortcut(b, x, in, out, stride)));
 }
 
@@ -54,7 +54,7 @@ typedef value (*block)(builder *, value, int64_t, int64_t, int64_t);
 static void resnet(builder *b, block f, const int *depths, int64_t grow)
 {
     int64_t in = width(b, 64);
-    value x = b_relu(b, b_conv_bn(b, image(b), (conv){3, in, 7, 2, 3, 1, false}));
+    value x = b_relu(b, b_conv_bn(b, image(b), (conv){3, in, 7, 2, 3, 1, false, 0}));
     x = b_max_pool(b, x, 3, 2, 1);
     for (int stage = 0; stage < 4; stage++) {
         int64_t out = width(b, (64 * grow) << stage);
@@ -89,9 +89,9 @@ inverted(builder *b, value x, int64_t in, int64_t out, int64_t stride, int64_t e
     int64_t mid = in * expand;
     value y = x;
     if (expand > 1)
-        y = relu6(b, b_conv_bn(b, y, (conv){in, mid, 1, 1, 0, 1, false}));
-    y = relu6(b, b_conv_bn(b, y, (conv){mid, mid, 3, stride, 1, mid, false}));
-    y = b_conv_bn(b, y, (conv){mid, out, 1, 1, 0, 1, false});
+        y = relu6(b, b_conv_bn(b, y, (conv){in, mid, 1, 1, 0, 1, false, 0}));
+    y = relu6(b, b_conv_bn(b, y, (conv){mid, mid, 3, stride, 1, mid, false, 0}));
+    y = b_conv_bn(b, y, (conv){mid, out, 1, 1, 0, 1, false, 0});
     return in == out && stride == 1 ? b_op2(b, "Add", x, y) : y;
 }
 
@@ -101,7 +101,7 @@ void m_mobilenet_v2(builder *b)
                                    {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2},
                                    {6, 320, 1, 1}};
     int64_t in = width(b, 32), last = width(b, 1280);
-    value x = relu6(b, b_conv_bn(b, image(b), (conv){3, in, 3, 2, 1, 1, false}));
+    value x = relu6(b, b_conv_bn(b, image(b), (conv){3, in, 3, 2, 1, 1, false, 0}));
     for (int r = 0; r < 7; r++) {
         int64_t out = width(b, rows[r][1]);
         for (int i = 0; i < (b->tiny ? 1 : rows[r][2]); i++) {
@@ -109,7 +109,8 @@ void m_mobilenet_v2(builder *b)
             in = out;
         }
     }
-    classify(b, relu6(b, b_conv_bn(b, x, (conv){in, last, 1, 1, 0, 1, false})), last);
+    classify(b, relu6(b, b_conv_bn(b, x, (conv){in, last, 1, 1, 0, 1, false, 0})),
+             last);
 }
 
 /* ---- EfficientNet-B0 (Tan and Le 2019) ---- */
@@ -117,8 +118,8 @@ void m_mobilenet_v2(builder *b)
 static value squeeze_excite(builder *b, value x, int64_t channels, int64_t inner)
 {
     value s = b_global_pool(b, x);
-    s = b_silu(b, b_conv(b, s, (conv){channels, inner, 1, 1, 0, 1, true}));
-    s = b_op1(b, "Sigmoid", b_conv(b, s, (conv){inner, channels, 1, 1, 0, 1, true}));
+    s = b_silu(b, b_conv(b, s, (conv){channels, inner, 1, 1, 0, 1, true, 0}));
+    s = b_op1(b, "Sigmoid", b_conv(b, s, (conv){inner, channels, 1, 1, 0, 1, true, 0}));
     return b_op2(b, "Mul", x, s);
 }
 
@@ -133,11 +134,12 @@ static value mbconv(builder *b,
     int64_t mid = in * expand, inner = in / 4 > 0 ? in / 4 : 1;
     value y = x;
     if (expand > 1)
-        y = b_silu(b, b_conv_bn(b, y, (conv){in, mid, 1, 1, 0, 1, false}));
+        y = b_silu(b, b_conv_bn(b, y, (conv){in, mid, 1, 1, 0, 1, false, 0}));
     y = b_silu(
-        b, b_conv_bn(b, y, (conv){mid, mid, kernel, stride, kernel / 2, mid, false}));
+        b,
+        b_conv_bn(b, y, (conv){mid, mid, kernel, stride, kernel / 2, mid, false, 0}));
     y = squeeze_excite(b, y, mid, inner);
-    y = b_conv_bn(b, y, (conv){mid, out, 1, 1, 0, 1, false});
+    y = b_conv_bn(b, y, (conv){mid, out, 1, 1, 0, 1, false, 0});
     return in == out && stride == 1 ? b_op2(b, "Add", y, x) : y;
 }
 
@@ -147,7 +149,7 @@ void m_efficientnet_b0(builder *b)
         {1, 16, 1, 1, 3},  {6, 24, 2, 2, 3},  {6, 40, 2, 2, 5}, {6, 80, 3, 2, 3},
         {6, 112, 3, 1, 5}, {6, 192, 4, 2, 5}, {6, 320, 1, 1, 3}};
     int64_t in = width(b, 32), last = width(b, 1280);
-    value x = b_silu(b, b_conv_bn(b, image(b), (conv){3, in, 3, 2, 1, 1, false}));
+    value x = b_silu(b, b_conv_bn(b, image(b), (conv){3, in, 3, 2, 1, 1, false, 0}));
     for (int r = 0; r < 7; r++) {
         int64_t out = width(b, rows[r][1]);
         for (int i = 0; i < (b->tiny ? 1 : rows[r][2]); i++) {
@@ -155,17 +157,18 @@ void m_efficientnet_b0(builder *b)
             in = out;
         }
     }
-    classify(b, b_silu(b, b_conv_bn(b, x, (conv){in, last, 1, 1, 0, 1, false})), last);
+    classify(b, b_silu(b, b_conv_bn(b, x, (conv){in, last, 1, 1, 0, 1, false, 0})),
+             last);
 }
 
 /* ---- SqueezeNet 1.1 (Iandola et al. 2016) ---- */
 
 static value fire(builder *b, value x, int64_t in, int64_t squeeze, int64_t expand)
 {
-    value s = b_relu(b, b_conv(b, x, (conv){in, squeeze, 1, 1, 0, 1, true}));
+    value s = b_relu(b, b_conv(b, x, (conv){in, squeeze, 1, 1, 0, 1, true, 0}));
     value both[2] = {
-        b_relu(b, b_conv(b, s, (conv){squeeze, expand, 1, 1, 0, 1, true})),
-        b_relu(b, b_conv(b, s, (conv){squeeze, expand, 3, 1, 1, 1, true}))};
+        b_relu(b, b_conv(b, s, (conv){squeeze, expand, 1, 1, 0, 1, true, 0})),
+        b_relu(b, b_conv(b, s, (conv){squeeze, expand, 3, 1, 1, 1, true, 0}))};
     return b_concat(b, both, 2, 1);
 }
 
@@ -174,7 +177,7 @@ void m_squeezenet(builder *b)
     static const int rows[8][2] = {{16, 64},  {16, 64},  {32, 128}, {32, 128},
                                    {48, 192}, {48, 192}, {64, 256}, {64, 256}};
     int64_t in = width(b, 64), classes = b->tiny ? 100 : 1000;
-    value x = b_relu(b, b_conv(b, image(b), (conv){3, in, 3, 2, 0, 1, true}));
+    value x = b_relu(b, b_conv(b, image(b), (conv){3, in, 3, 2, 0, 1, true, 0}));
     for (int r = 0; r < 8; r++) {
         int64_t squeeze = width(b, rows[r][0]), expand = width(b, rows[r][1]);
         if (r == 0 || r == 2 || r == 4)
@@ -182,6 +185,6 @@ void m_squeezenet(builder *b)
         x = fire(b, x, in, squeeze, expand);
         in = 2 * expand;
     }
-    x = b_relu(b, b_conv(b, x, (conv){in, classes, 1, 1, 0, 1, true}));
+    x = b_relu(b, b_conv(b, x, (conv){in, classes, 1, 1, 0, 1, true, 0}));
     b_output(b, "logits", b_flatten(b, b_global_pool(b, x)));
 }

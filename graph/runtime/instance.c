@@ -104,7 +104,8 @@ static ig_status make_key(igi_instance *x, ig_value *const *in)
 
 static bool key_matches(const igi_instance *x, const igi_plan *p)
 {
-    return p->key_n == x->key_n && memcmp(p->key, x->key, x->key_n) == 0;
+    return p->key_n == x->key_n &&
+           (x->key_n == 0 || memcmp(p->key, x->key, x->key_n) == 0);
 }
 
 /* Where a new plan goes: a free slot, or that of the least recently used one. */

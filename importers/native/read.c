@@ -347,6 +347,8 @@ check_header(igi_native_reader *r, igi_file_section *s, uint64_t *tensor_sum)
     if (h.header_bytes != sizeof(h) || h.n_sections > IGI_FILE_SECTIONS_MAX ||
         h.file_bytes != size || size - sizeof(h) < table)
         return igi_native_damaged(r, "header and size disagree");
+    if (h.reserved || h.zero[0] || h.zero[1] || h.zero[2])
+        return igi_native_damaged(r, "reserved fields of the header are not zero");
     memset(&top, 0, sizeof(top));
     memcpy(&top, r->base, sizeof(h) + table);
     top.h.checksum = 0;

@@ -323,7 +323,7 @@ static ig_status return_outputs(igi_onnx_build *b, frame *f)
 {
     frame *up = f->up;
     for (size_t i = 0; i < f->call->n_output; i++) {
-        ig_value_id v;
+        ig_value_id v = {0};
         const char *name = f->call->output[i];
         if (!*name)
             continue;

@@ -28,6 +28,43 @@ static int64_t newest_version(const ig_op_def *op)
     return u ? igi_onnx_version(u, IGI_ONNX_OPSET) : (int64_t)op->since;
 }
 
+/* Operators whose later versions only added element types, and an opset that has what
+ * is used of them here; sorted by name. */
+static const struct {
+    const char *op;
+    int64_t opset;
+} plain[] = {
+    {"ConstantOfShape", 13},   {"Conv", 13},      {"Dropout", 13}, {"Flatten", 13},
+    {"GlobalAveragePool", 13}, {"Identity", 13},  {"MaxPool", 13}, {"Range", 13},
+    {"Reshape", 14},           {"Shape", 15},     {"Size", 13},    {"Squeeze", 13},
+    {"Transpose", 13},         {"Unsqueeze", 13},
+};
+
+/* A tensor of one of the types that every version of those operators knows. */
+static bool is_plain(const ig_graph *g, ig_value_id v)
+{
+    const ig_type *t = v.i ? ig_graph_value_type(g, v) : NULL;
+    return !v.i || (t->kind == IG_KIND_TENSOR &&
+                    (t->dtype == IG_FLOAT32 || t->dtype == IG_FLOAT64 ||
+                     t->dtype == IG_INT32 || t->dtype == IG_INT64));
+}
+
+/* The oldest opset known to say what this node does; 0 when ONNX cannot say it. */
+static int64_t needed_version(const ig_graph *g, ig_node_id n)
+{
+    const ig_op_def *op = ig_graph_node_op(g, n);
+    int64_t newest = newest_version(op);
+    size_t k = 0, count = sizeof(plain) / sizeof(*plain);
+    while (k < count && (op->domain || strcmp(plain[k].op, op->name) != 0))
+        k++;
+    bool old = k < count && newest > plain[k].opset;
+    for (int i = 0; old && i < ig_graph_node_n_in(g, n); i++)
+        old = is_plain(g, ig_graph_node_in(g, n, i));
+    for (int i = 0; old && i < ig_graph_node_n_out(g, n); i++)
+        old = is_plain(g, ig_graph_node_out(g, n, i));
+    return old ? plain[k].opset : newest;
+}
+
 static ig_status check_operators(const igi_onnx_out *o)
 {
     igi_text list = {0};
@@ -37,7 +74,7 @@ static ig_status check_operators(const igi_onnx_out *o)
     while (ig_node_next(&it, &n)) {
         const ig_op_def *op = ig_graph_node_op(o->g, n);
         char name[160];
-        int64_t version = newest_version(op);
+        int64_t version = needed_version(o->g, n);
         if (version && version <= o->opset)
             continue;
         if (count++ < 20)
@@ -57,16 +94,14 @@ static ig_status check_operators(const igi_onnx_out *o)
     return rc;
 }
 
-/* The oldest opset in which every operator of the graph has its present meaning: most
- * runtimes read it. */
+/* The oldest opset that says what every node does: most runtimes read it. */
 static int64_t oldest_opset(const ig_graph *g)
 {
     int64_t oldest = 13;
     ig_node_iter it = ig_graph_nodes(g);
     ig_node_id n;
     while (ig_node_next(&it, &n)) {
-        const ig_op_def *op = ig_graph_node_op(g, n);
-        int64_t version = newest_version(op);
+        int64_t version = needed_version(g, n);
         oldest = version > oldest ? version : oldest;
     }
     return oldest;
