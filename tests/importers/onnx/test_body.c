@@ -2,46 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/importers/onnx/support.h"
-
-static igt_model m;
-static ig_graph *g;
-
-static int fresh(void **state)
-{
-    (void)state;
-    igt_begin(&m, 17);
-    g = NULL;
-    return 0;
-}
-
-static int drop(void **state)
-{
-    (void)state;
-    ig_graph_free(g);
-    igt_end(&m);
-    return 0;
-}
-
-/* x, y float32[2,3] as inputs, z as the output. */
-static void frame(void)
-{
-    igt_input(&m, "x", IG_FLOAT32, 2, (int64_t[]){2, 3});
-    igt_input(&m, "y", IG_FLOAT32, 2, (int64_t[]){2, 3});
-    igt_output(&m, "z", IG_FLOAT32);
-}
-
-static void refused(ig_status rc, const char *part)
-{
-    assert_status(igt_read(&m, &g), rc);
-    assert_message(part);
-    assert_null(g);
-}
+#include "tests/importers/onnx/fixture.h"
 
 static void functions_are_inlined_with_their_attributes(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     pb_function *f = igt_function(&m, "Join", "a b", "c");
     f->attribute = igt_names(&m, "where", &f->n_attribute);
     pb_node *inner = igt_new_node(&m, "Concat", "a b", "t");
@@ -50,7 +16,7 @@ static void functions_are_inlined_with_their_attributes(void **state)
     igt_function_node(&m, f, igt_new_node(&m, "Relu", "t", "c"));
     pb_node *call = igt_node(&m, "local::Join", "x y", "z");
     call->name = (char *)"call";
-    refused(IG_INVALID_GRAPH, "function Join needs attribute where");
+    igt_refused(IG_INVALID_GRAPH, "function Join needs attribute where");
     igt_int(&m, call, "where", 1);
     assert_status(igt_read(&m, &g), IG_OK);
     assert_status(ig_graph_verify(g), IG_OK);
@@ -66,7 +32,7 @@ static void functions_are_inlined_with_their_attributes(void **state)
 static void defaults_of_function_attributes_apply(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     pb_function *f = igt_function(&m, "Join", "a b", "c");
     pb_attribute *def = igt_attr(&m, NULL, "where", PB_ATTR_INT);
     def->has_i = true;
@@ -85,13 +51,13 @@ static void defaults_of_function_attributes_apply(void **state)
 static void overloads_are_told_apart(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     pb_function *f = igt_function(&m, "F", "a b", "c"),
                 *h = igt_function(&m, "F", "a b", "c");
     igt_function_node(&m, f, igt_new_node(&m, "Add", "a b", "c"));
     igt_function_node(&m, h, igt_new_node(&m, "Mul", "a b", "c"));
     pb_node *call = igt_node(&m, "local::F", "x y", "z");
-    refused(IG_INVALID_GRAPH, "defined twice");
+    igt_refused(IG_INVALID_GRAPH, "defined twice");
     h->overload = (char *)"product";
     call->overload = (char *)"product";
     assert_status(igt_read(&m, &g), IG_OK);
@@ -101,19 +67,19 @@ static void overloads_are_told_apart(void **state)
 static void a_function_that_calls_itself_is_refused(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     pb_function *f = igt_function(&m, "F", "a b", "c"),
                 *h = igt_function(&m, "H", "a b", "c");
     igt_function_node(&m, f, igt_new_node(&m, "local::H", "a b", "c"));
     igt_function_node(&m, h, igt_new_node(&m, "local::F", "a b", "c"));
     igt_node(&m, "local::F", "x y", "z");
-    refused(IG_INVALID_GRAPH, "calls itself");
+    igt_refused(IG_INVALID_GRAPH, "calls itself");
 }
 
 static void a_billion_laughs_meet_the_limit_of_nodes(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     char name[8] = "F0", callee[16];
     for (int i = 0; i < 9; i++) {
         name[1] = (char)('0' + i);
@@ -135,27 +101,27 @@ static void a_billion_laughs_meet_the_limit_of_nodes(void **state)
 static void function_calls_are_checked_against_their_arity(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     pb_function *f = igt_function(&m, "F", "a", "c");
     igt_function_node(&m, f, igt_new_node(&m, "Relu", "a", "c"));
     igt_node(&m, "local::F", "x y", "z");
-    refused(IG_INVALID_GRAPH, "function F has 1 inputs");
+    igt_refused(IG_INVALID_GRAPH, "function F has 1 inputs");
 }
 
 static void a_function_must_define_its_outputs(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     pb_function *f = igt_function(&m, "F", "a b", "c");
     igt_function_node(&m, f, igt_new_node(&m, "Add", "a b", "other"));
     igt_node(&m, "local::F", "x y", "z");
-    refused(IG_INVALID_GRAPH, "does not define its output 'c'");
+    igt_refused(IG_INVALID_GRAPH, "does not define its output 'c'");
 }
 
 static void a_function_may_return_its_input(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     pb_function *f = igt_function(&m, "F", "a b", "a");
     igt_function_node(&m, f, igt_new_node(&m, "Add", "a b", "c"));
     igt_node(&m, "local::F", "x y", "w");
@@ -168,7 +134,7 @@ static void a_function_may_return_its_input(void **state)
 static void omitted_optional_inputs_pass_through_functions(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     pb_function *f = igt_function(&m, "F", "a lo hi", "c");
     igt_function_node(&m, f, igt_new_node(&m, "Clip", "a lo hi", "c"));
     igt_init(&m, "top", IG_FLOAT32, 0, NULL)->float_data = (float[]){6};
@@ -178,13 +144,12 @@ static void omitted_optional_inputs_pass_through_functions(void **state)
     assert_string_equal(igt_ops(g), "Clip(x,-,#)");
 }
 
-#define TEST(name_) cmocka_unit_test_setup_teardown(name_, fresh, drop)
-IG_TESTS(TEST(functions_are_inlined_with_their_attributes),
-         TEST(defaults_of_function_attributes_apply),
-         TEST(overloads_are_told_apart),
-         TEST(a_function_that_calls_itself_is_refused),
-         TEST(a_billion_laughs_meet_the_limit_of_nodes),
-         TEST(function_calls_are_checked_against_their_arity),
-         TEST(a_function_must_define_its_outputs),
-         TEST(a_function_may_return_its_input),
-         TEST(omitted_optional_inputs_pass_through_functions))
+IG_TESTS(IGT_TEST(functions_are_inlined_with_their_attributes),
+         IGT_TEST(defaults_of_function_attributes_apply),
+         IGT_TEST(overloads_are_told_apart),
+         IGT_TEST(a_function_that_calls_itself_is_refused),
+         IGT_TEST(a_billion_laughs_meet_the_limit_of_nodes),
+         IGT_TEST(function_calls_are_checked_against_their_arity),
+         IGT_TEST(a_function_must_define_its_outputs),
+         IGT_TEST(a_function_may_return_its_input),
+         IGT_TEST(omitted_optional_inputs_pass_through_functions))

@@ -7,51 +7,23 @@
 #include <unistd.h>
 
 #include "graph/core/dtype.h"
-#include "tests/importers/onnx/support.h"
+#include "tests/importers/onnx/fixture.h"
 
-static igt_model m;
-static igi_onnx_scan scan;
-static igi_onnx_data data;
-static ig_tensor *out;
 static char folder[64];
 
 static int fresh(void **state)
 {
-    (void)state;
-    igt_begin(&m, 13);
-    scan = (igi_onnx_scan){0};
-    data = (igi_onnx_data){.scan = &scan};
-    out = NULL;
+    igt_setup(state);
     strcpy(folder, "/tmp/ingot-onnx-XXXXXX");
     return mkdtemp(folder) ? 0 : -1;
 }
 
 static int drop(void **state)
 {
-    (void)state;
     char cmd[128];
-    ig_tensor_unref(out);
-    igi_onnx_data_fini(&data);
-    igi_onnx_scan_fini(&scan);
-    igt_end(&m);
+    igt_teardown(state);
     snprintf(cmd, sizeof(cmd), "rm -rf %s", folder);
     return system(cmd);
-}
-
-static pb_tensor *tensor(int dtype, int rank, const int64_t *dims)
-{
-    return igt_init(&m, "t", dtype, rank, dims);
-}
-/* Rank and dims as two arguments. */
-#define DIMS(...)                                                                      \
-    ((int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t))),                       \
-        ((const int64_t[]){__VA_ARGS__})
-
-static void refused(pb_tensor *t, ig_status rc, const char *part)
-{
-    assert_status(igi_onnx_tensor(&data, t, &out), rc);
-    assert_message(part);
-    assert_null(out);
 }
 
 static void entry(pb_tensor *t, const char *key, const char *value)
@@ -69,7 +41,7 @@ static void entry(pb_tensor *t, const char *key, const char *value)
 
 static pb_tensor *external(const char *location, const char *offset, const char *length)
 {
-    pb_tensor *t = tensor(IG_FLOAT32, DIMS(2));
+    pb_tensor *t = igt_tensor(IG_FLOAT32, DIMS(2));
     t->has_data_location = true;
     t->data_location = 1;
     if (location)
@@ -110,16 +82,16 @@ static void external_data_must_fit_the_file_and_the_dims(void **state)
     (void)state;
     make_file("w.bin", numbers, 16);
     data.src.dir = folder;
-    refused(external("w.bin", "12", NULL), IG_INVALID_GRAPH, "which has 16");
-    refused(external("w.bin", "0", "12"), IG_INVALID_GRAPH,
-            "has 12 bytes, the dims ask for 8");
-    refused(external("w.bin", "9223372036854775807", NULL), IG_INVALID_GRAPH,
-            "which has 16");
-    refused(external("w.bin", "18446744073709551620", NULL), IG_INVALID_GRAPH,
-            "no number");
-    refused(external("w.bin", "-4", NULL), IG_INVALID_GRAPH, "no number");
-    refused(external("w.bin", " 4", NULL), IG_INVALID_GRAPH, "no number");
-    refused(external("w.bin", "", NULL), IG_INVALID_GRAPH, "no number");
+    igt_tensor_refused(external("w.bin", "12", NULL), IG_INVALID_GRAPH, "which has 16");
+    igt_tensor_refused(external("w.bin", "0", "12"), IG_INVALID_GRAPH,
+                       "has 12 bytes, the dims ask for 8");
+    igt_tensor_refused(external("w.bin", "9223372036854775807", NULL), IG_INVALID_GRAPH,
+                       "which has 16");
+    igt_tensor_refused(external("w.bin", "18446744073709551620", NULL),
+                       IG_INVALID_GRAPH, "no number");
+    igt_tensor_refused(external("w.bin", "-4", NULL), IG_INVALID_GRAPH, "no number");
+    igt_tensor_refused(external("w.bin", " 4", NULL), IG_INVALID_GRAPH, "no number");
+    igt_tensor_refused(external("w.bin", "", NULL), IG_INVALID_GRAPH, "no number");
 }
 
 static void external_data_cannot_leave_the_folder(void **state)
@@ -132,8 +104,10 @@ static void external_data_cannot_leave_the_folder(void **state)
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         assert_int_not_equal(igi_onnx_tensor(&data, external(bad[i], NULL, NULL), &out),
                              IG_OK);
-    refused(external("", NULL, NULL), IG_INVALID_GRAPH, "without a location");
-    refused(external(NULL, NULL, NULL), IG_INVALID_GRAPH, "without a location");
+    igt_tensor_refused(external("", NULL, NULL), IG_INVALID_GRAPH,
+                       "without a location");
+    igt_tensor_refused(external(NULL, NULL, NULL), IG_INVALID_GRAPH,
+                       "without a location");
     assert_int_equal(igi_onnx_tensor(&data, external("missing", NULL, NULL), &out),
                      IG_NOT_FOUND);
 }
@@ -158,7 +132,7 @@ static void links_are_not_followed(void **state)
 static void a_model_from_memory_has_no_external_data(void **state)
 {
     (void)state;
-    refused(external("w.bin", NULL, NULL), IG_INVALID_ARGUMENT, "data_dir");
+    igt_tensor_refused(external("w.bin", NULL, NULL), IG_INVALID_ARGUMENT, "data_dir");
 }
 
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, fresh, drop)

@@ -3,46 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/importers/onnx/support.h"
-
-static igt_model m;
-static ig_graph *g;
-
-static int fresh(void **state)
-{
-    (void)state;
-    igt_begin(&m, 17);
-    g = NULL;
-    return 0;
-}
-
-static int drop(void **state)
-{
-    (void)state;
-    ig_graph_free(g);
-    igt_end(&m);
-    return 0;
-}
-
-/* x, y float32[2,3] as inputs, z as the output. */
-static void frame(void)
-{
-    igt_input(&m, "x", IG_FLOAT32, 2, (int64_t[]){2, 3});
-    igt_input(&m, "y", IG_FLOAT32, 2, (int64_t[]){2, 3});
-    igt_output(&m, "z", IG_FLOAT32);
-}
-
-static void refused(ig_status rc, const char *part)
-{
-    assert_status(igt_read(&m, &g), rc);
-    assert_message(part);
-    assert_null(g);
-}
+#include "tests/importers/onnx/fixture.h"
 
 static void a_model_becomes_a_graph(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     pb_node *n = igt_node(&m, "Add", "x y", "w");
     n->name = (char *)"sum";
     igt_node(&m, "Relu", "w", "z");
@@ -61,7 +27,7 @@ static void a_model_becomes_a_graph(void **state)
 static void nodes_in_any_order_are_sorted(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     igt_node(&m, "Relu", "w", "z");
     igt_node(&m, "Add", "x y", "w");
     assert_status(igt_read(&m, &g), IG_OK);
@@ -86,7 +52,7 @@ static void equal_names_of_dims_are_equal_dims(void **state)
 static void an_initialiser_among_the_inputs_is_a_constant(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     igt_init_floats(&m, "y", 3, (float[]){1, 2, 3});
     igt_node(&m, "Add", "x y", "z");
     assert_status(igt_read(&m, &g), IG_OK);
@@ -97,7 +63,7 @@ static void an_initialiser_among_the_inputs_is_a_constant(void **state)
 static void constant_nodes_become_constants(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     igt_float(&m, igt_node(&m, "Constant", "", "c"), "value_float", 2.5f);
     igt_node(&m, "Add", "x c", "z");
     assert_status(igt_read(&m, &g), IG_OK);
@@ -108,9 +74,9 @@ static void constant_nodes_become_constants(void **state)
 static void a_constant_of_the_wrong_kind_is_refused(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     igt_int(&m, igt_node(&m, "Constant", "", "z"), "value_float", 2);
-    refused(IG_INVALID_GRAPH, "value_float");
+    igt_refused(IG_INVALID_GRAPH, "value_float");
 }
 
 /* ---- V9 ---- */
@@ -118,69 +84,69 @@ static void a_constant_of_the_wrong_kind_is_refused(void **state)
 static void a_file_without_ir_version_or_graph_is_refused(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     igt_node(&m, "Add", "x y", "z");
     m.model.has_ir_version = false;
-    refused(IG_INVALID_GRAPH, "IR version");
+    igt_refused(IG_INVALID_GRAPH, "IR version");
     m.model.has_ir_version = true;
     m.model.graph = NULL;
-    refused(IG_INVALID_GRAPH, "no graph");
+    igt_refused(IG_INVALID_GRAPH, "no graph");
 }
 
 static void undefined_inputs_and_outputs_are_named(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     pb_node *n = igt_node(&m, "Add", "x nowhere", "z");
     n->name = (char *)"plus";
-    refused(IG_INVALID_GRAPH, "input 'nowhere' is defined nowhere");
+    igt_refused(IG_INVALID_GRAPH, "input 'nowhere' is defined nowhere");
     assert_message("node 'plus' (Add, byte ");
     n->input[1] = (char *)"y";
     n->output[0] = (char *)"other";
-    refused(IG_INVALID_GRAPH, "output 'z' is defined nowhere");
+    igt_refused(IG_INVALID_GRAPH, "output 'z' is defined nowhere");
 }
 
 static void a_cycle_is_named(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     igt_node(&m, "Add", "x b", "a")->name = (char *)"first";
     igt_node(&m, "Add", "a y", "b");
     igt_node(&m, "Relu", "b", "z");
-    refused(IG_INVALID_GRAPH, "part of a cycle");
+    igt_refused(IG_INVALID_GRAPH, "part of a cycle");
 }
 
 static void names_must_be_defined_once(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     igt_node(&m, "Relu", "x", "z");
     pb_node *n = igt_node(&m, "Relu", "y", "z");
-    refused(IG_INVALID_GRAPH, "'z' is defined already");
+    igt_refused(IG_INVALID_GRAPH, "'z' is defined already");
     n->output[0] = (char *)"x";
-    refused(IG_INVALID_GRAPH, "'x' is defined already");
+    igt_refused(IG_INVALID_GRAPH, "'x' is defined already");
     n->output[0] = (char *)"w";
     igt_input(&m, "x", IG_FLOAT32, 0, NULL);
-    refused(IG_INVALID_GRAPH, "'x' is taken");
+    igt_refused(IG_INVALID_GRAPH, "'x' is taken");
 }
 
 static void two_initialisers_of_one_name_are_refused(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     igt_node(&m, "Add", "x y", "z");
     igt_init_floats(&m, "c", 1, (float[]){1});
     igt_init_floats(&m, "c", 1, (float[]){1});
-    refused(IG_INVALID_GRAPH, "two initialisers are named 'c'");
+    igt_refused(IG_INVALID_GRAPH, "two initialisers are named 'c'");
 }
 
 static void two_outputs_of_one_name_are_refused(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     igt_node(&m, "Add", "x y", "z");
     igt_output(&m, "z", IG_FLOAT32);
-    refused(IG_INVALID_GRAPH, "two outputs 'z'");
+    igt_refused(IG_INVALID_GRAPH, "two outputs 'z'");
 }
 
 static void declared_output_types_are_checked(void **state)
@@ -189,21 +155,21 @@ static void declared_output_types_are_checked(void **state)
     igt_input(&m, "x", IG_FLOAT32, 1, (int64_t[]){2});
     igt_node(&m, "Relu", "x", "z");
     igt_output(&m, "z", IG_INT64);
-    refused(IG_INVALID_GRAPH,
-            "output 'z': declared as int64, but the graph makes float32");
+    igt_refused(IG_INVALID_GRAPH,
+                "output 'z': declared as int64, but the graph makes float32");
 }
 
 static void inputs_need_a_type(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     igt_node(&m, "Add", "x y", "z");
     m.graph.input[0]->type->tensor_type->elem_type = 99;
-    refused(IG_INVALID_GRAPH, "input 'x'");
+    igt_refused(IG_INVALID_GRAPH, "input 'x'");
     m.graph.input[0]->type->tensor_type = NULL;
-    refused(IG_INVALID_GRAPH, "input 'x'");
+    igt_refused(IG_INVALID_GRAPH, "input 'x'");
     m.graph.input[0]->type = NULL;
-    refused(IG_INVALID_GRAPH, "input 'x'");
+    igt_refused(IG_INVALID_GRAPH, "input 'x'");
 }
 
 static void attributes_must_exist_and_fit(void **state)
@@ -213,17 +179,17 @@ static void attributes_must_exist_and_fit(void **state)
     igt_output(&m, "z", IG_FLOAT32);
     pb_node *n = igt_node(&m, "Transpose", "x", "z");
     igt_int(&m, n, "nonsense", 1);
-    refused(IG_INVALID_GRAPH, "nonsense");
+    igt_refused(IG_INVALID_GRAPH, "nonsense");
     n->n_attribute = 0;
     igt_int(&m, n, "perm", 1);
-    refused(IG_INVALID_GRAPH, "perm");
+    igt_refused(IG_INVALID_GRAPH, "perm");
     n->n_attribute = 0;
     igt_ints(&m, n, "perm", 2, (int64_t[]){1, 0});
     igt_ints(&m, n, "perm", 2, (int64_t[]){1, 0});
-    refused(IG_INVALID_GRAPH, "given twice");
+    igt_refused(IG_INVALID_GRAPH, "given twice");
     n->n_attribute = 1;
     n->attribute[0]->has_i = true;
-    refused(IG_INVALID_GRAPH, "has type 7 but a value of type 2");
+    igt_refused(IG_INVALID_GRAPH, "has type 7 but a value of type 2");
     n->attribute[0]->has_i = false;
     n->attribute[0]->has_type = false; /* IR 1: the type is derived */
     assert_status(igt_read(&m, &g), IG_OK);
@@ -232,18 +198,18 @@ static void attributes_must_exist_and_fit(void **state)
 static void required_attributes_are_required(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     igt_node(&m, "Concat", "x y", "z");
-    refused(IG_INVALID_GRAPH, "attribute axis is required");
+    igt_refused(IG_INVALID_GRAPH, "attribute axis is required");
 }
 
 static void an_attribute_reference_outside_a_function_is_refused(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     pb_node *n = igt_node(&m, "Concat", "x y", "z");
     igt_attr(&m, n, "axis", PB_ATTR_INT)->ref_attr_name = (char *)"a";
-    refused(IG_INVALID_GRAPH, "only functions");
+    igt_refused(IG_INVALID_GRAPH, "only functions");
 }
 
 /* ---- opsets
@@ -252,12 +218,12 @@ static void an_attribute_reference_outside_a_function_is_refused(void **state)
 static void everything_unsupported_is_listed_at_once(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     igt_node(&m, "Quux", "x", "a");
     igt_node(&m, "Quux", "a", "b");
     igt_node(&m, "com.example::Frob", "b", "c");
     igt_node(&m, "Gelu", "c", "z"); /* since 20 */
-    refused(IG_UNSUPPORTED, "3 operators of this model are not supported");
+    igt_refused(IG_UNSUPPORTED, "3 operators of this model are not supported");
     assert_message("Quux (opset 17) x2");
     assert_message("com.example::Frob (its domain is not imported) x1");
     assert_message("Gelu (opset 17) x1");
@@ -266,7 +232,7 @@ static void everything_unsupported_is_listed_at_once(void **state)
 static void operators_in_bodies_are_listed_too(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     pb_node *n = igt_node(&m, "If", "x", "z");
     pb_graph *body = igt_alloc(&m, sizeof(*body));
     igi_onnx__graph__init(body);
@@ -281,15 +247,15 @@ static void operators_in_bodies_are_listed_too(void **state)
 static void a_domain_is_imported_once(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     igt_node(&m, "Add", "x y", "z");
     pb_opset *both[2] = {m.model.opset_import[0], m.model.opset_import[0]};
     m.model.opset_import = both;
     m.model.n_opset_import = 2;
-    refused(IG_INVALID_GRAPH, "imported twice");
+    igt_refused(IG_INVALID_GRAPH, "imported twice");
     m.model.n_opset_import = 1;
     both[0]->version = 0;
-    refused(IG_INVALID_GRAPH, "opset 0");
+    igt_refused(IG_INVALID_GRAPH, "opset 0");
 }
 
 static int warnings;
@@ -303,7 +269,7 @@ static void count_warning(const char *text, void *user)
 static void a_newer_opset_is_read_with_a_warning(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     igt_node(&m, "Add", "x y", "z");
     m.model.opset_import[0]->version = 28;
     igt_pack(&m);
@@ -321,7 +287,7 @@ static void a_newer_opset_is_read_with_a_warning(void **state)
 static void every_failing_allocation_ends_in_a_clean_error(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     pb_function *f = igt_function(&m, "Join", "a b", "c");
     pb_node *inner = igt_new_node(&m, "Concat", "a b", "c");
     igt_int(&m, inner, "axis", 0);
@@ -363,34 +329,33 @@ static void every_failing_allocation_ends_in_a_clean_error(void **state)
 static void sniffing_tells_models_from_other_files(void **state)
 {
     (void)state;
-    frame();
+    igt_frame();
     igt_pack(&m);
     assert_true(igi_onnx_sniff(m.bytes, m.size));
     assert_false(igi_onnx_sniff("PK\3\4", 4));
     assert_false(igi_onnx_sniff("", 0));
 }
 
-#define TEST(name_) cmocka_unit_test_setup_teardown(name_, fresh, drop)
-IG_TESTS(TEST(a_model_becomes_a_graph),
-         TEST(nodes_in_any_order_are_sorted),
-         TEST(equal_names_of_dims_are_equal_dims),
-         TEST(an_initialiser_among_the_inputs_is_a_constant),
-         TEST(constant_nodes_become_constants),
-         TEST(a_constant_of_the_wrong_kind_is_refused),
-         TEST(a_file_without_ir_version_or_graph_is_refused),
-         TEST(undefined_inputs_and_outputs_are_named),
-         TEST(a_cycle_is_named),
-         TEST(names_must_be_defined_once),
-         TEST(two_initialisers_of_one_name_are_refused),
-         TEST(two_outputs_of_one_name_are_refused),
-         TEST(declared_output_types_are_checked),
-         TEST(inputs_need_a_type),
-         TEST(attributes_must_exist_and_fit),
-         TEST(required_attributes_are_required),
-         TEST(an_attribute_reference_outside_a_function_is_refused),
-         TEST(everything_unsupported_is_listed_at_once),
-         TEST(operators_in_bodies_are_listed_too),
-         TEST(a_domain_is_imported_once),
-         TEST(a_newer_opset_is_read_with_a_warning),
-         TEST(every_failing_allocation_ends_in_a_clean_error),
-         TEST(sniffing_tells_models_from_other_files))
+IG_TESTS(IGT_TEST(a_model_becomes_a_graph),
+         IGT_TEST(nodes_in_any_order_are_sorted),
+         IGT_TEST(equal_names_of_dims_are_equal_dims),
+         IGT_TEST(an_initialiser_among_the_inputs_is_a_constant),
+         IGT_TEST(constant_nodes_become_constants),
+         IGT_TEST(a_constant_of_the_wrong_kind_is_refused),
+         IGT_TEST(a_file_without_ir_version_or_graph_is_refused),
+         IGT_TEST(undefined_inputs_and_outputs_are_named),
+         IGT_TEST(a_cycle_is_named),
+         IGT_TEST(names_must_be_defined_once),
+         IGT_TEST(two_initialisers_of_one_name_are_refused),
+         IGT_TEST(two_outputs_of_one_name_are_refused),
+         IGT_TEST(declared_output_types_are_checked),
+         IGT_TEST(inputs_need_a_type),
+         IGT_TEST(attributes_must_exist_and_fit),
+         IGT_TEST(required_attributes_are_required),
+         IGT_TEST(an_attribute_reference_outside_a_function_is_refused),
+         IGT_TEST(everything_unsupported_is_listed_at_once),
+         IGT_TEST(operators_in_bodies_are_listed_too),
+         IGT_TEST(a_domain_is_imported_once),
+         IGT_TEST(a_newer_opset_is_read_with_a_warning),
+         IGT_TEST(every_failing_allocation_ends_in_a_clean_error),
+         IGT_TEST(sniffing_tells_models_from_other_files))

@@ -5,49 +5,7 @@
 #include <string.h>
 
 #include "graph/core/dtype.h"
-#include "tests/importers/onnx/support.h"
-
-static igt_model m;
-static igi_onnx_scan scan;
-static igi_onnx_data data;
-static ig_tensor *out;
-
-static int fresh(void **state)
-{
-    (void)state;
-    igt_begin(&m, 13);
-    scan = (igi_onnx_scan){0};
-    data = (igi_onnx_data){.scan = &scan};
-    out = NULL;
-    return 0;
-}
-
-static int drop(void **state)
-{
-    (void)state;
-    ig_tensor_unref(out);
-    igi_onnx_data_fini(&data);
-    igi_onnx_scan_fini(&scan);
-    igt_end(&m);
-    return 0;
-}
-
-static pb_tensor *tensor(int dtype, int rank, const int64_t *dims)
-{
-    return igt_init(&m, "t", dtype, rank, dims);
-}
-/* Rank and dims as two arguments. */
-#define DIMS(...)                                                                      \
-    ((int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t))),                       \
-        ((const int64_t[]){__VA_ARGS__})
-
-static void raw(pb_tensor *t, const void *p, size_t n)
-{
-    t->has_raw_data = true;
-    t->raw_data = (ProtobufCBinaryData){n, igt_alloc(&m, n)};
-    if (n)
-        memcpy(t->raw_data.data, p, n);
-}
+#include "tests/importers/onnx/fixture.h"
 
 static void ints(pb_tensor *t, size_t n, const int32_t *v)
 {
@@ -56,31 +14,27 @@ static void ints(pb_tensor *t, size_t n, const int32_t *v)
     memcpy(t->int32_data, v, n * sizeof(*v));
 }
 
-static void refused(pb_tensor *t, ig_status rc, const char *part)
-{
-    assert_status(igi_onnx_tensor(&data, t, &out), rc);
-    assert_message(part);
-    assert_null(out);
-}
-
 /* ---- V10 ---- */
 
 static void an_unknown_element_type_is_refused(void **state)
 {
     (void)state;
-    refused(tensor(0, DIMS(1)), IG_INVALID_GRAPH, "data_type 0");
-    refused(tensor(27, DIMS(1)), IG_INVALID_GRAPH, "data_type 27");
-    refused(tensor(-1, DIMS(1)), IG_INVALID_GRAPH, "data_type -1");
+    igt_tensor_refused(igt_tensor(0, DIMS(1)), IG_INVALID_GRAPH, "data_type 0");
+    igt_tensor_refused(igt_tensor(27, DIMS(1)), IG_INVALID_GRAPH, "data_type 27");
+    igt_tensor_refused(igt_tensor(-1, DIMS(1)), IG_INVALID_GRAPH, "data_type -1");
 }
 
 static void negative_and_huge_dims_are_refused(void **state)
 {
     (void)state;
-    refused(tensor(IG_FLOAT32, DIMS(-1)), IG_INVALID_GRAPH, "dim 0 is -1");
-    refused(tensor(IG_FLOAT32, DIMS(2, INT64_MAX)), IG_INVALID_GRAPH, "dim 1");
-    refused(tensor(IG_FLOAT32, DIMS(1ll << 40, 1ll << 40)), IG_LIMIT, "tensor_bytes");
+    igt_tensor_refused(igt_tensor(IG_FLOAT32, DIMS(-1)), IG_INVALID_GRAPH,
+                       "dim 0 is -1");
+    igt_tensor_refused(igt_tensor(IG_FLOAT32, DIMS(2, INT64_MAX)), IG_INVALID_GRAPH,
+                       "dim 1");
+    igt_tensor_refused(igt_tensor(IG_FLOAT32, DIMS(1ll << 40, 1ll << 40)), IG_LIMIT,
+                       "tensor_bytes");
     int64_t dims[65] = {0};
-    refused(tensor(IG_FLOAT32, 65, dims), IG_LIMIT, "rank 65");
+    igt_tensor_refused(igt_tensor(IG_FLOAT32, 65, dims), IG_LIMIT, "rank 65");
 }
 
 static void a_tensor_over_the_limit_of_bytes_is_refused(void **state)
@@ -89,8 +43,8 @@ static void a_tensor_over_the_limit_of_bytes_is_refused(void **state)
     static const float v[4];
     for (uint64_t most = 15; most <= 17; most++) {
         data.limits.tensor_bytes = most;
-        pb_tensor *t = tensor(IG_FLOAT32, DIMS(4));
-        raw(t, v, 16);
+        pb_tensor *t = igt_tensor(IG_FLOAT32, DIMS(4));
+        igt_raw(t, v, 16);
         assert_int_equal(igi_onnx_tensor(&data, t, &out), most < 16 ? IG_LIMIT : IG_OK);
         ig_tensor_unref(out);
         out = NULL;
@@ -101,95 +55,98 @@ static void raw_data_must_have_the_size_of_the_dims(void **state)
 {
     (void)state;
     static const char bytes[20];
-    pb_tensor *t = tensor(IG_FLOAT32, DIMS(4));
-    raw(t, bytes, 15);
-    refused(t, IG_INVALID_GRAPH, "holds 15 bytes, the dims ask for 16");
-    raw(t, bytes, 17);
-    refused(t, IG_INVALID_GRAPH, "17");
-    raw(t, bytes, 16);
+    pb_tensor *t = igt_tensor(IG_FLOAT32, DIMS(4));
+    igt_raw(t, bytes, 15);
+    igt_tensor_refused(t, IG_INVALID_GRAPH, "holds 15 bytes, the dims ask for 16");
+    igt_raw(t, bytes, 17);
+    igt_tensor_refused(t, IG_INVALID_GRAPH, "17");
+    igt_raw(t, bytes, 16);
     assert_status(igi_onnx_tensor(&data, t, &out), IG_OK);
 }
 
 static void packed_types_round_up_to_whole_bytes(void **state)
 {
     (void)state;
-    pb_tensor *t = tensor(IG_UINT4, DIMS(3));
-    raw(t, "\x21\x03", 2);
+    pb_tensor *t = igt_tensor(IG_UINT4, DIMS(3));
+    igt_raw(t, "\x21\x03", 2);
     assert_status(igi_onnx_tensor(&data, t, &out), IG_OK);
     assert_int_equal(igi_get_i64(IG_UINT4, ig_tensor_data(out), 0), 1);
     assert_int_equal(igi_get_i64(IG_UINT4, ig_tensor_data(out), 2), 3);
     ig_tensor_unref(out);
     out = NULL;
-    t = tensor(IG_INT2, DIMS(5));
-    raw(t, "\x1b", 1);
-    refused(t, IG_INVALID_GRAPH, "the dims ask for 2");
+    t = igt_tensor(IG_INT2, DIMS(5));
+    igt_raw(t, "\x1b", 1);
+    igt_tensor_refused(t, IG_INVALID_GRAPH, "the dims ask for 2");
 }
 
 static void two_sets_of_data_are_refused(void **state)
 {
     (void)state;
     static const float v = 1;
-    pb_tensor *t = tensor(IG_FLOAT32, DIMS(1));
-    raw(t, &v, 4);
+    pb_tensor *t = igt_tensor(IG_FLOAT32, DIMS(1));
+    igt_raw(t, &v, 4);
     t->n_float_data = 1;
     t->float_data = igt_alloc(&m, 4);
-    refused(t, IG_INVALID_GRAPH, "data in both raw_data and float_data");
+    igt_tensor_refused(t, IG_INVALID_GRAPH, "data in both raw_data and float_data");
 }
 
 static void elements_without_data_are_refused(void **state)
 {
     (void)state;
-    refused(tensor(IG_FLOAT32, DIMS(2)), IG_INVALID_GRAPH, "2 elements and no data");
-    assert_status(igi_onnx_tensor(&data, tensor(IG_FLOAT32, DIMS(2, 0)), &out), IG_OK);
+    igt_tensor_refused(igt_tensor(IG_FLOAT32, DIMS(2)), IG_INVALID_GRAPH,
+                       "2 elements and no data");
+    assert_status(igi_onnx_tensor(&data, igt_tensor(IG_FLOAT32, DIMS(2, 0)), &out),
+                  IG_OK);
     assert_int_equal(ig_tensor_numel(out), 0);
 }
 
 static void data_in_the_field_of_another_type_is_refused(void **state)
 {
     (void)state;
-    pb_tensor *t = tensor(IG_FLOAT32, DIMS(1));
+    pb_tensor *t = igt_tensor(IG_FLOAT32, DIMS(1));
     ints(t, 1, (const int32_t[]){1});
-    refused(t, IG_INVALID_GRAPH, "float32 data in int32_data, expected float_data");
+    igt_tensor_refused(t, IG_INVALID_GRAPH,
+                       "float32 data in int32_data, expected float_data");
 }
 
 static void segments_are_refused(void **state)
 {
     (void)state;
     static const float v = 1;
-    pb_tensor *t = tensor(IG_FLOAT32, DIMS(1));
-    raw(t, &v, 4);
+    pb_tensor *t = igt_tensor(IG_FLOAT32, DIMS(1));
+    igt_raw(t, &v, 4);
     t->segment = igt_alloc(&m, sizeof(*t->segment));
-    refused(t, IG_UNSUPPORTED, "segments");
+    igt_tensor_refused(t, IG_UNSUPPORTED, "segments");
 }
 
 static void typed_counts_must_match(void **state)
 {
     (void)state;
-    pb_tensor *t = tensor(IG_INT32, DIMS(2));
+    pb_tensor *t = igt_tensor(IG_INT32, DIMS(2));
     ints(t, 1, (const int32_t[]){1});
-    refused(t, IG_INVALID_GRAPH, "holds 1 entries, the dims ask for 2");
+    igt_tensor_refused(t, IG_INVALID_GRAPH, "holds 1 entries, the dims ask for 2");
     ints(t, 3, (const int32_t[]){1, 2, 3});
-    refused(t, IG_INVALID_GRAPH, "holds 3 entries, the dims ask for 2");
+    igt_tensor_refused(t, IG_INVALID_GRAPH, "holds 3 entries, the dims ask for 2");
 }
 
 static void values_outside_a_narrow_type_are_refused(void **state)
 {
     (void)state;
-    pb_tensor *t = tensor(IG_INT8, DIMS(1));
+    pb_tensor *t = igt_tensor(IG_INT8, DIMS(1));
     ints(t, 1, (const int32_t[]){128});
-    refused(t, IG_INVALID_GRAPH, "is 128, which is no int8");
-    t = tensor(IG_UINT8, DIMS(1));
+    igt_tensor_refused(t, IG_INVALID_GRAPH, "is 128, which is no int8");
+    t = igt_tensor(IG_UINT8, DIMS(1));
     ints(t, 1, (const int32_t[]){-1});
-    refused(t, IG_INVALID_GRAPH, "is -1, which is no uint8");
-    t = tensor(IG_FLOAT16, DIMS(1));
+    igt_tensor_refused(t, IG_INVALID_GRAPH, "is -1, which is no uint8");
+    t = igt_tensor(IG_FLOAT16, DIMS(1));
     ints(t, 1, (const int32_t[]){65536});
-    refused(t, IG_INVALID_GRAPH, "65536");
+    igt_tensor_refused(t, IG_INVALID_GRAPH, "65536");
 }
 
 static void narrow_types_come_from_int32_data(void **state)
 {
     (void)state;
-    pb_tensor *t = tensor(IG_FLOAT16, DIMS(2));
+    pb_tensor *t = igt_tensor(IG_FLOAT16, DIMS(2));
     ints(t, 2, (const int32_t[]){0x3c00, 0xc000});
     assert_status(igi_onnx_tensor(&data, t, &out), IG_OK);
     assert_true(igi_get_f64(IG_FLOAT16, ig_tensor_data(out), 0) == 1.0);
@@ -199,8 +156,8 @@ static void narrow_types_come_from_int32_data(void **state)
 static void bools_become_zero_or_one(void **state)
 {
     (void)state;
-    pb_tensor *t = tensor(IG_BOOL, DIMS(3));
-    raw(t, "\x00\x02\xff", 3);
+    pb_tensor *t = igt_tensor(IG_BOOL, DIMS(3));
+    igt_raw(t, "\x00\x02\xff", 3);
     assert_status(igi_onnx_tensor(&data, t, &out), IG_OK);
     assert_memory_equal(ig_tensor_data(out), "\x00\x01\x01", 3);
 }
@@ -208,14 +165,14 @@ static void bools_become_zero_or_one(void **state)
 static void strings_lie_in_string_data_only(void **state)
 {
     (void)state;
-    pb_tensor *t = tensor(IG_STRING, DIMS(2));
-    raw(t, "abcdefghijklmnop", 16);
-    refused(t, IG_INVALID_GRAPH, "strings in raw_data");
-    t = tensor(IG_STRING, DIMS(2));
+    pb_tensor *t = igt_tensor(IG_STRING, DIMS(2));
+    igt_raw(t, "abcdefghijklmnop", 16);
+    igt_tensor_refused(t, IG_INVALID_GRAPH, "strings in raw_data");
+    t = igt_tensor(IG_STRING, DIMS(2));
     t->n_string_data = 2;
     t->string_data = igt_alloc(&m, 2 * sizeof(*t->string_data));
     t->string_data[0] = (ProtobufCBinaryData){3, (uint8_t *)"a\0b"};
-    refused(t, IG_INVALID_GRAPH, "zero byte");
+    igt_tensor_refused(t, IG_INVALID_GRAPH, "zero byte");
     t->string_data[0] = (ProtobufCBinaryData){2, (uint8_t *)"hi"};
     assert_status(igi_onnx_tensor(&data, t, &out), IG_OK);
     assert_string_equal(ig_tensor_string(out, 0), "hi");
@@ -227,8 +184,8 @@ static void the_memory_limit_counts_all_tensors(void **state)
     (void)state;
     static const char bytes[600];
     data.limits.memory_bytes = 1000;
-    pb_tensor *t = tensor(IG_UINT8, DIMS(600));
-    raw(t, bytes, 600);
+    pb_tensor *t = igt_tensor(IG_UINT8, DIMS(600));
+    igt_raw(t, bytes, 600);
     assert_status(igi_onnx_tensor(&data, t, &out), IG_OK);
     ig_tensor *second = NULL;
     assert_status(igi_onnx_tensor(&data, t, &second), IG_LIMIT);
@@ -241,11 +198,11 @@ static void the_memory_limit_counts_all_tensors(void **state)
 static ig_tensor *read_in_place(int dtype, int64_t n, size_t shift, char **base)
 {
     size_t bytes = (size_t)n * (size_t)ig_dtype_bits((ig_dtype)dtype) / 8;
-    pb_tensor *t = tensor(dtype, 1, &n);
+    pb_tensor *t = igt_tensor(dtype, 1, &n);
     char *v = igt_alloc(&m, bytes);
     for (size_t i = 0; i < bytes; i++)
         v[i] = (char)(i % 2);
-    raw(t, v, bytes);
+    igt_raw(t, v, bytes);
     igt_pack(&m);
     int64_t size = (int64_t)(m.size + shift);
     ig_tensor *owner;
@@ -277,8 +234,8 @@ static void an_aligned_payload_is_used_in_place(void **state)
         in_place += p > base && p < base + m.size + shift;
         assert_int_equal((uintptr_t)p % 4, 0);
         assert_int_equal(p[1], 1);
-        drop(state);
-        fresh(state);
+        igt_teardown(state);
+        igt_setup(state);
     }
     assert_int_equal(in_place, 1);
 }
@@ -300,10 +257,10 @@ static pb_sparse *sparse(int64_t n, const int64_t *index, int index_rank)
     float *v = igt_alloc(&m, 64);
     for (int i = 0; i < 16; i++)
         v[i] = (float)(i + 1);
-    s->values = tensor(IG_FLOAT32, 1, &n);
-    raw(s->values, v, (size_t)n * 4);
-    s->indices = tensor(IG_INT64, index_rank, (const int64_t[]){n, 2});
-    raw(s->indices, index, (size_t)(n * index_rank) * 8);
+    s->values = igt_tensor(IG_FLOAT32, 1, &n);
+    igt_raw(s->values, v, (size_t)n * 4);
+    s->indices = igt_tensor(IG_INT64, index_rank, (const int64_t[]){n, 2});
+    igt_raw(s->indices, index, (size_t)(n * index_rank) * 8);
     s->n_dims = 2;
     s->dims = igt_alloc(&m, 16);
     s->dims[0] = 2;
@@ -350,23 +307,22 @@ static void sparse_indices_are_checked(void **state)
     assert_status(igi_onnx_sparse(&data, s, &out), IG_INVALID_GRAPH);
 }
 
-#define TEST(name_) cmocka_unit_test_setup_teardown(name_, fresh, drop)
-IG_TESTS(TEST(an_unknown_element_type_is_refused),
-         TEST(negative_and_huge_dims_are_refused),
-         TEST(a_tensor_over_the_limit_of_bytes_is_refused),
-         TEST(raw_data_must_have_the_size_of_the_dims),
-         TEST(packed_types_round_up_to_whole_bytes),
-         TEST(two_sets_of_data_are_refused),
-         TEST(elements_without_data_are_refused),
-         TEST(data_in_the_field_of_another_type_is_refused),
-         TEST(segments_are_refused),
-         TEST(typed_counts_must_match),
-         TEST(values_outside_a_narrow_type_are_refused),
-         TEST(narrow_types_come_from_int32_data),
-         TEST(bools_become_zero_or_one),
-         TEST(strings_lie_in_string_data_only),
-         TEST(the_memory_limit_counts_all_tensors),
-         TEST(an_aligned_payload_is_used_in_place),
-         TEST(bytes_are_used_in_place_at_any_address),
-         TEST(sparse_tensors_become_dense),
-         TEST(sparse_indices_are_checked))
+IG_TESTS(IGT_TEST(an_unknown_element_type_is_refused),
+         IGT_TEST(negative_and_huge_dims_are_refused),
+         IGT_TEST(a_tensor_over_the_limit_of_bytes_is_refused),
+         IGT_TEST(raw_data_must_have_the_size_of_the_dims),
+         IGT_TEST(packed_types_round_up_to_whole_bytes),
+         IGT_TEST(two_sets_of_data_are_refused),
+         IGT_TEST(elements_without_data_are_refused),
+         IGT_TEST(data_in_the_field_of_another_type_is_refused),
+         IGT_TEST(segments_are_refused),
+         IGT_TEST(typed_counts_must_match),
+         IGT_TEST(values_outside_a_narrow_type_are_refused),
+         IGT_TEST(narrow_types_come_from_int32_data),
+         IGT_TEST(bools_become_zero_or_one),
+         IGT_TEST(strings_lie_in_string_data_only),
+         IGT_TEST(the_memory_limit_counts_all_tensors),
+         IGT_TEST(an_aligned_payload_is_used_in_place),
+         IGT_TEST(bytes_are_used_in_place_at_any_address),
+         IGT_TEST(sparse_tensors_become_dense),
+         IGT_TEST(sparse_indices_are_checked))

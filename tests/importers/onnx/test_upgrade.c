@@ -4,26 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/importers/onnx/support.h"
-
-static igt_model m;
-static ig_graph *g;
-
-static int fresh(void **state)
-{
-    (void)state;
-    memset(&m, 0, sizeof(m));
-    g = NULL;
-    return 0;
-}
-
-static int drop(void **state)
-{
-    (void)state;
-    ig_graph_free(g);
-    igt_end(&m);
-    return 0;
-}
+#include "tests/importers/onnx/fixture.h"
 
 static void begin(int64_t opset)
 {
@@ -425,28 +406,27 @@ static void lists_of_inputs_lose_their_limits(void **state)
     }
 }
 
-#define TEST(name_) cmocka_unit_test_setup_teardown(name_, fresh, drop)
-IG_TESTS(TEST(the_table_is_sorted_and_knows_its_rows),
-         TEST(every_operator_that_is_registered_has_a_row_or_one_version),
-         TEST(unary_operators_drop_consumed_inputs),
-         TEST(old_broadcast_along_an_axis_becomes_unsqueeze),
-         TEST(old_broadcast_of_a_suffix_needs_nothing),
-         TEST(an_axis_without_room_is_refused),
-         TEST(comparisons_and_logic_broadcast_too),
-         TEST(bounds_of_clip_become_inputs),
-         TEST(cast_1_spells_its_type),
-         TEST(axes_of_reductions_become_an_input),
-         TEST(old_softmax_sees_a_matrix),
-         TEST(reshape_1_had_its_shape_as_an_attribute),
-         TEST(concat_1_has_a_default_axis),
-         TEST(sizes_of_split_become_an_input),
-         TEST(bounds_of_slice_become_inputs),
-         TEST(axes_of_squeeze_and_unsqueeze_become_inputs),
-         TEST(pads_and_value_become_inputs),
-         TEST(gemm_drops_broadcast),
-         TEST(batch_norm_for_inference_has_one_output),
-         TEST(batch_norm_for_training_keeps_its_statistics),
-         TEST(batch_norm_per_feature_becomes_arithmetic),
-         TEST(old_dropout_drops_only_in_training),
-         TEST(the_mask_of_old_dropout_has_the_type_of_the_data),
-         TEST(lists_of_inputs_lose_their_limits))
+IG_TESTS(IGT_TEST(the_table_is_sorted_and_knows_its_rows),
+         IGT_TEST(every_operator_that_is_registered_has_a_row_or_one_version),
+         IGT_TEST(unary_operators_drop_consumed_inputs),
+         IGT_TEST(old_broadcast_along_an_axis_becomes_unsqueeze),
+         IGT_TEST(old_broadcast_of_a_suffix_needs_nothing),
+         IGT_TEST(an_axis_without_room_is_refused),
+         IGT_TEST(comparisons_and_logic_broadcast_too),
+         IGT_TEST(bounds_of_clip_become_inputs),
+         IGT_TEST(cast_1_spells_its_type),
+         IGT_TEST(axes_of_reductions_become_an_input),
+         IGT_TEST(old_softmax_sees_a_matrix),
+         IGT_TEST(reshape_1_had_its_shape_as_an_attribute),
+         IGT_TEST(concat_1_has_a_default_axis),
+         IGT_TEST(sizes_of_split_become_an_input),
+         IGT_TEST(bounds_of_slice_become_inputs),
+         IGT_TEST(axes_of_squeeze_and_unsqueeze_become_inputs),
+         IGT_TEST(pads_and_value_become_inputs),
+         IGT_TEST(gemm_drops_broadcast),
+         IGT_TEST(batch_norm_for_inference_has_one_output),
+         IGT_TEST(batch_norm_for_training_keeps_its_statistics),
+         IGT_TEST(batch_norm_per_feature_becomes_arithmetic),
+         IGT_TEST(old_dropout_drops_only_in_training),
+         IGT_TEST(the_mask_of_old_dropout_has_the_type_of_the_data),
+         IGT_TEST(lists_of_inputs_lose_their_limits))

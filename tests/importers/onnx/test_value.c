@@ -4,51 +4,9 @@
 #include <string.h>
 
 #include "graph/core/dtype.h"
-#include "tests/importers/onnx/support.h"
+#include "tests/importers/onnx/fixture.h"
 
 static const float numbers[] = {0, 1, 2, 3};
-
-static igt_model m;
-static igi_onnx_scan scan;
-static igi_onnx_data data;
-static ig_tensor *out;
-
-static int fresh(void **state)
-{
-    (void)state;
-    igt_begin(&m, 13);
-    scan = (igi_onnx_scan){0};
-    data = (igi_onnx_data){.scan = &scan};
-    out = NULL;
-    return 0;
-}
-
-static int drop(void **state)
-{
-    (void)state;
-    ig_tensor_unref(out);
-    igi_onnx_data_fini(&data);
-    igi_onnx_scan_fini(&scan);
-    igt_end(&m);
-    return 0;
-}
-
-static pb_tensor *tensor(int dtype, int rank, const int64_t *dims)
-{
-    return igt_init(&m, "t", dtype, rank, dims);
-}
-/* Rank and dims as two arguments. */
-#define DIMS(...)                                                                      \
-    ((int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t))),                       \
-        ((const int64_t[]){__VA_ARGS__})
-
-static void raw(pb_tensor *t, const void *p, size_t n)
-{
-    t->has_raw_data = true;
-    t->raw_data = (ProtobufCBinaryData){n, igt_alloc(&m, n)};
-    if (n)
-        memcpy(t->raw_data.data, p, n);
-}
 
 static void tensors_of_every_type_survive_writing_and_reading(void **state)
 {
@@ -78,9 +36,9 @@ static void tensors_of_every_type_survive_writing_and_reading(void **state)
 static void sequences_and_optionals_are_read(void **state)
 {
     (void)state;
-    pb_tensor *t = tensor(IG_FLOAT32, DIMS(1));
+    pb_tensor *t = igt_tensor(IG_FLOAT32, DIMS(1));
     pb_tensor *items[] = {t, t};
-    raw(t, numbers, 4);
+    igt_raw(t, numbers, 4);
     pb_sequence_data s = IGI_ONNX__SEQUENCE_DATA__INIT;
     s.has_elem_type = true;
     s.elem_type = 1;
@@ -128,7 +86,6 @@ static void deep_optionals_are_refused(void **state)
     assert_status(igi_onnx_read_value(buf, n, &want, &v), IG_LIMIT);
 }
 
-#define TEST(name_) cmocka_unit_test_setup_teardown(name_, fresh, drop)
-IG_TESTS(TEST(tensors_of_every_type_survive_writing_and_reading),
-         TEST(sequences_and_optionals_are_read),
-         TEST(deep_optionals_are_refused))
+IG_TESTS(IGT_TEST(tensors_of_every_type_survive_writing_and_reading),
+         IGT_TEST(sequences_and_optionals_are_read),
+         IGT_TEST(deep_optionals_are_refused))
