@@ -44,7 +44,7 @@ static ig_status make_chain(ig_graph **g)
     if (!rc)
         rc = ig_graph_input(*g, "y", IG_FLOAT32, 1, dims, &y);
     for (int i = 0; !rc && i < NODES; i++)
-        rc = ig_graph_call(*g, "Add", NULL, (ig_value_id[]){x, y}, 2, &x, 1);
+        rc = ig_graph_make_named(*g, "Add", NULL, (ig_value_id[]){x, y}, 2, &x, 1);
     return rc ? rc : ig_graph_output(*g, "z", x);
 }
 
@@ -73,7 +73,8 @@ static int run_chain(int rounds)
 
 /* ---- eager ---- */
 
-static int run_eager(const char *what, int rounds, bool record, bool product, bool backward)
+static int
+run_eager(const char *what, int rounds, bool record, bool product, bool backward)
 {
     ig_ctx *c;
     float data[8] = {1, 2, 3, 4, 5, 6, 7, 8};

@@ -170,7 +170,7 @@ static ig_status route(walk *w, int i, ig_tensor *g)
         }
         return add_into(w, &n->dy[e->out], g);
     }
-    for (int k = 0; k < w->n_x; k++)
+    for (int k = 0; w->dxs && k < w->n_x; k++)
         if (w->xs[k] == e->leaf)
             return add_into(w, &w->dxs[k], g);
     if (w->xs)
@@ -210,10 +210,12 @@ static ig_status collect_inner(walk *w)
 static ig_status run_rule(walk *w)
 {
     igi_tape_node *n = w->node;
-    ig_var dy[IG_PORTS_MAX], dx[IG_PORTS_MAX] = {{0}};
+    ig_var dy[IG_PORTS_MAX], dx[IG_PORTS_MAX]; /* set as far as they are used */
     bool wants[IG_PORTS_MAX], any = false;
-    for (int i = 0; i < n->n_in; i++)
+    for (int i = 0; i < n->n_in; i++) {
         any = (wants[i] = wants_input(w, &n->edges[i])) || any;
+        dx[i] = (ig_var){0};
+    }
     for (int i = 0; i < n->n_out; i++)
         dy[i] = var_of(n->dy[i]);
     if (!any)
@@ -323,6 +325,7 @@ static ig_status seed(walk *w, ig_tensor *y, ig_tensor *dy, uint32_t *top)
     bool anomaly = w->c->opts.anomaly;
     w->c->opts.anomaly = false; /* the seed is the caller's own */
     rc = route(w, 0, g);
+    w->node = NULL;
     w->c->opts.anomaly = anomaly;
     ig_tensor_unref(g);
     return rc;

@@ -111,14 +111,6 @@ void ig_scope_leave(ig_scope *s)
     s->c = NULL;
 }
 
-ig_status igi_scope_push(ig_ctx *c, ig_value *v)
-{
-    if (IGI_PUSH(&c->scope, v))
-        return IG_OK;
-    ig_value_unref(v);
-    return IG_OUT_OF_MEMORY;
-}
-
 ig_tensor *ig_keep(ig_ctx *c, ig_tensor *t)
 {
     (void)c; /* the scope drops its own reference; this one is the caller's */

@@ -45,7 +45,13 @@ struct ig_ctx {
 };
 
 /* Puts a new reference into the innermost scope. */
-ig_status igi_scope_push(ig_ctx *c, ig_value *v);
+static inline ig_status igi_scope_push(ig_ctx *c, ig_value *v)
+{
+    if (IGI_PUSH(&c->scope, v))
+        return IG_OK;
+    ig_value_unref(v);
+    return IG_OUT_OF_MEMORY;
+}
 /* Records the present error record as the context's first, with its place. Returns
  * code. */
 ig_status igi_ctx_record(ig_ctx *c, const char *where, ig_status code);

@@ -106,6 +106,15 @@ static ig_status refuse_stale(const ig_ctx *c, const ig_call *call, ig_value *co
     return IG_OK;
 }
 
+/* Flags of all inputs at once: most calls need no closer look. */
+static inline unsigned all_flags(const ig_call *call, ig_value *const *in)
+{
+    unsigned flags = 0;
+    for (int i = 0; i < call->n_in; i++)
+        flags |= in[i] ? in[i]->flags : 0u;
+    return flags;
+}
+
 static ig_status
 run(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value **out)
 {
@@ -113,15 +122,19 @@ run(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value **out)
     if (!op)
         return ig_fail(IG_NOT_FOUND, "operator %s is not registered",
                        call->op ? call->op->name : "?");
-    if (c->grad_mode || c->trace)
+    unsigned flags = all_flags(call, in);
+    bool grads = c->grad_mode && flags & (IGI_REQUIRES_GRAD | IGI_HAS_NODE);
+    if (flags & (IGI_HAS_NODE | IGI_IS_VIEW) && (c->grad_mode || c->trace))
         IG_TRY(refuse_stale(c, call, in));
-    if (c->grad_mode && op->save_out) {
+    if (grads && op->save_out) {
         int n = outputs_for_tape(op, call);
         if (n > call->n_out && any_grad(op, call, in))
             return widened(c, op, call, in, out, n);
     }
     IG_TRY(igi_invoke(&c->invoker, op, call, in, out));
-    ig_status rc = record(c, op, call, in, out);
+    ig_status rc = IG_OK;
+    if (grads || c->trace)
+        rc = record(c, op, call, in, out);
     for (int i = 0; i < call->n_out; i++)
         if (out[i] && igi_scope_push(c, out[i]) != IG_OK && rc == IG_OK)
             rc = IG_OUT_OF_MEMORY;
@@ -131,7 +144,9 @@ run(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value **out)
 ig_status
 ig_dispatch(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value **out)
 {
-    for (int i = 0; i < call->n_out; i++)
+    if (call->n_out > 0)
+        out[0] = NULL; /* mostly the only one */
+    for (int i = 1; i < call->n_out; i++)
         out[i] = NULL;
     if (c->status != IG_OK)
         return c->status;

@@ -66,21 +66,28 @@ void igi_tape_fini(igi_tape *t)
 
 /* ---- recording ---- */
 
-/* A type in the arena, as long as its rank needs. */
-static ig_type *copy_type(igi_arena *a, const ig_type *t)
+/* Types are kept with room for 4 or 8 dims: copies of one size are a few moves. */
+enum { SHORT_TYPE = offsetof(ig_type, u) + 4 * sizeof(int64_t) };
+
+static inline size_t type_bytes(const ig_value *v)
 {
-    size_t head = offsetof(ig_type, u);
-    int rank = t->rank > 0 ? t->rank : 0;
-    if (rank <= 8) {
-        ig_type *copy = igi_arena_alloc(a, head + 8 * (size_t)(rank ? rank : 1));
-        if (copy)
-            memcpy(copy, t, head + 8 * (size_t)rank);
+    return !v ? 0 : v->type.rank <= 4 ? SHORT_TYPE : sizeof(ig_type);
+}
+
+/* Copies the type of v to *at, which moves behind it; NULL: out of memory. */
+static inline ig_type *put_type(igi_arena *a, char **at, const ig_value *v)
+{
+    ig_type *copy = (ig_type *)(void *)*at;
+    *at += type_bytes(v);
+    if (v->type.rank <= 4) {
+        memcpy(copy, &v->type, SHORT_TYPE);
         return copy;
     }
-    ig_type *copy = igi_arena_dup(a, t, sizeof(*t));
-    if (copy)
-        copy->u.dim_far = igi_arena_dup(a, t->u.dim_far, 8 * (size_t)rank);
-    return copy && copy->u.dim_far ? copy : NULL;
+    *copy = v->type;
+    if (v->type.rank > 8)
+        copy->u.dim_far =
+            igi_arena_dup(a, v->type.u.dim_far, 8 * (size_t)v->type.rank);
+    return v->type.rank <= 8 || copy->u.dim_far ? copy : NULL;
 }
 
 static bool save(igi_arena *a, igi_saved *s, const ig_tensor *t)
@@ -108,23 +115,18 @@ static void wanted_saves(const igi_op *op, uint64_t wants, uint64_t *in, uint64_
 }
 
 static bool save_side(igi_arena *a,
-                      igi_saved **side,
+                      igi_saved *side,
                       int n,
                       uint64_t ports,
                       int last_port,
                       bool variadic,
                       ig_value *const *v)
 {
-    if (!ports)
-        return true;
-    *side = igi_arena_array(a, (size_t)n, sizeof(**side));
-    if (!*side)
-        return false;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; ports && i < n; i++) {
         int port = variadic && i > last_port ? last_port : i;
         if (port < 64 && ports >> port & 1 && v[i] &&
             v[i]->type.kind == IG_KIND_TENSOR &&
-            !save(a, &(*side)[i], (const ig_tensor *)v[i]))
+            !save(a, &side[i], (const ig_tensor *)v[i]))
             return false;
     }
     return true;
@@ -150,10 +152,11 @@ static bool set_edge(
     return true;
 }
 
-static bool fill_types(igi_arena *a, ig_type **types, ig_value *const *v, int n)
+static bool
+fill_types(igi_arena *a, char **at, ig_type **types, ig_value *const *v, int n)
 {
     for (int i = 0; i < n; i++)
-        if (v[i] && !(types[i] = copy_type(a, &v[i]->type)))
+        if (v[i] && !(types[i] = put_type(a, at, v[i])))
             return false;
     return true;
 }
@@ -180,21 +183,40 @@ attach(igi_tape *t, const igi_op *op, uint32_t index, ig_value *const *out, int 
     }
 }
 
-static igi_tape_node *new_node(igi_arena *a, const igi_op *op, const ig_call *call)
+/* The node with all its arrays and types in one piece, zeroed; *types: where they go. */
+static igi_tape_node *new_node(igi_arena *a,
+                               const igi_op *op,
+                               const ig_call *call,
+                               ig_value *const *in,
+                               ig_value *const *out,
+                               char **types)
 {
-    igi_tape_node *n = igi_arena_alloc(a, sizeof(*n));
+    size_t n_in = (size_t)call->n_in, n_out = (size_t)call->n_out;
+    size_t saved_in = op->save_in ? n_in : 0, saved_out = op->save_out ? n_out : 0;
+    size_t bytes = sizeof(igi_tape_node) + n_in * sizeof(igi_edge) +
+                   (saved_in + saved_out) * sizeof(igi_saved) +
+                   (n_in + n_out) * sizeof(ig_type *);
+    size_t type_bytes_all = 0;
+    for (size_t i = 0; i < n_in; i++)
+        type_bytes_all += type_bytes(in[i]);
+    for (size_t i = 0; i < n_out; i++)
+        type_bytes_all += type_bytes(out[i]);
+    igi_tape_node *n = igi_arena_alloc(a, bytes + type_bytes_all);
     if (!n)
         return NULL;
     n->op = op;
     n->where = call->where;
-    n->n_in = (uint16_t)call->n_in;
-    n->n_out = (uint16_t)call->n_out;
+    n->n_in = (uint16_t)n_in;
+    n->n_out = (uint16_t)n_out;
     n->n_captures = (uint16_t)call->n_captures;
-    n->edges = igi_arena_array(a, (size_t)call->n_in + 1, sizeof(*n->edges));
-    n->in_type =
-        igi_arena_array(a, (size_t)(call->n_in + call->n_out) + 1, sizeof(*n->in_type));
-    n->out_type = n->in_type ? n->in_type + call->n_in : NULL;
-    return n->edges && n->in_type ? n : NULL;
+    n->edges = (igi_edge *)(void *)(n + 1);
+    igi_saved *saved = (igi_saved *)(void *)(n->edges + n_in);
+    n->in = saved_in ? saved : NULL;
+    n->out = saved_out ? saved + saved_in : NULL;
+    n->in_type = (ig_type **)(void *)(saved + saved_in + saved_out);
+    n->out_type = n->in_type + n_in;
+    *types = (char *)n + bytes;
+    return n;
 }
 
 ig_status igi_tape_record(igi_tape *t,
@@ -203,22 +225,26 @@ ig_status igi_tape_record(igi_tape *t,
                           ig_value *const *in,
                           ig_value *const *out)
 {
-    uint64_t wants = 0, save_in, save_out;
+    uint64_t wants = 0, save_in = 0, save_out = 0;
+    char *types = NULL;
     igi_tape_collect(t);
-    igi_tape_node *n = new_node(&t->arena, op, call);
+    igi_tape_node *n = new_node(&t->arena, op, call, in, out, &types);
     if (!n || !IGI_RESERVE(&t->nodes, t->nodes.n + 1))
         return IG_OUT_OF_MEMORY;
     for (int i = 0; i < call->n_in; i++)
         if (set_edge(t, op, call, &n->edges[i], i, in[i]))
             wants |= IG_BIT(i < 64 ? i : 63);
-    wanted_saves(op, wants, &save_in, &save_out);
-    bool ok = fill_types(&t->arena, n->in_type, in, call->n_in) &&
-              fill_types(&t->arena, n->out_type, out, call->n_out) &&
-              save_side(&t->arena, &n->in, call->n_in, save_in, op->n_in - 1,
+    if (op->def->saves)
+        wanted_saves(op, wants, &save_in, &save_out);
+    bool ok = fill_types(&t->arena, &types, n->in_type, in, call->n_in) &&
+              fill_types(&t->arena, &types, n->out_type, out, call->n_out) &&
+              save_side(&t->arena, n->in, call->n_in, save_in, op->n_in - 1,
                         op->variadic_in, in) &&
-              save_side(&t->arena, &n->out, call->n_out, save_out, op->n_out - 1,
+              save_side(&t->arena, n->out, call->n_out, save_out, op->n_out - 1,
                         op->variadic_out, out);
-    if (!ok || igi_attrs_copy(&t->arena, op->def, call->attrs, &n->attrs) != IG_OK) {
+    if (ok && op->def->attrs_size)
+        ok = igi_attrs_copy(&t->arena, op->def, call->attrs, &n->attrs) == IG_OK;
+    if (!ok) {
         drop_node(n);
         return IG_OUT_OF_MEMORY;
     }

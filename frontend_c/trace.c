@@ -331,6 +331,11 @@ static ig_graph *trace(const char *where, job *j)
     ig_ctx *c = j->c;
     if (c->status != IG_OK)
         return NULL;
+    if ((!j->fn && !j->fn_n) || !j->o || !j->o->inputs) {
+        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
+                          "a trace needs a function and example inputs");
+        return NULL;
+    }
     ig_scope s = ig_scope_enter(c);
     ig_status rc = run_trace(j, &g);
     ig_scope_leave(&s);

@@ -51,9 +51,7 @@ average_row(ig_dtype T, const average_call *v, int64_t lo, int64_t hi, double *a
         int64_t in_row = igi_window_in_row(&v->w, v->row, tap_row);
         for (int64_t tap = 0; in_row >= 0 && tap < a->kernel; tap++) {
             int64_t from, to;
-            igi_window_range(a, tap, 0, a->in, &from, &to);
-            from = from < lo ? lo : from;
-            to = to > hi ? hi : to;
+            igi_window_taps(a, tap, lo, hi, &from, &to);
             int64_t at =
                 v->plane * v->in_plane + in_row * a->in + tap * a->dilation - a->pad;
             for (int64_t o = from; o < to; o++)
@@ -69,7 +67,7 @@ IGI_INLINE void average_plane(ig_dtype T, average_call *v)
     for (v->row = 0; v->row < v->w.out_outer; v->row++) {
         int64_t rows = igi_window_count_row(&v->w, v->row, v->padded);
         for (int64_t lo = 0; lo < a->out; lo += IGI_CHUNK) {
-            int64_t hi = a->out - lo < IGI_CHUNK ? a->out : lo + IGI_CHUNK;
+            int64_t hi = igi_chunk_end(lo, a->out);
             int64_t at = v->plane * v->out_plane + v->row * a->out;
             for (int64_t o = lo; o < hi; o++)
                 acc[o - lo] = 0;

@@ -78,7 +78,7 @@ IGI_INLINE void average_grad_plane(ig_dtype T, average_grad_call *v)
     int64_t width = v->w.axis[v->w.rank - 1].in;
     for (v->row = 0; v->row < v->w.in_outer; v->row++) {
         for (int64_t lo = 0; lo < width; lo += IGI_CHUNK) {
-            int64_t hi = width - lo < IGI_CHUNK ? width : lo + IGI_CHUNK;
+            int64_t hi = igi_chunk_end(lo, width);
             int64_t at = v->plane * v->in_plane + v->row * width;
             for (int64_t i = lo; i < hi; i++)
                 acc[i - lo] = 0;

@@ -8,9 +8,6 @@
 #include "operators/common_float.h"
 #include "operators/common_grad.h"
 
-IG_USES_OP(Reciprocal);
-IG_USES_OP(Sqrt);
-
 static const ig_port inputs[] = {
     IG_PORT("X", 'T', "Input [N, C, D1, ..., Dk], or [N] with C = 1."),
     IG_PORT("scale", 'P', "Factor [C]."),
@@ -129,13 +126,6 @@ static void set_summed(batch_norm_rule *r, int i, ig_var v)
                 igi_emit_cast(r->g, v, (ig_dtype)ig_grad_in_type(r->g, i)->dtype));
 }
 
-static ig_var inverse_root(batch_norm_rule *r, ig_var var)
-{
-    ig_var e = ig_grad_scalar(r->g, r->wide, (double)r->a->epsilon);
-    var = ig_emit1(r->g, IG_OP(Sqrt), NULL, igi_emit_add(r->g, var, e));
-    return ig_emit1(r->g, IG_OP(Reciprocal), NULL, var);
-}
-
 static bool wants_any(ig_grad *g, uint64_t mask)
 {
     for (int i = 0; i < 5; i++)
@@ -150,7 +140,8 @@ static ig_status inference_gradient(batch_norm_rule *r)
     ig_grad *g = r->g;
     ig_var dy = r->dy, inv = {0}, scale = {0}, d = {0};
     if (wants_any(g, IG_BIT(0) | IG_BIT(1) | IG_BIT(3) | IG_BIT(4)))
-        inv = inverse_root(r, per_channel(r, ig_grad_in(g, 4)));
+        inv = igi_emit_inverse_root(g, per_channel(r, ig_grad_in(g, 4)),
+                                    (double)r->a->epsilon);
     if (wants_any(g, IG_BIT(0) | IG_BIT(3) | IG_BIT(4)))
         scale = igi_emit_mul(g, per_channel(r, ig_grad_in(g, 1)), inv);
     if (wants_any(g, IG_BIT(1) | IG_BIT(4)))
@@ -179,34 +170,29 @@ static ig_status training_gradient(batch_norm_rule *r)
 {
     ig_grad *g = r->g;
     double fresh = 1 - (double)r->a->momentum;
-    ig_var dy = r->dy, dx = {0}, d = {0}, inv = {0}, n = {0};
+    ig_var dy = r->dy, dx = {0};
+    igi_standard s = {0};
     ig_var dmean = ig_grad_dy(g, 1), dvar = ig_grad_dy(g, 2);
     if (wants_any(g, IG_BIT(0) | IG_BIT(1))) {
         ig_var x = igi_emit_cast(g, ig_grad_in(g, 0), r->wide);
-        d = igi_emit_sub(g, x, igi_emit_mean(g, x, r->axes, r->n_axes));
-        ig_var var = igi_emit_mean(g, igi_emit_mul(g, d, d), r->axes, r->n_axes);
-        inv = inverse_root(r, var);
-        n = igi_emit_mul(g, d, inv);
+        s = igi_emit_standard(g, x, r->axes, r->n_axes, (double)r->a->epsilon);
     }
     if (ig_grad_wants(g, 0) && dy.h) {
         ig_var h = igi_emit_mul(g, dy, per_channel(r, ig_grad_in(g, 1)));
-        ig_var t = igi_emit_mean(g, igi_emit_mul(g, h, n), r->axes, r->n_axes);
-        t = igi_emit_add(g, igi_emit_mean(g, h, r->axes, r->n_axes),
-                         igi_emit_mul(g, n, t));
-        dx = igi_emit_mul(g, inv, igi_emit_sub(g, h, t));
+        dx = igi_emit_standard_dx(g, &s, h, r->axes, r->n_axes);
     }
     if (ig_grad_wants(g, 0) && (dmean.h || dvar.h)) {
         ig_var t = per_channel(r, dmean);
         if (dvar.h)
             t = igi_emit_add(
-                g, t, igi_emit_mul(g, igi_emit_scale(g, d, 2), per_channel(r, dvar)));
+                g, t, igi_emit_mul(g, igi_emit_scale(g, s.d, 2), per_channel(r, dvar)));
         t = igi_emit_div_count(g, igi_emit_scale(g, t, fresh), 0, r->axes, r->n_axes);
         dx = igi_emit_add(g, dx, t);
     }
     if (dx.h)
         ig_grad_set(g, 0, igi_emit_cast(g, dx, (ig_dtype)ig_grad_in_type(g, 0)->dtype));
     if (ig_grad_wants(g, 1) && dy.h)
-        set_summed(r, 1, igi_emit_mul(g, dy, n));
+        set_summed(r, 1, igi_emit_mul(g, dy, s.n));
     set_summed(r, 2, dy);
     if (dmean.h)
         ig_grad_set(g, 3, igi_emit_scale(g, dmean, (double)r->a->momentum));
@@ -313,23 +299,21 @@ static const batch_norm_attrs training = {HEAD, .momentum = 0.75f, .training_mod
     {                                                                                  \
         IG_SHAPE_IN(__VA_ARGS__), .dtype = IG_FLOAT64                                  \
     }
+#define PER_CHANNEL(n_) IGI_IN(n_), IGI_IN(n_), IGI_IN(n_), IGI_IN_POSITIVE(n_)
 static const ig_sample samples[] = {
-    {.name = "inference",
-     IGI_INPUTS(
-         IGI_IN(2, 3, 2, 2), IGI_IN(3), IGI_IN(3), IGI_IN(3), IGI_IN_POSITIVE(3))},
+    {.name = "inference", IGI_INPUTS(IGI_IN(2, 3, 2, 2), PER_CHANNEL(3))},
     {.name = "training",
      .attrs = &training,
      .n_out = 3,
-     IGI_INPUTS(IGI_IN(3, 2, 2), IGI_IN(2), IGI_IN(2), IGI_IN(2), IGI_IN_POSITIVE(2))},
+     IGI_INPUTS(IGI_IN(3, 2, 2), PER_CHANNEL(2))},
     {.name = "training_two_axes",
      .attrs = &training,
-     IGI_INPUTS(IGI_IN(5, 2), IGI_IN(2), IGI_IN(2), IGI_IN(2), IGI_IN_POSITIVE(2))},
-    {.name = "one_axis",
-     IGI_INPUTS(IGI_IN(4), IGI_IN(1), IGI_IN(1), IGI_IN(1), IGI_IN_POSITIVE(1))},
+     IGI_INPUTS(IGI_IN(5, 2), PER_CHANNEL(2))},
+    {.name = "one_axis", IGI_INPUTS(IGI_IN(4), PER_CHANNEL(1))},
     {.name = "training_one_axis",
      .attrs = &training,
      .n_out = 3,
-     IGI_INPUTS(IGI_IN(4), IGI_IN(1), IGI_IN(1), IGI_IN(1), IGI_IN_POSITIVE(1))},
+     IGI_INPUTS(IGI_IN(4), PER_CHANNEL(1))},
     {.name = "mixed_types",
      IGI_INPUTS(IGI_IN(2, 2, 3),
                 WIDE(2),
@@ -338,8 +322,7 @@ static const ig_sample samples[] = {
                 {IG_SHAPE_IN(2), .dtype = IG_FLOAT32, .fill = IG_FILL_POSITIVE}),
      .no_gradient =
          true}, /* float32 statistics are too coarse for finite differences */
-    {.name = "empty_batch",
-     IGI_INPUTS(IGI_IN(0, 2, 3), IGI_IN(2), IGI_IN(2), IGI_IN(2), IGI_IN_POSITIVE(2))},
+    {.name = "empty_batch", IGI_INPUTS(IGI_IN(0, 2, 3), PER_CHANNEL(2))},
     {0},
 };
 

@@ -1,13 +1,18 @@
 /* Shared by the operators' portable references: walking broadcast index spaces and
  * typed elementwise loops.
  *
- * A reference is the executable specification of its operator: readable first. Its
- * parts: igi_walk            rows of an index space over up to IGI_WALK_MAX strided
- * operands IGI_*_ROWS          one macro call per element type: storage type, computing
- * type, access IGI_UNARY, IGI_BINARY, IGI_COMPARE ...  whole references from one
- * expression Arithmetic is done in the computing type: float for float32, float16 and
- * bfloat16, double for float64, int64_t and uint64_t for integers. Storing an integer
- * keeps its low bits. <tgmath.h>: `exp(a)` is expf for a float. */
+ * A reference is the executable specification of its operator: readable first. Parts:
+ *
+ * igi_walk: the rows of an index space over up to IGI_WALK_MAX strided operands.
+ *
+ * IGI_*_ROWS: one macro call per element type, with its storage type, computing type
+ * and access.
+ *
+ * IGI_UNARY, IGI_BINARY, IGI_COMPARE: whole references from one expression.
+ *
+ * Arithmetic is done in the computing type: float for float32, float16 and bfloat16,
+ * double for float64, int64_t and uint64_t for integers. Storing an integer keeps its
+ * low bits. By <tgmath.h> `exp(a)` is expf for a float. */
 #ifndef OPERATORS_COMMON_H
 #define OPERATORS_COMMON_H
 
@@ -22,16 +27,16 @@
 #include "operators/common_opts.h"
 #include "operators/common_sample.h"
 
-/* ---- walking
- * ---------------------------------------------------------------------------- */
+/* ---- walking ---- */
 
 enum { IGI_WALK_MAX = 6 };
 
 /* Visits an index space row by row. Dims of size 1 are dropped and dims that all
- * operands cross evenly are merged, so contiguous operands give a single row. for
- * (igi_walk_tensors(&w, y, t, n); w.rows > 0; igi_walk_next(&w)) for (int64_t i = 0; i
- * < w.inner; i++)
- *           ... operand j at element w.at[j] + i * w.step[j] ... */
+ * operands cross evenly are merged, so contiguous operands give a single row.
+ *
+ *     for (igi_walk_tensors(&w, y, t, n); w.rows > 0; igi_walk_next(&w))
+ *         for (int64_t i = 0; i < w.inner; i++)
+ *             ... operand j at element w.at[j] + i * w.step[j] ... */
 typedef struct igi_walk {
     int64_t rows;  /* left, this one included; 0: done */
     int64_t inner; /* elements of a row */
@@ -57,8 +62,7 @@ void igi_broadcast_strides(const ig_tensor *t,
                            const int64_t *dims,
                            int64_t *out);
 
-/* ---- small services of references
- * -------------------------------------------------------- */
+/* ---- small services of references ---- */
 
 /* Output 0 := input `port` broadcast to its shape; any element type, any strides. */
 ig_status igi_copy_to_output(ig_kernel_ctx *k, int out, int port);
@@ -103,8 +107,7 @@ static inline int64_t igi_wrap_mul(int64_t a, int64_t b)
     return (int64_t)((uint64_t)a * (uint64_t)b);
 }
 
-/* ---- rows of element types
- * ---------------------------------------------------------------- */
+/* ---- rows of element types ---- */
 
 /* R_(dtype, T, C, LOAD, STORE, ...): T is stored, C computed in. LOAD(p, i) gives a C
  * (or something that converts), STORE(T, p, i, v) rounds or truncates v. The rest is
@@ -139,8 +142,7 @@ static inline int64_t igi_wrap_mul(int64_t a, int64_t b)
 #define IGI_NUMERIC_ROWS(R_, ...)                                                      \
     IGI_FLOAT_ROWS(R_, __VA_ARGS__) IGI_INTEGER_ROWS(R_, __VA_ARGS__)
 
-/* ---- whole references
- * ----------------------------------------------------------------------- */
+/* ---- whole references ---- */
 
 /* Inside `ig_status f(ig_kernel_ctx *k)`: everything is written and IG_OK returned.
  *
@@ -237,8 +239,7 @@ static inline int64_t igi_wrap_mul(int64_t a, int64_t b)
 #define IGI_CASES3_NUMERIC(...)  IGI_NUMERIC_ROWS(IGI_COMPARE_CASE, __VA_ARGS__)
 #define IGI_CASES3_BOOL(...)     IGI_BOOL_ROWS(IGI_COMPARE_CASE, __VA_ARGS__)
 
-/* ---- ports that many operators have
- * -------------------------------------------------------- */
+/* ---- ports that many operators have ---- */
 
 /* y = f(x) of x's shape and type 'T', which may reuse its memory. ONNX has two pairs of
  * names. */
@@ -247,8 +248,7 @@ extern const ig_port igi_unary_input[], igi_unary_output[];
 /* C = f(A, B) with broadcasting; a comparison's C has the type 'B'. */
 extern const ig_port igi_binary_inputs[], igi_binary_outputs[], igi_compare_outputs[];
 
-/* ---- gradient rules
- * ------------------------------------------------------------------------- */
+/* ---- gradient rules ---- */
 
 ig_var igi_emit_cast(ig_grad *g, ig_var v, ig_dtype to);
 /* Scalar of the element type of input 0. */

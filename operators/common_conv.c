@@ -39,7 +39,7 @@ ig_status igi_conv_check_dy(ig_infer *x,
                             const int64_t *wd,
                             const int64_t *dyd)
 {
-    int64_t yd[IG_RANK_MAX];
+    int64_t yd[IG_RANK_MAX] = {0};
     IG_TRY(igi_conv_infer(x, a, rank, xd, wd, yd));
     for (int i = 0; i < rank; i++)
         IG_TRY(ig_infer_equal(x, yd[i], dyd[i], "dims of dy and of the convolution",

@@ -92,9 +92,7 @@ IGI_INLINE void igi_conv_row(ig_dtype T,
         int64_t in_row = igi_window_in_row(&c->w, row, tap_row);
         for (int64_t tap = 0; in_row >= 0 && tap < a->kernel; tap++) {
             int64_t from, to;
-            igi_window_range(a, tap, 0, a->in, &from, &to);
-            from = from < lo ? lo : from;
-            to = to > hi ? hi : to;
+            igi_window_taps(a, tap, lo, hi, &from, &to);
             if (from >= to)
                 continue;
             int64_t at =

@@ -17,6 +17,11 @@
 
 /* Elements that a reference accumulates at once on the stack. */
 enum { IGI_CHUNK = 256 };
+/* Where the chunk that begins at lo ends, among n elements. */
+IGI_INLINE int64_t igi_chunk_end(int64_t lo, int64_t n)
+{
+    return n - lo < IGI_CHUNK ? n : lo + IGI_CHUNK;
+}
 
 IGI_INLINE double igi_load(ig_dtype type, const void *p, int64_t i)
 {

@@ -6,8 +6,10 @@ IG_USES_OP(Div);
 IG_USES_OP(DivByDims);
 IG_USES_OP(Mul);
 IG_USES_OP(Neg);
+IG_USES_OP(Reciprocal);
 IG_USES_OP(ReduceMean);
 IG_USES_OP(ReduceSum);
+IG_USES_OP(Sqrt);
 IG_USES_OP(Squeeze);
 IG_USES_OP(Sub);
 IG_USES_OP(Unsqueeze);
@@ -82,4 +84,29 @@ ig_var igi_emit_unsqueeze(ig_grad *g, ig_var v, const int64_t *axes, int n)
 ig_var igi_emit_squeeze(ig_grad *g, ig_var v, const int64_t *axes, int n)
 {
     return n ? ig_emit2(g, IG_OP(Squeeze), NULL, v, ig_grad_ints(g, axes, n)) : v;
+}
+
+ig_var igi_emit_inverse_root(ig_grad *g, ig_var v, double epsilon)
+{
+    v = igi_emit_add(g, v, ig_grad_scalar(g, type_of(g, v), epsilon));
+    return ig_emit1(g, IG_OP(Reciprocal), NULL, ig_emit1(g, IG_OP(Sqrt), NULL, v));
+}
+
+igi_standard
+igi_emit_standard(ig_grad *g, ig_var x, const int64_t *axes, int n_axes, double epsilon)
+{
+    igi_standard s;
+    s.d = igi_emit_sub(g, x, igi_emit_mean(g, x, axes, n_axes));
+    ig_var var = igi_emit_mean(g, igi_emit_mul(g, s.d, s.d), axes, n_axes);
+    s.inv = igi_emit_inverse_root(g, var, epsilon);
+    s.n = igi_emit_mul(g, s.d, s.inv);
+    return s;
+}
+
+ig_var igi_emit_standard_dx(
+    ig_grad *g, const igi_standard *s, ig_var h, const int64_t *axes, int n_axes)
+{
+    ig_var t = igi_emit_mean(g, igi_emit_mul(g, h, s->n), axes, n_axes);
+    t = igi_emit_add(g, igi_emit_mean(g, h, axes, n_axes), igi_emit_mul(g, s->n, t));
+    return igi_emit_mul(g, s->inv, igi_emit_sub(g, h, t));
 }

@@ -20,4 +20,17 @@ ig_var igi_emit_div_count(ig_grad *g, ig_var v, int i, const int64_t *axes, int 
 ig_var igi_emit_unsqueeze(ig_grad *g, ig_var v, const int64_t *axes, int n);
 ig_var igi_emit_squeeze(ig_grad *g, ig_var v, const int64_t *axes, int n);
 
+/* Normalisation, dims kept as 1: d = x - mean(x), inv = (mean(d^2) + epsilon)^-1/2 and
+ * n = d * inv over `axes`. */
+typedef struct igi_standard {
+    ig_var d, inv, n;
+} igi_standard;
+igi_standard igi_emit_standard(
+    ig_grad *g, ig_var x, const int64_t *axes, int n_axes, double epsilon);
+/* (v + epsilon)^-1/2. */
+ig_var igi_emit_inverse_root(ig_grad *g, ig_var v, double epsilon);
+/* dx for dn = h: inv * (h - mean(h) - n * mean(h * n)). */
+ig_var igi_emit_standard_dx(
+    ig_grad *g, const igi_standard *s, ig_var h, const int64_t *axes, int n_axes);
+
 #endif

@@ -72,7 +72,7 @@ double igi_loss_weight(const igi_loss *l, int64_t label)
 
 ig_status igi_loss_divisor(const igi_loss *l, double *out)
 {
-    int64_t label;
+    int64_t label = 0;
     *out = 1;
     if (l->reduction != IGI_REDUCTION_MEAN)
         return IG_OK;

@@ -15,6 +15,16 @@ typedef struct igi_loss_attrs {
     int64_t ignore_index, reduction;
 } igi_loss_attrs;
 
+#define IGI_LOSS_TYPES                                                                 \
+    {'T', IG_FLOATS},                                                                  \
+    {                                                                                  \
+        'L', IG_T(INT32) | IG_T(INT64)                                                 \
+    }
+#define IGI_LOSS_WEIGHT(name_)                                                         \
+    IG_PORT(name_, 'T', "Weight of each class [C], a constant of the loss.",           \
+            .flags = IG_OPTIONAL | IG_NODIFF)
+#define IGI_LOSS_LABELS(name_)                                                         \
+    IG_PORT(name_, 'L', "Classes [N, D1, ..., Dk].", .flags = IG_NODIFF)
 #define IGI_LOSS_ATTRS                                                                 \
     IG_ATTR_INT(igi_loss_attrs, ignore_index, IGI_IGNORE_NOTHING,                      \
                 "Label that adds nothing and may lie outside [0, C); absent: none."),  \

@@ -1,4 +1,4 @@
-// Integer inputs of shape operators, whole copies, slices and pads.
+// Integer inputs of shape operators, whole copies, slices and pieces.
 //
 // Slices follow ONNX Slice-13: negative starts and ends count from the end, then both
 // are clamped, so that INT64_MIN and INT64_MAX need no special case and nothing
@@ -7,8 +7,6 @@
 #include "operators/common_move.h"
 
 #include <inttypes.h>
-
-#include "graph/core/alloc.h"
 
 IG_USES_OP(Reshape);
 
@@ -129,6 +127,19 @@ igi_indices_check(const ig_kernel_ctx *k, const ig_tensor *indices, int64_t size
     return IG_OK;
 }
 
+ig_status igi_axis_once(
+    const ig_kernel_ctx *k, int64_t axis, int i, int rank, uint64_t *seen, int64_t *out)
+{
+    *out = igi_index(axis, rank);
+    if (*out < 0 || (*seen >> *out & 1))
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                              "axes[%d] is %" PRId64
+                              ", which is given twice or outside [-%d, %d]",
+                              i, axis, rank, rank - 1);
+    *seen |= IG_BIT(*out);
+    return IG_OK;
+}
+
 void igi_fill_zero(const ig_tensor *t)
 {
     size_t bytes = ig_tensor_nbytes(t);
@@ -203,18 +214,12 @@ ig_status igi_slices_read(const ig_kernel_ctx *k, int first, int rank, igi_slice
     int n_step = steps ? igi_read_ints(steps, s->step, IG_RANK_MAX) : s->n;
     IG_TRY(slices_lengths(k, s, rank, n_end, n_axis, n_step));
     for (int i = 0; i < s->n; i++) {
-        int64_t a = axes ? igi_index(axis[i], rank) : i;
+        int64_t a;
+        IG_TRY(igi_axis_once(k, axes ? axis[i] : i, i, rank, &seen, &a));
         if (!steps)
             s->step[i] = 1;
-        if (a < 0 || (seen >> a & 1))
-            return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
-                                  "axes[%d] is %" PRId64
-                                  ", which is given twice or outside "
-                                  "[-%d, %d]",
-                                  i, axis[i], rank, rank - 1);
         if (s->step[i] == 0)
             return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "steps[%d] is 0", i);
-        seen |= IG_BIT(a);
         s->axis[i] = (int)a;
     }
     return IG_OK;
@@ -232,123 +237,37 @@ void igi_slices_apply(const igi_slices *s,
             igi_slice_span(dims[s->axis[i]], s->start[i], s->end[i], s->step[i]);
 }
 
-// ---- pads
+// ---- pieces of Split
 
-// ORDER: pad_modes
-const char *const igi_pad_modes[] = {"constant", "reflect", "edge", "wrap", NULL};
-
-// Far beyond every tensor, and small enough that sums cannot overflow.
-static bool pad_sane(int64_t pad)
+int64_t igi_equal_piece(int64_t size, int64_t n, int64_t i)
 {
-    const int64_t most = INT64_C(1) << 60;
-    return pad >= -most && pad <= most;
+    int64_t chunk = size / n + (size % n != 0), begin;
+    if (!igi_mul_i64(chunk, i, &begin) || begin >= size)
+        return 0;
+    return size - begin < chunk ? size - begin : chunk;
 }
 
-ig_status igi_pads_read(const ig_kernel_ctx *k,
-                        const ig_tensor *pads,
-                        const ig_tensor *axes,
-                        int rank,
-                        igi_pads *p)
+ig_status igi_pieces_read(const ig_kernel_ctx *k, int64_t axis, igi_pieces *p)
 {
-    int64_t axis[IG_RANK_MAX], pad[2 * IG_RANK_MAX];
-    uint64_t seen = 0;
-    memset(p, 0, sizeof(*p));
-    int n = axes ? igi_read_ints(axes, axis, IG_RANK_MAX) : rank;
-    int n_pad = igi_read_ints(pads, pad, 2 * IG_RANK_MAX);
-    if (n < 0 || n > rank || n_pad != 2 * n)
-        return ig_kernel_fail(
-            k, IG_INVALID_ARGUMENT,
-            "pads has %d elements, but %d axes need %d (-1: too many)", n_pad, n,
-            2 * n);
-    for (int i = 0; i < n; i++) {
-        int64_t a = axes ? igi_index(axis[i], rank) : i;
-        if (a < 0 || (seen >> a & 1))
-            return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
-                                  "axes[%d] is %" PRId64
-                                  ", which is given twice or outside "
-                                  "[-%d, %d]",
-                                  i, axis[i], rank, rank - 1);
-        seen |= IG_BIT(a);
-        p->begin[a] = pad[i];
-        p->end[a] = pad[n + i];
-        if (!pad_sane(pad[i]) || !pad_sane(pad[n + i]))
-            return ig_kernel_fail(k, IG_LIMIT,
-                                  "pads of axis %" PRId64 " are beyond 2^60", a);
-    }
+    const ig_tensor *x = ig_in(k, 0), *split = ig_in(k, 1);
+    p->axis = (int)igi_index(axis, ig_rank(x));
+    p->size = ig_dims(x)[p->axis];
+    p->listed = split != NULL;
+    if (split && igi_read_ints(split, p->length, IG_PORTS_MAX) != k->n_out)
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "split must have %d lengths",
+                              k->n_out);
     return IG_OK;
 }
 
-// Source of position i, counted from the first kept element, among n kept elements (n >
-// 0).
-static int64_t pad_source(int64_t mode, int64_t i, int64_t n)
+ig_status igi_pieces_take(
+    const ig_kernel_ctx *k, const igi_pieces *p, int i, int64_t at, int64_t *length)
 {
-    int64_t period = mode == IGI_PAD_WRAP ? n : 2 * (n - 1);
-    if (mode == IGI_PAD_EDGE)
-        return clamp(i, 0, n - 1);
-    if (period == 0)
-        return 0; // a single element mirrored in itself
-    int64_t at = i % period;
-    at += at < 0 ? period : 0;
-    return at < n ? at : period - at;
-}
-
-// Negative pads cut first; the other modes then extend what is left.
-static ig_status map_axis(const ig_kernel_ctx *k,
-                          int axis,
-                          int64_t dim,
-                          int64_t padded,
-                          const igi_pads *p,
-                          int64_t *map)
-{
-    int64_t mode = ((const igi_pad_attrs *)k->attrs)->mode;
-    int64_t begin = p->begin[axis], end = p->end[axis], total;
-    if (!igi_add_i64(begin, end, &total) || !igi_add_i64(total, dim, &total) ||
-        total != padded)
+    const ig_tensor *y = ig_out(k, i);
+    *length = p->listed ? p->length[i] : igi_equal_piece(p->size, k->n_out, i);
+    if (*length < 0 || *length > p->size - at || (y && ig_dims(y)[p->axis] != *length))
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
-                              "axis %d: size %" PRId64 " with pads %" PRId64
-                              " and %" PRId64 " does not give %" PRId64,
-                              axis, dim, begin, end, padded);
-    int64_t lo = begin < 0 ? -begin : 0, hi = dim + (end < 0 ? end : 0);
-    if (mode != IGI_PAD_CONSTANT && padded > 0 && lo >= hi)
-        return ig_kernel_fail(
-            k, IG_INVALID_ARGUMENT,
-            "axis %d has no elements to pad with; only mode constant can", axis);
-    for (int64_t i = 0; i < padded; i++) {
-        int64_t from = i - begin;
-        bool inside = from >= lo && from < hi;
-        if (!inside)
-            from = mode == IGI_PAD_CONSTANT ? -1
-                                            : lo + pad_source(mode, from - lo, hi - lo);
-        map[i] = from;
-    }
-    return IG_OK;
-}
-
-ig_status igi_pad_map_make(const ig_kernel_ctx *k,
-                           int rank,
-                           const int64_t *dims,
-                           const int64_t *padded,
-                           const igi_pads *p,
-                           igi_pad_map *m)
-{
-    size_t total = 1;
-    m->all = NULL;
-    for (int a = 0; a < rank; a++)
-        if (padded[a] < 0 || !igi_add_size(total, (size_t)padded[a], &total))
-            return ig_kernel_fail(k, IG_LIMIT, "the padded size overflows");
-    m->all = igi_alloc_array(total, sizeof(int64_t));
-    if (!m->all)
-        return IG_OUT_OF_MEMORY;
-    int64_t *at = m->all;
-    for (int a = 0; a < rank; a++) {
-        ig_status rc = map_axis(k, a, dims[a], padded[a], p, at);
-        if (rc != IG_OK) {
-            igi_free(m->all);
-            m->all = NULL;
-            return rc;
-        }
-        m->map[a] = at;
-        at += padded[a];
-    }
+                              "piece %d of length %" PRId64 " does not fit: %" PRId64
+                              " of %" PRId64 " elements are left",
+                              i, *length, p->size - at, p->size);
     return IG_OK;
 }

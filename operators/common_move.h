@@ -12,8 +12,7 @@
 #include "graph/core/alloc.h"
 #include "operators/common.h"
 
-/* ---- infer
- * -------------------------------------------------------------------------------- */
+/* ---- infer ---- */
 
 /* Whether v, read from `port` by ig_infer_ints, is a symbol. */
 bool igi_is_symbol(const ig_infer *x, int port, int64_t v);
@@ -36,8 +35,7 @@ int igi_move_ints(ig_infer *x, int port, int64_t *buf, int cap);
  */
 int igi_values_kept(ig_infer *x, int64_t *out, int cap);
 
-/* ---- views and references
- * ------------------------------------------------------------------ */
+/* ---- views and references ---- */
 
 /* Elements of packed types have no address of their own: only whole tensors can be
  * viewed. */
@@ -49,6 +47,14 @@ ig_status igi_copy_elements(ig_kernel_ctx *k);
  * error names position, value and bound. */
 ig_status
 igi_indices_check(const ig_kernel_ctx *k, const ig_tensor *indices, int64_t size);
+/* axes[i] of a kernel's input, normalised to [0, rank) in *out; each may be named once.
+ */
+ig_status igi_axis_once(const ig_kernel_ctx *k,
+                        int64_t axis,
+                        int i,
+                        int rank,
+                        uint64_t *seen,
+                        int64_t *out);
 /* Every element of t := 0 (t contiguous, no strings). */
 void igi_fill_zero(const ig_tensor *t);
 /* dx of operators that only rename dims: Reshape(dy, shape of input 0). */
@@ -56,8 +62,7 @@ ig_status igi_reshape_gradient(ig_grad *g);
 /* Reshape(v, shape), taking zeros in `shape` literally. */
 ig_var igi_emit_reshape(ig_grad *g, ig_var v, ig_var shape);
 
-/* ---- slices
- * -------------------------------------------------------------------------------- */
+/* ---- slices ---- */
 
 /* starts, ends, axes and steps as given; axes are normalised and distinct. */
 typedef struct igi_slices {
@@ -81,8 +86,24 @@ void igi_slices_apply(const igi_slices *s,
                       const int64_t *dims,
                       igi_span *spans);
 
-/* ---- pads
- * ---------------------------------------------------------------------------------- */
+/* ---- pieces of Split ---- */
+
+/* Length of equal piece i of n: the last ones may be shorter, or empty. */
+int64_t igi_equal_piece(int64_t size, int64_t n, int64_t i);
+
+/* Where Split cuts: at the lengths that input 1 lists, or into equal pieces. */
+typedef struct igi_pieces {
+    int axis;
+    int64_t size; /* of the axis */
+    bool listed;
+    int64_t length[IG_PORTS_MAX];
+} igi_pieces;
+ig_status igi_pieces_read(const ig_kernel_ctx *k, int64_t axis, igi_pieces *p);
+/* Length of the piece that output i takes from `at` on, checked. */
+ig_status igi_pieces_take(
+    const ig_kernel_ctx *k, const igi_pieces *p, int i, int64_t at, int64_t *length);
+
+/* ---- pads ---- */
 
 enum {
     IGI_PAD_CONSTANT,

@@ -52,7 +52,7 @@ void igi_pool_set(igi_window *w,
 
 int64_t igi_to_column_major(int rank, const int64_t *dims, int64_t at)
 {
-    int64_t index[IG_RANK_MAX], out = 0;
+    int64_t index[IG_RANK_MAX] = {0}, out = 0;
     for (int i = rank - 1; i >= 0; i--) {
         index[i] = at % dims[i];
         at /= dims[i];
@@ -64,7 +64,7 @@ int64_t igi_to_column_major(int rank, const int64_t *dims, int64_t at)
 
 int64_t igi_to_row_major(int rank, const int64_t *dims, int64_t at)
 {
-    int64_t out = 0, step = 1, index[IG_RANK_MAX];
+    int64_t out = 0, step = 1, index[IG_RANK_MAX] = {0};
     for (int i = 0; i < rank; i++) {
         index[i] = at % dims[i];
         at /= dims[i];

@@ -21,6 +21,11 @@ const ig_attr_def igi_reduce_options[] = {
                 .max = 1),
     {0},
 };
+const ig_type_rule igi_sum_types[] = {
+    {'T', IG_FLOATS | IG_T(INT32) | IG_T(INT64) | IG_T(UINT32) | IG_T(UINT64)},
+    {'S', IG_T(INT64)},
+    {0},
+};
 const ig_port igi_reduce_inputs[] = {
     IG_PORT("data", 'T', "Any tensor."),
     IG_PORT("axes",

@@ -10,6 +10,7 @@
 
 extern const ig_attr_def igi_reduce_options[];
 extern const ig_port igi_reduce_inputs[], igi_reduce_outputs[];
+extern const ig_type_rule igi_sum_types[]; /* of ReduceSum and ReduceMean */
 extern const ig_sample igi_reduce_samples[];
 
 /* Infer of operators with inputs (data, axes) and igi_reduce_attrs. */
@@ -69,8 +70,7 @@ igi_reduce_offset(int n, const int64_t *dim, const int64_t *stride, int64_t i)
  * mean of integers is truncated. */
 ig_status igi_reduce_sum(ig_kernel_ctx *k, const igi_reduce *r, bool mean);
 
-/* ---- gradients
- * ----------------------------------------------------------------------------- */
+/* ---- gradients ---- */
 
 /* v, of the reduced output's shape, with the dropped axes back as size 1 (or a scalar).
  * The rule must save input 1. */

@@ -80,5 +80,17 @@ void igi_window_range(const igi_window_axis *a,
                       int64_t to,
                       int64_t *lo,
                       int64_t *hi);
+/* Output positions [*from, *to) among [lo, hi) whose tap `tap` lies in the input. */
+static inline void igi_window_taps(const igi_window_axis *a,
+                                   int64_t tap,
+                                   int64_t lo,
+                                   int64_t hi,
+                                   int64_t *from,
+                                   int64_t *to)
+{
+    igi_window_range(a, tap, 0, a->in, from, to);
+    *from = *from < lo ? lo : *from;
+    *to = *to > hi ? hi : *to;
+}
 
 #endif

@@ -70,7 +70,7 @@ IGI_INLINE void conv_plane(ig_dtype T, const igi_conv_call *v, const void *b, vo
     int64_t at = (v->n * c->group * c->m + v->m) * c->out_plane;
     for (int64_t row = 0; row < c->w.out_outer; row++) {
         for (int64_t lo = 0; lo < width; lo += IGI_CHUNK) {
-            int64_t hi = width - lo < IGI_CHUNK ? width : lo + IGI_CHUNK;
+            int64_t hi = igi_chunk_end(lo, width);
             for (int64_t o = lo; o < hi; o++)
                 acc[o - lo] = bias;
             igi_conv_row(T, v, row, lo, hi, acc);
@@ -161,10 +161,9 @@ IG_OPERATOR(Conv) = {
     .name = "Conv",
     .since = 22,
     .doc = "Convolution (cross-correlation) over k >= 1 spatial axes with padding, "
-           "strides, "
-           "dilations and groups of channels:\n"
-           "Y[n, m, o] = B[m] + sum over c, t of W[m, c, t] * X[n, c, o * stride + t * "
-           "dilation - pad].",
+           "strides, dilations and groups of channels:\n"
+           "Y[n, m, o] = B[m] + sum over c, t of W[m, c, t] * "
+           "X[n, c, o * stride + t * dilation - pad].",
     .inputs = inputs,
     .outputs = outputs,
     .types = types,

@@ -105,7 +105,7 @@ IGI_INLINE void grad_input_plane(ig_dtype T, const grad_input_call *v, void *dx)
     int64_t at = (v->n * c->group * c->c + v->ch) * c->in_plane;
     for (int64_t row = 0; row < c->w.in_outer; row++) {
         for (int64_t lo = 0; lo < width; lo += IGI_CHUNK) {
-            int64_t hi = width - lo < IGI_CHUNK ? width : lo + IGI_CHUNK;
+            int64_t hi = igi_chunk_end(lo, width);
             for (int64_t i = lo; i < hi; i++)
                 acc[i - lo] = 0;
             grad_input_row(T, v, row, lo, hi, acc);

@@ -200,8 +200,7 @@ IG_OPERATOR(Dropout) = {
     .name = "Dropout",
     .since = 22,
     .doc = "In training_mode drops elements with probability ratio and scales the "
-           "others by "
-           "1 / (1 - ratio); otherwise copies.",
+           "others by 1 / (1 - ratio); otherwise copies.",
     .inputs = inputs,
     .outputs = outputs,
     .types = types,

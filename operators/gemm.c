@@ -95,7 +95,7 @@ IGI_INLINE void gemm_float(ig_dtype T, const gemm_call *v)
     double acc[IGI_CHUNK];
     for (int64_t row = 0; row < v->p.m; row++) {
         for (int64_t col = 0; col < v->p.n; col += IGI_CHUNK) {
-            int64_t n = v->p.n - col < IGI_CHUNK ? v->p.n - col : IGI_CHUNK;
+            int64_t n = igi_chunk_end(col, v->p.n) - col;
             igi_product_float(T, &v->p, row, col, n, acc);
             for (int64_t j = 0; j < n; j++) {
                 double y = v->alpha * acc[j];
@@ -132,7 +132,7 @@ IGI_INLINE void gemm_int(ig_dtype T, const gemm_call *v)
     uint64_t acc[IGI_CHUNK];
     for (int64_t row = 0; row < v->p.m; row++) {
         for (int64_t col = 0; col < v->p.n; col += IGI_CHUNK) {
-            int64_t n = v->p.n - col < IGI_CHUNK ? v->p.n - col : IGI_CHUNK;
+            int64_t n = igi_chunk_end(col, v->p.n) - col;
             igi_product_int(T, &v->p, row, col, n, acc);
             for (int64_t j = 0; j < n; j++) {
                 int64_t at = row * v->c.rs + (col + j) * v->c.cs;

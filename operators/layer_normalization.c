@@ -7,9 +7,6 @@
 #include "operators/common_float.h"
 #include "operators/common_grad.h"
 
-IG_USES_OP(Reciprocal);
-IG_USES_OP(Sqrt);
-
 static const ig_port inputs[] = {
     IG_PORT("X", 'T', "Tensor to normalise."),
     IG_PORT("Scale", 'T', "Factor; broadcasts to X."),
@@ -101,33 +98,26 @@ static ig_status layer_norm_gradient(ig_grad *g)
         axes[count++] = i;
 
     ig_var x = igi_emit_cast(g, ig_grad_in(g, 0), wide);
-    ig_var d = igi_emit_sub(g, x, igi_emit_mean(g, x, axes, count));
-    ig_var var = igi_emit_mean(g, igi_emit_mul(g, d, d), axes, count);
-    var = igi_emit_add(g, var, ig_grad_scalar(g, wide, (double)a->epsilon));
-    ig_var r =
-        ig_emit1(g, IG_OP(Reciprocal), NULL, ig_emit1(g, IG_OP(Sqrt), NULL, var));
-    ig_var n = igi_emit_mul(g, d, r);
+    igi_standard s = igi_emit_standard(g, x, axes, count, (double)a->epsilon);
     ig_var dy = igi_emit_cast(g, ig_grad_dy(g, 0), wide), dx = {0};
     if (ig_grad_wants(g, 0) && dy.h) {
         ig_var h = igi_emit_mul(g, dy, igi_emit_cast(g, ig_grad_in(g, 1), wide));
-        ig_var t = igi_emit_mean(g, igi_emit_mul(g, h, n), axes, count);
-        t = igi_emit_add(g, igi_emit_mean(g, h, axes, count), igi_emit_mul(g, n, t));
-        dx = igi_emit_mul(g, r, igi_emit_sub(g, h, t));
+        dx = igi_emit_standard_dx(g, &s, h, axes, count);
     }
     ig_var dmean = igi_emit_cast(g, ig_grad_dy(g, 1), wide);
     if (dmean.h)
         dx = igi_emit_add(g, dx, igi_emit_div_count(g, dmean, 0, axes, count));
     ig_var dr = igi_emit_cast(g, ig_grad_dy(g, 2), wide);
     if (dr.h) {
-        dr = igi_emit_mul(g, dr, igi_emit_mul(g, r, r));
+        dr = igi_emit_mul(g, dr, igi_emit_mul(g, s.inv, s.inv));
         dr = igi_emit_div_count(g, dr, 0, axes, count);
-        dx = igi_emit_sub(g, dx, igi_emit_mul(g, dr, n));
+        dx = igi_emit_sub(g, dx, igi_emit_mul(g, dr, s.n));
     }
     if (!dmean.h && !dr.h && !dy.h)
         return IG_OK;
     ig_grad_set(g, 0, igi_emit_cast(g, dx, type));
     if (dy.h && ig_grad_wants(g, 1))
-        ig_grad_set(g, 1, igi_emit_cast(g, igi_emit_mul(g, dy, n), type));
+        ig_grad_set(g, 1, igi_emit_cast(g, igi_emit_mul(g, dy, s.n), type));
     if (dy.h)
         ig_grad_set(g, 2, ig_grad_dy(g, 0));
     return IG_OK;
@@ -210,7 +200,8 @@ IGI_INLINE void layer_norm_row(ig_dtype T, const layer_norm_call *v, int64_t row
         b = affine_offset(&v->bias, v->dims, 0, v->axis, row);
     for (int64_t j = 0; j < n; j++) {
         double y = (igi_load(T, v->x, at + j) - mean) * inv;
-        y *= affine_load(T, &v->scale, v, s, j);
+        if (v->scale.data)
+            y *= affine_load(T, &v->scale, v, s, j);
         if (v->bias.data)
             y += affine_load(T, &v->bias, v, b, j);
         igi_store(T, v->y, at + j, y);

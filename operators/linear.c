@@ -62,7 +62,7 @@ IGI_INLINE void linear_rows(ig_dtype T, const linear_call *v)
     double acc[IGI_CHUNK];
     for (int64_t row = 0; row < v->p.m; row++) {
         for (int64_t col = 0; col < v->p.n; col += IGI_CHUNK) {
-            int64_t n = v->p.n - col < IGI_CHUNK ? v->p.n - col : IGI_CHUNK;
+            int64_t n = igi_chunk_end(col, v->p.n) - col;
             igi_product_float(T, &v->p, row, col, n, acc);
             for (int64_t j = 0; j < n; j++) {
                 int64_t at = row * v->p.n + col + j;

@@ -104,7 +104,7 @@ IGI_INLINE void mat_mul_float(ig_dtype T, const mat_mul_call *v)
     double acc[IGI_CHUNK];
     for (int64_t row = 0; row < v->p.m; row++) {
         for (int64_t col = 0; col < v->p.n; col += IGI_CHUNK) {
-            int64_t n = v->p.n - col < IGI_CHUNK ? v->p.n - col : IGI_CHUNK;
+            int64_t n = igi_chunk_end(col, v->p.n) - col;
             igi_product_float(T, &v->p, row, col, n, acc);
             for (int64_t j = 0; j < n; j++)
                 igi_store(T, v->y, v->at + row * v->p.n + col + j, acc[j]);
@@ -117,7 +117,7 @@ IGI_INLINE void mat_mul_int(ig_dtype T, const mat_mul_call *v)
     uint64_t acc[IGI_CHUNK];
     for (int64_t row = 0; row < v->p.m; row++) {
         for (int64_t col = 0; col < v->p.n; col += IGI_CHUNK) {
-            int64_t n = v->p.n - col < IGI_CHUNK ? v->p.n - col : IGI_CHUNK;
+            int64_t n = igi_chunk_end(col, v->p.n) - col;
             igi_product_int(T, &v->p, row, col, n, acc);
             for (int64_t j = 0; j < n; j++)
                 igi_store_int(T, v->y, v->at + row * v->p.n + col + j, acc[j]);

@@ -91,9 +91,7 @@ IGI_INLINE void max_pool_row(
         int64_t in_row = igi_window_in_row(&v->w, row, tap_row);
         for (int64_t tap = 0; in_row >= 0 && tap < a->kernel; tap++) {
             int64_t from, to;
-            igi_window_range(a, tap, 0, a->in, &from, &to);
-            from = from < lo ? lo : from;
-            to = to > hi ? hi : to;
+            igi_window_taps(a, tap, lo, hi, &from, &to);
             for (int64_t o = from; o < to; o++) {
                 int64_t at =
                     in_row * a->in + o * a->stride + tap * a->dilation - a->pad;
@@ -114,7 +112,7 @@ IGI_INLINE void max_pool_plane(ig_dtype T, max_pool_call *v, int64_t plane)
     double lowest = T == IG_INT8 ? -128 : T == IG_UINT8 ? 0 : -(double)INFINITY;
     for (int64_t row = 0; row < v->w.out_outer; row++) {
         for (int64_t lo = 0; lo < width; lo += IGI_CHUNK) {
-            int64_t hi = width - lo < IGI_CHUNK ? width : lo + IGI_CHUNK;
+            int64_t hi = igi_chunk_end(lo, width);
             int64_t to = plane * v->out_plane + row * width + lo;
             for (int64_t i = 0; i < hi - lo; i++) {
                 v->best[i] = lowest;
@@ -198,11 +196,9 @@ IG_OPERATOR(MaxPool) = {
     IG_OP_HEAD,
     .name = "MaxPool",
     .since = 22,
-    .doc =
-        "The largest element of each window that slides over the spatial axes, and its "
-        "place. Padding never wins. The gradient goes to the element that Indices "
-        "names: "
-        "the first of equals.",
+    .doc = "The largest element of each window that slides over the spatial axes, and "
+           "its place. Padding never wins. The gradient goes to the element that "
+           "Indices names: the first of equals.",
     .inputs = inputs,
     .outputs = outputs,
     .types = types,

@@ -40,8 +40,7 @@ IG_OPERATOR(Min) = {
     .name = "Min",
     .since = 13,
     .doc = "Elementwise minimum of all inputs, with broadcasting; NaN where any is "
-           "NaN. Equal "
-           "inputs share the gradient evenly.",
+           "NaN. Equal inputs share the gradient evenly.",
     .inputs = inputs,
     .outputs = outputs,
     .types = types,

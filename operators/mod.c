@@ -117,8 +117,7 @@ IG_OPERATOR(Mod) = {
     .name = "Mod",
     .since = 13,
     .doc = "Remainder of a / b, elementwise with broadcasting: Python's % for "
-           "integers, C's "
-           "fmod with fmod = 1. An integer modulo 0 is 0.",
+           "integers, C's fmod with fmod = 1. An integer modulo 0 is 0.",
     .inputs = inputs,
     .outputs = outputs,
     .types = types,

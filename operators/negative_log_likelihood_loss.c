@@ -5,19 +5,15 @@
 
 static const ig_port inputs[] = {
     IG_PORT("input", 'T', "Log probabilities [N, C, D1, ..., Dk]."),
-    IG_PORT("target", 'L', "Classes [N, D1, ..., Dk].", .flags = IG_NODIFF),
-    IG_PORT("weight",
-            'T',
-            "Weight of each class [C], a constant of the loss.",
-            .flags = IG_OPTIONAL | IG_NODIFF),
+    IGI_LOSS_LABELS("target"),
+    IGI_LOSS_WEIGHT("weight"),
     {0},
 };
 static const ig_port outputs[] = {
     IG_PORT("loss", 'T', "Scalar, or the shape of target without reduction."),
     {0},
 };
-static const ig_type_rule types[] = {
-    {'T', IG_FLOATS}, {'L', IG_T(INT32) | IG_T(INT64)}, {0}};
+static const ig_type_rule types[] = {IGI_LOSS_TYPES, {0}};
 static const ig_attr_def attrs[] = {IGI_LOSS_ATTRS, {0}};
 
 static ig_status nll_loss_infer(ig_infer *x)
@@ -92,10 +88,8 @@ IG_OPERATOR(NegativeLogLikelihoodLoss) = {
     .name = "NegativeLogLikelihoodLoss",
     .since = 22,
     .doc = "-weight[t] * input[n, t, d] for each target t, with optional reduction. A "
-           "mean "
-           "divides by the weights of the targets that are not ignored (NaN when there "
-           "are "
-           "none).",
+           "mean divides by the weights of the targets that are not ignored (NaN when "
+           "there are none).",
     .inputs = inputs,
     .outputs = outputs,
     .types = types,

@@ -40,7 +40,7 @@ IGI_INLINE void average_pixels(ig_dtype T, igi_nhwc_pool *v, bool padded)
         int64_t count = igi_window_count_row(&v->w, v->row, padded);
         count *= igi_window_count(a, v->o, padded);
         for (int64_t lo = 0; lo < c; lo += IGI_CHUNK)
-            average_pixel(T, v, i, count, lo, c - lo < IGI_CHUNK ? c : lo + IGI_CHUNK);
+            average_pixel(T, v, i, count, lo, igi_chunk_end(lo, c));
     }
 }
 

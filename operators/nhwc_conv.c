@@ -99,7 +99,7 @@ IGI_INLINE void nhwc_conv_plane(ig_dtype T, const nhwc_conv_call *f)
     int64_t width = igi_conv_row_axis(c)->out, channels = c->group * c->m;
     for (int64_t row = 0; row < c->w.out_outer; row++) {
         for (int64_t lo = 0; lo < width; lo += IGI_CHUNK) {
-            int64_t hi = width - lo < IGI_CHUNK ? width : lo + IGI_CHUNK;
+            int64_t hi = igi_chunk_end(lo, width);
             for (int64_t o = lo; o < hi; o++)
                 acc[o - lo] = bias;
             igi_conv_row(T, &f->v, row, lo, hi, acc);
@@ -198,8 +198,7 @@ IG_OPERATOR(NhwcConv) = {
     .name = "Conv",
     .since = 1,
     .doc = "Convolution over x[N, in..., C], then bias, residual and activation. "
-           "Internal: "
-           "the optimiser makes it after gradients are taken.",
+           "Internal: the optimiser makes it after gradients are taken.",
     .inputs = inputs,
     .outputs = outputs,
     .types = types,

@@ -29,7 +29,7 @@ IGI_INLINE void channel_means(
     double sum[IGI_CHUNK];
     for (int64_t b = 0; b < batch; b++) {
         for (int64_t lo = 0; lo < channels; lo += IGI_CHUNK) {
-            int64_t count = channels - lo < IGI_CHUNK ? channels - lo : IGI_CHUNK;
+            int64_t count = igi_chunk_end(lo, channels) - lo;
             for (int64_t c = 0; c < count; c++)
                 sum[c] = 0;
             for (int64_t i = 0; i < n; i++)
@@ -68,8 +68,7 @@ IG_OPERATOR(NhwcGlobalAveragePool) = {
     .name = "GlobalAveragePool",
     .since = 1,
     .doc = "Mean over the spatial axes of x[N, in..., C]. Internal: the optimiser "
-           "makes it "
-           "after gradients are taken.",
+           "makes it after gradients are taken.",
     .inputs = inputs,
     .outputs = outputs,
     .types = types,

@@ -36,7 +36,7 @@ IGI_INLINE void max_pixels(ig_dtype T, igi_nhwc_pool *v)
     for (int64_t i = 0; i < v->pixels; i++) {
         igi_nhwc_pool_seek(v, i);
         for (int64_t lo = 0; lo < c; lo += IGI_CHUNK)
-            max_pixel(T, v, i, lo, c - lo < IGI_CHUNK ? c : lo + IGI_CHUNK);
+            max_pixel(T, v, i, lo, igi_chunk_end(lo, c));
     }
 }
 

@@ -6,20 +6,16 @@ IG_USES_OP(NegativeLogLikelihoodLoss);
 
 static const ig_port inputs[] = {
     IG_PORT("dloss", 'T', "Gradient of the loss."),
-    IG_PORT("target", 'L', "Classes [N, D1, ..., Dk].", .flags = IG_NODIFF),
+    IGI_LOSS_LABELS("target"),
     IG_PORT("shape", 'I', "Shape of the log probabilities.", .flags = IG_VALUE),
-    IG_PORT("weight",
-            'T',
-            "Weight of each class [C], a constant of the loss.",
-            .flags = IG_OPTIONAL | IG_NODIFF),
+    IGI_LOSS_WEIGHT("weight"),
     {0},
 };
 static const ig_port outputs[] = {
     IG_PORT("dx", 'T', "Gradient of the log probabilities [N, C, D1, ..., Dk]."),
     {0},
 };
-static const ig_type_rule types[] = {
-    {'T', IG_FLOATS}, {'L', IG_T(INT32) | IG_T(INT64)}, {'I', IG_T(INT64)}, {0}};
+static const ig_type_rule types[] = {IGI_LOSS_TYPES, {'I', IG_T(INT64)}, {0}};
 static const ig_attr_def attrs[] = {IGI_LOSS_ATTRS, {0}};
 
 static ig_status nll_loss_grad_infer(ig_infer *x)
@@ -113,8 +109,7 @@ IG_OPERATOR(NllLossGrad) = {
     .name = "NllLossGrad",
     .since = 1,
     .doc = "Gradient of NegativeLogLikelihoodLoss with respect to its input. "
-           "Attributes are "
-           "those of the loss.",
+           "Attributes are those of the loss.",
     .inputs = inputs,
     .outputs = outputs,
     .types = types,

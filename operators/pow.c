@@ -180,8 +180,7 @@ IG_OPERATOR(Pow) = {
     .name = "Pow",
     .since = 15,
     .doc = "Z = X^Y, elementwise with broadcasting, in the type of X. Integers wrap "
-           "around; "
-           "negative exponents of integers give 1 / X^|Y| truncated.",
+           "around; negative exponents of integers give 1 / X^|Y| truncated.",
     .inputs = inputs,
     .outputs = outputs,
     .types = types,

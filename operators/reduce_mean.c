@@ -7,12 +7,6 @@ IG_USES_OP(DivByDims);
 IG_USES_OP(Expand);
 IG_USES_OP(Mul);
 
-static const ig_type_rule types[] = {
-    {'T', IG_FLOATS | IG_T(INT32) | IG_T(INT64) | IG_T(UINT32) | IG_T(UINT64)},
-    {'S', IG_T(INT64)},
-    {0},
-};
-
 // A reduced axis of symbolic size must not become a number: DivByDims reads it at run
 // time.
 static ig_status reduce_mean_gradient(ig_grad *g)
@@ -48,7 +42,7 @@ IG_OPERATOR(ReduceMean) = {
     .doc = "Means over `axes`; those of integers are truncated toward zero.",
     .inputs = igi_reduce_inputs,
     .outputs = igi_reduce_outputs,
-    .types = types,
+    .types = igi_sum_types,
     .attrs = igi_reduce_options,
     .attrs_size = sizeof(igi_reduce_attrs),
     .flags = IG_OP_STRIDED,

@@ -4,12 +4,6 @@
 
 IG_USES_OP(Expand);
 
-static const ig_type_rule types[] = {
-    {'T', IG_FLOATS | IG_T(INT32) | IG_T(INT64) | IG_T(UINT32) | IG_T(UINT64)},
-    {'S', IG_T(INT64)},
-    {0},
-};
-
 static ig_status reduce_sum_gradient(ig_grad *g)
 {
     ig_var dy = igi_reduce_restore(g, ig_grad_dy(g, 0));
@@ -32,7 +26,7 @@ IG_OPERATOR(ReduceSum) = {
     .doc = "Sums over `axes`; integers wrap.",
     .inputs = igi_reduce_inputs,
     .outputs = igi_reduce_outputs,
-    .types = types,
+    .types = igi_sum_types,
     .attrs = igi_reduce_options,
     .attrs_size = sizeof(igi_reduce_attrs),
     .flags = IG_OP_STRIDED,

@@ -11,11 +11,8 @@ IG_USES_OP(Exp);
 
 static const ig_port inputs[] = {
     IG_PORT("scores", 'T', "Scores [N, C, D1, ..., Dk]."),
-    IG_PORT("labels", 'L', "Classes [N, D1, ..., Dk].", .flags = IG_NODIFF),
-    IG_PORT("weights",
-            'T',
-            "Weight of each class [C], a constant of the loss.",
-            .flags = IG_OPTIONAL | IG_NODIFF),
+    IGI_LOSS_LABELS("labels"),
+    IGI_LOSS_WEIGHT("weights"),
     {0},
 };
 static const ig_port outputs[] = {
@@ -23,8 +20,7 @@ static const ig_port outputs[] = {
     IG_PORT("log_prob", 'T', "LogSoftmax of scores over axis 1.", .flags = IG_OPTIONAL),
     {0},
 };
-static const ig_type_rule types[] = {
-    {'T', IG_FLOATS}, {'L', IG_T(INT32) | IG_T(INT64)}, {0}};
+static const ig_type_rule types[] = {IGI_LOSS_TYPES, {0}};
 static const ig_attr_def attrs[] = {IGI_LOSS_ATTRS, {0}};
 
 static ig_status cross_entropy_infer(ig_infer *x)
@@ -123,8 +119,7 @@ IG_OPERATOR(SoftmaxCrossEntropyLoss) = {
     .since = 13,
     .doc = "-weights[t] * LogSoftmax(scores)[n, t, d] for each label t, with optional "
            "reduction. A mean divides by the weights of the labels that are not "
-           "ignored (NaN "
-           "when there are none).",
+           "ignored (NaN when there are none).",
     .inputs = inputs,
     .outputs = outputs,
     .types = types,

@@ -38,15 +38,6 @@ static const ig_attr_def attrs[] = {
     {0},
 };
 
-// Length of equal piece i of n.
-static int64_t equal_piece(int64_t size, int64_t n, int64_t i)
-{
-    int64_t chunk = size / n + (size % n != 0), begin;
-    if (!igi_mul_i64(chunk, i, &begin) || begin >= size)
-        return 0;
-    return size - begin < chunk ? size - begin : chunk;
-}
-
 static ig_status set_piece(ig_infer *x, int i, int axis, int64_t size)
 {
     int64_t dims[IG_RANK_MAX];
@@ -66,7 +57,7 @@ static ig_status infer_equal(ig_infer *x, int axis, int64_t size)
     int64_t part = size < 0 ? ig_dim_div(x->syms, size, x->n_out) : 0;
     bool exact = part != -1 && ig_dim_mul(x->syms, part, x->n_out) == size;
     for (int i = 0; i < x->n_out; i++) {
-        int64_t piece = size >= 0           ? equal_piece(size, x->n_out, i)
+        int64_t piece = size >= 0           ? igi_equal_piece(size, x->n_out, i)
                         : exact && part < 0 ? part
                                             : ig_dim_fresh(x->syms);
         IG_TRY(set_piece(x, i, axis, piece));
@@ -164,27 +155,17 @@ static ig_status split_gradient(ig_grad *g)
 
 static ig_status split_reference(ig_kernel_ctx *k)
 {
-    const ig_tensor *x = ig_in(k, 0), *split = ig_in(k, 1);
-    int64_t length[IG_PORTS_MAX], at = 0;
-    int64_t axis = igi_index(((const igi_split_attrs *)k->attrs)->axis, ig_rank(x));
-    int64_t size = ig_dims(x)[axis];
-    if (split && igi_read_ints(split, length, IG_PORTS_MAX) != k->n_out)
-        return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "split must have %d lengths",
-                              k->n_out);
-    for (int i = 0; i < k->n_out; i++) {
+    const ig_tensor *x = ig_in(k, 0);
+    int64_t at = 0, length;
+    igi_pieces p;
+    IG_TRY(igi_pieces_read(k, ((const igi_split_attrs *)k->attrs)->axis, &p));
+    for (int i = 0; i < k->n_out; i++, at += length) {
         const ig_tensor *y = ig_out(k, i);
-        int64_t piece = split ? length[i] : equal_piece(size, k->n_out, i);
-        if (piece < 0 || piece > size - at || (y && ig_dims(y)[axis] != piece))
-            return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
-                                  "piece %d of length %" PRId64
-                                  " does not fit: %" PRId64 " of %" PRId64
-                                  " elements are left",
-                                  i, piece, size - at, size);
+        IG_TRY(igi_pieces_take(k, &p, i, at, &length));
         if (y)
             igi_copy_nd(ig_dtype_of(y), ig_rank(y), ig_dims(y), ig_data(y), 0,
-                        ig_strides(y), ig_data(x), at * ig_strides(x)[axis],
+                        ig_strides(y), ig_data(x), at * ig_strides(x)[p.axis],
                         ig_strides(x));
-        at += piece;
     }
     return IG_OK;
 }

@@ -38,6 +38,7 @@ MAY_INCLUDE = {
     "bench/": EVERYTHING + ["bench/"],
     "examples/": [INGOT, "examples/"],
     "tests/": EVERYTHING,  # suites over the whole library
+    "tests/models/": EVERYTHING + ["bench/models/"],
     "tests/support/": EVERYTHING,
     "tests/api/": [INGOT],
     "tests/packaging/": [INGOT],

@@ -99,5 +99,5 @@ int main(int argc, char **argv)
         say_error("standard output cannot be written");
         rc = EXIT_IO;
     }
-    return rc;
+    return (int)rc;
 }

@@ -257,6 +257,28 @@ ig_status igi_tensor_like(ig_tensor **out, igi_pool *pool, const ig_tensor *like
     return IG_OK;
 }
 
+ig_status igi_tensor_like_plain(ig_tensor **out,
+                                igi_pool *pool,
+                                const ig_tensor *like,
+                                int64_t count)
+{
+    ig_dtype dtype = (ig_dtype)like->v.type.dtype;
+    size_t bits = igi_dtype_bits[dtype], bytes = (size_t)count * (bits / 8);
+    int c = igi_pool_class(STORAGE_HEAD + bytes);
+    if (!pool || !pool->headers || (size_t)count > IGI_POOL_BYTES_MAX || bits < 8 ||
+        dtype == IG_STRING || c >= IGI_POOL_CLASSES || !pool->blocks[c])
+        return igi_tensor_like(out, pool, like);
+    ig_tensor *t = igi_pool_pop(pool, &pool->headers);
+    igi_storage *st = igi_pool_pop(pool, &pool->blocks[c]);
+    header_init(t, pool);
+    t->v.type = like->v.type;
+    memcpy(t->stride, like->stride, sizeof(t->stride));
+    storage_init(t, st, bytes);
+    st->home = pool;
+    *out = t;
+    return IG_OK;
+}
+
 igi_storage *igi_storage_ref(igi_storage *st)
 {
     if (st && (st->flags & IGI_SHARED))

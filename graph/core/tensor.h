@@ -122,6 +122,11 @@ ig_status igi_tensor_alloc(ig_tensor *t, igi_pool *pool);
 ig_status igi_tensor_make(
     ig_tensor **out, igi_pool *pool, ig_dtype dtype, int rank, const int64_t *dims);
 ig_status igi_tensor_like(ig_tensor **out, igi_pool *pool, const ig_tensor *like);
+/* The same for a contiguous `like` of rank up to 8 with `count` elements. */
+ig_status igi_tensor_like_plain(ig_tensor **out,
+                                igi_pool *pool,
+                                const ig_tensor *like,
+                                int64_t count);
 /* Header that views `base`: same storage; strides, dims and element offset given. */
 ig_status igi_tensor_view(ig_tensor **out,
                           igi_pool *pool,

@@ -19,7 +19,7 @@ static bool reserve(igi_text *t, size_t n)
         t->failed = true;
         return false;
     }
-    if (need <= t->cap)
+    if (t->p && need <= t->cap)
         return true;
     size_t cap = t->cap < 128 ? 128 : t->cap;
     while (cap < need)

@@ -177,7 +177,7 @@ bool igi_attrs_copy_field(igi_arena *a, const ig_attr_def *row, void *at)
         ig_strings *l = at;
         const char **v = l->v ? igi_arena_array(a, (size_t)l->n, sizeof(*v)) : NULL;
         bool ok = v || !l->v;
-        for (int64_t i = 0; ok && i < l->n; i++)
+        for (int64_t i = 0; ok && v && i < l->n; i++)
             ok = (v[i] = igi_arena_strdup(a, l->v[i])) != NULL;
         l->v = v;
         return ok;
@@ -234,7 +234,7 @@ static bool strings_equal(const ig_strings *x, const ig_strings *y)
 {
     if (x->n != y->n || !x->v != !y->v)
         return false;
-    for (int64_t i = 0; i < x->n; i++)
+    for (int64_t i = 0; x->v && i < x->n; i++)
         if (strcmp(x->v[i], y->v[i]) != 0)
             return false;
     return true;
@@ -257,12 +257,12 @@ static bool equal_one(const ig_attr_def *row, const void *x, const void *y)
     case IG_A_INTS: {
         const ig_ints *a = x, *b = y;
         return a->n == b->n && !a->v == !b->v &&
-               (!a->n || !memcmp(a->v, b->v, (size_t)a->n * sizeof(*a->v)));
+               (!a->v || !b->v || !memcmp(a->v, b->v, (size_t)a->n * sizeof(*a->v)));
     }
     case IG_A_FLOATS: {
         const ig_floats *a = x, *b = y;
         return a->n == b->n && !a->v == !b->v &&
-               (!a->n || !memcmp(a->v, b->v, (size_t)a->n * sizeof(*a->v)));
+               (!a->v || !b->v || !memcmp(a->v, b->v, (size_t)a->n * sizeof(*a->v)));
     }
     case IG_A_STRINGS:
         return strings_equal(x, y);

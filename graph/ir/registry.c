@@ -396,14 +396,3 @@ const char *igi_op_full_name(const ig_op_def *def, char *buf, size_t size)
     return buf;
 }
 
-int igi_op_in_port(const igi_op *op, int n_in, int n_captures, int i)
-{
-    if (i < 0 || i >= n_in - n_captures)
-        return -1;
-    return i < op->n_in ? i : op->variadic_in ? op->n_in - 1 : -1;
-}
-
-int igi_op_out_port(const igi_op *op, int i)
-{
-    return i < 0 ? -1 : i < op->n_out ? i : op->variadic_out ? op->n_out - 1 : -1;
-}

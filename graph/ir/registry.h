@@ -68,7 +68,15 @@ typedef enum igi_std {
 const ig_op_def *igi_registry_std(const ig_registry *r, igi_std which);
 
 /* Formal port of actual input i, -1 for a capture; nobody indexes inputs[] by hand. */
-int igi_op_in_port(const igi_op *op, int n_in, int n_captures, int i);
-int igi_op_out_port(const igi_op *op, int i);
+static inline int igi_op_in_port(const igi_op *op, int n_in, int n_captures, int i)
+{
+    if (i < 0 || i >= n_in - n_captures)
+        return -1;
+    return i < op->n_in ? i : op->variadic_in ? op->n_in - 1 : -1;
+}
+static inline int igi_op_out_port(const igi_op *op, int i)
+{
+    return i < 0 ? -1 : i < op->n_out ? i : op->variadic_out ? op->n_out - 1 : -1;
+}
 
 #endif

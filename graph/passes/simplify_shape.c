@@ -120,10 +120,11 @@ static ig_status merge_transposes(ig_graph *g,
                                   int *changes)
 {
     int64_t inner[IG_RANK_MAX], both[IG_RANK_MAX];
+    int inner_rank;
     bool same = true;
     ig_value_id x = p->in[0], made;
     const igi_op *op = p->op;
-    if (!igi_perm_of(g, p, &rank, inner))
+    if (!igi_perm_of(g, p, &inner_rank, inner) || inner_rank != rank)
         return IG_OK;
     for (int i = 0; i < rank; i++) {
         both[i] = inner[perm[i]];

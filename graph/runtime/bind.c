@@ -96,8 +96,8 @@ static ig_status bind_own(igi_instance *x, uint32_t v, ig_value *const *out, int
     const int64_t *dims = ig_type_dims(&pv->type);
     ig_tensor *t = NULL;
     int j = pv->output;
-    if (j >= 0 && j < n_out && out[j] && may_write_direct(x, j, out, n_out)) {
-        ig_tensor *bound = (ig_tensor *)out[j];
+    ig_tensor *bound = j >= 0 && j < n_out ? (ig_tensor *)out[j] : NULL;
+    if (bound && may_write_direct(x, j, out, n_out)) {
         x->direct[j] = true;
         bound->st->version++;
         IG_TRY(igi_tensor_view(&t, NULL, bound, pv->type.rank, dims,

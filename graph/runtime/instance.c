@@ -34,7 +34,7 @@ void igi_instance_free(igi_instance *x)
 {
     if (!x)
         return;
-    for (size_t i = 0; i < x->n_plans; i++)
+    for (size_t i = 0; x->plans && i < x->n_plans; i++)
         igi_plan_free(x->plans[i]);
     igi_invoker_fini(&x->invoker);
     igi_free(x->plans);

@@ -82,20 +82,11 @@ static inline int plain_inputs(ig_value *const *in, int n)
 /* Output of a call that obeys the law of IG_OP_ELEMENTWISE: equal shapes and one type
  * variable give that same type. `count`: elements of an input. */
 static inline ig_status
-output_by_law(igi_invoker *v, const ig_type *type, int64_t count, ig_tensor **out)
+output_by_law(igi_invoker *v, const ig_tensor *like, int64_t count, ig_tensor **out)
 {
     if (count > STRAIGHT_MAX)
-        return igi_call_tensor(v, type, out);
-    ig_tensor *t;
-    IG_TRY(
-        igi_tensor_header(&t, v->pool, (ig_dtype)type->dtype, type->rank, type->u.dim));
-    ig_status rc = igi_tensor_alloc(t, v->pool);
-    if (rc != IG_OK) {
-        ig_tensor_unref(t);
-        return rc;
-    }
-    *out = t;
-    return IG_OK;
+        return igi_call_tensor(v, &like->v.type, out);
+    return igi_tensor_like_plain(out, v->pool, like, count);
 }
 
 __attribute__((noinline)) static ig_status output_by_infer(igi_invoker *v,
@@ -173,7 +164,7 @@ static inline ig_status plain_call(igi_invoker *v,
     bool law = same && op->law && op->var_types[op->out_var[0]] >> type->dtype & 1;
     if (__builtin_expect(law, 1)) {
         count = igi_tensor_count((ig_tensor *)in[0]);
-        IG_TRY(output_by_law(v, type, count, &t));
+        IG_TRY(output_by_law(v, (ig_tensor *)in[0], count, &t));
     } else {
         IG_TRY(output_by_infer(v, op, call, in, &t));
         count = INT64_MAX; /* threads are a question of all tensors then */

@@ -20,7 +20,7 @@ static ig_status parse_dim(const ig_symtab *s, const char *text, int64_t *values
     for (int k = 0; k < n; k++) {
         const char *name = igi_symtab_name(s, igi_symtab_at(s, k));
         if (!name || strlen(name) != (size_t)(equal - text) ||
-            strncmp(name, text, (size_t)(equal - text)))
+            strncmp(name, text, (size_t)(equal - text)) != 0)
             continue;
         values[k] = size;
         return IG_OK;

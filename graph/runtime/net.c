@@ -252,7 +252,7 @@ ig_status ig_net_run(ig_net *net, ig_workspace *ws, const ig_run_opts *opts)
     IG_TRY(igi_workspace_instance(ws, net, &x));
     enum { FEW = 16 };
     ig_value *local[2 * FEW], **in = local;
-    size_t n = (size_t)(net->n_in + net->n_out);
+    size_t n = (size_t)net->n_in + (size_t)net->n_out;
     if (n > 2 * FEW && !(in = igi_calloc(n, sizeof(*in))))
         return IG_OUT_OF_MEMORY;
     ig_status rc = run_in(net, ws, x, in, in + net->n_in, opts);

@@ -112,8 +112,8 @@ static row *summarise(const igi_profile *f, const igi_plan *p, size_t *n)
     for (uint32_t i = 0; rows && i < p->n_steps; i++) {
         const igi_step *s = &p->step[i];
         size_t r = 0;
-        while (r < *n && (strcmp(rows[r].op, op_of(p, s)) ||
-                          strcmp(rows[r].kernel, kernel_of(s))))
+        while (r < *n && (strcmp(rows[r].op, op_of(p, s)) != 0 ||
+                          strcmp(rows[r].kernel, kernel_of(s)) != 0))
             r++;
         if (r == *n)
             rows[(*n)++] = (row){op_of(p, s), kernel_of(s), 0, 0};

@@ -117,7 +117,7 @@ static ig_status write_data(igi_onnx_out *o, const char *path)
     char *data = igi_arena_alloc(&o->arena, n + 6);
     if (!data)
         return IG_OUT_OF_MEMORY;
-    memcpy(data, path, n);
+    memcpy(data, path, n + 1);
     memcpy(data + n, ".data", 6);
     const char *location = slash ? data + (slash - path) + 1 : data;
     IG_TRY(igi_file_check_relative(location));

@@ -116,36 +116,18 @@ static ig_status slice_run(ig_kernel_ctx *k, int tid, int nth)
     return IG_OK;
 }
 
-/* Length of piece i when `split` is not given: equal ones, the last ones shorter. */
-static int64_t equal_piece(int64_t size, int64_t n, int64_t i)
-{
-    int64_t chunk = size / n + (size % n != 0);
-    int64_t begin = chunk * i < size ? chunk * i : size;
-    return size - begin < chunk ? size - begin : chunk;
-}
-
 static ig_status split_run(ig_kernel_ctx *k, int tid, int nth)
 {
-    const ig_tensor *x = igi_kin(k, 0), *split = igi_kin(k, 1);
-    int64_t length[IG_PORTS_MAX], at = 0;
-    int64_t axis = axis_of(((const ig_split_opts *)k->attrs)->axis, igi_krank(x));
-    int64_t size = igi_kdims(x)[axis];
-    if (split && igi_read_ints(split, length, IG_PORTS_MAX) != k->n_out)
-        return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "split must have %d lengths",
-                              k->n_out);
-    for (int i = 0; i < k->n_out; i++) {
+    const ig_tensor *x = igi_kin(k, 0);
+    int64_t at = 0, length;
+    igi_pieces p;
+    IG_TRY(igi_pieces_read(k, ((const ig_split_opts *)k->attrs)->axis, &p));
+    for (int i = 0; i < k->n_out; i++, at += length) {
         const ig_tensor *y = igi_kout(k, i);
-        int64_t piece = split ? length[i] : equal_piece(size, k->n_out, i);
-        if (piece < 0 || piece > size - at || (y && igi_kdims(y)[axis] != piece))
-            return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
-                                  "piece %d of length %" PRId64
-                                  " does not fit: %" PRId64 " of %" PRId64
-                                  " elements are left",
-                                  i, piece, size - at, size);
+        IG_TRY(igi_pieces_take(k, &p, i, at, &length));
         if (y)
-            copy_tensor(y, 0, x, at * igi_strides(x)[axis], igi_strides(x), y, tid,
+            copy_tensor(y, 0, x, at * igi_strides(x)[p.axis], igi_strides(x), y, tid,
                         nth);
-        at += piece;
     }
     return IG_OK;
 }

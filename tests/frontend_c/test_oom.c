@@ -1,6 +1,6 @@
-/* Memory that runs out (RELIABILITY T6): the n-th allocation fails, once or for ever, in
- * everything that a program does with a model. Each run must report OUT_OF_MEMORY, leave
- * no block behind, and leave objects that work or die cleanly. */
+/* Memory that runs out (RELIABILITY T6): the n-th allocation fails, once or for ever,
+ * in everything that a program does with a model. Each run must report OUT_OF_MEMORY,
+ * leave no block behind, and leave objects that work or die cleanly. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,9 +64,12 @@ static int make_models(void **state)
     snprintf(file, sizeof(file), "%s/m.ingot", path);
     snprintf(onnx_file, sizeof(onnx_file), "%s/m.onnx", path);
     assert_ok(ig_ctx_new(&c, &(ig_ctx_opts){.threads = 1}));
-    ig_tensor *w[3] = {ig_randn(c, IG_FLOAT32, IG_SHAPE(2, 1, 3, 3)), ig_randn(c, IG_FLOAT32, IG_SHAPE(2)),
+    ig_tensor *w[3] = {ig_randn(c, IG_FLOAT32, IG_SHAPE(2, 1, 3, 3)),
+                       ig_randn(c, IG_FLOAT32, IG_SHAPE(2)),
                        ig_randn(c, IG_FLOAT32, IG_SHAPE(3, 8))};
-    ig_trace_opts o = {.inputs = {{"x", ig_full(c, IG_FLOAT32, IG_SHAPE(2, 1, 4, 4), 0.5)}}, .dynamic = "x: N,1,4,4"};
+    ig_trace_opts o = {
+        .inputs = {{"x", ig_full(c, IG_FLOAT32, IG_SHAPE(2, 1, 4, 4), 0.5)}},
+        .dynamic = "x: N,1,4,4"};
     ig_graph *g = ig_trace(c, model, w, &o);
     if (!g)
         fail_msg("%s", ig_ctx_message(c));
@@ -175,7 +178,8 @@ static void a_model_whose_run_failed_runs_again(void **state)
     igi_failing_install();
     ig_model *m = NULL;
     ig_tensor *want = NULL;
-    assert_ok(ig_model_load_bytes(&m, native, native_n, NULL, NULL, &(ig_model_opts){.threads = 1}));
+    assert_ok(ig_model_load_bytes(&m, native, native_n, NULL, NULL,
+                                  &(ig_model_opts){.threads = 1}));
     assert_ok(run_once(m, &want));
     bool hit = true;
     for (long n = 0; hit; n++) {
@@ -188,7 +192,8 @@ static void a_model_whose_run_failed_runs_again(void **state)
         ig_tensor_unref(y);
         y = NULL;
         assert_ok(run_once(m, &y));
-        assert_memory_equal(ig_tensor_data(y), ig_tensor_data(want), ig_tensor_nbytes(y));
+        assert_memory_equal(ig_tensor_data(y), ig_tensor_data(want),
+                            ig_tensor_nbytes(y));
         ig_tensor_unref(y);
     }
     ig_tensor_unref(want);
@@ -227,7 +232,9 @@ static void saving_survives_and_never_breaks_the_old_file(void **state)
 /* The error of a context as that of the thread, for igi_failing_each. */
 static ig_status status_of(const ig_ctx *c)
 {
-    return ig_ctx_status(c) == IG_OK ? IG_OK : ig_fail(ig_ctx_status(c), "%s", ig_ctx_message(c));
+    return ig_ctx_status(c) == IG_OK
+               ? IG_OK
+               : ig_fail(ig_ctx_status(c), "%s", ig_ctx_message(c));
 }
 
 static ig_tensor *loss_of(ig_ctx *c, ig_module *m, ig_nn_linear *a, ig_tensor *x)
@@ -235,7 +242,8 @@ static ig_tensor *loss_of(ig_ctx *c, ig_module *m, ig_nn_linear *a, ig_tensor *x
     (void)m;
     const int64_t labels[2] = {0, 2};
     ig_tensor *y = ig_tanh(c, a ? ig_nn_linear_apply(c, a, x) : NULL);
-    return ig_cross_entropy(c, ig_reshape(c, y, IG_SHAPE(2, 3)), ig_from(c, IG_INT64, IG_SHAPE(2), labels));
+    return ig_cross_entropy(c, ig_reshape(c, y, IG_SHAPE(2, 3)),
+                            ig_from(c, IG_INT64, IG_SHAPE(2), labels));
 }
 
 static ig_status train(void *arg)
@@ -248,7 +256,8 @@ static ig_status train(void *arg)
     (void)arg;
     for (int k = 0; o && k < 2; k++) {
         IG_SCOPE(c) {
-            (void)ig_backward(c, loss_of(c, m, a, ig_randn(c, IG_FLOAT32, IG_SHAPE(2, 4))));
+            (void)ig_backward(
+                c, loss_of(c, m, a, ig_randn(c, IG_FLOAT32, IG_SHAPE(2, 4))));
             (void)ig_optim_step(o);
         }
     }
@@ -272,8 +281,10 @@ static ig_status second_gradient(void *arg)
     ig_grad_opts o = {.create_graph = true};
     (void)arg;
     IG_TRY(ig_ctx_new(&c, &(ig_ctx_opts){.threads = 1}));
-    ig_tensor *x = ig_requires_grad(c, ig_full(c, IG_FLOAT64, IG_SHAPE(2, 2), 0.5), true);
-    ig_tensor *y = ig_sum(c, ig_softmax(c, ig_matmul(c, x, ig_transpose(c, x, 0, 1)), 0), IG_ALL, false);
+    ig_tensor *x =
+        ig_requires_grad(c, ig_full(c, IG_FLOAT64, IG_SHAPE(2, 2), 0.5), true);
+    ig_tensor *y = ig_sum(
+        c, ig_softmax(c, ig_matmul(c, x, ig_transpose(c, x, 0, 1)), 0), IG_ALL, false);
     if (ig_grad(c, &y, 1, &x, 1, &dx, &o) == IG_OK) {
         ig_tensor *z = ig_sum(c, ig_mul(c, dx, dx), IG_ALL, false);
         (void)ig_grad(c, &z, 1, &x, 1, &ddx, NULL);
@@ -319,15 +330,18 @@ static void a_context_works_again_after_it_is_cleared(void **state)
     for (long n = 0; hit; n++) {
         igi_failing_at(n, true);
         IG_SCOPE(c) {
-            ig_tensor *x = ig_requires_grad(c, ig_full(c, IG_FLOAT64, IG_SHAPE(3), 2), true);
+            ig_tensor *x =
+                ig_requires_grad(c, ig_full(c, IG_FLOAT64, IG_SHAPE(3), 2), true);
             (void)ig_backward(c, ig_sum(c, ig_mul(c, x, x), IG_ALL, false));
         }
         hit = igi_failing_hit();
         igi_failing_at(-1, false);
         ig_ctx_clear(c);
         IG_SCOPE(c) {
-            ig_tensor *x = ig_requires_grad(c, ig_full(c, IG_FLOAT64, IG_SHAPE(3), 2), true);
-            assert_int_equal(ig_backward(c, ig_sum(c, ig_mul(c, x, x), IG_ALL, false)), IG_OK);
+            ig_tensor *x =
+                ig_requires_grad(c, ig_full(c, IG_FLOAT64, IG_SHAPE(3), 2), true);
+            assert_int_equal(ig_backward(c, ig_sum(c, ig_mul(c, x, x), IG_ALL, false)),
+                             IG_OK);
             assert_true(ig_tensor_data_f64(ig_tensor_grad(x))[2] == 4);
         }
     }
@@ -342,7 +356,9 @@ static ig_tensor *traced(ig_ctx *c, ig_tensor *const *in, void *user)
 {
     (void)user;
     int64_t n = ig_size(c, in[0], 0);
-    return ig_mul_scalar(c, ig_sum(c, ig_reshape(c, in[0], IG_SHAPE(n, 2, 2)), 0, false), 1.0 / (double)n);
+    return ig_mul_scalar(c,
+                         ig_sum(c, ig_reshape(c, in[0], IG_SHAPE(n, 2, 2)), 0, false),
+                         1.0 / (double)n);
 }
 
 static ig_status trace(void *arg)

@@ -1,88 +1,8 @@
-/* Traces: fixed and with named sizes, escapes, what does not generalise, what is kept.
- */
+/* Traces: fixed ones, escapes, errors, what is kept. */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "frontend_c/trace.h"
-#include "graph/core/dtype.h"
-#include "tests/frontend_c/support.h"
-
-/* ---- running a trace ---- */
-
-static ig_graph *g;
-
-static int drop_graph(void **state)
-{
-    ig_graph_free(g);
-    g = NULL;
-    return ctx_teardown(state);
-}
-
-#define TRACE_TEST(name_) cmocka_unit_test_setup_teardown(name_, ctx_setup, drop_graph)
-
-static ig_trace_opts options(ig_tensor *x, const char *dynamic)
-{
-    return (ig_trace_opts){.inputs = {{"x", x}}, .dynamic = dynamic};
-}
-
-static void trace_of(ig_trace_fn fn, void *user, ig_tensor *x, const char *dynamic)
-{
-    ig_trace_opts o = options(x, dynamic);
-    g = ig_trace(c, fn, user, &o);
-}
-
-/* Runs g on x and compares with the function itself. */
-static void check_at(ig_trace_fn fn, void *user, ig_tensor *x)
-{
-    ig_workspace *ws = ig_workspace_new(NULL);
-    ig_net *net = NULL;
-    ig_tensor *y = NULL, *want = NULL;
-    if (ig_net_new(&net, g, ws, NULL) != IG_OK ||
-        ig_workspace_feed(ws, "x", x) != IG_OK || ig_net_run(net, ws, NULL) != IG_OK ||
-        ig_workspace_fetch(ws, ig_graph_output_name(g, 0), &y) != IG_OK)
-        fail_msg("%s", ig_error_message());
-    want = fn(c, &x, user);
-    FINE();
-    ig_tensor *flat = NULL;
-    assert_int_equal(igi_tensor_contiguous_copy(&flat, NULL, want), IG_OK);
-    assert_true(igi_type_equal(&y->v.type, &want->v.type));
-    for (int64_t i = 0; i < ig_tensor_numel(y); i++) {
-        double a = igi_get_f64(ig_tensor_dtype(y), y->data, i),
-               b = igi_get_f64(ig_tensor_dtype(y), flat->data, i);
-        if (!(fabs(a - b) <= 1e-6 * (1 + fabs(b))))
-            fail_msg("element %lld is %g, eager gives %g", (long long)i, a, b);
-    }
-    ig_tensor_unref(flat);
-    ig_tensor_unref(y);
-    ig_net_free(net);
-    ig_workspace_free(ws);
-}
-
-static ig_tensor *random_of(int rank, const int64_t *dims)
-{
-    return ig_randn(c, IG_FLOAT64, (ig_shape){rank, dims});
-}
-#define RANDOM(...)                                                                    \
-    random_of((int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),               \
-              (const int64_t[]){__VA_ARGS__})
-
-static void assert_type(ig_value_id v, const char *want)
-{
-    char text[128];
-    igi_type_print(ig_graph_value_type(g, v), g->syms, text, sizeof(text));
-    assert_string_equal(text, want);
-}
-
-/* A dynamic trace over axis 0 agrees with the function at sizes it has never seen. */
-static void check_dynamic(ig_trace_fn fn, void *user)
-{
-    trace_of(fn, user, RANDOM(4, 6), "x: N,6");
-    FINE();
-    assert_type(ig_graph_input_at(g, 0), "float64[N,6]");
-    static const int64_t sizes[] = {1, 2, 4, 16, 97};
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-        check_at(fn, user, RANDOM(sizes[i], 6));
-}
+#include "tests/frontend_c/trace_support.h"
 
 /* ---- fixed ---- */
 
@@ -193,145 +113,6 @@ static void a_backward_inside_a_trace_keeps_its_activations(void **state)
     check_at(recorded, NULL, RANDOM(2, 3));
 }
 
-/* ---- sizes ---- */
-
-static ig_tensor *flatten_by_size(ig_ctx *k, ig_tensor *const *in, void *user)
-{
-    (void)user;
-    int64_t n = ig_size(k, in[0], 0);
-    return ig_relu(k, ig_reshape(k, in[0], IG_SHAPE(n, 3, 2)));
-}
-
-static ig_tensor *all_in_one(ig_ctx *k, ig_tensor *const *in, void *user)
-{
-    (void)user;
-    return ig_reshape(k, in[0], IG_SHAPE(ig_size(k, in[0], 0) * ig_size(k, in[0], 1)));
-}
-
-static ig_tensor *mean_by_hand(ig_ctx *k, ig_tensor *const *in, void *user)
-{
-    (void)user;
-    double n = (double)ig_size(k, in[0], 0);
-    return ig_mul_scalar(k, ig_sum(k, in[0], 0, false), 1.0 / n);
-}
-
-static ig_tensor *sum_times_size(ig_ctx *k, ig_tensor *const *in, void *user)
-{
-    (void)user;
-    return ig_mul_scalar(k, ig_sum(k, in[0], 0, false),
-                         (double)(2 * ig_size(k, in[0], 0) - 1));
-}
-
-static ig_tensor *zeros_of_size(ig_ctx *k, ig_tensor *const *in, void *user)
-{
-    (void)user;
-    int64_t n = ig_size(k, in[0], 0);
-    ig_tensor *z = ig_zeros(k, IG_FLOAT64, IG_SHAPE(n + 1, 6));
-    return ig_cat(k, (ig_tensor *[]){in[0], z}, 2, 0);
-}
-
-static ig_tensor *all_but_last(ig_ctx *k, ig_tensor *const *in, void *user)
-{
-    (void)user;
-    int64_t n = ig_size(k, in[0], 0);
-    return ig_slice(k, ig_cat(k, (ig_tensor *[]){in[0], in[0]}, 2, 0), 0, 1, 2 * n - 1,
-                    1);
-}
-
-static ig_tensor *mlp(ig_ctx *k, ig_tensor *const *in, void *user)
-{
-    ig_tensor *const *w = user;
-    return ig_softmax(
-        k, ig_linear(k, ig_relu(k, ig_linear(k, in[0], w[0], w[1])), w[2], NULL), -1);
-}
-
-static void a_reshape_by_size_follows_the_batch(void **state)
-{
-    (void)state;
-    check_dynamic(flatten_by_size, NULL);
-    assert_type(ig_graph_output_at(g, 0), "float64[N,3,2]");
-}
-
-static void a_product_of_sizes_follows_the_batch(void **state)
-{
-    (void)state;
-    check_dynamic(all_in_one, NULL);
-}
-
-static void a_mean_by_hand_follows_the_batch(void **state)
-{
-    (void)state;
-    check_dynamic(mean_by_hand, NULL);
-}
-
-static void a_number_that_is_affine_in_a_size_follows_it(void **state)
-{
-    (void)state;
-    check_dynamic(sum_times_size, NULL);
-}
-
-static void zeros_of_a_dynamic_shape_follow_the_batch(void **state)
-{
-    (void)state;
-    check_dynamic(zeros_of_size, NULL);
-}
-
-static void bounds_of_a_slice_follow_the_batch(void **state)
-{
-    (void)state;
-    check_dynamic(all_but_last, NULL);
-}
-
-static void an_mlp_is_traced_for_every_batch_with_its_weights_once(void **state)
-{
-    (void)state;
-    ig_tensor *w[3] = {RANDOM(5, 6), RANDOM(5), RANDOM(2, 5)};
-    check_dynamic(mlp, w);
-    assert_type(ig_graph_output_at(g, 0), "float64[N,2]");
-    int constants = 0;
-    for (size_t i = 1; i < g->values.n; i++)
-        constants += g->values.p[i].live && g->values.p[i].constant;
-    assert_int_equal(constants, 3);
-}
-
-static ig_tensor *gram(ig_ctx *k, ig_tensor *const *in, void *user)
-{
-    (void)user;
-    int64_t n = ig_size(k, in[0], 0), t = ig_size(k, in[0], 1);
-    ig_tensor *m = ig_matmul(k, in[0], ig_transpose(k, in[0], 0, 1));
-    return ig_mul_scalar(
-        k, ig_reshape(k, ig_expand(k, m, IG_SHAPE(2, n, n)), IG_SHAPE(-1, n)),
-        (double)t);
-}
-
-static void two_sizes_may_vary_on_their_own(void **state)
-{
-    (void)state;
-    trace_of(gram, NULL, RANDOM(4, 6), "x: N, T");
-    FINE();
-    check_at(gram, NULL, RANDOM(2, 9));
-    check_at(gram, NULL, RANDOM(8, 1));
-    assert_type(ig_graph_input_at(g, 0), "float64[N,T]");
-}
-
-static ig_tensor *backward_mean(ig_ctx *k, ig_tensor *const *in, void *user)
-{
-    (void)user;
-    ig_tensor *dx = NULL, *x = in[0];
-    ig_grad_mode mode = ig_grad_mode_set(k, true);
-    (void)ig_requires_grad(k, x, true);
-    ig_tensor *y = ig_mean(k, ig_mul(k, ig_relu(k, x), x), IG_ALL, false);
-    (void)ig_grad(k, &y, 1, &x, 1, &dx, NULL);
-    ig_grad_mode_restore(&mode);
-    return dx;
-}
-
-static void a_traced_backward_follows_the_batch(void **state)
-{
-    (void)state;
-    check_dynamic(backward_mean, NULL);
-}
-
 /* ---- escapes ---- */
 
 static ig_tensor *reads_item(ig_ctx *k, ig_tensor *const *in, void *user)
@@ -413,69 +194,7 @@ static void the_value_of_a_tensor_from_outside_is_a_constant_anyway(void **state
     FINE();
 }
 
-/* ---- what does not generalise ---- */
-
-static ig_tensor *branches(ig_ctx *k, ig_tensor *const *in, void *user)
-{
-    (void)user;
-    if (ig_size(k, in[0], 0) > 4)
-        return ig_exp(k, in[0]);
-    return ig_relu(k, in[0]);
-}
-
-static void another_path_at_another_size_fails_by_name(void **state)
-{
-    (void)state;
-    trace_of(branches, NULL, RANDOM(3), "x: N");
-    assert_null(g);
-    FAILED("depends on the sizes", "test_trace.c", "another operator");
-}
-
-static ig_tensor *loops(ig_ctx *k, ig_tensor *const *in, void *user)
-{
-    (void)user;
-    ig_tensor *h = in[0];
-    for (int64_t i = 0; i < ig_size(k, in[0], 0); i++)
-        h = ig_neg(k, h);
-    return h;
-}
-
-static void a_loop_over_a_size_fails_by_name(void **state)
-{
-    (void)state;
-    trace_of(loops, NULL, RANDOM(3), "x: N");
-    assert_null(g);
-    FAILED("another number of calls", "test_trace.c");
-}
-
-static ig_tensor *squares(ig_ctx *k, ig_tensor *const *in, void *user)
-{
-    (void)user;
-    double n = (double)ig_size(k, in[0], 0);
-    return ig_mul_scalar(k, in[0], n * n);
-}
-
-static void a_constant_that_is_not_affine_fails_with_its_line(void **state)
-{
-    (void)state;
-    trace_of(squares, NULL, RANDOM(3), "x: N");
-    assert_null(g);
-    FAILED("reads a constant that has other contents", "test_trace.c");
-}
-
-static ig_tensor *attribute(ig_ctx *k, ig_tensor *const *in, void *user)
-{
-    (void)user;
-    return ig_leaky_relu(k, in[0], 1.0 / (double)ig_size(k, in[0], 0));
-}
-
-static void an_attribute_that_follows_a_size_fails_with_its_line(void **state)
-{
-    (void)state;
-    trace_of(attribute, NULL, RANDOM(3), "x: N");
-    assert_null(g);
-    FAILED("LeakyRelu", "has other attributes", "test_trace.c");
-}
+/* ---- errors ---- */
 
 static ig_tensor *fails_inside(ig_ctx *k, ig_tensor *const *in, void *user)
 {
@@ -569,24 +288,11 @@ IG_TESTS(TRACE_TEST(a_fixed_trace_computes_what_the_function_does),
          TRACE_TEST(in_place_calls_become_functional),
          TRACE_TEST(a_stale_view_fails_the_trace),
          TRACE_TEST(a_backward_inside_a_trace_keeps_its_activations),
-         TRACE_TEST(a_reshape_by_size_follows_the_batch),
-         TRACE_TEST(a_product_of_sizes_follows_the_batch),
-         TRACE_TEST(a_mean_by_hand_follows_the_batch),
-         TRACE_TEST(a_number_that_is_affine_in_a_size_follows_it),
-         TRACE_TEST(zeros_of_a_dynamic_shape_follow_the_batch),
-         TRACE_TEST(bounds_of_a_slice_follow_the_batch),
-         TRACE_TEST(an_mlp_is_traced_for_every_batch_with_its_weights_once),
-         TRACE_TEST(two_sizes_may_vary_on_their_own),
-         TRACE_TEST(a_traced_backward_follows_the_batch),
          TRACE_TEST(values_that_escape_are_listed_with_their_lines),
          TRACE_TEST(a_random_draw_outside_an_operator_escapes),
          TRACE_TEST(a_data_pointer_escapes),
          TRACE_TEST(an_accepted_constant_and_a_value_from_outside_do_not_escape),
          TRACE_TEST(the_value_of_a_tensor_from_outside_is_a_constant_anyway),
-         TRACE_TEST(another_path_at_another_size_fails_by_name),
-         TRACE_TEST(a_loop_over_a_size_fails_by_name),
-         TRACE_TEST(a_constant_that_is_not_affine_fails_with_its_line),
-         TRACE_TEST(an_attribute_that_follows_a_size_fails_with_its_line),
          TRACE_TEST(an_error_inside_is_the_traces_error),
          TRACE_TEST(a_missing_result_is_named),
          TRACE_TEST(bad_texts_of_dynamic_are_refused),

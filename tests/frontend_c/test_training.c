@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "frontend_c/ctx.h"
+#include "graph/core/alloc.h"
+#include "importers/import.h"
 #include "tests/frontend_c/support.h"
 
 static ig_module *m;
@@ -326,13 +328,29 @@ static void a_small_mlp_learns_exclusive_or(void **state)
 
 #define PARAMS_MAX 8
 
-/* Traces loss(x), differentiates the graph by its parameters, which become inputs by
- * their names, and compares with the tape. */
-static void check_static(ig_trace_fn loss, void *user, ig_tensor *x)
+/* The same graph from ONNX bytes. */
+static ig_graph *through_onnx(ig_graph *g)
+{
+    void *bytes = NULL;
+    size_t n = 0;
+    ig_graph *again = NULL;
+    if (igi_onnx_write(g, NULL, &bytes, &n) != IG_OK ||
+        ig_graph_read_bytes(&again, bytes, n, NULL, NULL, NULL) != IG_OK)
+        fail_msg("%s", ig_error_message());
+    igi_free(bytes);
+    ig_graph_free(g);
+    return again;
+}
+
+/* Traces loss(x), differentiates the graph (as it is, or exported and imported) by its
+ * parameters, which are found by their names, and compares with the tape. */
+static void check_static(ig_trace_fn loss, void *user, ig_tensor *x, bool onnx)
 {
     ig_trace_opts t = {.inputs = {{"x", x}}, .outputs = {"loss"}, .no_self_test = true};
     ig_graph *g = ig_trace(c, loss, user, &t);
     FINE();
+    if (onnx)
+        g = through_onnx(g);
     ig_value_id y = ig_graph_output_at(g, 0), dx[PARAMS_MAX + 1], xs[PARAMS_MAX + 1];
     ig_params p = ig_module_params(m);
     assert_true(p.n <= PARAMS_MAX);
@@ -375,13 +393,17 @@ static ig_tensor *mlp_loss(ig_ctx *ctx, ig_tensor *const *in, void *user)
     return ig_mean(ctx, ig_mul(ctx, y, y), IG_ALL, false);
 }
 
-static void the_static_gradient_of_a_traced_mlp_is_the_tapes(void **state)
+static void
+the_static_gradient_of_a_traced_and_of_an_imported_mlp_is_the_tapes(void **state)
 {
     (void)state;
     ig_nn_linear_opts f64 = {.dtype = IG_FLOAT64};
     mlp net = {ig_nn_linear_new(m, "a", 3, 5, &f64),
                ig_nn_linear_new(m, "b", 5, 2, &f64)};
-    check_static(mlp_loss, &net, ig_randn(c, IG_FLOAT64, IG_SHAPE(4, 3)));
+    ig_tensor *x = ig_randn(c, IG_FLOAT64, IG_SHAPE(4, 3));
+    check_static(mlp_loss, &net, x, false);
+    ig_module_clear_grads(m);
+    check_static(mlp_loss, &net, x, true);
 }
 
 typedef struct cnn {
@@ -399,28 +421,33 @@ static ig_tensor *cnn_loss(ig_ctx *ctx, ig_tensor *const *in, void *user)
                             ig_from(ctx, IG_INT64, IG_SHAPE(2), labels));
 }
 
-static void the_static_gradient_of_a_traced_cnn_is_the_tapes(void **state)
+static void
+the_static_gradient_of_a_traced_and_of_an_imported_cnn_is_the_tapes(void **state)
 {
     (void)state;
     cnn net = {
         ig_nn_conv2d_new(m, "a", 2, 3, 3,
                          &(ig_nn_conv2d_opts){.pad = 1, .dtype = IG_FLOAT64}),
         ig_nn_linear_new(m, "b", 12, 3, &(ig_nn_linear_opts){.dtype = IG_FLOAT64})};
-    check_static(cnn_loss, &net, ig_randn(c, IG_FLOAT64, IG_SHAPE(2, 2, 4, 4)));
+    ig_tensor *x = ig_randn(c, IG_FLOAT64, IG_SHAPE(2, 2, 4, 4));
+    check_static(cnn_loss, &net, x, false);
+    ig_module_clear_grads(m);
+    check_static(cnn_loss, &net, x, true);
 }
 
-IG_TESTS(MODULE_TEST(sgd_steps_as_written_down),
-         MODULE_TEST(momentum_and_nesterov_step_as_written_down),
-         MODULE_TEST(adam_and_adamw_step_as_written_down),
-         MODULE_TEST(parameters_without_a_gradient_stay),
-         MODULE_TEST(set_lr_counts_from_the_next_step),
-         MODULE_TEST(clipping_scales_all_gradients_to_one_norm),
-         MODULE_TEST(parameters_are_named_by_their_path_in_order),
-         MODULE_TEST(a_name_taken_twice_is_refused),
-         MODULE_TEST(clear_grads_reaches_every_parameter),
-         MODULE_TEST(every_row_comes_once_an_epoch_with_its_label),
-         MODULE_TEST(a_last_batch_that_is_not_full_can_be_dropped),
-         MODULE_TEST(a_loader_refuses_lengths_that_differ),
-         MODULE_TEST(a_small_mlp_learns_exclusive_or),
-         MODULE_TEST(the_static_gradient_of_a_traced_mlp_is_the_tapes),
-         MODULE_TEST(the_static_gradient_of_a_traced_cnn_is_the_tapes))
+IG_TESTS(
+    MODULE_TEST(sgd_steps_as_written_down),
+    MODULE_TEST(momentum_and_nesterov_step_as_written_down),
+    MODULE_TEST(adam_and_adamw_step_as_written_down),
+    MODULE_TEST(parameters_without_a_gradient_stay),
+    MODULE_TEST(set_lr_counts_from_the_next_step),
+    MODULE_TEST(clipping_scales_all_gradients_to_one_norm),
+    MODULE_TEST(parameters_are_named_by_their_path_in_order),
+    MODULE_TEST(a_name_taken_twice_is_refused),
+    MODULE_TEST(clear_grads_reaches_every_parameter),
+    MODULE_TEST(every_row_comes_once_an_epoch_with_its_label),
+    MODULE_TEST(a_last_batch_that_is_not_full_can_be_dropped),
+    MODULE_TEST(a_loader_refuses_lengths_that_differ),
+    MODULE_TEST(a_small_mlp_learns_exclusive_or),
+    MODULE_TEST(the_static_gradient_of_a_traced_and_of_an_imported_mlp_is_the_tapes),
+    MODULE_TEST(the_static_gradient_of_a_traced_and_of_an_imported_cnn_is_the_tapes))

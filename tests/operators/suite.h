@@ -55,14 +55,17 @@ void suite_drop(ig_tensor **v, int n);
 /* Marks the kernels that took the case. */
 void suite_kernels(suite_case *c, uint64_t *taken);
 void suite_flows(suite_case *c);
-void suite_gradients(suite_case *c);
+/* Whether there was a gradient to compare. */
+bool suite_gradients(suite_case *c);
 
-/* A graph of the one call. Which inputs are constants: none, those of VALUE ports, or
- * all but the first (as the weights of a model). */
+/* A graph of the one call. Which inputs are constants: none, those of VALUE ports, all
+ * but the first (as the weights of a model); or those of VALUE ports, and the dims of
+ * the others are symbols. */
 typedef enum suite_constants {
     SUITE_GIVEN,
     SUITE_VALUES,
-    SUITE_WEIGHTS
+    SUITE_WEIGHTS,
+    SUITE_SYMBOLS
 } suite_constants;
 ig_status suite_graph(const suite_case *c, suite_constants which, ig_graph **out);
 

@@ -142,20 +142,39 @@ static bool is_constant(const suite_case *c, int i, suite_constants which)
     return flags & IG_VALUE || (which == SUITE_WEIGHTS && i > 0);
 }
 
+/* Every dim a symbol named after its size; sizes 1 stay: broadcasting looks at them. */
+static ig_status
+input_dims(const suite_case *c, int i, ig_graph *g, bool symbols, int64_t *dims)
+{
+    const ig_tensor *t = c->in[i];
+    for (int k = 0; k < t->v.type.rank; k++) {
+        char name[32];
+        dims[k] = ig_type_dims(&t->v.type)[k];
+        snprintf(name, sizeof(name), "D%lld", (long long)dims[k]);
+        if (symbols && dims[k] != 1)
+            IG_TRY(ig_graph_dim(g, name, &dims[k]));
+    }
+    return IG_OK;
+}
+
+static ig_status add_input(
+    const suite_case *c, int i, suite_constants which, ig_graph *g, ig_value_id *out)
+{
+    int64_t dims[8];
+    const ig_type *t = &c->in[i]->v.type;
+    if (is_constant(c, i, which))
+        return ig_graph_constant(g, input_name(i), c->in[i], out);
+    IG_TRY(input_dims(c, i, g, which == SUITE_SYMBOLS, dims));
+    return ig_graph_input(g, input_name(i), (ig_dtype)t->dtype, t->rank, dims, out);
+}
+
 ig_status suite_graph(const suite_case *c, suite_constants which, ig_graph **out)
 {
     ig_value_id in[SUITE_PORTS] = {{0}}, made[SUITE_PORTS] = {{0}};
     ig_status rc = ig_graph_new(out, "suite", NULL);
-    for (int i = 0; rc == IG_OK && i < c->call.n_in; i++) {
-        const ig_tensor *t = c->in[i];
-        if (!t)
-            continue;
-        if (is_constant(c, i, which))
-            rc = ig_graph_constant(*out, input_name(i), c->in[i], &in[i]);
-        else
-            rc = ig_graph_input(*out, input_name(i), (ig_dtype)t->v.type.dtype,
-                                t->v.type.rank, ig_type_dims(&t->v.type), &in[i]);
-    }
+    for (int i = 0; rc == IG_OK && i < c->call.n_in; i++)
+        if (c->in[i])
+            rc = add_input(c, i, which, *out, &in[i]);
     if (rc == IG_OK)
         rc = ig_graph_make(*out, &c->call, in, made);
     for (int i = 0; rc == IG_OK && i < c->call.n_out; i++)
@@ -229,40 +248,6 @@ check_types(const suite_case *c, const char *flow, const ig_graph *g, bool exact
                        igi_type_print(t, g->syms, a, sizeof(a)),
                        igi_type_print(w, NULL, b, sizeof(b)));
     }
-}
-
-/* Every dim a symbol of its own (sizes 1 stay: broadcasting looks at them). */
-static void check_symbolic_types(const suite_case *c)
-{
-    ig_graph *g = NULL;
-    ig_value_id in[SUITE_PORTS] = {{0}}, made[SUITE_PORTS] = {{0}};
-    ig_status rc = ig_graph_new(&g, "symbols", NULL);
-    for (int i = 0; rc == IG_OK && i < c->call.n_in; i++) {
-        int64_t dims[8];
-        const ig_tensor *t = c->in[i];
-        for (int k = 0; t && k < t->v.type.rank && rc == IG_OK; k++) {
-            char name[32];
-            dims[k] = ig_type_dims(&t->v.type)[k];
-            snprintf(name, sizeof(name), "D%lld", (long long)dims[k]);
-            if (dims[k] != 1)
-                rc = ig_graph_dim(g, name, &dims[k]);
-        }
-        if (!t || rc != IG_OK)
-            continue;
-        rc = is_constant(c, i, SUITE_VALUES)
-                 ? ig_graph_constant(g, input_name(i), c->in[i], &in[i])
-                 : ig_graph_input(g, input_name(i), (ig_dtype)t->v.type.dtype,
-                                  t->v.type.rank, dims, &in[i]);
-    }
-    if (rc == IG_OK)
-        rc = ig_graph_make(g, &c->call, in, made);
-    for (int i = 0; rc == IG_OK && i < c->call.n_out; i++)
-        rc = ig_graph_output(g, output_name(i), made[i]);
-    if (rc != IG_OK)
-        suite_fail(c, "inferred from symbols", "%s", ig_error_message());
-    else
-        check_types(c, "inferred from symbols", g, false);
-    ig_graph_free(g);
 }
 
 /* ---- files ---- */
@@ -388,18 +373,19 @@ static void check_trace(const suite_case *c)
 
 void suite_flows(suite_case *c)
 {
-    ig_graph *g = NULL, *given = NULL, *weights = NULL;
+    ig_graph *g = NULL, *given = NULL, *weights = NULL, *symbols = NULL;
     check_eager(c, false);
     check_eager(c, true);
     check_trace(c);
-    check_symbolic_types(c);
     if (suite_graph(c, SUITE_VALUES, &g) != IG_OK ||
         suite_graph(c, SUITE_GIVEN, &given) != IG_OK ||
-        suite_graph(c, SUITE_WEIGHTS, &weights) != IG_OK) {
+        suite_graph(c, SUITE_WEIGHTS, &weights) != IG_OK ||
+        suite_graph(c, SUITE_SYMBOLS, &symbols) != IG_OK) {
         suite_fail(c, "graph", "%s", ig_error_message());
     } else {
         check_types(c, "inferred", g, true);
         check_types(c, "inferred without values", given, false);
+        check_types(c, "inferred from symbols", symbols, false);
         check_net(c, "net, level none", g, -1, 0);
         check_net(c, "net, strided inputs", g, 0, 1);
         check_net(c, "net, values as inputs", given, 0, 0);
@@ -411,4 +397,5 @@ void suite_flows(suite_case *c)
     ig_graph_free(g);
     ig_graph_free(given);
     ig_graph_free(weights);
+    ig_graph_free(symbols);
 }

@@ -26,7 +26,7 @@ static int fresh(void **state)
     for (int i = 0; igi_builtin_ops[i]; i++)
         assert_int_equal(igi_registry_add(registry, igi_builtin_ops[i]), IG_OK);
     assert_int_equal(igi_registry_add(registry, IG_OP(SquarePlus)), IG_OK);
-    return ig_ctx_new(&c, &(ig_ctx_opts){.registry = registry});
+    return (int)ig_ctx_new(&c, &(ig_ctx_opts){.registry = registry});
 }
 
 static int drop(void **state)

@@ -37,7 +37,13 @@ void nt_registry_free(void)
 
 /* ---- graphs ---- */
 
-static ig_value_id constant(ig_graph *g, const char *name, ig_dtype dtype, int rank, const int64_t *dims, const void *data, size_t bytes)
+static ig_value_id constant(ig_graph *g,
+                            const char *name,
+                            ig_dtype dtype,
+                            int rank,
+                            const int64_t *dims,
+                            const void *data,
+                            size_t bytes)
 {
     ig_tensor *t = NULL;
     ig_value_id id;
@@ -48,9 +54,21 @@ static ig_value_id constant(ig_graph *g, const char *name, ig_dtype dtype, int r
 }
 
 /* One node of operator `op`; `out` has n_out entries. */
-static void node(ig_graph *g, const ig_op_def *op, const char *name, const void *attrs, const ig_value_id *in, int n_in, ig_value_id *out, int n_out)
+static void node(ig_graph *g,
+                 const ig_op_def *op,
+                 const char *name,
+                 const void *attrs,
+                 const ig_value_id *in,
+                 int n_in,
+                 ig_value_id *out,
+                 int n_out)
 {
-    ig_call call = {.op = op, .attrs = attrs, .where = "model.c:12", .name = name, .n_in = n_in, .n_out = n_out};
+    ig_call call = {.op = op,
+                    .attrs = attrs,
+                    .where = "model.c:12",
+                    .name = name,
+                    .n_in = n_in,
+                    .n_out = n_out};
     for (int i = 0; i < n_out; i++)
         call.wanted |= IG_BIT(i);
     OK(ig_graph_make(g, &call, in, out));
@@ -75,7 +93,8 @@ static void constants_by_attribute(ig_graph *g)
     ig_value_id out;
     const float matrix[] = {1, 2, 3, 4};
     ig_tensor *t = NULL;
-    OK(ig_tensor_new_copy(&t, IG_FLOAT32, 2, (const int64_t[]){2, 2}, matrix, sizeof(matrix)));
+    OK(ig_tensor_new_copy(&t, IG_FLOAT32, 2, (const int64_t[]){2, 2}, matrix,
+                          sizeof(matrix)));
     for (int i = 0; i < 3; i++)
         igi_attrs_init(&ig_op_Constant, &a[i]);
     a[0].value = t;
@@ -100,7 +119,8 @@ static void nodes_with_attributes(ig_graph *g, ig_value_id image)
     igi_attrs_init(&ig_op_LeakyRelu, leaky);
     ig_graph *own = g;
     OK(igi_attrs_set_ints(&own->arena, &ig_op_MaxPool, pool, "kernel_shape", two, 2));
-    OK(igi_attrs_set_string(&own->arena, &ig_op_MaxPool, pool, "auto_pad", "SAME_UPPER"));
+    OK(igi_attrs_set_string(&own->arena, &ig_op_MaxPool, pool, "auto_pad",
+                            "SAME_UPPER"));
     OK(igi_attrs_set_float(&ig_op_LeakyRelu, leaky, "alpha", 0.25f));
     node(g, &ig_op_MaxPool, "pool", pool, in, 1, pooled, 2);
     node(g, &ig_op_LeakyRelu, "leaky", leaky, pooled, 1, &out, 1);
@@ -137,7 +157,8 @@ ig_graph *nt_rich_graph(void)
     OK(ig_graph_output(g, "passed", any));
     (void)constant(g, "packed", IG_INT4, 1, (const int64_t[]){3}, "\x21\x03", 2);
     (void)constant(g, "empty", IG_FLOAT64, 2, (const int64_t[]){0, 5}, "", 0);
-    OK(ig_tensor_new_strings(&words, 1, (const int64_t[]){2}, (const char *const[]){"a word", ""}));
+    OK(ig_tensor_new_strings(&words, 1, (const int64_t[]){2},
+                             (const char *const[]){"a word", ""}));
     OK(ig_graph_constant(g, "words", words, &text));
     ig_tensor_unref(words);
     OK(ig_graph_output(g, "text", text));

@@ -71,10 +71,10 @@ static void external_data_is_read_beneath_the_folder(void **state)
     (void)state;
     make_file("w.bin", numbers, 16);
     data.src.dir = folder;
-    assert_status(igi_onnx_tensor(&data, external("w.bin", "4", "8"), &out), IG_OK);
-    assert_true(ig_tensor_data_f32(out)[0] == 1 && ig_tensor_data_f32(out)[1] == 2);
+    assert_status(igi_onnx_tensor(&data, external("w.bin", "4", "8"), &got), IG_OK);
+    assert_true(ig_tensor_data_f32(got)[0] == 1 && ig_tensor_data_f32(got)[1] == 2);
     igi_onnx_data_fini(&data); /* the tensor keeps the mapping */
-    assert_true(ig_tensor_data_f32(out)[1] == 2);
+    assert_true(ig_tensor_data_f32(got)[1] == 2);
 }
 
 static void external_data_must_fit_the_file_and_the_dims(void **state)
@@ -102,13 +102,13 @@ static void external_data_cannot_leave_the_folder(void **state)
     make_file("w.bin", numbers, 16);
     data.src.dir = folder;
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-        assert_int_not_equal(igi_onnx_tensor(&data, external(bad[i], NULL, NULL), &out),
+        assert_int_not_equal(igi_onnx_tensor(&data, external(bad[i], NULL, NULL), &got),
                              IG_OK);
     igt_tensor_refused(external("", NULL, NULL), IG_INVALID_GRAPH,
                        "without a location");
     igt_tensor_refused(external(NULL, NULL, NULL), IG_INVALID_GRAPH,
                        "without a location");
-    assert_int_equal(igi_onnx_tensor(&data, external("missing", NULL, NULL), &out),
+    assert_int_equal(igi_onnx_tensor(&data, external("missing", NULL, NULL), &got),
                      IG_NOT_FOUND);
 }
 
@@ -121,11 +121,11 @@ static void links_are_not_followed(void **state)
     snprintf(from, sizeof(from), "%s/w.bin", folder);
     snprintf(to, sizeof(to), "%s/soft", folder);
     assert_int_equal(symlink(from, to), 0);
-    assert_int_not_equal(igi_onnx_tensor(&data, external("soft", NULL, NULL), &out),
+    assert_int_not_equal(igi_onnx_tensor(&data, external("soft", NULL, NULL), &got),
                          IG_OK);
     snprintf(to, sizeof(to), "%s/hard", folder);
     assert_int_equal(link(from, to), 0);
-    assert_int_not_equal(igi_onnx_tensor(&data, external("hard", NULL, NULL), &out),
+    assert_int_not_equal(igi_onnx_tensor(&data, external("hard", NULL, NULL), &got),
                          IG_OK);
 }
 

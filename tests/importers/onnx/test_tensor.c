@@ -45,9 +45,9 @@ static void a_tensor_over_the_limit_of_bytes_is_refused(void **state)
         data.limits.tensor_bytes = most;
         pb_tensor *t = igt_tensor(IG_FLOAT32, DIMS(4));
         igt_raw(t, v, 16);
-        assert_int_equal(igi_onnx_tensor(&data, t, &out), most < 16 ? IG_LIMIT : IG_OK);
-        ig_tensor_unref(out);
-        out = NULL;
+        assert_int_equal(igi_onnx_tensor(&data, t, &got), most < 16 ? IG_LIMIT : IG_OK);
+        ig_tensor_unref(got);
+        got = NULL;
     }
 }
 
@@ -61,7 +61,7 @@ static void raw_data_must_have_the_size_of_the_dims(void **state)
     igt_raw(t, bytes, 17);
     igt_tensor_refused(t, IG_INVALID_GRAPH, "17");
     igt_raw(t, bytes, 16);
-    assert_status(igi_onnx_tensor(&data, t, &out), IG_OK);
+    assert_status(igi_onnx_tensor(&data, t, &got), IG_OK);
 }
 
 static void packed_types_round_up_to_whole_bytes(void **state)
@@ -69,11 +69,11 @@ static void packed_types_round_up_to_whole_bytes(void **state)
     (void)state;
     pb_tensor *t = igt_tensor(IG_UINT4, DIMS(3));
     igt_raw(t, "\x21\x03", 2);
-    assert_status(igi_onnx_tensor(&data, t, &out), IG_OK);
-    assert_int_equal(igi_get_i64(IG_UINT4, ig_tensor_data(out), 0), 1);
-    assert_int_equal(igi_get_i64(IG_UINT4, ig_tensor_data(out), 2), 3);
-    ig_tensor_unref(out);
-    out = NULL;
+    assert_status(igi_onnx_tensor(&data, t, &got), IG_OK);
+    assert_int_equal(igi_get_i64(IG_UINT4, ig_tensor_data(got), 0), 1);
+    assert_int_equal(igi_get_i64(IG_UINT4, ig_tensor_data(got), 2), 3);
+    ig_tensor_unref(got);
+    got = NULL;
     t = igt_tensor(IG_INT2, DIMS(5));
     igt_raw(t, "\x1b", 1);
     igt_tensor_refused(t, IG_INVALID_GRAPH, "the dims ask for 2");
@@ -95,9 +95,9 @@ static void elements_without_data_are_refused(void **state)
     (void)state;
     igt_tensor_refused(igt_tensor(IG_FLOAT32, DIMS(2)), IG_INVALID_GRAPH,
                        "2 elements and no data");
-    assert_status(igi_onnx_tensor(&data, igt_tensor(IG_FLOAT32, DIMS(2, 0)), &out),
+    assert_status(igi_onnx_tensor(&data, igt_tensor(IG_FLOAT32, DIMS(2, 0)), &got),
                   IG_OK);
-    assert_int_equal(ig_tensor_numel(out), 0);
+    assert_int_equal(ig_tensor_numel(got), 0);
 }
 
 static void data_in_the_field_of_another_type_is_refused(void **state)
@@ -148,9 +148,9 @@ static void narrow_types_come_from_int32_data(void **state)
     (void)state;
     pb_tensor *t = igt_tensor(IG_FLOAT16, DIMS(2));
     ints(t, 2, (const int32_t[]){0x3c00, 0xc000});
-    assert_status(igi_onnx_tensor(&data, t, &out), IG_OK);
-    assert_true(igi_get_f64(IG_FLOAT16, ig_tensor_data(out), 0) == 1.0);
-    assert_true(igi_get_f64(IG_FLOAT16, ig_tensor_data(out), 1) == -2.0);
+    assert_status(igi_onnx_tensor(&data, t, &got), IG_OK);
+    assert_true(igi_get_f64(IG_FLOAT16, ig_tensor_data(got), 0) == 1.0);
+    assert_true(igi_get_f64(IG_FLOAT16, ig_tensor_data(got), 1) == -2.0);
 }
 
 static void bools_become_zero_or_one(void **state)
@@ -158,8 +158,8 @@ static void bools_become_zero_or_one(void **state)
     (void)state;
     pb_tensor *t = igt_tensor(IG_BOOL, DIMS(3));
     igt_raw(t, "\x00\x02\xff", 3);
-    assert_status(igi_onnx_tensor(&data, t, &out), IG_OK);
-    assert_memory_equal(ig_tensor_data(out), "\x00\x01\x01", 3);
+    assert_status(igi_onnx_tensor(&data, t, &got), IG_OK);
+    assert_memory_equal(ig_tensor_data(got), "\x00\x01\x01", 3);
 }
 
 static void strings_lie_in_string_data_only(void **state)
@@ -174,9 +174,9 @@ static void strings_lie_in_string_data_only(void **state)
     t->string_data[0] = (ProtobufCBinaryData){3, (uint8_t *)"a\0b"};
     igt_tensor_refused(t, IG_INVALID_GRAPH, "zero byte");
     t->string_data[0] = (ProtobufCBinaryData){2, (uint8_t *)"hi"};
-    assert_status(igi_onnx_tensor(&data, t, &out), IG_OK);
-    assert_string_equal(ig_tensor_string(out, 0), "hi");
-    assert_string_equal(ig_tensor_string(out, 1), "");
+    assert_status(igi_onnx_tensor(&data, t, &got), IG_OK);
+    assert_string_equal(ig_tensor_string(got, 0), "hi");
+    assert_string_equal(ig_tensor_string(got, 1), "");
 }
 
 static void the_memory_limit_counts_all_tensors(void **state)
@@ -186,7 +186,7 @@ static void the_memory_limit_counts_all_tensors(void **state)
     data.limits.memory_bytes = 1000;
     pb_tensor *t = igt_tensor(IG_UINT8, DIMS(600));
     igt_raw(t, bytes, 600);
-    assert_status(igi_onnx_tensor(&data, t, &out), IG_OK);
+    assert_status(igi_onnx_tensor(&data, t, &got), IG_OK);
     ig_tensor *second = NULL;
     assert_status(igi_onnx_tensor(&data, t, &second), IG_LIMIT);
     assert_message("memory_bytes");
@@ -218,9 +218,9 @@ static ig_tensor *read_in_place(int dtype, int64_t n, size_t shift, char **base)
                   IG_OK);
     data.src = (igi_source){.bytes = *base + shift, .size = m.size, .owner = owner};
     assert_status(
-        igi_onnx_tensor(&data, ((pb_model *)msg)->graph->initializer[0], &out), IG_OK);
-    ig_tensor_unref(owner); /* out may keep it alive */
-    return out;
+        igi_onnx_tensor(&data, ((pb_model *)msg)->graph->initializer[0], &got), IG_OK);
+    ig_tensor_unref(owner); /* got may keep it alive */
+    return got;
 }
 
 static void an_aligned_payload_is_used_in_place(void **state)
@@ -272,15 +272,15 @@ static void sparse_tensors_become_dense(void **state)
 {
     (void)state;
     static const float want[] = {0, 1, 0, 0, 0, 2};
-    assert_status(igi_onnx_sparse(&data, sparse(2, (const int64_t[]){1, 5}, 1), &out),
+    assert_status(igi_onnx_sparse(&data, sparse(2, (const int64_t[]){1, 5}, 1), &got),
                   IG_OK);
-    assert_memory_equal(ig_tensor_data(out), want, sizeof(want));
-    ig_tensor_unref(out);
-    out = NULL;
+    assert_memory_equal(ig_tensor_data(got), want, sizeof(want));
+    ig_tensor_unref(got);
+    got = NULL;
     assert_status(
-        igi_onnx_sparse(&data, sparse(2, (const int64_t[]){0, 1, 1, 2}, 2), &out),
+        igi_onnx_sparse(&data, sparse(2, (const int64_t[]){0, 1, 1, 2}, 2), &got),
         IG_OK);
-    assert_memory_equal(ig_tensor_data(out), want, sizeof(want));
+    assert_memory_equal(ig_tensor_data(got), want, sizeof(want));
 }
 
 static void sparse_indices_are_checked(void **state)
@@ -298,13 +298,13 @@ static void sparse_indices_are_checked(void **state)
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         assert_status(
-            igi_onnx_sparse(&data, sparse(2, bad[i].index, bad[i].rank), &out),
+            igi_onnx_sparse(&data, sparse(2, bad[i].index, bad[i].rank), &got),
             IG_INVALID_GRAPH);
         assert_message(bad[i].part);
     }
     pb_sparse *s = sparse(2, (const int64_t[]){0, 1}, 1);
     s->indices = NULL;
-    assert_status(igi_onnx_sparse(&data, s, &out), IG_INVALID_GRAPH);
+    assert_status(igi_onnx_sparse(&data, s, &got), IG_INVALID_GRAPH);
 }
 
 IG_TESTS(IGT_TEST(an_unknown_element_type_is_refused),
