@@ -173,7 +173,7 @@ static ig_status route(walk *w, int i, ig_tensor *g)
     for (int k = 0; w->dxs && k < w->n_x; k++)
         if (w->xs[k] == e->leaf)
             return add_into(w, &w->dxs[k], g);
-    if (w->xs)
+    if (w->xs || !e->leaf)
         return IG_OK;
     IG_TRY(add_into(w, &e->leaf->grad, g));
     return settle_leaf(w, &e->leaf->grad);

@@ -23,6 +23,7 @@ typedef struct igi_sink {
                          const char *where,
                          const char *what,
                          ig_tensor *t);
+    uint32_t epoch; /* of trace identities in headers */
 } igi_sink;
 
 struct ig_ctx {

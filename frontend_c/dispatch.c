@@ -10,6 +10,12 @@
 
 static bool any_grad(const igi_op *op, const ig_call *call, ig_value *const *in)
 {
+    if (!op->nodiff_ports && !call->n_captures) { /* most operators: no ports to know */
+        for (int i = 0; i < call->n_in; i++)
+            if (igi_needs_grad(in[i]))
+                return true;
+        return false;
+    }
     for (int i = 0; i < call->n_in; i++) {
         if (!igi_needs_grad(in[i]))
             continue;

@@ -85,8 +85,7 @@ static inline ig_type *put_type(igi_arena *a, char **at, const ig_value *v)
     }
     *copy = v->type;
     if (v->type.rank > 8)
-        copy->u.dim_far =
-            igi_arena_dup(a, v->type.u.dim_far, 8 * (size_t)v->type.rank);
+        copy->u.dim_far = igi_arena_dup(a, v->type.u.dim_far, 8 * (size_t)v->type.rank);
     return v->type.rank <= 8 || copy->u.dim_far ? copy : NULL;
 }
 
@@ -183,7 +182,8 @@ attach(igi_tape *t, const igi_op *op, uint32_t index, ig_value *const *out, int 
     }
 }
 
-/* The node with all its arrays and types in one piece, zeroed; *types: where they go. */
+/* The node with all its arrays and types in one piece, zeroed; *types: where they go.
+ */
 static igi_tape_node *new_node(igi_arena *a,
                                const igi_op *op,
                                const ig_call *call,
@@ -219,12 +219,93 @@ static igi_tape_node *new_node(igi_arena *a,
     return n;
 }
 
+/* Most calls: a plain operator without attributes on tensors of ordinary ranks. */
+typedef struct plain_node {
+    igi_tape_node n;
+    igi_edge edge[3];
+    ig_type *types[4], type[4];
+} plain_node;
+
+static inline bool is_plain(const igi_op *op,
+                            const ig_call *call,
+                            ig_value *const *in,
+                            ig_value *const *out)
+{
+    if (!op->plain || op->def->attrs_size || call->n_in != op->n_in ||
+        call->n_out != 1 || call->n_captures || !out[0])
+        return false;
+    int rank = out[0]->type.rank;
+    for (int i = 0; i < call->n_in; i++)
+        rank |= in[i]->type.rank; /* at most 8, or a few more that go the other way */
+    return rank <= 8;
+}
+
+/* Saves of a plain call; false: out of memory. */
+static bool save_plain(igi_tape *t,
+                       plain_node *p,
+                       const igi_op *op,
+                       uint64_t wants,
+                       ig_value *const *in,
+                       ig_value *const *out)
+{
+    uint64_t save_in, save_out;
+    wanted_saves(op, wants, &save_in, &save_out);
+    if (save_in &&
+        !(p->n.in = igi_arena_alloc(&t->arena, op->n_in * sizeof(igi_saved))))
+        return false;
+    if (save_out && !(p->n.out = igi_arena_alloc(&t->arena, sizeof(igi_saved))))
+        return false;
+    for (int i = 0; save_in && i < op->n_in; i++)
+        if (save_in >> i & 1 && !save(&t->arena, &p->n.in[i], (const ig_tensor *)in[i]))
+            return false;
+    return !save_out || save(&t->arena, p->n.out, (const ig_tensor *)out[0]);
+}
+
+static ig_status record_plain(igi_tape *t,
+                              const igi_op *op,
+                              const ig_call *call,
+                              ig_value *const *in,
+                              ig_value *const *out)
+{
+    uint64_t wants = 0;
+    int n_in = call->n_in;
+    plain_node *p = igi_arena_raw(&t->arena, sizeof(*p));
+    if (!p || !IGI_RESERVE(&t->nodes, t->nodes.n + 1))
+        return IG_OUT_OF_MEMORY;
+    p->n = (igi_tape_node){.op = op,
+                           .where = call->where,
+                           .n_in = (uint16_t)n_in,
+                           .n_out = 1,
+                           .edges = p->edge,
+                           .in_type = p->types,
+                           .out_type = p->types + n_in};
+    for (int i = 0; i < n_in; i++) {
+        p->type[i] = in[i]->type;
+        p->types[i] = &p->type[i];
+        if (set_edge(t, op, call, &p->edge[i], i, in[i]))
+            wants |= IG_BIT(i);
+    }
+    p->type[n_in] = out[0]->type;
+    p->types[n_in] = &p->type[n_in];
+    if (op->def->saves && !save_plain(t, p, op, wants, in, out)) {
+        drop_node(&p->n);
+        return IG_OUT_OF_MEMORY;
+    }
+    t->nodes.p[t->nodes.n++] = &p->n;
+    attach(t, op, (uint32_t)(t->nodes.n - 1), out, 1);
+    return IG_OK;
+}
+
 ig_status igi_tape_record(igi_tape *t,
                           const igi_op *op,
                           const ig_call *call,
                           ig_value *const *in,
                           ig_value *const *out)
 {
+    if (is_plain(op, call, in, out)) {
+        igi_tape_collect(t);
+        return record_plain(t, op, call, in, out);
+    }
     uint64_t wants = 0, save_in = 0, save_out = 0;
     char *types = NULL;
     igi_tape_collect(t);

@@ -164,7 +164,8 @@ static ig_status add_outputs(job *j, igi_recording *r)
 
 static ig_status record_run(job *j, ig_tensor *const *in, ig_graph **out)
 {
-    igi_recording r = {.sink = {called, escaped}, .epoch = next_epoch()};
+    igi_recording r = {.epoch = next_epoch()};
+    r.sink = (igi_sink){called, escaped, r.epoch};
     ig_ctx *c = j->c;
     IG_TRY(igi_graph_new(&r.g, j->o->name ? j->o->name : "trace", c->reg, NULL));
     ig_status rc = add_inputs(j, &r, in);
@@ -287,7 +288,7 @@ static ig_status trace_dynamic(job *j, const igi_dynamic *d, ig_graph **out)
 static ig_status add_self_test(job *j, ig_graph *g)
 {
     ig_tensor *in[IG_TRACE_INPUTS_MAX];
-    if (j->o->no_self_test)
+    if (j->o->no_self_test || !g)
         return IG_OK;
     for (int i = 0; i < j->n_in; i++)
         in[i] = j->o->inputs[i].example;
@@ -331,7 +332,7 @@ static ig_graph *trace(const char *where, job *j)
     ig_ctx *c = j->c;
     if (c->status != IG_OK)
         return NULL;
-    if ((!j->fn && !j->fn_n) || !j->o || !j->o->inputs) {
+    if ((!j->fn && !j->fn_n) || !j->o) {
         (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
                           "a trace needs a function and example inputs");
         return NULL;

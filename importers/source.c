@@ -1,8 +1,6 @@
 /* Files as sources: mapped (or read, when the caller wants a private copy) and wrapped
  * as one shared tensor of bytes, of which constants may be views. */
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "graph/core/alloc.h"
 #include "graph/core/file.h"
@@ -24,11 +22,7 @@ ig_status igi_source_of_file(igi_file *f, ig_tensor **out)
 
 void igi_source_forget(const void *p, size_t n)
 {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t lo = ((uintptr_t)p + page - 1) & ~(page - 1);
-    uintptr_t hi = ((uintptr_t)p + n) & ~(page - 1);
-    if (lo < hi)
-        (void)madvise((void *)lo, hi - lo, MADV_DONTNEED);
+    igi_pages_forget(p, n);
 }
 
 /* The folder part of a path, "." when it has none. */

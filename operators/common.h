@@ -109,6 +109,10 @@ static inline int64_t igi_wrap_mul(int64_t a, int64_t b)
 
 /* ---- rows of element types ---- */
 
+/* Types of sums and products: the narrow integers are left out, as in ONNX. */
+#define IGI_SUMMABLE                                                                   \
+    (IG_FLOATS | IG_T(INT32) | IG_T(INT64) | IG_T(UINT32) | IG_T(UINT64))
+
 /* R_(dtype, T, C, LOAD, STORE, ...): T is stored, C computed in. LOAD(p, i) gives a C
  * (or something that converts), STORE(T, p, i, v) rounds or truncates v. The rest is
  * passed on. Usually R_ expands to a `case dtype: ...`. */

@@ -22,7 +22,7 @@ const ig_attr_def igi_reduce_options[] = {
     {0},
 };
 const ig_type_rule igi_sum_types[] = {
-    {'T', IG_FLOATS | IG_T(INT32) | IG_T(INT64) | IG_T(UINT32) | IG_T(UINT64)},
+    {'T', IGI_SUMMABLE},
     {'S', IG_T(INT64)},
     {0},
 };

@@ -204,7 +204,8 @@ IGI_INLINE void layer_norm_row(ig_dtype T, const layer_norm_call *v, int64_t row
             y *= affine_load(T, &v->scale, v, s, j);
         if (v->bias.data)
             y += affine_load(T, &v->bias, v, b, j);
-        igi_store(T, v->y, at + j, y);
+        if (v->y)
+            igi_store(T, v->y, at + j, y);
     }
 }
 

@@ -16,8 +16,7 @@ static const ig_port outputs[] = {
     IG_PORT("Y", 'T', "Products [..., M, N], without M or N for an operand of rank 1."),
     {0},
 };
-#define MULTIPLIED (IG_FLOATS | IG_T(INT32) | IG_T(INT64) | IG_T(UINT32) | IG_T(UINT64))
-static const ig_type_rule types[] = {{'T', MULTIPLIED}, {0}};
+static const ig_type_rule types[] = {{'T', IGI_SUMMABLE}, {0}};
 
 static ig_status mat_mul_infer(ig_infer *x)
 {

@@ -159,6 +159,15 @@ void igi_file_unref(igi_file *f)
     igi_free(f);
 }
 
+void igi_pages_forget(const void *p, size_t n)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t lo = ((uintptr_t)p + page - 1) & ~(page - 1);
+    uintptr_t hi = ((uintptr_t)p + n) & ~(page - 1);
+    if (lo < hi)
+        (void)madvise((void *)lo, hi - lo, MADV_DONTNEED);
+}
+
 void igi_file_deleter(void *data, void *user)
 {
     (void)data;

@@ -38,6 +38,9 @@ igi_file *igi_file_ref(igi_file *f);
 void igi_file_unref(igi_file *f);
 /* Drops the reference given as `user`: for tensors that wrap a part of a file. */
 void igi_file_deleter(void *data, void *user);
+/* Gives the whole pages in [p, p + n) of a mapped file back to the system; they are
+ * read again when needed. Only for memory of a storage with IGI_MAPPED. */
+void igi_pages_forget(const void *p, size_t n);
 /* Exactly n bytes at `offset` into dst; IO when the file is shorter. */
 ig_status
 igi_file_read_at(int fd, const char *name, uint64_t offset, void *dst, size_t n);

@@ -143,7 +143,8 @@ ig_status ig_emit_n(ig_grad *g,
                     ig_var *out,
                     int n_out)
 {
-    memset(out, 0, (size_t)n_out * sizeof(*out));
+    for (int i = 0; i < n_out; i++)
+        out[i] = (ig_var){0};
     if (g->status != IG_OK)
         return g->status;
     if (n_in > IG_PORTS_MAX || n_out > IG_PORTS_MAX)

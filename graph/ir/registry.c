@@ -395,4 +395,3 @@ const char *igi_op_full_name(const ig_op_def *def, char *buf, size_t size)
     snprintf(buf, size, "%s%s%s", domain, *domain ? "::" : "", def->name);
     return buf;
 }
-

@@ -338,7 +338,7 @@ static ig_status run_small(space *s)
     s->out_type = out_type;
     s->kin = kin;
     s->kout = kout;
-    /* The caller's *s ends too. NOLINTNEXTLINE(clang-analyzer-core.StackAddressEscape) */
+    /* *s ends too. NOLINTNEXTLINE(clang-analyzer-core.StackAddressEscape) */
     return run_space(s);
 }
 

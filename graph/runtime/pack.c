@@ -3,9 +3,8 @@
 #include "graph/runtime/pack.h"
 
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
+#include "graph/core/file.h"
 #include "graph/core/map.h"
 
 ig_status igi_packs_init(igi_packs *p)
@@ -25,19 +24,6 @@ void igi_packs_fini(igi_packs *p)
     }
     IGI_VEC_FREE(&p->entries);
     igi_mutex_fini(&p->lock);
-}
-
-/* Whole pages of a mapped constant that has been packed: they can be read again from
- * the file. */
-static void drop_pages(const ig_tensor *t)
-{
-    if (!t->st || !(t->st->flags & IGI_MAPPED))
-        return;
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t lo = ((uintptr_t)t->data + page - 1) & ~(page - 1);
-    uintptr_t hi = ((uintptr_t)t->data + ig_tensor_nbytes(t)) & ~(page - 1);
-    if (lo < hi)
-        (void)madvise((void *)lo, hi - lo, MADV_DONTNEED);
 }
 
 static igi_packed *
@@ -79,7 +65,8 @@ static ig_status make(igi_packs *p,
     e.pin = igi_storage_ref(t->st);
     p->entries.p[p->entries.n++] = e;
     p->bytes += bytes;
-    drop_pages(t);
+    if (t->st && t->st->flags & IGI_MAPPED) /* can be read again from the file */
+        igi_pages_forget(t->data, ig_tensor_nbytes(t));
     return IG_OK;
 }
 

@@ -277,6 +277,7 @@ typedef struct igi_gemm_source {
     int64_t rs, cs;
     int64_t n, k;
     float scale;
+    int64_t depth; /* rows of a panel of dst, when these k are a part of them; 0: k */
 } igi_gemm_source;
 void igi_gemm_pack(const igi_cpu_isa *isa,
                    float *dst,

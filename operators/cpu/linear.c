@@ -12,7 +12,11 @@
 #include <ingot/ops.h>
 
 #include "graph/core/alloc.h"
+#include "graph/core/file.h"
+#include "graph/core/tensor.h"
 #include "operators/cpu/kernel.h"
+
+enum { FEW_ROWS = 4, LARGE_FLOATS = 1 << 20, STRIP_FLOATS = 1 << 20 };
 
 /* One call as a batch of products y[m][n] = epilogue(alpha * a[m][k] * b[k][n]). */
 typedef struct product {
@@ -242,6 +246,15 @@ typedef struct packed {
     const float *b;
 } packed;
 
+/* Few rows by a large matrix: time is reading the matrix, once, and a packed copy would
+ * only double the memory that it takes. */
+static bool stays_in_place(const igi_matmul *g)
+{
+    size_t floats;
+    return g->m <= FEW_ROWS && g->n * g->k >= LARGE_FLOATS &&
+           igi_matmul_scratch(igi_cpu_isa_best(), g, &floats) && floats == 0;
+}
+
 static ig_status packed_supports(const ig_kernel_ctx *k, reader read)
 {
     product p;
@@ -252,21 +265,40 @@ static ig_status packed_supports(const ig_kernel_ctx *k, reader read)
         return ig_reject("a batch of right matrices, or an empty product");
     if (p.g.a_cs != 1)
         return ig_reject("the left matrix is transposed");
+    if (stays_in_place(&p.g))
+        return ig_reject("few rows by a large matrix: it is read where it lies");
     return IG_OK;
 }
 
+/* A strip at a time: `strip` rows of a row-major matrix, panels of a transposed one.
+ * The pages behind it are given back to the file, so that a large matrix is never in
+ * memory twice. */
 static ig_status fill_packed(const ig_kernel_ctx *k, void *dst, void *user)
 {
     const product *p = user;
-    igi_gemm_source src = {.b = p->g.b,
-                           .rs = p->g.b_rs,
-                           .cs = p->g.b_cs,
-                           .n = p->g.n,
-                           .k = p->g.k,
-                           .scale = p->g.alpha};
+    const ig_tensor *w = igi_kin(k, 1);
     const igi_cpu_isa *isa = igi_cpu_isa_best();
-    (void)k;
-    igi_gemm_pack(isa, dst, &src, 0, igi_gemm_panels(isa, p->g.n));
+    const int64_t width = isa->gemm_panel, panels = igi_gemm_panels(isa, p->g.n);
+    const bool by_rows = p->g.b_rs >= p->g.b_cs;
+    const int64_t line = by_rows ? p->g.b_rs : p->g.b_cs * width;
+    const int64_t count = by_rows ? p->g.k : panels;
+    int64_t strip = line < STRIP_FLOATS ? STRIP_FLOATS / (line > 0 ? line : 1) : 1, n;
+    for (int64_t at = 0; at < count; at += n) {
+        n = count - at < strip ? count - at : strip;
+        igi_gemm_source src = {.b = p->g.b + (by_rows ? at * line : 0),
+                               .rs = p->g.b_rs,
+                               .cs = p->g.b_cs,
+                               .n = p->g.n,
+                               .k = by_rows ? n : p->g.k,
+                               .scale = p->g.alpha,
+                               .depth = p->g.k};
+        if (by_rows)
+            igi_gemm_pack(isa, (float *)dst + at * width, &src, 0, panels);
+        else
+            igi_gemm_pack(isa, dst, &src, at, at + n);
+        if (w->st && w->st->flags & IGI_MAPPED && at + n < count)
+            igi_pages_forget(p->g.b + at * line, (size_t)(n * line) * sizeof(float));
+    }
     return IG_OK;
 }
 

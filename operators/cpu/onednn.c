@@ -5,6 +5,7 @@
 
 #include <dnnl.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #ifdef _OPENMP
@@ -112,41 +113,31 @@ static ig_status describe(igi_dnn_job *j, const igi_dnn_spec *s)
                  "w");
 }
 
+/* ORDER: activation; 0: oneDNN has none. `alpha` is act_a unless a number is given. */
+static const struct {
+    dnnl_alg_kind_t alg;
+    float alpha;
+} activations[IGI_ACT_COUNT] = {
+    [IGI_ACT_RELU] = {dnnl_eltwise_relu, 0},
+    [IGI_ACT_LEAKY_RELU] = {dnnl_eltwise_relu, NAN},
+    [IGI_ACT_CLIP] = {dnnl_eltwise_clip, NAN},
+    [IGI_ACT_SIGMOID] = {dnnl_eltwise_logistic, 0},
+    [IGI_ACT_TANH] = {dnnl_eltwise_tanh, 0},
+    [IGI_ACT_SILU] = {dnnl_eltwise_swish, 1},
+    [IGI_ACT_GELU_ERF] = {dnnl_eltwise_gelu_erf, 0},
+    [IGI_ACT_ELU] = {dnnl_eltwise_elu, NAN},
+};
+
 static ig_status append_activation(dnnl_post_ops_t ops, const igi_dnn_spec *s)
 {
-    dnnl_alg_kind_t alg;
-    float alpha = 0, beta = 0;
-    switch (s->activation) {
-    case IGI_ACT_NONE:
+    dnnl_alg_kind_t alg = activations[s->activation].alg;
+    float alpha = activations[s->activation].alpha;
+    if (s->activation == IGI_ACT_NONE)
         return IG_OK;
-    case IGI_ACT_RELU:
-        alg = dnnl_eltwise_relu;
-        break;
-    case IGI_ACT_LEAKY_RELU:
-        alg = dnnl_eltwise_relu, alpha = s->act_a;
-        break;
-    case IGI_ACT_CLIP:
-        alg = dnnl_eltwise_clip, alpha = s->act_a, beta = s->act_b;
-        break;
-    case IGI_ACT_SIGMOID:
-        alg = dnnl_eltwise_logistic;
-        break;
-    case IGI_ACT_TANH:
-        alg = dnnl_eltwise_tanh;
-        break;
-    case IGI_ACT_SILU:
-        alg = dnnl_eltwise_swish, alpha = 1;
-        break;
-    case IGI_ACT_GELU_ERF:
-        alg = dnnl_eltwise_gelu_erf;
-        break;
-    case IGI_ACT_ELU:
-        alg = dnnl_eltwise_elu, alpha = s->act_a;
-        break;
-    default:
+    if (!alg)
         return ig_fail(IG_UNSUPPORTED, "no such activation in oneDNN");
-    }
-    return check(dnnl_post_ops_append_eltwise(ops, 1.0f, alg, alpha, beta),
+    alpha = isnan(alpha) ? s->act_a : alpha;
+    return check(dnnl_post_ops_append_eltwise(ops, 1.0f, alg, alpha, s->act_b),
                  "an activation");
 }
 

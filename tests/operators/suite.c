@@ -1,11 +1,9 @@
 /* One test per operator; see suite.h. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "graph/core/dtype.h"
 #include "tests/operators/suite.h"
-#include "tests/support/canary_alloc.h"
 #include "tests/support/test_main.h"
 
 /* ---- what every operator must say about itself ---- */
@@ -113,36 +111,7 @@ static void operator_agrees_with_its_reference_in_every_flow(void **state)
     assert_int_equal(suite_failures(), 0);
 }
 
-/* ---- the list ---- */
-
-static struct CMUnitTest *tests;
-
-static void free_list(void)
-{
-    for (struct CMUnitTest *t = tests; t && t->name; t++)
-        free((char *)(uintptr_t)t->name);
-    free(tests);
-}
-
 const struct CMUnitTest *igi_tests_get(size_t *count)
 {
-    igi_canary_install();
-    const ig_registry *r = ig_registry_builtin();
-    int n = r ? igi_registry_count(r) : 0;
-    *count = (size_t)n;
-    tests = calloc((size_t)n + 1, sizeof(*tests));
-    atexit(free_list);
-    for (int i = 0; tests && i < n; i++) {
-        char name[160];
-        const igi_op *op = igi_registry_at(r, i);
-        (void)igi_op_full_name(op->def, name, sizeof(name));
-        for (char *p = name; *p; p++)
-            if (*p == ':')
-                *p = '_';
-        tests[i] = (struct CMUnitTest){
-            .name = strdup(name),
-            .test_func = operator_agrees_with_its_reference_in_every_flow,
-            .initial_state = (void *)(uintptr_t)op};
-    }
-    return tests;
+    return suite_tests(operator_agrees_with_its_reference_in_every_flow, count);
 }

@@ -4,7 +4,9 @@
  * suite_case.c   makes inputs, compares results, collects failures
  * suite_flows.c  the ways a call can run: kernels, eager, nets, traces, files
  * suite_grad.c   first and second gradients against finite differences
- * suite.c        the list of tests */
+ * suite_list.c   the list of tests
+ * suite.c        all of it, one program
+ * suite_abuse.c  wrong calls, another program */
 #ifndef TESTS_OPERATORS_SUITE_H
 #define TESTS_OPERATORS_SUITE_H
 
@@ -14,6 +16,7 @@
 #include "graph/core/tensor.h"
 #include "graph/ir/graph.h"
 #include "graph/ir/registry.h"
+#include "tests/support/test_main.h"
 
 #define SUITE_PORTS 32
 
@@ -68,5 +71,8 @@ typedef enum suite_constants {
     SUITE_SYMBOLS
 } suite_constants;
 ig_status suite_graph(const suite_case *c, suite_constants which, ig_graph **out);
+
+/* The tests of a program: `function` with each operator as its state. */
+const struct CMUnitTest *suite_tests(CMUnitTestFunction function, size_t *count);
 
 #endif

@@ -87,7 +87,7 @@ void igi_gemm_pack(const igi_cpu_isa *isa,
                    int64_t panel_lo,
                    int64_t panel_hi)
 {
-    const int64_t size = source->k * isa->gemm_panel;
+    const int64_t size = (source->depth ? source->depth : source->k) * isa->gemm_panel;
     for (int64_t p = panel_lo; p < panel_hi; p++)
         pack_panel(isa, dst + p * size, source, p);
 }

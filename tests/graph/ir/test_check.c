@@ -169,8 +169,8 @@ static void a_shape_made_of_unknown_ranks_is_not_believed(void **state)
     careless.infer = careless_infer;
     careless.values = NULL;
     IR_OK(igi_registry_add(s->reg, &careless));
-    ig_value_id y = ir_node(s->g, &careless, NULL, ir_input(s->g, "x", -1, NULL),
-                            (ig_value_id){0});
+    ig_value_id y =
+        ir_node(s->g, &careless, NULL, ir_input(s->g, "x", -1, NULL), (ig_value_id){0});
     assert_int_equal(ig_graph_value_type(s->g, y)->rank, -1);
     y = ir_node(s->g, &careless, NULL, ir_input(s->g, "z", 0, NULL), (ig_value_id){0});
     assert_int_equal(ig_graph_value_type(s->g, y)->rank, 3);

@@ -33,7 +33,8 @@ static ig_value_id identity(ig_graph *g, const char *name, ig_value_id x)
 static void replacing_moves_all_readers_and_outputs(void **state)
 {
     ig_graph *g = ir_graph(state);
-    ig_value_id x = ir_input(g, "x", 1, IR_DIMS(2)), z = ir_input(g, "z", 1, IR_DIMS(2));
+    ig_value_id x = ir_input(g, "x", 1, IR_DIMS(2)),
+                z = ir_input(g, "z", 1, IR_DIMS(2));
     ig_value_id y = ir_node(g, IG_OP(Add), "y", x, x);
     IR_OK(ig_graph_output(g, "out", x));
     IR_OK(ig_graph_replace(g, x, z));
@@ -137,7 +138,8 @@ static void sorting_moves_only_what_it_must(void **state)
 {
     ig_graph *g = ir_graph(state);
     ig_value_id x = ir_input(g, "x", 0, NULL), a = identity(g, "a", x);
-    ig_value_id b = identity(g, "b", a), c = identity(g, "c", x), d = identity(g, "d", x);
+    ig_value_id b = identity(g, "b", a), c = identity(g, "c", x),
+                d = identity(g, "d", x);
     (void)b;
     (void)c;
     g->order_dirty = true;
@@ -229,11 +231,8 @@ static ig_status fill(ig_graph *g, ig_graph *body)
     ig_call add = {.op = IG_OP(Add), .where = "m.c:3", .n_in = 2, .n_out = 1};
     IG_TRY(ig_graph_make(g, &add, in, &z));
     call_attrs attrs = {sizeof(attrs), body};
-    ig_call call = {.op = IG_OP(Call),
-                    .attrs = &attrs,
-                    .n_in = 2,
-                    .n_captures = 1,
-                    .n_out = 1};
+    ig_call call = {
+        .op = IG_OP(Call), .attrs = &attrs, .n_in = 2, .n_captures = 1, .n_out = 1};
     IG_TRY(ig_graph_make(g, &call, in, y));
     igi_node *sum = igi_node_at(g, ig_graph_value_producer(g, z));
     sum->device = 1;
@@ -370,7 +369,8 @@ static void a_graph_whose_order_waits_is_cloned_in_order(void **state)
     ig_value_id x = ig_graph_find(g, "x"), late = identity(g, "late", x);
     IR_OK(igi_graph_set_input(g, (ig_node_id){1}, 0, late));
     ig_status rc = ig_graph_clone(&copy, g);
-    bool first = rc == IG_OK && !strcmp(ig_graph_node_name(copy, (ig_node_id){1}), "late");
+    bool first =
+        rc == IG_OK && !strcmp(ig_graph_node_name(copy, (ig_node_id){1}), "late");
     ig_status whole = rc == IG_OK ? ig_graph_verify(copy) : rc;
     ig_graph_free(copy);
     IR_OK(rc);

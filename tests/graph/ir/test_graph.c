@@ -183,8 +183,8 @@ static void unwanted_outputs_have_no_value(void **state)
     assert_true(out[0].i && !out[63].i && out[64].i && out[69].i);
     ig_node_id one = ig_graph_value_producer(
         g, ir_node(g, IG_OP(Identity), NULL, x, (ig_value_id){0}));
-    IR_ERROR(igi_graph_want_output(g, one, 1, &late), IG_INVALID_ARGUMENT,
-             "Identity_3", "no output 1");
+    IR_ERROR(igi_graph_want_output(g, one, 1, &late), IG_INVALID_ARGUMENT, "Identity_3",
+             "no output 1");
 }
 
 /* Far dims of outputs that were only inferred on the way must be freed. */

@@ -290,7 +290,8 @@ static void inferring_again_forgets_integers_that_are_gone(void **state)
 static void an_error_while_inferring_again_names_the_node(void **state)
 {
     ig_graph *g = ir_graph(state);
-    ig_value_id a = ir_input(g, "a", 1, IR_DIMS(2)), b = ir_input(g, "b", 1, IR_DIMS(2));
+    ig_value_id a = ir_input(g, "a", 1, IR_DIMS(2)),
+                b = ir_input(g, "b", 1, IR_DIMS(2));
     (void)ir_node(g, IG_OP(Add), "sum", a, b);
     IR_OK(igi_type_set(&igi_value_at(g, b)->type, IG_FLOAT32, 1, IR_DIMS(3)));
     IR_ERROR(igi_graph_infer(g), IG_INVALID_ARGUMENT, "node 'sum' (Add)",

@@ -224,8 +224,8 @@ static void a_record_knows_its_ports(void **state)
 static void a_table_of_kernels_is_taken_as_a_whole(void **state)
 {
     ir_state *s = *state;
-    static const ig_kernel_def good = {
-        IG_KERNEL_HEAD, .op = "Add", .name = "good", .run = nothing};
+    static const ig_kernel_def good = {IG_KERNEL_HEAD, .op = "Add", .name = "good",
+                                       .run = nothing};
     ig_kernel_def table[] = {good, good, good, {0}};
     const igi_op *add = igi_registry_of(s->reg, IG_OP(Add));
     table[2].op = "Nowhere";

@@ -35,7 +35,7 @@ static void removing_one_name_leaves_the_others(void **state)
 {
     (void)state;
     ig_workspace *ws = ig_workspace_new(NULL);
-    char name[8];
+    char name[16];
     ig_tensor *t[20], *got = NULL;
     for (int i = 0; i < 20; i++) {
         t[i] = tiny_iota(1, TINY_DIMS(1), (float)i);
