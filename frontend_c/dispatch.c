@@ -215,8 +215,13 @@ static ig_status check_inplace(ig_ctx *c, const ig_op_def *op, ig_tensor *x)
     if (records && x->v.flags & IGI_IS_VIEW)
         return ig_fail(IG_UNSUPPORTED,
                        "%s in place: the tensor is a view; with gradients on and in "
-                       "traces, writing "
-                       "through a view is refused: change a copy, or use IG_NO_GRAD",
+                       "traces, writing through a view is refused: change a copy, or "
+                       "use IG_NO_GRAD",
+                       op->name);
+    if (c->trace && x->v.trace_epoch != c->trace->epoch)
+        return ig_fail(IG_UNSUPPORTED,
+                       "%s in place: the tensor comes from outside the trace, whose "
+                       "graph would lose the change; give the new value back as a result",
                        op->name);
     return IG_OK;
 }

@@ -177,8 +177,10 @@ double ig_clip_grad_norm_at(const char *where, ig_params params, double max_norm
     double sum = 0;
     ig_ctx *c = params.c;
     for (int p = 0; p < params.n; p++) {
-        const ig_tensor *g = params.v[p]->grad;
+        ig_tensor *g = params.v[p]->grad;
         int64_t n = g ? igi_tensor_count(g) : 0;
+        if (g && igi_escape(c, where, "the norm of a gradient", g) != IG_OK)
+            return NAN;
         for (int64_t i = 0; i < n; i++) {
             double v = igi_get_f64((ig_dtype)g->v.type.dtype, g->data, i);
             sum += v * v;

@@ -5,7 +5,10 @@
 
 #include "graph/core/checked.h"
 #include "graph/core/dtype.h"
+#include "graph/core/tensor.h"
 #include "importers/native/reader.h"
+
+enum { LARGE = 1 << 20 }; /* bytes of a tensor */
 
 ig_status igi_native_damaged(const igi_native_reader *r, const char *what)
 {
@@ -127,7 +130,9 @@ take_strings(igi_native_reader *r, int rank, const int64_t *dims, ig_tensor **ou
     return rc;
 }
 
-/* Tensors lie one after the other, each from a 64-byte boundary, gaps zero. */
+/* Tensors lie one after the other, each from a 64-byte boundary, gaps zero. The pages
+ * of a large one are given back after its checksum: packing may want room for a copy.
+ */
 static ig_status locate(igi_native_reader *r, uint64_t offset, uint64_t bytes)
 {
     uint64_t from = r->tensor_at;
@@ -139,6 +144,8 @@ static ig_status locate(igi_native_reader *r, uint64_t offset, uint64_t bytes)
             return igi_native_damaged(r, "bytes between tensors are not zero");
     r->tensor_at = offset + bytes;
     uint64_t sum = igi_xxh64(r->tensors + offset, (size_t)bytes);
+    if (bytes >= LARGE && r->src->owner && r->src->owner->st->flags & IGI_MAPPED)
+        igi_source_forget(r->tensors + offset, (size_t)bytes);
     return IGI_PUSH(&r->sums, sum) ? IG_OK : IG_OUT_OF_MEMORY;
 }
 
@@ -178,7 +185,7 @@ ig_status igi_native_take_tensor(igi_native_reader *r, ig_tensor **out)
     ig_status rc = ig_tensor_wrap(out, (ig_dtype)dtype, (int)rank, dims, data, need,
                                   drop_owner, owner);
     if (rc == IG_OK)
-        (*out)->st->flags |= IGI_READONLY;
+        (*out)->st->flags |= IGI_READONLY | (r->src->owner->st->flags & IGI_MAPPED);
     else
         ig_tensor_unref(owner);
     return rc;

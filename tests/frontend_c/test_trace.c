@@ -169,6 +169,33 @@ static void a_data_pointer_escapes(void **state)
     FAILED("ig_tensor_data", "float64[3]");
 }
 
+static ig_tensor *changes_outside(ig_ctx *k, ig_tensor *const *in, void *user)
+{
+    return ig_mul(k, in[0], ig_add_(k, user, in[0]));
+}
+
+static void a_tensor_from_outside_must_not_be_changed_in_place(void **state)
+{
+    (void)state;
+    trace_of(changes_outside, vec(3, D(1, 2, 3)), RANDOM(3), NULL);
+    assert_null(g);
+    FAILED("Add", "outside the trace", "test_trace.c");
+}
+
+static ig_tensor *typed_pointer(ig_ctx *k, ig_tensor *const *in, void *user)
+{
+    (void)user;
+    return ig_mul_scalar(k, in[0], ig_tensor_data_f64(in[0])[0]);
+}
+
+static void a_typed_data_pointer_escapes(void **state)
+{
+    (void)state;
+    trace_of(typed_pointer, NULL, RANDOM(3), NULL);
+    assert_null(g);
+    FAILED("a pointer into", "float64[3]");
+}
+
 static ig_tensor *constant_item(ig_ctx *k, ig_tensor *const *in, void *user)
 {
     return ig_mul_scalar(k, in[0], ig_item_constant(k, user));
@@ -290,7 +317,8 @@ IG_TESTS(TRACE_TEST(a_fixed_trace_computes_what_the_function_does),
          TRACE_TEST(a_backward_inside_a_trace_keeps_its_activations),
          TRACE_TEST(values_that_escape_are_listed_with_their_lines),
          TRACE_TEST(a_random_draw_outside_an_operator_escapes),
-         TRACE_TEST(a_data_pointer_escapes),
+         TRACE_TEST(a_data_pointer_escapes), TRACE_TEST(a_typed_data_pointer_escapes),
+         TRACE_TEST(a_tensor_from_outside_must_not_be_changed_in_place),
          TRACE_TEST(an_accepted_constant_and_a_value_from_outside_do_not_escape),
          TRACE_TEST(the_value_of_a_tensor_from_outside_is_a_constant_anyway),
          TRACE_TEST(an_error_inside_is_the_traces_error),

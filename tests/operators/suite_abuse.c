@@ -67,7 +67,7 @@ static ig_status run_net(const suite_case *c, ig_tensor **out)
     if (rc == IG_OK)
         rc = ig_net_run(net, ws, NULL);
     for (int i = 0; rc == IG_OK && i < c->call.n_out; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof(name), "y%d", i);
         rc = ig_workspace_fetch(ws, name, &out[i]);
     }

@@ -70,7 +70,7 @@ static void names_are_unique(void **state)
 static void long_names_stay_whole_text(void **state)
 {
     ig_graph *g = ir_graph(state);
-    char name[301] = "x";
+    char name[302] = "x";
     for (int i = 1; i < 300; i += 2)
         memcpy(name + i, "\xc3\xa9", 3);
     ig_value_id x = ir_input(g, "x", 0, NULL);
