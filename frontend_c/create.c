@@ -136,7 +136,7 @@ ig_tensor *ig_randn_at(const char *where, ig_ctx *c, ig_dtype dtype, ig_shape sh
 
 double ig_item_at(const char *where, ig_ctx *c, ig_tensor *t)
 {
-    if (c->status != IG_OK || !t)
+    if (igi_refuses(c, where, "item", t))
         return NAN;
     if (igi_tensor_count(t) != 1 || t->v.type.dtype == IG_STRING) {
         char text[160];
@@ -152,7 +152,7 @@ double ig_item_at(const char *where, ig_ctx *c, ig_tensor *t)
 
 int64_t ig_size_at(const char *where, ig_ctx *c, ig_tensor *t, int axis)
 {
-    if (c->status != IG_OK || !t)
+    if (igi_refuses(c, where, "size", t))
         return -1;
     int64_t d = ig_tensor_dim(t, axis);
     if (d < 0)
@@ -246,9 +246,21 @@ ig_tensor *ig_relu_inplace_at(const char *where, ig_ctx *c, ig_tensor *x)
     return igi_call_inplace(c, where, igi_op_once(&op, "Relu"), NULL, &x, 1);
 }
 
+/* Views of one storage may overlap: those go through a copy. */
+static ig_status copy_apart(ig_tensor *x, const ig_tensor *y)
+{
+    ig_tensor *apart = NULL;
+    if (x->st != y->st)
+        return igi_tensor_copy_into(x, y);
+    IG_TRY(igi_tensor_contiguous_copy(&apart, NULL, y));
+    ig_status rc = igi_tensor_copy_into(x, apart);
+    ig_tensor_unref(apart);
+    return rc;
+}
+
 ig_tensor *ig_copy_inplace_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *y)
 {
-    if (c->status != IG_OK || !x || !y)
+    if (igi_refuses(c, where, "copy in place", x && y ? x : NULL))
         return NULL;
     if (c->grad_mode && (igi_needs_grad(&x->v) || igi_needs_grad(&y->v))) {
         (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
@@ -267,6 +279,11 @@ ig_tensor *ig_copy_inplace_at(const char *where, ig_ctx *c, ig_tensor *x, ig_ten
                           igi_type_print(&x->v.type, NULL, b, sizeof(b)));
         return NULL;
     }
+    if (x->v.flags & IGI_READONLY || x->st->flags & IGI_READONLY) {
+        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
+                          "copy in place: the tensor is read-only");
+        return NULL;
+    }
     x->st->version++;
-    return igi_ctx_record(c, where, igi_tensor_copy_into(x, y)) == IG_OK ? x : NULL;
+    return igi_ctx_record(c, where, copy_apart(x, y)) == IG_OK ? x : NULL;
 }

@@ -65,6 +65,8 @@ ig_tensor *igi_call(ig_ctx *c,
                     int n_in);
 /* Tells the trace of an escape; OK when not tracing. */
 ig_status igi_escape(ig_ctx *c, const char *where, const char *what, ig_tensor *t);
+/* Whether `what` must give NULL: an error stands, or t is NULL, which becomes one. */
+bool igi_refuses(ig_ctx *c, const char *where, const char *what, const ig_tensor *t);
 /* In place: the result of op over in goes into in[0]'s own memory. */
 ig_tensor *igi_call_inplace(ig_ctx *c,
                             const char *where,

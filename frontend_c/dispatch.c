@@ -8,7 +8,7 @@
 
 #define COLD __attribute__((cold, noinline))
 
-static bool any_grad(const igi_op *op, const ig_call *call, ig_value *const *in)
+static inline bool any_grad(const igi_op *op, const ig_call *call, ig_value *const *in)
 {
     if (!op->nodiff_ports && !call->n_captures) { /* most operators: no ports to know */
         for (int i = 0; i < call->n_in; i++)
@@ -38,11 +38,11 @@ static int outputs_for_tape(const igi_op *op, const ig_call *call)
     return n;
 }
 
-static ig_status record(ig_ctx *c,
-                        const igi_op *op,
-                        const ig_call *call,
-                        ig_value *const *in,
-                        ig_value *const *out)
+static inline ig_status record(ig_ctx *c,
+                               const igi_op *op,
+                               const ig_call *call,
+                               ig_value *const *in,
+                               ig_value *const *out)
 {
     if (c->trace)
         IG_TRY(c->trace->called(c->trace, c, call, in, out));
@@ -97,7 +97,8 @@ static COLD ig_status stale(const ig_ctx *c,
 /* A view that was taken before its base was written in place shows new values but names
  * the old history, or none: a gradient or a trace through it would be silently wrong
  * (AUTOGRAD rule 3). */
-static ig_status refuse_stale(const ig_ctx *c, const ig_call *call, ig_value *const *in)
+static inline ig_status
+refuse_stale(const ig_ctx *c, const ig_call *call, ig_value *const *in)
 {
     for (int i = 0; i < call->n_in; i++) {
         const ig_tensor *x = (const ig_tensor *)in[i];
@@ -141,6 +142,8 @@ run(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value **out)
     ig_status rc = IG_OK;
     if (grads || c->trace)
         rc = record(c, op, call, in, out);
+    if (call->n_out == 1 && out[0])
+        return igi_scope_push(c, out[0]) == IG_OK ? rc : IG_OUT_OF_MEMORY;
     for (int i = 0; i < call->n_out; i++)
         if (out[i] && igi_scope_push(c, out[i]) != IG_OK && rc == IG_OK)
             rc = IG_OUT_OF_MEMORY;
@@ -219,10 +222,11 @@ static ig_status check_inplace(ig_ctx *c, const ig_op_def *op, ig_tensor *x)
                        "use IG_NO_GRAD",
                        op->name);
     if (c->trace && x->v.trace_epoch != c->trace->epoch)
-        return ig_fail(IG_UNSUPPORTED,
-                       "%s in place: the tensor comes from outside the trace, whose "
-                       "graph would lose the change; give the new value back as a result",
-                       op->name);
+        return ig_fail(
+            IG_UNSUPPORTED,
+            "%s in place: the tensor comes from outside the trace, whose "
+            "graph would lose the change; give the new value back as a result",
+            op->name);
     return IG_OK;
 }
 
@@ -276,7 +280,7 @@ ig_tensor *igi_call_inplace(ig_ctx *c,
                             int n_in)
 {
     ig_call call = {.op = op, .attrs = attrs, .where = where, .n_in = n_in, .n_out = 1};
-    if (c->status != IG_OK || !in[0])
+    if (igi_refuses(c, where, "a call in place", in[0]))
         return NULL;
     return igi_ctx_record(c, where, run_inplace(c, &call, in)) == IG_OK ? in[0] : NULL;
 }

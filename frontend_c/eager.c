@@ -276,7 +276,7 @@ ig_tensor *ig_reshape_at(const char *where, ig_ctx *c, ig_tensor *x, ig_shape sh
 ig_tensor *ig_flatten_at(const char *where, ig_ctx *c, ig_tensor *x, int axis)
 {
     int64_t dims[IG_RANK_MAX];
-    if (!x)
+    if (igi_refuses(c, where, "flatten", x))
         return NULL;
     int rank = ig_tensor_rank(x), first = axis < 0 ? axis + rank : axis;
     if (first < 0 || first >= rank) {
@@ -301,7 +301,7 @@ ig_tensor *ig_permute_at(const char *where, ig_ctx *c, ig_tensor *x, ig_shape ax
 ig_tensor *ig_transpose_at(const char *where, ig_ctx *c, ig_tensor *x, int a, int b)
 {
     int64_t perm[IG_RANK_MAX];
-    if (!x)
+    if (igi_refuses(c, where, "transpose", x))
         return NULL;
     int rank = ig_tensor_rank(x);
     a += a < 0 ? rank : 0;

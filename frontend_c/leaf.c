@@ -4,7 +4,7 @@
 
 ig_tensor *ig_requires_grad_at(const char *where, ig_ctx *c, ig_tensor *t, bool on)
 {
-    if (c->status != IG_OK || !t)
+    if (igi_refuses(c, where, "requires_grad", t))
         return NULL;
     if (t->v.flags & IGI_HAS_NODE) {
         (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
@@ -56,13 +56,12 @@ ig_tensor *igi_alias(ig_ctx *c, ig_tensor *t)
 
 ig_tensor *ig_detach_at(const char *where, ig_ctx *c, ig_tensor *t)
 {
-    if (c->status != IG_OK || !t)
+    if (igi_refuses(c, where, "detach", t))
         return NULL;
     ig_tensor *out = igi_alias(c, t);
     if (!out)
         return NULL;
     out->v.trace = t->v.trace;
     out->v.trace_epoch = t->v.trace_epoch;
-    (void)where;
     return out;
 }

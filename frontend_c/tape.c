@@ -29,12 +29,15 @@ void igi_tape_release(igi_tape_node *n)
 
 static void drop_node(igi_tape_node *n)
 {
-    igi_tape_release(n);
+    if (n->in || n->out)
+        igi_tape_release(n);
     for (int i = 0; i < n->n_in; i++)
-        ig_tensor_unref(n->edges[i].leaf);
+        if (n->edges[i].leaf)
+            ig_tensor_unref(n->edges[i].leaf);
     for (int i = 0; n->dy && i < n->n_out; i++)
         ig_tensor_unref(n->dy[i]);
-    igi_attrs_release(n->op->def, n->attrs);
+    if (n->attrs)
+        igi_attrs_release(n->op->def, n->attrs);
 }
 
 static void reset(igi_tape *t)

@@ -1,5 +1,6 @@
 /* ingot::AveragePoolGrad: every input element collects dy / divisor from the windows
  * that cover it. AveragePool and this map are each other's transposes and gradients. */
+#include "operators/common_move.h"
 #include "operators/common_pool.h"
 
 IG_USES_OP(AveragePool);
@@ -20,7 +21,7 @@ static ig_status average_pool_grad_infer(ig_infer *x)
 {
     int64_t dims[IG_RANK_MAX], yd[IG_RANK_MAX];
     igi_window_spec s = igi_average_pool_spec(x->attrs);
-    int rank = x->in[0]->rank, n = ig_infer_ints(x, 1, dims, IG_RANK_MAX);
+    int rank = x->in[0]->rank, n = igi_infer_sizes(x, 1, dims);
     if (n == IG_INTS_TOO_MANY)
         return IG_INVALID_ARGUMENT;
     if (n == IG_INTS_UNKNOWN)

@@ -3,6 +3,7 @@
  * stride + tap * dilation - pad. The reference gathers: rows of dx collect from the
  * rows of dy that their taps meet. */
 #include "operators/common_conv.h"
+#include "operators/common_move.h"
 
 IG_USES_OP(Conv);
 IG_USES_OP(ConvGradWeight);
@@ -23,7 +24,7 @@ static const ig_attr_def attrs[] = {IGI_CONV_ATTRS, {0}};
 static ig_status grad_input_infer(ig_infer *x)
 {
     int64_t dims[IG_RANK_MAX];
-    int rank = x->in[1]->rank, n = ig_infer_ints(x, 2, dims, IG_RANK_MAX);
+    int rank = x->in[1]->rank, n = igi_infer_sizes(x, 2, dims);
     if (n == IG_INTS_TOO_MANY)
         return IG_INVALID_ARGUMENT;
     if (n == IG_INTS_UNKNOWN)

@@ -2,6 +2,7 @@
  *
  * With the indices given it is linear, and its transpose is ingot::MaxPoolGather: the
  * two are each other's gradients, so derivatives of every order exist. */
+#include "operators/common_move.h"
 #include "operators/common_pool.h"
 
 IG_USES_OP(MaxPoolGather);
@@ -22,7 +23,7 @@ static const ig_attr_def attrs[] = {IGI_STORAGE_ORDER(igi_max_pool_grad_attrs), 
 static ig_status max_pool_grad_infer(ig_infer *x)
 {
     int64_t dims[IG_RANK_MAX];
-    int rank = x->in[0]->rank, n = ig_infer_ints(x, 2, dims, IG_RANK_MAX);
+    int rank = x->in[0]->rank, n = igi_infer_sizes(x, 2, dims);
     if (n == IG_INTS_TOO_MANY)
         return IG_INVALID_ARGUMENT;
     if (x->in[1]->rank != rank || rank < 3 || (n >= 0 && n != rank))

@@ -1,6 +1,7 @@
 /* ingot::NllLossGrad: dx[n, t, d] = -weight[t] * dloss / divisor at t = target[n, d],
  * zero elsewhere: the gradient of NegativeLogLikelihoodLoss and its transpose. */
 #include "operators/common_loss.h"
+#include "operators/common_move.h"
 
 IG_USES_OP(NegativeLogLikelihoodLoss);
 
@@ -21,7 +22,7 @@ static const ig_attr_def attrs[] = {IGI_LOSS_ATTRS, {0}};
 static ig_status nll_loss_grad_infer(ig_infer *x)
 {
     int64_t dims[IG_RANK_MAX], loss[IG_RANK_MAX];
-    int rank, n = ig_infer_ints(x, 2, dims, IG_RANK_MAX);
+    int rank, n = igi_infer_sizes(x, 2, dims);
     if (n == IG_INTS_TOO_MANY)
         return IG_INVALID_ARGUMENT;
     if (n == IG_INTS_UNKNOWN)

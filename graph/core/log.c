@@ -10,8 +10,8 @@
 #define ALL_CHANNELS ((1 << IGI_LOG_COUNT) - 1)
 
 static const char *const names[IGI_LOG_COUNT] = {"dispatch", "plan", "pass", "import"};
-static atomic_int channels = -1; /* mask; -1: IG_LOG not read yet */
-static ig_log_fn sink;           /* written only by ig_log_set, before threads start */
+atomic_int igi_log_mask = -1;
+static ig_log_fn sink; /* written only by ig_log_set, before threads start */
 static void *sink_user;
 
 /* Mask of the names in a list like "dispatch,plan"; "all" is every one. */
@@ -35,17 +35,14 @@ void ig_log_set(ig_log_fn fn, void *user)
 {
     sink = fn;
     sink_user = user;
-    atomic_store(&channels, fn ? ALL_CHANNELS : parse(getenv("IG_LOG")));
+    atomic_store(&igi_log_mask, fn ? ALL_CHANNELS : parse(getenv("IG_LOG")));
 }
 
-bool igi_log_on(igi_channel c)
+int igi_log_mask_read(void)
 {
-    int mask = atomic_load_explicit(&channels, memory_order_relaxed);
-    if (mask < 0) {
-        mask = parse(getenv("IG_LOG"));
-        atomic_store_explicit(&channels, mask, memory_order_relaxed);
-    }
-    return (mask >> c) & 1;
+    int mask = parse(getenv("IG_LOG"));
+    atomic_store_explicit(&igi_log_mask, mask, memory_order_relaxed);
+    return mask;
 }
 
 void igi_log(igi_channel c, const char *fmt, ...)

@@ -6,6 +6,7 @@
 #define GRAPH_CORE_LOG_H
 
 #include <ingot/base.h>
+#include <stdatomic.h>
 
 typedef enum igi_channel {
     IGI_LOG_DISPATCH,
@@ -14,7 +15,13 @@ typedef enum igi_channel {
     IGI_LOG_IMPORT,
     IGI_LOG_COUNT
 } igi_channel;
-bool igi_log_on(igi_channel c); /* one load and a branch */
+extern atomic_int igi_log_mask; /* of channels; -1: IG_LOG not read yet */
+int igi_log_mask_read(void);
+static inline bool igi_log_on(igi_channel c)
+{
+    int mask = atomic_load_explicit(&igi_log_mask, memory_order_relaxed);
+    return (mask < 0 ? igi_log_mask_read() : mask) >> c & 1;
+}
 void igi_log(igi_channel c, const char *fmt, ...) IG_PRINTF(2, 3);
 
 #endif

@@ -208,10 +208,16 @@ int64_t ig_dim_fresh(ig_symtab *s)
     return s ? igi_symbol_new(s, NULL) : -1;
 }
 
+/* The key of a composed atom. */
+static void atom_text(char *text, size_t size, int kind, int64_t a, int64_t b)
+{
+    snprintf(text, size, "%d %lld %lld", kind, (long long)a, (long long)b);
+}
+
 int64_t igi_atom_make(ig_symtab *s, igi_atom_kind kind, int64_t a, int64_t b)
 {
     char text[80];
-    snprintf(text, sizeof(text), "%d %lld %lld", (int)kind, (long long)a, (long long)b);
+    atom_text(text, sizeof(text), kind, a, b);
     uint32_t have = igi_map_get(&s->by_text, text);
     if (have)
         return igi_atom_dim(s, have - 1);
@@ -225,6 +231,60 @@ int64_t igi_atom_make(ig_symtab *s, igi_atom_kind kind, int64_t a, int64_t b)
     if (dim == -1 || igi_map_put(&s->by_text, key, (uint32_t)s->atoms.n) != IG_OK)
         return -1;
     return dim;
+}
+
+/* ---- copies ---- */
+
+/* Atom i of src, at the same place; composed ones are found again by their text. */
+static bool copy_atom(ig_symtab *s, const ig_symtab *src, size_t i)
+{
+    char text[80];
+    igi_atom a = src->atoms.p[i];
+    if (a.name && !(a.name = igi_arena_strdup(&s->arena, a.name)))
+        return false;
+    if (!IGI_PUSH(&s->atoms, a))
+        return false;
+    if (a.kind == IGI_ATOM_SYMBOL)
+        return true;
+    atom_text(text, sizeof(text), a.kind, a.a, a.b);
+    const char *key = igi_arena_strdup(&s->arena, text);
+    return key && igi_map_put(&s->by_text, key, (uint32_t)i + 1) == IG_OK;
+}
+
+static bool copy_parts(ig_symtab *s, const ig_symtab *src)
+{
+    for (size_t i = 0; i < src->exprs.n; i++) {
+        igi_expr e = src->exprs.p[i];
+        e.t = igi_arena_dup(&s->arena, e.t, (size_t)e.n * sizeof(*e.t));
+        if (!e.t || !IGI_PUSH(&s->exprs, e))
+            return false;
+    }
+    for (size_t i = 0; i < src->atoms.n; i++)
+        if (!copy_atom(s, src, i))
+            return false;
+    for (size_t i = 0; i < src->symbols.n; i++) {
+        uint32_t atom = src->symbols.p[i];
+        if (!IGI_PUSH(&s->symbols, atom) ||
+            igi_map_put(&s->names, s->atoms.p[atom].name, atom + 1) != IG_OK)
+            return false;
+    }
+    s->next_fresh = src->next_fresh;
+    while (s->exprs.n + s->exprs.n / 2 >= s->n_slots)
+        if (!grow_slots(s))
+            return false;
+    return true;
+}
+
+ig_status igi_symtab_copy(ig_symtab **out, const ig_symtab *src)
+{
+    ig_symtab *s;
+    IG_TRY(igi_symtab_new(&s));
+    if (!copy_parts(s, src)) {
+        igi_symtab_unref(s);
+        return IG_OUT_OF_MEMORY;
+    }
+    *out = s;
+    return IG_OK;
 }
 
 /* The atom of a dim that is one plain symbol, else NULL. */

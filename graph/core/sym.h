@@ -8,7 +8,7 @@
  * exactly, max, min and broadcast of two symbols become atoms. The table only grows;
  * its size is capped (IGI_SYM_MAX expressions: further ones are unknown, never an
  * error).
- * Owner: counted; a graph and its subgraphs share one.
+ * Owner: counted; a graph and its subgraphs share one, a clone gets a copy.
  * Threads: one at a time while growing. */
 #ifndef GRAPH_CORE_SYM_H
 #define GRAPH_CORE_SYM_H
@@ -20,6 +20,9 @@
 #define IGI_SYM_MAX 65536
 
 ig_status igi_symtab_new(ig_symtab **out);
+/* A table of its own with the same handles: both may grow, in two threads, from then
+ * on. src is only read. */
+ig_status igi_symtab_copy(ig_symtab **out, const ig_symtab *src);
 ig_symtab *igi_symtab_ref(ig_symtab *s);
 void igi_symtab_unref(ig_symtab *s);
 /* Handle of the symbol of that name, made when new; -1 when the table is full or out of

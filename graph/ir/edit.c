@@ -358,15 +358,17 @@ static ig_status clone_into(ig_graph *dst, const ig_graph *src, ig_value_id *map
 ig_status ig_graph_clone(ig_graph **out, const ig_graph *src)
 {
     ig_graph *g = NULL;
+    ig_symtab *syms = NULL;
     *out = NULL;
     igi_error_clear();
     ig_value_id *map = igi_calloc(src->values.n, sizeof(*map));
-    if (!map)
-        return IG_OUT_OF_MEMORY;
-    /* The symbol table only grows, so the clone shares it. */
-    ig_status rc = igi_graph_new(&g, src->name, src->reg, src->syms);
+    /* Two threads may clone one graph, and inference adds symbols: no shared table. */
+    ig_status rc = map ? igi_symtab_copy(&syms, src->syms) : IG_OUT_OF_MEMORY;
+    if (rc == IG_OK)
+        rc = igi_graph_new(&g, src->name, src->reg, syms);
     if (rc == IG_OK)
         rc = clone_into(g, src, map);
+    igi_symtab_unref(syms);
     igi_free(map);
     if (rc != IG_OK) {
         igi_graph_unref(g);

@@ -13,15 +13,11 @@
 #include "graph/core/alloc.h"
 #include "graph/core/vec.h"
 
-typedef struct slot {
-    const ig_op_def *def;
-    igi_op *op;
-} slot;
+typedef igi_op_slot slot;
 
 struct ig_registry {
+    igi_op_table table;    /* first: igi_registry_of reads it */
     IGI_VEC(igi_op *) ops; /* sorted by domain, name */
-    slot *slots;
-    size_t cap; /* power of two, at most half full */
     const ig_op_def *std[IGI_STD_COUNT];
     const igi_device *devices[IGI_DEVICES];
 };
@@ -55,12 +51,6 @@ static size_t position(const ig_registry *r, const char *domain, const char *nam
     return lo;
 }
 
-static size_t pointer_hash(const void *p)
-{
-    uint64_t x = (uint64_t)(uintptr_t)p;
-    return (size_t)((x >> 4) * 0x9E3779B97F4A7C15ull >> 20);
-}
-
 ig_status igi_registry_new(ig_registry **out)
 {
     *out = igi_calloc(1, sizeof(**out));
@@ -74,13 +64,13 @@ void igi_registry_free(ig_registry *r)
     for (size_t i = 0; i < r->ops.n; i++)
         igi_free(r->ops.p[i]);
     IGI_VEC_FREE(&r->ops);
-    igi_free(r->slots);
+    igi_free(r->table.slots);
     igi_free(r);
 }
 
 static void slot_put(slot *slots, size_t cap, igi_op *op)
 {
-    size_t i = pointer_hash(op->def) & (cap - 1);
+    size_t i = igi_op_hash(op->def) & (cap - 1);
     while (slots[i].def)
         i = (i + 1) & (cap - 1);
     slots[i] = (slot){op->def, op};
@@ -88,17 +78,17 @@ static void slot_put(slot *slots, size_t cap, igi_op *op)
 
 static ig_status grow_slots(ig_registry *r)
 {
-    if (r->cap >= 2 * (r->ops.n + 1))
+    if (r->table.cap >= 2 * (r->ops.n + 1))
         return IG_OK;
-    size_t cap = r->cap ? 2 * r->cap : 256;
+    size_t cap = r->table.cap ? 2 * r->table.cap : 256;
     slot *slots = igi_calloc(cap, sizeof(*slots));
     if (!slots)
         return IG_OUT_OF_MEMORY;
     for (size_t i = 0; i < r->ops.n; i++)
         slot_put(slots, cap, r->ops.p[i]);
-    igi_free(r->slots);
-    r->slots = slots;
-    r->cap = cap;
+    igi_free(r->table.slots);
+    r->table.slots = slots;
+    r->table.cap = cap;
     return IG_OK;
 }
 
@@ -276,7 +266,7 @@ ig_status igi_registry_add(ig_registry *r, const ig_op_def *def)
     memmove(&r->ops.p[at + 1], &r->ops.p[at], (r->ops.n - at) * sizeof(igi_op *));
     r->ops.p[at] = op;
     r->ops.n++;
-    slot_put(r->slots, r->cap, op);
+    slot_put(r->table.slots, r->table.cap, op);
     char full[160];
     igi_op_full_name(def, full, sizeof(full));
     for (int i = 0; i < IGI_STD_COUNT; i++)
@@ -365,18 +355,6 @@ const igi_op *igi_registry_find_full(const ig_registry *r, const char *full)
     memcpy(domain, full, n);
     domain[n] = 0;
     return igi_registry_find(r, domain, colon + 2);
-}
-
-const igi_op *igi_registry_of(const ig_registry *r, const ig_op_def *def)
-{
-    if (!r->cap)
-        return NULL;
-    for (size_t i = pointer_hash(def) & (r->cap - 1);; i = (i + 1) & (r->cap - 1)) {
-        if (r->slots[i].def == def)
-            return r->slots[i].op;
-        if (!r->slots[i].def)
-            return NULL;
-    }
 }
 
 int igi_registry_count(const ig_registry *r)

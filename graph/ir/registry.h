@@ -47,7 +47,33 @@ const igi_device *igi_registry_device(const ig_registry *r, int device);
 /* domain NULL, "" and "ai.onnx" are one. NULL when unknown (no record). */
 const igi_op *
 igi_registry_find(const ig_registry *r, const char *domain, const char *name);
-const igi_op *igi_registry_of(const ig_registry *r, const ig_op_def *def);
+
+/* Operators by the address of their descriptor: every eager call looks one up. */
+typedef struct igi_op_slot {
+    const ig_op_def *def; /* NULL: free */
+    igi_op *op;
+} igi_op_slot;
+typedef struct igi_op_table { /* the beginning of struct ig_registry */
+    igi_op_slot *slots;
+    size_t cap; /* power of two, at most half full */
+} igi_op_table;
+static inline size_t igi_op_hash(const ig_op_def *def)
+{
+    uint64_t x = (uint64_t)(uintptr_t)def;
+    return (size_t)((x >> 4) * 0x9E3779B97F4A7C15ull >> 20);
+}
+static inline const igi_op *igi_registry_of(const ig_registry *r, const ig_op_def *def)
+{
+    const igi_op_table *t = (const igi_op_table *)(const void *)r;
+    if (!t->cap)
+        return NULL;
+    for (size_t i = igi_op_hash(def) & (t->cap - 1);; i = (i + 1) & (t->cap - 1)) {
+        if (t->slots[i].def == def)
+            return t->slots[i].op;
+        if (!t->slots[i].def)
+            return NULL;
+    }
+}
 /* By "Name" or "domain::Name". */
 const igi_op *igi_registry_find_full(const ig_registry *r, const char *full);
 int igi_registry_count(const ig_registry *r);

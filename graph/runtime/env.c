@@ -52,7 +52,7 @@ void igi_env_init(igi_env *e, const ig_limits *limits, const ig_run_opts *opts)
 
 ig_status igi_env_poll(const igi_env *e)
 {
-    if (e->cancel && *e->cancel)
+    if (e->cancel && __atomic_load_n(e->cancel, __ATOMIC_RELAXED))
         return ig_fail(IG_CANCELLED, "the run was cancelled");
     if (e->deadline != 0 && igi_now_s() > e->deadline)
         return ig_fail(IG_DEADLINE, "the deadline of %g s has passed", e->deadline_s);

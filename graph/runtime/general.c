@@ -282,7 +282,7 @@ static ig_status hand_over(space *s)
         if (!v)
             continue;
         const ig_tensor *t = ig_value_tensor(v);
-        if (t && !t->data && igi_tensor_count(t) > 0)
+        if (t && !t->st) /* an empty one has a storage too */
             return ig_fail(IG_INTERNAL, "%s: the kernel has not made output %d",
                            s->op->def->name, i);
         if (!s->out[i])

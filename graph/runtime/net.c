@@ -156,7 +156,7 @@ static ig_status
 compile(ig_net *net, const ig_graph *g, ig_workspace *weights, const ig_net_opts *o)
 {
     IG_TRY(set_options(net, g, o));
-    if (g->nodes.n > net->limits.nodes)
+    if (g->nodes.n > 0 && g->nodes.n - 1 > net->limits.nodes) /* slot 0 is none */
         return ig_fail(IG_LIMIT, "the graph has %zu nodes, the limit nodes is %llu",
                        g->nodes.n - 1, (unsigned long long)net->limits.nodes);
     net->weights = weights ? igi_workspace_ref(weights) : ig_workspace_new(NULL);

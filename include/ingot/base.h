@@ -48,8 +48,7 @@
 
 IG_EXTERN_C_BEGIN
 
-/* ---- status ------------------------------------------------------------------------
- */
+/* ---- status ---- */
 
 /* Values are pinned: they are part of the ABI and of exit codes in logs. */
 typedef enum ig_status {
@@ -81,8 +80,7 @@ IG_API ig_status ig_error_status(void);
 IG_API const char *ig_version(void);
 IG_API int ig_version_num(void);
 
-/* ---- what a process may replace
- * ------------------------------------------------------ */
+/* ---- what a process may replace ---- */
 
 /* Log records for people, of the channels "dispatch", "plan", "pass", "import". Without
  * a function, those that the environment variable IG_LOG names go to stderr. */
@@ -100,8 +98,7 @@ typedef struct ig_allocator {
  * another allocator. */
 IG_API void ig_allocator_set(const ig_allocator *a);
 
-/* ---- element types -----------------------------------------------------------------
- */
+/* ---- element types ---- */
 
 /* Numbers are those of ONNX TensorProto.DataType, so a set of types is a bit mask.
  * ORDER: dtype (graph/core/dtype.c has one row per number). */
@@ -145,8 +142,7 @@ IG_API ig_dtype ig_dtype_parse(const char *name);
  * IG_UNDEFINED. */
 IG_API int ig_dtype_bits(ig_dtype dtype);
 
-/* ---- values and tensors ------------------------------------------------------------
- */
+/* ---- values and tensors ---- */
 
 #define IG_RANK_MAX 64 /* kernels keep index arrays of this size on the stack */
 

@@ -14,8 +14,7 @@
 
 IG_EXTERN_C_BEGIN
 
-/* ---- types of values ---------------------------------------------------------------
- */
+/* ---- types of values ---- */
 
 /* Open and frozen: shape inference reads it, in plugins too. Dims: >= 0 known, -1
  * unknown, ig_dim_is_symbol: an expression of the graph's symbol table. Copy with
@@ -49,8 +48,7 @@ typedef struct ig_symtab
 typedef struct ig_op_def ig_op_def; /* <ingot/plugin.h> */
 typedef struct ig_registry ig_registry;
 
-/* ---- attributes: lists in the option structs of operators
- * ---------------------------- */
+/* ---- attributes: lists in the option structs of operators ---- */
 
 /* `v` NULL means absent. The lists are the caller's and are copied where they are kept.
  */
@@ -67,8 +65,7 @@ typedef struct ig_strings {
     const char *const *v;
 } ig_strings;
 
-/* ---- graphs -------------------------------------------------------------------------
- */
+/* ---- graphs ---- */
 
 typedef struct ig_value_id {
     uint32_t i; /* 0: none */
@@ -93,6 +90,8 @@ typedef struct ig_call {
 /* An empty graph; operators are found in `reg` (NULL: the built-in ones). Owns: caller.
  */
 IG_API ig_status ig_graph_new(ig_graph **out, const char *name, const ig_registry *reg);
+/* An independent copy with the same names, symbols and handles of dims. Constants are
+ * shared. Threads: any number may clone one graph at a time. */
 IG_API ig_status ig_graph_clone(ig_graph **out, const ig_graph *g);
 IG_API void ig_graph_free(ig_graph *g);
 IG_API const char *ig_graph_name(const ig_graph *g);
@@ -135,8 +134,7 @@ IG_API ig_status ig_graph_make_named(ig_graph *g,
                                      int n_out);
 IG_API ig_status ig_graph_output(ig_graph *g, const char *name, ig_value_id value);
 
-/* ---- reading ------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 IG_API int ig_graph_n_inputs(const ig_graph *g);
 IG_API int ig_graph_n_outputs(const ig_graph *g);
@@ -171,8 +169,7 @@ typedef struct ig_node_iter {
 IG_API ig_node_iter ig_graph_nodes(const ig_graph *g);
 IG_API bool ig_node_next(ig_node_iter *it, ig_node_id *out);
 
-/* ---- editing ------------------------------------------------------------------------
- */
+/* ---- editing ---- */
 
 /* All consumers of `from` (and graph outputs) read `to` instead. Types must agree.
  * Nodes may stand in another order afterwards, which is restored when the graph is
@@ -183,8 +180,7 @@ IG_API ig_status ig_graph_remove(ig_graph *g, ig_node_id n);
 /* Checks every invariant of the graph; names the first that fails. */
 IG_API ig_status ig_graph_verify(const ig_graph *g);
 
-/* ---- text
- * ---------------------------------------------------------------------------- */
+/* ---- text ---- */
 
 /* The graph as text for people; the string is the caller's, free with ig_string_free.
  */

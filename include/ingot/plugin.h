@@ -18,8 +18,7 @@ IG_EXTERN_C_BEGIN
 #define IG_BIT(n_)   (1ull << (n_))
 #define IG_PORTS_MAX 256 /* fixed and variadic ports of one node, captures included */
 
-/* ---- errors
- * -------------------------------------------------------------------------- */
+/* ---- errors ---- */
 
 /* Records code and message and returns the code. */
 IG_API ig_status ig_fail(ig_status code, const char *fmt, ...) IG_PRINTF(2, 3);
@@ -32,8 +31,7 @@ IG_API ig_status ig_fail(ig_status code, const char *fmt, ...) IG_PRINTF(2, 3);
     } while (0)
 #endif
 
-/* ---- ports and types
- * ------------------------------------------------------------------ */
+/* ---- ports and types ---- */
 
 enum { /* ig_port.flags */
        IG_OPTIONAL = 1,
@@ -100,8 +98,7 @@ typedef struct ig_type_rule {
     (IG_T(FLOAT32) | IG_T(FLOAT64) | IG_T(FLOAT16) | IG_INTEGERS | IG_COMPLEXES |      \
      IG_T(STRING) | IG_T(BOOL))
 
-/* ---- attributes
- * ------------------------------------------------------------------------ */
+/* ---- attributes ---- */
 
 /* An operator's attributes are one plain struct that begins with `uint32_t
  * struct_size`; rows carry the offsets. Infer, kernels and rules get the struct with
@@ -162,8 +159,7 @@ typedef struct ig_attr_def {
     IG_ATTR_(S_, m_, ig_tensor *, IG_A_TENSOR, __VA_ARGS__)
 #define IG_ATTR_GRAPH(S_, m_, ...) IG_ATTR_(S_, m_, ig_graph *, IG_A_GRAPH, __VA_ARGS__)
 
-/* ---- dims
- * ------------------------------------------------------------------------------ */
+/* ---- dims ---- */
 
 /* Arithmetic on dims that may be symbolic; `s` may be NULL when all dims are numbers.
  * Overflow and unknown operands give -1 (unknown). Division is floor division. */
@@ -173,20 +169,18 @@ IG_API int64_t ig_dim_mul(ig_symtab *s, int64_t a, int64_t b);
 IG_API int64_t ig_dim_div(ig_symtab *s, int64_t a, int64_t b);
 IG_API int64_t ig_dim_max(ig_symtab *s, int64_t a, int64_t b);
 IG_API int64_t ig_dim_min(ig_symtab *s, int64_t a, int64_t b);
-/* Result of broadcasting two dims; -3 is never returned: a mismatch of numbers gives
- * false. */
+/* Result of broadcasting two dims in *out; false when two numbers do not fit. */
 IG_API bool ig_dim_broadcast(ig_symtab *s, int64_t a, int64_t b, int64_t *out);
 /* A new symbol that stands for "some size"; -1 when `s` is NULL. */
 IG_API int64_t ig_dim_fresh(ig_symtab *s);
 
-/* ---- infer
- * ----------------------------------------------------------------------------- */
+/* ---- infer ---- */
 
 /* Made by dispatch, graph construction, planner and late nodes; the same infer serves
  * all. Before infer runs: arity and types are checked; kind and dtype of outputs are
  * set from the type variables where those decide; every present required input has a
- * known rank (else infer is not called and outputs have unknown rank, unless
- * IG_OP_UNRANKED). */
+ * known rank, unless IG_OP_UNRANKED. Otherwise infer is called only when it must choose
+ * an element type, and the shapes it sets are dropped: outputs have unknown rank. */
 typedef struct ig_infer {
     uint32_t struct_size;
     int n_in, n_out, n_captures;
@@ -213,7 +207,7 @@ IG_API ig_status ig_infer_fresh(ig_infer *x,
 IG_API ig_status ig_infer_unknown(ig_infer *x, int out); /* rank unknown */
 IG_API ig_status ig_infer_dtype(ig_infer *x,
                                 int out,
-                                int64_t dtype);               /* checks its rule */
+                                int64_t dtype); /* its rule is checked after infer */
 IG_API ig_status ig_infer_copy(ig_infer *x, int out, int in); /* shape of input `in` */
 /* Whole infer functions. */
 IG_API ig_status ig_infer_same(ig_infer *x); /* every output has the shape of input 0 */
@@ -254,8 +248,7 @@ typedef struct ig_view {
 IG_API bool
 ig_view_contiguous(ig_view *v); /* Reshape and kin: same order, contiguous */
 
-/* ---- kernels
- * ---------------------------------------------------------------------------- */
+/* ---- kernels ---- */
 
 typedef struct ig_kernel_ctx ig_kernel_ctx;
 typedef ig_status (*ig_pack_fn)(const ig_kernel_ctx *k, void *dst, void *user);
@@ -382,8 +375,7 @@ typedef struct ig_kernel_def {
 /* IG_KERNELS(softmax) = {{IG_KERNEL_HEAD, .op = "Softmax", ...}, {0}}; best first. */
 #define IG_KERNELS(name_) const ig_kernel_def igi_kernels_##name_[]
 
-/* ---- gradients
- * --------------------------------------------------------------------------- */
+/* ---- gradients ---- */
 
 typedef struct ig_grad ig_grad;
 typedef struct ig_var {
@@ -447,8 +439,7 @@ IG_API ig_status ig_gradient_none(ig_grad *g); /* not differentiable: zero, sile
 IG_API ig_status ig_gradient_forbidden(ig_grad *g); /* asking for it is an error */
 IG_API ig_status ig_gradient_todo(ig_grad *g); /* differentiable, not written yet */
 
-/* ---- samples: inputs for the generic operator suite
- * --------------------------------------- */
+/* ---- samples: inputs for the generic operator suite ---- */
 
 typedef struct ig_sample_in {
     int rank; /* -1: absent optional */
@@ -477,8 +468,7 @@ typedef struct ig_sample {
 #define IG_SHAPE_IN(...) .rank = IG_COUNT_(__VA_ARGS__), .dims = {__VA_ARGS__}
 #define IG_COUNT_(...)   ((int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)))
 
-/* ---- the descriptor
- * ------------------------------------------------------------------------ */
+/* ---- the descriptor ---- */
 
 enum { /* ig_op_def.flags */
        IG_OP_ELEMENTWISE =

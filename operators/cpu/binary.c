@@ -101,12 +101,15 @@ static ig_status run_broadcast(ig_kernel_ctx *k, int tid, int nth, igi_binary op
 
 static ig_status run_same(ig_kernel_ctx *k, int tid, int nth, igi_binary op)
 {
-    const ig_tensor *a = igi_kin(k, 0), *b = igi_kin(k, 1);
+    /* Both inputs and the output are there: selection has seen that. */
+    const ig_tensor *a = (const ig_tensor *)k->in[0], *b = (const ig_tensor *)k->in[1];
+    const ig_tensor *y = (const ig_tensor *)k->out[0];
     int64_t n = igi_tensor_count(a), lo = 0, hi = n;
     if (nth > 1)
         ig_split(n, IGI_GRAIN, tid, nth, &lo, &hi);
     igi_cpu_isa_best()->binary[op][IGI_BINARY_VV](
-        igi_kf32(igi_kout(k, 0)) + lo, igi_kf32(a) + lo, igi_kf32(b) + lo, hi - lo);
+        (float *)(void *)y->data + lo, (const float *)(const void *)a->data + lo,
+        (const float *)(const void *)b->data + lo, hi - lo);
     return IG_OK;
 }
 

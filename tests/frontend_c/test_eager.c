@@ -97,6 +97,20 @@ static void a_null_input_alone_is_an_error_that_names_the_port(void **state)
     (void)state;
     assert_null(ig_relu(c, NULL));
     FAILED("Relu", "X");
+    assert_true(isnan(ig_item(c, NULL)));
+    FAILED("item", "NULL");
+    assert_int_equal(ig_size(c, NULL, 0), -1);
+    FAILED("size", "NULL");
+    assert_null(ig_relu_(c, NULL));
+    FAILED("in place", "NULL");
+    assert_null(ig_copy_(c, NULL, vec(1, D(1))));
+    FAILED("copy in place", "NULL");
+    assert_null(ig_requires_grad(c, NULL, true));
+    FAILED("requires_grad", "NULL");
+    assert_null(ig_detach(c, NULL));
+    FAILED("detach", "NULL");
+    assert_null(ig_transpose(c, ig_flatten(c, NULL, 1), 0, 1));
+    FAILED("flatten", "NULL");
 }
 
 static void a_plugin_style_call_by_an_unknown_name_is_not_found(void **state)
@@ -200,6 +214,30 @@ static void in_place_forms_write_into_their_tensor(void **state)
     FAILED("float64[3]", "float64[2]");
 }
 
+static void copies_between_views_of_one_tensor_may_overlap(void **state)
+{
+    (void)state;
+    ig_tensor *x = vec(5, D(1, 2, 3, 4, 5));
+    IG_NO_GRAD(c) {
+        ig_copy_(c, ig_slice(c, x, 0, 1, 5, 1), ig_slice(c, x, 0, 0, 4, 1));
+        ig_add_(c, ig_slice(c, x, 0, 0, 4, 1), ig_slice(c, x, 0, 1, 5, 1));
+    }
+    FINE();
+    VALUES(x, 5, 2, 3, 5, 7, 4);
+}
+
+static void read_only_tensors_refuse_writes(void **state)
+{
+    (void)state;
+    ig_tensor *x = vec(2, D(1, 2));
+    x->st->flags |= IGI_READONLY; /* as constants of a mapped file are */
+    assert_null(ig_copy_(c, x, vec(2, D(3, 4))));
+    FAILED("read-only");
+    assert_null(ig_relu_(c, x));
+    FAILED("read-only");
+    VALUES(x, 2, 1, 2);
+}
+
 static void tensors_print_as_numpy_does(void **state)
 {
     (void)state;
@@ -223,4 +261,6 @@ IG_TESTS(TEST(temporaries_die_with_their_scope),
          TEST(random_numbers_follow_seed_and_draw),
          TEST(short_forms_compute_what_their_names_say),
          TEST(in_place_forms_write_into_their_tensor),
+         TEST(copies_between_views_of_one_tensor_may_overlap),
+         TEST(read_only_tensors_refuse_writes),
          TEST(tensors_print_as_numpy_does))

@@ -22,7 +22,13 @@ const igi_cpu_isa *igi_cpu_isa_get(igi_cpu_level level)
 const igi_cpu_isa *igi_cpu_isa_best(void)
 {
     const igi_cpu_isa *isa = NULL;
-    for (int level = IGI_CPU_LEVELS - 1; !isa && level > IGI_CPU_PORTABLE; level--)
-        isa = igi_cpu_isa_get((igi_cpu_level)level);
+#if defined(__x86_64__)
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+        return igi_cpu_isa_portable();
+    if (__builtin_cpu_supports("avx512f"))
+        isa = igi_cpu_isa_get(IGI_CPU_AVX512);
+    return isa ? isa : igi_cpu_isa_avx2();
+#else
     return isa ? isa : igi_cpu_isa_portable();
+#endif
 }

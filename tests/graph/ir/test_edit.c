@@ -1,4 +1,5 @@
 /* Edits keep use lists, names and order right; copies equal their originals. */
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -340,12 +341,63 @@ static void a_clone_keeps_what_is_not_printed(void **state)
     const igi_node *call = igi_node_at(c->copy, c->copy->order.p[3]);
     assert_int_equal(call->n_captures, 1);
     assert_ptr_equal(((const call_attrs *)call->attrs)->body, c->body);
-    assert_ptr_equal(ig_graph_symbols(c->copy), ig_graph_symbols(c->g));
     /* The next draw is new in the copy too. */
     ig_call draw = {.op = IG_OP(Draw), .n_in = 1, .n_out = 1};
     ig_value_id y;
     IR_OK(ig_graph_make(c->copy, &draw, &z, &y));
     assert_int_equal(igi_node_at(c->copy, made(c->copy, y))->draw, 41);
+}
+
+/* Two threads may compile one graph at a time, so nothing that grows is shared. */
+static void a_clone_has_symbols_of_its_own_with_equal_handles(void **state)
+{
+    copies *c = *state;
+    ig_symtab *of_g = ig_graph_symbols(c->g), *own = ig_graph_symbols(c->copy);
+    int64_t n, m, k;
+    assert_ptr_not_equal(of_g, own);
+    IR_OK(ig_graph_dim(c->g, "N", &n));
+    IR_OK(ig_graph_dim(c->copy, "N", &m));
+    assert_int_equal(n, m);
+    int symbols = igi_symtab_count(of_g);
+    IR_OK(ig_graph_dim(c->copy, "M", &k));
+    int64_t half = ig_dim_div(own, ig_dim_mul(own, m, k), 2);
+    assert_int_equal(igi_symtab_count(of_g), symbols);
+    ig_symtab *again = NULL;
+    IR_OK(igi_symtab_copy(&again, own));
+    char text[64];
+    (void)igi_dim_print(again, half, text, sizeof(text));
+    bool equal = ig_dim_div(again, ig_dim_mul(again, m, k), 2) == half;
+    int64_t symbol = igi_symtab_symbol(again, "M");
+    igi_symtab_unref(again);
+    assert_true(equal);
+    assert_int_equal(symbol, k);
+    assert_non_null(strstr(text, "floor("));
+}
+
+static void *clone_often(void *arg)
+{
+    ig_graph *copy = NULL;
+    intptr_t bad = 0;
+    for (int i = 0; i < 50; i++) {
+        bad += ig_graph_clone(&copy, arg) != IG_OK;
+        bad += copy && igi_graph_infer(copy) != IG_OK;
+        ig_graph_free(copy);
+    }
+    return (void *)bad;
+}
+
+/* The thread sanitizer sees what this test alone cannot. */
+static void threads_clone_one_graph(void **state)
+{
+    copies *c = *state;
+    pthread_t threads[4];
+    void *bad[4];
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, clone_often, c->g), 0);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_join(threads[i], &bad[i]), 0);
+    for (int i = 0; i < 4; i++)
+        assert_null(bad[i]);
 }
 
 static void a_clone_outlives_its_original(void **state)
@@ -425,6 +477,8 @@ IG_TESTS(IR_TEST(replacing_moves_all_readers_and_outputs),
          cmocka_unit_test(cloning_without_memory_leaves_nothing),
          COPIES_TEST(a_clone_prints_like_its_original),
          COPIES_TEST(a_clone_keeps_what_is_not_printed),
+         COPIES_TEST(a_clone_has_symbols_of_its_own_with_equal_handles),
+         COPIES_TEST(threads_clone_one_graph),
          COPIES_TEST(a_clone_outlives_its_original),
          COPIES_TEST(a_graph_whose_order_waits_is_cloned_in_order),
          COPIES_TEST(inlining_renames_what_clashes_and_infers_anew),

@@ -1,0 +1,445 @@
+/* Kernels against the references of their operators, on shapes that are large enough
+ * for tails, blocks and teams: one thread and two give the same bits, and both are
+ * within rounding of the reference. Samples of operators cover small and odd shapes
+ * (tests/operators/suite.c). */
+#include <ingot/ops.h>
+#include <math.h>
+#include <string.h>
+
+#include "graph/ir/attr.h"
+#include "graph/ir/registry.h"
+#include "graph/runtime/invoke.h"
+#include "graph/runtime/select.h"
+#include "tests/support/test_main.h"
+
+enum { PORTS = 6 };
+
+typedef struct call {
+    const char *op, *kernel;
+    const void *attrs;
+    int n_in, n_out;
+    ig_tensor *in[PORTS];
+    double tolerance; /* relative to 1 + |want| */
+} call;
+
+static uint64_t seed;
+
+static float noise(void)
+{
+    seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+    return (float)((double)(seed >> 40) / 8388608.0 - 1.0);
+}
+
+#define DIMS(...)                                                                      \
+    (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[])             \
+    {                                                                                  \
+        __VA_ARGS__                                                                    \
+    }
+
+static ig_tensor *floats(int rank, const int64_t *dims)
+{
+    ig_tensor *t;
+    assert_int_equal(ig_tensor_new(&t, IG_FLOAT32, rank, dims), IG_OK);
+    float *p = ig_tensor_data(t);
+    for (int64_t i = 0; i < ig_tensor_numel(t); i++)
+        p[i] = 2 * noise();
+    return t;
+}
+
+static ig_tensor *positive(int rank, const int64_t *dims)
+{
+    ig_tensor *t = floats(rank, dims);
+    float *p = ig_tensor_data(t);
+    for (int64_t i = 0; i < ig_tensor_numel(t); i++)
+        p[i] = fabsf(p[i]) + 0.25f;
+    return t;
+}
+
+static ig_tensor *ints(int rank, const int64_t *dims, const int64_t *v)
+{
+    ig_tensor *t;
+    assert_int_equal(ig_tensor_new(&t, IG_INT64, rank, dims), IG_OK);
+    memcpy(ig_tensor_data(t), v, ig_tensor_nbytes(t));
+    return t;
+}
+#define INTS(...)                                                                      \
+    ints(DIMS((int64_t)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t))),          \
+         (int64_t[]){__VA_ARGS__})
+
+static ig_tensor *random_ints(int64_t n, int64_t size)
+{
+    int64_t v[4096];
+    for (int64_t i = 0; i < n; i++)
+        v[i] = (int64_t)((double)size * 0.999 * (double)noise());
+    return ints(DIMS(n), v);
+}
+
+/* ---- running ---- */
+
+static const igi_op *op_of(const call *c)
+{
+    const igi_op *op = igi_registry_find_full(ig_registry_builtin(), c->op);
+    assert_non_null(op);
+    return op;
+}
+
+/* The operator with only the kernel of that name, or with none (NULL). */
+static igi_op with_kernel(const call *c, const char *kernel)
+{
+    igi_op one = *op_of(c);
+    one.n_kernels[0] = 0;
+    for (int i = 0; kernel && i < op_of(c)->n_kernels[0]; i++)
+        if (!strcmp(op_of(c)->kernels[0][i]->name, kernel))
+            one.kernels[0][one.n_kernels[0]++] = op_of(c)->kernels[0][i];
+    assert_true(!kernel || one.n_kernels[0]);
+    return one;
+}
+
+/* A kernel that refuses would hide behind the reference. */
+static void assert_taken(const call *c, ig_value **out)
+{
+    igi_op one = with_kernel(c, c->kernel);
+    _Alignas(16) char defaults[512];
+    ig_kernel_ctx k = {.struct_size = sizeof(k),
+                       .n_in = (int16_t)c->n_in,
+                       .n_out = (int16_t)c->n_out,
+                       .in = (ig_value *const *)c->in,
+                       .out = out,
+                       .attrs = c->attrs,
+                       .threads = 1,
+                       .op = one.def};
+    if (!k.attrs && one.def->attrs) {
+        igi_attrs_init(one.def, defaults);
+        k.attrs = defaults;
+    }
+    if (!igi_select(&one, 0, &k, igi_facts_of(&k)))
+        fail_msg("%s: kernel %s does not take the call", c->op, c->kernel);
+}
+
+static ig_status
+run(const call *c, const char *kernel, int threads, ig_value *out[PORTS])
+{
+    igi_op one = with_kernel(c, kernel);
+    ig_call call = {
+        .op = one.def, .attrs = c->attrs, .n_in = c->n_in, .n_out = c->n_out};
+    ig_value *in[PORTS];
+    igi_invoker v;
+    for (int i = 0; i < c->n_in; i++)
+        in[i] = (ig_value *)c->in[i];
+    memset(out, 0, PORTS * sizeof(*out));
+    igi_invoker_init(&v, ig_registry_builtin(), NULL, threads);
+    ig_status rc = igi_invoke(&v, &one, &call, in, out);
+    igi_invoker_fini(&v);
+    return rc;
+}
+
+static bool close_to(double got, double want, double tolerance)
+{
+    if (isnan(want) || isnan(got))
+        return isnan(want) && isnan(got);
+    if (isinf(want))
+        return isinf(got) && (got > 0) == (want > 0);
+    return fabs(got - want) <= tolerance * (1 + fabs(want));
+}
+
+static void
+same_tensor(const call *c, const ig_value *got, const ig_value *want, double tolerance)
+{
+    const ig_tensor *a = (const ig_tensor *)got, *b = (const ig_tensor *)want;
+    assert_int_equal(ig_tensor_numel(a), ig_tensor_numel(b));
+    assert_int_equal(ig_tensor_dtype(a), ig_tensor_dtype(b));
+    if (ig_tensor_dtype(a) != IG_FLOAT32 || !(tolerance > 0)) {
+        assert_memory_equal(ig_tensor_data(a), ig_tensor_data(b), ig_tensor_nbytes(a));
+        return;
+    }
+    const float *x = ig_tensor_data_f32(a), *y = ig_tensor_data_f32(b);
+    for (int64_t i = 0; i < ig_tensor_numel(a); i++)
+        if (!close_to((double)x[i], (double)y[i], tolerance))
+            fail_msg("%s (%s): element %lld is %.9g, the reference gives %.9g", c->op,
+                     c->kernel, (long long)i, (double)x[i], (double)y[i]);
+}
+
+static void drop(ig_value *out[PORTS])
+{
+    for (int i = 0; i < PORTS; i++)
+        ig_value_unref(out[i]);
+}
+
+/* One thread, two threads, reference; frees the inputs. */
+static void compare(call c)
+{
+    ig_value *one[PORTS], *two[PORTS], *want[PORTS];
+    if (!c.n_out)
+        c.n_out = 1;
+    assert_int_equal(run(&c, c.kernel, 1, one), IG_OK);
+    assert_taken(&c, one);
+    assert_int_equal(run(&c, c.kernel, 2, two), IG_OK);
+    assert_int_equal(run(&c, NULL, 1, want), IG_OK);
+    for (int i = 0; i < c.n_out; i++) {
+        same_tensor(&c, two[i], one[i], 0);
+        same_tensor(&c, one[i], want[i], c.tolerance);
+    }
+    drop(one), drop(two), drop(want);
+    for (int i = 0; i < c.n_in; i++)
+        ig_tensor_unref(c.in[i]);
+}
+
+/* ---- pooling ---- */
+
+#define HEAD(T_) .struct_size = sizeof(T_)
+static const int64_t k33[] = {3, 3}, s22[] = {2, 2}, p1[] = {1, 1, 1, 1};
+static const int64_t k2[] = {2};
+
+static void max_pools_agree_with_their_references(void **state)
+{
+    (void)state;
+    ig_max_pool_opts o = IG_MAX_POOL_OPTS_INIT;
+    o.kernel_shape = (ig_ints){2, k33};
+    o.strides = (ig_ints){2, s22};
+    o.pads = (ig_ints){4, p1};
+    ig_tensor *x = floats(DIMS(2, 5, 67, 61));
+    ((float *)ig_tensor_data(x))[1234] = NAN;
+    compare((call){"MaxPool", "planes", &o, 1, 2, {x}, 0});
+    ig_ingot_max_pool_opts n = IG_INGOT_MAX_POOL_OPTS_INIT;
+    n.kernel_shape = o.kernel_shape, n.strides = o.strides, n.pads = o.pads;
+    x = floats(DIMS(2, 37, 41, 19));
+    ((float *)ig_tensor_data(x))[1234] = NAN;
+    compare((call){"ingot::MaxPool", "simd", &n, 1, 1, {x}, 0});
+}
+
+static void average_pools_agree_with_their_references(void **state)
+{
+    (void)state;
+    ig_average_pool_opts o = IG_AVERAGE_POOL_OPTS_INIT;
+    o.kernel_shape = (ig_ints){2, k33};
+    o.strides = (ig_ints){2, s22};
+    o.pads = (ig_ints){4, p1};
+    for (int counting = 0; counting < 2; counting++) {
+        o.count_include_pad = counting;
+        compare((call){
+            "AveragePool", "planes", &o, 1, 1, {floats(DIMS(2, 5, 67, 61))}, 1e-6});
+    }
+    ig_ingot_average_pool_opts n = IG_INGOT_AVERAGE_POOL_OPTS_INIT;
+    n.kernel_shape = o.kernel_shape, n.strides = o.strides, n.pads = o.pads;
+    compare((call){
+        "ingot::AveragePool", "simd", &n, 1, 1, {floats(DIMS(2, 37, 41, 19))}, 1e-6});
+    ig_average_pool_opts line = IG_AVERAGE_POOL_OPTS_INIT;
+    line.kernel_shape = (ig_ints){1, k2};
+    compare(
+        (call){"AveragePool", "planes", &line, 1, 1, {floats(DIMS(2, 3, 900))}, 1e-6});
+    compare((call){
+        "GlobalAveragePool", "simd", NULL, 1, 1, {floats(DIMS(3, 50, 17, 19))}, 1e-6});
+    compare((call){"ingot::GlobalAveragePool",
+                   "simd",
+                   NULL,
+                   1,
+                   1,
+                   {floats(DIMS(3, 17, 19, 150))},
+                   1e-6});
+}
+
+/* ---- movement ---- */
+
+static const int64_t perm[] = {0, 2, 3, 1};
+
+static void movement_agrees_with_the_references(void **state)
+{
+    (void)state;
+    ig_transpose_opts t = IG_TRANSPOSE_OPTS_INIT;
+    t.perm = (ig_ints){4, perm};
+    compare((call){"Transpose", "copy", &t, 1, 1, {floats(DIMS(2, 33, 31, 29))}, 0});
+    ig_concat_opts cat = {HEAD(ig_concat_opts), .axis = 1};
+    compare((call){
+        "Concat",
+        "copy",
+        &cat,
+        3,
+        1,
+        {floats(DIMS(3, 70, 90)), floats(DIMS(3, 1, 90)), floats(DIMS(3, 200, 90))},
+        0});
+    compare((call){"Slice",
+                   "copy",
+                   NULL,
+                   5,
+                   1,
+                   {floats(DIMS(60, 50, 40)), INTS(50, 3), INTS(-100, 40), INTS(0, 2),
+                    INTS(-2, 3)},
+                   0});
+    ig_split_opts split = IG_SPLIT_OPTS_INIT;
+    split.axis = -1;
+    compare((call){
+        "Split", "copy", &split, 2, 3, {floats(DIMS(300, 121)), INTS(1, 100, 20)}, 0});
+    compare((call){
+        "Expand", "copy", NULL, 2, 1, {floats(DIMS(7, 1, 31)), INTS(9, 7, 40, 31)}, 0});
+    compare((call){"Pad",
+                   "copy",
+                   NULL,
+                   2,
+                   1,
+                   {floats(DIMS(64, 70, 20)), INTS(1, -2, 0, 3, 4, -5)},
+                   0});
+}
+
+static void gathers_agree_and_refuse_bad_indices(void **state)
+{
+    (void)state;
+    ig_gather_opts o = {HEAD(ig_gather_opts), .axis = 1};
+    compare((call){"Gather",
+                   "copy",
+                   &o,
+                   2,
+                   1,
+                   {floats(DIMS(5, 300, 17)), random_ints(1000, 300)},
+                   0});
+    for (int64_t bad = -301; bad <= 300; bad += 601) {
+        call c = {"Gather", "copy", &o, 2, 1, {floats(DIMS(5, 300, 17)), INTS(0, bad)},
+                  0};
+        ig_value *out[PORTS];
+        assert_int_equal(run(&c, "copy", 1, out), IG_INVALID_ARGUMENT);
+        assert_non_null(strstr(ig_error_message(), "position 1"));
+        drop(out);
+        ig_tensor_unref(c.in[0]), ig_tensor_unref(c.in[1]);
+    }
+}
+
+/* ---- reductions ---- */
+
+static void reductions_agree_with_their_references(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *op;
+    } ops[] = {{"ReduceSum"}, {"ReduceMean"}, {"ReduceMax"}};
+    ig_reduce_sum_opts o = IG_REDUCE_SUM_OPTS_INIT;
+    for (size_t i = 0; i < 3; i++) {
+        o.keepdims = (int64_t)i % 2;
+        const char *op = ops[i].op;
+        compare(
+            (call){op, "simd", &o, 2, 1, {floats(DIMS(40, 30, 37)), INTS(1)}, 3e-6});
+        compare((call){
+            op, "simd", &o, 2, 1, {floats(DIMS(40, 30, 37)), INTS(-1, 1)}, 3e-5});
+        compare((call){op, "simd", &o, 2, 1, {floats(DIMS(400, 301)), INTS(0)}, 3e-5});
+        compare(
+            (call){op, "simd", &o, 2, 1, {floats(DIMS(8, 50, 99)), INTS(0, 2)}, 3e-5});
+        compare((call){op, "simd", &o, 1, 1, {floats(DIMS(40, 50, 30))}, 3e-4});
+    }
+    compare((call){"ingot::SumTo",
+                   "simd",
+                   NULL,
+                   2,
+                   1,
+                   {floats(DIMS(40, 30, 37)), INTS(30, 1)},
+                   3e-5});
+    compare((call){"ingot::SumTo",
+                   "simd",
+                   NULL,
+                   2,
+                   1,
+                   {floats(DIMS(40, 30, 37)), INTS(1, 30, 1)},
+                   3e-5});
+}
+
+/* ---- norms and rows ---- */
+
+static void norms_agree_with_their_references(void **state)
+{
+    (void)state;
+    ig_batch_normalization_opts o = IG_BATCH_NORMALIZATION_OPTS_INIT;
+    for (int training = 0; training < 2; training++) {
+        o.training_mode = training;
+        compare((call){"BatchNormalization",
+                       "simd",
+                       &o,
+                       5,
+                       training ? 3 : 1,
+                       {floats(DIMS(3, 20, 37, 31)), floats(DIMS(20)), floats(DIMS(20)),
+                        floats(DIMS(20)), positive(DIMS(20))},
+                       1e-5});
+    }
+    ig_lrn_opts lrn = IG_LRN_OPTS_INIT;
+    lrn.size = 5;
+    compare((call){"LRN", "simd", &lrn, 1, 1, {floats(DIMS(2, 20, 31, 29))}, 1e-5});
+    ig_softmax_opts soft = IG_SOFTMAX_OPTS_INIT;
+    soft.axis = 1;
+    compare((call){"Softmax", "strips", &soft, 1, 1, {floats(DIMS(4, 30, 700))}, 1e-6});
+}
+
+/* ---- pointwise ---- */
+
+static ig_tensor *bools(int rank, const int64_t *dims)
+{
+    ig_tensor *t;
+    assert_int_equal(ig_tensor_new(&t, IG_BOOL, rank, dims), IG_OK);
+    for (int64_t i = 0; i < ig_tensor_numel(t); i++)
+        ((uint8_t *)ig_tensor_data(t))[i] = noise() > 0;
+    return t;
+}
+
+static void choices_and_casts_agree_with_their_references(void **state)
+{
+    (void)state;
+    compare((call){"Where",
+                   "loop",
+                   NULL,
+                   3,
+                   1,
+                   {bools(DIMS(200, 301)), floats(DIMS(200, 301)), floats(DIMS(1))},
+                   0});
+    static const char *const compares[] = {"Equal", "Greater", "Less"};
+    for (int i = 0; i < 3; i++) {
+        ig_tensor *a = floats(DIMS(70000)), *b = floats(DIMS(70000));
+        ((float *)ig_tensor_data(a))[5] = NAN;
+        memcpy((float *)ig_tensor_data(b) + 10, (float *)ig_tensor_data(a) + 10, 4000);
+        compare((call){compares[i], "loop", NULL, 2, 1, {a, b}, 0});
+    }
+    static const float odd[] = {NAN,           INFINITY,       -INFINITY, 3e38f, -3e38f,
+                                2147483648.0f, -2147483648.0f, 0.9f,      -0.9f, 0};
+    static const int64_t to[] = {IG_INT64, IG_INT32, IG_BOOL};
+    for (int i = 0; i < 3; i++) {
+        ig_cast_opts o = IG_CAST_OPTS_INIT;
+        o.to = to[i];
+        ig_tensor *x = floats(DIMS(70000));
+        memcpy(ig_tensor_data(x), odd, sizeof(odd));
+        compare((call){"Cast", "loop", &o, 1, 1, {x}, 0});
+    }
+    ig_cast_opts o = IG_CAST_OPTS_INIT;
+    o.to = IG_FLOAT32;
+    compare((call){"Cast", "loop", &o, 1, 1, {random_ints(4000, (int64_t)1 << 40)}, 0});
+    compare((call){"Cast", "loop", &o, 1, 1, {bools(DIMS(70000))}, 0});
+}
+
+static void activation_gradients_agree_with_their_references(void **state)
+{
+    (void)state;
+    ig_ingot_relu_grad_opts relu = {HEAD(ig_ingot_relu_grad_opts)};
+    for (int leaky = 0; leaky < 2; leaky++) {
+        relu.alpha = leaky ? 0.1f : 0;
+        compare((call){"ingot::ReluGrad",
+                       "loop",
+                       &relu,
+                       2,
+                       1,
+                       {floats(DIMS(70001)), floats(DIMS(70001))},
+                       0});
+    }
+    ig_ingot_gelu_grad_opts gelu = IG_INGOT_GELU_GRAD_OPTS_INIT;
+    for (int tanh_form = 0; tanh_form < 2; tanh_form++) {
+        gelu.approximate = tanh_form;
+        ig_tensor *x = floats(DIMS(70001));
+        float *p = ig_tensor_data(x);
+        for (int i = 0; i < 70001; i++)
+            p[i] *= 5;
+        p[0] = 1e30f, p[1] = -1e30f, p[2] = NAN;
+        compare((call){
+            "ingot::GeluGrad", "loop", &gelu, 2, 1, {floats(DIMS(70001)), x}, 2e-6});
+    }
+}
+
+IG_TESTS(cmocka_unit_test(max_pools_agree_with_their_references),
+         cmocka_unit_test(average_pools_agree_with_their_references),
+         cmocka_unit_test(movement_agrees_with_the_references),
+         cmocka_unit_test(gathers_agree_and_refuse_bad_indices),
+         cmocka_unit_test(reductions_agree_with_their_references),
+         cmocka_unit_test(norms_agree_with_their_references),
+         cmocka_unit_test(choices_and_casts_agree_with_their_references),
+         cmocka_unit_test(activation_gradients_agree_with_their_references))
