@@ -146,6 +146,7 @@ ig_status igi_escape(ig_ctx *c, const char *where, const char *what, ig_tensor *
 bool igi_refuses(ig_ctx *c, const char *where, const char *what, const ig_tensor *t)
 {
     if (c->status == IG_OK && !t)
-        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT, "%s: the tensor is NULL", what);
+        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT, "%s: the tensor is NULL",
+                          what);
     return c->status != IG_OK;
 }

@@ -217,7 +217,7 @@ static void atom_text(char *text, size_t size, int kind, int64_t a, int64_t b)
 int64_t igi_atom_make(ig_symtab *s, igi_atom_kind kind, int64_t a, int64_t b)
 {
     char text[80];
-    atom_text(text, sizeof(text), kind, a, b);
+    atom_text(text, sizeof(text), (int)kind, a, b);
     uint32_t have = igi_map_get(&s->by_text, text);
     if (have)
         return igi_atom_dim(s, have - 1);

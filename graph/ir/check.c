@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "graph/core/checked.h"
 #include "graph/core/dtype.h"
 #include "graph/core/tensor.h"
 
@@ -167,10 +168,16 @@ static ig_status check_outputs(const igi_op *op, const ig_infer *x)
                            op->def->name, i, op->def->outputs[port].name,
                            ig_dtype_name((ig_dtype)t->dtype));
         const int64_t *d = ig_type_dims(t);
-        for (int k = 0; k < t->rank; k++)
+        int64_t known = 1; /* whoever multiplies dims later need not check again */
+        for (int k = 0; k < t->rank; k++) {
             if (d[k] < -1 && (!x->syms || !ig_dim_is_symbol(d[k])))
                 return ig_infer_fail((ig_infer *)(uintptr_t)x,
                                      "output %d has a negative size", i);
+            if (d[k] > IGI_DIM_MAX || (d[k] > 0 && !igi_mul_i64(known, d[k], &known)))
+                return ig_infer_fail((ig_infer *)(uintptr_t)x,
+                                     "output %d has more elements than memory can hold",
+                                     i);
+        }
     }
     return IG_OK;
 }

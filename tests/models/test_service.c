@@ -314,7 +314,8 @@ static void a_thousand_batch_sizes_keep_memory_flat(void **state)
     size_t warm = 0, most = 0;
     uint64_t seed = 1;
     (void)state;
-    igi_failing_install(); /* counts what is alive */
+    (void)ig_registry_builtin(); /* made once, never freed */
+    igi_failing_install();        /* counts what is alive */
     ig_model *m = compiled(classifier(), &(ig_model_opts){.threads = 1});
     for (int r = 0; r < RUNS; r++) {
         seed = seed * 6364136223846793005u + 1442695040888963407u;
@@ -337,10 +338,52 @@ static void a_thousand_batch_sizes_keep_memory_flat(void **state)
                  RUNS);
 }
 
+static size_t growth_of_a_run(ig_model *m, int64_t n, int64_t width)
+{
+    ig_tensor *x = NULL, *y = NULL;
+    OK(ig_tensor_new(&x, IG_FLOAT32, 2, (int64_t[]){n, width}));
+    memset(ig_tensor_data(x), 0, ig_tensor_nbytes(x));
+    size_t before = igi_failing_live_bytes();
+    OK(ig_model_run(m, IG_INPUTS(x), IG_OUTPUTS(&y), NULL));
+    size_t after = igi_failing_live_bytes();
+    ig_tensor_unref(x);
+    ig_tensor_unref(y);
+    return after - before;
+}
+
+static void a_large_matrix_is_copied_only_for_many_rows(void **state)
+{
+    enum { WIDTH = 1024, MATRIX = WIDTH * WIDTH * (int)sizeof(float) };
+    (void)state;
+    (void)ig_registry_builtin(); /* made once, never freed */
+    igi_failing_install();        /* counts what is alive */
+    for (int transposed = 0; transposed < 2; transposed++) {
+        builder b = {.seed = 1};
+        int64_t n = 0;
+        b.rc = ig_graph_new(&b.g, "dense", NULL);
+        if (!b.rc)
+            b.rc = ig_graph_dim(b.g, "N", &n);
+        value x = b_input(&b, "x", IG_FLOAT32, 2, (int64_t[]){n, WIDTH});
+        b_output(&b, "y",
+                 transposed ? b_gemm(&b, x, WIDTH, WIDTH)
+                            : b_dense(&b, x, WIDTH, WIDTH));
+        OK(b.rc);
+        ig_model *m = compiled(b.g, &(ig_model_opts){.threads = 1});
+        assert_true(growth_of_a_run(m, 1, WIDTH) < MATRIX / 4);
+        assert_true(growth_of_a_run(m, 4, WIDTH) < MATRIX / 4);
+        size_t packed = growth_of_a_run(m, 32, WIDTH); /* prepared once, faster */
+        assert_true(packed >= MATRIX);
+        assert_true(packed < MATRIX + MATRIX / 4);
+        ig_model_free(m);
+    }
+    igi_failing_uninstall();
+}
+
 IG_TESTS(cmocka_unit_test(eight_threads_run_one_model_with_batches_of_their_own),
          cmocka_unit_test(models_come_and_go_while_others_run),
          cmocka_unit_test(a_cancel_flag_stops_a_run_and_the_model_lives_on),
          cmocka_unit_test(a_deadline_stops_a_run_and_a_distant_one_does_not),
          cmocka_unit_test(a_run_may_use_exactly_memory_bytes),
          cmocka_unit_test(a_model_may_have_exactly_the_nodes_of_the_limit),
-         cmocka_unit_test(a_thousand_batch_sizes_keep_memory_flat))
+         cmocka_unit_test(a_thousand_batch_sizes_keep_memory_flat),
+         cmocka_unit_test(a_large_matrix_is_copied_only_for_many_rows))

@@ -297,7 +297,7 @@ static int copies_setup(void **state)
     c = (copies){0};
     *state = &c;
     ir_ok(make_pair(&c.reg, &c.body, &c.g), IG_HERE);
-    return ig_graph_clone(&c.copy, c.g);
+    return (int)ig_graph_clone(&c.copy, c.g);
 }
 
 static int copies_teardown(void **state)

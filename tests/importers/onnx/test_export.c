@@ -128,6 +128,25 @@ static void a_lower_opset_is_declared_when_it_says_the_same(void **state)
     assert_status(igi_onnx_write(g, &o, &bytes2, &n), IG_INVALID_ARGUMENT);
 }
 
+static void versions_that_only_added_types_are_not_asked_for(void **state)
+{
+    (void)state;
+    size_t n;
+    igt_begin(&m, 27); /* Range and Reshape are of 27 and 25 */
+    igt_input(&m, "x", IG_FLOAT32, 1, (int64_t[]){4});
+    igt_input(&m, "shape", IG_INT64, 1, (int64_t[]){2});
+    igt_input(&m, "limit", IG_INT64, 0, NULL);
+    igt_node(&m, "Reshape", "x shape", "y");
+    igt_node(&m, "Range", "limit limit limit", "r");
+    igt_output(&m, "y", IG_FLOAT32);
+    igt_output(&m, "r", IG_INT64);
+    assert_status(igt_read(&m, &g), IG_OK);
+    assert_status(igi_onnx_write(g, NULL, &bytes, &n), IG_OK);
+    assert_status(igt_read_bytes(bytes, n, &again), IG_OK);
+    assert_int_equal(again->opset, 14);
+    same_graph();
+}
+
 static void outputs_keep_the_names_that_callers_use(void **state)
 {
     (void)state;
@@ -295,6 +314,7 @@ static void every_failing_allocation_ends_in_a_clean_error(void **state)
 IG_TESTS(TEST(a_graph_survives_writing_and_reading),
          TEST(the_same_graph_gives_the_same_bytes),
          TEST(a_lower_opset_is_declared_when_it_says_the_same),
+         TEST(versions_that_only_added_types_are_not_asked_for),
          TEST(outputs_keep_the_names_that_callers_use),
          TEST(operators_of_our_own_become_onnx),
          TEST(sums_over_broadcast_axes_become_reductions),
