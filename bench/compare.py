@@ -77,6 +77,8 @@ class Peer:
     def __init__(self, path, threads, feeds):
         o = ort.SessionOptions()
         o.intra_op_num_threads, o.inter_op_num_threads = threads, 1
+        # Its threads spin while it runs, but not into our turn.
+        o.add_session_config_entry("session.force_spinning_stop", "1")
         o.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         self.session = ort.InferenceSession(path, o, providers=["CPUExecutionProvider"])
         self.binding = self.session.io_binding()

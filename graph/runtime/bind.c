@@ -1,6 +1,7 @@
 /* The edges of a run: inputs and outputs of the caller against the places of a plan. */
 #include <string.h>
 
+#include "graph/runtime/call.h"
 #include "graph/runtime/instance.h"
 
 /* ---- inputs ---- */
@@ -21,7 +22,7 @@ static ig_status bind_input(igi_instance *x, int i, ig_value *given)
             x->net->in_names[i]);
     if (!(t->v.flags & IGI_CONTIGUOUS)) {
         ig_tensor *copy = NULL;
-        IG_TRY(igi_tensor_contiguous_copy(&copy, NULL, t));
+        IG_TRY(igi_call_copy(&x->invoker, NULL, t, &copy));
         x->in[i] = &copy->v;
         t = copy;
     }
@@ -185,7 +186,7 @@ static ig_status deliver_heap(igi_instance *x, int j, ig_value **out)
     if (t && (v->refs > 1 || t->st->refs > 1 || !(v->flags & IGI_CONTIGUOUS) ||
               t->st->flags & IGI_READONLY)) {
         ig_tensor *copy = NULL;
-        IG_TRY(igi_tensor_contiguous_copy(&copy, NULL, t));
+        IG_TRY(igi_call_copy(&x->invoker, NULL, t, &copy));
         *out = &copy->v;
         return IG_OK;
     }
@@ -233,7 +234,7 @@ static ig_status deliver_one(igi_instance *x, int j, ig_value **out)
     if (root->where == IGI_AT_INPUT && root->mutated && pv->contiguous && pv->root != v)
         return pass_on(x, j, (ig_tensor *)x->in[root->input], out);
     ig_tensor *copy = NULL;
-    IG_TRY(igi_tensor_contiguous_copy(&copy, NULL, pv->header));
+    IG_TRY(igi_call_copy(&x->invoker, NULL, pv->header, &copy));
     *out = &copy->v;
     return IG_OK;
 }

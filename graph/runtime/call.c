@@ -5,6 +5,22 @@
 
 /* ---- services of a kernel ---- */
 
+/* Refuses what passes a limit; calls give memory back, so nothing stays charged. */
+static ig_status fits(igi_invoker *v, size_t bytes)
+{
+    IG_TRY(igi_env_charge(&v->env, bytes));
+    v->env.memory_used -= v->env.memory_used < bytes ? v->env.memory_used : bytes;
+    return IG_OK;
+}
+
+ig_status
+igi_call_copy(igi_invoker *v, igi_pool *pool, const ig_tensor *t, ig_tensor **out)
+{
+    *out = NULL;
+    IG_TRY(fits(v, ig_tensor_nbytes(t)));
+    return igi_tensor_contiguous_copy(out, pool, t);
+}
+
 ig_status igi_call_tensor(igi_invoker *v, const ig_type *type, ig_tensor **out)
 {
     int64_t count;
@@ -14,8 +30,7 @@ ig_status igi_call_tensor(igi_invoker *v, const ig_type *type, ig_tensor **out)
     if (!igi_dims_count(type->rank, dims, &count) ||
         !igi_dtype_bytes(dtype, count, &bytes))
         return ig_fail(IG_LIMIT, "the size of an output overflows");
-    IG_TRY(igi_env_charge(&v->env, bytes));
-    v->env.memory_used -= v->env.memory_used < bytes ? v->env.memory_used : bytes;
+    IG_TRY(fits(v, bytes));
     IG_TRY(igi_tensor_header(out, v->pool, dtype, type->rank, dims));
     ig_status rc = igi_tensor_alloc(*out, v->pool);
     if (rc != IG_OK) {

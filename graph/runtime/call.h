@@ -23,6 +23,10 @@ extern const ig_run_api igi_call_services;
 
 /* Header and storage of `type` from the invoker's pool, within its limits. */
 ig_status igi_call_tensor(igi_invoker *v, const ig_type *type, ig_tensor **out);
+/* A contiguous copy of t from `pool`, within the invoker's limits: a view may stand for
+ * far more elements than it has memory. */
+ig_status
+igi_call_copy(igi_invoker *v, igi_pool *pool, const ig_tensor *t, ig_tensor **out);
 /* Threads for `kernel` on k's tensors: 1 unless the work is worth a team. */
 int igi_call_threads(const igi_invoker *v,
                      const ig_kernel_ctx *k,

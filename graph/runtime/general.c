@@ -241,7 +241,7 @@ static ig_status make_contiguous(space *s)
         if (!t || t->v.flags & IGI_CONTIGUOUS)
             continue;
         ig_tensor *copy = NULL;
-        IG_TRY(igi_tensor_contiguous_copy(&copy, s->v->pool, t));
+        IG_TRY(igi_call_copy(s->v, s->v->pool, t, &copy));
         s->kin[i] = &copy->v;
     }
     return IG_OK;

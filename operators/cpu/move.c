@@ -1,6 +1,6 @@
 /* Movement of elements of any fixed size: Transpose, Concat, Slice, Split, Expand,
- * Gather and constant Pad over igi_cpu_copy_nd. Inputs may have any strides; strings
- * and packed types stay with the references.
+ * Gather, constant Pad and the reshapes of strided tensors over igi_cpu_copy_nd. Inputs
+ * may have any strides; strings and packed types stay with the references.
  *
  * Threads cut the first axis of the result that is long enough. */
 #include <inttypes.h>
@@ -81,6 +81,28 @@ static ig_status transpose_run(ig_kernel_ctx *k, int tid, int nth)
     for (int i = 0; i < rank; i++)
         stride[i] = igi_strides(x)[perm->v ? axis_of(perm->v[i], rank) : rank - 1 - i];
     copy_tensor(y, 0, x, 0, stride, y, tid, nth);
+    return IG_OK;
+}
+
+/* Reshape and kin of a tensor that could not be viewed: its elements in order. */
+static ig_status reshape_run(ig_kernel_ctx *k, int tid, int nth)
+{
+    const ig_tensor *x = igi_kin(k, 0), *y = igi_kout(k, 0);
+    int64_t stride[IG_RANK_MAX], count = igi_tensor_count(x);
+    if (count != igi_tensor_count(y))
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                              "%" PRId64 " elements do not fill the planned output",
+                              count);
+    igi_strides_contiguous(igi_krank(x), igi_kdims(x), stride);
+    if (count)
+        copy_part((igi_copy){.element = element_of(x),
+                             .rank = igi_krank(x),
+                             .dims = igi_kdims(x),
+                             .dst = y->data,
+                             .dst_strides = stride,
+                             .src = x->data,
+                             .src_strides = igi_strides(x)},
+                  tid, nth);
     return IG_OK;
 }
 
@@ -248,6 +270,10 @@ static ig_status pad_run(ig_kernel_ctx *k, int tid, int nth)
     }
 IG_KERNELS(move) = {
     ROW("Transpose", IG_KERNEL_STRIDED, NULL, transpose_run),
+    ROW("Reshape", IG_KERNEL_STRIDED, NULL, reshape_run),
+    ROW("Flatten", IG_KERNEL_STRIDED, NULL, reshape_run),
+    ROW("Squeeze", IG_KERNEL_STRIDED, NULL, reshape_run),
+    ROW("Unsqueeze", IG_KERNEL_STRIDED, NULL, reshape_run),
     ROW("Concat", IG_KERNEL_STRIDED, NULL, concat_run),
     ROW("Slice", IG_KERNEL_STRIDED, NULL, slice_run),
     ROW("Split", IG_KERNEL_STRIDED, NULL, split_run),

@@ -248,6 +248,29 @@ static void tensors_print_as_numpy_does(void **state)
     ig_string_free(text);
 }
 
+/* A view costs nothing, its copy for the caller would take 4 TB. */
+static void a_huge_view_as_an_output_is_stopped_by_the_limits(void **state)
+{
+    (void)state;
+    ig_graph *g = NULL;
+    ig_value_id in[2], y;
+    ig_tensor *shape = NULL, *x = NULL, *out = NULL;
+    ig_model *m = NULL;
+    int64_t one = 1, big = (int64_t)1 << 40;
+    assert_int_equal(ig_graph_new(&g, "huge", NULL), IG_OK);
+    assert_int_equal(ig_graph_input(g, "x", IG_FLOAT32, 1, &one, &in[0]), IG_OK);
+    assert_int_equal(ig_tensor_new_copy(&shape, IG_INT64, 1, &one, &big, sizeof(big)),
+                     IG_OK);
+    assert_int_equal(ig_graph_constant(g, NULL, shape, &in[1]), IG_OK);
+    assert_int_equal(ig_graph_make_named(g, "Expand", NULL, in, 2, &y, 1), IG_OK);
+    assert_int_equal(ig_graph_output(g, "y", y), IG_OK);
+    assert_int_equal(ig_tensor_new(&x, IG_FLOAT32, 1, &one), IG_OK);
+    assert_int_equal(ig_model_from_graph(&m, g, NULL), IG_OK);
+    assert_int_equal(ig_model_run(m, IG_INPUTS(x), IG_OUTPUTS(&out), NULL), IG_LIMIT);
+    assert_null(out);
+    ig_model_free(m), ig_graph_free(g), ig_tensor_unref(x), ig_tensor_unref(shape);
+}
+
 IG_TESTS(TEST(temporaries_die_with_their_scope),
          TEST(break_and_return_leave_scopes),
          TEST(kept_tensors_outlive_scope_and_context),
@@ -263,4 +286,5 @@ IG_TESTS(TEST(temporaries_die_with_their_scope),
          TEST(in_place_forms_write_into_their_tensor),
          TEST(copies_between_views_of_one_tensor_may_overlap),
          TEST(read_only_tensors_refuse_writes),
-         TEST(tensors_print_as_numpy_does))
+         TEST(tensors_print_as_numpy_does),
+         TEST(a_huge_view_as_an_output_is_stopped_by_the_limits))
