@@ -315,7 +315,7 @@ static void a_thousand_batch_sizes_keep_memory_flat(void **state)
     uint64_t seed = 1;
     (void)state;
     (void)ig_registry_builtin(); /* made once, never freed */
-    igi_failing_install();        /* counts what is alive */
+    igi_failing_install();       /* counts what is alive */
     ig_model *m = compiled(classifier(), &(ig_model_opts){.threads = 1});
     for (int r = 0; r < RUNS; r++) {
         seed = seed * 6364136223846793005u + 1442695040888963407u;
@@ -356,7 +356,7 @@ static void a_large_matrix_is_copied_only_for_many_rows(void **state)
     enum { WIDTH = 1024, MATRIX = WIDTH * WIDTH * (int)sizeof(float) };
     (void)state;
     (void)ig_registry_builtin(); /* made once, never freed */
-    igi_failing_install();        /* counts what is alive */
+    igi_failing_install();       /* counts what is alive */
     for (int transposed = 0; transposed < 2; transposed++) {
         builder b = {.seed = 1};
         int64_t n = 0;

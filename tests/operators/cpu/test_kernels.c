@@ -120,7 +120,7 @@ static ig_status
 run(const call *c, const char *kernel, int threads, ig_value *out[PORTS])
 {
     igi_op one = with_kernel(c, kernel);
-    ig_call call = {
+    ig_call request = {
         .op = one.def, .attrs = c->attrs, .n_in = c->n_in, .n_out = c->n_out};
     ig_value *in[PORTS];
     igi_invoker v;
@@ -128,7 +128,7 @@ run(const call *c, const char *kernel, int threads, ig_value *out[PORTS])
         in[i] = (ig_value *)c->in[i];
     memset(out, 0, PORTS * sizeof(*out));
     igi_invoker_init(&v, ig_registry_builtin(), NULL, threads);
-    ig_status rc = igi_invoke(&v, &one, &call, in, out);
+    ig_status rc = igi_invoke(&v, &one, &request, in, out);
     igi_invoker_fini(&v);
     return rc;
 }
