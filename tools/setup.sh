@@ -11,7 +11,7 @@ stop() {
 
 build_packages="gcc libc6-dev cmake ninja-build pkg-config libprotobuf-c-dev libdnnl-dev zlib1g-dev libpng-dev
     libjpeg62-turbo-dev"
-test_packages="g++ libcmocka-dev protobuf-c-compiler python3 python3-pip ca-certificates
+test_packages="g++ make libcmocka-dev protobuf-c-compiler python3 python3-pip ca-certificates
     clang-format clang-tidy libomp-dev"
 
 # Installs those of the named packages that are missing; with none missing it needs neither
