@@ -260,7 +260,7 @@ static ig_status copy_apart(ig_tensor *x, const ig_tensor *y)
 
 ig_tensor *ig_copy_inplace_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *y)
 {
-    if (igi_refuses(c, where, "copy in place", x && y ? x : NULL))
+    if (igi_refuses(c, where, "copy in place", x && y ? x : NULL) || !x || !y)
         return NULL;
     if (c->grad_mode && (igi_needs_grad(&x->v) || igi_needs_grad(&y->v))) {
         (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
