@@ -14,8 +14,17 @@
 #include "graph/core/dtype.h"
 #include "graph/ir/gradient.h"
 
+/* Arrays of the rule at hand; one set for the whole walk, because a hardened build
+ * clears what stands on the stack. Rules do not nest. */
+typedef struct ports {
+    ig_var dy[IG_PORTS_MAX], dx[IG_PORTS_MAX];
+    bool wants[IG_PORTS_MAX];
+    ig_value *in[IG_PORTS_MAX], *made[IG_PORTS_MAX];
+} ports;
+
 typedef struct walk {
     ig_ctx *c;
+    ports *p;
     igi_tape_node *node;
     uint32_t index;
     bool create, retain;
@@ -42,7 +51,7 @@ static ig_status
 eager_emit(ig_grad *g, const ig_call *call, const ig_var *in, ig_var *out)
 {
     walk *w = g->self;
-    ig_value *values[IG_PORTS_MAX], *made[IG_PORTS_MAX];
+    ig_value **values = w->p->in, **made = w->p->made;
     for (int i = 0; i < call->n_in; i++)
         values[i] = (ig_value *)tensor_of(in[i]);
     IG_TRY(ig_dispatch(w->c, call, values, made));
@@ -210,8 +219,8 @@ static ig_status collect_inner(walk *w)
 static ig_status run_rule(walk *w)
 {
     igi_tape_node *n = w->node;
-    ig_var dy[IG_PORTS_MAX], dx[IG_PORTS_MAX]; /* set as far as they are used */
-    bool wants[IG_PORTS_MAX], any = false;
+    ig_var *dy = w->p->dy, *dx = w->p->dx; /* set as far as they are used */
+    bool *wants = w->p->wants, any = false;
     for (int i = 0; i < n->n_in; i++) {
         any = (wants[i] = wants_input(w, &n->edges[i])) || any;
         dx[i] = (ig_var){0};
@@ -374,10 +383,12 @@ static ig_status
 walk_tape(walk *w, ig_tensor *const *ys, ig_tensor *const *dys, int n_y)
 {
     ig_ctx *c = w->c;
+    ports p;
     uint32_t top = 0;
     ig_status rc = IG_OK;
     IG_TRY(check_history(c, ys, n_y, "y"));
     IG_TRY(check_history(c, w->xs, w->n_x, "x"));
+    w->p = &p;
     ig_grad_mode mode = ig_grad_mode_set(c, w->create);
     /* Temporaries of the walk die with this mark, results are counted elsewhere. */
     size_t mark = c->scope.n;
@@ -399,6 +410,7 @@ walk_tape(walk *w, ig_tensor *const *ys, ig_tensor *const *dys, int n_y)
     --*c->tape.live;
     ig_grad_mode_restore(&mode);
     igi_free(w->leads);
+    w->p = NULL;
     return rc;
 }
 

@@ -70,7 +70,7 @@ def check_python(text, expected):
 
 def check_cmake(args, work, prefix):
     build = work / "cmake_build"
-    run([args.cmake, "-S", work, "-B", build, "-G", "Ninja", f"-DCMAKE_C_COMPILER={args.cc}", f"-DCMAKE_PREFIX_PATH={prefix}",
+    run([args.cmake, "-S", work, "-B", build, f"-DCMAKE_C_COMPILER={args.cc}", f"-DCMAKE_PREFIX_PATH={prefix}",
          f"-DCMAKE_C_FLAGS={args.flags}"])
     run([args.cmake, "--build", build])
     run([build / "run", "digits.onnx", "x.npy"], cwd=work)

@@ -101,7 +101,7 @@ static void constants_by_attribute(ig_graph *g)
     a[1].value_floats = (ig_floats){2, floats};
     a[2].value_strings = (ig_strings){3, words};
     for (int i = 0; i < 3; i++) {
-        char name[16];
+        char name[32];
         node(g, &ig_op_Constant, NULL, &a[i], NULL, 0, &out, 1);
         snprintf(name, sizeof(name), "constant%d", i);
         OK(ig_graph_output(g, name, out));
