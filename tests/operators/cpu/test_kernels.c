@@ -120,8 +120,11 @@ static ig_status
 run(const call *c, const char *kernel, int threads, ig_value *out[PORTS])
 {
     igi_op one = with_kernel(c, kernel);
+    ig_op_def plain = *one.def;
+    plain.view = NULL; /* else Transpose, Slice, Expand would run nothing at all */
+    one.def = &plain;
     ig_call request = {
-        .op = one.def, .attrs = c->attrs, .n_in = c->n_in, .n_out = c->n_out};
+        .op = &plain, .attrs = c->attrs, .n_in = c->n_in, .n_out = c->n_out};
     ig_value *in[PORTS];
     igi_invoker v;
     for (int i = 0; i < c->n_in; i++)
