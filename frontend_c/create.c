@@ -6,6 +6,7 @@
 #include "frontend_c/ctx.h"
 #include "frontend_c/wrap.h"
 #include "graph/core/dtype.h"
+#include "graph/core/rng.h"
 #include "graph/core/text.h"
 
 /* A fresh tensor in the scope; contents undefined unless `zero`. */
@@ -87,25 +88,16 @@ ig_tensor *ig_arange_at(const char *where,
 /* ---- random: element i hashes (seed, draw, i), so threads and order do not matter
  * ---- */
 
-/* SplitMix64's finaliser (Steele, Lea, Flood, OOPSLA 2014). */
-static uint64_t mix(uint64_t z)
-{
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
-    return z ^ (z >> 31);
-}
-
 static double uniform(uint64_t key, int64_t i)
 {
-    return (double)(mix(key + 0x9E3779B97F4A7C15ull * (uint64_t)(i + 1)) >> 11) *
-           0x1p-53;
+    return (double)(igi_mix64(key + IGI_RNG_STEP * (uint64_t)(i + 1)) >> 11) * 0x1p-53;
 }
 
 /* A draw outside an operator is frozen by a trace, so it is an escape. */
 static uint64_t next_key(ig_ctx *c, const char *where)
 {
     (void)igi_escape(c, where, "a random draw", NULL);
-    return mix(c->seed ^ mix(++c->invoker.draw));
+    return igi_mix64(c->seed ^ igi_mix64(++c->invoker.draw));
 }
 
 ig_tensor *ig_rand_at(const char *where, ig_ctx *c, ig_dtype dtype, ig_shape shape)

@@ -4,6 +4,7 @@
 
 #include "frontend_c/ctx.h"
 #include "graph/core/alloc.h"
+#include "graph/core/rng.h"
 
 struct ig_loader {
     ig_ctx *c;
@@ -15,13 +16,10 @@ struct ig_loader {
     int64_t *order;
 };
 
-/* SplitMix64 (Steele, Lea, Flood 2014), seeded by (seed, epoch). */
+/* SplitMix64, seeded by (seed, epoch). */
 static uint64_t next_random(uint64_t *state)
 {
-    uint64_t z = (*state += 0x9E3779B97F4A7C15ull);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
-    return z ^ (z >> 31);
+    return igi_mix64(*state += IGI_RNG_STEP);
 }
 
 /* Fisher and Yates. */

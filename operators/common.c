@@ -6,6 +6,7 @@
 // amortised.
 
 #include "operators/common.h"
+#include "graph/core/rng.h"
 
 // Appends one dim to the collapsed space, merging it into the last one where possible.
 static void walk_push(igi_walk *w, int64_t dim, int d, const int64_t *const *strides)
@@ -145,21 +146,13 @@ ig_status igi_bad_dtype(const ig_kernel_ctx *k, ig_dtype dtype)
                           ig_dtype_name(dtype));
 }
 
-// SplitMix64's finaliser (Steele, Lea, Flood 2014): a bijection that mixes all bits.
-static uint64_t mix64(uint64_t x)
-{
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-}
-
 // A counter hash, not a stream: element i does not depend on how work is cut into
 // threads.
 uint64_t igi_random_bits(uint64_t seed, uint64_t draw, uint64_t i)
 {
     const uint64_t golden = 0x9e3779b97f4a7c15u;
-    uint64_t key = mix64(mix64(seed + golden) ^ (draw * golden + 1));
-    return mix64(key + (i + 1) * golden);
+    uint64_t key = igi_mix64(igi_mix64(seed + golden) ^ (draw * golden + 1));
+    return igi_mix64(key + (i + 1) * golden);
 }
 
 double igi_random_unit(uint64_t seed, uint64_t draw, uint64_t i)
