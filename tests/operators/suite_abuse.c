@@ -10,9 +10,9 @@
 #include "graph/core/dtype.h"
 #include "graph/ir/attr.h"
 #include "graph/runtime/invoke.h"
-#include "tests/operators/suite.h"
-#include "tests/support/canary_alloc.h"
-#include "tests/support/test_main.h"
+#include "tests/operators/suite_list.h"
+#include "tools/suite/canary_alloc.h"
+#include "tools/suite/suite.h"
 
 #define MEMORY_MAX (1u << 24) /* of one call: wrong sizes must not cost minutes */
 

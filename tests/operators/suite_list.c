@@ -2,8 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/operators/suite.h"
-#include "tests/support/canary_alloc.h"
+#include "tests/operators/suite_list.h"
+#include "tools/suite/canary_alloc.h"
+#include "tools/suite/suite.h"
 
 static struct CMUnitTest *tests;
 
@@ -17,6 +18,7 @@ static void free_list(void)
 const struct CMUnitTest *suite_tests(CMUnitTestFunction function, size_t *count)
 {
     igi_canary_install();
+    suite_where.folder = IG_BINARY_DIR;
     const ig_registry *r = ig_registry_builtin();
     int n = r ? igi_registry_count(r) : 0;
     *count = (size_t)n;

@@ -2,8 +2,8 @@
  *
  * A write beyond a block shows in igi_canary_check; memory that is read or returned
  * without having been written shows as different results under two fills. */
-#ifndef TESTS_SUPPORT_CANARY_ALLOC_H
-#define TESTS_SUPPORT_CANARY_ALLOC_H
+#ifndef TOOLS_SUITE_CANARY_ALLOC_H
+#define TOOLS_SUITE_CANARY_ALLOC_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "graph/core/dtype.h"
-#include "tests/operators/suite.h"
+#include "tools/suite/suite.h"
 
 #define PROBES 12 /* elements of an input that are moved */
 #define STEP   1e-5
@@ -91,7 +91,7 @@ static bool run_begin(run *r, const probe *p, bool again)
     const suite_case *c = p->c;
     ig_tensor *out[SUITE_PORTS] = {0};
     memset(r, 0, sizeof(*r));
-    if (ig_ctx_new(&r->ctx, NULL) != IG_OK)
+    if (ig_ctx_new(&r->ctx, &(ig_ctx_opts){.registry = suite_registry()}) != IG_OK)
         return false;
     for (int i = 0; i < c->call.n_in; i++)
         r->in[i] = suite_copy(c->in[i], 0);
@@ -168,7 +168,7 @@ static bool loss_at(const probe *p, double *out)
     ig_ctx *ctx = NULL;
     ig_tensor *in[SUITE_PORTS] = {0}, *y[SUITE_PORTS] = {0};
     *out = 0;
-    if (ig_ctx_new(&ctx, NULL) != IG_OK)
+    if (ig_ctx_new(&ctx, &(ig_ctx_opts){.registry = suite_registry()}) != IG_OK)
         return false;
     for (int i = 0; i < c->call.n_in; i++)
         in[i] = suite_copy(c->in[i], 0);

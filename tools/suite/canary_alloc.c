@@ -1,6 +1,6 @@
 /* Every block stands between two guards and in one list, under a lock: slow and simple.
  */
-#include "tests/support/canary_alloc.h"
+#include "tools/suite/canary_alloc.h"
 
 #include <pthread.h>
 #include <stdint.h>

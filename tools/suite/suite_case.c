@@ -7,7 +7,9 @@
 #include "graph/core/dtype.h"
 #include "graph/ir/attr.h"
 #include "graph/runtime/invoke.h"
-#include "tests/operators/suite.h"
+#include "tools/suite/suite.h"
+
+suite_setup suite_where = {.folder = "/tmp"};
 
 /* ---- failures ---- */
 
@@ -35,6 +37,11 @@ int suite_failures(void)
 void suite_failures_reset(void)
 {
     failures = 0;
+}
+
+const ig_registry *suite_registry(void)
+{
+    return suite_where.registry ? suite_where.registry : ig_registry_builtin();
 }
 
 /* ---- types ---- */
@@ -224,7 +231,7 @@ static bool run_reference(suite_case *c, ig_tensor **out)
     ig_value *in[SUITE_PORTS], *made[SUITE_PORTS] = {0};
     ig_tensor *copy[SUITE_PORTS];
     memset(bare.n_kernels, 0, sizeof(bare.n_kernels));
-    igi_invoker_init(&v, ig_registry_builtin(), NULL, 1);
+    igi_invoker_init(&v, suite_registry(), NULL, 1);
     for (int i = 0; i < c->call.n_in; i++) {
         copy[i] = suite_copy(c->in[i], 0);
         in[i] = (ig_value *)copy[i];

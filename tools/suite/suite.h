@@ -1,14 +1,16 @@
-/* The generic operator suite: one test per operator of the built-in registry, over
- * every row of its `samples` and every element type.
+/* The generic operator suite: every row of an operator's `samples` in every element
+ * type, through every way in which a call can run.
  *
- * suite_case.c   makes inputs, compares results, collects failures
- * suite_flows.c  the ways a call can run: kernels, eager, nets, traces, files
- * suite_grad.c   first and second gradients against finite differences
- * suite_list.c   the list of tests
- * suite.c        all of it, one program
- * suite_abuse.c  wrong calls, another program */
-#ifndef TESTS_OPERATORS_SUITE_H
-#define TESTS_OPERATORS_SUITE_H
+ * suite_operator.c  all checks of one operator
+ * suite_case.c      makes inputs, compares results, collects failures
+ * suite_flows.c     the ways a call can run: kernels, eager, nets, traces, files
+ * suite_grad.c      first and second gradients against finite differences
+ * canary_alloc.c    guard bytes around all memory, leaks
+ *
+ * tests/operators/suite.c runs it for the built-in operators, `ingot check-plugin` for
+ * those of a plugin. Threads: one. */
+#ifndef TOOLS_SUITE_SUITE_H
+#define TOOLS_SUITE_SUITE_H
 
 #include <ingot/ingot.h>
 #include <ingot/train.h>
@@ -16,9 +18,16 @@
 #include "graph/core/tensor.h"
 #include "graph/ir/graph.h"
 #include "graph/ir/registry.h"
-#include "tests/support/test_main.h"
 
 #define SUITE_PORTS 32
+
+/* Set before the first case. */
+typedef struct suite_setup {
+    const ig_registry *registry; /* NULL: the built-in one */
+    const char *folder;          /* where files are written and read again */
+} suite_setup;
+extern suite_setup suite_where;
+const ig_registry *suite_registry(void);
 
 typedef struct suite_case {
     const igi_op *op;
@@ -72,7 +81,7 @@ typedef enum suite_constants {
 } suite_constants;
 ig_status suite_graph(const suite_case *c, suite_constants which, ig_graph **out);
 
-/* The tests of a program: `function` with each operator as its state. */
-const struct CMUnitTest *suite_tests(CMUnitTestFunction function, size_t *count);
+/* Every check of one operator; how many failed. */
+int suite_operator(const igi_op *op);
 
 #endif

@@ -9,8 +9,8 @@
 #include "graph/runtime/invoke.h"
 #include "graph/runtime/select.h"
 #include "importers/import.h"
-#include "tests/operators/suite.h"
-#include "tests/support/canary_alloc.h"
+#include "tools/suite/canary_alloc.h"
+#include "tools/suite/suite.h"
 
 static const char *const layout_names[] = {"contiguous", "every second element",
                                            "reversed axes"};
@@ -27,7 +27,7 @@ static bool call_once(const suite_case *c,
     igi_invoker v;
     ig_value *in[SUITE_PORTS], *made[SUITE_PORTS] = {0};
     ig_tensor *copy[SUITE_PORTS];
-    igi_invoker_init(&v, ig_registry_builtin(), NULL, threads);
+    igi_invoker_init(&v, suite_registry(), NULL, threads);
     for (int i = 0; i < c->call.n_in; i++) {
         bool written = c->in[i] && suite_in_port(c, i)->flags & IG_MUTATED;
         copy[i] = suite_copy(c->in[i], written ? 0 : layout);
@@ -171,7 +171,7 @@ static ig_status add_input(
 ig_status suite_graph(const suite_case *c, suite_constants which, ig_graph **out)
 {
     ig_value_id in[SUITE_PORTS] = {{0}}, made[SUITE_PORTS] = {{0}};
-    ig_status rc = ig_graph_new(out, "suite", NULL);
+    ig_status rc = ig_graph_new(out, "suite", suite_registry());
     for (int i = 0; rc == IG_OK && i < c->call.n_in; i++)
         if (c->in[i])
             rc = add_input(c, i, which, *out, &in[i]);
@@ -256,10 +256,11 @@ static void check_native(const suite_case *c, const ig_graph *g)
 {
     char path[256];
     ig_graph *again = NULL;
-    snprintf(path, sizeof(path), "%s/suite-%ld.ingot", IG_BINARY_DIR, (long)getpid());
+    snprintf(path, sizeof(path), "%s/suite-%ld.ingot", suite_where.folder,
+             (long)getpid());
     ig_status rc = ig_graph_save(g, path, NULL);
     if (rc == IG_OK)
-        rc = ig_graph_read(&again, path, NULL);
+        rc = ig_graph_read(&again, path, &(ig_read_opts){.registry = suite_registry()});
     if (rc != IG_OK)
         suite_fail(c, "saved as .ingot", "%s", ig_error_message());
     else
@@ -278,7 +279,8 @@ static void check_onnx(const suite_case *c, const ig_graph *g)
     if (rc == IG_UNSUPPORTED && ours)
         return; /* ONNX has no such operator, and the exporter says so */
     if (rc == IG_OK)
-        rc = ig_graph_read_bytes(&again, bytes, n, NULL, NULL, NULL);
+        rc = ig_graph_read_bytes(&again, bytes, n, NULL, NULL,
+                                 &(ig_read_opts){.registry = suite_registry()});
     if (rc == IG_UNSUPPORTED && ours) { /* written with operators not read yet */
         igi_free(bytes);
         return;
@@ -307,7 +309,7 @@ static void check_eager(const suite_case *c, bool record)
     const char *flow = record ? "eager, recorded" : "eager";
     ig_ctx *ctx = NULL;
     ig_tensor *in[SUITE_PORTS] = {0}, *out[SUITE_PORTS] = {0};
-    if (ig_ctx_new(&ctx, NULL) != IG_OK) {
+    if (ig_ctx_new(&ctx, &(ig_ctx_opts){.registry = suite_registry()}) != IG_OK) {
         suite_fail(c, flow, "%s", ig_error_message());
         return;
     }
@@ -348,7 +350,7 @@ static void check_trace(const suite_case *c)
     traced t = {.c = c};
     ig_trace_opts o = {.no_self_test = c->mutates || c->op->def->flags & IG_OP_RANDOM};
     ig_tensor *example[SUITE_PORTS] = {0};
-    if (ig_ctx_new(&ctx, NULL) != IG_OK) {
+    if (ig_ctx_new(&ctx, &(ig_ctx_opts){.registry = suite_registry()}) != IG_OK) {
         suite_fail(c, "traced", "%s", ig_error_message());
         return;
     }
