@@ -158,10 +158,11 @@ element(const ig_sample_in *in, ig_dtype dtype, uint64_t *state, int64_t k, int6
         return in->data[k];
     if (dtype == IG_BOOL)
         return (double)(next_random(state) & 1);
+    int64_t middle = n / 2;
     if (in->fill == IG_FILL_DISTINCT && integer)
-        return (double)(shuffled(k, n) - (is_signed ? n / 2 : 0));
+        return (double)(shuffled(k, n) - (is_signed ? middle : 0));
     if (in->fill == IG_FILL_DISTINCT)
-        return 0.15 * (double)(shuffled(k, n) - n / 2) + 0.05;
+        return 0.15 * (double)(shuffled(k, n) - middle) + 0.05;
     return integer ? whole_number(state, (ig_fill)in->fill, is_signed)
                    : real_number(state, (ig_fill)in->fill);
 }
@@ -270,7 +271,7 @@ bool suite_case_make(suite_case *c, const igi_op *op, int sample, ig_dtype dtype
     for (int i = 0; i < c->call.n_in; i++) {
         if (c->sample->in[i].rank < 0)
             continue;
-        c->in[i] = make_input(c, i, (uint64_t)(1 + i + 100 * sample));
+        c->in[i] = make_input(c, i, 1 + (uint64_t)i + 100 * (uint64_t)sample);
         if (!c->in[i])
             return false;
     }

@@ -66,7 +66,7 @@ static bool plan(probe *p)
     for (int k = 0; k < p->n_y; k++)
         p->w[k] = weights_like(c->want[p->y_port[k]], (uint64_t)k);
     for (int k = 0; k < p->n_x; k++)
-        p->v[k] = weights_like(c->in[p->x_port[k]], (uint64_t)(10 + k));
+        p->v[k] = weights_like(c->in[p->x_port[k]], 10 + (uint64_t)k);
     return p->n_x && p->n_y;
 }
 
