@@ -105,10 +105,10 @@ typedef struct igi_gemm {
 } igi_gemm;
 
 /* Computes rows [row_lo, row_hi) of the panels [panel_lo, panel_hi) of columns; any
- * split gives the same bits: an element is one chain of multiply-adds in the order of
- * k, started from bias + residual. m == 1 (of the whole product, B packed or small)
- * takes four chains a column instead, so its last bits differ from those of the same
- * row inside a larger product. */
+ * split gives the same bits: an element is one chain of multiply-adds a block of k, in
+ * the order of k; the first block adds bias and residual. m == 1 (of the whole product,
+ * B packed or small) takes four chains a column instead, so its last bits differ from
+ * those of the same row inside a larger product. */
 typedef void (*igi_gemm_fn)(const igi_gemm *g,
                             int64_t row_lo,
                             int64_t row_hi,

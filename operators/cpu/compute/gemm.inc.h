@@ -2,9 +2,12 @@
  * columns.
  *
  * B comes as panels [k][GEMM_NV * VW] (packed) or in place with a row stride; A is read
- * in place. Accumulators start from bias + residual, or from C after the first block of
- * K, so a bias costs nothing and an element is one chain of multiply-adds in the order
- * of k. K goes in blocks of 768 (a panel's block and the rows of A stay in L1 and L2),
+ * in place. Accumulators start from zero; a finished block of K is added to bias and
+ * residual, or to C after the first block, on its way from the registers to memory. So
+ * both addends cost nothing, and they are rounded once a block: accumulators that start
+ * from a large residual would round every product at its size. An element is one chain
+ * of multiply-adds a block, in the order of k.
+ * K goes in blocks of 768 (a panel's block and the rows of A stay in L1 and L2),
  * then groups of panels, then row tiles, then the panels of the group. Heights are
  * spread evenly over the rows (128 = 8 x 13 + 2 x 12), as short tiles leave the
  * multipliers waiting. Every height has its own kernel with all loops unrolled.
@@ -28,10 +31,9 @@ typedef struct gemm_tile {
     int64_t ldb;
     float *c;
     int64_t ldc;
-    const float
-        *init0; /* two addends of the first value, either may be NULL; ld 0 repeats */
+    const float *add0; /* two addends of the sum, either may be NULL; ld 0 repeats */
     int64_t ld0;
-    const float *init1;
+    const float *add1;
     int64_t ld1;
     int64_t last; /* columns of the last vector, for the masked kernels */
 } gemm_tile;
@@ -41,14 +43,18 @@ VEC_INLINE vf gemm_load(const float *p, bool tail, vm mask)
     return tail ? vload_tail(p, mask) : vload(p);
 }
 
-VEC_INLINE vf gemm_first(const gemm_tile *t, int i, int j, bool tail, vm mask)
+/* Stores one sum with its addends. */
+VEC_INLINE void gemm_store(const gemm_tile *t, int i, int j, bool tail, vm mask, vf x)
 {
-    vf x = vset1(0.0f);
-    if (t->init0)
-        x = gemm_load(t->init0 + i * t->ld0 + j * VW, tail, mask);
-    if (t->init1)
-        x = vadd(x, gemm_load(t->init1 + i * t->ld1 + j * VW, tail, mask));
-    return x;
+    float *c = t->c + i * t->ldc + j * VW;
+    if (t->add0)
+        x = vadd(x, gemm_load(t->add0 + i * t->ld0 + j * VW, tail, mask));
+    if (t->add1)
+        x = vadd(x, gemm_load(t->add1 + i * t->ld1 + j * VW, tail, mask));
+    if (tail)
+        vstore_tail(c, mask, x);
+    else
+        vstore(c, x);
 }
 
 /* m, nv and masked are constants wherever this is inlined. Rows of A are addressed as
@@ -65,7 +71,7 @@ gemm_kernel(const int m, const int nv, const bool masked, const gemm_tile *tile)
     for (int i = 0; i < m; i++) {
         VEC_UNROLL
         for (int j = 0; j < nv; j++)
-            acc[i][j] = gemm_first(t, i, j, masked && j == nv - 1, mask);
+            acc[i][j] = vset1(0.0f);
     }
     const int64_t ld = t->lda * (int64_t)sizeof(float), ld3 = 3 * ld;
     const char *p0 = (const char *)t->a;
@@ -102,13 +108,8 @@ gemm_kernel(const int m, const int nv, const bool masked, const gemm_tile *tile)
     VEC_UNROLL
     for (int i = 0; i < m; i++) {
         VEC_UNROLL
-        for (int j = 0; j < nv; j++) {
-            float *c = t->c + i * t->ldc + j * VW;
-            if (masked && j == nv - 1)
-                vstore_tail(c, mask, acc[i][j]);
-            else
-                vstore(c, acc[i][j]);
-        }
+        for (int j = 0; j < nv; j++)
+            gemm_store(t, i, j, masked && j == nv - 1, mask, acc[i][j]);
     }
 }
 
@@ -120,10 +121,8 @@ VEC_INLINE void gemv_kernel(const int nv, const bool masked, const gemm_tile *ti
     vf acc[4][GEMM_NV];
     const vm mask = vtail(masked ? t->last : 1);
     VEC_UNROLL
-    for (int j = 0; j < nv; j++) {
-        acc[0][j] = gemm_first(t, 0, j, masked && j == nv - 1, mask);
-        acc[1][j] = acc[2][j] = acc[3][j] = vset1(0.0f);
-    }
+    for (int j = 0; j < nv; j++)
+        acc[0][j] = acc[1][j] = acc[2][j] = acc[3][j] = vset1(0.0f);
     const float *b = t->b;
     int64_t k = 0;
     for (; k + 4 <= t->k; k += 4) {
@@ -153,10 +152,7 @@ VEC_INLINE void gemv_kernel(const int nv, const bool masked, const gemm_tile *ti
     VEC_UNROLL
     for (int j = 0; j < nv; j++) {
         vf sum = vadd(vadd(acc[0][j], acc[1][j]), vadd(acc[2][j], acc[3][j]));
-        if (masked && j == nv - 1)
-            vstore_tail(t->c + j * VW, mask, sum);
-        else
-            vstore(t->c + j * VW, sum);
+        gemm_store(t, 0, j, masked && j == nv - 1, mask, sum);
     }
 }
 
@@ -287,12 +283,12 @@ static void gemm_do_tile(
         .last = cols - (vectors - 1) * VW,
     };
     if (!kb->first) {
-        t.init0 = t.c;
+        t.add0 = t.c;
         t.ld0 = t.ldc;
     } else {
-        t.init0 = e->bias ? e->bias + col : NULL;
+        t.add0 = e->bias ? e->bias + col : NULL;
         if (e->residual && !e->residual_after) {
-            t.init1 = e->residual + row * e->ld_residual + col;
+            t.add1 = e->residual + row * e->ld_residual + col;
             t.ld1 = e->ld_residual;
         }
     }

@@ -183,6 +183,28 @@ static void check_residual_in_place(const igi_cpu_isa *isa)
 }
 ISA_TEST(a_residual_may_be_the_output, check_residual_in_place)
 
+/* A sum that starts from a large residual rounds all its products at that size: only
+ * the ends of blocks of K may. */
+static void check_large_residual(const igi_cpu_isa *isa)
+{
+    const double ulp = 4096 * 0x1p-23;
+    for (int64_t m = 1; m <= 5; m += 4) {
+        problem p = problem_new(isa, m, 40, 1536);
+        for (int64_t i = 0; i < p.m * p.ldr; i++)
+            p.residual[i] += 4096;
+        p.epilogue.residual = p.residual;
+        p.epilogue.ld_residual = p.ldr;
+        igi_gemm g = task_of(&p, true);
+        isa->gemm(&g, 0, p.m, 0, igi_gemm_panels(isa, p.n));
+        for (int64_t i = 0; i < p.m; i++)
+            for (int64_t j = 0; j < p.n; j++)
+                assert_true(fabs((double)p.c[i * p.ldc + j] - ref_element(&p, i, j)) <
+                            1.2 * ulp);
+        problem_free(&p);
+    }
+}
+ISA_TEST(a_large_residual_does_not_round_every_product, check_large_residual)
+
 /* Rows or panels cut anywhere: the same bits, at M = 1 too. */
 static void check_split(const igi_cpu_isa *isa, int64_t m, bool packed)
 {
@@ -397,6 +419,7 @@ IG_TESTS(cmocka_unit_test(every_tile_height_and_width_gives_the_product),
          cmocka_unit_test(any_depth_gives_the_product),
          cmocka_unit_test(epilogues_add_and_activate_in_order),
          cmocka_unit_test(a_residual_may_be_the_output),
+         cmocka_unit_test(a_large_residual_does_not_round_every_product),
          cmocka_unit_test(splits_over_rows_and_panels_do_not_change_bits),
          cmocka_unit_test(a_nan_reaches_its_row_and_no_other),
          cmocka_unit_test(packing_takes_any_strides_and_a_scale),
