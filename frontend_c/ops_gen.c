@@ -246,6 +246,28 @@ ig_tensor *ig_op_gather_at(const char *where, ig_ctx *c, ig_tensor *data, ig_ten
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+_Static_assert(sizeof(ig_gather_elements_opts) == 16, "GatherElements");
+_Static_assert(offsetof(ig_gather_elements_opts, axis) == 8, "axis");
+ig_tensor *ig_op_gather_elements_at(const char *where, ig_ctx *c, ig_tensor *data, ig_tensor *indices, const ig_gather_elements_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {data, indices};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "GatherElements");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_gather_nd_opts) == 16, "GatherND");
+_Static_assert(offsetof(ig_gather_nd_opts, batch_dims) == 8, "batch_dims");
+ig_tensor *ig_op_gather_nd_at(const char *where, ig_ctx *c, ig_tensor *data, ig_tensor *indices, const ig_gather_nd_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {data, indices};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "GatherND");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 _Static_assert(sizeof(ig_gelu_opts) == 16, "Gelu");
 _Static_assert(offsetof(ig_gelu_opts, approximate) == 8, "approximate");
 ig_tensor *ig_op_gelu_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_gelu_opts *opts)
@@ -583,6 +605,29 @@ ig_tensor *ig_op_reshape_at(const char *where, ig_ctx *c, ig_tensor *data, ig_te
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+_Static_assert(sizeof(ig_scatter_elements_opts) == 24, "ScatterElements");
+_Static_assert(offsetof(ig_scatter_elements_opts, axis) == 8, "axis");
+_Static_assert(offsetof(ig_scatter_elements_opts, reduction) == 16, "reduction");
+ig_tensor *ig_op_scatter_elements_at(const char *where, ig_ctx *c, ig_tensor *data, ig_tensor *indices, ig_tensor *updates, const ig_scatter_elements_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {data, indices, updates};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "ScatterElements");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_scatter_nd_opts) == 16, "ScatterND");
+_Static_assert(offsetof(ig_scatter_nd_opts, reduction) == 8, "reduction");
+ig_tensor *ig_op_scatter_nd_at(const char *where, ig_ctx *c, ig_tensor *data, ig_tensor *indices, ig_tensor *updates, const ig_scatter_nd_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {data, indices, updates};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "ScatterND");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 _Static_assert(sizeof(ig_shape_opts) == 24, "Shape");
 _Static_assert(offsetof(ig_shape_opts, start) == 8, "start");
 _Static_assert(offsetof(ig_shape_opts, end) == 16, "end");
@@ -870,6 +915,17 @@ ig_tensor *ig_op_ingot_gather_grad_at(const char *where, ig_ctx *c, ig_tensor *d
     ig_tensor *in[] = {dy, indices, shape};
     int n_in = 3;
     const ig_op_def *d = igi_op_once(&op, "ingot::GatherGrad");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ingot_gather_nd_grad_opts) == 16, "GatherNDGrad");
+_Static_assert(offsetof(ig_ingot_gather_nd_grad_opts, batch_dims) == 8, "batch_dims");
+ig_tensor *ig_op_ingot_gather_nd_grad_at(const char *where, ig_ctx *c, ig_tensor *dy, ig_tensor *indices, ig_tensor *shape, const ig_ingot_gather_nd_grad_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {dy, indices, shape};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "ingot::GatherNDGrad");
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 

@@ -388,6 +388,7 @@ make_node(igi_onnx_node *n, frame *f, const pb_node *node, const igi_onnx_found 
 {
     IG_TRY(fill_node(n, f, node));
     n->op = found->op;
+    n->upgrade = found->upgrade;
     n->version = found->version;
     if (found->meaning == IGI_ONNX_CONSTANT)
         IG_TRY(make_constant(n));

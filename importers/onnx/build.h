@@ -54,6 +54,7 @@ typedef struct igi_onnx_node {
     igi_onnx_build *b;
     const pb_node *pb;
     const igi_op *op;
+    const struct igi_onnx_upgrade *upgrade;
     const char *name;
     int64_t version; /* since-version that the file's opset selects */
     ig_value_id in[IG_PORTS_MAX], out[IG_PORTS_MAX];
@@ -76,8 +77,9 @@ typedef struct igi_onnx_found {
     igi_onnx_meaning meaning;
     const pb_function *function;
     size_t function_index;
-    const igi_op *op;
-    int64_t opset, version; /* opset 0: the domain is not imported */
+    const igi_op *op;                       /* a deprecated operator's successor */
+    const struct igi_onnx_upgrade *upgrade; /* NULL: an operator without history */
+    int64_t opset, version;                 /* opset 0: the domain is not imported */
 } igi_onnx_found;
 
 static inline const char *igi_onnx_domain(const char *domain)

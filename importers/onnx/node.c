@@ -183,10 +183,8 @@ ig_status igi_up_finish(igi_onnx_node *n)
 
 ig_status igi_onnx_emit(igi_onnx_node *n)
 {
-    const igi_onnx_upgrade *u =
-        n->op->def->domain ? NULL : igi_onnx_upgrade_find(n->op->def->name);
-    if (u && u->run)
-        IG_TRY(u->run(n));
+    if (n->upgrade && n->upgrade->run)
+        IG_TRY(n->upgrade->run(n));
     return n->done ? IG_OK : igi_up_finish(n);
 }
 

@@ -43,8 +43,9 @@ igi_onnx_find(const igi_onnx_build *b, const pb_node *node, const igi_onnx_opset
         f.function = b->model->functions[f.function_index];
         return f;
     }
-    const igi_op *op = igi_registry_find(b->reg, *domain ? domain : NULL, type);
     const igi_onnx_upgrade *u = *domain ? NULL : igi_onnx_upgrade_find(type);
+    const igi_op *op = igi_registry_find(b->reg, *domain ? domain : NULL,
+                                         *domain ? type : igi_onnx_successor(type));
     if (u)
         f.version = igi_onnx_version(u, f.opset);
     else if (op && f.opset >= (int64_t)op->def->since)
@@ -52,6 +53,7 @@ igi_onnx_find(const igi_onnx_build *b, const pb_node *node, const igi_onnx_opset
     if (f.version == 0)
         return f;
     f.op = op;
+    f.upgrade = u;
     if (u && strcmp(type, "Constant") == 0)
         f.meaning = IGI_ONNX_CONSTANT;
     else if (op)

@@ -31,6 +31,8 @@ static const igi_onnx_upgrade table[] = {
     {"Expand", {8, 13}, NULL},
     {"Flatten", {1, 9, 11, 13, 21, 23, 24, 25}, NULL},
     {"Gather", {1, 11, 13}, NULL},
+    {"GatherElements", {11, 13}, NULL},
+    {"GatherND", {11, 12, 13}, NULL},
     {"Gelu", {20}, NULL},
     {"Gemm", {1, 6, 7, 9, 11, 13}, igi_up_gemm},
     {"GlobalAveragePool", {1, 22}, NULL},
@@ -62,6 +64,9 @@ static const igi_onnx_upgrade table[] = {
     {"ReduceSum", {1, 11, 13}, igi_up_reduce},
     {"Relu", {1, 6, 13, 14}, igi_up_consumed},
     {"Reshape", {1, 5, 13, 14, 19, 21, 23, 24, 25}, igi_up_reshape},
+    {"Scatter", {9, 11}, NULL},
+    {"ScatterElements", {11, 13, 16, 18}, NULL},
+    {"ScatterND", {11, 13, 16, 18}, NULL},
     {"Shape", {1, 13, 15, 19, 21, 23, 24, 25}, NULL},
     {"Sigmoid", {1, 6, 13}, igi_up_consumed},
     {"Sign", {9, 13}, NULL},
@@ -89,6 +94,21 @@ static int compare(const void *key, const void *row)
 const igi_onnx_upgrade *igi_onnx_upgrade_find(const char *op)
 {
     return bsearch(op, table, sizeof(table) / sizeof(*table), sizeof(*table), compare);
+}
+
+/* Deprecated operators, whose rows are in the table above like any other. */
+static const struct {
+    const char *old, *now;
+} successors[] = {
+    {"Scatter", "ScatterElements"},
+};
+
+const char *igi_onnx_successor(const char *op)
+{
+    for (size_t i = 0; i < sizeof(successors) / sizeof(*successors); i++)
+        if (strcmp(successors[i].old, op) == 0)
+            return successors[i].now;
+    return op;
 }
 
 int64_t igi_onnx_version(const igi_onnx_upgrade *u, int64_t opset)

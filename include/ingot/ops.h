@@ -370,6 +370,44 @@ IG_API ig_tensor *ig_op_gather_at(const char *where,
                                   const ig_gather_opts *opts);
 #define ig_op_gather(...) ig_op_gather_at(IG_HERE, __VA_ARGS__)
 
+/* ---- GatherElements ---- */
+/* One element of data per index along `axis`; the other coordinates are the index's
+ * own. data: Tensor of rank >= 1. indices: Of data's rank; indices in [-s, s - 1] for
+ * an axis of size s. */
+typedef struct ig_gather_elements_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_gather_elements_opts));
+    int64_t axis IG_DEF(0); /* Axis that is indexed, -rank to rank - 1. */
+} ig_gather_elements_opts;
+#define IG_GATHER_ELEMENTS_OPTS_INIT                                                   \
+    {                                                                                  \
+        sizeof(ig_gather_elements_opts), 0                                             \
+    }
+IG_API ig_tensor *ig_op_gather_elements_at(const char *where,
+                                           ig_ctx *c,
+                                           ig_tensor *data,
+                                           ig_tensor *indices,
+                                           const ig_gather_elements_opts *opts);
+#define ig_op_gather_elements(...) ig_op_gather_elements_at(IG_HERE, __VA_ARGS__)
+
+/* ---- GatherND ---- */
+/* Slices of data, picked by the index tuples in the last dim of indices.
+ * data: Tensor of rank r >= 1. indices: Tuples in the last dim, of 1 to r - batch_dims
+ * indices in [-s, s - 1]. */
+typedef struct ig_gather_nd_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_gather_nd_opts));
+    int64_t batch_dims IG_DEF(0); /* Leading dims that data and indices share. */
+} ig_gather_nd_opts;
+#define IG_GATHER_ND_OPTS_INIT                                                         \
+    {                                                                                  \
+        sizeof(ig_gather_nd_opts), 0                                                   \
+    }
+IG_API ig_tensor *ig_op_gather_nd_at(const char *where,
+                                     ig_ctx *c,
+                                     ig_tensor *data,
+                                     ig_tensor *indices,
+                                     const ig_gather_nd_opts *opts);
+#define ig_op_gather_nd(...) ig_op_gather_nd_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Gelu ---- */
 /* y = x/2 (1 + erf(x / sqrt 2)), or the tanh approximation of it.
  * X: Input tensor. */
@@ -807,6 +845,67 @@ IG_API ig_tensor *ig_op_reshape_at(const char *where,
                                    ig_tensor *shape,
                                    const ig_reshape_opts *opts);
 #define ig_op_reshape(...) ig_op_reshape_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ScatterElements ---- */
+/* A copy of data in which the elements that indices name along `axis` meet updates, in
+ * row-major order: the last of equal indices stays, or all are reduced. Gradient of
+ * `mul`: where a target has two factors of zero, second derivatives between them are
+ * taken as 0. data: Tensor of rank >= 1. indices: Of data's rank; indices in [-s, s -
+ * 1] for an axis of size s. updates: Of the dims of indices. */
+enum {
+    IG_SCATTER_ELEMENTS_REDUCTION_NONE = 0,
+    IG_SCATTER_ELEMENTS_REDUCTION_ADD = 1,
+    IG_SCATTER_ELEMENTS_REDUCTION_MUL = 2,
+    IG_SCATTER_ELEMENTS_REDUCTION_MAX = 3,
+    IG_SCATTER_ELEMENTS_REDUCTION_MIN = 4
+};
+typedef struct ig_scatter_elements_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_scatter_elements_opts));
+    int64_t axis IG_DEF(0);      /* Axis that is indexed, -rank to rank - 1. */
+    int64_t reduction IG_DEF(0); /* How an update meets what is there: none (replaces),
+                                    add, mul, max, min. */
+} ig_scatter_elements_opts;
+#define IG_SCATTER_ELEMENTS_OPTS_INIT                                                  \
+    {                                                                                  \
+        sizeof(ig_scatter_elements_opts), 0, 0                                         \
+    }
+IG_API ig_tensor *ig_op_scatter_elements_at(const char *where,
+                                            ig_ctx *c,
+                                            ig_tensor *data,
+                                            ig_tensor *indices,
+                                            ig_tensor *updates,
+                                            const ig_scatter_elements_opts *opts);
+#define ig_op_scatter_elements(...) ig_op_scatter_elements_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ScatterND ---- */
+/* A copy of data in which the slices that index tuples name meet updates, in row-major
+ * order: the last of equal tuples stays, or all are reduced. Gradient of `mul`: where a
+ * target has two factors of zero, second derivatives between them are taken as 0. data:
+ * Tensor of rank r >= 1. indices: Tuples in the last dim, of 1 to r indices in [-s, s -
+ * 1]. updates: Dims of indices but the last, then those of a slice. */
+enum {
+    IG_SCATTER_ND_REDUCTION_NONE = 0,
+    IG_SCATTER_ND_REDUCTION_ADD = 1,
+    IG_SCATTER_ND_REDUCTION_MUL = 2,
+    IG_SCATTER_ND_REDUCTION_MAX = 3,
+    IG_SCATTER_ND_REDUCTION_MIN = 4
+};
+typedef struct ig_scatter_nd_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_scatter_nd_opts));
+    int64_t reduction IG_DEF(0); /* How an update meets what is there: none (replaces),
+                                    add, mul, max, min. */
+} ig_scatter_nd_opts;
+#define IG_SCATTER_ND_OPTS_INIT                                                        \
+    {                                                                                  \
+        sizeof(ig_scatter_nd_opts), 0                                                  \
+    }
+IG_API ig_tensor *ig_op_scatter_nd_at(const char *where,
+                                      ig_ctx *c,
+                                      ig_tensor *data,
+                                      ig_tensor *indices,
+                                      ig_tensor *updates,
+                                      const ig_scatter_nd_opts *opts);
+#define ig_op_scatter_nd(...) ig_op_scatter_nd_at(IG_HERE, __VA_ARGS__)
 
 /* ---- Shape ---- */
 /* The dims of data, axes start to end, as an int64 vector.
@@ -1294,6 +1393,28 @@ IG_API ig_tensor *ig_op_ingot_gather_grad_at(const char *where,
                                              ig_tensor *shape,
                                              const ig_ingot_gather_grad_opts *opts);
 #define ig_op_ingot_gather_grad(...) ig_op_ingot_gather_grad_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::GatherNDGrad ---- */
+/* Zeros of dims `shape` into which the slices of dy are added where GatherND with the
+ * same indices would read. dy: Of the gathered shape. indices: As given to GatherND.
+ * shape: Dims of the tensor that was read. */
+typedef struct ig_ingot_gather_nd_grad_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_gather_nd_grad_opts));
+    int64_t batch_dims IG_DEF(0); /* As given to GatherND. */
+} ig_ingot_gather_nd_grad_opts;
+#define IG_INGOT_GATHER_ND_GRAD_OPTS_INIT                                              \
+    {                                                                                  \
+        sizeof(ig_ingot_gather_nd_grad_opts), 0                                        \
+    }
+IG_API ig_tensor *
+ig_op_ingot_gather_nd_grad_at(const char *where,
+                              ig_ctx *c,
+                              ig_tensor *dy,
+                              ig_tensor *indices,
+                              ig_tensor *shape,
+                              const ig_ingot_gather_nd_grad_opts *opts);
+#define ig_op_ingot_gather_nd_grad(...)                                                \
+    ig_op_ingot_gather_nd_grad_at(IG_HERE, __VA_ARGS__)
 
 /* ---- ingot::GeluGrad ---- */
 /* dx = dy times the derivative of Gelu at x.

@@ -119,27 +119,41 @@ static void wrong_shapes_are_refused_by_name(void **state)
     REFUSED("ingot::SumTo", NULL, "cannot come from", x, graph_ints(DIMS(2)));
 }
 
-static void a_bad_index_is_named_with_position_and_bound(void **state)
+/* Index 3 of an axis of size 3, after two good ones; `updates`: the scattered ones. */
+static void check_bad_index(const char *op, bool tuples, bool updates)
 {
-    (void)state;
     const float data[3] = {1, 2, 3};
     const int64_t index[3] = {0, -3, 3};
-    const int64_t three = 3;
-    ig_tensor *in[2] = {0}, *out = NULL;
+    const int64_t three = 3, column[2] = {3, 1};
+    ig_tensor *in[3] = {0}, *out = NULL;
     assert_int_equal(ig_tensor_new_copy(&in[0], IG_FLOAT32, 1, &three, data, 12),
                      IG_OK);
-    assert_int_equal(ig_tensor_new_copy(&in[1], IG_INT64, 1, &three, index, 24), IG_OK);
+    assert_int_equal(ig_tensor_new_copy(&in[1], IG_INT64, tuples ? 2 : 1,
+                                        tuples ? column : &three, index, 24),
+                     IG_OK);
+    assert_int_equal(ig_tensor_new_copy(&in[2], IG_FLOAT32, 1, &three, data, 12),
+                     IG_OK);
     assert_int_equal(ig_tensor_new(&out, IG_FLOAT32, 1, &three), IG_OK);
-    ig_status rc = run_reference("Gather", NULL, in, 2, out);
+    ig_status rc = run_reference(op, NULL, in, updates ? 3 : 2, out);
     const char *text = ig_error_message();
     bool named = strstr(text, "index 3 at position 2 is outside [-3, 2]") != NULL;
     float first = ig_tensor_data_f32(out)[0];
-    ig_tensor_unref(in[0]);
-    ig_tensor_unref(in[1]);
+    for (int i = 0; i < 3; i++)
+        ig_tensor_unref(in[i]);
     ig_tensor_unref(out);
     assert_int_equal(rc, IG_INVALID_ARGUMENT);
     assert_true(named);
     assert_float_equal(first, 0, 0); /* nothing was written */
+}
+
+static void a_bad_index_is_named_with_position_and_bound(void **state)
+{
+    (void)state;
+    check_bad_index("Gather", false, false);
+    check_bad_index("GatherElements", false, false);
+    check_bad_index("GatherND", true, false);
+    check_bad_index("ScatterElements", false, true);
+    check_bad_index("ScatterND", true, true);
 }
 
 static void spans_clamp_at_the_ends_of_int64(void **state)
