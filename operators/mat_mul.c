@@ -3,6 +3,7 @@
  * the result. */
 #include "operators/common_gemm.h"
 #include "operators/common_grad.h"
+#include "operators/common_matmul.h"
 
 IG_USES_OP(MatMul);
 IG_USES_OP(Transpose);
@@ -20,27 +21,7 @@ static const ig_type_rule types[] = {{'T', IGI_SUMMABLE}, {0}};
 
 static ig_status mat_mul_infer(ig_infer *x)
 {
-    int ra = x->in[0]->rank, rb = x->in[1]->rank, rank = 0;
-    int64_t dims[IG_RANK_MAX + 2];
-    if (ra < 1 || rb < 1)
-        return ig_infer_fail(x,
-                             "scalars have no matrix product: A and B need rank >= 1");
-    const int64_t *a = ig_type_dims(x->in[0]), *b = ig_type_dims(x->in[1]);
-    int ba = ra > 2 ? ra - 2 : 0, bb = rb > 2 ? rb - 2 : 0; /* batch dims */
-    IG_TRY(ig_infer_equal(x, a[ra - 1], b[rb == 1 ? 0 : rb - 2],
-                          "the last dim of A and the inner dim of B", NULL));
-    rank = ba > bb ? ba : bb;
-    for (int i = 0; i < rank; i++) {
-        int ia = i - (rank - ba), ib = i - (rank - bb);
-        int64_t da = ia < 0 ? 1 : a[ia], db = ib < 0 ? 1 : b[ib];
-        if (!ig_dim_broadcast(x->syms, da, db, &dims[i]))
-            return ig_infer_fail(x, "batch dims do not broadcast in axis %d", i);
-    }
-    if (ra > 1)
-        dims[rank++] = a[ra - 2];
-    if (rb > 1)
-        dims[rank++] = b[rb - 1];
-    return ig_infer_set(x, 0, rank, dims);
+    return igi_mat_mul_infer(x, 0, 1);
 }
 
 static const ig_save saves[] = {
@@ -134,47 +115,22 @@ static ig_status mat_mul_one(ig_kernel_ctx *k, const mat_mul_call *v, ig_dtype d
     return IG_OK;
 }
 
-/* First element of batch item `item` in an operand with `rank` dims, broadcast to
- * `batch` dims `dims`. */
-static int64_t batch_offset(
-    const ig_tensor *t, int64_t matrix, const int64_t *dims, int batch, int64_t item)
-{
-    int own = ig_rank(t) > 2 ? ig_rank(t) - 2 : 0;
-    int64_t at = 0, step = matrix;
-    for (int i = batch - 1; i >= 0; i--) {
-        int j = i - (batch - own);
-        int64_t index = item % dims[i];
-        item /= dims[i];
-        if (j < 0)
-            break;
-        at += ig_dims(t)[j] == 1 ? 0 : index * step;
-        step *= ig_dims(t)[j];
-    }
-    return at;
-}
-
 static ig_status mat_mul_reference(ig_kernel_ctx *k)
 {
     const ig_tensor *a = ig_in(k, 0), *b = ig_in(k, 1);
     ig_tensor *y = ig_out(k, 0);
-    int ra = ig_rank(a), rb = ig_rank(b);
-    int batch = ig_rank(y) - (ra > 1) - (rb > 1);
-    mat_mul_call v = {.p.m = ra > 1 ? ig_dims(a)[ra - 2] : 1,
-                      .p.n = rb > 1 ? ig_dims(b)[rb - 1] : 1,
-                      .p.depth = ig_dims(a)[ra - 1],
-                      .y = ig_data(y)};
-    int64_t items = 1;
-    for (int i = 0; i < batch; i++)
-        items *= ig_dims(y)[i];
-    for (int64_t i = 0; i < items; i++) {
+    igi_mat_mul_shape s;
+    igi_mat_mul_set(&s, a, b, y);
+    mat_mul_call v = {.p.m = s.m, .p.n = s.n, .p.depth = s.depth, .y = ig_data(y)};
+    for (int64_t i = 0; i < s.items; i++) {
         IG_TRY(ig_poll(k));
         v.p.a = (igi_matrix){ig_data(a),
-                             batch_offset(a, v.p.m * v.p.depth, ig_dims(y), batch, i),
-                             v.p.depth, 1};
+                             igi_batch_offset(a, s.m * s.depth, ig_dims(y), s.batch, i),
+                             s.depth, 1};
         v.p.b = (igi_matrix){ig_data(b),
-                             batch_offset(b, v.p.depth * v.p.n, ig_dims(y), batch, i),
-                             v.p.n, 1};
-        v.at = i * v.p.m * v.p.n;
+                             igi_batch_offset(b, s.depth * s.n, ig_dims(y), s.batch, i),
+                             s.n, 1};
+        v.at = i * s.m * s.n;
         IG_TRY(mat_mul_one(k, &v, ig_dtype_of(a)));
     }
     return IG_OK;
