@@ -167,6 +167,35 @@ ig_tensor *ig_op_conv_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+_Static_assert(sizeof(ig_conv_integer_opts) == 88, "ConvInteger");
+_Static_assert(offsetof(ig_conv_integer_opts, auto_pad) == 8, "auto_pad");
+_Static_assert(offsetof(ig_conv_integer_opts, dilations) == 16, "dilations");
+_Static_assert(offsetof(ig_conv_integer_opts, group) == 32, "group");
+_Static_assert(offsetof(ig_conv_integer_opts, kernel_shape) == 40, "kernel_shape");
+_Static_assert(offsetof(ig_conv_integer_opts, pads) == 56, "pads");
+_Static_assert(offsetof(ig_conv_integer_opts, strides) == 72, "strides");
+ig_tensor *ig_op_conv_integer_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *w, ig_tensor *x_zero_point, ig_tensor *w_zero_point, const ig_conv_integer_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {x, w, x_zero_point, w_zero_point};
+    int n_in = 4;
+    const ig_op_def *d = igi_op_once(&op, "ConvInteger");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_dequantize_linear_opts) == 32, "DequantizeLinear");
+_Static_assert(offsetof(ig_dequantize_linear_opts, axis) == 8, "axis");
+_Static_assert(offsetof(ig_dequantize_linear_opts, block_size) == 16, "block_size");
+_Static_assert(offsetof(ig_dequantize_linear_opts, output_dtype) == 24, "output_dtype");
+ig_tensor *ig_op_dequantize_linear_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *x_scale, ig_tensor *x_zero_point, const ig_dequantize_linear_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {x, x_scale, x_zero_point};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "DequantizeLinear");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 ig_tensor *ig_op_div_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B)
 {
     static const ig_op_def *op;
@@ -186,6 +215,16 @@ ig_tensor *ig_op_dropout_at(const char *where, ig_ctx *c, ig_tensor *data, ig_te
     const ig_op_def *d = igi_op_once(&op, "Dropout");
     ig_tensor **outs[] = {out_mask};
     return igi_wrap_n(c, where, d, opts, in, n_in, outs, 1);
+}
+
+ig_tensor *ig_op_dynamic_quantize_linear_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor **out_y_scale, ig_tensor **out_y_zero_point)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {x};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "DynamicQuantizeLinear");
+    ig_tensor **outs[] = {out_y_scale, out_y_zero_point};
+    return igi_wrap_n(c, where, d, NULL, in, n_in, outs, 2);
 }
 
 ig_tensor *ig_op_equal_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B)
@@ -406,6 +445,15 @@ ig_tensor *ig_op_mat_mul_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tenso
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
+ig_tensor *ig_op_mat_mul_integer_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B, ig_tensor *a_zero_point, ig_tensor *b_zero_point)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {A, B, a_zero_point, b_zero_point};
+    int n_in = 4;
+    const ig_op_def *d = igi_op_once(&op, "MatMulInteger");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
 ig_tensor *ig_op_max_at(const char *where, ig_ctx *c, ig_tensor *const *data_0, int n_data_0)
 {
     static const ig_op_def *op;
@@ -527,6 +575,46 @@ ig_tensor *ig_op_pow_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *Y
     int n_in = 2;
     const ig_op_def *d = igi_op_once(&op, "Pow");
     return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_q_linear_conv_opts) == 88, "QLinearConv");
+_Static_assert(offsetof(ig_q_linear_conv_opts, auto_pad) == 8, "auto_pad");
+_Static_assert(offsetof(ig_q_linear_conv_opts, dilations) == 16, "dilations");
+_Static_assert(offsetof(ig_q_linear_conv_opts, group) == 32, "group");
+_Static_assert(offsetof(ig_q_linear_conv_opts, kernel_shape) == 40, "kernel_shape");
+_Static_assert(offsetof(ig_q_linear_conv_opts, pads) == 56, "pads");
+_Static_assert(offsetof(ig_q_linear_conv_opts, strides) == 72, "strides");
+ig_tensor *ig_op_q_linear_conv_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *x_scale, ig_tensor *x_zero_point, ig_tensor *w, ig_tensor *w_scale, ig_tensor *w_zero_point, ig_tensor *y_scale, ig_tensor *y_zero_point, ig_tensor *B, const ig_q_linear_conv_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {x, x_scale, x_zero_point, w, w_scale, w_zero_point, y_scale, y_zero_point, B};
+    int n_in = 9;
+    const ig_op_def *d = igi_op_once(&op, "QLinearConv");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+ig_tensor *ig_op_q_linear_mat_mul_at(const char *where, ig_ctx *c, ig_tensor *a, ig_tensor *a_scale, ig_tensor *a_zero_point, ig_tensor *b, ig_tensor *b_scale, ig_tensor *b_zero_point, ig_tensor *y_scale, ig_tensor *y_zero_point)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {a, a_scale, a_zero_point, b, b_scale, b_zero_point, y_scale, y_zero_point};
+    int n_in = 8;
+    const ig_op_def *d = igi_op_once(&op, "QLinearMatMul");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_quantize_linear_opts) == 48, "QuantizeLinear");
+_Static_assert(offsetof(ig_quantize_linear_opts, axis) == 8, "axis");
+_Static_assert(offsetof(ig_quantize_linear_opts, block_size) == 16, "block_size");
+_Static_assert(offsetof(ig_quantize_linear_opts, output_dtype) == 24, "output_dtype");
+_Static_assert(offsetof(ig_quantize_linear_opts, precision) == 32, "precision");
+_Static_assert(offsetof(ig_quantize_linear_opts, saturate) == 40, "saturate");
+ig_tensor *ig_op_quantize_linear_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *y_scale, ig_tensor *y_zero_point, const ig_quantize_linear_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {x, y_scale, y_zero_point};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "QuantizeLinear");
+    return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
 _Static_assert(sizeof(ig_range_opts) == 16, "Range");

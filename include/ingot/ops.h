@@ -281,6 +281,72 @@ IG_API ig_tensor *ig_op_conv_at(const char *where,
                                 const ig_conv_opts *opts);
 #define ig_op_conv(...) ig_op_conv_at(IG_HERE, __VA_ARGS__)
 
+/* ---- ConvInteger ---- */
+/* Convolution of 8-bit integers less their zero points, exact in int32 (which wraps
+ * around). Padding stands for the zero point of x. x: Input [N, C, D1, ..., Dk], k
+ * >= 1. w: Weights [M, C / group, K1, ..., Kk]. x_zero_point: A number; absent: 0.
+ * w_zero_point: A number or [M]; absent: 0. */
+enum {
+    IG_CONV_INTEGER_AUTO_PAD_NOTSET = 0,
+    IG_CONV_INTEGER_AUTO_PAD_SAME_UPPER = 1,
+    IG_CONV_INTEGER_AUTO_PAD_SAME_LOWER = 2,
+    IG_CONV_INTEGER_AUTO_PAD_VALID = 3
+};
+typedef struct ig_conv_integer_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_conv_integer_opts));
+    int64_t auto_pad
+        IG_DEF(0); /* NOTSET uses pads; VALID pads nothing; SAME_* pads to ceil(in /
+                      stride), odd ones more at the end (UPPER) or begin. */
+    ig_ints dilations
+        IG_DEF(IG_NO_LIST_); /* Distance of taps per spatial axis; absent: 1. */
+    int64_t group IG_DEF(1); /* Groups of channels. */
+    ig_ints
+        kernel_shape IG_DEF(IG_NO_LIST_); /* Spatial dims of W; absent: read from W. */
+    ig_ints pads
+        IG_DEF(IG_NO_LIST_); /* Begins of all spatial axes, then ends; absent: 0. */
+    ig_ints strides IG_DEF(IG_NO_LIST_); /* Step per spatial axis; absent: 1. */
+} ig_conv_integer_opts;
+#define IG_CONV_INTEGER_OPTS_INIT                                                      \
+    {                                                                                  \
+        sizeof(ig_conv_integer_opts), 0, {0, 0}, 1, {0, 0}, {0, 0},                    \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *ig_op_conv_integer_at(const char *where,
+                                        ig_ctx *c,
+                                        ig_tensor *x,
+                                        ig_tensor *w,
+                                        ig_tensor *x_zero_point,
+                                        ig_tensor *w_zero_point,
+                                        const ig_conv_integer_opts *opts);
+#define ig_op_conv_integer(...) ig_op_conv_integer_at(IG_HERE, __VA_ARGS__)
+
+/* ---- DequantizeLinear ---- */
+/* y = (x - x_zero_point) * x_scale; one scale for the tensor, per index of an axis, or
+ * per block. No gradient: write Cast, Sub and Mul to train a scale. x: Quantized
+ * tensor. x_scale: A number, one per index of the axis, or one per block (rank of x).
+ * x_zero_point: Shape of x_scale; absent: 0. */
+typedef struct ig_dequantize_linear_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_dequantize_linear_opts));
+    int64_t axis IG_DEF(
+        1); /* Axis of a scale per index or of blocks; negative counts from the end. */
+    int64_t block_size
+        IG_DEF(0); /* Neighbours along the axis that share a scale; 0: no blocks. */
+    int64_t output_dtype IG_DEF(0); /* Element type of y; 0: that of the scale. */
+} ig_dequantize_linear_opts;
+#define IG_DEQUANTIZE_LINEAR_OPTS_INIT                                                 \
+    {                                                                                  \
+        sizeof(ig_dequantize_linear_opts), 1, 0, 0                                     \
+    }
+IG_API ig_tensor *ig_op_dequantize_linear_at(const char *where,
+                                             ig_ctx *c,
+                                             ig_tensor *x,
+                                             ig_tensor *x_scale,
+                                             ig_tensor *x_zero_point,
+                                             const ig_dequantize_linear_opts *opts);
+#define ig_op_dequantize_linear(...) ig_op_dequantize_linear_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Div ---- */
 /* c = a / b, elementwise with broadcasting. Integers divide toward zero; x / 0 is 0 and
  * MIN / -1 is MIN. A: First operand. B: Second operand. */
@@ -308,6 +374,17 @@ IG_API ig_tensor *ig_op_dropout_at(const char *where,
                                    const ig_dropout_opts *opts,
                                    ig_tensor **out_mask);
 #define ig_op_dropout(...) ig_op_dropout_at(IG_HERE, __VA_ARGS__)
+
+/* ---- DynamicQuantizeLinear ---- */
+/* Quantizes to uint8 with the scale and zero point of the data's own range, which
+ * always holds 0. No gradient: rounding has none. x: Tensor to quantize. */
+IG_API ig_tensor *ig_op_dynamic_quantize_linear_at(const char *where,
+                                                   ig_ctx *c,
+                                                   ig_tensor *x,
+                                                   ig_tensor **out_y_scale,
+                                                   ig_tensor **out_y_zero_point);
+#define ig_op_dynamic_quantize_linear(...)                                             \
+    ig_op_dynamic_quantize_linear_at(IG_HERE, __VA_ARGS__)
 
 /* ---- Equal ---- */
 /* a == b, elementwise with broadcasting. No gradient: the result is bool.
@@ -572,6 +649,19 @@ IG_API ig_tensor *
 ig_op_mat_mul_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B);
 #define ig_op_mat_mul(...) ig_op_mat_mul_at(IG_HERE, __VA_ARGS__)
 
+/* ---- MatMulInteger ---- */
+/* Matrix product of 8-bit integers less their zero points, exact in int32 (which wraps
+ * around), with the rules of numpy.matmul. A: Left matrices [..., M, K] or [K]. B:
+ * Right matrices [..., K, N] or [K]. a_zero_point: A number, [M] or [..., M, 1];
+ * absent: 0. b_zero_point: A number, [N] or [..., 1, N]; absent: 0. */
+IG_API ig_tensor *ig_op_mat_mul_integer_at(const char *where,
+                                           ig_ctx *c,
+                                           ig_tensor *A,
+                                           ig_tensor *B,
+                                           ig_tensor *a_zero_point,
+                                           ig_tensor *b_zero_point);
+#define ig_op_mat_mul_integer(...) ig_op_mat_mul_integer_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Max ---- */
 /* Elementwise maximum of all inputs, with broadcasting; NaN where any is NaN. Equal
  * inputs share the gradient evenly. data_0: Tensors to compare. */
@@ -731,6 +821,104 @@ IG_API ig_tensor *ig_op_pad_at(const char *where,
 IG_API ig_tensor *
 ig_op_pow_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *Y);
 #define ig_op_pow(...) ig_op_pow_at(IG_HERE, __VA_ARGS__)
+
+/* ---- QLinearConv ---- */
+/* Convolution of quantized tensors, quantized again: y = saturate(round((sum of (x -
+ * x_zero_point)(w - w_zero_point) + B) * (x_scale * w_scale / y_scale)) +
+ * y_zero_point). No gradient: rounding has none. x: Input [N, C, D1, ..., Dk], k >= 1.
+ * x_scale: A number. x_zero_point: A number. w: Weights [M, C / group, K1, ..., Kk].
+ * w_scale: A number or [M]. w_zero_point: A number or [M]. y_scale: A number.
+ * y_zero_point: A number; its type is that of y. B: Bias [M] in units of x_scale *
+ * w_scale. */
+enum {
+    IG_Q_LINEAR_CONV_AUTO_PAD_NOTSET = 0,
+    IG_Q_LINEAR_CONV_AUTO_PAD_SAME_UPPER = 1,
+    IG_Q_LINEAR_CONV_AUTO_PAD_SAME_LOWER = 2,
+    IG_Q_LINEAR_CONV_AUTO_PAD_VALID = 3
+};
+typedef struct ig_q_linear_conv_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_q_linear_conv_opts));
+    int64_t auto_pad
+        IG_DEF(0); /* NOTSET uses pads; VALID pads nothing; SAME_* pads to ceil(in /
+                      stride), odd ones more at the end (UPPER) or begin. */
+    ig_ints dilations
+        IG_DEF(IG_NO_LIST_); /* Distance of taps per spatial axis; absent: 1. */
+    int64_t group IG_DEF(1); /* Groups of channels. */
+    ig_ints
+        kernel_shape IG_DEF(IG_NO_LIST_); /* Spatial dims of W; absent: read from W. */
+    ig_ints pads
+        IG_DEF(IG_NO_LIST_); /* Begins of all spatial axes, then ends; absent: 0. */
+    ig_ints strides IG_DEF(IG_NO_LIST_); /* Step per spatial axis; absent: 1. */
+} ig_q_linear_conv_opts;
+#define IG_Q_LINEAR_CONV_OPTS_INIT                                                     \
+    {                                                                                  \
+        sizeof(ig_q_linear_conv_opts), 0, {0, 0}, 1, {0, 0}, {0, 0},                   \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *ig_op_q_linear_conv_at(const char *where,
+                                         ig_ctx *c,
+                                         ig_tensor *x,
+                                         ig_tensor *x_scale,
+                                         ig_tensor *x_zero_point,
+                                         ig_tensor *w,
+                                         ig_tensor *w_scale,
+                                         ig_tensor *w_zero_point,
+                                         ig_tensor *y_scale,
+                                         ig_tensor *y_zero_point,
+                                         ig_tensor *B,
+                                         const ig_q_linear_conv_opts *opts);
+#define ig_op_q_linear_conv(...) ig_op_q_linear_conv_at(IG_HERE, __VA_ARGS__)
+
+/* ---- QLinearMatMul ---- */
+/* Matrix product of quantized operands, quantized again: y = saturate(round((a -
+ * a_zero_point)(b - b_zero_point) * (a_scale * b_scale / y_scale)) + y_zero_point). No
+ * gradient: rounding has none. a: Left matrices [..., M, K] or [K]. a_scale: A number,
+ * [M] or [..., M, 1]. a_zero_point: Shape of a_scale. b: Right matrices [..., K, N] or
+ * [K]. b_scale: A number, [N] or [..., 1, N]. b_zero_point: Shape of b_scale. y_scale:
+ * A number. y_zero_point: A number; its type is that of y. */
+IG_API ig_tensor *ig_op_q_linear_mat_mul_at(const char *where,
+                                            ig_ctx *c,
+                                            ig_tensor *a,
+                                            ig_tensor *a_scale,
+                                            ig_tensor *a_zero_point,
+                                            ig_tensor *b,
+                                            ig_tensor *b_scale,
+                                            ig_tensor *b_zero_point,
+                                            ig_tensor *y_scale,
+                                            ig_tensor *y_zero_point);
+#define ig_op_q_linear_mat_mul(...) ig_op_q_linear_mat_mul_at(IG_HERE, __VA_ARGS__)
+
+/* ---- QuantizeLinear ---- */
+/* y = saturate(round(x / y_scale) + y_zero_point), rounding half to even; one scale for
+ * the tensor, per index of an axis, or per block. No gradient: rounding has none. x:
+ * Tensor to quantize. y_scale: A number, one per index of the axis, or one per block
+ * (rank of x). y_zero_point: Shape of y_scale; absent: 0. */
+typedef struct ig_quantize_linear_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_quantize_linear_opts));
+    int64_t axis IG_DEF(
+        1); /* Axis of a scale per index or of blocks; negative counts from the end. */
+    int64_t block_size
+        IG_DEF(0); /* Neighbours along the axis that share a scale; 0: no blocks. */
+    int64_t output_dtype
+        IG_DEF(0); /* Element type of y; 0: that of the zero point, else uint8. */
+    int64_t precision
+        IG_DEF(0); /* Type that the division is done in; 0: that of the scale. */
+    int64_t saturate
+        IG_DEF(1); /* float8: 1 clamps to the largest value, 0 gives NaN or infinity. */
+} ig_quantize_linear_opts;
+#define IG_QUANTIZE_LINEAR_OPTS_INIT                                                   \
+    {                                                                                  \
+        sizeof(ig_quantize_linear_opts), 1, 0, 0, 0, 1                                 \
+    }
+IG_API ig_tensor *ig_op_quantize_linear_at(const char *where,
+                                           ig_ctx *c,
+                                           ig_tensor *x,
+                                           ig_tensor *y_scale,
+                                           ig_tensor *y_zero_point,
+                                           const ig_quantize_linear_opts *opts);
+#define ig_op_quantize_linear(...) ig_op_quantize_linear_at(IG_HERE, __VA_ARGS__)
 
 /* ---- Range ---- */
 /* start, start + delta, ... up to but without limit, as a vector.
