@@ -28,7 +28,10 @@ void m_chain_tanh(builder *b)
 void m_big(builder *b)
 {
     int64_t n = b->tiny ? 64 : 4096;
-    value x = B_INPUT(b, "x", IG_FLOAT32, 1, n);
+    int64_t rows = 1;
+    if (!b->rc)
+        b->rc = ig_graph_dim(b->g, "N", &rows);
+    value x = B_INPUT(b, "x", IG_FLOAT32, rows, n);
     for (int i = 0; i < 4; i++)
         x = b_op1(b, "Tanh", b_dense(b, x, n, n));
     b_output(b, "y", x);

@@ -76,6 +76,14 @@ ig_dtype ig_dtype_parse(const char *name)
     return IG_UNDEFINED;
 }
 
+size_t igi_dtype_align(ig_dtype dtype)
+{
+    size_t bytes = (size_t)ig_dtype_bits(dtype) / 8;
+    if (dtype == IG_COMPLEX64 || dtype == IG_COMPLEX128)
+        bytes /= 2;
+    return bytes > 1 ? bytes : 1;
+}
+
 int ig_dtype_bits(ig_dtype dtype)
 {
     return igi_dtype_valid((int)dtype) ? igi_dtype_bits[dtype] : 0;

@@ -15,6 +15,9 @@ static inline bool igi_dtype_valid(int dtype)
 /* Bits of an element, as ig_dtype_bits, without a call. */
 extern const uint8_t igi_dtype_bits[IG_DTYPE_COUNT];
 
+/* Alignment in bytes that loads of one element need, at least 1. */
+size_t igi_dtype_align(ig_dtype dtype);
+
 float igi_f16_to_f32(uint16_t h);
 uint16_t igi_f32_to_f16(float f);
 float igi_bf16_to_f32(uint16_t h);

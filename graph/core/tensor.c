@@ -72,7 +72,7 @@ static inline void header_init(ig_tensor *t, igi_pool *pool)
 {
     t->v.refs = 1;
     t->v.flags = IGI_CONTIGUOUS;
-    t->v.device = t->v.spare = 0;
+    t->v.device = t->v.unaligned = 0;
     t->v.home = pool;
     t->v.trace = t->v.trace_epoch = 0;
     t->data = NULL;

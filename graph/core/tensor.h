@@ -33,8 +33,9 @@ typedef struct igi_pool igi_pool; /* free lists of a context: graph/core/pool.h 
 struct ig_value {
     int32_t refs;
     uint16_t flags;
-    uint8_t device, spare; /* 0: host */
-    igi_pool *home;        /* where header memory returns; NULL: the allocator */
+    uint8_t device;    /* 0: host */
+    uint8_t unaligned; /* atomic: see igi_is_unaligned */
+    igi_pool *home;    /* where header memory returns; NULL: the allocator */
     ig_type type;
     uint32_t trace, trace_epoch; /* graph value this stands for in that trace */
 };
@@ -141,6 +142,20 @@ igi_tensor_contiguous_copy(ig_tensor **out, igi_pool *pool, const ig_tensor *t);
 /* dst (contiguous or strided) := src, same dims and dtype. */
 ig_status igi_tensor_copy_into(ig_tensor *dst, const ig_tensor *src);
 int64_t *igi_tensor_strides_mut(ig_tensor *t);
+
+/* ---- constants at odd addresses (graph/core/unaligned.c) ---- */
+/* An importer may leave a large constant where it lies in the file, at an address that
+ * its element type does not allow. Kernels that pack such a constant, or read it by
+ * loads of any alignment, say so (ig_kernel_def.unaligned) and take it as it is;
+ * everybody else settles it first: from then on it is an aligned copy, made once.
+ * Threads: any; the bytes of before stay valid as long as the tensor. */
+static inline bool igi_is_unaligned(const ig_tensor *t)
+{
+    return __atomic_load_n(&t->v.unaligned, __ATOMIC_ACQUIRE);
+}
+ig_status igi_tensor_settle(ig_tensor *t);
+/* Where the bytes are now, aligned or not: for memcpy and writing to files. */
+char *igi_tensor_bytes(const ig_tensor *t, igi_storage **st);
 void igi_tensor_free(ig_tensor *t); /* at zero references */
 void igi_storage_unref(igi_storage *st);
 igi_storage *igi_storage_ref(igi_storage *st);

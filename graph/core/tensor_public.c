@@ -85,15 +85,6 @@ ig_status ig_tensor_new_copy(ig_tensor **out,
     return IG_OK;
 }
 
-/* Alignment that loads of one element need. */
-static size_t alignment(ig_dtype dtype)
-{
-    size_t bytes = (size_t)ig_dtype_bits(dtype) / 8;
-    if (dtype == IG_COMPLEX64 || dtype == IG_COMPLEX128)
-        bytes /= 2;
-    return bytes > 1 ? bytes : 1;
-}
-
 ig_status ig_tensor_wrap(ig_tensor **out,
                          ig_dtype dtype,
                          int rank,
@@ -110,10 +101,10 @@ ig_status ig_tensor_wrap(ig_tensor **out,
         return ig_fail(IG_INVALID_ARGUMENT, "`data` is NULL for %zu bytes", bytes);
     IG_TRY(igi_tensor_header(&t, NULL, dtype, rank, dims));
     ig_status rc = check_bytes(t, bytes);
-    if (rc == IG_OK && (uintptr_t)data % alignment(dtype) != 0)
+    if (rc == IG_OK && (uintptr_t)data % igi_dtype_align(dtype) != 0)
         rc = ig_fail(IG_INVALID_ARGUMENT,
                      "memory of %s must be aligned to %zu bytes: copy it instead",
-                     ig_dtype_name(dtype), alignment(dtype));
+                     ig_dtype_name(dtype), igi_dtype_align(dtype));
     igi_storage *st = rc == IG_OK ? igi_calloc(1, sizeof(*st)) : NULL;
     if (!st) {
         igi_tensor_free(t);

@@ -2,6 +2,7 @@
  * step. */
 #include <string.h>
 
+#include "graph/core/file.h"
 #include "graph/ir/build.h"
 #include "graph/ir/graph.h"
 
@@ -83,10 +84,22 @@ ig_status igi_graph_set_input(ig_graph *g, ig_node_id n, int i, ig_value_id v)
     return IG_OK;
 }
 
+/* A pass has read a constant and made another of it: what it read of a mapped file need
+ * not stay in memory. Whoever else has the constant reads it again. */
+static void give_back(const ig_tensor *t)
+{
+    igi_storage *st;
+    const char *data = igi_tensor_bytes(t, &st);
+    if (st && st->flags & IGI_MAPPED)
+        igi_pages_forget(data, ig_tensor_nbytes(t));
+}
+
 static void kill_value(ig_graph *g, ig_value_id v)
 {
     igi_gvalue *value = igi_value_at(g, v);
     igi_map_remove(&g->names, value->name);
+    if (value->constant)
+        give_back(value->constant);
     ig_tensor_unref(value->constant);
     igi_type_fini(&value->type);
     IGI_VEC_FREE(&value->uses);

@@ -361,7 +361,8 @@ const ig_type *ig_graph_value_type(const ig_graph *g, ig_value_id v)
 
 ig_tensor *ig_graph_value_constant(const ig_graph *g, ig_value_id v)
 {
-    return has_value(g, v) ? igi_value_at(g, v)->constant : NULL;
+    ig_tensor *t = has_value(g, v) ? igi_value_at(g, v)->constant : NULL;
+    return t && igi_tensor_settle(t) == IG_OK ? t : NULL;
 }
 
 ig_node_id ig_graph_value_producer(const ig_graph *g, ig_value_id v)

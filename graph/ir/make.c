@@ -29,7 +29,8 @@ static void set_scene(scene *s,
     for (int i = 0; i < call->n_in; i++) {
         const igi_gvalue *v = in[i].i ? igi_value_at(g, in[i]) : NULL;
         s->in[i] = v ? &v->type : NULL;
-        s->known[i] = v && v->constant ? &v->constant->v : NULL;
+        s->known[i] =
+            v && v->constant && !igi_is_unaligned(v->constant) ? &v->constant->v : NULL;
         s->ints[i] = v ? v->ints : (ig_ints){0};
     }
     for (int i = 0; i < call->n_out; i++) {

@@ -189,6 +189,9 @@ static ig_status evaluate(folder *f, ig_node_id id, bool *done)
                     .n_in = n->n_in,
                     .n_out = n->n_out};
     for (int i = 0; i < n->n_in; i++)
+        if (n->in[i].i)
+            IG_TRY(igi_tensor_settle(igi_value_at(f->g, n->in[i])->constant));
+    for (int i = 0; i < n->n_in; i++)
         in[i] = n->in[i].i ? &igi_value_at(f->g, n->in[i])->constant->v : NULL;
     for (int i = 0; i < n->n_out; i++)
         call.wanted |= n->out[i].i ? IG_BIT(i) : 0;

@@ -4,6 +4,7 @@
  * BatchNormalization without a convolution before it takes those of them that follow it
  * into its own scale and bias. Computed in double and rounded once. */
 #include <math.h>
+#include <string.h>
 
 #include "graph/passes/rewrite.h"
 
@@ -78,10 +79,20 @@ static bool is_finite(const affine *a)
     return true;
 }
 
+/* Wherever the constant lies. */
+static float float_at(const ig_tensor *t, int64_t i)
+{
+    float x;
+    memcpy(&x, t->data + i * (int64_t)sizeof(x), sizeof(x));
+    return x;
+}
+
 static ig_status new_weights(ig_graph *g, const affine *a, ig_value_id *w)
 {
     ig_tensor *made = NULL;
     const ig_tensor *old = igi_const(g, *w);
+    if (old->v.type.dtype != IG_FLOAT32) /* those are read where they lie */
+        IG_TRY(igi_tensor_settle(igi_value_at(g, *w)->constant));
     const ig_type *type = &old->v.type;
     ig_dtype dtype = (ig_dtype)type->dtype;
     IG_TRY(ig_tensor_new(&made, dtype, type->rank, ig_type_dims(type)));
@@ -90,8 +101,7 @@ static ig_status new_weights(ig_graph *g, const affine *a, ig_value_id *w)
         for (int64_t i = m * per; i < (m + 1) * per; i++) {
             if (dtype == IG_FLOAT32)
                 ((float *)(void *)made->data)[i] =
-                    (float)(a->s[m] *
-                            (double)((const float *)(const void *)old->data)[i]);
+                    (float)(a->s[m] * (double)float_at(old, i));
             else
                 igi_put_f64(dtype, made->data, i,
                             a->s[m] * igi_get_f64(dtype, old->data, i));

@@ -181,6 +181,8 @@ bool igi_const_channels(
         return false;
     if (count != 1 && (at < 0 || at >= r || ig_type_dims(&t->v.type)[at] != n))
         return false;
+    if (igi_tensor_settle(igi_value_at(g, v)->constant) != IG_OK)
+        return false;
     for (int64_t i = 0; i < n; i++)
         out[i] = igi_get_f64(dtype, t->data, count == 1 ? 0 : i);
     return true;
@@ -342,6 +344,7 @@ ig_status igi_make_reshaped(
     ig_tensor *base = igi_value_at(g, constant)->constant, *t = NULL;
     int64_t strides[IG_RANK_MAX];
     igi_strides_contiguous(rank, dims, strides);
+    IG_TRY(igi_tensor_settle(base));
     IG_TRY(igi_tensor_view(&t, NULL, base, rank, dims, strides, 0));
     return igi_make_const(g, constant, t, out);
 }

@@ -76,7 +76,8 @@ static inline bool igi_is_f32(const ig_graph *g, ig_value_id v)
     const ig_type *t = igi_type_of(g, v);
     return v.i && t->kind == IG_KIND_TENSOR && t->dtype == IG_FLOAT32;
 }
-/* Contiguous numeric constant behind v, else NULL. */
+/* Contiguous numeric constant behind v, else NULL; whoever reads more than a few of its
+ * elements calls igi_tensor_settle first. */
 const ig_tensor *igi_const(const ig_graph *g, ig_value_id v);
 /* Integers that are all known numbers: of a constant, or propagated. Count, or -1. */
 int igi_known_ints(const ig_graph *g, ig_value_id v, int64_t *buf, int cap);

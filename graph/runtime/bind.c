@@ -149,9 +149,10 @@ ig_status igi_real_value(igi_instance *x, uint32_t v, ig_value **out)
     ig_value *base = x->real[v];
     if (!base && root->where == IGI_AT_INPUT)
         base = x->in[root->input];
-    else if (!base && root->where == IGI_AT_CONST)
+    else if (!base && root->where == IGI_AT_CONST) {
+        IG_TRY(igi_tensor_settle(root->constant));
         base = &root->constant->v;
-    else if (!base)
+    } else if (!base)
         base = x->real[pv->root];
     if (!base)
         return IG_BUG("a late node reads a value that nobody has made");

@@ -219,6 +219,8 @@ static ig_status run_in(ig_net *net,
         if (!in[i])
             return ig_fail(IG_NOT_FOUND, "the workspace has no value for input '%s'",
                            net->in_names[i]);
+        if (ig_value_tensor(in[i]))
+            IG_TRY(igi_tensor_settle(ig_value_tensor(in[i])));
     }
     IG_TRY(igi_instance_plan(x, in, &p));
     for (int j = 0; j < net->n_out; j++) {

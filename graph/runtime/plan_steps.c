@@ -2,6 +2,7 @@
  * state. */
 #include <string.h>
 
+#include "graph/core/dtype.h"
 #include "graph/core/log.h"
 #include "graph/runtime/instance.h"
 #include "graph/runtime/select.h"
@@ -47,6 +48,26 @@ static bool header_strides(igi_plan *p, ig_tensor *h, const igi_pvalue *pv)
     return true;
 }
 
+/* The constant itself; of one that lies at an odd address a header that keeps pointing
+ * there when the constant is settled meanwhile. */
+static ig_tensor *constant_header(igi_plan *p, ig_tensor *t)
+{
+    if (!igi_is_unaligned(t))
+        return t;
+    ig_tensor *h = igi_arena_alloc(&p->mem, sizeof(*h));
+    if (!h)
+        return NULL;
+    h->v = t->v;
+    h->v.refs = 1;
+    h->v.flags |= IGI_STATIC;
+    h->data = igi_tensor_bytes(t, &h->st);
+    size_t align = igi_dtype_align((ig_dtype)h->v.type.dtype);
+    h->v.unaligned = (uintptr_t)h->data % align ? 1 : 0;
+    memcpy(h->stride, t->stride, sizeof(h->stride));
+    h->stride_far = t->stride_far;
+    return h;
+}
+
 ig_tensor *igi_plan_header(igi_plan *p, uint32_t v)
 {
     igi_pvalue *pv = &p->value[v];
@@ -54,7 +75,7 @@ ig_tensor *igi_plan_header(igi_plan *p, uint32_t v)
     if (pv->header)
         return pv->header;
     if (pv->where == IGI_AT_CONST)
-        return pv->header = pv->constant;
+        return pv->header = constant_header(p, pv->constant);
     ig_tensor *h = igi_arena_alloc(&p->mem, sizeof(*h));
     if (!h)
         return NULL;
@@ -66,6 +87,8 @@ ig_tensor *igi_plan_header(igi_plan *p, uint32_t v)
         return NULL;
     h->st = &p->arena_storage;
     if (root->where == IGI_AT_CONST) {
+        if (igi_tensor_settle(root->constant) != IG_OK)
+            return NULL;
         h->st = root->constant->st;
         h->data = root->constant->data +
                   pv->offset * ig_dtype_bits((ig_dtype)pv->type.dtype) / 8;
@@ -242,6 +265,22 @@ static ig_status contiguous_inputs(igi_plan *p,
     return rc;
 }
 
+/* Constants at odd addresses that kernel `d` does not say it can read become aligned.
+ */
+static ig_status aligned_inputs(igi_plan *p, igi_step *s, const ig_kernel_def *d)
+{
+    for (int i = 0; i < s->k.n_in; i++) {
+        ig_tensor *t = s->k.in[i] ? ig_value_tensor(s->k.in[i]) : NULL;
+        if (!t || !igi_is_unaligned(t) || (d && i < 64 && d->unaligned >> i & 1))
+            continue;
+        igi_pvalue *pv = igi_plan_root(p, s->in[i]);
+        IG_TRY(igi_tensor_settle(pv->constant));
+        pv->header = pv->constant;
+        step_in(s)[i] = &pv->constant->v;
+    }
+    return IG_OK;
+}
+
 static void
 set_kernel(const igi_plan *p, igi_step *s, const igi_node *n, const ig_kernel_def *d)
 {
@@ -268,6 +307,7 @@ static ig_status choose(igi_plan *p, const igi_node *n, const ig_run_api *rt)
     for (;;) {
         IG_TRY(contiguous_inputs(p, n, d, rt));
         s = &p->step[p->n_steps - 1];
+        IG_TRY(aligned_inputs(p, s, d));
         s->k.threads = s->work >= igi_parallel_work(d) ? p->net->threads : 1;
         set_kernel(p, s, n, d);
         if (!d || !d->prepare)

@@ -89,6 +89,9 @@ static ig_status start(igi_plan *p, ig_value *const *in)
         if (g->values.p[v].live && g->values.p[v].constant)
             IG_TRY(set_constant(p, v, g->values.p[v].constant));
     }
+    for (size_t j = 0; j < g->outputs.n; j++)
+        if (p->value[g->outputs.p[j].i].constant)
+            IG_TRY(igi_tensor_settle(p->value[g->outputs.p[j].i].constant));
     for (size_t i = 0; i < g->inputs.n; i++)
         IG_TRY(set_input(p, g->inputs.p[i].i, (int)i, in[i]));
     return IG_OK;
@@ -111,7 +114,7 @@ static bool gather(walk *w, const igi_node *n, ig_value *const *given)
         igi_pvalue *pv = &p->value[n->in[i].i];
         w->in[i] = &pv->type;
         w->ints[i] = pv->ints;
-        if (pv->where == IGI_AT_CONST)
+        if (pv->where == IGI_AT_CONST && !igi_is_unaligned(pv->constant))
             w->known[i] = (ig_value *)pv->constant;
         else if (pv->where == IGI_AT_INPUT && pv->root == n->in[i].i &&
                  p->net->keyed[pv->input])

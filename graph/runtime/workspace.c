@@ -107,6 +107,8 @@ ig_workspace_fetch_value(const ig_workspace *ws, const char *name, ig_value **ou
     if (!v)
         return ig_fail(IG_NOT_FOUND, "the workspace has no value named '%s'",
                        name ? name : "(NULL)");
+    if (ig_value_tensor(v))
+        IG_TRY(igi_tensor_settle(ig_value_tensor(v)));
     *out = ig_value_ref(v);
     return IG_OK;
 }

@@ -300,9 +300,10 @@ static ig_status write_tensors(builder *b, igi_writer *w, uint64_t *sum)
     ig_status rc = IG_OK;
     for (size_t i = 0; rc == IG_OK && i < b->payloads.n; i++) {
         const payload *p = &b->payloads.p[i];
-        uint64_t h = igi_xxh64(p->t->data, (size_t)p->bytes);
+        const char *data = igi_tensor_bytes(p->t, NULL);
+        uint64_t h = igi_xxh64(data, (size_t)p->bytes);
         igi_text_add_bytes(&sums, (const char *)&h, sizeof(h));
-        rc = igi_writer_write(w, p->t->data, (size_t)p->bytes);
+        rc = igi_writer_write(w, data, (size_t)p->bytes);
         if (rc == IG_OK && i + 1 < b->payloads.n)
             rc = pad(w);
     }

@@ -13,10 +13,6 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "ONNX payloads are little endian and used in place");
 
-/* Dense bytes of a sparse tensor without a limit of the caller: a small file asks for
- * them. */
-#define SPARSE_DEFAULT ((size_t)1 << 30)
-
 enum { /* numbers of Tensor fields */
        FIELD_FLOAT = 4,
        FIELD_INT32 = 5,
@@ -28,12 +24,7 @@ enum { /* numbers of Tensor fields */
        FIELD_EXTERNAL = 13
 };
 
-typedef struct shape {
-    ig_dtype dtype;
-    int rank;
-    int64_t count;
-    size_t bytes;
-} shape;
+typedef igi_onnx_shape shape;
 
 /* Where the data lies: bytes in the tensor's own layout, or integers still to be
  * converted. */
@@ -74,7 +65,8 @@ static const char *field_name(int field)
     return d ? d->name : "nothing";
 }
 
-static ig_status check_shape(const igi_onnx_data *d, const pb_tensor *p, shape *s)
+ig_status
+igi_onnx_tensor_shape(const igi_onnx_data *d, const pb_tensor *p, igi_onnx_shape *s)
 {
     uint64_t most = igi_onnx_limit(d->limits.tensor_bytes, 1ull << 35);
     if (!p->has_data_type || !igi_dtype_valid(p->data_type))
@@ -204,14 +196,23 @@ static ig_status check_payload(const shape *s, const payload *p)
 /* ---- making the tensor
  * --------------------------------------------------------------- */
 
-static ig_status
-new_tensor(igi_onnx_data *d, const shape *s, const int64_t *dims, ig_tensor **out)
+/* Counts the bytes of a copy, made now or later. */
+static ig_status charge(igi_onnx_data *d, const shape *s)
 {
     uint64_t most = igi_onnx_limit(d->limits.memory_bytes, 1ull << 37);
     if (__builtin_add_overflow(d->copied, s->bytes, &d->copied) || d->copied > most)
         return ig_fail(IG_LIMIT,
                        "the constants take more than limits.memory_bytes (%" PRIu64 ")",
                        most);
+    return IG_OK;
+}
+
+ig_status igi_onnx_tensor_new(igi_onnx_data *d,
+                              const igi_onnx_shape *s,
+                              const int64_t *dims,
+                              ig_tensor **out)
+{
+    IG_TRY(charge(d, s));
     IG_TRY(igi_tensor_header(out, NULL, s->dtype, s->rank, dims));
     ig_status rc = igi_tensor_alloc(*out, NULL);
     if (rc != IG_OK) {
@@ -233,16 +234,19 @@ static ig_status view_bytes(ig_tensor *owner,
     t->st = igi_storage_ref(owner->st);
     t->data = (char *)(uintptr_t)p;
     t->v.flags |= IGI_READONLY;
+    t->v.unaligned = (uintptr_t)p % igi_dtype_align(s->dtype) != 0;
     *out = t;
     return IG_OK;
 }
 
+/* Matrices of this size stay where they lie even at an odd address (a payload in a
+ * protobuf lies at any): mostly they are packed, and the copy is never made. */
+#define LARGE ((size_t)64 << 10)
+
 static bool may_view(const payload *p, const shape *s)
 {
-    size_t align = (size_t)ig_dtype_bits(s->dtype) / 8;
-    if (s->dtype == IG_COMPLEX64 || s->dtype == IG_COMPLEX128)
-        align /= 2;
-    if (!p->owner || s->bytes == 0 || (align > 1 && (uintptr_t)p->p % align != 0))
+    bool odd = (uintptr_t)p->p % igi_dtype_align(s->dtype) != 0;
+    if (!p->owner || s->bytes == 0 || (odd && (s->bytes < LARGE || s->rank < 2)))
         return false;
     if (s->dtype != IG_BOOL)
         return true;
@@ -344,14 +348,16 @@ static ig_status make_tensor(igi_onnx_data *d, const pb_tensor *p, ig_tensor **o
 {
     shape s = {0};
     payload at;
-    IG_TRY(check_shape(d, p, &s));
+    IG_TRY(igi_onnx_tensor_shape(d, p, &s));
     IG_TRY(find_payload(d, p, &s, &at));
     IG_TRY(check_payload(&s, &at));
     bool ints = at.varints || at.inline_ints;
-    if (!ints && at.field != FIELD_STRING && may_view(&at, &s))
-        return view_bytes(at.owner, at.p, &s, p->dims, out);
+    if (!ints && at.field != FIELD_STRING && may_view(&at, &s)) {
+        IG_TRY(view_bytes(at.owner, at.p, &s, p->dims, out));
+        return igi_is_unaligned(*out) ? charge(d, &s) : IG_OK;
+    }
     ig_tensor *t = NULL;
-    IG_TRY(new_tensor(d, &s, p->dims, &t));
+    IG_TRY(igi_onnx_tensor_new(d, &s, p->dims, &t));
     ig_status rc = IG_OK;
     if (at.field == FIELD_STRING)
         rc = copy_strings(p, &s, t);
@@ -373,119 +379,5 @@ ig_status igi_onnx_tensor(igi_onnx_data *d, const pb_tensor *p, ig_tensor **out)
     if (rc != IG_OK)
         return ig_fail_context("tensor '%s' (byte %" PRIu64 ")", pb_str(p->name),
                                p->at);
-    return IG_OK;
-}
-
-/* ---- sparse tensors
- * -------------------------------------------------------------------- */
-
-/* Linear position of entry i; false when it is out of range. */
-static bool sparse_position(const int64_t *indices,
-                            int64_t i,
-                            int width,
-                            const shape *s,
-                            const int64_t *dims,
-                            int64_t *out)
-{
-    if (width == 0) {
-        *out = indices[i];
-        return *out >= 0 && *out < s->count;
-    }
-    int64_t at = 0; /* stays below the checked product of the dims */
-    for (int k = 0; k < width; k++) {
-        int64_t v = indices[i * width + k];
-        if (v < 0 || v >= dims[k])
-            return false;
-        at = at * dims[k] + v;
-    }
-    *out = at;
-    return true;
-}
-
-static ig_status scatter(const ig_tensor *values,
-                         const ig_tensor *indices,
-                         const shape *s,
-                         ig_tensor *dst)
-{
-    static const int64_t one = 1;
-    const int64_t *index = (const int64_t *)(const void *)indices->data;
-    const int64_t *dims = ig_tensor_dims(dst);
-    int width = ig_tensor_rank(indices) == 2 ? s->rank : 0;
-    int64_t last = -1, at, n = ig_tensor_numel(values);
-    for (int64_t i = 0; i < n; i++) {
-        if (!sparse_position(index, i, width, s, dims, &at))
-            return ig_fail(IG_INVALID_GRAPH, "index %" PRId64 " lies outside the dims",
-                           i);
-        if (at <= last)
-            return ig_fail(IG_INVALID_GRAPH,
-                           "index %" PRId64
-                           " is not above the one before it: indices must be "
-                           "sorted and unique",
-                           i);
-        last = at;
-        igi_copy_nd(s->dtype, 1, &one, dst->data, at, &one, values->data, i, &one);
-    }
-    return IG_OK;
-}
-
-static ig_status
-check_sparse(const shape *s, const ig_tensor *values, const ig_tensor *indices)
-{
-    int64_t n = ig_tensor_numel(values);
-    int rank = ig_tensor_rank(indices);
-    if (ig_tensor_rank(values) != 1)
-        return ig_fail(IG_INVALID_GRAPH, "values of rank %d, expected 1",
-                       ig_tensor_rank(values));
-    if (ig_tensor_dtype(indices) != IG_INT64)
-        return ig_fail(IG_INVALID_GRAPH, "indices are %s, expected int64",
-                       ig_dtype_name(ig_tensor_dtype(indices)));
-    if (rank != 1 && rank != 2)
-        return ig_fail(IG_INVALID_GRAPH, "indices of rank %d, expected 1 or 2", rank);
-    if (ig_tensor_dim(indices, 0) != n ||
-        (rank == 2 && ig_tensor_dim(indices, 1) != s->rank))
-        return ig_fail(IG_INVALID_GRAPH,
-                       "%" PRId64
-                       " values of rank %d do not agree with the dims of the indices",
-                       n, s->rank);
-    return IG_OK;
-}
-
-static ig_status make_sparse(igi_onnx_data *d, const pb_sparse *p, ig_tensor **out)
-{
-    ig_tensor *values = NULL, *indices = NULL, *t = NULL;
-    shape s = {0};
-    ig_status rc;
-    if (!p->values || !p->indices)
-        return ig_fail(IG_INVALID_GRAPH, "values or indices are missing");
-    IG_GO(igi_onnx_tensor(d, p->values, &values));
-    IG_GO(igi_onnx_tensor(d, p->indices, &indices));
-    pb_tensor like = *p->values; /* the dense form: same type, own dims, no data */
-    like.dims = p->dims;
-    like.n_dims = p->n_dims;
-    IG_GO(check_shape(d, &like, &s));
-    IG_GO(check_sparse(&s, values, indices));
-    if (d->limits.tensor_bytes == 0 && s.bytes > SPARSE_DEFAULT)
-        IG_GO(ig_fail(
-            IG_LIMIT,
-            "it has %zu bytes when dense; set limits.tensor_bytes to allow that",
-            s.bytes));
-    IG_GO(new_tensor(d, &s, p->dims, &t));
-    if (s.bytes)
-        memset(t->data, 0, s.bytes);
-    IG_GO(scatter(values, indices, &s, t));
-    *out = t;
-    t = NULL;
-out:
-    ig_tensor_unref(values);
-    ig_tensor_unref(indices);
-    ig_tensor_unref(t);
-    return rc;
-}
-
-ig_status igi_onnx_sparse(igi_onnx_data *d, const pb_sparse *p, ig_tensor **out)
-{
-    const char *name = p->values ? pb_str(p->values->name) : "";
-    if (make_sparse(d, p, out) != IG_OK)
-        return ig_fail_context("sparse tensor '%s'", name);
     return IG_OK;
 }

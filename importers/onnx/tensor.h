@@ -1,8 +1,8 @@
 /* TensorProto and its kin as tensors and values (V10, V11, V20).
  *
  * Payloads are used where they lie when the source has an owner and the address suits
- * the element type; else they are copied once. Typed fields are converted, their ranges
- * checked; bools are normalised to 0 and 1. */
+ * the element type, or they are large (igi_tensor_settle); else they are copied once.
+ * Typed fields are converted, their ranges checked; bools are normalised to 0 and 1. */
 #ifndef IMPORTERS_ONNX_TENSOR_H
 #define IMPORTERS_ONNX_TENSOR_H
 
@@ -21,6 +21,21 @@ typedef struct igi_onnx_data {
     igi_onnx_file *files;
 } igi_onnx_data;
 
+typedef struct igi_onnx_shape {
+    ig_dtype dtype;
+    int rank;
+    int64_t count;
+    size_t bytes;
+} igi_onnx_shape;
+
+/* The type that `p` claims, checked against the limits. */
+ig_status
+igi_onnx_tensor_shape(const igi_onnx_data *d, const pb_tensor *p, igi_onnx_shape *s);
+/* An empty tensor of it, counted against limits.memory_bytes. */
+ig_status igi_onnx_tensor_new(igi_onnx_data *d,
+                              const igi_onnx_shape *s,
+                              const int64_t *dims,
+                              ig_tensor **out);
 /* A new tensor. Errors name the tensor and its byte offset. */
 ig_status igi_onnx_tensor(igi_onnx_data *d, const pb_tensor *p, ig_tensor **out);
 /* A sparse tensor, made dense. */

@@ -201,7 +201,8 @@ ig_status igi_onnx_fill_tensor(const ig_tensor *t,
         return IG_OK;
     }
     p->has_raw_data = true;
-    p->raw_data = (ProtobufCBinaryData){ig_tensor_nbytes(t), ig_tensor_data(t)};
+    p->raw_data = (ProtobufCBinaryData){ig_tensor_nbytes(t),
+                                        (uint8_t *)igi_tensor_bytes(t, NULL)};
     return IG_OK;
 }
 

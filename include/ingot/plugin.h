@@ -370,6 +370,9 @@ typedef struct ig_kernel_def {
     ig_status (*run_own)(
         ig_kernel_ctx *k); /* starts threads itself (a library with OpenMP) */
     void (*unprepare)(ig_kernel_ctx *k);
+    uint64_t unaligned; /* mask: inputs that may lie at any address when they are
+                           constants: they are packed, or read by loads that allow it
+                           (weights inside an ONNX file; others get a copy) */
 } ig_kernel_def;
 #define IG_KERNEL_HEAD .struct_size = (uint32_t)sizeof(ig_kernel_def)
 /* IG_KERNELS(softmax) = {{IG_KERNEL_HEAD, .op = "Softmax", ...}, {0}}; best first. */

@@ -14,9 +14,20 @@ typedef struct conv_state {
 
 /* ---- preparing ---- */
 
+/* oneDNN wants aligned weights: of those that are not, a copy lives while it packs. */
 static ig_status fill_packed(const ig_kernel_ctx *k, void *dst, void *user)
 {
-    return igi_dnn_pack(user, igi_kin(k, 1)->data, dst);
+    const ig_tensor *w = igi_kin(k, 1);
+    if (!igi_is_unaligned(w))
+        return igi_dnn_pack(user, w->data, dst);
+    size_t bytes = ig_tensor_nbytes(w);
+    void *copy = igi_alloc(bytes);
+    if (!copy)
+        return IG_OUT_OF_MEMORY;
+    memcpy(copy, w->data, bytes);
+    ig_status rc = igi_dnn_pack(user, copy, dst);
+    igi_free(copy);
+    return rc;
 }
 
 static ig_status pack_weights(ig_kernel_ctx *k, conv_state *s)
@@ -157,17 +168,17 @@ static ig_status grad_weight_run(ig_kernel_ctx *k)
     return igi_dnn_run(((const conv_state *)k->state)->job, &a);
 }
 
-#define ROW(op_, prepare_, run_)                                                       \
+#define ROW(op_, unaligned_, prepare_, run_)                                           \
     {                                                                                  \
         IG_KERNEL_HEAD, .op = op_, .name = "onednn", .types = IG_T(FLOAT32),           \
                         .needs = IG_NEED_NONEMPTY | IG_KERNEL_HEAVY,                   \
-                        .supports = nonempty, .prepare = prepare_, .run_own = run_,    \
-                        .unprepare = unprepare                                         \
+                        .unaligned = unaligned_, .supports = nonempty,                 \
+                        .prepare = prepare_, .run_own = run_, .unprepare = unprepare   \
     }
 IG_KERNELS(conv) = {
-    ROW("ingot::Conv", nhwc_prepare, forward_run),
-    ROW("Conv", conv_prepare, forward_run),
-    ROW("ingot::ConvGradInput", grad_input_prepare, grad_input_run),
-    ROW("ingot::ConvGradWeight", grad_weight_prepare, grad_weight_run),
+    ROW("ingot::Conv", IG_BIT(1), nhwc_prepare, forward_run),
+    ROW("Conv", IG_BIT(1), conv_prepare, forward_run),
+    ROW("ingot::ConvGradInput", 0, grad_input_prepare, grad_input_run),
+    ROW("ingot::ConvGradWeight", 0, grad_weight_prepare, grad_weight_run),
     {0},
 };

@@ -406,26 +406,19 @@ KERNELS(matmul)
 KERNELS(gemm)
 KERNELS(linear)
 
-#define ROWS(op_, name_)                                                               \
-    {IG_KERNEL_HEAD,                                                                   \
-     .op = op_,                                                                        \
-     .name = "packed",                                                                 \
-     .types = IG_T(FLOAT32),                                                           \
-     .needs = IG_KERNEL_HEAVY,                                                         \
-     .supports = name_##_packed_supports,                                              \
-     .prepare = name_##_packed_prepare,                                                \
-     .run_team = name_##_packed_run,                                                   \
-     .unprepare = packed_unprepare},                                                   \
-        {IG_KERNEL_HEAD,           .op = op_,                                          \
-         .name = "direct",         .types = IG_T(FLOAT32),                             \
-         .needs = IG_KERNEL_HEAVY, .supports = name_##_direct_supports,                \
-         .run_team = name_##_run},                                                     \
+#define ROW(op_, name_, ... /* what differs */)                                        \
     {                                                                                  \
-        IG_KERNEL_HEAD, .op = op_, .name = "blocked", .types = IG_T(FLOAT32),          \
-                        .needs = IG_KERNEL_HEAVY,                                      \
-                        .supports = name_##_blocked_supports,                          \
-                        .prepare = name_##_blocked_prepare, .run_team = name_##_run    \
+        IG_KERNEL_HEAD, .op = op_, .name = name_, .types = IG_T(FLOAT32),              \
+                        .needs = IG_KERNEL_HEAVY, .unaligned = IG_BIT(1), __VA_ARGS__  \
     }
+#define ROWS(op_, name_)                                                               \
+    ROW(op_, "packed", .supports = name_##_packed_supports,                            \
+        .prepare = name_##_packed_prepare, .run_team = name_##_packed_run,             \
+        .unprepare = packed_unprepare),                                                \
+        ROW(op_, "direct", .supports = name_##_direct_supports,                        \
+            .run_team = name_##_run),                                                  \
+        ROW(op_, "blocked", .supports = name_##_blocked_supports,                      \
+            .prepare = name_##_blocked_prepare, .run_team = name_##_run)
 IG_KERNELS(linear) = {
     ROWS("MatMul", matmul),
     ROWS("Gemm", gemm),

@@ -76,7 +76,10 @@ static void make_input(fixture *f, int i)
     const ig_type *t = ig_model_input_type(f->m, i);
     uint64_t seed = 7 + (uint64_t)i;
     char file[700];
-    OK(ig_tensor_new(&f->in[i], t->dtype, t->rank, ig_type_dims(t)));
+    int64_t dims[IG_RANK_MAX];
+    for (int k = 0; k < t->rank; k++) /* a symbolic dim is 1 */
+        dims[k] = ig_dim_is_symbol(ig_type_dims(t)[k]) ? 1 : ig_type_dims(t)[k];
+    OK(ig_tensor_new(&f->in[i], t->dtype, t->rank, dims));
     void *p = ig_tensor_data(f->in[i]);
     for (int64_t k = 0, n = ig_tensor_numel(f->in[i]); k < n; k++)
         if (t->dtype == IG_INT64)

@@ -9,7 +9,7 @@
 #include "tests/support/test_main.h"
 
 static atomic_long live, count, countdown = -1;
-static atomic_size_t live_bytes;
+static atomic_size_t live_bytes, peak_bytes;
 static atomic_bool forever_after, hit;
 
 static bool refused(void)
@@ -28,6 +28,13 @@ static bool refused(void)
     return false;
 }
 
+static void note_peak(void)
+{
+    size_t now = live_bytes, top = peak_bytes;
+    while (now > top && !atomic_compare_exchange_weak(&peak_bytes, &top, now))
+        ;
+}
+
 static void *resize(void *user, void *p, size_t old_bytes, size_t new_bytes)
 {
     (void)user;
@@ -44,6 +51,7 @@ static void *resize(void *user, void *p, size_t old_bytes, size_t new_bytes)
         return NULL;
     memset(q, 0xa5, new_bytes); /* nobody may count on zeros */
     live_bytes += new_bytes;
+    note_peak();
     if (p) {
         memcpy(q, p, old_bytes < new_bytes ? old_bytes : new_bytes);
         free(p);
@@ -89,6 +97,16 @@ long igi_failing_live(void)
 size_t igi_failing_live_bytes(void)
 {
     return live_bytes;
+}
+
+void igi_failing_peak_reset(void)
+{
+    peak_bytes = (size_t)live_bytes;
+}
+
+size_t igi_failing_peak_bytes(void)
+{
+    return peak_bytes;
 }
 
 long igi_failing_count(void)

@@ -23,6 +23,9 @@ bool igi_failing_hit(void);
 long igi_failing_live(void);
 size_t igi_failing_live_bytes(void);
 long igi_failing_count(void);
+/* The most bytes that were alive since igi_failing_peak_reset. */
+void igi_failing_peak_reset(void);
+size_t igi_failing_peak_bytes(void);
 
 /* See above; installs and uninstalls by itself. Fails the running cmocka test. */
 void igi_failing_each(ig_status (*fn)(void *arg), void *arg);

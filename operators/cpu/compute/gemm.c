@@ -42,8 +42,11 @@ pack_rows(float *dst, int panel, const igi_gemm_source *s, int64_t col, int64_t 
         if (s->cs == 1 && s->scale == 1.0f) {
             memcpy(dst, b, (size_t)cols * sizeof(float));
         } else {
-            for (int64_t j = 0; j < cols; j++)
-                dst[j] = s->scale * b[j * s->cs];
+            for (int64_t j = 0; j < cols; j++) {
+                float x; /* B may lie at any address */
+                memcpy(&x, b + j * s->cs, sizeof(x));
+                dst[j] = s->scale * x;
+            }
         }
         for (int64_t j = cols; j < panel; j++)
             dst[j] = 0.0f;
