@@ -246,7 +246,7 @@ static ig_status view_bytes(ig_tensor *owner,
 static bool may_view(const payload *p, const shape *s)
 {
     bool odd = (uintptr_t)p->p % igi_dtype_align(s->dtype) != 0;
-    if (!p->owner || s->bytes == 0 || (odd && (s->bytes < LARGE || s->rank < 2)))
+    if (s->bytes == 0 || (odd && (s->bytes < LARGE || s->rank < 2)))
         return false;
     if (s->dtype != IG_BOOL)
         return true;
@@ -352,7 +352,7 @@ static ig_status make_tensor(igi_onnx_data *d, const pb_tensor *p, ig_tensor **o
     IG_TRY(find_payload(d, p, &s, &at));
     IG_TRY(check_payload(&s, &at));
     bool ints = at.varints || at.inline_ints;
-    if (!ints && at.field != FIELD_STRING && may_view(&at, &s)) {
+    if (at.owner && !ints && at.field != FIELD_STRING && may_view(&at, &s)) {
         IG_TRY(view_bytes(at.owner, at.p, &s, p->dims, out));
         return igi_is_unaligned(*out) ? charge(d, &s) : IG_OK;
     }
@@ -363,7 +363,7 @@ static ig_status make_tensor(igi_onnx_data *d, const pb_tensor *p, ig_tensor **o
         rc = copy_strings(p, &s, t);
     else if (ints)
         rc = convert_ints(&at, &s, (uint8_t *)t->data);
-    else if (at.field != 0)
+    else if (at.p)
         copy_raw(&at, &s, (uint8_t *)t->data);
     if (rc != IG_OK) {
         ig_tensor_unref(t);
