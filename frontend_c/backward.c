@@ -19,6 +19,7 @@
 typedef struct ports {
     ig_var dy[IG_PORTS_MAX], dx[IG_PORTS_MAX];
     bool wants[IG_PORTS_MAX];
+    ig_grad g;
     ig_value *in[IG_PORTS_MAX], *made[IG_PORTS_MAX];
 } ports;
 
@@ -64,9 +65,14 @@ static ig_var unpack(ig_grad *g, int what, int i)
 {
     walk *w = g->self;
     ig_tensor *t = NULL;
-    ig_status rc = igi_tape_unpack(&w->c->tape, w->c->pool, w->index, what, i, &t);
-    if (rc == IG_OK && t)
-        rc = igi_scope_push(w->c, (ig_value *)t);
+    ig_status rc;
+    if (!w->create) { /* the rule only reads it */
+        rc = igi_tape_saved(&w->c->tape, w->index, what, i, &t);
+    } else {
+        rc = igi_tape_unpack(&w->c->tape, w->c->pool, w->index, what, i, &t);
+        if (rc == IG_OK && t)
+            rc = igi_scope_push(w->c, (ig_value *)t);
+    }
     if (rc != IG_OK)
         g->status = rc;
     return rc == IG_OK ? var_of(t) : (ig_var){0};
@@ -172,11 +178,7 @@ static ig_status route(walk *w, int i, ig_tensor *g)
         IG_TRY(check_finite(w, i, g));
     if (e->node != IGI_NO_NODE) {
         igi_tape_node *n = w->c->tape.nodes.p[e->node];
-        if (!n->dy) {
-            n->dy = igi_arena_array(&w->c->tape.arena, n->n_out, sizeof(*n->dy));
-            if (!n->dy)
-                return IG_OUT_OF_MEMORY;
-        }
+        n->reached = true;
         return add_into(w, &n->dy[e->out], g);
     }
     for (int k = 0; w->dxs && k < w->n_x; k++)
@@ -216,6 +218,14 @@ static ig_status collect_inner(walk *w)
     return IG_OK;
 }
 
+/* A gradient that is a saved value as it stands: it needs a header that outlives the
+ * node. */
+static ig_status adopt(walk *w, ig_tensor **g)
+{
+    IG_TRY(igi_tensor_alias(g, w->c->pool, *g));
+    return igi_scope_push(w->c, (ig_value *)*g);
+}
+
 static ig_status run_rule(walk *w)
 {
     igi_tape_node *n = w->node;
@@ -229,44 +239,51 @@ static ig_status run_rule(walk *w)
         dy[i] = var_of(n->dy[i]);
     if (!any)
         return IG_OK;
-    ig_grad g = {.api = &eager_api,
-                 .self = w,
-                 .reg = w->c->reg,
-                 .op = n->op,
-                 .attrs = n->attrs,
-                 .where = n->where,
-                 .n_in = n->n_in,
-                 .n_out = n->n_out,
-                 .n_captures = n->n_captures,
-                 .in_type = (const ig_type *const *)n->in_type,
-                 .out_type = (const ig_type *const *)n->out_type,
-                 .dy = dy,
-                 .dx = dx,
-                 .wants = wants};
-    IG_TRY(igi_grad_run(&g));
-    for (int i = 0; i < n->n_in; i++)
-        if (wants[i] && dx[i].h)
-            IG_TRY(route(w, i, tensor_of(dx[i])));
+    ig_grad *g = &w->p->g; /* the rest stands since walk_tape */
+    g->op = n->op;
+    g->attrs = n->attrs;
+    g->where = n->where;
+    g->n_in = n->n_in;
+    g->n_out = n->n_out;
+    g->n_captures = n->n_captures;
+    g->in_type = n->types;
+    g->out_type = n->types + n->n_in;
+    IG_TRY(igi_grad_run(g));
+    for (int i = 0; i < n->n_in; i++) {
+        ig_tensor *got = tensor_of(dx[i]);
+        if (!got)
+            continue;
+        if (got->v.flags & IGI_STATIC)
+            IG_TRY(adopt(w, &got));
+        IG_TRY(route(w, i, got));
+    }
     return IG_OK;
+}
+
+static void clear_slots(igi_tape_node *n)
+{
+    for (int i = 0; i < n->n_out; i++) {
+        ig_tensor_unref(n->dy[i]);
+        n->dy[i] = NULL;
+    }
+    n->reached = false;
 }
 
 static ig_status visit(walk *w, uint32_t index)
 {
     w->index = index;
     w->node = w->c->tape.nodes.p[index];
-    if (!w->node->dy)
+    if (!w->node->reached)
         return IG_OK;
-    ig_scope s = ig_scope_enter(w->c);
+    size_t mark = w->c->scope.n;
     ig_status rc = collect_inner(w);
     if (rc == IG_OK)
         rc = run_rule(w);
-    for (int i = 0; i < w->node->n_out; i++)
-        ig_tensor_unref(w->node->dy[i]);
-    w->node->dy = NULL;
+    clear_slots(w->node);
     if (!w->retain && !w->node->released)
         igi_tape_release(w->node);
     /* Not ig_scope_leave: the tape must not be collected while it is walked. */
-    while (w->c->scope.n > s.mark)
+    while (w->c->scope.n > mark)
         ig_value_unref(w->c->scope.p[--w->c->scope.n]);
     return rc;
 }
@@ -357,17 +374,6 @@ static ig_status mark_leads(walk *w, uint32_t top)
     return IG_OK;
 }
 
-/* After a failure no half-summed gradient may stay in a slot. */
-static void clear_slots(ig_ctx *c, uint32_t top)
-{
-    for (uint32_t i = 0; i < top && i < c->tape.nodes.n; i++) {
-        igi_tape_node *n = c->tape.nodes.p[i];
-        for (int k = 0; n->dy && k < n->n_out; k++)
-            ig_tensor_unref(n->dy[k]);
-        n->dy = NULL;
-    }
-}
-
 /* Histories of other contexts stand on other tapes. */
 static ig_status
 check_history(const ig_ctx *c, ig_tensor *const *v, int n, const char *what)
@@ -388,6 +394,12 @@ walk_tape(walk *w, ig_tensor *const *ys, ig_tensor *const *dys, int n_y)
     ig_status rc = IG_OK;
     IG_TRY(check_history(c, ys, n_y, "y"));
     IG_TRY(check_history(c, w->xs, w->n_x, "x"));
+    p.g = (ig_grad){.api = &eager_api,
+                    .self = w,
+                    .reg = c->reg,
+                    .dy = p.dy,
+                    .dx = p.dx,
+                    .wants = p.wants};
     w->p = &p;
     ig_grad_mode mode = ig_grad_mode_set(c, w->create);
     /* Temporaries of the walk die with this mark, results are counted elsewhere. */
@@ -403,8 +415,9 @@ walk_tape(walk *w, ig_tensor *const *ys, ig_tensor *const *dys, int n_y)
         rc = seed(w, ys[i], dys ? dys[i] : NULL, &top);
     for (uint32_t i = top; rc == IG_OK && i-- > 0;)
         rc = visit(w, i);
-    if (rc != IG_OK)
-        clear_slots(c, top);
+    /* After a failure no half-summed gradient may stay in a slot. */
+    for (uint32_t i = 0; rc != IG_OK && i < top && i < c->tape.nodes.n; i++)
+        clear_slots(c->tape.nodes.p[i]);
     while (c->scope.n > mark)
         ig_value_unref(c->scope.p[--c->scope.n]);
     --*c->tape.live;

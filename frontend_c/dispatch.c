@@ -8,14 +8,18 @@
 
 #define COLD __attribute__((cold, noinline))
 
-static inline bool any_grad(const igi_op *op, const ig_call *call, ig_value *const *in)
+/* Flags of all inputs at once: most calls need no closer look. */
+static inline unsigned all_flags(const ig_call *call, ig_value *const *in)
 {
-    if (!op->nodiff_ports && !call->n_captures) { /* most operators: no ports to know */
-        for (int i = 0; i < call->n_in; i++)
-            if (igi_needs_grad(in[i]))
-                return true;
-        return false;
-    }
+    unsigned flags = 0;
+    for (int i = 0; i < call->n_in; i++)
+        flags |= in[i] ? in[i]->flags : 0u;
+    return flags;
+}
+
+/* Whether a gradient flows into a port that can take one. */
+static bool any_grad(const igi_op *op, const ig_call *call, ig_value *const *in)
+{
     for (int i = 0; i < call->n_in; i++) {
         if (!igi_needs_grad(in[i]))
             continue;
@@ -38,17 +42,32 @@ static int outputs_for_tape(const igi_op *op, const ig_call *call)
     return n;
 }
 
+/* Whether the tape must know of a call whose inputs have these flags. */
+static inline bool takes_part(const ig_ctx *c,
+                              const igi_op *op,
+                              const ig_call *call,
+                              ig_value *const *in,
+                              unsigned flags)
+{
+    if (!(flags & (IGI_REQUIRES_GRAD | IGI_HAS_NODE)) || !c->grad_mode ||
+        op->def->gradient == ig_gradient_none)
+        return false;
+    /* most operators have no ports that differ from the others */
+    return !(op->nodiff_ports | (unsigned)call->n_captures) || any_grad(op, call, in);
+}
+
+/* Tells the sinks of a call that has run. */
 static inline ig_status record(ig_ctx *c,
                                const igi_op *op,
                                const ig_call *call,
                                ig_value *const *in,
-                               ig_value *const *out)
+                               ig_value *const *out,
+                               bool on_tape)
 {
     if (c->trace)
         IG_TRY(c->trace->called(c->trace, c, call, in, out));
-    if (c->grad_mode && op->def->gradient != ig_gradient_none && any_grad(op, call, in))
-        IG_TRY(igi_tape_record(&c->tape, op, call, in, out));
-    return IG_OK;
+    return on_tape ? igi_tape_record(&c->tape, op, call, in, out, c->invoker.uniform)
+                   : IG_OK;
 }
 
 /* Extra outputs belong to the scope like all others: the tape holds their storage only.
@@ -68,7 +87,7 @@ static ig_status widened(ig_ctx *c,
     wide.n_out = n;
     ig_status rc = igi_invoke(&c->invoker, op, &wide, in, all);
     if (rc == IG_OK)
-        rc = record(c, op, &wide, in, all);
+        rc = record(c, op, &wide, in, all, true);
     for (int i = 0; i < n; i++) {
         if (all[i] && igi_scope_push(c, all[i]) != IG_OK && rc == IG_OK)
             rc = IG_OUT_OF_MEMORY;
@@ -113,15 +132,6 @@ refuse_stale(const ig_ctx *c, const ig_call *call, ig_value *const *in)
     return IG_OK;
 }
 
-/* Flags of all inputs at once: most calls need no closer look. */
-static inline unsigned all_flags(const ig_call *call, ig_value *const *in)
-{
-    unsigned flags = 0;
-    for (int i = 0; i < call->n_in; i++)
-        flags |= in[i] ? in[i]->flags : 0u;
-    return flags;
-}
-
 static ig_status
 run(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value **out)
 {
@@ -130,18 +140,18 @@ run(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value **out)
         return ig_fail(IG_NOT_FOUND, "operator %s is not registered",
                        call->op ? call->op->name : "?");
     unsigned flags = all_flags(call, in);
-    bool grads = c->grad_mode && flags & (IGI_REQUIRES_GRAD | IGI_HAS_NODE);
+    bool on_tape = takes_part(c, op, call, in, flags);
     if (flags & (IGI_HAS_NODE | IGI_IS_VIEW) && (c->grad_mode || c->trace))
         IG_TRY(refuse_stale(c, call, in));
-    if (grads && op->save_out) {
+    if (on_tape && op->save_out) {
         int n = outputs_for_tape(op, call);
-        if (n > call->n_out && any_grad(op, call, in))
+        if (n > call->n_out)
             return widened(c, op, call, in, out, n);
     }
     IG_TRY(igi_invoke(&c->invoker, op, call, in, out));
     ig_status rc = IG_OK;
-    if (grads || c->trace)
-        rc = record(c, op, call, in, out);
+    if (on_tape || c->trace)
+        rc = record(c, op, call, in, out, on_tape);
     if (call->n_out == 1 && out[0])
         return igi_scope_push(c, out[0]) == IG_OK ? rc : IG_OUT_OF_MEMORY;
     for (int i = 0; i < call->n_out; i++)
@@ -262,7 +272,8 @@ static ig_status run_inplace(ig_ctx *c, const ig_call *call, ig_tensor *const *i
     uint32_t version = x->st->version; /* raised by the call */
     ig_status rc = igi_invoke(&c->invoker, op, call, (ig_value *const *)in, &out);
     if (rc == IG_OK)
-        rc = record(c, op, call, before, &out);
+        rc = record(c, op, call, before, &out,
+                    takes_part(c, op, call, before, all_flags(call, before)));
     bool recorded = rc == IG_OK && c->grad_mode && x->v.flags & IGI_HAS_NODE;
     if (recorded)
         igi_tape_overwritten(&c->tape, x->st, version);

@@ -2,9 +2,12 @@
  *
  * Nodes stand in an array in creation order and live in an arena. A tensor names its
  * node by index and counts in `live`; when no live tensor names a node any more, the
- * whole tape is reset, so nothing dangles and a forgotten forward costs nothing. What
- * is saved is storage, data, strides, version and identity, never a tensor header: a
- * header would name its own node and pin the tape for ever. */
+ * whole tape is reset, so nothing dangles and a forgotten forward costs nothing.
+ *
+ * A saved value is a copy of a tensor's header in the arena. The copy counts the
+ * storage and remembers version and trace identity, but names no node and is counted by
+ * nobody: the tensor's own header would name its node and pin the tape for ever. A
+ * gradient rule that only reads gets the copy as it is. */
 #ifndef FRONTEND_C_TAPE_H
 #define FRONTEND_C_TAPE_H
 
@@ -21,25 +24,22 @@ typedef struct igi_edge {
     ig_tensor *leaf;    /* counted */
 } igi_edge;
 
-typedef struct igi_saved {
-    igi_storage *st; /* counted; NULL: not saved */
-    char *data;
-    int64_t *strides; /* in the arena; NULL: contiguous */
-    uint32_t version; /* of the storage when it was saved */
-    uint32_t trace, trace_epoch;
-} igi_saved;
+/* igi_tape_node.holds: what is counted, and must be given back. */
+enum { IGI_HOLDS_LEAVES = 1, IGI_HOLDS_SAVED = 2, IGI_HOLDS_ATTRS = 4 };
 
 typedef struct igi_tape_node {
     const igi_op *op;
     void *attrs;
     const char *where;
     uint16_t n_in, n_out, n_captures;
-    bool released;       /* saved values are gone: backward went through */
-    igi_edge *edges;     /* n_in */
-    ig_type **in_type;   /* n_in; NULL: absent. Copied by rank. */
-    ig_type **out_type;  /* n_out; NULL: not made */
-    igi_saved *in, *out; /* n_in, n_out; NULL when none is saved */
-    ig_tensor **dy;      /* n_out, during backward only */
+    uint8_t holds;
+    bool released;         /* saved values are gone: backward went through */
+    bool reached;          /* during backward: a gradient waits in dy */
+    igi_edge *edges;       /* n_in */
+    const ig_type **types; /* of n_in inputs, then n_out outputs; NULL: absent, not
+                              made. Equal ones may be one. */
+    ig_tensor **saved;     /* values, in the same order; NULL: not saved */
+    ig_tensor **dy;        /* n_out, empty but during backward */
 } igi_tape_node;
 
 typedef struct igi_tape {
@@ -60,19 +60,25 @@ static inline bool igi_needs_grad(const ig_value *v)
 {
     return v && v->flags & (IGI_REQUIRES_GRAD | IGI_HAS_NODE);
 }
-/* Records a call that has run; inputs as they were before it. */
+/* Records a call that has run; inputs as they were before it. `uniform`: the call took
+ * the straight road, and its inputs and its output have one type (igi_invoker). */
 ig_status igi_tape_record(igi_tape *t,
                           const igi_op *op,
                           const ig_call *call,
                           ig_value *const *in,
-                          ig_value *const *out);
+                          ig_value *const *out,
+                          bool uniform);
 /* The newest node has written over `st`: what it saved of it as an input is as of
  * `version`, the one before, so that backward refuses to read it. */
 void igi_tape_overwritten(igi_tape *t, const igi_storage *st, uint32_t version);
 /* Drops the saved values of a node. */
 void igi_tape_release(igi_tape_node *n);
-/* A saved value as a tensor again (new reference); errors: released, changed since
- * (rule 1). */
+/* A saved value, for reading: borrowed, valid until the node is released; NULL: the
+ * port is absent. Errors: released, changed since (rule 1). */
+ig_status
+igi_tape_saved(const igi_tape *t, uint32_t node, int what, int i, ig_tensor **out);
+/* The same as a tensor of its own with its old history, so that what is made of it can
+ * be differentiated (new reference). */
 ig_status igi_tape_unpack(
     igi_tape *t, igi_pool *pool, uint32_t node, int what, int i, ig_tensor **out);
 

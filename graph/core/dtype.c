@@ -89,11 +89,6 @@ int ig_dtype_bits(ig_dtype dtype)
     return igi_dtype_valid((int)dtype) ? igi_dtype_bits[dtype] : 0;
 }
 
-bool igi_dtype_is_float(ig_dtype dtype)
-{
-    return row_of(dtype)->kind == FLOAT;
-}
-
 bool igi_dtype_is_int(ig_dtype dtype)
 {
     return row_of(dtype)->kind == SIGNED || row_of(dtype)->kind == UNSIGNED;

@@ -12,6 +12,17 @@ static inline bool igi_dtype_valid(int dtype)
     return dtype > IG_UNDEFINED && dtype < IG_DTYPE_COUNT;
 }
 
+/* Any float format, complex excluded. */
+static inline bool igi_dtype_is_float(ig_dtype dtype)
+{
+    const uint64_t floats = 1ull << IG_FLOAT32 | 1ull << IG_FLOAT16 |
+                            1ull << IG_FLOAT64 | 1ull << IG_BFLOAT16 |
+                            1ull << IG_FLOAT8E4M3FN | 1ull << IG_FLOAT8E4M3FNUZ |
+                            1ull << IG_FLOAT8E5M2 | 1ull << IG_FLOAT8E5M2FNUZ |
+                            1ull << IG_FLOAT4E2M1 | 1ull << IG_FLOAT8E8M0;
+    return igi_dtype_valid((int)dtype) && floats >> dtype & 1;
+}
+
 /* Bits of an element, as ig_dtype_bits, without a call. */
 extern const uint8_t igi_dtype_bits[IG_DTYPE_COUNT];
 
@@ -50,8 +61,7 @@ double igi_get_f64(ig_dtype dtype, const void *p, int64_t i);
 int64_t igi_get_i64(ig_dtype dtype, const void *p, int64_t i);
 void igi_put_f64(ig_dtype dtype, void *p, int64_t i, double v);
 void igi_put_i64(ig_dtype dtype, void *p, int64_t i, int64_t v);
-bool igi_dtype_is_float(ig_dtype dtype); /* any float format, complex excluded */
-bool igi_dtype_is_int(ig_dtype dtype);   /* integers incl. packed; bool excluded */
+bool igi_dtype_is_int(ig_dtype dtype); /* integers incl. packed; bool excluded */
 bool igi_dtype_is_signed(ig_dtype dtype);
 
 #endif

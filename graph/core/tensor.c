@@ -324,24 +324,17 @@ void igi_storage_unref(igi_storage *st)
         igi_pool_block_put(st->home, st, STORAGE_HEAD + st->bytes);
 }
 
-/* What few tensors have: a tape node, far dims. */
-static __attribute__((noinline)) void drop_rare(ig_tensor *t)
-{
-    if ((t->v.flags & IGI_HAS_NODE) && t->live && --*t->live == IGI_LIVE_ORPHAN)
-        igi_free(t->live);
-    if (t->v.type.rank > 8) {
-        igi_free(t->v.type.u.dim_far);
-        igi_free(t->stride_far);
-    }
-}
-
 /* A gradient may have a gradient (double backward), so this is a loop. */
 void igi_tensor_free(ig_tensor *t)
 {
     do {
         ig_tensor *grad = t->grad;
-        if ((t->v.flags & IGI_HAS_NODE) || t->v.type.rank > 8)
-            drop_rare(t);
+        if (t->v.flags & IGI_HAS_NODE && t->live && --*t->live == IGI_LIVE_ORPHAN)
+            igi_free(t->live);
+        if (t->v.type.rank > 8) {
+            igi_free(t->v.type.u.dim_far);
+            igi_free(t->stride_far);
+        }
         igi_storage_unref(t->st);
         header_drop(t);
         t = grad;
@@ -410,6 +403,25 @@ ig_status igi_tensor_view(ig_tensor **out,
     t->version = t->st->version;
     t->data = base->data + (bits >= 8 ? offset * (bits / 8) : offset / (8 / bits));
     *out = t;
+    return IG_OK;
+}
+
+ig_status igi_tensor_alias(ig_tensor **out, igi_pool *pool, const ig_tensor *t)
+{
+    ig_tensor *x;
+    IG_TRY(igi_tensor_header(&x, pool, (ig_dtype)t->v.type.dtype, t->v.type.rank,
+                             ig_type_dims(&t->v.type)));
+    x->v.flags = (uint16_t)(IGI_IS_VIEW | (t->v.flags & (IGI_CONTIGUOUS | IGI_TRACED)));
+    x->v.device = t->v.device;
+    x->v.trace = t->v.trace;
+    x->v.trace_epoch = t->v.trace_epoch;
+    if (!(t->v.flags & IGI_CONTIGUOUS))
+        memcpy(igi_tensor_strides_mut(x), igi_strides(t),
+               sizeof(int64_t) * (size_t)t->v.type.rank);
+    x->st = igi_storage_ref(t->st);
+    x->version = t->st ? t->st->version : 0;
+    x->data = t->data;
+    *out = x;
     return IG_OK;
 }
 

@@ -136,6 +136,8 @@ ig_status igi_tensor_view(ig_tensor **out,
                           const int64_t *dims,
                           const int64_t *strides,
                           int64_t offset);
+/* Header over the same storage with t's type, strides and trace identity. */
+ig_status igi_tensor_alias(ig_tensor **out, igi_pool *pool, const ig_tensor *t);
 /* Contiguous copy (also of strings and packed types). */
 ig_status
 igi_tensor_contiguous_copy(ig_tensor **out, igi_pool *pool, const ig_tensor *t);

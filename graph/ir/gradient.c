@@ -14,6 +14,8 @@
 #include "graph/core/tensor.h"
 #include "graph/ir/attr.h"
 
+#define COLD __attribute__((cold, noinline))
+
 int ig_grad_n_in(const ig_grad *g)
 {
     return g->n_in;
@@ -135,6 +137,31 @@ const ig_type *ig_grad_type(ig_grad *g, ig_var v)
     return v.h ? g->api->type_of(g, v) : NULL;
 }
 
+static COLD ig_status emit_failed(ig_grad *g, const ig_op_def *op)
+{
+    if (!op)
+        return ig_grad_fail(g, IG_UNSUPPORTED,
+                            "it emits an operator that is not registered");
+    (void)ig_fail_context("gradient of %s", g->op->def->name);
+    return g->status;
+}
+
+/* Emits what has been checked; `out` is written on success only. */
+static inline ig_status emit(ig_grad *g,
+                             const ig_op_def *op,
+                             const void *attrs,
+                             const ig_var *in,
+                             int n_in,
+                             ig_var *out,
+                             int n_out)
+{
+    ig_call call = {
+        .op = op, .attrs = attrs, .where = g->where, .n_in = n_in, .n_out = n_out};
+    if (op)
+        g->status = g->api->emit(g, &call, in, out);
+    return op && g->status == IG_OK ? IG_OK : emit_failed(g, op);
+}
+
 ig_status ig_emit_n(ig_grad *g,
                     const ig_op_def *op,
                     const void *attrs,
@@ -150,36 +177,31 @@ ig_status ig_emit_n(ig_grad *g,
     if (n_in > IG_PORTS_MAX || n_out > IG_PORTS_MAX)
         return ig_grad_fail(g, IG_LIMIT, "it emits a node with %d inputs, at most %d",
                             n_in > n_out ? n_in : n_out, IG_PORTS_MAX);
-    if (!op)
-        return ig_grad_fail(g, IG_UNSUPPORTED,
-                            "it emits an operator that is not registered");
-    ig_call call = {
-        .op = op, .attrs = attrs, .where = g->where, .n_in = n_in, .n_out = n_out};
-    g->status = g->api->emit(g, &call, in, out);
-    if (g->status != IG_OK)
-        (void)ig_fail_context("gradient of %s", g->op->def->name);
-    return g->status;
+    return emit(g, op, attrs, in, n_in, out, n_out);
 }
 
 ig_var ig_emit1(ig_grad *g, const ig_op_def *op, const void *attrs, ig_var a)
 {
-    ig_var out;
-    (void)ig_emit_n(g, op, attrs, &a, 1, &out, 1);
+    ig_var out = {0};
+    if (g->status == IG_OK)
+        (void)emit(g, op, attrs, &a, 1, &out, 1);
     return out;
 }
 
 ig_var ig_emit2(ig_grad *g, const ig_op_def *op, const void *attrs, ig_var a, ig_var b)
 {
-    ig_var in[2] = {a, b}, out;
-    (void)ig_emit_n(g, op, attrs, in, 2, &out, 1);
+    ig_var in[2] = {a, b}, out = {0};
+    if (g->status == IG_OK)
+        (void)emit(g, op, attrs, in, 2, &out, 1);
     return out;
 }
 
 ig_var ig_emit3(
     ig_grad *g, const ig_op_def *op, const void *attrs, ig_var a, ig_var b, ig_var c)
 {
-    ig_var in[3] = {a, b, c}, out;
-    (void)ig_emit_n(g, op, attrs, in, 3, &out, 1);
+    ig_var in[3] = {a, b, c}, out = {0};
+    if (g->status == IG_OK)
+        (void)emit(g, op, attrs, in, 3, &out, 1);
     return out;
 }
 

@@ -130,8 +130,10 @@ static ig_status scan_ports(igi_op *op, const ig_port *ports, bool in)
         variadic = p->flags & IG_VARIADIC;
         if (!(p->flags & IG_OPTIONAL))
             min = (uint16_t)(n + 1);
-        if (!in)
+        if (!in) {
+            op->nodiff_out |= p->flags & IG_NODIFF ? IG_BIT(n) : 0;
             continue;
+        }
         op->value_ports |= p->flags & IG_VALUE ? IG_BIT(n) : 0;
         op->nodiff_ports |=
             p->flags & (IG_VALUE | IG_NODIFF | IG_TYPE_ONLY) ? IG_BIT(n) : 0;

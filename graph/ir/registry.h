@@ -25,6 +25,7 @@ typedef struct igi_op {
     bool plain; /* fixed tensor ports, one output, <= 3 inputs, nothing special: eager
                    fast path */
     uint64_t value_ports, nodiff_ports, type_only_ports; /* masks of formal inputs */
+    uint64_t nodiff_out; /* of formal outputs that have no gradient */
     int8_t in_var[32],
         out_var[32]; /* per formal port: index of its rule in def->types */
     uint64_t var_types[16];

@@ -174,6 +174,7 @@ static inline ig_status plain_call(igi_invoker *v,
         ig_tensor_unref(t);
         return rc;
     }
+    v->uniform = law;
     *out = &t->v;
     return IG_OK;
 }
@@ -219,5 +220,7 @@ ig_status igi_invoke(igi_invoker *v,
         if (same != NOT_PLAIN)
             return plain_call(v, op, call, in, out, same);
     }
-    return igi_call_general(v, op, call, in, out);
+    ig_status rc = igi_call_general(v, op, call, in, out);
+    v->uniform = false;
+    return rc;
 }

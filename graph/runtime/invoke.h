@@ -37,6 +37,8 @@ typedef struct igi_invoker {
                            int n_out);
     void *run_graph_self;
     ig_kernel_ctx plain; /* context of straight calls, which never nest: filled once */
+    bool uniform; /* the last call was a straight one whose inputs and output have one
+                     type: nothing about it is odd */
 } igi_invoker;
 
 /* `pool` may be NULL and is retained by nobody: it must outlive the invoker. */

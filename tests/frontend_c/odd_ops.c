@@ -64,16 +64,26 @@ static ig_status watch(ig_grad *g)
     return IG_OK;
 }
 
-#define ODD(name_, rule_)                                                              \
+/* dx is the saved x as it stands: the value itself goes on as a gradient. */
+static ig_status gives_saved(ig_grad *g)
+{
+    ig_grad_set(g, 0, ig_grad_in(g, 0));
+    return IG_OK;
+}
+static const ig_save saves_x[] = {IG_SAVE_IN(0, IG_BIT(0)), {0}};
+
+#define ODD(name_, rule_, saves_)                                                      \
     {                                                                                  \
         IG_OP_HEAD, .domain = "test", .name = #name_, .since = 1, .doc = "A test.",    \
                     .inputs = inputs, .outputs = outputs, .types = types,              \
-                    .infer = ig_infer_same, .gradient = rule_, .reference = identity   \
+                    .infer = ig_infer_same, .gradient = rule_, .reference = identity,  \
+                    .saves = saves_                                                    \
     }
 static const ig_op_def odd[] = {
-    ODD(WrongShape, wrong_shape), ODD(WrongType, wrong_type),
-    ODD(Todo, ig_gradient_todo),  ODD(Forbidden, ig_gradient_forbidden),
-    ODD(Undeclared, undeclared),  ODD(Watch, watch),
+    ODD(WrongShape, wrong_shape, NULL),    ODD(WrongType, wrong_type, NULL),
+    ODD(Todo, ig_gradient_todo, NULL),     ODD(Forbidden, ig_gradient_forbidden, NULL),
+    ODD(Undeclared, undeclared, NULL),     ODD(Watch, watch, NULL),
+    ODD(GivesSaved, gives_saved, saves_x),
 };
 
 ig_status odd_registry(ig_registry **out)

@@ -10,7 +10,8 @@
  * test::Todo         differentiable, no rule written
  * test::Forbidden    asking for its gradient is an error
  * test::Undeclared   its rule reads an input that it does not save
- * test::Watch        identity; its rule reports the bytes alive to odd_watch */
+ * test::Watch        identity; its rule reports the bytes alive to odd_watch
+ * test::GivesSaved   identity; its rule gives the saved input as the gradient */
 ig_status odd_registry(ig_registry **out);
 void odd_registry_free(ig_registry *r);
 

@@ -172,6 +172,26 @@ static void rule_05_a_saved_output_does_not_pin_the_tape(void **state)
     assert_int_equal(x->v.refs, 1);
 }
 
+static void rule_05_a_saved_value_that_is_a_gradient_outlives_the_tape(void **state)
+{
+    (void)state;
+    ig_tensor *x = leaf(2, D(3, 5));
+    IG_SCOPE(c) {
+        ig_tensor *h = ig_mul_scalar(c, x, 2), *y = NULL;
+        assert_int_equal(ig_call_op(c, "test::GivesSaved", NULL, &h, 1, &y, 1), IG_OK);
+        assert_int_equal(ig_backward(c, sum(y)), IG_OK);
+    }
+    assert_int_equal(c->tape.nodes.n, 0);
+    GRADIENT(x, 2, 12, 20);
+    IG_SCOPE(c) {
+        ig_tensor *y = NULL;
+        assert_int_equal(ig_call_op(c, "test::GivesSaved", NULL, &x, 1, &y, 1), IG_OK);
+        assert_int_equal(ig_backward(c, sum(y)), IG_OK);
+    }
+    GRADIENT(x, 2, 15, 25);
+    VALUES(x, 2, 3, 5);
+}
+
 static void rule_05_a_rule_that_reads_what_it_does_not_save_is_named(void **state)
 {
     (void)state;
@@ -330,6 +350,7 @@ IG_TESTS(TEST(rule_01_saved_tensor_changed_in_place_is_an_error_naming_versions)
          TEST(rule_05_a_second_backward_is_refused_by_name),
          TEST(rule_05_saved_values_are_released_by_backward),
          TEST(rule_05_a_saved_output_does_not_pin_the_tape),
+         ODD_TEST(rule_05_a_saved_value_that_is_a_gradient_outlives_the_tape),
          ODD_TEST(rule_05_a_rule_that_reads_what_it_does_not_save_is_named),
          TEST(rule_06_retain_graph_allows_a_second_walk),
          TEST(rule_06_create_graph_makes_gradients_differentiable),

@@ -314,7 +314,7 @@ static void count_slots(void)
 {
     int64_t n = 0;
     for (size_t i = 0; i < c->tape.nodes.n; i++)
-        for (int k = 0; c->tape.nodes.p[i]->dy && k < c->tape.nodes.p[i]->n_out; k++)
+        for (int k = 0; k < c->tape.nodes.p[i]->n_out; k++)
             n += c->tape.nodes.p[i]->dy[k] != NULL;
     if (n > alive_most)
         alive_most = n;
