@@ -1,6 +1,6 @@
 /* ingot::Conv: Conv over x[N, in..., C] with what follows it: bias, residual,
  * activation. Made by the optimiser from Conv, BatchNormalization, Add and activations;
- * never written to ONNX and never differentiated (gradients are taken before fusion).
+ * never differentiated (gradients are taken before fusion).
  */
 #include "operators/common_fused.h"
 

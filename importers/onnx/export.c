@@ -19,11 +19,13 @@ static char *text(const char *s)
 /* ---- what can be written
  * ----------------------------------------------------------------- */
 
-/* Version in which an operator got its present meaning; 0 when ONNX cannot say it. */
-static int64_t newest_version(const ig_op_def *op)
+/* Version in which the operator of a node got its present meaning; 0 when ONNX cannot
+ * say it. */
+static int64_t newest_version(const ig_graph *g, ig_node_id n)
 {
+    const ig_op_def *op = ig_graph_node_op(g, n);
     if (op->domain)
-        return igi_onnx_own_opset(op);
+        return igi_onnx_own_opset(g, igi_node_at(g, n));
     const igi_onnx_upgrade *u = igi_onnx_upgrade_find(op->name);
     return u ? igi_onnx_version(u, IGI_ONNX_OPSET) : (int64_t)op->since;
 }
@@ -53,7 +55,7 @@ static bool is_plain(const ig_graph *g, ig_value_id v)
 static int64_t needed_version(const ig_graph *g, ig_node_id n)
 {
     const ig_op_def *op = ig_graph_node_op(g, n);
-    int64_t newest = newest_version(op);
+    int64_t newest = newest_version(g, n);
     size_t k = 0, count = sizeof(plain) / sizeof(*plain);
     while (k < count && (op->domain || strcmp(plain[k].op, op->name) != 0))
         k++;

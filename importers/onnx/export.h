@@ -34,6 +34,12 @@ ig_status igi_onnx_out_attrs(igi_onnx_out *o,
                              const ig_op_def *op,
                              const void *attrs,
                              pb_node *node);
+/* One of them, and whether it may be left out: absent is what the default means. */
+ig_status igi_onnx_out_attr(igi_onnx_out *o,
+                            const ig_attr_def *row,
+                            const void *at,
+                            pb_attribute *a);
+bool igi_onnx_attr_is_default(const ig_attr_def *row, const void *at);
 /* A tensor message that borrows t's memory. */
 ig_status igi_onnx_out_tensor(igi_onnx_out *o,
                               const ig_tensor *t,
@@ -48,7 +54,7 @@ const char *igi_onnx_out_name(igi_onnx_out *o, const char *stem);
 
 /* Operators of Ingot's own (export_own.c): the oldest opset that can say one, 0 when
  * none can; and the nodes that say it. */
-int64_t igi_onnx_own_opset(const ig_op_def *op);
+int64_t igi_onnx_own_opset(const ig_graph *g, const igi_node *n);
 ig_status igi_onnx_out_own(igi_onnx_out *o, const igi_node *n);
 
 #endif

@@ -70,8 +70,10 @@ static void put_list(const ig_attr_def *row, const void *at, pb_attribute *a)
     }
 }
 
-static ig_status
-put_attr(igi_onnx_out *o, const ig_attr_def *row, const void *at, pb_attribute *a)
+ig_status igi_onnx_out_attr(igi_onnx_out *o,
+                            const ig_attr_def *row,
+                            const void *at,
+                            pb_attribute *a)
 {
     igi_onnx__attribute__init(a);
     a->name = (char *)(uintptr_t)row->name;
@@ -100,8 +102,7 @@ put_attr(igi_onnx_out *o, const ig_attr_def *row, const void *at, pb_attribute *
     }
 }
 
-/* Absent is what the default means, so only differences are written. */
-static bool is_default(const ig_attr_def *row, const void *at)
+bool igi_onnx_attr_is_default(const ig_attr_def *row, const void *at)
 {
     switch (row->kind) {
     case IG_A_FLOAT: {
@@ -142,12 +143,12 @@ ig_status igi_onnx_out_attrs(igi_onnx_out *o,
         const void *at = igi_attr_at(row, attrs);
         bool number = row->kind == IG_A_INT || row->kind == IG_A_FLOAT ||
                       row->kind == IG_A_ENUM || row->kind == IG_A_DTYPE;
-        if (is_default(row, at) && !(number && row->flags & IG_REQUIRED))
+        if (igi_onnx_attr_is_default(row, at) && !(number && row->flags & IG_REQUIRED))
             continue;
         pb_attribute *a = igi_arena_alloc(&o->arena, sizeof(*a));
         if (!a)
             return IG_OUT_OF_MEMORY;
-        IG_TRY(put_attr(o, row, at, a));
+        IG_TRY(igi_onnx_out_attr(o, row, at, a));
         node->attribute[node->n_attribute++] = a;
     }
     return IG_OK;

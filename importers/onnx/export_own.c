@@ -55,7 +55,7 @@ static const char *gelu_tanh_slope(igi_own *w, const char *x)
 
 static void gelu_grad(igi_own *w)
 {
-    bool tanh = *(const int64_t *)igi_own_attr(w, "approximate") == 1;
+    bool tanh = igi_own_int(w, "approximate") == 1;
     const char *slope =
         tanh ? gelu_tanh_slope(w, igi_own_in(w, 1)) : gelu_slope(w, igi_own_in(w, 1));
     igi_own_finish(w, "Mul", igi_own_in(w, 0), slope);
@@ -68,6 +68,8 @@ static int summed_axes(const igi_own *w, int64_t *axes)
     const ig_type *x = igi_own_type_in(w, 0),
                   *y = &igi_value_at(w->o->g, w->n->out[0])->type;
     int more = x->rank - y->rank, n = 0;
+    if (x->rank < 0 || y->rank < 0 || more < 0)
+        return -1;
     for (int i = 0; i < x->rank; i++) {
         int64_t from = ig_type_dims(x)[i],
                 to = i < more ? 1 : ig_type_dims(y)[i - more];
@@ -79,103 +81,66 @@ static int summed_axes(const igi_own *w, int64_t *axes)
     return n;
 }
 
-/* The axes where the target has size 1, found at run time. */
-static const char *axes_at_run_time(igi_own *w, int more)
+/* The axes where the target, with ones in front of it, has size 1: found at run time.
+ */
+static const char *axes_at_run_time(igi_own *w)
 {
-    static const int64_t flat[] = {-1};
-    int64_t ones[IG_RANK_MAX];
-    const char *shape = igi_own_in(w, 1);
-    for (int i = 0; i < more; i++)
-        ones[i] = 1;
-    if (more > 0) {
-        shape = igi_own_put2(w, "Concat", igi_own_list(w, ones, more), shape);
-        igi_own_set_int(w, "axis", 0);
-    }
+    const char *rank =
+        igi_own_put1(w, "Size", igi_own_put1(w, "Shape", igi_own_in(w, 0)));
+    const char *missing =
+        igi_own_put2(w, "Sub", rank, igi_own_put1(w, "Size", igi_own_in(w, 1)));
+    const char *zeros = igi_own_put1(w, "ConstantOfShape", igi_own_flat(w, missing));
+    const char *front[] = {zeros, igi_own_in(w, 1)};
     const char *one = igi_own_number(w, IG_INT64, 0, 1);
-    const char *axes = igi_own_put1(w, "NonZero", igi_own_put2(w, "Equal", shape, one));
-    return igi_own_put2(w, "Reshape", axes, igi_own_list(w, flat, 1));
+    const char *shape = igi_own_cast(w, zeros, IG_INT64);
+    front[0] = igi_own_put2(w, "Add", shape, one);
+    shape = igi_own_joined(w, front, 2);
+    return igi_own_flat(
+        w, igi_own_put1(w, "NonZero", igi_own_put2(w, "Equal", shape, one)));
 }
 
 static void sum_to(igi_own *w)
 {
     int64_t axes[IG_RANK_MAX];
-    int rank = igi_own_type_in(w, 0)->rank, more = rank - igi_own_rank_out(w);
-    if (rank < 0 || more > rank) {
-        w->rc = ig_fail(IG_UNSUPPORTED, "its ranks are not known");
-        return;
-    }
     int n = summed_axes(w, axes);
-    const char *over = n < 0 ? axes_at_run_time(w, more) : igi_own_list(w, axes, n);
+    const char *over = n < 0 ? axes_at_run_time(w) : igi_own_list(w, axes, n);
     const char *sum = igi_own_put2(w, "ReduceSum", igi_own_in(w, 0), over);
     igi_own_set_int(w, "keepdims", 1);
     igi_own_set_int(w, "noop_with_empty_axes", 1);
-    igi_own_finish(w, "Reshape", sum, igi_own_in(w, 1));
-    igi_own_set_int(w, "allowzero", 1);
+    igi_own_reshape_to(w, w->out[0], sum, igi_own_in(w, 1));
 }
 
+static const char *product(igi_own *w, const char *list)
+{
+    list = igi_own_put1(w, "ReduceProd", list);
+    igi_own_set_int(w, "keepdims", 0);
+    return list;
+}
+
+/* No axes are all of them, or with noop none. */
 static void div_by_dims(igi_own *w)
 {
-    bool noop = *(const int64_t *)igi_own_attr(w, "noop_with_empty_axes") != 0;
-    int64_t axes = !igi_own_has(w, 2) ? 0
-                   : igi_own_type_in(w, 2)->rank == 1
-                       ? ig_type_dims(igi_own_type_in(w, 2))[0]
-                       : -1;
-    if (axes < 0) {
-        w->rc = ig_fail(IG_UNSUPPORTED, "the number of its axes is not known");
-        return;
-    }
-    if (axes == 0 && noop) {
+    bool noop = igi_own_int(w, "noop_with_empty_axes") != 0;
+    const char *shape = igi_own_in(w, 1), *axes = igi_own_in(w, 2), *count = NULL;
+    if (!igi_own_has(w, 2) && noop) {
         igi_own_finish(w, "Identity", igi_own_in(w, 0), NULL);
         return;
     }
-    const char *dims =
-        axes ? igi_own_put2(w, "Gather", igi_own_in(w, 1), igi_own_in(w, 2))
-             : igi_own_in(w, 1);
-    const char *count = igi_own_put1(w, "ReduceProd", dims);
-    igi_own_set_int(w, "keepdims", 0);
-    count = igi_own_put1(w, "Cast", count);
-    igi_own_set_int(w, "to", (int64_t)w->dtype);
-    igi_own_finish(w, "Div", igi_own_in(w, 0), count);
-}
-
-/* perm brings axes [at, at + n) to the front. */
-static void to_front(int rank, int at, int n, int64_t *perm)
-{
-    for (int i = 0; i < rank; i++)
-        perm[i] = i < n ? at + i : i < at + n ? i - n : i;
-}
-
-/* Rows of dy are added into zeros by ScatterND, the gathered axis in front. */
-static void gather_grad(igi_own *w)
-{
-    static const int64_t last[] = {-1};
-    int64_t perm[IG_RANK_MAX], back[IG_RANK_MAX],
-        axis = *(const int64_t *)igi_own_attr(w, "axis");
-    int rank = igi_own_rank_out(w), n = igi_own_type_in(w, 1)->rank;
-    if (rank < 1 || n < 0 || rank - 1 + n > IG_RANK_MAX) {
-        w->rc = ig_fail(IG_UNSUPPORTED, "its ranks are not known");
-        return;
+    if (igi_own_has(w, 2))
+        count = product(w, igi_own_put2(w, "Gather", shape, axes));
+    if (!igi_own_has(w, 2)) {
+        count = product(w, shape);
+    } else if (!noop) {
+        const char *none = igi_own_put2(w, "Equal", igi_own_put1(w, "Size", axes),
+                                        igi_own_number(w, IG_INT64, 0, 0));
+        count = igi_own_put_as(w, NULL, "Where", none, product(w, shape), count);
     }
-    int at = (int)(axis < 0 ? axis + rank : axis);
-    const char *into = igi_own_zeros(w, igi_own_in(w, 2)), *dy = igi_own_in(w, 0);
-    to_front(rank, at, 1, perm);
-    for (int i = 0; i < rank; i++)
-        back[perm[i]] = i;
-    into = igi_own_transposed(w, into, perm, rank);
-    to_front(rank - 1 + n, at, n, perm);
-    dy = igi_own_transposed(w, dy, perm, rank - 1 + n);
-    const char *index = igi_own_put1(w, "Cast", igi_own_in(w, 1));
-    igi_own_set_int(w, "to", IG_INT64);
-    index = igi_own_put2(w, "Unsqueeze", index, igi_own_list(w, last, 1));
-    const char *sum = igi_own_put_as(w, NULL, "ScatterND", into, index, dy);
-    igi_own_set_string(w, "reduction", "add");
-    igi_own_finish(w, "Transpose", sum, NULL);
-    igi_own_set_ints(w, "perm", back, rank);
+    igi_own_finish(w, "Div", igi_own_in(w, 0), igi_own_cast(w, count, w->dtype));
 }
 
 static void sgd_step(igi_own *w)
 {
-    bool nesterov = *(const int64_t *)igi_own_attr(w, "nesterov") != 0;
+    bool nesterov = igi_own_int(w, "nesterov") != 0;
     const char *param = igi_own_in(w, 0), *g = igi_own_in(w, 1), *step;
     if (igi_own_has(w, 5))
         g = igi_own_put2(w, "Add", g,
@@ -214,7 +179,7 @@ corrected(igi_own *w, const char *s, const char *beta, const char *step)
 
 static void adam_step(igi_own *w)
 {
-    bool decoupled = *(const int64_t *)igi_own_attr(w, "decoupled") != 0;
+    bool decoupled = igi_own_int(w, "decoupled") != 0;
     const char *param = igi_own_in(w, 0), *g = igi_own_in(w, 1),
                *lr = igi_own_scalar(w, 5, 0);
     const char *beta1 = igi_own_scalar(w, 6, 0.9), *beta2 = igi_own_scalar(w, 7, 0.999);
@@ -238,23 +203,34 @@ static void adam_step(igi_own *w)
 /* ---- the table
  * --------------------------------------------------------------------------------- */
 
+/* The first opset in which all operators that the rows use take bfloat16. */
+#define BF16_OPSET 22
+
 static const struct {
     const char *name;
     int64_t opset; /* the oldest that has all it needs */
     void (*run)(igi_own *w);
 } table[] = {
     {"AdamStep", 15, adam_step},
+    {"AveragePool", 19, igi_own_nhwc_average_pool},
+    {"AveragePoolGrad", 14, igi_own_average_pool_grad},
+    {"Conv", 16, igi_own_nhwc_conv},
     {"ConvGradInput", 14, igi_own_conv_grad_input},
     {"ConvGradWeight", 14, igi_own_conv_grad_weight},
     {"DivByDims", 14, div_by_dims},
-    {"GatherGrad", 16, gather_grad},
+    {"GatherGrad", 16, igi_own_gather_grad},
+    {"GatherNDGrad", 16, igi_own_gather_nd_grad},
     {"GeluGrad", 14, gelu_grad},
-    {"Linear", 14, igi_own_linear},
+    {"GlobalAveragePool", 14, igi_own_nhwc_global_average_pool},
+    {"Linear", 16, igi_own_linear},
+    {"MaxPool", 14, igi_own_nhwc_max_pool},
     {"MaxPoolGather", 14, igi_own_max_pool_gather},
-    {"MaxPoolGrad", 18, igi_own_max_pool_grad},
+    {"MaxPoolGrad", 16, igi_own_max_pool_grad},
     {"NllLossGrad", 16, igi_own_nll_loss_grad},
+    {"PadGrad", 19, igi_own_pad_grad},
     {"ReluGrad", 16, relu_grad},
     {"SgdStep", 14, sgd_step},
+    {"SliceGrad", 16, igi_own_slice_grad},
     {"SumTo", 14, sum_to},
 };
 
@@ -267,10 +243,13 @@ static size_t row_of(const ig_op_def *op)
     return i;
 }
 
-int64_t igi_onnx_own_opset(const ig_op_def *op)
+int64_t igi_onnx_own_opset(const ig_graph *g, const igi_node *n)
 {
-    size_t i = row_of(op);
-    return i < sizeof(table) / sizeof(*table) ? table[i].opset : 0;
+    size_t i = row_of(n->op->def);
+    if (i >= sizeof(table) / sizeof(*table))
+        return 0;
+    bool bf16 = n->in[0].i && igi_value_at(g, n->in[0])->type.dtype == IG_BFLOAT16;
+    return bf16 && table[i].opset < BF16_OPSET ? BF16_OPSET : table[i].opset;
 }
 
 ig_status igi_onnx_out_own(igi_onnx_out *o, const igi_node *n)

@@ -22,8 +22,14 @@ bool igi_own_has(const igi_own *w, int i);
 const ig_type *igi_own_type_in(const igi_own *w, int i);
 int igi_own_rank_out(const igi_own *w);
 const void *igi_own_attr(const igi_own *w, const char *name);
+int64_t igi_own_int(const igi_own *w, const char *name);
+/* What an attribute that is one of several words says. */
+const char *igi_own_choice(const igi_own *w, const char *name);
 
-/* One node; `out` NULL makes a name. Inputs end at the first NULL. */
+/* One node; `out` NULL makes a name. */
+const char *igi_own_put_n(
+    igi_own *w, const char *out, const char *op, const char *const *ins, size_t n);
+/* The same; inputs end at the first NULL. */
 const char *igi_own_put_as(igi_own *w,
                            const char *out,
                            const char *op,
@@ -38,25 +44,50 @@ void igi_own_finish(igi_own *w,
                     const char *b); /* output 0 */
 void igi_own_set_int(igi_own *w, const char *name, int64_t v);
 void igi_own_set_ints(igi_own *w, const char *name, const int64_t *v, int n);
+void igi_own_set_float(igi_own *w, const char *name, double v);
 void igi_own_set_string(igi_own *w, const char *name, const char *v);
+/* The operator's own attribute of that name, unless it is the default. */
+void igi_own_copy_attr(igi_own *w, const char *name);
 
-/* Constants: one number of rank 0 or 1; of the operator's type; int64 [n]; zeros of a
- * shape. */
+/* Constants: one number of rank 0 or 1; of the operator's type; int64 [n]; a tensor of
+ * a shape full of one number. */
 const char *igi_own_number(igi_own *w, ig_dtype dtype, int rank, double v);
 const char *igi_own_real(igi_own *w, double v);
 const char *igi_own_list(igi_own *w, const int64_t *v, int64_t n);
-const char *igi_own_zeros(igi_own *w, const char *shape);
+const char *igi_own_filled(igi_own *w, const char *shape, double v);
 /* Input i, a number of some type, in the operator's type; `fallback` when absent. */
 const char *igi_own_scalar(igi_own *w, int i, double fallback);
 const char *
 igi_own_transposed(igi_own *w, const char *x, const int64_t *perm, int rank);
 
-/* export_own_nn.c */
-void igi_own_max_pool_grad(igi_own *w);
+const char *igi_own_cast(igi_own *w, const char *x, ig_dtype to);
+const char *igi_own_flat(igi_own *w, const char *x); /* in one axis */
+/* `out` NULL is not allowed here. */
+void igi_own_reshape_to(igi_own *w, const char *out, const char *x, const char *shape);
+/* Lists behind each other. */
+const char *igi_own_joined(igi_own *w, const char *const *parts, size_t n);
+/* UNSUPPORTED with the reason, unless something failed before. */
+void igi_own_refuse(igi_own *w, const char *why);
+
+/* export_own_move.c: what scatters gradients to where values came from */
+void igi_own_gather_grad(igi_own *w);
+void igi_own_gather_nd_grad(igi_own *w);
 void igi_own_max_pool_gather(igi_own *w);
+void igi_own_max_pool_grad(igi_own *w);
+void igi_own_pad_grad(igi_own *w);
+void igi_own_slice_grad(igi_own *w);
+
+/* export_own_window.c: gradients of convolution and pooling */
+void igi_own_average_pool_grad(igi_own *w);
 void igi_own_conv_grad_input(igi_own *w);
 void igi_own_conv_grad_weight(igi_own *w);
-void igi_own_nll_loss_grad(igi_own *w);
+
+/* export_own_nn.c: loss, and what the optimiser makes */
 void igi_own_linear(igi_own *w);
+void igi_own_nhwc_average_pool(igi_own *w);
+void igi_own_nhwc_conv(igi_own *w);
+void igi_own_nhwc_global_average_pool(igi_own *w);
+void igi_own_nhwc_max_pool(igi_own *w);
+void igi_own_nll_loss_grad(igi_own *w);
 
 #endif

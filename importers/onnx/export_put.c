@@ -32,20 +32,22 @@ const void *igi_own_attr(const igi_own *w, const char *name)
     return igi_attr_at(igi_attr_find(w->n->op->def, name), w->n->attrs);
 }
 
-/* One node; `out` NULL makes a name. Inputs end at the first NULL. */
-const char *igi_own_put_as(igi_own *w,
-                           const char *out,
-                           const char *op,
-                           const char *a,
-                           const char *b,
-                           const char *c)
+int64_t igi_own_int(const igi_own *w, const char *name)
 {
-    const char *ins[] = {a, b, c};
-    size_t n = 0;
+    return *(const int64_t *)igi_own_attr(w, name);
+}
+
+const char *igi_own_choice(const igi_own *w, const char *name)
+{
+    return igi_attr_find(w->n->op->def, name)->names[igi_own_int(w, name)];
+}
+
+/* One node; `out` NULL makes a name. */
+const char *igi_own_put_n(
+    igi_own *w, const char *out, const char *op, const char *const *ins, size_t n)
+{
     if (w->rc != IG_OK)
         return "";
-    while (n < 3 && ins[n])
-        n++;
     if (!out)
         out = igi_onnx_out_name(w->o, op);
     w->last = out ? igi_onnx_out_node(w->o, op, n, 1) : NULL;
@@ -57,6 +59,20 @@ const char *igi_own_put_as(igi_own *w,
         w->last->input[i] = (char *)(uintptr_t)ins[i];
     w->last->output[0] = (char *)(uintptr_t)out;
     return out;
+}
+
+const char *igi_own_put_as(igi_own *w,
+                           const char *out,
+                           const char *op,
+                           const char *a,
+                           const char *b,
+                           const char *c)
+{
+    const char *ins[] = {a, b, c};
+    size_t n = 0;
+    while (n < 3 && ins[n])
+        n++;
+    return igi_own_put_n(w, out, op, ins, n);
 }
 
 const char *igi_own_put1(igi_own *w, const char *op, const char *a)
@@ -115,6 +131,26 @@ void igi_own_set_ints(igi_own *w, const char *name, const int64_t *v, int n)
         w->rc = IG_OUT_OF_MEMORY;
 }
 
+void igi_own_set_float(igi_own *w, const char *name, double v)
+{
+    pb_attribute *a = add_attr(w, name, PB_ATTR_FLOAT);
+    if (a) {
+        a->has_f = true;
+        a->f = (float)v;
+    }
+}
+
+void igi_own_copy_attr(igi_own *w, const char *name)
+{
+    const ig_attr_def *row = igi_attr_find(w->n->op->def, name);
+    const void *at = igi_attr_at(row, w->n->attrs);
+    if (igi_onnx_attr_is_default(row, at))
+        return;
+    pb_attribute *a = add_attr(w, name, PB_ATTR_INT);
+    if (a)
+        w->rc = igi_onnx_out_attr(w->o, row, at, a);
+}
+
 void igi_own_set_string(igi_own *w, const char *name, const char *v)
 {
     pb_attribute *a = add_attr(w, name, PB_ATTR_STRING);
@@ -171,14 +207,11 @@ const char *igi_own_list(igi_own *w, const int64_t *v, int64_t n)
     return name;
 }
 
-/* Input i, a number of some type, in the operator's type; `fallback` when absent. */
 const char *igi_own_scalar(igi_own *w, int i, double fallback)
 {
     if (!igi_own_has(w, i))
         return igi_own_real(w, fallback);
-    const char *name = igi_own_put1(w, "Cast", igi_own_in(w, i));
-    igi_own_set_int(w, "to", (int64_t)w->dtype);
-    return name;
+    return igi_own_cast(w, igi_own_in(w, i), w->dtype);
 }
 
 void igi_own_finish(igi_own *w, const char *op, const char *a, const char *b)
@@ -186,16 +219,50 @@ void igi_own_finish(igi_own *w, const char *op, const char *a, const char *b)
     (void)igi_own_put_as(w, w->out[0], op, a, b, NULL);
 }
 
-const char *igi_own_zeros(igi_own *w, const char *shape)
+const char *igi_own_filled(igi_own *w, const char *shape, double v)
 {
     static const int64_t one[] = {1};
     ig_tensor *t;
     const char *name = igi_own_put1(w, "ConstantOfShape", shape);
     if (w->rc == IG_OK)
         w->rc = ig_tensor_new(&t, w->dtype, 1, one);
-    if (w->rc == IG_OK)
-        set_tensor(w, "value", t);
+    if (w->rc != IG_OK)
+        return "";
+    igi_put_f64(w->dtype, t->data, 0, v);
+    set_tensor(w, "value", t);
     return name;
+}
+
+const char *igi_own_cast(igi_own *w, const char *x, ig_dtype to)
+{
+    const char *name = igi_own_put1(w, "Cast", x);
+    igi_own_set_int(w, "to", (int64_t)to);
+    return name;
+}
+
+const char *igi_own_flat(igi_own *w, const char *x)
+{
+    static const int64_t all[] = {-1};
+    return igi_own_put2(w, "Reshape", x, igi_own_list(w, all, 1));
+}
+
+void igi_own_reshape_to(igi_own *w, const char *out, const char *x, const char *shape)
+{
+    (void)igi_own_put_as(w, out, "Reshape", x, shape, NULL);
+    igi_own_set_int(w, "allowzero", 1);
+}
+
+const char *igi_own_joined(igi_own *w, const char *const *parts, size_t n)
+{
+    const char *name = igi_own_put_n(w, NULL, "Concat", parts, n);
+    igi_own_set_int(w, "axis", 0);
+    return name;
+}
+
+void igi_own_refuse(igi_own *w, const char *why)
+{
+    if (w->rc == IG_OK)
+        w->rc = ig_fail(IG_UNSUPPORTED, "%s", why);
 }
 
 const char *igi_own_transposed(igi_own *w, const char *x, const int64_t *perm, int rank)

@@ -80,6 +80,8 @@ typedef enum suite_constants {
     SUITE_SYMBOLS
 } suite_constants;
 ig_status suite_graph(const suite_case *c, suite_constants which, ig_graph **out);
+/* The graph written as ONNX and read again; NULL when it needs operators to come. */
+ig_status suite_exported(const ig_graph *g, ig_graph **out);
 
 /* Every check of one operator; how many failed. */
 int suite_operator(const igi_op *op);

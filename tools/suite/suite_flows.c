@@ -7,6 +7,7 @@
 #include "graph/core/dtype.h"
 #include "graph/ir/attr.h"
 #include "graph/runtime/invoke.h"
+#include "graph/runtime/net.h"
 #include "graph/runtime/select.h"
 #include "importers/import.h"
 #include "tools/suite/canary_alloc.h"
@@ -269,28 +270,51 @@ static void check_native(const suite_case *c, const ig_graph *g)
     unlink(path);
 }
 
-static void check_onnx(const suite_case *c, const ig_graph *g)
+/* Operators that the exporter writes and this library does not have yet: a graph with
+ * one of them cannot be read again. */
+static bool is_coming(const char *message)
+{
+    static const char *const names[] = {"ConvTranspose", "NonZero", "ReduceProd"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (strstr(message, names[i]) &&
+            !igi_registry_find(ig_registry_builtin(), NULL, names[i]))
+            return true;
+    return false;
+}
+
+ig_status suite_exported(const ig_graph *g, ig_graph **out)
 {
     void *bytes = NULL;
     size_t n = 0;
-    ig_graph *again = NULL;
-    bool ours = c->op->def->domain && c->op->def->domain[0];
+    *out = NULL;
     ig_status rc = igi_onnx_write(g, NULL, &bytes, &n);
-    if (rc == IG_UNSUPPORTED && ours)
-        return; /* ONNX has no such operator, and the exporter says so */
-    if (rc == IG_OK)
-        rc = ig_graph_read_bytes(&again, bytes, n, NULL, NULL,
-                                 &(ig_read_opts){.registry = suite_registry()});
-    if (rc == IG_UNSUPPORTED && ours) { /* written with operators not read yet */
-        igi_free(bytes);
-        return;
-    }
-    if (rc != IG_OK)
-        suite_fail(c, "exported to ONNX", "%s", ig_error_message());
-    else
-        check_net(c, "exported to ONNX", again, -1, 0);
-    ig_graph_free(again);
+    if (rc == IG_UNSUPPORTED && strstr(ig_error_message(), "cannot be written as ONNX"))
+        return IG_OK; /* an operator without a row in importers/onnx/export_own.c */
+    IG_TRY(rc);
+    rc = ig_graph_read_bytes(out, bytes, n, NULL, NULL, NULL);
     igi_free(bytes);
+    return rc == IG_UNSUPPORTED && is_coming(ig_error_message()) ? IG_OK : rc;
+}
+
+static void check_onnx(const suite_case *c, const char *flow, const ig_graph *g)
+{
+    ig_graph *again;
+    if (suite_exported(g, &again) != IG_OK)
+        suite_fail(c, flow, "%s", ig_error_message());
+    else if (again)
+        check_net(c, flow, again, -1, 0);
+    ig_graph_free(again);
+}
+
+/* As the optimiser leaves it: fused, and with channels last. */
+static void check_optimised(const suite_case *c, const ig_graph *g)
+{
+    ig_net *net = NULL;
+    if (ig_net_new(&net, g, NULL, &(ig_net_opts){.threads = 1}) != IG_OK)
+        suite_fail(c, "optimised", "%s", ig_error_message());
+    else
+        check_onnx(c, "optimised, exported to ONNX", net->graph);
+    ig_net_free(net);
 }
 
 /* ---- eager and trace ---- */
@@ -394,7 +418,9 @@ void suite_flows(suite_case *c)
         check_net(c, "net, constant weights, level none", weights, -1, 0);
         check_net(c, "net, constant weights", weights, 0, 0);
         check_native(c, g);
-        check_onnx(c, g);
+        check_onnx(c, "exported to ONNX", g);
+        check_onnx(c, "exported to ONNX with symbols", symbols);
+        check_optimised(c, weights);
     }
     ig_graph_free(g);
     ig_graph_free(given);

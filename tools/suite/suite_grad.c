@@ -389,6 +389,12 @@ static void check_static(const probe *p, bool second, suite_constants which)
         rc = run_static(p, g, second, have, -1, flow);
     if (rc == IG_OK && !symbols)
         rc = run_static(p, g, second, have, 0, "gradient, static, optimised");
+    ig_graph *again = NULL;
+    if (rc == IG_OK)
+        rc = suite_exported(g, &again);
+    if (rc == IG_OK && again)
+        rc = run_static(p, again, second, have, -1, "gradient, exported to ONNX");
+    ig_graph_free(again);
     if (rc != IG_OK)
         suite_fail(p->c, flow, "%s", ig_error_message());
     ig_graph_free(g);

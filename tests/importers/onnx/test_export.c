@@ -212,21 +212,50 @@ static void sums_over_broadcast_axes_become_reductions(void **state)
     assert_string_equal(igt_ints_of(again, 0, 1), "0");
 }
 
-static void what_onnx_cannot_say_is_refused_by_name(void **state)
+/* x, of any rank when `rank` is -1, through the optimiser's pooling. */
+static void pooled(int rank)
 {
-    (void)state;
-    size_t n;
     ig_value_id x, w, y;
     assert_status(igi_graph_new(&g, "g", igt_registry(), NULL), IG_OK);
-    assert_status(ig_graph_input(g, "x", IG_FLOAT32, 3, (int64_t[]){1, 4, 4}, &x),
+    assert_status(ig_graph_input(g, "x", IG_FLOAT32, rank, (int64_t[]){1, 4, 4}, &x),
                   IG_OK);
     assert_status(
         ig_graph_make_named(g, "ingot::GlobalAveragePool", NULL, &x, 1, &y, 1), IG_OK);
     assert_status(ig_graph_make_named(g, "Relu", NULL, &y, 1, &w, 1), IG_OK);
     assert_status(ig_graph_output(g, "y", w), IG_OK);
+}
+
+static void an_operator_of_ours_is_written_in_onnx(void **state)
+{
+    (void)state;
+    size_t n;
+    pooled(3);
+    assert_status(igi_onnx_write(g, NULL, &bytes, &n), IG_OK);
+    assert_status(igt_read_bytes(bytes, n, &again), IG_OK);
+    assert_string_equal(igt_ops(again),
+                        "Transpose(x) GlobalAveragePool(Transpose_1) "
+                        "Transpose(GlobalAveragePool_2) Relu(GlobalAveragePool_1)");
+}
+
+static void what_onnx_cannot_say_is_refused_by_node_and_reason(void **state)
+{
+    (void)state;
+    size_t n;
+    pooled(-1);
     assert_status(igi_onnx_write(g, NULL, &bytes, &n), IG_UNSUPPORTED);
-    assert_message("1 nodes cannot be written");
     assert_message("ingot::GlobalAveragePool");
+    assert_message("its rank is not known");
+}
+
+static void an_opset_that_is_too_old_is_refused_with_the_one_it_takes(void **state)
+{
+    (void)state;
+    size_t n;
+    pooled(3);
+    ig_save_opts o = {.opset = 13};
+    assert_status(igi_onnx_write(g, &o, &bytes, &n), IG_UNSUPPORTED);
+    assert_message("2 nodes cannot be written");
+    assert_message("ingot::GlobalAveragePool (needs opset 14)");
 }
 
 static void read_back(const char *path)
@@ -318,7 +347,9 @@ IG_TESTS(TEST(a_graph_survives_writing_and_reading),
          TEST(outputs_keep_the_names_that_callers_use),
          TEST(operators_of_our_own_become_onnx),
          TEST(sums_over_broadcast_axes_become_reductions),
-         TEST(what_onnx_cannot_say_is_refused_by_name),
+         TEST(an_operator_of_ours_is_written_in_onnx),
+         TEST(what_onnx_cannot_say_is_refused_by_node_and_reason),
+         TEST(an_opset_that_is_too_old_is_refused_with_the_one_it_takes),
          TEST(a_file_is_saved_and_read),
          TEST(external_data_lies_beside_the_file),
          TEST(a_folder_that_does_not_exist_is_an_error),
