@@ -19,6 +19,17 @@ typedef struct igi_nhwc_conv_attrs {
     int64_t residual_after;
 } igi_nhwc_conv_attrs;
 
+/* Those attributes that Conv has too. */
+static inline igi_conv_attrs igi_nhwc_conv_plain(const igi_nhwc_conv_attrs *a)
+{
+    return (igi_conv_attrs){.struct_size = sizeof(igi_conv_attrs),
+                            .auto_pad = a->auto_pad,
+                            .dilations = a->dilations,
+                            .group = a->group,
+                            .pads = a->pads,
+                            .strides = a->strides};
+}
+
 /* ingot::Linear: x[..., K], w[K, N] or, with trans_w, [N, K], b?, residual? -> y[...,
  * N]. */
 typedef struct igi_linear_attrs {

@@ -47,20 +47,10 @@ static const ig_attr_def attrs[] = {
     {0},
 };
 
-static igi_conv_attrs conv_attrs_of(const igi_nhwc_conv_attrs *a)
-{
-    return (igi_conv_attrs){.struct_size = sizeof(igi_conv_attrs),
-                            .auto_pad = a->auto_pad,
-                            .dilations = a->dilations,
-                            .group = a->group,
-                            .pads = a->pads,
-                            .strides = a->strides};
-}
-
 static ig_status nhwc_conv_infer(ig_infer *x)
 {
     int64_t xd[IG_RANK_MAX], yd[IG_RANK_MAX], out[IG_RANK_MAX];
-    igi_conv_attrs a = conv_attrs_of(x->attrs);
+    igi_conv_attrs a = igi_nhwc_conv_plain(x->attrs);
     int rank = x->in[0]->rank;
     if (x->in[1]->rank != rank || rank < 3)
         return ig_infer_fail(x, "x and w must have the same rank, at least 3");
@@ -122,7 +112,7 @@ static ig_status nhwc_conv_reference(ig_kernel_ctx *k)
     const ig_tensor *x = ig_in(k, 0), *w = ig_in(k, 1), *b = ig_in(k, 2),
                     *r = ig_in(k, 3);
     ig_tensor *y = ig_out(k, 0);
-    igi_conv_attrs a = conv_attrs_of(k->attrs);
+    igi_conv_attrs a = igi_nhwc_conv_plain(k->attrs);
     nhwc_conv_call f = {.v = {.x = ig_data(x), .w = ig_data(w), .channel = 1},
                         .a = k->attrs,
                         .b = b ? ig_data(b) : NULL,
@@ -163,6 +153,13 @@ static const igi_nhwc_conv_attrs relu6 = {HEAD,
 static const igi_nhwc_conv_attrs leaky = {
     HEAD, .group = 1, .activation = IGI_ACT_LEAKY_RELU, .act_a = 0.1f};
 
+/* Shapes for kernels that want 16 channels: images of many small tiles and of few. */
+static const igi_nhwc_conv_attrs same = {HEAD, .group = 1, .activation = IGI_ACT_RELU,
+                                         .pads = IGI_INTS(1, 1, 1, 1)};
+static const igi_nhwc_conv_attrs uneven = {HEAD, .group = 1, .activation = IGI_ACT_SILU,
+                                           .pads = IGI_INTS(2, 0, 1, 3),
+                                           .residual_after = 1};
+
 static const ig_sample samples[] = {
     {.name = "bias",
      .attrs = &plain,
@@ -184,6 +181,18 @@ static const ig_sample samples[] = {
     {.name = "one_axis",
      .attrs = &leaky,
      IGI_INPUTS(IGI_IN(2, 6, 2), IGI_IN(3, 2, 3)),
+     .no_gradient = true},
+    {.name = "large_3x3",
+     .attrs = &same,
+     IGI_INPUTS(IGI_IN(1, 18, 17, 16),
+                IGI_IN(16, 16, 3, 3),
+                IGI_IN(16),
+                IGI_IN(1, 18, 17, 16)),
+     .no_gradient = true},
+    {.name = "small_3x3_batch",
+     .attrs = &uneven,
+     IGI_INPUTS(
+         IGI_IN(2, 6, 5, 16), IGI_IN(32, 16, 3, 3), {.rank = -1}, IGI_IN(2, 7, 6, 32)),
      .no_gradient = true},
     {.name = "empty_batch",
      .attrs = &plain,

@@ -25,6 +25,8 @@ static const cli_option group_device[] = {
     {"dim", 0, "NAME=N", "Size of a symbolic dim; may be repeated."},
     {"exact-conv", 0, NULL,
      "Only convolution algorithms that round like the plain one."},
+    {"small-memory", 0, NULL,
+     "No packed weights larger than the weights: slower convolutions."},
     {0},
 };
 static const cli_option group_inputs[] = {

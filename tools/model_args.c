@@ -126,6 +126,7 @@ exit_code cli_model_opts(cli_model *m, const cli_args *a)
     m->opts.level = level == 0 ? -1 : (int)level;
     m->opts.data_dir = cli_value(a, "data-dir");
     m->opts.exact_conv = cli_flag(a, "exact-conv");
+    m->opts.small_memory = cli_flag(a, "small-memory");
     m->opts.dims = m->dims.p;
     m->opts.warn = say_loader_warning;
     return rc;

@@ -71,7 +71,8 @@ static ig_status compile(ig_model *m, const ig_model_opts *o)
                      .level = o->level,
                      .limits = o->limits,
                      .plan_cache = o->plan_cache,
-                     .exact_conv = o->exact_conv};
+                     .exact_conv = o->exact_conv,
+                     .small_memory = o->small_memory};
     IG_TRY(set_dims(m->graph, o->dims));
     m->weights = ig_workspace_new(NULL);
     if (!m->weights)

@@ -141,7 +141,8 @@ static ig_status set_options(ig_net *net, const ig_graph *g, const ig_net_opts *
     net->threads = o->threads ? o->threads : igi_cpu_count();
     net->limits = igi_limits_of(&o->limits);
     net->plan_cache = o->plan_cache ? o->plan_cache : 8;
-    net->exact_conv = o->exact_conv;
+    net->exact_conv = o->exact_conv || net->level < 2;
+    net->small_memory = o->small_memory;
     net->parallel_branches = o->parallel_branches;
     net->device = g->reg ? igi_registry_device(g->reg, net->device_index) : NULL;
     if (net->plan_cache > 4096)

@@ -39,7 +39,8 @@ typedef struct ig_model_opts {
     const char *data_dir;    /* folder of external data; NULL: the model's */
     const char *const *dims; /* "N=4" overrides of symbolic dims, NULL-terminated */
     size_t plan_cache;       /* input signatures kept; 0: 8 */
-    bool exact_conv;         /* never Winograd or Strassen */
+    bool exact_conv;   /* only algorithms that round like the plain one: no Winograd */
+    bool small_memory; /* no packed weights that are larger than the weights */
     bool private_copy; /* read the file into private memory instead of mapping it */
     void (*warn)(const char *text, void *user); /* NULL: dropped */
     void *user;
@@ -126,9 +127,9 @@ typedef struct ig_net_opts {
     int threads;        /* 0: as many as the process may use */
     int level;          /* 0 default (2), -1 none, 1, 2 */
     ig_limits limits;
-    size_t plan_cache; /* 0: 8 */
-    bool exact_conv;
-    bool parallel_branches; /* run independent chains of nodes side by side */
+    size_t plan_cache;             /* 0: 8 */
+    bool exact_conv, small_memory; /* as ig_model_opts */
+    bool parallel_branches;        /* run independent chains of nodes side by side */
     const ig_registry *registry;
 } ig_net_opts;
 

@@ -275,6 +275,11 @@ typedef struct ig_run_api {
     void (*barrier)(ig_kernel_ctx *k); /* all threads of the team meet */
 } ig_run_api;
 
+enum { /* ig_kernel_ctx.flags: what the options of a net ask of its kernels */
+       IG_RUN_EXACT = 1, /* only algorithms that round like the plain sum */
+       IG_RUN_SMALL = 2  /* no packed form that is much larger than its constant */
+};
+
 struct ig_kernel_ctx {
     uint32_t struct_size;
     int16_t n_in, n_out;
@@ -288,7 +293,7 @@ struct ig_kernel_ctx {
     uint64_t constants;   /* mask: inputs whose contents never change (may be packed) */
     uint64_t seed, draw;  /* of random operators */
     int32_t threads;      /* team size that run_team will see */
-    uint32_t spare;
+    uint32_t flags;       /* IG_RUN_* */
     const ig_run_api *rt;
     void *rt_self;
     const ig_op_def *op;

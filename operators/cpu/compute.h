@@ -177,6 +177,62 @@ typedef struct igi_pool {
                                beyond) */
 } igi_pool;
 
+/* ---- Winograd convolution -----------------------------------------------------------
+ */
+
+/* y[batch][out_h][out_w][n] = epilogue(convolution of x[batch][h][w][c] by 3 x 3
+ * weights), stride 1, as F(tile x tile, 3 x 3); c and n multiples of 16. Pads may be
+ * any, so outputs and pads say where the image lies. The epilogue's residual has the
+ * shape of y and may be y itself; ld_residual is not read. Rounds differently from the
+ * direct sum: errors are below 1e-5 (tile 4; 5e-6 for tile 2) of the results' rms, and
+ * an infinity in x makes NaN of its whole tile. */
+typedef struct igi_winograd {
+    int tile; /* outputs a side: 4 or 2 */
+    int64_t batch, h, w, c;
+    int64_t out_h, out_w, n;
+    int64_t pad_top, pad_left;
+    const float *x;
+    const float *u; /* igi_winograd_pack */
+    float *y;
+    igi_epilogue epilogue;
+} igi_winograd;
+
+/* Panels whose columns are transformed back together. */
+#define IGI_WINOGRAD_GROUP 2
+
+/* Tiles of the whole batch are numbered row by row. */
+static inline int64_t igi_winograd_across(const igi_winograd *g)
+{
+    return (g->out_w + g->tile - 1) / g->tile;
+}
+static inline int64_t igi_winograd_down(const igi_winograd *g)
+{
+    return (g->out_h + g->tile - 1) / g->tile;
+}
+
+/* Some weights of one panel: w[cols][channels][3][3], `ld` floats between outputs, to
+ * u[f][channels][panel], `step` floats between frequencies f. channels <= 16. */
+typedef struct igi_winograd_kernel {
+    const float *w;
+    int64_t ld, cols, channels;
+    float *u;
+    int64_t step;
+} igi_winograd_kernel;
+
+/* Transformed inputs v[f][tile][channel] of tiles from `first` on. */
+typedef struct igi_winograd_tiles {
+    float *v;
+    int64_t first, ld, step; /* floats between tiles, between frequencies */
+} igi_winograd_tiles;
+
+/* Products m[f][tile][column] of `tiles` tiles from `first` on and of the `width`
+ * columns from `column` on, width <= IGI_WINOGRAD_GROUP panels. */
+typedef struct igi_winograd_products {
+    const float *m;
+    int64_t first, tiles, ld, step;
+    int64_t column, width;
+} igi_winograd_products;
+
 /* ---- the table ----------------------------------------------------------------------
  */
 
@@ -247,6 +303,15 @@ typedef struct igi_cpu_isa {
                          int64_t rows,
                          int64_t cols);
 
+    /* The transforms; `zeros`: c of them; tiles [lo, hi). */
+    void (*winograd_weights)(int tile, const igi_winograd_kernel *k);
+    void (*winograd_input)(const igi_winograd *g,
+                           const igi_winograd_tiles *t,
+                           const float *zeros,
+                           int64_t lo,
+                           int64_t hi);
+    void (*winograd_output)(const igi_winograd *g, const igi_winograd_products *q);
+
     /* One output row oy >= 0, all channels. */
     void (*max_pool_row)(const igi_pool *p, int64_t oy);
     void (*avg_pool_row)(const igi_pool *p, int64_t oy);
@@ -308,6 +373,33 @@ void igi_matmul_run(const igi_cpu_isa *isa,
                     float *scratch,
                     int64_t panel_lo,
                     int64_t panel_hi);
+
+/* ---- Winograd convolution (compute/winograd.c)
+ * --------------------------------------- */
+
+/* Floats of packed weights; false when that overflows. */
+bool igi_winograd_packed_size(const igi_cpu_isa *isa,
+                              const igi_winograd *g,
+                              size_t *floats);
+/* w[n][c][3][3] to u[group of panels][frequency][panel][c][gemm_panel]. */
+void igi_winograd_pack(const igi_cpu_isa *isa,
+                       const igi_winograd *g,
+                       const float *w,
+                       float *u);
+/* Floats of scratch per thread; false on overflow. */
+bool igi_winograd_scratch(const igi_cpu_isa *isa,
+                          const igi_winograd *g,
+                          size_t *floats);
+/* The part of thread tid of nth. `scratch`: of the whole team, at a cache line. `meet`
+ * makes the team meet; it is called equally often by all, and not at all when nth is 1.
+ * Any nth gives the same bits. */
+void igi_winograd_run(const igi_cpu_isa *isa,
+                      const igi_winograd *g,
+                      float *scratch,
+                      int tid,
+                      int nth,
+                      void (*meet)(void *user),
+                      void *user);
 
 /* ---- movement (compute/move.c)
  * ------------------------------------------------------- */

@@ -77,12 +77,7 @@ static ig_status nhwc_prepare(ig_kernel_ctx *k)
     int64_t xd[IG_RANK_MAX], yd[IG_RANK_MAX];
     const ig_tensor *x = igi_kin(k, 0), *w = igi_kin(k, 1), *y = igi_kout(k, 0);
     const igi_nhwc_conv_attrs *a = k->attrs;
-    igi_conv_attrs plain = {.struct_size = sizeof(plain),
-                            .auto_pad = a->auto_pad,
-                            .dilations = a->dilations,
-                            .group = a->group,
-                            .pads = a->pads,
-                            .strides = a->strides};
+    igi_conv_attrs plain = igi_nhwc_conv_plain(a);
     igi_dnn_spec s = {.kind = IGI_DNN_FORWARD,
                       .nhwc = true,
                       .bias = igi_kin(k, 2) != NULL,

@@ -26,6 +26,8 @@
 
 #include "operators/cpu/compute/transpose.inc.h"
 
+#include "operators/cpu/compute/winograd.inc.h"
+
 #define BINARY_ROW(name_)                                                              \
     {                                                                                  \
         binary_##name_##_vv, binary_##name_##_vs, binary_##name_##_sv                  \
@@ -61,6 +63,9 @@ static const igi_cpu_isa igi_cpu_table = {
     .layer_norm_row = layer_norm_row,
     .rms_norm_row = rms_norm_row,
     .transpose_32 = transpose_32,
+    .winograd_weights = winograd_weights,
+    .winograd_input = winograd_input,
+    .winograd_output = winograd_output,
     .max_pool_row = max_pool_row,
     .avg_pool_row = avg_pool_row,
     .global_avg_pool = global_avg_pool,
