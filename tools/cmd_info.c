@@ -168,6 +168,10 @@ print_text(const json_value *root, const char *path, int64_t bytes, bool nodes)
     print_kernels(root);
     for (const json_value *k = meta ? meta->child : NULL; k; k = k->next)
         printf("metadata   %s: %s\n", k->key, k->kind == JSON_STRING ? k->string : "");
+    const json_value *notes = json_get(root, "notes");
+    for (const json_value *k = notes ? notes->child : NULL; k; k = k->next)
+        printf("%s%.0f %s%s", k == notes->child ? "notes      " : "", k->number, k->key,
+               k->next ? ", " : "\n");
     if (nodes)
         print_nodes(root);
 }

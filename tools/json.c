@@ -10,32 +10,18 @@
 
 #include "graph/core/arena.h"
 #include "graph/core/status.h"
+#include "graph/core/utf8.h"
 
 #define DEPTH_MAX 64
 
 /* ---- writing ---- */
-
-/* Length of the UTF-8 sequence at s, 0 when it is none. */
-static size_t utf8_length(const unsigned char *s)
-{
-    size_t n = s[0] < 0x80   ? 1
-               : s[0] < 0xc2 ? 0
-               : s[0] < 0xe0 ? 2
-               : s[0] < 0xf0 ? 3
-               : s[0] < 0xf5 ? 4
-                             : 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    return n;
-}
 
 static void quote(igi_text *t, const char *s)
 {
     igi_text_add_bytes(t, "\"", 1);
     while (*s) {
         unsigned char c = (unsigned char)*s;
-        size_t n = utf8_length((const unsigned char *)s);
+        size_t n = igi_utf8_length(s, strnlen(s, 4));
         if (c == '"' || c == '\\')
             igi_text_add(t, "\\%c", c);
         else if (c == '\n')

@@ -5,6 +5,7 @@
 #include "graph/core/file.h"
 #include "graph/ir/build.h"
 #include "graph/ir/graph.h"
+#include "graph/ir/note.h"
 
 static ig_status check_value(const ig_graph *g, ig_value_id v)
 {
@@ -303,9 +304,13 @@ copy_node(ig_graph *dst, const ig_graph *src, const igi_node *n, ig_value_id *ma
     igi_node *made = igi_node_at(dst, dst->order.p[dst->order.n - 1]);
     made->device = n->device;
     made->origin = origin;
-    for (int i = 0; i < n->n_out; i++)
-        if (n->out[i].i)
-            map[n->out[i].i] = out[i];
+    IG_TRY(igi_notes_copy(dst, &made->notes, src, &n->notes));
+    for (int i = 0; i < n->n_out; i++) {
+        if (!n->out[i].i)
+            continue;
+        map[n->out[i].i] = out[i];
+        IG_TRY(igi_notes_copy_value(dst, out[i], src, n->out[i]));
+    }
     return IG_OK;
 }
 
@@ -330,6 +335,7 @@ ig_status igi_graph_inline(ig_graph *dst, const ig_graph *src, ig_value_id *map)
         const char *name = igi_graph_fresh_name(dst, v->name);
         IG_TRY(name ? ig_graph_constant(dst, name, v->constant, &map[i])
                     : IG_OUT_OF_MEMORY);
+        IG_TRY(igi_notes_copy_value(dst, map[i], src, (ig_value_id){(uint32_t)i}));
     }
     ig_node_id *order;
     size_t count;
@@ -345,7 +351,9 @@ static ig_status clone_into(ig_graph *dst, const ig_graph *src, ig_value_id *map
 {
     for (size_t i = 0; i < src->inputs.n; i++) {
         const igi_gvalue *v = igi_value_at(src, src->inputs.p[i]);
-        IG_TRY(ig_graph_input_typed(dst, v->name, &v->type, &map[src->inputs.p[i].i]));
+        ig_value_id *to = &map[src->inputs.p[i].i];
+        IG_TRY(ig_graph_input_typed(dst, v->name, &v->type, to));
+        IG_TRY(igi_notes_copy_value(dst, *to, src, src->inputs.p[i]));
     }
     IG_TRY(igi_graph_inline(dst, src, map));
     for (size_t i = 0; i < src->outputs.n; i++)
@@ -357,6 +365,7 @@ static ig_status clone_into(ig_graph *dst, const ig_graph *src, ig_value_id *map
     }
     for (size_t i = 0; i < src->meta.n; i++)
         IG_TRY(igi_graph_add_meta(dst, src->meta.p[i].key, src->meta.p[i].value));
+    IG_TRY(igi_notes_copy(dst, &dst->own_notes, src, &src->own_notes));
     dst->ir_version = src->ir_version;
     dst->opset = src->opset;
     dst->counter = src->counter > dst->counter ? src->counter : dst->counter;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "graph/core/dtype.h"
+#include "graph/core/utf8.h"
 #include "graph/ir/build.h"
 
 ig_status igi_graph_new(ig_graph **out,
@@ -13,6 +14,8 @@ ig_status igi_graph_new(ig_graph **out,
                         ig_symtab *share)
 {
     *out = NULL;
+    if (name)
+        IG_TRY(igi_name_check("a graph", name));
     ig_graph *g = igi_calloc(1, sizeof(*g));
     if (!g)
         return IG_OUT_OF_MEMORY;
@@ -67,6 +70,7 @@ void igi_graph_unref(ig_graph *g)
         ig_tensor_unref(g->self_test.p[i]);
     IGI_VEC_FREE(&g->self_test);
     IGI_VEC_FREE(&g->meta);
+    IGI_VEC_FREE(&g->notes);
     igi_map_fini(&g->names);
     igi_map_fini(&g->output_map);
     igi_symtab_unref(g->syms);
@@ -79,27 +83,16 @@ void ig_graph_free(ig_graph *g)
     igi_graph_unref(g);
 }
 
-/* Bytes of `s` up to `max` that end between UTF-8 characters. */
-static int cut_length(const char *s, int max)
-{
-    int n = 0;
-    while (n < max && s[n])
-        n++;
-    while (n > 0 && s[n] && ((unsigned char)s[n] & 0xc0) == 0x80)
-        n--;
-    return n;
-}
-
 void igi_output_stem(char *buf, size_t size, const char *node, int i)
 {
-    int n = cut_length(node, 200);
+    int n = (int)igi_utf8_cut(node, 200);
     snprintf(buf, size, i ? "%.*s:%d" : "%.*s", n, node, i);
 }
 
 const char *igi_graph_fresh_name(ig_graph *g, const char *stem)
 {
     char buf[256];
-    int n = cut_length(stem, 200);
+    int n = (int)igi_utf8_cut(stem, 200);
     if (!igi_map_get(&g->names, stem))
         return igi_arena_strdup(&g->arena, stem);
     do {
@@ -110,6 +103,9 @@ const char *igi_graph_fresh_name(ig_graph *g, const char *stem)
 
 ig_status igi_graph_add_meta(ig_graph *g, const char *key, const char *value)
 {
+    IG_TRY(igi_name_check("a metadata property", key));
+    if (!igi_utf8_ok(value, strlen(value), false))
+        return ig_fail(IG_INVALID_ARGUMENT, "metadata '%s' is not UTF-8", key);
     igi_meta m = {igi_arena_strdup(&g->arena, key), igi_arena_strdup(&g->arena, value)};
     if (!m.key || !m.value || !IGI_PUSH(&g->meta, m))
         return IG_OUT_OF_MEMORY;
@@ -148,6 +144,8 @@ claim_name(ig_graph *g, const char *name, const char *stem, const char **out)
 {
     if (name && !*name)
         name = NULL; /* as in files: no name */
+    if (name)
+        IG_TRY(igi_name_check("a value", name));
     if (name && igi_map_get(&g->names, name))
         return ig_fail(IG_INVALID_GRAPH, "graph %s: the name '%s' is taken", g->name,
                        name);
@@ -229,6 +227,7 @@ ig_status ig_graph_dim(ig_graph *g, const char *name, int64_t *out)
     igi_error_clear();
     if (!name || !*name)
         return ig_fail(IG_INVALID_ARGUMENT, "a symbolic dim needs a name");
+    IG_TRY(igi_name_check("a dim", name));
     *out = igi_symtab_symbol(g->syms, name);
     if (*out != -1)
         return IG_OK;
@@ -280,6 +279,8 @@ ig_status ig_graph_output(ig_graph *g, const char *name, ig_value_id value)
     if (value.i == 0 || value.i >= g->values.n || !igi_value_at(g, value)->live)
         return ig_fail(IG_INVALID_ARGUMENT, "output %s is no value of the graph",
                        name ? name : "?");
+    if (name)
+        IG_TRY(igi_name_check("an output", name));
     const char *own =
         igi_arena_strdup(&g->arena, name ? name : igi_value_at(g, value)->name);
     if (own && igi_map_get(&g->output_map, own))

@@ -21,6 +21,18 @@ typedef struct igi_use {
     int port;
 } igi_use;
 
+/* A list of notes (graph/ir/note.h): the first and the last, 0: none. */
+typedef struct igi_notes {
+    uint32_t first, last;
+} igi_notes;
+
+typedef struct igi_note {
+    const char *key, *value; /* value: `bytes` bytes and a zero */
+    size_t bytes;
+    uint32_t next;
+    uint8_t kind;
+} igi_note;
+
 typedef struct igi_gvalue {
     const char *name; /* unique in the graph */
     ig_type type;
@@ -29,7 +41,9 @@ typedef struct igi_gvalue {
     ig_tensor *constant; /* counted; NULL unless an initialiser */
     ig_ints ints; /* propagated integers (dims; -1 and symbols allowed); v NULL: none */
     IGI_VEC(igi_use) uses;
+    igi_notes notes;
     bool is_input, live;
+    bool declared; /* a file states its type, and is to state it again */
 } igi_gvalue;
 
 typedef struct igi_node {
@@ -42,6 +56,7 @@ typedef struct igi_node {
     uint32_t *use_at; /* per input: its place in the use list of its value */
     int n_in, n_captures, n_out;
     uint64_t draw;
+    igi_notes notes;
     uint8_t device;
     bool live;
 } igi_node;
@@ -68,11 +83,13 @@ struct ig_graph {
     igi_map output_map; /* output name -> its number + 1 */
     /* Self-test: examples of all inputs, then their results; counted. Empty: none. */
     IGI_VEC(ig_tensor *) self_test;
-    IGI_VEC(igi_meta) meta; /* metadata_props of the file, kept for saving */
-    igi_map names;          /* value name -> id */
-    uint32_t counter;       /* for made names */
-    uint64_t draws;         /* highest draw of a random node */
-    uint64_t generation;    /* + 1 per edit */
+    IGI_VEC(igi_meta) meta;  /* metadata_props of the file, kept for saving */
+    IGI_VEC(igi_note) notes; /* of all subjects; slot 0 is unused */
+    igi_notes own_notes;     /* those of the graph itself */
+    igi_map names;           /* value name -> id */
+    uint32_t counter;        /* for made names */
+    uint64_t draws;          /* highest draw of a random node */
+    uint64_t generation;     /* + 1 per edit */
     bool order_dirty;
 };
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "graph/core/utf8.h"
 #include "graph/ir/build.h"
 #include "graph/ir/check.h"
 #include "graph/ir/graph.h"
@@ -193,6 +194,8 @@ ig_status igi_graph_make_as(ig_graph *g,
         return ig_fail(IG_NOT_FOUND, "operator %s is not registered",
                        call->op ? call->op->name : "?");
     IG_TRY(check_ids(g, call, in));
+    if (call->name)
+        IG_TRY(igi_name_check("a node", call->name));
     IG_TRY(igi_attrs_check(call->op, call->attrs));
     scene *s = igi_alloc(sizeof(*s));
     if (!s)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "graph/ir/build.h"
+#include "graph/ir/note.h"
 
 static ig_status wrong(const ig_graph *g, const char *what, const char *name)
 {
@@ -30,6 +31,20 @@ static bool use_is_right(const ig_graph *g, uint32_t value, uint32_t u)
            n->use_at[use.port] == u;
 }
 
+/* Lists of notes go upwards through the array, so they end. */
+static ig_status
+verify_notes(const ig_graph *g, const igi_notes *list, const char *name)
+{
+    uint32_t last = 0;
+    for (uint32_t i = list->first; i; i = g->notes.p[i].next) {
+        if (i <= last || i >= g->notes.n || !igi_note_name(g->notes.p[i].kind))
+            return wrong(g, "the list of notes is broken of", name);
+        last = i;
+    }
+    return last == list->last ? IG_OK
+                              : wrong(g, "the list of notes has no end, of", name);
+}
+
 static ig_status verify_value(const ig_graph *g, uint32_t i)
 {
     const igi_gvalue *v = &g->values.p[i];
@@ -46,7 +61,7 @@ static ig_status verify_value(const ig_graph *g, uint32_t i)
     for (size_t u = 0; u < v->uses.n; u++)
         if (!use_is_right(g, i, (uint32_t)u))
             return wrong(g, "a use points at nothing, of value", v->name);
-    return IG_OK;
+    return verify_notes(g, &v->notes, v->name);
 }
 
 static ig_status verify_ends(const ig_graph *g)
@@ -124,6 +139,7 @@ static ig_status verify_node(const ig_graph *g, ig_node_id id, const uint32_t *p
         if (made.i && place[made.i] >= place[id.i])
             return wrong(g, "a value is read before it is made, by node", n->name);
     }
+    IG_TRY(verify_notes(g, &n->notes, n->name));
     return verify_mutation(g, id, place);
 }
 
@@ -162,6 +178,7 @@ ig_status ig_graph_verify(const ig_graph *g)
         if (g->values.p[i].live)
             IG_TRY(verify_value(g, i));
     IG_TRY(verify_ends(g));
+    IG_TRY(verify_notes(g, &g->own_notes, g->name));
     for (uint32_t i = 1; i < g->nodes.n; i++)
         if (g->nodes.p[i].live)
             IG_TRY(verify_inputs(g, (ig_node_id){i}));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "graph/core/dtype.h"
+#include "graph/core/utf8.h"
 
 #define NUMBERS_MAX 65536 /* elements of a constant that are looked at one by one */
 
@@ -298,7 +299,7 @@ const char *igi_origin(ig_graph *g, const ig_node_id *nodes, int n)
         int used = snprintf(buf + at, sizeof(buf) - at, at ? "+%s" : "%s", name);
         at += used > 0 ? (size_t)used : 0;
         if (at >= sizeof(buf)) {
-            memcpy(buf + sizeof(buf) - 4, "...", 4);
+            memcpy(buf + igi_utf8_cut(buf, sizeof(buf) - 4), "...", 4);
             break;
         }
     }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/ir/note.h"
 #include "graph/runtime/model.h"
 #include "graph/runtime/profile.h"
 #include "graph/runtime/select.h"
@@ -68,6 +69,16 @@ static void add_file(igi_text *out, const ig_graph *g)
         igi_json_string(out, g->meta.p[i].key);
         igi_text_add(out, ": ");
         igi_json_string(out, g->meta.p[i].value);
+    }
+    igi_text_add(out, "},\n\"notes\": {");
+    const char *comma = "";
+    for (int kind = 1; kind < IGI_NOTE_KINDS; kind++) {
+        size_t n = 0;
+        for (size_t i = 1; i < g->notes.n; i++)
+            n += g->notes.p[i].kind == kind;
+        if (n)
+            igi_text_add(out, "%s\"%s\": %zu", comma, igi_note_name(kind), n);
+        comma = n ? ", " : comma;
     }
     igi_text_add(out, "},\n");
 }

@@ -9,6 +9,7 @@
 #include "graph/core/checked.h"
 #include "graph/core/tensor.h"
 #include "graph/core/text.h"
+#include "graph/core/utf8.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "big-endian hosts need swaps in safetensors.c");

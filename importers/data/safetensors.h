@@ -69,7 +69,5 @@ void igi_safetensors_header_fini(igi_safetensors_header *h);
 /* "F32", NULL when the format cannot hold the type; and back, 0 for unknown names. */
 const char *igi_safetensors_dtype_name(ig_dtype dtype);
 ig_dtype igi_safetensors_dtype(const char *name);
-/* Bytes of one UTF-8 sequence in s[0, n), 0 when it is none. */
-size_t igi_utf8_length(const char *s, size_t n);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "graph/core/alloc.h"
 #include "graph/core/tensor.h"
+#include "graph/core/utf8.h"
 #include "importers/data/safetensors.h"
 
 /* ORDER: none; types that are missing here cannot be held by the format. */
@@ -49,24 +50,6 @@ ig_dtype igi_safetensors_dtype(const char *name)
         if (!strcmp(types[i].name, name))
             return types[i].dtype;
     return IG_UNDEFINED;
-}
-
-size_t igi_utf8_length(const char *s, size_t n)
-{
-    const unsigned char *p = (const unsigned char *)s;
-    if (n == 0)
-        return 0;
-    if (p[0] < 0x80)
-        return 1;
-    size_t more = p[0] >= 0xf0 ? 3 : p[0] >= 0xe0 ? 2 : 1;
-    if (p[0] < 0xc2 || p[0] > 0xf4 || more >= n)
-        return 0;
-    for (size_t i = 1; i <= more; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    bool overlong = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
-    bool beyond = (p[0] == 0xed && p[1] >= 0xa0) || (p[0] == 0xf4 && p[1] >= 0x90);
-    return overlong || beyond ? 0 : more + 1;
 }
 
 /* ---- JSON ---- */

@@ -43,7 +43,8 @@ typedef struct igi_file_header {
 
 typedef enum igi_section_kind {
     IGI_SECTION_GRAPH = 1,
-    IGI_SECTION_TENSORS = 2
+    IGI_SECTION_TENSORS = 2,
+    IGI_SECTION_NOTES = 3 /* not critical; there only when there are notes */
 } igi_section_kind;
 enum { IGI_SECTION_CRITICAL = 1 };
 

@@ -28,7 +28,7 @@ static ig_status take_string_list(igi_native_reader *r,
     IG_TRY(igi_native_take_count(r, 4, &n));
     const char **v = igi_arena_array(&r->g->arena, (size_t)n + 1, sizeof(*v));
     for (uint32_t i = 0; v && i < n; i++)
-        IG_TRY(igi_native_take_str(r, false, &v[i]));
+        IG_TRY(igi_native_take_text(r, false, &v[i]));
     return v ? igi_attrs_set_strings(&r->g->arena, op, attrs, name, v, n)
              : IG_OUT_OF_MEMORY;
 }
@@ -55,7 +55,7 @@ static ig_status take_attr(igi_native_reader *r, const ig_op_def *op, void *attr
         return igi_attrs_set_float(op, attrs, name, f);
     case IG_A_ENUM:
     case IG_A_STRING:
-        IG_TRY(igi_native_take_str(r, false, &s));
+        IG_TRY(igi_native_take_text(r, false, &s));
         return igi_attrs_set_string(a, op, attrs, name, s);
     case IG_A_INTS:
         IG_TRY(take_list(r, sizeof(int64_t), &n, &list));
@@ -193,7 +193,7 @@ static ig_status take_head(igi_native_reader *r)
 {
     uint32_t n;
     IG_TRY(igi_native_take_str(r, false, &r->g->name));
-    IG_TRY(igi_native_take_str(r, true, &r->g->doc));
+    IG_TRY(igi_native_take_text(r, true, &r->g->doc));
     IG_TRY(igi_native_take_str(r, true, &r->g->producer));
     IG_TRY(igi_native_take_i64(r, &r->g->ir_version));
     IG_TRY(igi_native_take_i64(r, &r->g->opset));
@@ -201,7 +201,7 @@ static ig_status take_head(igi_native_reader *r)
     for (uint32_t i = 0; i < n; i++) {
         const char *key, *value;
         IG_TRY(igi_native_take_str(r, false, &key));
-        IG_TRY(igi_native_take_str(r, false, &value));
+        IG_TRY(igi_native_take_text(r, false, &value));
         IG_TRY(igi_graph_add_meta(r->g, key, value));
     }
     return IG_OK;
@@ -274,7 +274,7 @@ static ig_status take_graph(igi_native_reader *r, const ig_read_opts *opts)
         return igi_native_damaged(r, "bytes follow the graph");
     if (r->tensor_at != r->tensor_bytes)
         return igi_native_damaged(r, "bytes follow the tensors");
-    return IG_OK;
+    return igi_native_take_notes(r);
 }
 
 /* ---- the file ---- */
@@ -293,7 +293,7 @@ static ig_status check_sections(igi_native_reader *r,
                                 uint64_t size)
 {
     uint64_t at = sizeof(igi_file_header) + n * sizeof(*s);
-    const igi_file_section *graph = NULL, *tensors = NULL;
+    const igi_file_section *graph = NULL, *tensors = NULL, *notes = NULL;
     for (uint32_t i = 0; i < n; i++) {
         uint64_t start = (at + IGI_FILE_ALIGN - 1) / IGI_FILE_ALIGN * IGI_FILE_ALIGN;
         if (s[i].offset != start || start > size || s[i].bytes > size - start)
@@ -302,17 +302,19 @@ static ig_status check_sections(igi_native_reader *r,
         at = start + s[i].bytes;
         const igi_file_section **slot = s[i].kind == IGI_SECTION_GRAPH     ? &graph
                                         : s[i].kind == IGI_SECTION_TENSORS ? &tensors
+                                        : s[i].kind == IGI_SECTION_NOTES   ? &notes
                                                                            : NULL;
         if (slot && *slot)
             return igi_native_damaged(r, "a section stands twice");
         if (slot)
             *slot = &s[i];
-        else if (s[i].flags & IGI_SECTION_CRITICAL)
+        if (!slot && s[i].flags & IGI_SECTION_CRITICAL)
             return ig_fail(
                 IG_UNSUPPORTED,
                 "the file needs section kind %u, which this version does not know",
                 s[i].kind);
-        else if (igi_xxh64(r->base + start, (size_t)s[i].bytes) != s[i].checksum)
+        if ((!slot || slot == &notes) &&
+            igi_xxh64(r->base + start, (size_t)s[i].bytes) != s[i].checksum)
             return igi_native_damaged(r, "the checksum of a section does not match");
     }
     if (at != size || !graph || !tensors)
@@ -320,6 +322,8 @@ static ig_status check_sections(igi_native_reader *r,
                                   "a section is missing, or bytes follow the last one");
     if (igi_xxh64(r->base + graph->offset, (size_t)graph->bytes) != graph->checksum)
         return igi_native_damaged(r, "the checksum of the graph does not match");
+    r->notes = notes ? r->base + notes->offset : NULL;
+    r->notes_end = notes ? r->notes + notes->bytes : NULL;
     r->at = r->base + graph->offset;
     r->end = r->at + graph->bytes;
     r->tensors = r->base + tensors->offset;

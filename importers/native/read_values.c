@@ -6,6 +6,7 @@
 #include "graph/core/checked.h"
 #include "graph/core/dtype.h"
 #include "graph/core/tensor.h"
+#include "graph/core/utf8.h"
 #include "importers/native/reader.h"
 
 enum { LARGE = 1 << 20 }; /* bytes of a tensor */
@@ -22,7 +23,7 @@ ig_status igi_native_damaged(const igi_native_reader *r, const char *what)
 ig_status igi_native_take(igi_native_reader *r, void *out, size_t n)
 {
     if ((size_t)(r->end - r->at) < n)
-        return igi_native_damaged(r, "the graph section ends too early");
+        return igi_native_damaged(r, "a section ends too early");
     memcpy(out, r->at, n);
     r->at += n;
     return IG_OK;
@@ -52,17 +53,29 @@ ig_status igi_native_take_count(igi_native_reader *r, size_t size, uint32_t *out
     return IG_OK;
 }
 
-/* A string in the graph's arena; NULL for the empty one when `or_null`. */
-ig_status igi_native_take_str(igi_native_reader *r, bool or_null, const char **out)
+static ig_status
+take_utf8(igi_native_reader *r, bool plain, bool or_null, const char **out)
 {
     uint32_t n;
     IG_TRY(igi_native_take_count(r, 1, &n));
-    if (memchr(r->at, 0, n))
-        return igi_native_damaged(r, "a name holds a zero byte");
+    if (!igi_utf8_ok((const char *)r->at, n, plain))
+        return igi_native_damaged(r, plain ? "a name is not UTF-8, or has a control "
+                                             "character"
+                                           : "a text is not UTF-8");
     *out =
         or_null && !n ? NULL : igi_arena_strndup(&r->g->arena, (const char *)r->at, n);
     r->at += n;
     return *out || (or_null && !n) ? IG_OK : IG_OUT_OF_MEMORY;
+}
+
+ig_status igi_native_take_str(igi_native_reader *r, bool or_null, const char **out)
+{
+    return take_utf8(r, true, or_null, out);
+}
+
+ig_status igi_native_take_text(igi_native_reader *r, bool or_null, const char **out)
+{
+    return take_utf8(r, false, or_null, out);
 }
 
 /* ---- types, tensors ---- */
@@ -79,25 +92,35 @@ static ig_status take_dim(igi_native_reader *r, int64_t *out)
     return ig_graph_dim(r->g, name, out);
 }
 
+ig_status
+igi_native_take_type(igi_native_reader *r, ig_dtype *type, int *rank, int64_t *dims)
+{
+    uint8_t kind, dtype;
+    uint32_t n;
+    IG_TRY(igi_native_take_u8(r, &kind));
+    IG_TRY(igi_native_take_u8(r, &dtype));
+    IG_TRY(igi_native_take_u32(r, &n));
+    bool unknown = n == UINT32_MAX;
+    if (kind != IG_KIND_TENSOR || !igi_dtype_valid(dtype) ||
+        (!unknown && n > IG_RANK_MAX))
+        return igi_native_damaged(r, "a value has an impossible type");
+    for (uint32_t i = 0; !unknown && i < n; i++)
+        IG_TRY(take_dim(r, &dims[i]));
+    *type = (ig_dtype)dtype;
+    *rank = unknown ? -1 : (int)n;
+    return IG_OK;
+}
+
 ig_status igi_native_take_input(igi_native_reader *r)
 {
     const char *name;
-    uint8_t kind, dtype;
-    uint32_t rank;
+    ig_dtype dtype;
+    int rank;
     int64_t dims[IG_RANK_MAX];
     ig_value_id id;
     IG_TRY(igi_native_take_str(r, false, &name));
-    IG_TRY(igi_native_take_u8(r, &kind));
-    IG_TRY(igi_native_take_u8(r, &dtype));
-    IG_TRY(igi_native_take_u32(r, &rank));
-    bool unknown = rank == UINT32_MAX;
-    if (kind != IG_KIND_TENSOR || !igi_dtype_valid(dtype) ||
-        (!unknown && rank > IG_RANK_MAX))
-        return igi_native_damaged(r, "an input has an impossible type");
-    for (uint32_t i = 0; !unknown && i < rank; i++)
-        IG_TRY(take_dim(r, &dims[i]));
-    IG_TRY(ig_graph_input(r->g, name, (ig_dtype)dtype, unknown ? -1 : (int)rank, dims,
-                          &id));
+    IG_TRY(igi_native_take_type(r, &dtype, &rank, dims));
+    IG_TRY(ig_graph_input(r->g, name, dtype, rank, dims, &id));
     return IGI_PUSH(&r->values, id) ? IG_OK : IG_OUT_OF_MEMORY;
 }
 

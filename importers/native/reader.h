@@ -10,9 +10,10 @@
 
 typedef struct igi_native_reader {
     const igi_source *src;
-    const unsigned char *base;        /* of the file */
-    const unsigned char *at, *end;    /* cursor in the graph section */
-    const unsigned char *tensors;     /* the TENSORS section */
+    const unsigned char *base;     /* of the file */
+    const unsigned char *at, *end; /* cursor in the graph section, then in the notes */
+    const unsigned char *notes, *notes_end; /* the NOTES section, NULL: none */
+    const unsigned char *tensors;           /* the TENSORS section */
     uint64_t tensor_bytes, tensor_at; /* its size; where the next tensor must begin */
     IGI_VEC(uint64_t) sums;           /* of tensors read so far */
     ig_graph *g;
@@ -27,11 +28,18 @@ ig_status igi_native_take_u32(igi_native_reader *r, uint32_t *out);
 ig_status igi_native_take_i64(igi_native_reader *r, int64_t *out);
 /* A count of items of at least `size` bytes each. */
 ig_status igi_native_take_count(igi_native_reader *r, size_t size, uint32_t *out);
-/* A string in the graph's arena; NULL for the empty one when `or_null`. */
+/* A name in the graph's arena: UTF-8 without control characters; NULL for the empty one
+ * when `or_null`. And text, which may have them. */
 ig_status igi_native_take_str(igi_native_reader *r, bool or_null, const char **out);
+ig_status igi_native_take_text(igi_native_reader *r, bool or_null, const char **out);
+/* A tensor type; rank -1 when it is unknown. dims: IG_RANK_MAX of them. */
+ig_status
+igi_native_take_type(igi_native_reader *r, ig_dtype *type, int *rank, int64_t *dims);
 ig_status igi_native_take_input(igi_native_reader *r);
 /* A new reference: a view of the file where it can be. */
 ig_status igi_native_take_tensor(igi_native_reader *r, ig_tensor **out);
 ig_status igi_native_take_constant(igi_native_reader *r);
+/* The NOTES section (read_notes.c), when all else has been read. */
+ig_status igi_native_take_notes(igi_native_reader *r);
 
 #endif

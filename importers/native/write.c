@@ -6,8 +6,9 @@
 #include "graph/core/checked.h"
 #include "graph/core/file.h"
 #include "graph/core/text.h"
+#include "graph/core/utf8.h"
 #include "graph/core/vec.h"
-#include "graph/ir/graph.h"
+#include "graph/ir/note.h"
 #include "importers/native/format.h"
 #include "importers/native/native.h"
 
@@ -23,6 +24,8 @@ typedef struct builder {
     uint32_t next;
     IGI_VEC(payload) payloads;
     uint64_t tensor_bytes; /* of the TENSORS section so far */
+    igi_text notes;        /* the NOTES section */
+    uint32_t subjects;     /* in it */
 } builder;
 
 static void put(builder *b, const void *p, size_t n)
@@ -196,7 +199,8 @@ static ig_status put_node(builder *b, const igi_node *n)
     put_str(b, igi_op_full_name(n->op->def, op, sizeof(op)));
     put_u32(b, n->op->def->since);
     put_str(b, n->name);
-    put_str(b, n->where);
+    bool text = n->where && igi_utf8_ok(n->where, strlen(n->where), true);
+    put_str(b, text ? n->where : NULL); /* a path may be of any bytes */
     put_str(b, n->origin);
     put_i64(b, (int64_t)n->draw);
     put_u32(b, (uint32_t)n->n_in);
@@ -283,6 +287,62 @@ static ig_status build(builder *b)
                : IG_OK;
 }
 
+/* ---- notes ---- */
+
+enum { ON_GRAPH, ON_NODE, ON_VALUE };
+
+/* One subject of the NOTES section, when there is something to say. */
+static ig_status put_subject(builder *b,
+                             unsigned on,
+                             uint32_t number,
+                             const igi_notes *list,
+                             const igi_gvalue *v)
+{
+    uint32_t n = 0;
+    bool declared = v && v->declared && v->type.kind == IG_KIND_TENSOR;
+    for (uint32_t i = list->first; i; i = igi_note_at(b->g, i)->next)
+        n++;
+    if (!n && !declared)
+        return IG_OK;
+    b->subjects++;
+    put_u8(b, on);
+    put_u32(b, number);
+    put_u8(b, declared);
+    if (declared)
+        IG_TRY(put_type(b, &v->type, v->name));
+    put_u32(b, n);
+    for (uint32_t i = list->first; i; i = igi_note_at(b->g, i)->next) {
+        const igi_note *note = igi_note_at(b->g, i);
+        if (note->bytes > UINT32_MAX)
+            return ig_fail(IG_LIMIT, "a note of %zu bytes is too long", note->bytes);
+        put_u8(b, note->kind);
+        put_str(b, note->key);
+        put_bytes(b, note->value, note->bytes);
+    }
+    return IG_OK;
+}
+
+/* Into b->out, which the graph section has left. */
+static ig_status build_notes(builder *b)
+{
+    const ig_graph *g = b->g;
+    ig_node_iter it = ig_graph_nodes(g);
+    ig_node_id n;
+    uint32_t number = 0;
+    put_u32(b, 0);
+    IG_TRY(put_subject(b, ON_GRAPH, 0, &g->own_notes, NULL));
+    while (ig_node_next(&it, &n))
+        IG_TRY(put_subject(b, ON_NODE, ++number, &igi_node_at(g, n)->notes, NULL));
+    for (size_t i = 1; i < g->values.n; i++)
+        if (g->values.p[i].live && b->number[i])
+            IG_TRY(put_subject(b, ON_VALUE, b->number[i], &g->values.p[i].notes,
+                               &g->values.p[i]));
+    if (b->out.failed)
+        return ig_fail(IG_OUT_OF_MEMORY, "no memory for the file's notes");
+    memcpy(b->out.p, &b->subjects, sizeof(b->subjects));
+    return IG_OK;
+}
+
 /* ---- the file ---- */
 
 static ig_status pad(igi_writer *w)
@@ -314,34 +374,60 @@ static ig_status write_tensors(builder *b, igi_writer *w, uint64_t *sum)
     return rc;
 }
 
+/* The bytes of a section, and its row. */
+static ig_status write_section(igi_writer *w,
+                               igi_file_section *row,
+                               igi_section_kind kind,
+                               const igi_text *t)
+{
+    *row = (igi_file_section){.kind = kind,
+                              .flags =
+                                  kind == IGI_SECTION_GRAPH ? IGI_SECTION_CRITICAL : 0,
+                              .offset = igi_writer_tell(w),
+                              .bytes = t->n,
+                              .checksum = igi_xxh64(t->p, t->n)};
+    IG_TRY(igi_writer_write(w, t->p, t->n));
+    return pad(w);
+}
+
 static ig_status write_file(builder *b, igi_writer *w)
 {
     struct {
         igi_file_header h;
-        igi_file_section s[2];
+        igi_file_section s[3];
     } top;
     memset(&top, 0, sizeof(top));
     memcpy(top.h.magic, IGI_FILE_MAGIC, sizeof(top.h.magic));
     top.h.version = IGI_FILE_VERSION;
     top.h.header_bytes = sizeof(top.h);
-    top.h.n_sections = 2;
-    IG_TRY(igi_writer_write(w, &top, sizeof(top)));
+    top.h.n_sections = b->subjects ? 3 : 2;
+    size_t size = sizeof(top.h) + top.h.n_sections * sizeof(*top.s);
+    igi_file_section *last = &top.s[top.h.n_sections - 1];
+    IG_TRY(igi_writer_write(w, &top, size));
     IG_TRY(pad(w));
-    top.s[0] = (igi_file_section){.kind = IGI_SECTION_GRAPH,
-                                  .flags = IGI_SECTION_CRITICAL,
-                                  .offset = igi_writer_tell(w),
-                                  .bytes = b->out.n,
-                                  .checksum = igi_xxh64(b->out.p, b->out.n)};
-    IG_TRY(igi_writer_write(w, b->out.p, b->out.n));
-    IG_TRY(pad(w));
-    top.s[1] = (igi_file_section){.kind = IGI_SECTION_TENSORS,
-                                  .flags = IGI_SECTION_CRITICAL,
-                                  .offset = igi_writer_tell(w)};
-    IG_TRY(write_tensors(b, w, &top.s[1].checksum));
-    top.s[1].bytes = igi_writer_tell(w) - top.s[1].offset;
+    IG_TRY(write_section(w, &top.s[0], IGI_SECTION_GRAPH, &b->out));
+    if (b->subjects)
+        IG_TRY(write_section(w, &top.s[1], IGI_SECTION_NOTES, &b->notes));
+    *last = (igi_file_section){.kind = IGI_SECTION_TENSORS,
+                               .flags = IGI_SECTION_CRITICAL,
+                               .offset = igi_writer_tell(w)};
+    IG_TRY(write_tensors(b, w, &last->checksum));
+    last->bytes = igi_writer_tell(w) - last->offset;
     top.h.file_bytes = igi_writer_tell(w);
-    top.h.checksum = igi_xxh64(&top, sizeof(top));
-    return igi_writer_patch(w, 0, &top, sizeof(top));
+    top.h.checksum = igi_xxh64(&top, size);
+    return igi_writer_patch(w, 0, &top, size);
+}
+
+/* Both sections that are built in memory. */
+static ig_status build_all(builder *b)
+{
+    IG_TRY(build(b));
+    igi_text graph = b->out;
+    b->out = (igi_text){0};
+    ig_status rc = build_notes(b);
+    b->notes = b->out;
+    b->out = graph;
+    return rc;
 }
 
 ig_status igi_native_save(const ig_graph *g, const char *path, const ig_save_opts *opts)
@@ -350,7 +436,7 @@ ig_status igi_native_save(const ig_graph *g, const char *path, const ig_save_opt
     igi_writer *w = NULL;
     (void)opts;
     b.number = igi_calloc(g->values.n, sizeof(*b.number));
-    ig_status rc = b.number ? build(&b) : IG_OUT_OF_MEMORY;
+    ig_status rc = b.number ? build_all(&b) : IG_OUT_OF_MEMORY;
     if (rc == IG_OK)
         rc = igi_writer_begin(&w, path);
     if (rc == IG_OK)
@@ -360,6 +446,7 @@ ig_status igi_native_save(const ig_graph *g, const char *path, const ig_save_opt
     else
         igi_writer_abort(w);
     igi_text_fini(&b.out);
+    igi_text_fini(&b.notes);
     IGI_VEC_FREE(&b.payloads);
     igi_free(b.number);
     return rc;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "graph/core/utf8.h"
 #include "importers/onnx/build.h"
 
 #define ABSENT UINT32_MAX /* a name that stands for an omitted optional value */
@@ -273,9 +274,7 @@ static ig_status check_calls(const frame *top, const pb_function *fn)
 static char *make_prefix(const frame *up, const pb_node *call)
 {
     const char *name = *pb_str(call->name) ? call->name : pb_str(call->op_type);
-    size_t a = up->prefix ? strlen(up->prefix) : 0, b = strlen(name);
-    if (b > 200)
-        b = 200;
+    size_t a = up->prefix ? strlen(up->prefix) : 0, b = igi_utf8_cut(name, 200);
     if (a > 2000)
         a = 0; /* deep chains of long names: keep the inner part */
     char *p = igi_alloc(a + b + 2);
@@ -335,6 +334,8 @@ static ig_status return_outputs(igi_onnx_build *b, frame *f)
         const igi_gvalue *value = igi_value_at(b->g, v);
         if (!up->function && value->producer.i && !igi_map_get(&up->names, value->name))
             IG_TRY(igi_onnx_set_name(b->g, v, name));
+        if (!up->function && value->producer.i)
+            IG_TRY(igi_onnx_declare_named(b, name, v));
     }
     return IG_OK;
 }
@@ -403,8 +404,12 @@ make_node(igi_onnx_node *n, frame *f, const pb_node *node, const igi_onnx_found 
                            "output %zu ('%s') of version %" PRId64 " has no successor",
                            i, name, n->version);
         IG_TRY(igi_map_put(&f->names, name, n->out[i].i));
-        if (!f->function)
-            IG_TRY(igi_onnx_set_name(n->b->g, n->out[i], name));
+        if (f->function)
+            continue;
+        IG_TRY(igi_onnx_set_name(n->b->g, n->out[i], name));
+        IG_TRY(igi_onnx_declare_named(n->b, name, n->out[i]));
+        if (i == 0)
+            IG_TRY(igi_onnx_note_node(n->b, node, n->out[i]));
     }
     return IG_OK;
 }

@@ -40,6 +40,7 @@ typedef struct igi_onnx_build {
     igi_arena arena;                /* lives as long as the build */
     igi_arena scratch;              /* reset after each node */
     igi_map functions;              /* full name -> index + 1 */
+    igi_map declared;               /* name of a value -> its value_info + 1 */
     uint64_t nodes, max_nodes;      /* read so far, functions inlined (V12) */
 } igi_onnx_build;
 
@@ -99,6 +100,17 @@ void igi_onnx_warn(const igi_onnx_build *b, const char *fmt, ...) IG_PRINTF(2, 3
 ig_status igi_onnx_body(igi_onnx_build *b, const pb_graph *graph, igi_map *names);
 /* Gives a value the name that the file uses. */
 ig_status igi_onnx_set_name(ig_graph *g, ig_value_id v, const char *name);
+
+/* notes.c: what no operator reads. Of the node that has made `out`; of all values; of
+ * the model. */
+ig_status igi_onnx_note_node(igi_onnx_build *b, const pb_node *node, ig_value_id out);
+ig_status igi_onnx_note_values(igi_onnx_build *b, const igi_map *names);
+ig_status igi_onnx_note_model(igi_onnx_build *b);
+/* Types that the file declares: unknown dims become known, a shape that is not the
+ * graph's is a warning, another element type an error. */
+ig_status igi_onnx_list_declared(igi_onnx_build *b);
+ig_status igi_onnx_declare(igi_onnx_build *b, const pb_value *p, ig_value_id v);
+ig_status igi_onnx_declare_named(igi_onnx_build *b, const char *name, ig_value_id v);
 
 /* node.c */
 /* The kind of an attribute (PB_ATTR_*), derived when `type` is absent (IR 1). Errors

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "graph/core/text.h"
+#include "graph/core/utf8.h"
 #include "importers/onnx/upgrade.h"
 
 static char *text(const char *s)
@@ -135,7 +136,8 @@ static const char *unused_name(igi_onnx_out *o, const char *stem)
     if (!igi_map_get(&o->taken, stem))
         return stem;
     for (uint32_t k = 1;; k++) {
-        (void)snprintf(buf, sizeof(buf), "%.255s_%u", stem, k);
+        (void)snprintf(buf, sizeof(buf), "%.*s_%u", (int)igi_utf8_cut(stem, 255), stem,
+                       k);
         if (!igi_map_get(&o->taken, buf))
             return igi_arena_strdup(&o->arena, buf);
     }
@@ -145,7 +147,8 @@ const char *igi_onnx_out_name(igi_onnx_out *o, const char *stem)
 {
     char buf[288];
     do {
-        (void)snprintf(buf, sizeof(buf), "%.255s_%u", stem, ++o->counter);
+        (void)snprintf(buf, sizeof(buf), "%.*s_%u", (int)igi_utf8_cut(stem, 255), stem,
+                       ++o->counter);
     } while (igi_map_get(&o->taken, buf));
     const char *own = igi_arena_strdup(&o->arena, buf);
     return own && igi_map_put(&o->taken, own, UINT32_MAX) == IG_OK ? own : NULL;
@@ -267,7 +270,26 @@ value_message(igi_onnx_out *o, const char *name, ig_value_id v, pb_value **out)
     igi_onnx__value_info__init(p);
     p->name = text(name);
     *out = p;
+    IG_TRY(igi_onnx_out_value_notes(o, v, p));
     return type_message(o, &igi_value_at(o->g, v)->type, &p->type);
+}
+
+/* Results of nodes whose type the file that was read has stated, or that it has said
+ * something about. */
+static ig_status put_value_info(igi_onnx_out *o)
+{
+    const ig_graph *g = o->g;
+    pb_graph *p = &o->graph;
+    for (uint32_t i = 1; i < g->values.n; i++) {
+        const igi_gvalue *v = &g->values.p[i];
+        bool output = false;
+        for (size_t k = 0; k < v->uses.n && !output; k++)
+            output = !v->uses.p[k].node.i;
+        if (v->live && v->producer.i && !output && (v->declared || v->notes.first))
+            IG_TRY(value_message(o, o->names[i], (ig_value_id){i},
+                                 &p->value_info[p->n_value_info++]));
+    }
+    return IG_OK;
 }
 
 static ig_status put_values(igi_onnx_out *o)
@@ -277,7 +299,8 @@ static ig_status put_values(igi_onnx_out *o)
     p->input = igi_arena_array(&o->arena, g->inputs.n + 1, sizeof(*p->input));
     p->output = igi_arena_array(&o->arena, g->outputs.n + 1, sizeof(*p->output));
     p->initializer = igi_arena_array(&o->arena, g->values.n, sizeof(*p->initializer));
-    if (!p->input || !p->output || !p->initializer)
+    p->value_info = igi_arena_array(&o->arena, g->values.n, sizeof(*p->value_info));
+    if (!p->input || !p->output || !p->initializer || !p->value_info)
         return IG_OUT_OF_MEMORY;
     for (; p->n_input < g->inputs.n; p->n_input++) {
         ig_value_id v = g->inputs.p[p->n_input];
@@ -288,11 +311,13 @@ static ig_status put_values(igi_onnx_out *o)
                              g->outputs.p[p->n_output], &p->output[p->n_output]));
     for (size_t i = 1; i < g->values.n; i++) {
         const igi_gvalue *v = &g->values.p[i];
-        if (v->live && v->constant && v->uses.n)
-            IG_TRY(igi_onnx_out_tensor(o, v->constant, o->names[i],
-                                       &p->initializer[p->n_initializer++]));
+        if (!v->live || !v->constant || !v->uses.n)
+            continue;
+        pb_tensor **t = &p->initializer[p->n_initializer++];
+        IG_TRY(igi_onnx_out_tensor(o, v->constant, o->names[i], t));
+        IG_TRY(igi_onnx_out_tensor_notes(o, (ig_value_id){(uint32_t)i}, *t));
     }
-    return IG_OK;
+    return put_value_info(o);
 }
 
 /* ---- nodes
@@ -325,8 +350,10 @@ static size_t outputs_of(const ig_graph *g, const igi_node *n)
 static ig_status put_node(igi_onnx_out *o, ig_node_id id)
 {
     const igi_node *n = igi_node_at(o->g, id);
-    if (n->op->def->domain)
-        return igi_onnx_out_own(o, n);
+    if (n->op->def->domain) { /* its notes go to the last of the nodes that say it */
+        IG_TRY(igi_onnx_out_own(o, n));
+        return igi_onnx_out_node_notes(o, &n->notes, o->nodes.p[o->nodes.n - 1]);
+    }
     pb_node *p =
         igi_onnx_out_node(o, n->op->def->name, (size_t)n->n_in, outputs_of(o->g, n));
     if (!p)
@@ -338,8 +365,8 @@ static ig_status put_node(igi_onnx_out *o, ig_node_id id)
         p->output[i] = text(n->out[i].i ? o->names[n->out[i].i] : "");
     while (p->n_input && !*p->input[p->n_input - 1])
         p->n_input--;
-    IG_TRY(igi_onnx_out_attrs(o, n->op->def, n->attrs, p));
-    return IG_OK;
+    IG_TRY(igi_onnx_out_node_notes(o, &n->notes, p));
+    return igi_onnx_out_attrs(o, n->op->def, n->attrs, p);
 }
 
 /* Outputs whose value has another name in the file. */
@@ -434,6 +461,7 @@ igi_onnx_out_begin(igi_onnx_out *o, const ig_graph *g, const ig_save_opts *opts)
     IG_TRY(assign_names(o));
     IG_TRY(put_model(o));
     IG_TRY(put_values(o));
+    IG_TRY(igi_onnx_out_graph_notes(o));
     return put_nodes(o);
 }
 

@@ -52,6 +52,13 @@ pb_node *igi_onnx_out_node(igi_onnx_out *o, const char *op, size_t n_in, size_t 
 /* A name that nothing in the file has, from a stem; NULL when out of memory. */
 const char *igi_onnx_out_name(igi_onnx_out *o, const char *stem);
 
+/* Notes (export_notes.c): of a node, of a value's ValueInfo and tensor; of the model,
+ * when names are given and messages made. */
+ig_status igi_onnx_out_node_notes(igi_onnx_out *o, const igi_notes *list, pb_node *p);
+ig_status igi_onnx_out_value_notes(igi_onnx_out *o, ig_value_id v, pb_value *p);
+ig_status igi_onnx_out_tensor_notes(igi_onnx_out *o, ig_value_id v, pb_tensor *p);
+ig_status igi_onnx_out_graph_notes(igi_onnx_out *o);
+
 /* Operators of Ingot's own (export_own.c): the oldest opset that can say one, 0 when
  * none can; and the nodes that say it. */
 int64_t igi_onnx_own_opset(const ig_graph *g, const igi_node *n);

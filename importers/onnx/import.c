@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "graph/core/utf8.h"
 #include "importers/onnx/build.h"
 #include "importers/onnx/types.h"
 
@@ -114,9 +115,10 @@ static ig_status add_meta(igi_onnx_build *b)
     const pb_model *m = b->model;
     ig_graph *g = b->g;
     char producer[256];
-    (void)snprintf(producer, sizeof(producer), "%.120s%s%.120s",
-                   pb_str(m->producer_name), *pb_str(m->producer_version) ? " " : "",
-                   pb_str(m->producer_version));
+    const char *name = pb_str(m->producer_name), *version = pb_str(m->producer_version);
+    (void)snprintf(producer, sizeof(producer), "%.*s%s%.*s",
+                   (int)igi_utf8_cut(name, 120), name, *version ? " " : "",
+                   (int)igi_utf8_cut(version, 120), version);
     const char *doc = *pb_str(m->doc_string) ? m->doc_string : m->graph->doc_string;
     g->producer = igi_arena_strdup(&g->arena, producer);
     g->doc = igi_arena_strdup(&g->arena, pb_str(doc));
@@ -188,32 +190,6 @@ static ig_status add_inputs(igi_onnx_build *b, igi_map *names)
     return IG_OK;
 }
 
-/* The declared type is a promise that the graph must keep as far as both are known. */
-static ig_status check_output(igi_onnx_build *b, const pb_value *p, ig_value_id v)
-{
-    const ig_type *have = ig_graph_value_type(b->g, v);
-    ig_type *want;
-    if (!p->type || igi_onnx_type(b, p->type, &want) != IG_OK)
-        return p->type ? ig_error_status() : IG_OK;
-    if (want->kind != have->kind ||
-        (want->kind == IG_KIND_TENSOR && want->dtype != have->dtype))
-        return ig_fail(IG_INVALID_GRAPH, "declared as %s, but the graph makes %s",
-                       ig_dtype_name((ig_dtype)want->dtype),
-                       ig_dtype_name((ig_dtype)have->dtype));
-    if (want->kind != IG_KIND_TENSOR || want->rank < 0 || have->rank < 0)
-        return IG_OK;
-    bool agree = want->rank == have->rank;
-    for (int i = 0; agree && i < want->rank; i++) {
-        int64_t x = ig_type_dims(want)[i], y = ig_type_dims(have)[i];
-        agree = x < 0 || y < 0 || x == y;
-    }
-    if (!agree)
-        igi_onnx_warn(
-            b, "output '%s': the declared shape is not the one that the graph makes",
-            pb_str(p->name));
-    return IG_OK;
-}
-
 static ig_status add_outputs(igi_onnx_build *b, const igi_map *names)
 {
     const pb_graph *g = b->model->graph;
@@ -226,7 +202,7 @@ static ig_status add_outputs(igi_onnx_build *b, const igi_map *names)
         ig_value_id v = {igi_map_get(names, name)};
         if (!v.i)
             return ig_fail(IG_INVALID_GRAPH, "output '%s' is defined nowhere", name);
-        if (check_output(b, g->output[i], v) != IG_OK)
+        if (igi_onnx_declare(b, g->output[i], v) != IG_OK)
             return ig_fail_context("output '%s'", name);
         IG_TRY(ig_graph_output(b->g, name, v));
     }
@@ -244,10 +220,13 @@ static ig_status build_graph(igi_onnx_build *b)
     IG_TRY(list_functions(b));
     IG_TRY(igi_onnx_report(b));
     IG_TRY(add_meta(b));
+    IG_TRY(igi_onnx_note_model(b));
+    IG_TRY(igi_onnx_list_declared(b));
     IG_GO(add_constants(b, &names));
     IG_GO(add_inputs(b, &names));
     IG_GO(igi_onnx_body(b, b->model->graph, &names));
     IG_GO(add_outputs(b, &names));
+    IG_GO(igi_onnx_note_values(b, &names));
 out:
     igi_map_fini(&names);
     return rc;
@@ -278,6 +257,7 @@ read_model(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
 out:
     ig_graph_free(b.g);
     igi_map_fini(&b.functions);
+    igi_map_fini(&b.declared);
     igi_onnx_data_fini(&b.data);
     igi_onnx_scan_fini(&scan);
     igi_arena_fini(&b.scratch);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "graph/core/dtype.h"
+#include "graph/core/utf8.h"
 #include "importers/onnx/upgrade.h"
 
 /* Which value fields are set, as a mask of IG_BIT(PB_ATTR_*). */
@@ -71,7 +72,7 @@ static ig_status text_of(igi_arena *arena,
                          const ProtobufCBinaryData *b,
                          const char **out)
 {
-    if (!igi_onnx_text_ok(b->data, b->len, false))
+    if (!igi_utf8_ok((const char *)b->data, b->len, false))
         return ig_fail(IG_INVALID_GRAPH,
                        "attribute %s is not text (UTF-8 without zeros)", name);
     *out = igi_arena_strndup(arena, b->len ? (const char *)b->data : "", b->len);
@@ -199,7 +200,7 @@ static ig_status strings_tensor(const pb_attribute *a, int kind, ig_tensor **out
     IG_TRY(ig_tensor_new(&t, IG_STRING, kind == PB_ATTR_STRING ? 0 : 1, &n));
     igi_str **dst = (igi_str **)(void *)t->data;
     for (int64_t i = 0; i < n; i++) {
-        bool ok = igi_onnx_text_ok(v[i].data, v[i].len, false);
+        bool ok = igi_utf8_ok((const char *)v[i].data, v[i].len, false);
         if (ok && v[i].len &&
             !(dst[i] = igi_str_new((const char *)v[i].data, v[i].len))) {
             ig_tensor_unref(t);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "graph/core/checked.h"
+#include "graph/core/utf8.h"
 
 enum {
     WIRE_VARINT = 0,
@@ -68,38 +69,6 @@ bool igi_onnx_varint(const uint8_t *bytes, size_t size, size_t *at, uint64_t *ou
         }
     }
     return false;
-}
-
-/* Length of the UTF-8 sequence that begins at s, 0 when it is malformed. */
-static size_t utf8_length(const uint8_t *s, size_t n)
-{
-    size_t need = s[0] < 0x80   ? 1
-                  : s[0] < 0xc2 ? 0
-                  : s[0] < 0xe0 ? 2
-                  : s[0] < 0xf0 ? 3
-                                : 4;
-    if (need == 0 || need > n || s[0] > 0xf4)
-        return 0;
-    for (size_t i = 1; i < need; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    bool overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
-    bool surrogate = s[0] == 0xed && s[1] > 0x9f;
-    bool beyond = s[0] == 0xf4 && s[1] > 0x8f;
-    return overlong || surrogate || beyond ? 0 : need;
-}
-
-bool igi_onnx_text_ok(const uint8_t *s, size_t n, bool plain)
-{
-    for (size_t i = 0; i < n;) {
-        if (s[i] == 0 || (plain && (s[i] < 0x20 || s[i] == 0x7f)))
-            return false;
-        size_t step = utf8_length(s + i, n - i);
-        if (step == 0)
-            return false;
-        i += step;
-    }
-    return true;
 }
 
 static ig_status bad(const walker *w, size_t at, const char *what)
@@ -294,7 +263,7 @@ static ig_status check_text(walker *w, const field *f)
             "(%zu)",
             f->tag_at, name, w->stack[w->depth - 1].type->short_name, f->length,
             w->max_name);
-    if (!igi_onnx_text_ok(p, f->length, !prose))
+    if (!igi_utf8_ok((const char *)p, f->length, !prose))
         return ig_fail(IG_INVALID_GRAPH,
                        "byte %zu: field %s of %s is not text (UTF-8 without zeros and "
                        "control characters)",
@@ -421,7 +390,7 @@ ig_status igi_onnx_scan_run(igi_onnx_scan *s,
         .max_nodes = igi_onnx_limit(l->nodes, 2000000),
         .max_memory = igi_onnx_limit(l->memory_bytes, 1ull << 37),
         .max_depth = depth < IGI_ONNX_DEPTH ? (size_t)depth : IGI_ONNX_DEPTH,
-        .max_name = (size_t)igi_onnx_limit(l->name_bytes, 65536),
+        .max_name = (size_t)igi_onnx_limit(l->name_bytes, IGI_NAME_MAX),
     };
     uint64_t max_file = igi_onnx_limit(l->file_bytes, 1ull << 36);
     if (__builtin_mul_overflow(w.max_nodes, 8, &w.max_messages))

@@ -54,8 +54,6 @@ ig_status igi_onnx_unpack(igi_onnx_scan *s,
 /* Reads a varint of at most ten bytes; false when cut short, too long or over 64 bits.
  */
 bool igi_onnx_varint(const uint8_t *bytes, size_t size, size_t *at, uint64_t *out);
-/* Whether n bytes are UTF-8 without zeros; `plain` forbids control characters too. */
-bool igi_onnx_text_ok(const uint8_t *s, size_t n, bool plain);
 
 /* A limit, or its default where it is zero (<ingot/ingot.h>). */
 uint64_t igi_onnx_limit(uint64_t set, uint64_t fallback);

@@ -197,10 +197,10 @@ static ig_status check_payload(const shape *s, const payload *p)
  * --------------------------------------------------------------- */
 
 /* Counts the bytes of a copy, made now or later. */
-static ig_status charge(igi_onnx_data *d, const shape *s)
+ig_status igi_onnx_charge(igi_onnx_data *d, uint64_t bytes)
 {
     uint64_t most = igi_onnx_limit(d->limits.memory_bytes, 1ull << 37);
-    if (__builtin_add_overflow(d->copied, s->bytes, &d->copied) || d->copied > most)
+    if (__builtin_add_overflow(d->copied, bytes, &d->copied) || d->copied > most)
         return ig_fail(IG_LIMIT,
                        "the constants take more than limits.memory_bytes (%" PRIu64 ")",
                        most);
@@ -212,7 +212,7 @@ ig_status igi_onnx_tensor_new(igi_onnx_data *d,
                               const int64_t *dims,
                               ig_tensor **out)
 {
-    IG_TRY(charge(d, s));
+    IG_TRY(igi_onnx_charge(d, s->bytes));
     IG_TRY(igi_tensor_header(out, NULL, s->dtype, s->rank, dims));
     ig_status rc = igi_tensor_alloc(*out, NULL);
     if (rc != IG_OK) {
@@ -354,7 +354,7 @@ static ig_status make_tensor(igi_onnx_data *d, const pb_tensor *p, ig_tensor **o
     bool ints = at.varints || at.inline_ints;
     if (at.owner && !ints && at.field != FIELD_STRING && may_view(&at, &s)) {
         IG_TRY(view_bytes(at.owner, at.p, &s, p->dims, out));
-        return igi_is_unaligned(*out) ? charge(d, &s) : IG_OK;
+        return igi_is_unaligned(*out) ? igi_onnx_charge(d, s.bytes) : IG_OK;
     }
     ig_tensor *t = NULL;
     IG_TRY(igi_onnx_tensor_new(d, &s, p->dims, &t));

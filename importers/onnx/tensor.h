@@ -31,6 +31,8 @@ typedef struct igi_onnx_shape {
 /* The type that `p` claims, checked against the limits. */
 ig_status
 igi_onnx_tensor_shape(const igi_onnx_data *d, const pb_tensor *p, igi_onnx_shape *s);
+/* Counts bytes that are copied from the file against limits.memory_bytes. */
+ig_status igi_onnx_charge(igi_onnx_data *d, uint64_t bytes);
 /* An empty tensor of it, counted against limits.memory_bytes. */
 ig_status igi_onnx_tensor_new(igi_onnx_data *d,
                               const igi_onnx_shape *s,

@@ -49,6 +49,31 @@ static void reading_beyond_the_ends_is_harmless(void **state)
     assert_int_equal(ig_graph_find(g, NULL).i, 0);
 }
 
+/* V6 */
+static void names_are_utf8_without_control_characters(void **state)
+{
+    ig_graph *g = ir_graph(state), *other = NULL;
+    ig_value_id x = ir_input(g, "x", 0, NULL), v, y;
+    ig_tensor *t = ir_tensor_ints(1, IR_DIMS(1));
+    int64_t n;
+    IR_ERROR(ig_graph_input(g, "x\xff", IG_FLOAT32, 0, NULL, &v), IG_INVALID_ARGUMENT,
+             "0xff");
+    ig_status rc = ig_graph_constant(g, "c\n", t, &v);
+    ig_tensor_unref(t);
+    IR_ERROR(rc, IG_INVALID_ARGUMENT, "the name of a value");
+    IR_ERROR(ig_graph_dim(g, "\xc3", &n), IG_INVALID_ARGUMENT, "the name of a dim");
+    IR_ERROR(ig_graph_output(g, "\x1b[0m", x), IG_INVALID_ARGUMENT,
+             "the name of an output");
+    IR_ERROR(igi_graph_new(&other, "g\x80", NULL, NULL), IG_INVALID_ARGUMENT,
+             "the name of a graph");
+    IR_ERROR(igi_graph_add_meta(g, "key", "\xff"), IG_INVALID_ARGUMENT, "metadata");
+    ig_call call = {.op = IG_OP(Add), .name = "node\x7f", .n_in = 1, .n_out = 1};
+    IR_ERROR(ig_graph_make(g, &call, &x, &y), IG_INVALID_ARGUMENT,
+             "the name of a node");
+    IR_OK(ig_graph_output(g, "\xc3\xa4", x));
+    IR_OK(ig_graph_verify(g));
+}
+
 static void names_are_unique(void **state)
 {
     ig_graph *g = ir_graph(state);
@@ -309,6 +334,7 @@ static void running_out_of_memory_leaves_a_whole_graph(void **state)
 
 IG_TESTS(IR_TEST(a_node_is_named_typed_and_linked),
          IR_TEST(reading_beyond_the_ends_is_harmless),
+         IR_TEST(names_are_utf8_without_control_characters),
          IR_TEST(names_are_unique),
          IR_TEST(long_names_stay_whole_text),
          IR_TEST(inputs_are_checked),

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "graph/ir/note.h"
+
 extern const ig_op_def *const igi_builtin_ops[];
 IG_USES_OP(Constant);
 IG_USES_OP(Conv);
@@ -144,6 +146,21 @@ static void add_self_test(ig_graph *g)
     }
 }
 
+/* On the graph, a node, a result and an input; one of bytes. */
+static void add_notes(ig_graph *g)
+{
+    ig_node_id n = g->order.p[0];
+    ig_value_id y = igi_node_at(g, n)->out[0];
+    OK(igi_note_add(g, &g->own_notes, IGI_NOTE_META, "stage", "last", 4));
+    OK(igi_note_add(g, &g->own_notes, IGI_NOTE_TRAINING, NULL, "\0\xff", 2));
+    OK(igi_note_add(g, &igi_node_at(g, n)->notes, IGI_NOTE_DOC, NULL, "two\nlines", 9));
+    OK(igi_note_add(g, &igi_value_at(g, y)->notes, IGI_NOTE_QUANTIZATION,
+                    "SCALE_TENSOR", "x", 1));
+    igi_value_at(g, y)->declared = true;
+    OK(igi_note_add(g, &igi_value_at(g, g->inputs.p[0])->notes, IGI_NOTE_DOC, NULL, "d",
+                    1));
+}
+
 ig_graph *nt_rich_graph(void)
 {
     ig_graph *g = NULL;
@@ -166,6 +183,7 @@ ig_graph *nt_rich_graph(void)
     constants_by_attribute(g);
     add_self_test(g);
     OK(igi_graph_add_meta(g, "author", "nobody"));
+    add_notes(g);
     g->doc = "A graph of everything.";
     g->producer = "a test";
     g->opset = 21;
@@ -244,9 +262,11 @@ igi_file_section *nt_section(file_bytes *b, igi_section_kind kind)
 void nt_seal(file_bytes *b)
 {
     igi_file_header *h = (igi_file_header *)(void *)b->p;
-    igi_file_section *graph = nt_section(b, IGI_SECTION_GRAPH);
-    if (graph)
-        graph->checksum = igi_xxh64(b->p + graph->offset, (size_t)graph->bytes);
+    igi_file_section *s[] = {nt_section(b, IGI_SECTION_GRAPH),
+                             nt_section(b, IGI_SECTION_NOTES)};
+    for (int i = 0; i < 2; i++)
+        if (s[i])
+            s[i]->checksum = igi_xxh64(b->p + s[i]->offset, (size_t)s[i]->bytes);
     h->checksum = 0;
     h->checksum = igi_xxh64(h, sizeof(*h) + h->n_sections * sizeof(igi_file_section));
 }

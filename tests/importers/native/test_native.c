@@ -57,6 +57,7 @@ static void everything_a_graph_says_comes_back(void **state)
     assert_string_equal(again->doc, "A graph of everything.");
     assert_string_equal(again->producer, "a test");
     assert_int_equal(again->opset, 21);
+    assert_int_equal(again->notes.n, g->notes.n);
     assert_int_equal(again->meta.n, 1);
     assert_string_equal(again->meta.p[0].value, "nobody");
     assert_int_equal(again->self_test.n, g->self_test.n);
@@ -274,9 +275,8 @@ static void trailing_bytes_are_an_error(void **state)
 /* Lies behind right checksums: each 4- and 8-byte field of the graph section gets
  * values that break counts, sizes and offsets. The file must be refused, or be a valid
  * graph. */
-static void lies_in_every_field_are_refused_or_harmless(void **state)
+static void lie_in_section(igi_section_kind kind)
 {
-    (void)state;
     static const uint64_t lies[] = {0,
                                     1,
                                     UINT64_MAX,
@@ -285,9 +285,7 @@ static void lies_in_every_field_are_refused_or_harmless(void **state)
                                     INT64_MAX,
                                     UINT64_C(1) << 63,
                                     64};
-    g = nt_rich_graph();
-    b = nt_save(g);
-    igi_file_section *s = nt_section(&b, IGI_SECTION_GRAPH);
+    igi_file_section *s = nt_section(&b, kind);
     int refused = 0, harmless = 0;
     for (size_t at = 0; at + 8 <= s->bytes; at++) {
         for (size_t k = 0; k < 2 * sizeof(lies) / sizeof(lies[0]); k++) {
@@ -309,6 +307,35 @@ static void lies_in_every_field_are_refused_or_harmless(void **state)
     nt_seal(&b);
     OK(nt_read(&again, &b));
     assert_true(refused > harmless / 8);
+    igi_graph_unref(again);
+    again = NULL;
+}
+
+static void lies_in_every_field_are_refused_or_harmless(void **state)
+{
+    (void)state;
+    g = nt_rich_graph();
+    b = nt_save(g);
+    lie_in_section(IGI_SECTION_GRAPH);
+    lie_in_section(IGI_SECTION_NOTES);
+}
+
+static void a_name_that_is_no_text_is_refused(void **state)
+{
+    (void)state;
+    g = nt_small_graph();
+    b = nt_save(g);
+    igi_file_section *s = nt_section(&b, IGI_SECTION_GRAPH);
+    unsigned char *name = b.p + s->offset + 4; /* of the graph, behind its length */
+    static const unsigned char bad[] = {0xff, 0x0a, 0x1b, 0x7f, 0x00, 0xc3};
+    for (size_t i = 0; i < sizeof(bad); i++) {
+        unsigned char kept = *name;
+        *name = bad[i];
+        nt_seal(&b);
+        assert_int_equal(nt_read(&again, &b), IG_INVALID_GRAPH);
+        assert_non_null(strstr(ig_error_message(), "a name is not UTF-8"));
+        *name = kept;
+    }
 }
 
 static void lies_in_header_and_table_are_errors(void **state)
@@ -430,6 +457,7 @@ IG_TESTS(TEST(everything_a_graph_says_comes_back),
          TEST(every_truncation_is_an_error),
          TEST(trailing_bytes_are_an_error),
          TEST(lies_in_every_field_are_refused_or_harmless),
+         TEST(a_name_that_is_no_text_is_refused),
          TEST(lies_in_header_and_table_are_errors),
          TEST(an_unknown_operator_is_named),
          TEST(another_version_of_an_operator_is_named),

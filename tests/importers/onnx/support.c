@@ -115,6 +115,14 @@ void igt_input(igt_model *m, const char *name, int dtype, int rank, const int64_
     m->graph.n_input++;
 }
 
+pb_value *
+igt_value_info(igt_model *m, const char *name, int dtype, int rank, const int64_t *dims)
+{
+    pb_value *v = value(m, name, dtype, rank, dims);
+    m->graph.value_info = grown(m, m->graph.value_info, m->graph.n_value_info++, v);
+    return v;
+}
+
 void igt_output(igt_model *m, const char *name, int dtype)
 {
     m->graph.output =

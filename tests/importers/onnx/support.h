@@ -34,6 +34,8 @@ void igt_end(igt_model *m);
 void igt_input(
     igt_model *m, const char *name, int dtype, int rank, const int64_t *dims);
 void igt_output(igt_model *m, const char *name, int dtype);
+pb_value *igt_value_info(
+    igt_model *m, const char *name, int dtype, int rank, const int64_t *dims);
 pb_tensor *
 igt_init(igt_model *m, const char *name, int dtype, int rank, const int64_t *dims);
 pb_tensor *igt_init_floats(igt_model *m, const char *name, int64_t n, const float *v);

@@ -156,7 +156,7 @@ static void declared_output_types_are_checked(void **state)
     igt_node(&m, "Relu", "x", "z");
     igt_output(&m, "z", IG_INT64);
     igt_refused(IG_INVALID_GRAPH,
-                "output 'z': declared as int64, but the graph makes float32");
+                "output 'z': declared as int64[...], but the graph makes float32[2]");
 }
 
 static void inputs_need_a_type(void **state)
