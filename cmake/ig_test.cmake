@@ -55,9 +55,10 @@ function(ig_script_test name)
 endfunction()
 
 # ig_fuzz(name SOURCES file... DEPENDS module... CORPUS folder): a program around
-# LLVMFuzzerTestOneInput. With IG_FUZZ it is a fuzzer; otherwise it replays its corpus as a test.
+# LLVMFuzzerTestOneInput. With IG_FUZZ it is a fuzzer; otherwise it replays its corpus as a test,
+# and with DAMAGE the program <name>_damage also replays all damaged copies of the corpus.
 function(ig_fuzz name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "CORPUS" "SOURCES;DEPENDS;LIBS")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "DAMAGE" "CORPUS" "SOURCES;DEPENDS;LIBS")
     add_executable(${name} ${arg_SOURCES})
     target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}"
                                                "${PROJECT_SOURCE_DIR}/include")
@@ -75,5 +76,16 @@ function(ig_fuzz name)
         add_test(NAME ${name} COMMAND ${name} ${runs} "${CMAKE_CURRENT_SOURCE_DIR}/${arg_CORPUS}")
         set_tests_properties(${name} PROPERTIES TIMEOUT 600 LABELS fuzz
                                                 ENVIRONMENT "${IG_TEST_ENVIRONMENT}")
+    endif()
+    if(arg_DAMAGE AND NOT IG_FUZZ)
+        add_executable(${name}_damage ${arg_SOURCES}
+                                      "${PROJECT_SOURCE_DIR}/tests/support/fuzz_damage.c")
+        target_include_directories(${name}_damage PRIVATE "${PROJECT_SOURCE_DIR}"
+                                                          "${PROJECT_SOURCE_DIR}/include")
+        target_link_libraries(${name}_damage PRIVATE ${arg_DEPENDS} ig_flags ${arg_LIBS} m)
+        add_test(NAME ${name}_damage
+                 COMMAND ${name}_damage "${CMAKE_CURRENT_SOURCE_DIR}/${arg_CORPUS}")
+        set_tests_properties(${name}_damage PROPERTIES TIMEOUT 600 LABELS fuzz
+                                                       ENVIRONMENT "${IG_TEST_ENVIRONMENT}")
     endif()
 endfunction()

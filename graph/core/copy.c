@@ -48,8 +48,8 @@ static bool make_plan(
     }
     int n = 0;
     for (int i = 0; i < p->rank; i++) {
-        axis *last = &p->ax[n - 1], a = p->ax[i];
-        if (n > 0 && last->dst == a.n * a.dst && last->src == a.n * a.src)
+        axis *last = n > 0 ? &p->ax[n - 1] : NULL, a = p->ax[i];
+        if (last && last->dst == a.n * a.dst && last->src == a.n * a.src)
             *last = (axis){last->n * a.n, a.dst, a.src};
         else
             p->ax[n++] = a;

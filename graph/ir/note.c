@@ -30,9 +30,9 @@ ig_status igi_note_add(ig_graph *g,
         return ig_fail(IG_LIMIT, "a graph has more than 2^32 notes");
     if (key)
         IG_TRY(igi_name_check("a note", key));
-    if (igi_note_is_text(kind) && !igi_utf8_ok(value, bytes, false))
+    if (igi_note_is_text((int)kind) && !igi_utf8_ok(value, bytes, false))
         return ig_fail(IG_INVALID_ARGUMENT, "a note '%s' (%s) is not UTF-8",
-                       key ? key : "", igi_note_name(kind));
+                       key ? key : "", igi_note_name((int)kind));
     igi_note one = {.kind = (uint8_t)kind,
                     .key = igi_arena_strdup(&g->arena, key ? key : ""),
                     .value = igi_arena_strndup(&g->arena, bytes ? value : "", bytes),

@@ -46,7 +46,7 @@ static uint64_t stripes(const unsigned char **p, const unsigned char *end)
 
 uint64_t igi_xxh64(const void *data, size_t n)
 {
-    const unsigned char *p = data, *end = p + n;
+    const unsigned char *p = n ? data : (const void *)"", *end = p + n;
     uint64_t h = n >= 32 ? stripes(&p, end) : P5;
     h += (uint64_t)n;
     for (; end - p >= 8; p += 8)

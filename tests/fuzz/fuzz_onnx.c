@@ -5,22 +5,7 @@
 #include "graph/core/alloc.h"
 #include "graph/ir/graph.h"
 #include "importers/import.h"
-#include "tests/support/fuzz.h"
-
-extern const ig_op_def *const igi_builtin_ops[];
-
-static const ig_registry *operators(void)
-{
-    static ig_registry *r;
-    if (r)
-        return r;
-    if (igi_registry_new(&r) != IG_OK)
-        abort();
-    for (int i = 0; igi_builtin_ops[i]; i++)
-        if (igi_registry_add(r, igi_builtin_ops[i]) != IG_OK)
-            abort();
-    return r;
-}
+#include "tests/fuzz/fuzz_operators.h"
 
 static void read_values(const uint8_t *data, size_t size)
 {
@@ -39,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     ig_graph *g = NULL;
     ig_read_opts o = {
-        .registry = operators(),
+        .registry = igi_fuzz_operators(),
         .limits = {.memory_bytes = 1 << 24, .tensor_bytes = 1 << 22, .nodes = 10000},
     };
     igi_source src = {.bytes = data, .size = size};
