@@ -29,8 +29,7 @@ static ig_status fill(ig_registry *r)
         IG_TRY(igi_registry_add(r, igi_builtin_ops[i]));
     for (int i = 0; igi_cpu_kernels[i]; i++)
         IG_TRY(igi_registry_add_kernels(r, 0, igi_cpu_kernels[i]));
-    igi_registry_set_device(r, igi_cpu_device());
-    return IG_OK;
+    return igi_registry_set_device(r, igi_cpu_device());
 }
 
 static void make_registry(void)
@@ -55,6 +54,26 @@ const ig_registry *ig_registry_builtin(void)
     return builtin;
 }
 
+ig_status ig_registry_new(ig_registry **out)
+{
+    ig_registry *r = NULL;
+    igi_error_clear();
+    *out = NULL;
+    IG_TRY(igi_registry_new(&r));
+    ig_status rc = fill(r);
+    if (rc != IG_OK) {
+        igi_registry_free(r);
+        return rc;
+    }
+    *out = r;
+    return IG_OK;
+}
+
+void ig_registry_free(ig_registry *r)
+{
+    igi_registry_free(r);
+}
+
 ig_status ig_graph_new(ig_graph **out, const char *name, const ig_registry *reg)
 {
     igi_error_clear();
@@ -65,6 +84,32 @@ ig_status ig_graph_new(ig_graph **out, const char *name, const ig_registry *reg)
 }
 
 /* ---- files ---- */
+
+/* A format of a plugin. */
+static ig_status read_foreign(ig_graph **out,
+                              const ig_frontend_def *f,
+                              const igi_source *src,
+                              const ig_registry *reg)
+{
+    ig_graph *g = NULL;
+    ig_source s = {.struct_size = (uint32_t)sizeof(s),
+                   .bytes = src->bytes,
+                   .size = src->size,
+                   .name = src->name,
+                   .owner = src->owner};
+    IG_TRY(igi_graph_new(&g, NULL, reg, NULL));
+    ig_status rc = f->read(g, &s);
+    if (rc == IG_OK)
+        rc = ig_graph_verify(g);
+    else if (ig_error_status() != rc)
+        (void)ig_fail(rc, "it gave no reason");
+    if (rc != IG_OK) {
+        igi_graph_unref(g);
+        return ig_fail_context("%s (%s)", src->name ? src->name : "the data", f->name);
+    }
+    *out = g;
+    return IG_OK;
+}
 
 static ig_status
 read_source(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
@@ -78,6 +123,9 @@ read_source(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
         return igi_native_read(out, src, &o);
     if (igi_onnx_sniff(src->bytes, src->size))
         return igi_onnx_read(out, src, &o);
+    const ig_frontend_def *f = igi_registry_sniff(o.registry, src->bytes, src->size);
+    if (f)
+        return read_foreign(out, f, src, o.registry);
     return ig_fail(IG_INVALID_GRAPH, "%s is neither an ONNX model nor an .ingot file",
                    src->name ? src->name : "the data");
 }
@@ -155,6 +203,7 @@ static ig_read_opts read_opts_of(const ig_model_opts *o)
     r.limits = o->limits;
     r.data_dir = o->data_dir;
     r.private_copy = o->private_copy;
+    r.registry = o->registry;
     r.warn = o->warn;
     r.user = o->user;
     return r;

@@ -18,13 +18,15 @@ ig_status ig_ctx_new(ig_ctx **out, const ig_ctx_opts *opts)
     if (opts)
         c->opts = *opts;
     c->grad_mode = true;
-    c->reg = c->opts.registry ? c->opts.registry : ig_registry_builtin();
+    c->reg =
+        igi_registry_ref(c->opts.registry ? c->opts.registry : ig_registry_builtin());
     c->seed = c->opts.seed ? c->opts.seed : IGI_DEFAULT_SEED;
     ig_status rc = c->reg ? igi_pool_new(&c->pool) : ig_error_status();
     if (rc == IG_OK)
         rc = igi_tape_init(&c->tape);
     if (rc != IG_OK) {
         igi_pool_unref(c->pool);
+        igi_registry_free(c->reg);
         igi_free(c);
         return rc;
     }
@@ -45,6 +47,7 @@ void ig_ctx_free(ig_ctx *c)
     igi_tape_fini(&c->tape);
     igi_invoker_fini(&c->invoker);
     igi_pool_unref(c->pool);
+    igi_registry_free(c->reg);
     igi_free(c);
 }
 

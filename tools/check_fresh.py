@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Checks that committed files are what our own generators make of the operators' tables:
-include/ingot/ops.h, frontend_c/ops_gen.c and docs/operators.md. `--fix` writes them.
+include/ingot/ops.h, frontend_c/ops_gen.c, docs/operators.md and include/ingot/plugin_api.h.
+`--fix` writes them.
 
 usage: tools/check_fresh.py GEN_OPS GEN_DOCS [--fix]
 """
@@ -31,6 +32,7 @@ def main():
         "include/ingot/ops.h": [gen_ops, "header"],
         "frontend_c/ops_gen.c": [gen_ops, "source"],
         "docs/operators.md": [gen_docs],
+        "include/ingot/plugin_api.h": [sys.executable, str(c_source.ROOT / "tools/gen_plugin_api.py")],
     }
     problems = []
     for name, command in made.items():

@@ -21,7 +21,7 @@ ig_status igi_graph_new(ig_graph **out,
         return IG_OUT_OF_MEMORY;
     igi_arena_init(&g->arena);
     g->refs = 1;
-    g->reg = reg;
+    g->reg = igi_registry_ref(reg);
     ig_status rc = share ? IG_OK : igi_symtab_new(&g->syms);
     if (share)
         g->syms = igi_symtab_ref(share);
@@ -72,6 +72,7 @@ void igi_graph_unref(ig_graph *g)
     IGI_VEC_FREE(&g->meta);
     IGI_VEC_FREE(&g->notes);
     igi_map_fini(&g->names);
+    igi_registry_free(g->reg);
     igi_map_fini(&g->output_map);
     igi_symtab_unref(g->syms);
     igi_arena_fini(&g->arena);

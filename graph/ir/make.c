@@ -183,16 +183,18 @@ static ig_status commit(ig_graph *g,
 }
 
 ig_status igi_graph_make_as(ig_graph *g,
-                            const ig_call *call,
+                            const ig_call *given,
                             const ig_value_id *in,
                             const char *const *names,
                             ig_value_id *out)
 {
-    const igi_op *op = igi_registry_of(g->reg, call->op);
+    const igi_op *op = igi_registry_of(g->reg, given->op);
+    ig_call own = *given, *call = &own;
     igi_node node = {.op = op};
     if (!op)
         return ig_fail(IG_NOT_FOUND, "operator %s is not registered",
-                       call->op ? call->op->name : "?");
+                       given->op ? given->op->name : "?");
+    own.op = op->def; /* of a plugin's operator: our copy of the descriptor */
     IG_TRY(check_ids(g, call, in));
     if (call->name)
         IG_TRY(igi_name_check("a node", call->name));

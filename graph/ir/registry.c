@@ -5,22 +5,14 @@
  * open-addressing table serves descriptors' addresses (used by every eager call). A
  * descriptor is checked when it is added: a bad row is the author's mistake and is
  * named at once. */
-#include "graph/ir/registry.h"
+#include "graph/ir/registry_build.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "graph/core/alloc.h"
-#include "graph/core/vec.h"
 
 typedef igi_op_slot slot;
-
-struct ig_registry {
-    igi_op_table table;    /* first: igi_registry_of reads it */
-    IGI_VEC(igi_op *) ops; /* sorted by domain, name */
-    const ig_op_def *std[IGI_STD_COUNT];
-    const igi_device *devices[IGI_DEVICES];
-};
 
 /* ORDER: std */
 static const char *const std_names[IGI_STD_COUNT] = {
@@ -54,31 +46,65 @@ static size_t position(const ig_registry *r, const char *domain, const char *nam
 ig_status igi_registry_new(ig_registry **out)
 {
     *out = igi_calloc(1, sizeof(**out));
-    return *out ? IG_OK : IG_OUT_OF_MEMORY;
+    if (!*out)
+        return IG_OUT_OF_MEMORY;
+    (*out)->refs = 1;
+    return IG_OK;
 }
 
-void igi_registry_free(ig_registry *r)
+const ig_registry *igi_registry_ref(const ig_registry *r)
 {
-    if (!r)
+    if (r)
+        __atomic_add_fetch(&((ig_registry *)(uintptr_t)r)->refs, 1, __ATOMIC_RELAXED);
+    return r;
+}
+
+static void op_free(igi_op *op)
+{
+    igi_free(op->own);
+    igi_free(op);
+}
+
+void igi_registry_free(const ig_registry *held)
+{
+    ig_registry *r = (ig_registry *)(uintptr_t)held;
+    if (!r || __atomic_sub_fetch(&r->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
     for (size_t i = 0; i < r->ops.n; i++)
-        igi_free(r->ops.p[i]);
+        op_free(r->ops.p[i]);
+    for (size_t i = 0; i < r->plugins.n; i++)
+        igi_free(r->plugins.p[i]);
+    for (size_t i = 0; i < r->tables.n; i++)
+        igi_free(r->tables.p[i]);
+    for (size_t i = 0; i < r->frontends.n; i++)
+        igi_free(r->frontends.p[i]);
     IGI_VEC_FREE(&r->ops);
+    IGI_VEC_FREE(&r->plugins);
+    IGI_VEC_FREE(&r->tables);
+    IGI_VEC_FREE(&r->frontends);
     igi_free(r->table.slots);
     igi_free(r);
 }
 
-static void slot_put(slot *slots, size_t cap, igi_op *op)
+static void slot_put_one(slot *slots, size_t cap, const ig_op_def *def, igi_op *op)
 {
-    size_t i = igi_op_hash(op->def) & (cap - 1);
+    size_t i = igi_op_hash(def) & (cap - 1);
     while (slots[i].def)
         i = (i + 1) & (cap - 1);
-    slots[i] = (slot){op->def, op};
+    slots[i] = (slot){def, op};
+}
+
+/* An adopted operator is found by its author's descriptor and by our copy of it. */
+static void slot_put(slot *slots, size_t cap, igi_op *op)
+{
+    slot_put_one(slots, cap, op->def, op);
+    if (op->given != op->def)
+        slot_put_one(slots, cap, op->given, op);
 }
 
 static ig_status grow_slots(ig_registry *r)
 {
-    if (r->table.cap >= 2 * (r->ops.n + 1))
+    if (r->table.cap >= 4 * (r->ops.n + 1)) /* two slots each, half full */
         return IG_OK;
     size_t cap = r->table.cap ? 2 * r->table.cap : 256;
     slot *slots = igi_calloc(cap, sizeof(*slots));
@@ -249,20 +275,27 @@ static ig_status compile(igi_op *op)
 
 ig_status igi_registry_add(ig_registry *r, const ig_op_def *def)
 {
-    IG_TRY(grow_slots(r));
-    if (!IGI_RESERVE(&r->ops, r->ops.n + 1))
-        return IG_OUT_OF_MEMORY;
     igi_op *op = igi_calloc(1, sizeof(*op));
     if (!op)
         return IG_OUT_OF_MEMORY;
-    op->def = def;
-    ig_status rc = compile(op);
+    op->def = op->given = def;
+    return igi_registry_put(r, op);
+}
+
+ig_status igi_registry_put(ig_registry *r, igi_op *op)
+{
+    const ig_op_def *def = op->def;
+    ig_status rc = grow_slots(r);
+    if (rc == IG_OK && !IGI_RESERVE(&r->ops, r->ops.n + 1))
+        rc = IG_OUT_OF_MEMORY;
+    if (rc == IG_OK)
+        rc = compile(op);
     size_t at = rc == IG_OK ? position(r, domain_of(def->domain), def->name) : 0;
     if (rc == IG_OK && at < r->ops.n &&
         compare(r->ops.p[at], domain_of(def->domain), def->name) == 0)
         rc = bad(def, "is registered already", NULL);
     if (rc != IG_OK) {
-        igi_free(op);
+        op_free(op);
         return rc;
     }
     memmove(&r->ops.p[at + 1], &r->ops.p[at], (r->ops.n - at) * sizeof(igi_op *));
@@ -275,6 +308,21 @@ ig_status igi_registry_add(ig_registry *r, const ig_op_def *def)
         if (!strcmp(full, std_names[i]))
             r->std[i] = def;
     return IG_OK;
+}
+
+void igi_registry_drop(ig_registry *r, igi_op *op)
+{
+    size_t at = 0;
+    while (at < r->ops.n && r->ops.p[at] != op)
+        at++;
+    if (at == r->ops.n)
+        return;
+    r->ops.n--;
+    memmove(&r->ops.p[at], &r->ops.p[at + 1], (r->ops.n - at) * sizeof(igi_op *));
+    memset(r->table.slots, 0, r->table.cap * sizeof(slot));
+    for (size_t i = 0; i < r->ops.n; i++)
+        slot_put(r->table.slots, r->table.cap, r->ops.p[i]);
+    op_free(op);
 }
 
 const ig_op_def *igi_registry_std(const ig_registry *r, igi_std which)
@@ -301,8 +349,26 @@ static ig_status add_kernel(ig_registry *r, int device, const ig_kernel_def *k)
     return IG_OK;
 }
 
-/* All rows of a table or none: each is the last of its operator when it is taken back.
- */
+/* The rows of a table lie together in the lists of their operators, so an operator's
+ * share is one move. */
+void igi_registry_drop_kernels(ig_registry *r, int device, const ig_kernel_def *table)
+{
+    for (size_t i = 0; i < r->ops.n; i++) {
+        igi_op *op = r->ops.p[i];
+        int kept = 0;
+        for (int n = 0; n < op->n_kernels[device]; n++) {
+            const ig_kernel_def *k = op->kernels[device][n];
+            bool ours = false;
+            for (const ig_kernel_def *t = table; t->op && !ours; t++)
+                ours = t == k;
+            if (!ours)
+                op->kernels[device][kept++] = k;
+        }
+        op->n_kernels[device] = kept;
+    }
+}
+
+/* All rows of a table or none. */
 ig_status
 igi_registry_add_kernels(ig_registry *r, int device, const ig_kernel_def *table)
 {
@@ -312,10 +378,29 @@ igi_registry_add_kernels(ig_registry *r, int device, const ig_kernel_def *table)
         ig_status rc = add_kernel(r, device, k);
         if (rc == IG_OK)
             continue;
-        while (k-- > table)
-            ((igi_op *)(uintptr_t)igi_registry_find_full(r, k->op))
-                ->n_kernels[device]--;
+        igi_registry_drop_kernels(r, device, table);
         return rc;
+    }
+    return IG_OK;
+}
+
+ig_status
+igi_registry_prefer_kernels(ig_registry *r, int device, const ig_kernel_def *table)
+{
+    IG_TRY(igi_registry_add_kernels(r, device, table));
+    for (size_t i = 0; i < r->ops.n; i++) {
+        igi_op *op = r->ops.p[i];
+        const ig_kernel_def **list = op->kernels[device];
+        int n = op->n_kernels[device], ours = 0;
+        for (const ig_kernel_def *t = table; t->op; t++)
+            for (int k = 0; k < n; k++)
+                ours += list[k] == t;
+        if (!ours)
+            continue;
+        const ig_kernel_def *moved[IGI_KERNELS_MAX];
+        memcpy(moved, &list[n - ours], (size_t)ours * sizeof(*moved));
+        memmove(&list[ours], list, (size_t)(n - ours) * sizeof(*list));
+        memcpy(list, moved, (size_t)ours * sizeof(*list));
     }
     return IG_OK;
 }

@@ -17,6 +17,8 @@
 
 typedef struct igi_op {
     const ig_op_def *def;
+    const ig_op_def *given; /* as its author gave it: `def`, or what that is a copy of */
+    ig_op_def *own;         /* the copy of a plugin's descriptor; NULL: built in */
     uint16_t n_in, n_out;     /* formal ports, a variadic one counted once */
     uint16_t min_in, min_out; /* required ones */
     bool variadic_in, variadic_out;
@@ -35,14 +37,21 @@ typedef struct igi_op {
         *kernels[IGI_DEVICES][IGI_KERNELS_MAX]; /* best first, reference not included */
 } igi_op;
 
+/* Counted: whoever keeps a registry holds it. Any thread. */
 ig_status igi_registry_new(ig_registry **out);
-void igi_registry_free(ig_registry *r);
+const ig_registry *igi_registry_ref(const ig_registry *r);
+void igi_registry_free(const ig_registry *r); /* drops one hold */
 /* Checks the descriptor (ports, masks, saves, rows, sizes) and names what is wrong with
  * it. */
 ig_status igi_registry_add(ig_registry *r, const ig_op_def *def);
 ig_status
 igi_registry_add_kernels(ig_registry *r, int device, const ig_kernel_def *table);
 /* The device behind d->index; NULL when none was set: host threads of the runtime. */
+/* Everything that a plugin brings, or nothing. `p` was filled by its ig_plugin_init. */
+ig_status igi_registry_add_plugin(ig_registry *r, const ig_plugin *p);
+/* The frontend for these bytes; NULL when none knows them. */
+const ig_frontend_def *
+igi_registry_sniff(const ig_registry *r, const void *bytes, size_t size);
 ig_status igi_registry_set_device(ig_registry *r, const igi_device *d);
 const igi_device *igi_registry_device(const ig_registry *r, int device);
 /* domain NULL, "" and "ai.onnx" are one. NULL when unknown (no record). */

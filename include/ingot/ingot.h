@@ -42,6 +42,7 @@ typedef struct ig_model_opts {
     bool exact_conv;   /* only algorithms that round like the plain one: no Winograd */
     bool small_memory; /* no packed weights that are larger than the weights */
     bool private_copy; /* read the file into private memory instead of mapping it */
+    const ig_registry *registry; /* NULL: built-in */
     void (*warn)(const char *text, void *user); /* NULL: dropped */
     void *user;
 } ig_model_opts;
@@ -207,8 +208,30 @@ IG_API ig_status ig_model_describe(const ig_model *m, char **json);
 /* The graph as loaded, before optimisation. */
 IG_API const ig_graph *ig_model_graph(const ig_model *m);
 
+/* ---- registries and plugins ---- */
+
 /* Operators that come with the library. */
 IG_API const ig_registry *ig_registry_builtin(void);
+
+/* <ingot/plugin_abi.h> */
+typedef struct ig_plugin_api ig_plugin_api;
+typedef struct ig_plugin ig_plugin;
+typedef ig_status (*ig_plugin_init_fn)(const ig_plugin_api *api, ig_plugin *self);
+
+/* A registry with everything that is built in, to which plugins can be added. Objects
+ * made with it (graphs, nets, contexts, models) hold it; ig_registry_free drops the
+ * caller's hold. *out is the caller's. */
+IG_API ig_status ig_registry_new(ig_registry **out);
+IG_API void ig_registry_free(ig_registry *r);
+/* Loads a plugin by the path of its file and adds what it brings; all of it or nothing.
+ * The code stays in the process for ever. Not while other threads use the registry.
+ * Errors: NOT_FOUND or IO (the file), UNSUPPORTED (ABI), INVALID_ARGUMENT (a descriptor
+ * that is wrong, or a name that is taken). */
+IG_API ig_status ig_registry_load_plugin(ig_registry *r, const char *path);
+/* The same for a plugin that is linked into the program. */
+IG_API ig_status ig_registry_add_plugin(ig_registry *r, ig_plugin_init_fn init);
+IG_API int ig_registry_n_plugins(const ig_registry *r);
+IG_API const char *ig_registry_plugin_name(const ig_registry *r, int i); /* NULL */
 
 IG_EXTERN_C_END
 

@@ -520,4 +520,7 @@ struct ig_op_def {
 #define IG_OP(name_)      (&ig_op_##name_)
 
 IG_EXTERN_C_END
+
+#include <ingot/plugin_abi.h>
+
 #endif

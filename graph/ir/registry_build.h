@@ -1,0 +1,29 @@
+/* The registry's insides, for the two files that fill it: registry.c (built-in tables)
+ * and registry_plugin.c (what a plugin brings). */
+#ifndef GRAPH_IR_REGISTRY_BUILD_H
+#define GRAPH_IR_REGISTRY_BUILD_H
+
+#include "graph/core/vec.h"
+#include "graph/ir/registry.h"
+
+struct ig_registry {
+    igi_op_table table; /* first: igi_registry_of reads it */
+    int32_t refs;
+    IGI_VEC(igi_op *) ops; /* sorted by domain, name */
+    const ig_op_def *std[IGI_STD_COUNT];
+    const igi_device *devices[IGI_DEVICES];
+    IGI_VEC(ig_frontend_def *) frontends; /* of plugins, in the order of loading */
+    IGI_VEC(ig_kernel_def *) tables;      /* of plugins */
+    IGI_VEC(char *) plugins;              /* their names */
+};
+
+/* Checks, compiles and adds a record whose descriptor is set; frees it on failure. */
+ig_status igi_registry_put(ig_registry *r, igi_op *op);
+/* Takes an operator out again and frees it; its kernels were dropped before. */
+void igi_registry_drop(ig_registry *r, igi_op *op);
+/* Like igi_registry_add_kernels, but these are asked first. */
+ig_status
+igi_registry_prefer_kernels(ig_registry *r, int device, const ig_kernel_def *table);
+void igi_registry_drop_kernels(ig_registry *r, int device, const ig_kernel_def *table);
+
+#endif
