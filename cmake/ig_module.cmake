@@ -101,3 +101,13 @@ function(ig_example name)
     target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/examples/..")
     target_link_libraries(${name} PRIVATE ingot::ingot ig_example_flags ${arg_LIBS} m)
 endfunction()
+
+# ig_plugin(name SOURCES file... [LIBS target...]): a plugin, built as its author would outside this
+# tree: with the public headers and without a link to Ingot.
+function(ig_plugin name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBS")
+    add_library(${name} MODULE ${arg_SOURCES})
+    set_target_properties(${name} PROPERTIES PREFIX "" C_VISIBILITY_PRESET default)
+    target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/include")
+    target_link_libraries(${name} PRIVATE ig_example_flags ${arg_LIBS} m)
+endfunction()

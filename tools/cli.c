@@ -15,6 +15,8 @@ static const cli_option group_load[] = {
     {"limits", 0, "LIST",
      "Limits of the load, as nodes=1000,file_bytes=1G; `hostile` sets strict ones."},
     {"data-dir", 0, "DIR", "Folder of external data (default: the model's)."},
+    {"plugin", 0, "FILE",
+     "Load a plugin first; may be repeated. It is code: trust it."},
     {0},
 };
 static const cli_option group_device[] = {

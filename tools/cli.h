@@ -21,7 +21,7 @@ typedef struct cli_option {
 
 enum {                 /* cli_command.groups */
        CLI_JSON = 1,   /* --json */
-       CLI_LOAD = 2,   /* --limits, --dim, --data-dir */
+       CLI_LOAD = 2,   /* --limits, --data-dir, --plugin */
        CLI_DEVICE = 4, /* --device, --threads, --level */
        CLI_INPUTS = 8  /* --mean, --std */
 };
@@ -88,12 +88,17 @@ exit_code cli_write_bash(const char *path);
 typedef struct cli_model {
     ig_model_opts opts;
     IGI_VEC(const char *) dims;
+    ig_registry *registry; /* with --plugin; NULL: the built-in one */
 } cli_model;
 exit_code cli_model_opts(cli_model *m, const cli_args *a);
+/* A registry with every --plugin; *out NULL when there is none. The caller's. */
+exit_code cli_plugins(ig_registry **out, const cli_args *a);
 void cli_model_fini(cli_model *m);
 /* Loads MODEL ("-": standard input) with those options; says what fails. */
 exit_code
 cli_model_load(ig_model **out, const cli_args *a, const char *path, double *seconds);
+/* Reads MODEL as a graph, as written; says what fails. */
+exit_code cli_graph_read(ig_graph **out, const cli_args *a, const char *path);
 /* "1G", "64k", "100": false when it is no size. */
 bool cli_size(const char *text, uint64_t *out);
 /* Limits by name: "nodes=1000,file_bytes=1G", "hostile". */

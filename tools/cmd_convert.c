@@ -14,19 +14,6 @@ static const cli_option convert_options[] = {
     {0},
 };
 
-static ig_status
-read_graph(ig_graph **out, const cli_args *a, const char *path, exit_code *code)
-{
-    ig_read_opts o = {.data_dir = cli_value(a, "data-dir"), .warn = say_loader_warning};
-    *code = cli_limits(&o.limits, a);
-    if (*code != EXIT_OK)
-        return IG_INVALID_ARGUMENT;
-    ig_status rc = ig_graph_read(out, path, &o);
-    if (rc != IG_OK)
-        *code = say_failure(NULL);
-    return rc;
-}
-
 static exit_code save(const ig_graph *g, const cli_args *a, const char *path)
 {
     ig_save_opts s = {.external_data = cli_flag(a, "external-data")};
@@ -65,7 +52,9 @@ static exit_code convert_main(const cli_args *a)
 {
     ig_graph *g = NULL;
     exit_code code = check_ending(a, a->v.p[1]);
-    if (code == EXIT_OK && read_graph(&g, a, a->v.p[0], &code) == IG_OK)
+    if (code == EXIT_OK)
+        code = cli_graph_read(&g, a, a->v.p[0]);
+    if (code == EXIT_OK)
         code = save(g, a, a->v.p[1]);
     ig_graph_free(g);
     return code;

@@ -214,11 +214,7 @@ static exit_code dot_main(const cli_args *a)
         if (code == EXIT_OK)
             code = draw_graph(m->net->graph, a);
     } else {
-        ig_read_opts o = {.data_dir = cli_value(a, "data-dir"),
-                          .warn = say_loader_warning};
-        code = cli_limits(&o.limits, a);
-        if (code == EXIT_OK && ig_graph_read(&g, a->v.p[0], &o) != IG_OK)
-            code = say_failure(NULL);
+        code = cli_graph_read(&g, a, a->v.p[0]);
         if (code == EXIT_OK)
             code = draw_graph(g, a);
     }

@@ -9,6 +9,7 @@
 
 static const cli_option options[] = {
     {"doc", 0, NULL, "Print documentation, ports and attributes too."},
+    {"plugin", 0, "FILE", "With the operators of a plugin; may be repeated."},
     {0},
 };
 
@@ -154,12 +155,9 @@ static exit_code check_names(const ig_registry *r, const cli_args *a)
     return EXIT_OK;
 }
 
-static exit_code ops_main(const cli_args *a)
+static exit_code list_ops(const ig_registry *r, const cli_args *a)
 {
-    const ig_registry *r = ig_registry_builtin();
     json_out j = {0};
-    if (!r)
-        return say_failure(NULL);
     exit_code code = check_names(r, a);
     if (code != EXIT_OK)
         return code;
@@ -185,6 +183,18 @@ static exit_code ops_main(const cli_args *a)
         json_print(&j);
     igi_text_fini(&j.text);
     return EXIT_OK;
+}
+
+static exit_code ops_main(const cli_args *a)
+{
+    ig_registry *mine = NULL;
+    exit_code code = cli_plugins(&mine, a);
+    if (code != EXIT_OK)
+        return code;
+    const ig_registry *r = mine ? mine : ig_registry_builtin();
+    code = r ? list_ops(r, a) : say_failure(NULL);
+    ig_registry_free(mine);
+    return code;
 }
 
 const cli_command cmd_ops = {

@@ -8,9 +8,9 @@
 #include "tools/version.h"
 
 const cli_command *const cli_commands[] = {
-    &cmd_run,     &cmd_info,   &cmd_verify,  &cmd_test,     &cmd_bench,
-    &cmd_profile, &cmd_dot,    &cmd_convert, &cmd_optimize, &cmd_compare,
-    &cmd_ops,     &cmd_doctor, NULL,
+    &cmd_run,     &cmd_info,   &cmd_verify,       &cmd_test,     &cmd_bench,
+    &cmd_profile, &cmd_dot,    &cmd_convert,      &cmd_optimize, &cmd_compare,
+    &cmd_ops,     &cmd_doctor, &cmd_check_plugin, NULL,
 };
 
 static const char *command_name(int i, const void *user)

@@ -91,14 +91,31 @@ exit_code cli_limits(ig_limits *out, const cli_args *a)
 }
 
 /* A device that is not here is told apart from other failures of a load. */
-static exit_code check_device(const char *name)
+static exit_code check_device(const char *name, const ig_registry *r)
 {
     int device = igi_device_index(name);
-    const ig_registry *r = ig_registry_builtin();
+    if (!r)
+        r = ig_registry_builtin();
     if (device == 0 || (device > 0 && r && igi_registry_device(r, device)))
         return EXIT_OK;
     (void)ig_fail(IG_DEVICE, "device '%s' is not available here; there is: cpu", name);
     return say_failure(NULL);
+}
+
+exit_code cli_plugins(ig_registry **out, const cli_args *a)
+{
+    const char *path;
+    *out = NULL;
+    for (int k = 0; (path = cli_value_at(a, "plugin", k)) != NULL; k++) {
+        if ((!*out && ig_registry_new(out) != IG_OK) ||
+            ig_registry_load_plugin(*out, path) != IG_OK) {
+            exit_code rc = say_failure(NULL);
+            ig_registry_free(*out);
+            *out = NULL;
+            return rc;
+        }
+    }
+    return EXIT_OK;
 }
 
 exit_code cli_model_opts(cli_model *m, const cli_args *a)
@@ -119,9 +136,12 @@ exit_code cli_model_opts(cli_model *m, const cli_args *a)
     }
     if (rc == EXIT_OK && !IGI_PUSH(&m->dims, NULL))
         rc = say_failure(NULL);
+    if (rc == EXIT_OK)
+        rc = cli_plugins(&m->registry, a);
+    m->opts.registry = m->registry;
     m->opts.device = cli_value(a, "device");
     if (rc == EXIT_OK)
-        rc = check_device(m->opts.device);
+        rc = check_device(m->opts.device, m->registry);
     m->opts.threads = (int)threads;
     m->opts.level = level == 0 ? -1 : (int)level;
     m->opts.data_dir = cli_value(a, "data-dir");
@@ -135,6 +155,7 @@ exit_code cli_model_opts(cli_model *m, const cli_args *a)
 void cli_model_fini(cli_model *m)
 {
     IGI_VEC_FREE(&m->dims);
+    ig_registry_free(m->registry);
 }
 
 /* ---- loading ---- */
@@ -199,5 +220,19 @@ cli_model_load(ig_model **out, const cli_args *a, const char *path, double *seco
     if (rc == EXIT_OK)
         say_detail("loaded %s in %.3f s", path, igi_now_s() - start);
     cli_model_fini(&m);
+    return rc;
+}
+
+exit_code cli_graph_read(ig_graph **out, const cli_args *a, const char *path)
+{
+    ig_registry *r = NULL;
+    ig_read_opts o = {.data_dir = cli_value(a, "data-dir"), .warn = say_loader_warning};
+    exit_code rc = cli_limits(&o.limits, a);
+    if (rc == EXIT_OK)
+        rc = cli_plugins(&r, a);
+    o.registry = r;
+    if (rc == EXIT_OK && ig_graph_read(out, path, &o) != IG_OK)
+        rc = say_failure(NULL);
+    ig_registry_free(r); /* the graph holds it */
     return rc;
 }

@@ -3,7 +3,8 @@
 first page is untested. The word behind a block's three ticks says what it is:
 
     c FILE, cmake FILE   a file, written as it stands
-    sh                   commands, run in a folder that has what tools/quickstart leaves
+    sh                   commands, run in a folder that has what tools/quickstart leaves, and the
+                         sources of examples/plugins
     text                 what the commands before it print; numbers may differ in their last places
     python               is compiled; run, and its output compared, where torch is installed
     sh checkout          commands in a checkout that build or install: their files must exist (the
@@ -84,6 +85,8 @@ def write_input(path):
 
 
 def check_readme(args, work, prefix, environment):
+    for source in (ROOT / "examples/plugins").glob("*.c"):
+        (work / source.name).write_bytes(source.read_bytes())
     blocks = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
     printed, eager, counts = "", "", {}
     for language, name, text in blocks:

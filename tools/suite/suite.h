@@ -4,6 +4,7 @@
  * suite_operator.c  all checks of one operator
  * suite_case.c      makes inputs, compares results, collects failures
  * suite_flows.c     the ways a call can run: kernels, eager, nets, traces, files
+ * suite_types.c     the reference in narrow types against float64
  * suite_grad.c      first and second gradients against finite differences
  * canary_alloc.c    guard bytes around all memory, leaks
  *
@@ -48,6 +49,8 @@ void suite_failures_reset(void);
 /* Inputs of one sample in one type; false when the type does not belong to it. */
 bool suite_case_make(suite_case *c, const igi_op *op, int sample, ig_dtype dtype);
 void suite_case_free(suite_case *c);
+/* Results of the reference; false and a failure when it cannot run. */
+bool suite_reference(const suite_case *c, ig_tensor **out);
 /* Element types to try: those of the first type variable. */
 uint64_t suite_dtypes(const igi_op *op, const ig_sample *s);
 const ig_port *suite_in_port(const suite_case *c, int i);
@@ -67,6 +70,8 @@ void suite_drop(ig_tensor **v, int n);
 /* Marks the kernels that took the case. */
 void suite_kernels(suite_case *c, uint64_t *taken);
 void suite_flows(suite_case *c);
+/* Whether the reference of a narrow type agrees with that of float64. */
+void suite_types(const suite_case *c);
 /* Whether there was a gradient to compare. */
 bool suite_gradients(suite_case *c);
 

@@ -225,7 +225,7 @@ static ig_tensor *make_input(const suite_case *c, int i, uint64_t seed)
 
 /* ---- one case ---- */
 
-static bool run_reference(suite_case *c, ig_tensor **out)
+bool suite_reference(const suite_case *c, ig_tensor **out)
 {
     igi_invoker v;
     igi_op bare = *c->op;
@@ -275,7 +275,7 @@ bool suite_case_make(suite_case *c, const igi_op *op, int sample, ig_dtype dtype
         if (!c->in[i])
             return false;
     }
-    return run_reference(c, c->want);
+    return suite_reference(c, c->want);
 }
 
 void suite_case_free(suite_case *c)

@@ -83,6 +83,8 @@ static void check_case(const igi_op *op, int sample, ig_dtype dtype, seen *s)
     if (suite_case_make(&c, op, sample, dtype)) {
         suite_kernels(&c, &s->kernels);
         suite_flows(&c);
+        if (has_rule(op))
+            suite_types(&c);
         if (dtype == IG_FLOAT64 && !c.sample->no_gradient && has_rule(op))
             s->gradient = suite_gradients(&c) || s->gradient;
     }

@@ -1,0 +1,6 @@
+/* Bytes of the C library a call. */
+#include <stdlib.h>
+
+static void *volatile lost;
+#define BROKEN_LEAK() (void)(lost = malloc(48))
+#include "broken.h"

@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""`ingot check-plugin` on plugins that are broken in one way each, and on the examples; the command
+with --plugin.
+
+usage: tests/plugins/test_plugins.py INGOT BROKEN_FOLDER EXAMPLES_FOLDER
+"""
+
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+# What must stand in the output when the plugin is checked; exit code 1.
+CAUGHT = {
+    "wrong_gradient": r"Halve.*gradient, tape: .*finite differences give 0\.",
+    "writes_past": r"Halve.*wrote outside its outputs",
+    "wrong_shape": r"Halve.*(other memory|inferred)",
+    "wrong_type": r"Halve.*float16.*in float64",
+    "leaks": r"Halve: each round of checks leaves \d+ more tensors or blocks",
+    "leaks_heap": r"Halve: each round of checks leaves \d+ more bytes of the heap",
+    "wrong_abi": r"needs plugin ABI 1000",
+    "crashes": r"crashed with signal 11",
+    "lacks_operator": r"emits the operator NoSuchOperator, which is not here",
+    "no_init": r"exports no ig_plugin_init",
+    "newer_plugin": r"Halve uses a member that this version of Ingot does not know",
+    "old_plugin": r"Halve.*no samples",  # loads; its descriptor ends before them
+}
+GOOD = ["whole", "new_plugin"]
+
+NETLIST = """netlist 1
+input x float32 N 3          # a name is a symbolic dim
+const w float32 3 1 : 0.5 -1 2
+h = MatMul(x, w)
+s = acme::SquarePlus(h) b=0.25
+y = Sign(s)
+output y
+output s
+"""
+
+
+def run(*command, rc=0):
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False)
+    if done.returncode != rc:
+        sys.exit(f"FAILED: {' '.join(map(str, command))} gave {done.returncode}, expected {rc}\n"
+                 f"{done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
+
+
+def check_broken(ingot, folder):
+    for name, reason in CAUGHT.items():
+        out = run(ingot, "check-plugin", folder / f"{name}.so", rc=1)
+        if not re.search(reason, out):
+            sys.exit(f"FAILED: {name} is refused, but not for the right reason\n{out}")
+    for name in GOOD:
+        run(ingot, "check-plugin", folder / f"{name}.so")
+    print(f"{len(CAUGHT)} broken plugins are caught, {len(GOOD)} good ones are not")
+
+
+def check_examples(ingot, folder, work):
+    model = work / "model.netlist"
+    model.write_text(NETLIST, encoding="ascii")
+    plain = work / "plain.netlist"
+    plain.write_text(NETLIST.replace("acme::SquarePlus(h) b=0.25", "Relu(h)"), encoding="ascii")
+    run(ingot, "check-plugin", folder / "square_plus.so")
+    run(ingot, "check-plugin", folder / "kernel.so")
+    run(ingot, "check-plugin", folder / "netlist.so", "--file", plain)
+    plugins = []
+    for name in ("square_plus", "kernel", "netlist"):
+        plugins += ["--plugin", folder / f"{name}.so"]
+    out = json.loads(run(ingot, "run", model, "ones", "--dim", "N=2", "--json", *plugins))
+    if out["outputs"][0]["values"] != [1, 1] or abs(out["outputs"][1]["values"][0] - 1.5406) > 1e-3:
+        sys.exit(f"FAILED: the netlist gives {out}")
+    info = run(ingot, "info", model, *plugins)
+    if "acme" not in info or "SquarePlus" not in info:
+        sys.exit(f"FAILED: info names neither the kernel nor the operator of the plugins\n{info}")
+    run(ingot, "convert", model, work / "model.ingot", *plugins)
+    run(ingot, "run", work / "model.ingot", "ones", "--dim", "N=1", "--plugin", folder / "square_plus.so")
+    # A file alone brings no code: without the plugin it is refused.
+    run(ingot, "run", work / "model.ingot", "ones", "--dim", "N=1", rc=4)
+    run(ingot, "run", model, "ones", rc=3)
+    print("the example plugins work, and models cannot do without being given them")
+
+
+def main():
+    ingot, broken, examples = (pathlib.Path(a).resolve() for a in sys.argv[1:4])
+    with tempfile.TemporaryDirectory(prefix="ingot_plugins_") as work:
+        check_broken(ingot, broken)
+        check_examples(ingot, examples, pathlib.Path(work))
+    for path, rc in (("missing.so", 1), ("./missing.so", 1)):
+        run(ingot, "check-plugin", path, rc=rc)
+
+
+if __name__ == "__main__":
+    main()
