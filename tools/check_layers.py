@@ -42,6 +42,7 @@ MAY_INCLUDE = {
     "tests/support/": EVERYTHING,
     "tests/api/": [INGOT],
     "tests/packaging/": [INGOT],
+    "tests/plugins/": [INGOT, "tests/plugins/"],
     "tests/graph/core/": CORE,
     "tests/graph/ir/": IR,
     "tests/graph/passes/": RUNTIME,  # folding runs operators

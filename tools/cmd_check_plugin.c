@@ -190,16 +190,22 @@ static void record(checking *c, const cli_args *a, const char *what, bool ok)
         printf("%-40s %s\n", what, ok ? "passed" : "FAILED");
 }
 
+static bool has_kernel(const ig_registry *r, const igi_op *op, int device)
+{
+    for (int k = 0; k < op->n_kernels[device]; k++)
+        for (size_t t = 0; t < r->tables.n; t++)
+            if (igi_kernel_in(op->kernels[device][k], r->tables.p[t]))
+                return true;
+    return false;
+}
+
 /* Of the plugin, or with a kernel of the plugin. */
 static bool concerned(const ig_registry *r, const igi_op *op)
 {
+    bool any = op->own != NULL;
     for (int d = 0; d < IGI_DEVICES; d++)
-        for (int k = 0; k < op->n_kernels[d]; k++)
-            for (size_t t = 0; t < r->tables.n; t++)
-                for (const ig_kernel_def *row = r->tables.p[t]; row->op; row++)
-                    if (row == op->kernels[d][k])
-                        return true;
-    return op->own != NULL;
+        any = any || has_kernel(r, op, d);
+    return any;
 }
 
 static void check_all(checking *c, const cli_args *a, const ig_registry *r)

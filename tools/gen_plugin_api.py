@@ -17,9 +17,11 @@ ADDRESSES = {"infer_same", "infer_broadcast", "values_same", "view_contiguous",
 HEAD = """/* The functions that a plugin may call, as one table.
  *
  * Written by tools/gen_plugin_api.py from tools/plugin_api.txt: do not edit. Append only:
- * entries keep their place for ever. Only <ingot/plugin_abi.h> includes this file. */
+ * entries keep their place for ever. */
 #ifndef INGOT_PLUGIN_API_H
 #define INGOT_PLUGIN_API_H
+
+#include <ingot/plugin.h>
 
 """
 

@@ -349,8 +349,14 @@ static ig_status add_kernel(ig_registry *r, int device, const ig_kernel_def *k)
     return IG_OK;
 }
 
-/* The rows of a table lie together in the lists of their operators, so an operator's
- * share is one move. */
+bool igi_kernel_in(const ig_kernel_def *k, const ig_kernel_def *table)
+{
+    for (; table->op; table++)
+        if (table == k)
+            return true;
+    return false;
+}
+
 void igi_registry_drop_kernels(ig_registry *r, int device, const ig_kernel_def *table)
 {
     for (size_t i = 0; i < r->ops.n; i++) {
@@ -358,17 +364,15 @@ void igi_registry_drop_kernels(ig_registry *r, int device, const ig_kernel_def *
         int kept = 0;
         for (int n = 0; n < op->n_kernels[device]; n++) {
             const ig_kernel_def *k = op->kernels[device][n];
-            bool ours = false;
-            for (const ig_kernel_def *t = table; t->op && !ours; t++)
-                ours = t == k;
-            if (!ours)
+            if (!igi_kernel_in(k, table))
                 op->kernels[device][kept++] = k;
         }
         op->n_kernels[device] = kept;
     }
 }
 
-/* All rows of a table or none. */
+/* All rows of a table or none: each is the last of its operator when it is taken back.
+ */
 ig_status
 igi_registry_add_kernels(ig_registry *r, int device, const ig_kernel_def *table)
 {
@@ -378,7 +382,9 @@ igi_registry_add_kernels(ig_registry *r, int device, const ig_kernel_def *table)
         ig_status rc = add_kernel(r, device, k);
         if (rc == IG_OK)
             continue;
-        igi_registry_drop_kernels(r, device, table);
+        while (k-- > table)
+            ((igi_op *)(uintptr_t)igi_registry_find_full(r, k->op))
+                ->n_kernels[device]--;
         return rc;
     }
     return IG_OK;
@@ -392,9 +398,8 @@ igi_registry_prefer_kernels(ig_registry *r, int device, const ig_kernel_def *tab
         igi_op *op = r->ops.p[i];
         const ig_kernel_def **list = op->kernels[device];
         int n = op->n_kernels[device], ours = 0;
-        for (const ig_kernel_def *t = table; t->op; t++)
-            for (int k = 0; k < n; k++)
-                ours += list[k] == t;
+        for (int k = 0; k < n; k++)
+            ours += igi_kernel_in(list[k], table);
         if (!ours)
             continue;
         const ig_kernel_def *moved[IGI_KERNELS_MAX];

@@ -17,9 +17,10 @@
 
 typedef struct igi_op {
     const ig_op_def *def;
-    const ig_op_def *given; /* as its author gave it: `def`, or what that is a copy of */
-    ig_op_def *own;         /* the copy of a plugin's descriptor; NULL: built in */
-    uint16_t n_in, n_out;     /* formal ports, a variadic one counted once */
+    const ig_op_def
+        *given;           /* as its author gave it: `def`, or what that is a copy of */
+    ig_op_def *own;       /* the copy of a plugin's descriptor; NULL: built in */
+    uint16_t n_in, n_out; /* formal ports, a variadic one counted once */
     uint16_t min_in, min_out; /* required ones */
     bool variadic_in, variadic_out;
     bool law;   /* plain and ELEMENTWISE over one type variable: equal inputs give that

@@ -24,6 +24,8 @@ void igi_registry_drop(ig_registry *r, igi_op *op);
 /* Like igi_registry_add_kernels, but these are asked first. */
 ig_status
 igi_registry_prefer_kernels(ig_registry *r, int device, const ig_kernel_def *table);
+/* Whether `k` is a row of the table. */
+bool igi_kernel_in(const ig_kernel_def *k, const ig_kernel_def *table);
 void igi_registry_drop_kernels(ig_registry *r, int device, const ig_kernel_def *table);
 
 #endif

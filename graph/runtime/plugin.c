@@ -23,8 +23,9 @@ ig_status ig_registry_add_plugin(ig_registry *r, ig_plugin_init_fn init)
     ig_plugin p = {.struct_size = (uint32_t)sizeof(p)};
     igi_error_clear();
     if (!r || !init)
-        return ig_fail(IG_INVALID_ARGUMENT, "ig_registry_add_plugin: no registry, or no "
-                                            "init function");
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "ig_registry_add_plugin: no registry, or no "
+                       "init function");
     ig_status rc = init(&table, &p);
     if (rc != IG_OK)
         return ig_error_status() == rc
@@ -38,14 +39,16 @@ ig_status ig_registry_load_plugin(ig_registry *r, const char *path)
 {
     igi_error_clear();
     if (!r || !path || !*path)
-        return ig_fail(IG_INVALID_ARGUMENT, "ig_registry_load_plugin: no registry, or no "
-                                            "path");
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "ig_registry_load_plugin: no registry, or no "
+                       "path");
     if (!strchr(path, '/')) /* the linker would search its own folders */
         return ig_fail(IG_INVALID_ARGUMENT,
                        "plugin '%s': give the path of the file, as ./%s", path, path);
     if (access(path, R_OK) != 0)
-        return ig_fail(IG_NOT_FOUND, "plugin %s: there is no such file, or it cannot be "
-                                     "read",
+        return ig_fail(IG_NOT_FOUND,
+                       "plugin %s: there is no such file, or it cannot be "
+                       "read",
                        path);
     void *lib = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!lib)
@@ -54,11 +57,11 @@ ig_status ig_registry_load_plugin(ig_registry *r, const char *path)
         void *object;
         ig_plugin_init_fn function;
     } init = {dlsym(lib, "ig_plugin_init")};
-    ig_status rc =
-        init.object ? ig_registry_add_plugin(r, init.function)
-                    : ig_fail(IG_INVALID_ARGUMENT,
-                              "it exports no ig_plugin_init: IG_PLUGIN_OPS or "
-                              "IG_PLUGIN_EXPORT is missing");
+    ig_status rc = init.object
+                       ? ig_registry_add_plugin(r, init.function)
+                       : ig_fail(IG_INVALID_ARGUMENT,
+                                 "it exports no ig_plugin_init: IG_PLUGIN_OPS or "
+                                 "IG_PLUGIN_EXPORT is missing");
     (void)dlclose(lib); /* NODELETE: the code stays */
     return rc == IG_OK ? rc : ig_fail_context("%s", path);
 }

@@ -42,7 +42,7 @@ typedef struct ig_model_opts {
     bool exact_conv;   /* only algorithms that round like the plain one: no Winograd */
     bool small_memory; /* no packed weights that are larger than the weights */
     bool private_copy; /* read the file into private memory instead of mapping it */
-    const ig_registry *registry; /* NULL: built-in */
+    const ig_registry *registry;                /* NULL: built-in */
     void (*warn)(const char *text, void *user); /* NULL: dropped */
     void *user;
 } ig_model_opts;

@@ -2,9 +2,9 @@
  *
  * A plugin is a shared object with one exported function, ig_plugin_init. It needs no
  * link to Ingot: the macros below call Ingot through a table of functions that the
- * library hands over when a program loads the plugin (ig_registry_load_plugin). The
- * same file builds as a part of Ingot, where IG_BUILTIN is defined and calls are
- * direct.
+ * library hands over when a program loads the plugin (ig_registry_load_plugin). With
+ * IG_BUILTIN defined before the include, calls are direct: in Ingot's own build, where
+ * the same file makes a built-in operator, and in programs that link the library.
  *
  *     #include <ingot/plugin.h>
  *     IG_PLUGIN("acme", 1);

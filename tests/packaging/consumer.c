@@ -1,4 +1,6 @@
 /* The least that a user of the installed library does. */
+#define IG_BUILTIN  /* plugin.h for a program that links the library, not for a plugin \
+                     */
 #include <ingot/ingot.h>
 #include <ingot/plugin.h>
 #include <ingot/train.h>

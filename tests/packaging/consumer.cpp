@@ -1,4 +1,5 @@
 // The same from C++.
+#define IG_BUILTIN /* plugin.h for a program that links the library, not for a plugin */
 #include <ingot/ingot.h>
 #include <ingot/plugin.h>
 #include <ingot/train.h>

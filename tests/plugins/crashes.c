@@ -1,4 +1,4 @@
 /* Writes to nowhere. */
 static int *volatile nowhere;
 #define BROKEN_LEAK() (void)(*nowhere = 1)
-#include "broken.h"
+#include "tests/plugins/broken.h"

@@ -1,4 +1,4 @@
 /* Its rule emits an operator that does not exist. */
-#include "broken.h"
+#include "tests/plugins/broken.h"
 
 IG_USES_OP(NoSuchOperator);

@@ -3,7 +3,7 @@
 
 static void leak(void);
 #define BROKEN_LEAK() leak()
-#include "broken.h"
+#include "tests/plugins/broken.h"
 
 static void leak(void)
 {

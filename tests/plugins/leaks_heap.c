@@ -3,4 +3,4 @@
 
 static void *volatile lost;
 #define BROKEN_LEAK() (void)(lost = malloc(48))
-#include "broken.h"
+#include "tests/plugins/broken.h"

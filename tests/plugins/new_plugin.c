@@ -13,7 +13,7 @@ typedef struct newer_op_def {
 #define Halve Halve_short
 #undef IG_PLUGIN_OPS
 #define IG_PLUGIN_OPS(...) _Static_assert(1, "below")
-#include "broken.h"
+#include "tests/plugins/broken.h"
 #undef Halve
 
 static const newer_op_def newer = {.op = {.struct_size = sizeof(newer_op_def),

@@ -1,3 +1,3 @@
 /* Uses a member that this version does not know. */
 #define NEW_MEMBER 1
-#include "new_plugin.c"
+#include "tests/plugins/new_plugin.c"

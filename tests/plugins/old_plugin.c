@@ -5,4 +5,4 @@
 
 #undef IG_OP_HEAD
 #define IG_OP_HEAD IG_OP_HEAD_SHORT
-#include "broken.h"
+#include "tests/plugins/broken.h"

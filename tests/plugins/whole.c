@@ -1,3 +1,3 @@
 /* Nothing is wrong with this one: the checks of the others would be worth little
  * otherwise. */
-#include "broken.h"
+#include "tests/plugins/broken.h"

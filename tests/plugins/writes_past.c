@@ -1,3 +1,3 @@
 /* One element too many. */
 #define BROKEN_EXTRA 1
-#include "broken.h"
+#include "tests/plugins/broken.h"

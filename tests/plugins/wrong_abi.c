@@ -1,3 +1,3 @@
 /* Built for a version that does not exist. */
 #define IG_PLUGIN_NEEDS 1000
-#include "broken.h"
+#include "tests/plugins/broken.h"

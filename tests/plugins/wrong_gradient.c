@@ -1,3 +1,3 @@
 /* The slope of x / 2 is not 0.25. */
 #define BROKEN_SLOPE 0.25
-#include "broken.h"
+#include "tests/plugins/broken.h"
