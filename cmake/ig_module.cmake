@@ -66,6 +66,7 @@ function(ig_module name)
                    VERIFY_INTERFACE_HEADER_SETS ON)
     target_include_directories(${name} PUBLIC "${PROJECT_SOURCE_DIR}"
                                               "${PROJECT_SOURCE_DIR}/include")
+    target_compile_definitions(${name} PUBLIC IG_BUILTIN) # <ingot/plugin_abi.h>: no plugin
     target_compile_options(${name} PRIVATE ${arg_OPTIONS})
     target_link_libraries(${name} PUBLIC ${arg_DEPENDS} PRIVATE ig_flags ${arg_LIBS})
     list(FILTER arg_HEADERS EXCLUDE REGEX "\\.pb-c\\.h$") # exempt from our warnings
