@@ -1114,6 +1114,50 @@ ig_tensor *ig_op_ingot_pad_grad_at(const char *where, ig_ctx *c, ig_tensor *dy, 
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+_Static_assert(sizeof(ig_ingot_q_add_opts) == 72, "QAdd");
+_Static_assert(offsetof(ig_ingot_q_add_opts, a_scale) == 4, "a_scale");
+_Static_assert(offsetof(ig_ingot_q_add_opts, a_zero) == 8, "a_zero");
+_Static_assert(offsetof(ig_ingot_q_add_opts, b_scale) == 16, "b_scale");
+_Static_assert(offsetof(ig_ingot_q_add_opts, b_zero) == 24, "b_zero");
+_Static_assert(offsetof(ig_ingot_q_add_opts, high) == 32, "high");
+_Static_assert(offsetof(ig_ingot_q_add_opts, low) == 40, "low");
+_Static_assert(offsetof(ig_ingot_q_add_opts, scale) == 48, "scale");
+_Static_assert(offsetof(ig_ingot_q_add_opts, to) == 56, "to");
+_Static_assert(offsetof(ig_ingot_q_add_opts, zero) == 64, "zero");
+ig_tensor *ig_op_ingot_q_add_at(const char *where, ig_ctx *c, ig_tensor *a, ig_tensor *b, const ig_ingot_q_add_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {a, b};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "ingot::QAdd");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ingot_q_conv_opts) == 144, "QConv");
+_Static_assert(offsetof(ig_ingot_q_conv_opts, auto_pad) == 8, "auto_pad");
+_Static_assert(offsetof(ig_ingot_q_conv_opts, dilations) == 16, "dilations");
+_Static_assert(offsetof(ig_ingot_q_conv_opts, group) == 32, "group");
+_Static_assert(offsetof(ig_ingot_q_conv_opts, high) == 40, "high");
+_Static_assert(offsetof(ig_ingot_q_conv_opts, low) == 48, "low");
+_Static_assert(offsetof(ig_ingot_q_conv_opts, pads) == 56, "pads");
+_Static_assert(offsetof(ig_ingot_q_conv_opts, residual_factor) == 72, "residual_factor");
+_Static_assert(offsetof(ig_ingot_q_conv_opts, residual_zero) == 80, "residual_zero");
+_Static_assert(offsetof(ig_ingot_q_conv_opts, strides) == 88, "strides");
+_Static_assert(offsetof(ig_ingot_q_conv_opts, sum_high) == 104, "sum_high");
+_Static_assert(offsetof(ig_ingot_q_conv_opts, sum_low) == 108, "sum_low");
+_Static_assert(offsetof(ig_ingot_q_conv_opts, to) == 112, "to");
+_Static_assert(offsetof(ig_ingot_q_conv_opts, w_zero) == 120, "w_zero");
+_Static_assert(offsetof(ig_ingot_q_conv_opts, x_zero) == 128, "x_zero");
+_Static_assert(offsetof(ig_ingot_q_conv_opts, y_zero) == 136, "y_zero");
+ig_tensor *ig_op_ingot_q_conv_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *w, ig_tensor *factor, ig_tensor *bias, ig_tensor *residual, const ig_ingot_q_conv_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {x, w, factor, bias, residual};
+    int n_in = 5;
+    const ig_op_def *d = igi_op_once(&op, "ingot::QConv");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 _Static_assert(sizeof(ig_ingot_relu_grad_opts) == 8, "ReluGrad");
 _Static_assert(offsetof(ig_ingot_relu_grad_opts, alpha) == 4, "alpha");
 ig_tensor *ig_op_ingot_relu_grad_at(const char *where, ig_ctx *c, ig_tensor *dy, ig_tensor *x, const ig_ingot_relu_grad_opts *opts)

@@ -1,4 +1,4 @@
-/* Loops over the four float types, written once as plain functions.
+/* Loops over the four float types (and bytes), written once as plain functions.
  *
  * igi_load and igi_store take the element type as a parameter that is constant at every
  * call: a body marked IGI_INLINE is specialised per type by IGI_EACH_FLOAT, which calls
@@ -32,6 +32,10 @@ IGI_INLINE double igi_load(ig_dtype type, const void *p, int64_t i)
         return (double)igi_f16_to_f32(((const uint16_t *)p)[i]);
     case IG_BFLOAT16:
         return (double)igi_bf16_to_f32(((const uint16_t *)p)[i]);
+    case IG_INT8:
+        return ((const int8_t *)p)[i];
+    case IG_UINT8:
+        return ((const uint8_t *)p)[i];
     default:
         return (double)((const float *)p)[i];
     }
@@ -48,6 +52,12 @@ IGI_INLINE void igi_store(ig_dtype type, void *p, int64_t i, double v)
         break;
     case IG_BFLOAT16:
         ((uint16_t *)p)[i] = igi_f32_to_bf16((float)v);
+        break;
+    case IG_INT8:
+        ((int8_t *)p)[i] = (int8_t)v;
+        break;
+    case IG_UINT8:
+        ((uint8_t *)p)[i] = (uint8_t)v;
         break;
     default:
         ((float *)p)[i] = (float)v;

@@ -122,6 +122,32 @@ void igi_quant_dynamic(float low, float high, float *scale, float *zero)
     *zero = rintf(z < 255.0f ? z : 255.0f);
 }
 
+ig_status igi_quant_bytes_check(ig_infer *x, int64_t type, int64_t low, int64_t high)
+{
+    int32_t least, most;
+    if (!(IGI_QUANT_BYTES >> type & 1))
+        return ig_infer_fail(x, "`to` must be uint8 or int8");
+    igi_quant_range((ig_dtype)type, &least, &most);
+    if (low < least || high > most || low > high)
+        return ig_infer_fail(x,
+                             "bounds [%" PRId64 ", %" PRId64 "]: they must lie in [%d, "
+                             "%d]",
+                             low, high, least, most);
+    return IG_OK;
+}
+
+ig_status igi_quant_zero_check(ig_infer *x, int port, int64_t zero)
+{
+    if (port >= x->n_in || !x->in[port])
+        return IG_OK;
+    int32_t least, most;
+    igi_quant_range((ig_dtype)x->in[port]->dtype, &least, &most);
+    if (zero < least || zero > most)
+        return ig_infer_fail(x, "zero point %" PRId64 " of %s lies outside [%d, %d]",
+                             zero, x->op->inputs[port].name, least, most);
+    return IG_OK;
+}
+
 /* ---- matrices ---- */
 
 ig_status igi_quant_matrix_infer(ig_infer *x, int port, int of)
@@ -239,6 +265,8 @@ void igi_quant_conv_set(
                           .w_zero = ig_in(k, w_zero)};
     igi_conv_set(&c->v.c, k->attrs, ig_rank(xt), ig_dims(xt), ig_dims(wt),
                  ig_dims(ig_out(k, 0)));
+    c->y_channel = c->v.c.out_plane;
+    c->y_pixel = 1;
     c->v.channel = c->v.c.in_plane;
     c->v.item = c->v.c.group * c->v.c.c * c->v.channel;
 }
@@ -264,7 +292,8 @@ conv_row(const igi_quant_conv *q, int64_t row, int64_t lo, int64_t hi, int32_t *
     const igi_conv *c = &v->c;
     const igi_window_axis *a = igi_conv_row_axis(c);
     int64_t many = q->w_zero ? ig_numel(q->w_zero) : 1;
-    int32_t zero = (int32_t)igi_quant_zero(q->w_zero, many > 1 ? v->m : 0);
+    int32_t zero = q->w_zero ? (int32_t)igi_quant_zero(q->w_zero, many > 1 ? v->m : 0)
+                             : q->w_number;
     memset(acc, 0, (size_t)(hi - lo) * sizeof(*acc));
     for (int64_t tap = 0; tap < c->taps; tap++) {
         int64_t from, to, in_row = igi_window_in_row(&c->w, row, tap / a->kernel);
@@ -294,11 +323,12 @@ igi_quant_conv_run(ig_kernel_ctx *k, igi_quant_conv *c, igi_quant_conv_fn f, voi
         for (v->m = 0; v->m < channels; v->m++) {
             IG_TRY(ig_poll(k));
             for (int64_t i = 0; i < rows; i++) {
-                int64_t at = ((v->n * channels + v->m) * rows + i) * width;
+                int64_t at = v->n * channels * v->c.out_plane + v->m * c->y_channel +
+                             i * width * c->y_pixel;
                 for (int64_t lo = 0, hi; lo < width; lo = hi) {
                     hi = igi_chunk_end(lo, width);
                     conv_row(c, i, lo, hi, acc);
-                    f(c, user, at + lo, hi - lo, acc);
+                    f(c, user, at + lo * c->y_pixel, hi - lo, acc);
                 }
             }
         }

@@ -48,14 +48,13 @@ static inline double igi_quant_zero(const ig_tensor *zero, int64_t i)
  * becomes the smallest integer. `saturate`: of float8, as in Cast. */
 void igi_quant_store(ig_tensor *y, int64_t i, double q, double zero, bool saturate);
 
-/* The integer products' way back to 8 bits: float32 arithmetic, so that every kernel
- * gives the same bits. */
-static inline int32_t
-igi_requantize(int32_t acc, float multiplier, int32_t zero, int32_t low, int32_t high)
+/* clamp(round(v) + zero, low, high) in float32, so that every kernel gives the same
+ * bits; NaN gives low. */
+static inline int64_t igi_clamp_round(float v, float zero, float low, float high)
 {
-    float r = rintf((float)acc * multiplier) + (float)zero;
-    r = r > (float)low ? r : (float)low; /* also NaN */
-    return (int32_t)(r < (float)high ? r : (float)high);
+    float r = rintf(v) + zero;
+    r = r > low ? r : low;
+    return (int64_t)(r < high ? r : high);
 }
 /* Smallest and largest value of an integer type of at most 16 bits. */
 void igi_quant_range(ig_dtype type, int32_t *low, int32_t *high);
@@ -74,6 +73,11 @@ static inline int32_t igi_load_byte(bool is_signed, const void *p, int64_t i)
 {
     return is_signed ? ((const int8_t *)p)[i] : ((const uint8_t *)p)[i];
 }
+
+/* That low <= high, and both lie in the bytes of `type`. */
+ig_status igi_quant_bytes_check(ig_infer *x, int64_t type, int64_t low, int64_t high);
+/* That a zero point lies in the bytes of input `port`, where present. */
+ig_status igi_quant_zero_check(ig_infer *x, int port, int64_t zero);
 
 /* ---- matrices ---- */
 
@@ -123,13 +127,15 @@ typedef struct igi_quant_conv {
     igi_conv_call v;
     bool x_signed, w_signed;
     int32_t x_zero;
-    const ig_tensor *w_zero; /* NULL: 0; a number or one per output channel */
+    const ig_tensor *w_zero; /* a number or one per output channel; NULL: w_number */
+    int32_t w_number;
+    int64_t y_channel, y_pixel; /* strides of y */
 } igi_quant_conv;
 /* From ports x, w and their zero points, which may be absent. */
 void igi_quant_conv_set(
     igi_quant_conv *c, const ig_kernel_ctx *k, int x, int x_zero, int w, int w_zero);
-/* Calls f with n neighbouring sums, whose place in y (NCHW) begins at element `at`;
- * c->v.m is their output channel. */
+/* Calls f with n neighbouring sums, whose places in y are at + i * c->y_pixel; c->v.m
+ * is their output channel. */
 typedef void (*igi_quant_conv_fn)(
     const igi_quant_conv *c, void *user, int64_t at, int64_t n, const int32_t *acc);
 ig_status igi_quant_conv_run(ig_kernel_ctx *k,

@@ -53,23 +53,6 @@ static ig_status max_pool_gradient(ig_grad *g)
     return IG_OK;
 }
 
-IGI_INLINE double pool_load(ig_dtype T, const void *x, int64_t i)
-{
-    return T == IG_INT8    ? ((const int8_t *)x)[i]
-           : T == IG_UINT8 ? ((const uint8_t *)x)[i]
-                           : igi_load(T, x, i);
-}
-
-IGI_INLINE void pool_store(ig_dtype T, void *y, int64_t i, double v)
-{
-    if (T == IG_INT8)
-        ((int8_t *)y)[i] = (int8_t)v;
-    else if (T == IG_UINT8)
-        ((uint8_t *)y)[i] = (uint8_t)v;
-    else
-        igi_store(T, y, i, v);
-}
-
 typedef struct {
     igi_window w;
     const void *x;
@@ -95,7 +78,7 @@ IGI_INLINE void max_pool_row(
             for (int64_t o = from; o < to; o++) {
                 int64_t at =
                     in_row * a->in + o * a->stride + tap * a->dilation - a->pad;
-                double e = pool_load(T, v->x, plane * v->in_plane + at);
+                double e = igi_load(T, v->x, plane * v->in_plane + at);
                 double b = v->best[o - lo];
                 if (v->at[o - lo] < 0 || e > b || (isnan(e) && !isnan(b))) {
                     v->best[o - lo] = e;
@@ -121,7 +104,7 @@ IGI_INLINE void max_pool_plane(ig_dtype T, max_pool_call *v, int64_t plane)
             max_pool_row(T, v, plane, row, lo, hi);
             for (int64_t i = 0; i < hi - lo; i++) {
                 int64_t at = v->at[i];
-                pool_store(T, v->y, to + i, v->best[i]);
+                igi_store(T, v->y, to + i, v->best[i]);
                 if (v->column_major && at >= 0)
                     at = igi_to_column_major(v->w.rank, v->dims, at);
                 if (v->indices)

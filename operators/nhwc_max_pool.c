@@ -2,7 +2,7 @@
  */
 #include "operators/common_nhwc.h"
 
-static const ig_type_rule types[] = {{'T', IG_FLOATS}, {0}};
+static const ig_type_rule types[] = {{'T', IG_FLOATS | IG_T(INT8) | IG_T(UINT8)}, {0}};
 static const ig_attr_def attrs[] = {IGI_POOL_ATTRS(igi_pool_attrs), {0}};
 
 static ig_status nhwc_max_pool_infer(ig_infer *x)
@@ -17,7 +17,7 @@ max_pixel(ig_dtype T, const igi_nhwc_pool *v, int64_t pixel, int64_t lo, int64_t
 {
     double best[IGI_CHUNK];
     for (int64_t c = lo; c < hi; c++)
-        best[c - lo] = -(double)INFINITY;
+        best[c - lo] = T == IG_INT8 ? -128 : T == IG_UINT8 ? 0 : -(double)INFINITY;
     for (int64_t tap = 0; tap < v->taps; tap++) {
         int64_t at = igi_nhwc_pool_tap(v, tap);
         for (int64_t c = lo; at >= 0 && c < hi; c++) {
@@ -45,7 +45,12 @@ static ig_status nhwc_max_pool_reference(ig_kernel_ctx *k)
     igi_window_spec s = igi_pool_spec(k->attrs);
     igi_nhwc_pool v;
     igi_nhwc_pool_set(&v, k, &s);
-    IGI_EACH_FLOAT(k, ig_dtype_of(ig_in(k, 0)), max_pixels(T, &v));
+    switch (ig_dtype_of(ig_in(k, 0))) {
+        IGI_EACH_CASE_(IG_INT8, max_pixels(T, &v))
+        IGI_EACH_CASE_(IG_UINT8, max_pixels(T, &v))
+    default:
+        IGI_EACH_FLOAT(k, ig_dtype_of(ig_in(k, 0)), max_pixels(T, &v));
+    }
     return IG_OK;
 }
 

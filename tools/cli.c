@@ -29,6 +29,8 @@ static const cli_option group_device[] = {
      "Only convolution algorithms that round like the plain one."},
     {"small-memory", 0, NULL,
      "No packed weights larger than the weights: slower convolutions."},
+    {"strict-qdq", 0, NULL,
+     "Quantized models: keep every rounding to integers that the file has."},
     {0},
 };
 static const cli_option group_inputs[] = {

@@ -147,6 +147,7 @@ exit_code cli_model_opts(cli_model *m, const cli_args *a)
     m->opts.data_dir = cli_value(a, "data-dir");
     m->opts.exact_conv = cli_flag(a, "exact-conv");
     m->opts.small_memory = cli_flag(a, "small-memory");
+    m->opts.strict_qdq = cli_flag(a, "strict-qdq");
     m->opts.dims = m->dims.p;
     m->opts.warn = say_loader_warning;
     return rc;

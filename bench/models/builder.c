@@ -111,6 +111,32 @@ value b_number(builder *b, double v)
     return noise(b, 0, NULL, v, 0);
 }
 
+value b_bytes(builder *b,
+              ig_dtype dtype,
+              int rank,
+              const int64_t *dims,
+              double base,
+              double deviation)
+{
+    ig_tensor *t = NULL;
+    if (b->rc)
+        return none();
+    ig_status rc = ig_tensor_new(&t, dtype, rank, dims);
+    int64_t n = rc ? 0 : ig_tensor_numel(t);
+    void *p = n ? ig_tensor_data(t) : NULL;
+    uint64_t key = mix(b->seed * 1000003 + b->weights);
+    for (int64_t i = 0; i < n; i++) {
+        double v = rint(base + deviation * normal(key, (uint64_t)i));
+        if (dtype == IG_INT32)
+            ((int32_t *)p)[i] = (int32_t)v;
+        else if (dtype == IG_INT8)
+            ((int8_t *)p)[i] = (int8_t)(v > 127 ? 127 : v < -127 ? -127 : v);
+        else
+            ((uint8_t *)p)[i] = (uint8_t)(v > 255 ? 255 : v < 0 ? 0 : v);
+    }
+    return constant(b, rc, t);
+}
+
 value b_call(builder *b, const char *op, const void *opts, const value *in, int n)
 {
     value out = {0};

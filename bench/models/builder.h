@@ -39,6 +39,13 @@ value b_filled(builder *b,
                int64_t n,
                double base,
                double deviation); /* [n], base + noise */
+/* Integers of any small type: rounded base + noise, within the type. */
+value b_bytes(builder *b,
+              ig_dtype dtype,
+              int rank,
+              const int64_t *dims,
+              double base,
+              double deviation);
 value b_call(builder *b, const char *op, const void *opts, const value *in, int n);
 value b_op1(builder *b, const char *op, value x);
 value b_op2(builder *b, const char *op, value x, value y);
@@ -80,6 +87,9 @@ void b_output(builder *b, const char *name, value x);
 
 /* The i-th model's name; NULL after the last. */
 const char *b_model_name(size_t i);
+/* How far outputs of two right engines may be apart beside rounding: some steps of a
+ * quantized output; 0 for float32 models. */
+double b_model_step(const char *name);
 /* The caller owns *out (ig_graph_free). NOT_FOUND: no model of that name. */
 ig_status b_model(ig_graph **out, const char *name, bool tiny);
 
@@ -97,5 +107,6 @@ void m_mlp(builder *b);
 void m_chain_add(builder *b);
 void m_chain_tanh(builder *b);
 void m_big(builder *b); /* 256 MB of weights */
+void m_resnet50_qdq(builder *b);
 
 #endif

@@ -75,6 +75,8 @@ static bool inputs_are_constants(const folder *f, const igi_node *n, uint64_t *b
 static bool foldable(const folder *f, const igi_node *n, uint64_t *bytes)
 {
     const ig_op_def *d = n->op->def;
+    if (f->s->keep_quantized && igi_node_is(n, "DequantizeLinear"))
+        return false;
     if (!f->s->o->fold || d->flags & (IG_OP_RANDOM | IG_OP_EFFECTS | IG_OP_SUBGRAPH) ||
         n->n_captures || n->n_out < 1 || n->n_out > 64)
         return false;

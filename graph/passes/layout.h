@@ -27,6 +27,12 @@ extern const igi_layout_row igi_layout_rows[];
 /* Operators that the table need not name: one output, all axes alike. */
 ig_status igi_layout_elementwise(igi_layout *l, ig_node_id id, ig_value_id *out);
 
+/* Only input 0 has the layout; the others are scalars. */
+ig_status igi_layout_first_input(igi_layout *l, ig_node_id id, ig_value_id *out);
+/* Quantized operators (layout_quant.c). */
+ig_status igi_layout_qlinear_conv(igi_layout *l, ig_node_id id, ig_value_id *out);
+ig_status igi_layout_scaled(igi_layout *l, ig_node_id id, ig_value_id *out);
+
 /* NHWC form of a rank-4 value, by a Transpose where there is none. */
 ig_status
 igi_layout_twin(igi_layout *l, ig_value_id v, ig_node_id reader, ig_value_id *out);

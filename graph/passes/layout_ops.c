@@ -69,7 +69,11 @@ static ig_status pool(igi_layout *l, ig_node_id id, ig_value_id *out)
     char full[64];
     const igi_node *n = igi_node_at(l->g, id);
     ig_value_id x = n->in[0];
-    if (!is_rank4(l, x) || !igi_is_f32(l->g, x) || igi_node_side_used(l->g, n))
+    const int64_t type = igi_type_of(l->g, x)->dtype;
+    const bool bytes =
+        igi_node_is(n, "MaxPool") && (type == IG_UINT8 || type == IG_INT8);
+    if (!is_rank4(l, x) || !(igi_is_f32(l->g, x) || bytes) ||
+        igi_node_side_used(l->g, n))
         return IG_OK;
     snprintf(full, sizeof(full), "ingot::%.40s", n->op->def->name);
     IG_TRY(igi_layout_twin(l, x, id, &x));
@@ -97,8 +101,7 @@ ig_status igi_layout_elementwise(igi_layout *l, ig_node_id id, ig_value_id *out)
     return again(l, id, igi_node_at(l->g, id)->attrs, in, out);
 }
 
-/* Only input 0 has the layout; the others are scalars. */
-static ig_status first_input(igi_layout *l, ig_node_id id, ig_value_id *out)
+ig_status igi_layout_first_input(igi_layout *l, ig_node_id id, ig_value_id *out)
 {
     ig_value_id in[IG_PORTS_MAX];
     const igi_node *n = igi_node_at(l->g, id);
@@ -334,6 +337,10 @@ static ig_status shuffle(igi_layout *l, ig_node_id id, ig_value_id *out)
 
 const igi_layout_row igi_layout_rows[] = {
     {"Conv", conv, true},
+    {"QLinearConv", igi_layout_qlinear_conv, true},
+    {"QuantizeLinear", igi_layout_scaled, false},
+    {"DequantizeLinear", igi_layout_scaled, false},
+    {"ingot::QAdd", igi_layout_elementwise, false},
     {"MaxPool", pool, false},
     {"AveragePool", pool, false},
     {"GlobalAveragePool", pool, false},
@@ -349,13 +356,13 @@ const igi_layout_row igi_layout_rows[] = {
     {"Slice", slice, false},
     {"Pad", pad, false},
     {"Reshape", shuffle, true}, /* its input leaves the region for a moment */
-    {"Clip", first_input, false},
-    {"Cast", first_input, false},
-    {"Identity", first_input, false},
-    {"Elu", first_input, false},
-    {"Softplus", first_input, false},
-    {"HardSigmoid", first_input, false},
-    {"HardSwish", first_input, false},
+    {"Clip", igi_layout_first_input, false},
+    {"Cast", igi_layout_first_input, false},
+    {"Identity", igi_layout_first_input, false},
+    {"Elu", igi_layout_first_input, false},
+    {"Softplus", igi_layout_first_input, false},
+    {"HardSigmoid", igi_layout_first_input, false},
+    {"HardSwish", igi_layout_first_input, false},
     {"Where", igi_layout_elementwise, false},
     {"Pow", igi_layout_elementwise, false},
     {"Mod", igi_layout_elementwise, false},

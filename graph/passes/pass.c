@@ -5,7 +5,8 @@
  * the patterns, from large to small, for a pattern must still find the nodes it is
  * written over: decomposed Gelu and LayerNormalization, weights, products, layout, and
  * epilogues last, when layouts agree. What the rewrites left behind (transposes of
- * constants, pairs of transposes) is for the canonical passes again. */
+ * constants, pairs of transposes) is for the canonical passes again. Quantized graphs
+ * become integer operators first of all, while their weights are still integers. */
 #include "graph/passes/pass.h"
 
 #include "graph/core/log.h"
@@ -26,11 +27,22 @@ static const pass canonical[] = {
     {0},
 };
 
+/* Before weights become floats. */
+static const pass quantized[] = {
+    {"qdq", igi_pass_qdq, 2},
+    {0},
+};
+
 static const pass patterns[] = {
-    {"fuse_gelu", igi_pass_fuse_gelu, 2},     {"fuse_norm", igi_pass_fuse_norm, 2},
-    {"fold_affine", igi_pass_fold_affine, 2}, {"fold_pad", igi_pass_fold_pad, 2},
-    {"fuse_linear", igi_pass_fuse_linear, 2}, {"layout", igi_pass_layout, 2},
-    {"epilogue", igi_pass_epilogue, 2},       {0},
+    {"fuse_gelu", igi_pass_fuse_gelu, 2},
+    {"fuse_norm", igi_pass_fuse_norm, 2},
+    {"fold_affine", igi_pass_fold_affine, 2},
+    {"fold_pad", igi_pass_fold_pad, 2},
+    {"fuse_linear", igi_pass_fuse_linear, 2},
+    {"layout", igi_pass_layout, 2},
+    {"fuse_qconv", igi_pass_fuse_qconv, 2},
+    {"epilogue", igi_pass_epilogue, 2},
+    {0},
 };
 
 static const pass last[] = {
@@ -73,6 +85,14 @@ static ig_status run_canonical(ig_graph *g, igi_pass_state *s)
     return IG_OK;
 }
 
+static bool uses(const ig_graph *g, const char *op)
+{
+    for (size_t k = 0; k < g->order.n; k++)
+        if (igi_node_is(igi_node_at(g, g->order.p[k]), op))
+            return true;
+    return false;
+}
+
 ig_status igi_passes_run(ig_graph *g, const igi_pass_opts *o)
 {
     int changes = 0;
@@ -81,6 +101,12 @@ ig_status igi_passes_run(ig_graph *g, const igi_pass_opts *o)
     igi_pass_state s = {.o = o};
     igi_fold_budget(g, &s);
     IG_TRY(igi_graph_sort(g));
+    if (o->level >= 2 && uses(g, "DequantizeLinear")) {
+        s.keep_quantized = true;
+        IG_TRY(run_canonical(g, &s));
+        IG_TRY(run_list(g, &s, quantized, &changes));
+        s.keep_quantized = false;
+    }
     IG_TRY(run_canonical(g, &s));
     IG_TRY(run_list(g, &s, patterns, &changes));
     if (changes)

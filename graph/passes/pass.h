@@ -14,6 +14,7 @@ typedef struct igi_pass_opts {
     int device;          /* ORDER: device */
     int threads;         /* of the net */
     bool exact_conv;     /* no Winograd, no Strassen */
+    bool strict_qdq;     /* keep every rounding of quantized graphs */
     uint64_t fold_bytes; /* constant folding may make tensors of up to this size; 0:
                             default */
     /* Runs one node on constants, for folding: the runtime's invoke (NULL: no folding).

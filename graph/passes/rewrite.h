@@ -13,7 +13,8 @@
 typedef struct igi_pass_state {
     const igi_pass_opts *o;
     uint64_t fold_one,
-        fold_left; /* bytes folding may make: at once, and in what is left */
+        fold_left;       /* bytes folding may make: at once, and in what is left */
+    bool keep_quantized; /* folding leaves DequantizeLinear alone, for qdq.c */
 } igi_pass_state;
 
 typedef ig_status (*igi_pass_fn)(ig_graph *g, igi_pass_state *s, int *changes);
@@ -27,6 +28,8 @@ ig_status igi_pass_fold_pad(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_fuse_gelu(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_fuse_norm(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_fuse_linear(ig_graph *g, igi_pass_state *s, int *changes);
+ig_status igi_pass_qdq(ig_graph *g, igi_pass_state *s, int *changes);
+ig_status igi_pass_fuse_qconv(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_layout(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_epilogue(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_place(ig_graph *g, igi_pass_state *s, int *changes);

@@ -72,7 +72,8 @@ static ig_status compile(ig_model *m, const ig_model_opts *o)
                      .limits = o->limits,
                      .plan_cache = o->plan_cache,
                      .exact_conv = o->exact_conv,
-                     .small_memory = o->small_memory};
+                     .small_memory = o->small_memory,
+                     .strict_qdq = o->strict_qdq};
     IG_TRY(set_dims(m->graph, o->dims));
     m->weights = ig_workspace_new(NULL);
     if (!m->weights)

@@ -117,6 +117,7 @@ static ig_status run_passes(ig_net *net)
                        .device = net->device_index,
                        .threads = net->threads,
                        .exact_conv = net->exact_conv,
+                       .strict_qdq = net->strict_qdq,
                        .fold = fold_node,
                        .fold_self = &v};
     ig_status rc = igi_passes_run(net->graph, &o);
@@ -143,6 +144,7 @@ static ig_status set_options(ig_net *net, const ig_graph *g, const ig_net_opts *
     net->plan_cache = o->plan_cache ? o->plan_cache : 8;
     net->exact_conv = o->exact_conv || net->level < 2;
     net->small_memory = o->small_memory;
+    net->strict_qdq = o->strict_qdq;
     net->parallel_branches = o->parallel_branches;
     net->device = g->reg ? igi_registry_device(g->reg, net->device_index) : NULL;
     if (net->plan_cache > 4096)

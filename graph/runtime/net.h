@@ -18,7 +18,7 @@ struct ig_net {
     ig_workspace *weights; /* packed constants, and the constants by name */
     const igi_device *device;
     int device_index, threads, level;
-    bool exact_conv, small_memory, parallel_branches;
+    bool exact_conv, small_memory, strict_qdq, parallel_branches;
     ig_limits limits;
     size_t plan_cache;
     int n_in, n_out;

@@ -45,6 +45,7 @@ typedef struct ig_model_opts {
     const ig_registry *registry;                /* NULL: built-in */
     void (*warn)(const char *text, void *user); /* NULL: dropped */
     void *user;
+    bool strict_qdq; /* quantized models: keep every rounding to integers of the file */
 } ig_model_opts;
 
 typedef struct ig_run_opts {
@@ -132,6 +133,7 @@ typedef struct ig_net_opts {
     bool exact_conv, small_memory; /* as ig_model_opts */
     bool parallel_branches;        /* run independent chains of nodes side by side */
     const ig_registry *registry;
+    bool strict_qdq; /* as ig_model_opts' */
 } ig_net_opts;
 
 /* Compile `g` into a net that can run many times. Constants of the graph go into

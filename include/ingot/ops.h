@@ -1816,6 +1816,81 @@ IG_API ig_tensor *ig_op_ingot_pad_grad_at(const char *where,
                                           const ig_ingot_pad_grad_opts *opts);
 #define ig_op_ingot_pad_grad(...) ig_op_ingot_pad_grad_at(IG_HERE, __VA_ARGS__)
 
+/* ---- ingot::QAdd ---- */
+/* Sum of two quantized tensors, quantized again, with bounds. Internal: the optimiser
+ * makes it. a: Quantized tensor. b: Another of the same shape. */
+typedef struct ig_ingot_q_add_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_q_add_opts));
+    float a_scale IG_DEF(1.0f); /* Scale of a. */
+    int64_t a_zero IG_DEF(0);   /* Zero point of a. */
+    float b_scale IG_DEF(1.0f); /* Scale of b. */
+    int64_t b_zero IG_DEF(0);   /* Zero point of b. */
+    int64_t high IG_DEF(255);   /* Largest result. */
+    int64_t low IG_DEF(0);      /* Smallest result. */
+    float scale IG_DEF(1.0f);   /* Scale of y. */
+    int64_t to IG_DEF(2);       /* Element type of y: uint8 or int8. */
+    int64_t zero IG_DEF(0);     /* Zero point of y. */
+} ig_ingot_q_add_opts;
+#define IG_INGOT_Q_ADD_OPTS_INIT                                                       \
+    {                                                                                  \
+        sizeof(ig_ingot_q_add_opts), 1.0f, 0, 1.0f, 0, 255, 0, 1.0f, 2, 0              \
+    }
+IG_API ig_tensor *ig_op_ingot_q_add_at(const char *where,
+                                       ig_ctx *c,
+                                       ig_tensor *a,
+                                       ig_tensor *b,
+                                       const ig_ingot_q_add_opts *opts);
+#define ig_op_ingot_q_add(...) ig_op_ingot_q_add_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::QConv ---- */
+/* QLinearConv over x[N, in..., C] with a residual and bounds. Internal: the optimiser
+ * makes it. x: Input [N, in..., C]. w: Weights [M, C / group, kernel...], as Conv's.
+ * factor: What sums are multiplied with [M]. bias: Added to the sums [M]. residual:
+ * Added to the result; shape of y. */
+enum {
+    IG_INGOT_Q_CONV_AUTO_PAD_NOTSET = 0,
+    IG_INGOT_Q_CONV_AUTO_PAD_SAME_UPPER = 1,
+    IG_INGOT_Q_CONV_AUTO_PAD_SAME_LOWER = 2,
+    IG_INGOT_Q_CONV_AUTO_PAD_VALID = 3
+};
+typedef struct ig_ingot_q_conv_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_q_conv_opts));
+    int64_t
+        auto_pad IG_DEF(0); /* As Conv's: NOTSET, SAME_UPPER, SAME_LOWER or VALID. */
+    ig_ints dilations
+        IG_DEF(IG_NO_LIST_);  /* Distance of taps per spatial axis; absent: 1. */
+    int64_t group IG_DEF(1);  /* Groups of channels. */
+    int64_t high IG_DEF(255); /* Largest result. */
+    int64_t low IG_DEF(0);    /* Smallest result. */
+    ig_ints pads
+        IG_DEF(IG_NO_LIST_); /* Begins of all spatial axes, then ends; absent: 0. */
+    float residual_factor IG_DEF(1.0f);  /* What the residual is multiplied with. */
+    int64_t residual_zero IG_DEF(0);     /* Zero point of the residual. */
+    ig_ints strides IG_DEF(IG_NO_LIST_); /* Step per spatial axis; absent: 1. */
+    float sum_high
+        IG_DEF(3.40282347e+38f); /* Largest product before a residual is added. */
+    float sum_low
+        IG_DEF(-3.40282347e+38f); /* Smallest product before a residual is added. */
+    int64_t to IG_DEF(2);         /* Element type of y: uint8 or int8. */
+    int64_t w_zero IG_DEF(0);     /* Zero point of w. */
+    int64_t x_zero IG_DEF(0);     /* Zero point of x; padding has this value. */
+    int64_t y_zero IG_DEF(0);     /* Zero point of y. */
+} ig_ingot_q_conv_opts;
+#define IG_INGOT_Q_CONV_OPTS_INIT                                                      \
+    {                                                                                  \
+        sizeof(ig_ingot_q_conv_opts), 0, {0, 0}, 1, 255, 0, {0, 0}, 1.0f, 0, {0, 0},   \
+            3.40282347e+38f, -3.40282347e+38f, 2, 0, 0, 0                              \
+    }
+IG_API ig_tensor *ig_op_ingot_q_conv_at(const char *where,
+                                        ig_ctx *c,
+                                        ig_tensor *x,
+                                        ig_tensor *w,
+                                        ig_tensor *factor,
+                                        ig_tensor *bias,
+                                        ig_tensor *residual,
+                                        const ig_ingot_q_conv_opts *opts);
+#define ig_op_ingot_q_conv(...) ig_op_ingot_q_conv_at(IG_HERE, __VA_ARGS__)
+
 /* ---- ingot::ReluGrad ---- */
 /* dx = dy where x > 0, alpha dy elsewhere: the gradient of Relu and LeakyRelu.
  * dy: Gradient of the output. x: Input (or, for alpha 0, output) of Relu. */

@@ -112,9 +112,10 @@ static void assert_close(const fixture *f, int level, int threads)
 {
     int64_t n = ig_tensor_numel(f->want);
     const float *a = ig_tensor_data(f->got), *b = ig_tensor_data(f->want);
+    const float step = (float)b_model_step(strrchr(f->path, '/') + 1);
     assert_int_equal(ig_tensor_numel(f->got), n);
     for (int64_t i = 0; i < n; i++)
-        if (!(fabsf(a[i] - b[i]) <= 1e-5f + 1e-4f * fabsf(b[i])))
+        if (!(fabsf(a[i] - b[i]) <= step + 1e-5f + 1e-4f * fabsf(b[i])))
             fail_msg(
                 "level %d, %d threads: element %lld is %.9g, onnxruntime says %.9g",
                 level, threads, (long long)i, (double)a[i], (double)b[i]);

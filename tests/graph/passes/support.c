@@ -235,6 +235,8 @@ static ig_status fold(void *self,
     return igi_invoke(self, op, call, in, out);
 }
 
+bool t_strict_qdq;
+
 void t_optimise(ig_graph *g, int level)
 {
     igi_invoker v;
@@ -242,6 +244,7 @@ void t_optimise(ig_graph *g, int level)
     igi_pass_opts o = {.struct_size = sizeof(o),
                        .level = level,
                        .threads = 1,
+                       .strict_qdq = t_strict_qdq,
                        .fold = fold,
                        .fold_self = &v};
     ig_status rc = igi_passes_run(g, &o);

@@ -58,6 +58,7 @@ int t_nodes(const ig_graph *g);
 /* The only node of that operator; fails when there is none or another. */
 const igi_node *t_only(const ig_graph *g, const char *op);
 
+extern bool t_strict_qdq; /* of t_optimise and t_compare */
 void t_optimise(ig_graph *g, int level);
 /* Runs g as it is on seeded inputs; symbols of dims are 2, 3, 4, ... in order of
  * appearance. out[i]: new references. */
