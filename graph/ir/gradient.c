@@ -157,6 +157,8 @@ static inline ig_status emit(ig_grad *g,
 {
     ig_call call = {
         .op = op, .attrs = attrs, .where = g->where, .n_in = n_in, .n_out = n_out};
+    if (n_out > 1) /* optional ones too */
+        call.wanted = n_out < 64 ? IG_BIT(n_out) - 1 : UINT64_MAX;
     if (op)
         g->status = g->api->emit(g, &call, in, out);
     return op && g->status == IG_OK ? IG_OK : emit_failed(g, op);

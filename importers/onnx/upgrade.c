@@ -14,6 +14,7 @@ static const igi_onnx_upgrade table[] = {
     {"Add", {1, 6, 7, 13, 14}, igi_up_broadcast},
     {"And", {1, 7}, igi_up_broadcast},
     {"ArgMax", {1, 11, 12, 13}, NULL},
+    {"Attention", {23, 24}, NULL},
     {"AveragePool", {1, 7, 10, 11, 19, 22}, NULL},
     {"BatchNormalization", {1, 6, 7, 9, 14, 15}, igi_up_batch_norm},
     {"Cast", {1, 6, 9, 13, 19, 21, 23, 24, 25}, igi_up_cast},

@@ -426,7 +426,7 @@ IG_API ig_var
 ig_emit2(ig_grad *g, const ig_op_def *op, const void *attrs, ig_var a, ig_var b);
 IG_API ig_var ig_emit3(
     ig_grad *g, const ig_op_def *op, const void *attrs, ig_var a, ig_var b, ig_var c);
-/* n inputs, n outputs; ig_status only mirrors the sticky state. */
+/* n inputs, n outputs, optional ones too; ig_status only mirrors the sticky state. */
 IG_API ig_status ig_emit_n(ig_grad *g,
                            const ig_op_def *op,
                            const void *attrs,

@@ -1,0 +1,64 @@
+/* One call of Attention as sizes and strides, what its reference and its kernels share,
+ * and its gradient.
+ *
+ * Tensors of rank 3, [batch, rows, heads * size], and of rank 4, [batch, heads, rows,
+ * size], differ only in strides. Elements of one head's row are adjacent. */
+#ifndef OPERATORS_COMMON_ATTENTION_H
+#define OPERATORS_COMMON_ATTENTION_H
+
+#include <ingot/plugin.h>
+
+enum { /* ports of Attention */
+       IGI_ATT_Q,
+       IGI_ATT_K,
+       IGI_ATT_V,
+       IGI_ATT_MASK,
+       IGI_ATT_PAST_K,
+       IGI_ATT_PAST_V,
+       IGI_ATT_LENGTHS,
+       IGI_ATT_INPUTS
+};
+enum { IGI_ATT_Y, IGI_ATT_PRESENT_K, IGI_ATT_PRESENT_V, IGI_ATT_SCORES };
+
+/* What the output `qk_matmul_output` shows. */
+enum { IGI_SCORES_RAW, IGI_SCORES_CAPPED, IGI_SCORES_MASKED, IGI_SCORES_SOFTMAX };
+
+typedef struct igi_attention_attrs {
+    uint32_t struct_size;
+    int64_t is_causal, kv_num_heads, q_num_heads, qk_matmul_output_mode;
+    float scale, softcap;
+    int64_t softmax_precision;
+} igi_attention_attrs;
+
+/* Strides in elements. */
+typedef struct igi_heads {
+    int64_t batch, head, row;
+} igi_heads;
+
+typedef struct igi_attention {
+    const igi_attention_attrs *attrs;
+    int64_t batch, q_heads, kv_heads, q_len, kv_len, past, total; /* total keys */
+    int64_t size, v_size;                                         /* of a head's row */
+    double scale;
+    igi_heads q, k, v, y, past_k, past_v, present_k, present_v;
+    int64_t mask_stride[4]; /* of batch, head, query, key; 0: broadcast */
+    int64_t mask_len;       /* keys that the mask names; later ones are masked */
+} igi_attention;
+
+/* Sizes of the call, whose inputs may have any strides; an error for lengths that lie
+ * outside [0, total keys]. */
+ig_status igi_attention_read(const ig_kernel_ctx *k, igi_attention *a);
+/* Keys that query `row` of batch item `b` may see at most: those before this one. */
+int64_t igi_attention_keys(const ig_kernel_ctx *k,
+                           const igi_attention *a,
+                           int64_t b,
+                           int64_t row);
+
+ig_status igi_attention_gradient(ig_grad *g);
+
+static inline int64_t igi_heads_at(const igi_heads *h, int64_t b, int64_t head)
+{
+    return b * h->batch + head * h->head;
+}
+
+#endif
