@@ -7,8 +7,8 @@
  * `is_causal`, keys from `nonpad_kv_seqlen` on, keys beyond a short mask. Query i
  * stands at key past + i. A query that sees no key gives NaN, the softmax of nothing.
  */
-#include "graph/core/alloc.h"
 #include "operators/common_attention.h"
+#include "operators/common_move.h"
 #include "operators/common_softmax.h"
 
 static const ig_port inputs[] = {
@@ -95,115 +95,6 @@ static const ig_attr_def attrs[] = {
                 .max = 27),
     {0},
 };
-
-/* ---- infer ---- */
-
-typedef struct sizes {
-    int64_t batch, heads, rows, size;
-} sizes;
-
-/* Dims of Q, K or V, or of a cache (always rank 4). */
-static ig_status read_sizes(ig_infer *x, int port, int64_t heads, sizes *s)
-{
-    const int64_t *d = ig_type_dims(x->in[port]);
-    if (x->in[port]->rank == 4) {
-        *s = (sizes){d[0], d[1], d[2], d[3]};
-        return IG_OK;
-    }
-    if (x->in[port]->rank != 3)
-        return ig_infer_fail(x, "%s must have rank 3 or 4", x->op->inputs[port].name);
-    if (heads <= 0)
-        return ig_infer_fail(
-            x, "inputs of rank 3 need the attributes q_num_heads and kv_num_heads");
-    if (d[2] >= 0 && d[2] % heads)
-        return ig_infer_fail(x, "the last dim of %s is no multiple of its %lld heads",
-                             x->op->inputs[port].name, (long long)heads);
-    *s = (sizes){d[0], heads, d[1], ig_dim_div(x->syms, d[2], heads)};
-    return IG_OK;
-}
-
-/* Caches come together; their dims agree with those of K and V. */
-static ig_status read_past(ig_infer *x, const sizes *k, const sizes *v, int64_t *past)
-{
-    const ig_type *t[2] = {NULL, NULL};
-    const sizes *like[2] = {k, v};
-    *past = 0;
-    for (int i = 0; i < 2; i++)
-        if (IGI_ATT_PAST_K + i < x->n_in)
-            t[i] = x->in[IGI_ATT_PAST_K + i];
-    if (!t[0] != !t[1])
-        return ig_infer_fail(x, "past_key and past_value come together or not at all");
-    for (int i = 0; t[0] && i < 2; i++) {
-        const int64_t *d = ig_type_dims(t[i]);
-        if (t[i]->rank != 4)
-            return ig_infer_fail(x, "past_key and past_value must have rank 4");
-        IG_TRY(ig_infer_equal(x, d[0], like[i]->batch, "batches of past and Q", NULL));
-        IG_TRY(ig_infer_equal(x, d[1], like[i]->heads, "heads of past and K", NULL));
-        IG_TRY(ig_infer_equal(x, d[3], like[i]->size, "last dims of past and K or V",
-                              NULL));
-        if (i == 0)
-            *past = d[2];
-        else
-            IG_TRY(ig_infer_equal(x, d[2], *past, "lengths of past_key and past_value",
-                                  past));
-    }
-    return IG_OK;
-}
-
-static ig_status check_mask(ig_infer *x, const int64_t *scores)
-{
-    const ig_type *m = x->n_in > IGI_ATT_MASK ? x->in[IGI_ATT_MASK] : NULL;
-    if (!m)
-        return IG_OK;
-    if (m->rank > 4)
-        return ig_infer_fail(x, "attn_mask must have rank 4 at most");
-    for (int i = 0; i < m->rank; i++) {
-        int64_t have = ig_type_dims(m)[i], want = scores[4 - m->rank + i];
-        bool last = i == m->rank - 1;
-        if (have >= 0 && want >= 0 && have != 1 && have != want &&
-            !(last && have < want))
-            return ig_infer_fail(x, "attn_mask does not broadcast to the scores");
-    }
-    return IG_OK;
-}
-
-static ig_status attention_infer(ig_infer *x)
-{
-    const igi_attention_attrs *a = x->attrs;
-    sizes q, k, v;
-    int64_t past;
-    int rank = x->in[0]->rank;
-    if (x->in[1]->rank != rank || x->in[2]->rank != rank)
-        return ig_infer_fail(x, "Q, K and V must have one rank");
-    IG_TRY(read_sizes(x, IGI_ATT_Q, a->q_num_heads, &q));
-    IG_TRY(read_sizes(x, IGI_ATT_K, a->kv_num_heads, &k));
-    IG_TRY(read_sizes(x, IGI_ATT_V, a->kv_num_heads, &v));
-    IG_TRY(ig_infer_equal(x, q.batch, k.batch, "batches of Q and K", &q.batch));
-    IG_TRY(ig_infer_equal(x, q.batch, v.batch, "batches of Q and V", &q.batch));
-    IG_TRY(ig_infer_equal(x, k.heads, v.heads, "heads of K and V", &k.heads));
-    IG_TRY(ig_infer_equal(x, q.size, k.size, "head sizes of Q and K", &k.size));
-    IG_TRY(ig_infer_equal(x, k.rows, v.rows, "lengths of K and V", &k.rows));
-    if (q.heads >= 0 && k.heads >= 0 && (k.heads == 0 || q.heads % k.heads))
-        return ig_infer_fail(x, "q_num_heads must be a multiple of kv_num_heads");
-    IG_TRY(read_past(x, &k, &v, &past));
-    int64_t total = ig_dim_add(x->syms, past, k.rows);
-    const int64_t scores[4] = {q.batch, q.heads, q.rows, total};
-    IG_TRY(check_mask(x, scores));
-    const ig_type *lengths = x->n_in > IGI_ATT_LENGTHS ? x->in[IGI_ATT_LENGTHS] : NULL;
-    if (lengths && lengths->rank != 1)
-        return ig_infer_fail(x, "nonpad_kv_seqlen must have rank 1");
-    if (lengths)
-        IG_TRY(ig_infer_equal(x, ig_type_dims(lengths)[0], q.batch,
-                              "dim of nonpad_kv_seqlen and batch", NULL));
-    const int64_t y3[3] = {q.batch, q.rows, ig_dim_mul(x->syms, q.heads, v.size)};
-    const int64_t y4[4] = {q.batch, q.heads, q.rows, v.size};
-    const int64_t pk[4] = {q.batch, k.heads, total, k.size};
-    const int64_t pv[4] = {q.batch, k.heads, total, v.size};
-    IG_TRY(ig_infer_set(x, IGI_ATT_Y, rank, rank == 3 ? y3 : y4));
-    IG_TRY(ig_infer_set(x, IGI_ATT_PRESENT_K, 4, pk));
-    IG_TRY(ig_infer_set(x, IGI_ATT_PRESENT_V, 4, pv));
-    return ig_infer_set(x, IGI_ATT_SCORES, 4, scores);
-}
 
 /* ---- reference ---- */
 
@@ -331,7 +222,8 @@ static ig_status attention_reference(ig_kernel_ctx *k)
 {
     call c = {.k = k};
     int64_t row, all;
-    IG_TRY(igi_attention_read(k, &c.a));
+    igi_attention_read(k, &c.a);
+    IG_TRY(igi_attention_check(k, &c.a));
     if (!igi_add_i64(c.a.size, c.a.v_size, &row) || !igi_add_i64(row, 1, &row) ||
         !igi_mul_i64(row, c.a.total, &all) || !igi_add_i64(all, c.a.v_size, &all))
         return ig_kernel_fail(k, IG_LIMIT, "too many keys");
@@ -363,6 +255,9 @@ static const igi_attention_attrs show_masked = {
     HEAD, .softcap = 2, .qk_matmul_output_mode = IGI_SCORES_MASKED};
 static const igi_attention_attrs show_softmax = {
     HEAD, .is_causal = 1, .qk_matmul_output_mode = IGI_SCORES_SOFTMAX};
+static const igi_attention_attrs long_groups = {
+    HEAD,           .q_num_heads = 4, .kv_num_heads = 2,
+    .is_causal = 1, .softcap = 3,     .qk_matmul_output_mode = IGI_SCORES_SOFTMAX};
 
 #define BOOLS(...) IGI_DATA(IG_BOOL, __VA_ARGS__)
 static const ig_sample samples[] = {
@@ -446,6 +341,25 @@ static const ig_sample samples[] = {
     {.name = "one_query",
      IGI_INPUTS(IGI_IN(1, 2, 1, 70), IGI_IN(1, 2, 37, 70), IGI_IN(1, 2, 37, 66)),
      .no_gradient = true},
+    {.name = "one_query_of_many_heads",
+     IGI_INPUTS(IGI_IN(2, 10, 1, 5),
+                IGI_IN(2, 1, 1, 5),
+                IGI_IN(2, 1, 1, 3),
+                IGI_IN(2, 10, 1, 41),
+                IGI_IN(2, 1, 40, 5),
+                IGI_IN(2, 1, 40, 3)),
+     .no_gradient = true},
+    {.name = "long_past_of_groups",
+     .attrs = &long_groups,
+     .n_out = 4,
+     IGI_INPUTS(IGI_IN(2, 20, 32),
+                IGI_IN(2, 20, 16),
+                IGI_IN(2, 20, 16),
+                IGI_IN(2, 1, 20, 560),
+                IGI_IN(2, 2, 540, 8),
+                IGI_IN(2, 2, 540, 8),
+                IGI_IN_INTS(560, 530)),
+     .no_gradient = true},
     {.name = "many_keys",
      .attrs = &causal,
      IGI_INPUTS(IGI_IN(1, 1, 37, 33), IGI_IN(1, 1, 700, 33), IGI_IN(1, 1, 700, 35)),
@@ -482,7 +396,7 @@ IG_OPERATOR(Attention) = {
     .types = types,
     .attrs = attrs,
     .attrs_size = sizeof(igi_attention_attrs),
-    .infer = attention_infer,
+    .infer = igi_attention_infer,
     .gradient = igi_attention_gradient,
     .saves = saves,
     .reference = attention_reference,

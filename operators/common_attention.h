@@ -45,15 +45,17 @@ typedef struct igi_attention {
     int64_t mask_len;       /* keys that the mask names; later ones are masked */
 } igi_attention;
 
-/* Sizes of the call, whose inputs may have any strides; an error for lengths that lie
- * outside [0, total keys]. */
-ig_status igi_attention_read(const ig_kernel_ctx *k, igi_attention *a);
+/* Sizes of the call, whose inputs may have any strides. */
+void igi_attention_read(const ig_kernel_ctx *k, igi_attention *a);
+/* An error for a length outside [0, total keys]. */
+ig_status igi_attention_check(const ig_kernel_ctx *k, const igi_attention *a);
 /* Keys that query `row` of batch item `b` may see at most: those before this one. */
 int64_t igi_attention_keys(const ig_kernel_ctx *k,
                            const igi_attention *a,
                            int64_t b,
                            int64_t row);
 
+ig_status igi_attention_infer(ig_infer *x);
 ig_status igi_attention_gradient(ig_grad *g);
 
 static inline int64_t igi_heads_at(const igi_heads *h, int64_t b, int64_t head)

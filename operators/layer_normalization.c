@@ -204,8 +204,7 @@ IGI_INLINE void layer_norm_row(ig_dtype T, const layer_norm_call *v, int64_t row
             y *= affine_load(T, &v->scale, v, s, j);
         if (v->bias.data)
             y += affine_load(T, &v->bias, v, b, j);
-        if (v->y)
-            igi_store(T, v->y, at + j, y);
+        igi_store(T, v->y, at + j, y);
     }
 }
 
@@ -214,7 +213,7 @@ static ig_status layer_norm_reference(ig_kernel_ctx *k)
     const layer_norm_attrs *a = k->attrs;
     const ig_tensor *x = ig_in(k, 0);
     layer_norm_call v = {.x = ig_data(x),
-                         .y = ig_out(k, 0) ? ig_data(ig_out(k, 0)) : NULL,
+                         .y = ig_data(ig_out(k, 0)),
                          .mean = ig_out(k, 1),
                          .inv = ig_out(k, 2),
                          .dims = ig_dims(x),

@@ -66,8 +66,10 @@ static ig_status check_arity(const igi_op *op, const ig_call *call)
     if (call->n_out > op->n_out && !op->variadic_out)
         return ig_fail(IG_INVALID_ARGUMENT, "%s has at most %d outputs, %d wanted",
                        op->def->name, op->n_out, call->n_out);
-    if (call->n_out < 1 && op->min_out > 0)
-        return ig_fail(IG_INVALID_ARGUMENT, "%s: no output wanted", op->def->name);
+    if (call->n_out < op->min_out)
+        return ig_fail(IG_INVALID_ARGUMENT, "%s has output %d (%s); %d wanted",
+                       op->def->name, call->n_out, op->def->outputs[call->n_out].name,
+                       call->n_out);
     return IG_OK;
 }
 

@@ -203,7 +203,8 @@ ig_status igi_graph_make_as(ig_graph *g,
     if (!s)
         return IG_OUT_OF_MEMORY;
     ig_status rc = IG_OK;
-    set_scene(s, g, call, NULL, in, call->wanted ? call->wanted : UINT64_MAX);
+    set_scene(s, g, call, NULL, in,
+              call->wanted ? call->wanted | op->must_out : UINT64_MAX);
     IG_GO(igi_attrs_copy(&g->arena, call->op, call->attrs, &node.attrs));
     s->x.attrs = node.attrs;
     IG_GO(igi_infer_call(op, call, &s->x));

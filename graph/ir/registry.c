@@ -158,6 +158,7 @@ static ig_status scan_ports(igi_op *op, const ig_port *ports, bool in)
             min = (uint16_t)(n + 1);
         if (!in) {
             op->nodiff_out |= p->flags & IG_NODIFF ? IG_BIT(n) : 0;
+            op->must_out |= p->flags & (IG_OPTIONAL | IG_VARIADIC) ? 0 : IG_BIT(n);
             continue;
         }
         op->value_ports |= p->flags & IG_VALUE ? IG_BIT(n) : 0;

@@ -22,6 +22,7 @@ typedef struct igi_op {
     ig_op_def *own;       /* the copy of a plugin's descriptor; NULL: built in */
     uint16_t n_in, n_out; /* formal ports, a variadic one counted once */
     uint16_t min_in, min_out; /* required ones */
+    uint64_t must_out;        /* mask of formal outputs that every node has */
     bool variadic_in, variadic_out;
     bool law;   /* plain and ELEMENTWISE over one type variable: equal inputs give that
                    type */

@@ -13,20 +13,13 @@ typedef struct norm {
     ig_node_id first, last;
 } norm;
 
-static bool
-made_by(const ig_graph *g, ig_value_id v, const char *op, const igi_node **n)
-{
-    *n = v.i ? igi_producer(g, v) : NULL;
-    return *n && igi_node_is(*n, op);
-}
-
 /* v = mean of *in over the last axes, kept, and read once. */
 static bool is_mean(const ig_graph *g, ig_value_id v, ig_value_id *in, int *axis)
 {
     const igi_node *n;
     int64_t axes[IG_RANK_MAX];
     uint64_t mask = 0;
-    if (!igi_only_user(g, v).i || !made_by(g, v, "ReduceMean", &n) ||
+    if (!igi_only_user(g, v).i || !igi_made_by(g, v, "ReduceMean", &n) ||
         !igi_attr_int(n, "keepdims", 1))
         return false;
     int rank = igi_type_of(g, n->in[0])->rank;
@@ -62,14 +55,14 @@ static bool match_core(const ig_graph *g, ig_value_id d, ig_value_id s, norm *m)
     const igi_node *root, *add, *sub;
     ig_value_id squares, x;
     int axis;
-    if (!igi_only_user(g, s).i || !made_by(g, s, "Sqrt", &root) ||
-        !igi_only_user(g, root->in[0]).i || !made_by(g, root->in[0], "Add", &add))
+    if (!igi_only_user(g, s).i || !igi_made_by(g, s, "Sqrt", &root) ||
+        !igi_only_user(g, root->in[0]).i || !igi_made_by(g, root->in[0], "Add", &add))
         return false;
     int e = igi_const_scalar(g, add->in[1], &m->eps) ? 1 : 0;
     if (e == 0 && !igi_const_scalar(g, add->in[0], &m->eps))
         return false;
     if (!is_mean(g, add->in[1 - e], &squares, &m->axis) || !is_square(g, squares, d) ||
-        !made_by(g, d, "Sub", &sub) || !is_mean(g, sub->in[1], &x, &axis))
+        !igi_made_by(g, d, "Sub", &sub) || !is_mean(g, sub->in[1], &x, &axis))
         return false;
     /* d is read by the division and by its square (a product of it reads it twice). */
     size_t uses = igi_node_is(igi_producer(g, squares), "Mul") ? 3 : 2;
@@ -176,7 +169,8 @@ static ig_status by_reciprocal(ig_graph *g, ig_node_id id, int *changes)
     const igi_node *n = igi_node_at(g, id), *r;
     for (int i = 0; i < 2; i++) {
         norm m = {.root = n->out[0], .last = id};
-        if (igi_only_user(g, n->in[i]).i && made_by(g, n->in[i], "Reciprocal", &r) &&
+        if (igi_only_user(g, n->in[i]).i &&
+            igi_made_by(g, n->in[i], "Reciprocal", &r) &&
             match_core(g, n->in[1 - i], r->in[0], &m))
             return replace(g, &m, changes);
     }

@@ -3,10 +3,11 @@
  * Canonical form first: constants folded, nothing that does nothing, no computation
  * twice. Each of these enables the others, so they repeat until nothing changes. Then
  * the patterns, from large to small, for a pattern must still find the nodes it is
- * written over: decomposed Gelu and LayerNormalization, weights, products, layout, and
- * epilogues last, when layouts agree. What the rewrites left behind (transposes of
- * constants, pairs of transposes) is for the canonical passes again. Quantized graphs
- * become integer operators first of all, while their weights are still integers. */
+ * written over: decomposed Gelu, LayerNormalization and Attention, weights, products,
+ * layout, and epilogues last, when layouts agree. What the rewrites left behind
+ * (transposes of constants, pairs of transposes) is for the canonical passes again.
+ * Quantized graphs become integer operators first of all, while their weights are still
+ * integers. */
 #include "graph/passes/pass.h"
 
 #include "graph/core/log.h"
@@ -36,6 +37,7 @@ static const pass quantized[] = {
 static const pass patterns[] = {
     {"fuse_gelu", igi_pass_fuse_gelu, 2},
     {"fuse_norm", igi_pass_fuse_norm, 2},
+    {"fuse_attention", igi_pass_fuse_attention, 2},
     {"fold_affine", igi_pass_fold_affine, 2},
     {"fold_pad", igi_pass_fold_pad, 2},
     {"fuse_linear", igi_pass_fuse_linear, 2},

@@ -83,6 +83,12 @@ igi_node *igi_producer(const ig_graph *g, ig_value_id v)
     return n.i ? igi_node_at(g, n) : NULL;
 }
 
+bool igi_made_by(const ig_graph *g, ig_value_id v, const char *op, const igi_node **n)
+{
+    *n = v.i ? igi_producer(g, v) : NULL;
+    return *n && igi_node_is(*n, op);
+}
+
 ig_node_id igi_only_user(const ig_graph *g, ig_value_id v)
 {
     const igi_gvalue *value = igi_value_at(g, v);

@@ -26,6 +26,7 @@ ig_status igi_pass_cse(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_fold_affine(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_fold_pad(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_fuse_gelu(ig_graph *g, igi_pass_state *s, int *changes);
+ig_status igi_pass_fuse_attention(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_fuse_norm(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_fuse_linear(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_qdq(ig_graph *g, igi_pass_state *s, int *changes);
@@ -65,6 +66,9 @@ ig_ints igi_attr_ints(const igi_node *n, const char *name);
 /* The node that makes v, NULL for inputs and constants. */
 igi_node *igi_producer(const ig_graph *g, ig_value_id v);
 ig_node_id igi_producer_id(const ig_graph *g, ig_value_id v);
+/* Whether operator `op` makes v; the node goes to *n (NULL for inputs and constants).
+ */
+bool igi_made_by(const ig_graph *g, ig_value_id v, const char *op, const igi_node **n);
 /* The node that reads v when v has exactly one use and is no graph output, else {0}. */
 ig_node_id igi_only_user(const ig_graph *g, ig_value_id v);
 bool igi_is_output(const ig_graph *g, ig_value_id v);

@@ -30,7 +30,7 @@ static bool is_wanted(const space *s, int i)
     if (i >= 64)
         return true;
     if (s->call->wanted)
-        return s->call->wanted >> i & 1;
+        return (s->call->wanted | s->op->must_out) >> i & 1;
     int port = igi_op_out_port(s->op, i);
     return s->out[i] || port < 0 || !(s->op->def->outputs[port].flags & IG_OPTIONAL);
 }

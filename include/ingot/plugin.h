@@ -185,7 +185,7 @@ typedef struct ig_infer {
     uint32_t struct_size;
     int n_in, n_out, n_captures;
     const ig_type *const *in; /* NULL entries: absent */
-    ig_type *const *out;      /* NULL entries: not wanted */
+    ig_type *const *out;      /* NULL entries: optional ones that nobody wants */
     const void *attrs;        /* never NULL when the operator has attributes */
     ig_value *const *known; /* per input its value where known, or NULL; may be NULL */
     const ig_ints *ints;    /* per input its propagated integers; may be NULL */
@@ -285,7 +285,7 @@ struct ig_kernel_ctx {
     int16_t n_in, n_out;
     int32_t n_captures;
     ig_value *const *in; /* NULL entries: absent */
-    ig_value **out;      /* NULL entries: not wanted */
+    ig_value **out;      /* NULL entries: optional ones that nobody wants */
     const void *attrs;
     void *state;          /* of prepare */
     char *scratch;        /* nthreads blocks of scratch_bytes; see ig_scratch */

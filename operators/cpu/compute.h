@@ -281,6 +281,8 @@ typedef struct igi_cpu_isa {
     int64_t (*argmax)(const float *x, int64_t n, bool last);
     int64_t (*argmin)(const float *x, int64_t n, bool last);
 
+    /* y = exp(scale * x - shift); the sum of y. */
+    float (*exp_sum)(float *y, const float *x, int64_t n, float scale, float shift);
     /* y = softmax(scale * x), scale >= 0. */
     void (*softmax_row)(float *y, const float *x, int64_t n, float scale);
     void (*log_softmax_row)(float *y, const float *x, int64_t n);

@@ -58,6 +58,7 @@ static const igi_cpu_isa igi_cpu_table = {
     .reduce_axis = reduce_axis,
     .argmax = argmax,
     .argmin = argmin,
+    .exp_sum = exp_sum_row,
     .softmax_row = softmax_row,
     .log_softmax_row = log_softmax_row,
     .layer_norm_row = layer_norm_row,

@@ -39,6 +39,11 @@ VEC_INLINE float exp_sum(float *y, const float *x, int64_t n, float scale, float
     return total;
 }
 
+static float exp_sum_row(float *y, const float *x, int64_t n, float scale, float shift)
+{
+    return exp_sum(y, x, n, scale, shift);
+}
+
 static void softmax_row(float *y, const float *x, int64_t n, float scale)
 {
     const float max = reduce(IGI_REDUCE_MAX, x, n);

@@ -34,7 +34,7 @@ static void arity_is_checked_by_name(void **state)
     IR_ERROR(make(g, IG_OP(Add), 2, in, 2), IG_INVALID_ARGUMENT,
              "Add has at most 1 outputs, 2 wanted");
     IR_ERROR(make(g, IG_OP(Add), 2, in, 0), IG_INVALID_ARGUMENT,
-             "Add: no output wanted");
+             "Add has output 0 (y); 0 wanted");
     IR_ERROR(make(g, IG_OP(Concat), IG_PORTS_MAX + 1, in, 1), IG_LIMIT, "Concat",
              "256");
     IR_ERROR(make(g, IG_OP(Split), 1, in, IG_PORTS_MAX + 1), IG_LIMIT, "Split", "256");

@@ -1,22 +1,4 @@
-#include "tests/graph/passes/support.h"
-
-static ig_graph *g, *fast;
-
-static int setup(void **state)
-{
-    (void)state;
-    g = t_graph();
-    fast = NULL;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    t_free(g);
-    t_free(fast);
-    return 0;
-}
+#include "tests/graph/passes/fixture.h"
 
 static void equal_chains_merge(void **state)
 {
@@ -102,7 +84,6 @@ static void large_graphs_take_linear_time(void **state)
     assert_int_equal(t_nodes(g), N);
 }
 
-#define T(name_) cmocka_unit_test_setup_teardown(name_, setup, teardown)
 IG_TESTS(T(equal_chains_merge),
          T(operands_of_commutative_operators_may_be_swapped),
          T(other_attributes_are_another_node),

@@ -1,23 +1,4 @@
-#include "tests/graph/passes/support.h"
-
-static ig_graph *g, *fast;
-
-static int setup(void **state)
-{
-    (void)state;
-    g = t_graph();
-    fast = NULL;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    t_free(g);
-    t_free(fast);
-    return 0;
-}
-#define T(name_) cmocka_unit_test_setup_teardown(name_, setup, teardown)
+#include "tests/graph/passes/fixture.h"
 
 static const char *act_name(const igi_node *n)
 {

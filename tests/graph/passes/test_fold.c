@@ -1,26 +1,8 @@
-#include "tests/graph/passes/support.h"
+#include "tests/graph/passes/fixture.h"
 
 #include <stdio.h>
 
 #include "graph/runtime/invoke.h"
-
-static ig_graph *g, *fast;
-
-static int setup(void **state)
-{
-    (void)state;
-    g = t_graph();
-    fast = NULL;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    t_free(g);
-    t_free(fast);
-    return 0;
-}
 
 static void a_chain_of_constants_becomes_one(void **state)
 {
@@ -174,7 +156,6 @@ static void types_are_inferred_again_when_values_became_known(void **state)
     assert_int_equal(ig_type_dims(t)[1], 3);
 }
 
-#define T(name_) cmocka_unit_test_setup_teardown(name_, setup, teardown)
 IG_TESTS(T(a_chain_of_constants_becomes_one),
          T(constant_nodes_share_their_tensor),
          T(shapes_of_known_dims_are_constants_without_evaluation),

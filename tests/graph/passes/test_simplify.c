@@ -1,22 +1,4 @@
-#include "tests/graph/passes/support.h"
-
-static ig_graph *g, *fast;
-
-static int setup(void **state)
-{
-    (void)state;
-    g = t_graph();
-    fast = NULL;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    t_free(g);
-    t_free(fast);
-    return 0;
-}
+#include "tests/graph/passes/fixture.h"
 
 static ig_value_id x23(void)
 {
@@ -208,7 +190,6 @@ static void a_value_that_is_overwritten_is_not_forwarded(void **state)
     assert_int_equal(t_count(g, "Identity"), 1);
 }
 
-#define T(name_) cmocka_unit_test_setup_teardown(name_, setup, teardown)
 IG_TESTS(T(nodes_that_do_nothing_go),
          T(a_slice_backwards_stays),
          T(a_pad_that_shifts_stays),
