@@ -4,8 +4,8 @@
  *
  * The text computes the first stage in stash_type; here it is computed in double and
  * the statistics are rounded to stash_type, so a float64 input keeps its precision. */
-#include "operators/common_float.h"
 #include "operators/common_grad.h"
+#include "operators/common_norm.h"
 
 static const ig_port inputs[] = {
     IG_PORT("X", 'T', "Tensor to normalise."),
@@ -38,23 +38,6 @@ static const ig_attr_def attrs[] = {
     {0},
 };
 
-static ig_status check_broadcast(ig_infer *x, int port)
-{
-    const ig_type *t = port < x->n_in ? x->in[port] : NULL, *to = x->in[0];
-    if (!t || t->rank < 0)
-        return IG_OK;
-    int shift = to->rank - t->rank;
-    for (int i = 0; shift >= 0 && i < t->rank; i++) {
-        int64_t have = ig_type_dims(t)[i], want = ig_type_dims(to)[shift + i];
-        if (have >= 0 && want >= 0 && have != 1 && have != want)
-            shift = -1;
-    }
-    if (shift < 0)
-        return ig_infer_fail(x, "%s does not broadcast to the shape of X",
-                             x->op->inputs[port].name);
-    return IG_OK;
-}
-
 static ig_status layer_norm_infer(ig_infer *x)
 {
     const layer_norm_attrs *a = x->attrs;
@@ -68,8 +51,8 @@ static ig_status layer_norm_infer(ig_infer *x)
         return IG_OK;
     }
     IG_TRY(ig_infer_axis(x, a->axis, rank, false, &axis));
-    IG_TRY(check_broadcast(x, 1));
-    IG_TRY(check_broadcast(x, 2));
+    IG_TRY(igi_norm_check(x, 1));
+    IG_TRY(igi_norm_check(x, 2));
     for (int i = 0; i < rank; i++)
         dims[i] = i < axis ? ig_type_dims(x->in[0])[i] : 1;
     IG_TRY(ig_infer_copy(x, 0, 0));
@@ -123,65 +106,18 @@ static ig_status layer_norm_gradient(ig_grad *g)
     return IG_OK;
 }
 
-/* Scale or B broadcast to X: element j of row `row` lies at base(row) + inner(j). */
-typedef struct {
-    const void *data; /* NULL: absent */
-    int64_t stride[IG_RANK_MAX];
-    int64_t step; /* of inner(j) when even: 0 or 1; -1: not even */
-} affine;
-
 typedef struct {
     const void *x;
     void *y;
     ig_tensor *mean, *inv; /* NULL: not wanted */
-    affine scale, bias;
-    const int64_t *dims;
-    int rank, axis;
-    int64_t rows, n;
+    igi_affine scale, bias;
+    igi_norm_rows r;
     double epsilon;
 } layer_norm_call;
 
-static void affine_set(affine *a, const ig_tensor *t, const layer_norm_call *v)
-{
-    a->data = t ? ig_data(t) : NULL;
-    a->step = 0;
-    if (!t)
-        return;
-    igi_broadcast_strides(t, v->rank, v->dims, a->stride);
-    int64_t want = 1;
-    bool even = true, zero = true;
-    for (int i = v->rank - 1; i >= v->axis; i--) {
-        even = even && (v->dims[i] == 1 || a->stride[i] == want);
-        zero = zero && (v->dims[i] == 1 || a->stride[i] == 0);
-        want *= v->dims[i];
-    }
-    a->step = zero ? 0 : even ? 1 : -1;
-}
-
-/* Offset of index `at` of the index space of axes [lo, hi). */
-static int64_t
-affine_offset(const affine *a, const int64_t *dims, int lo, int hi, int64_t at)
-{
-    int64_t offset = 0;
-    for (int i = hi - 1; i >= lo; i--) {
-        offset += at % dims[i] * a->stride[i];
-        at /= dims[i];
-    }
-    return offset;
-}
-
-IGI_INLINE double affine_load(
-    ig_dtype T, const affine *a, const layer_norm_call *v, int64_t base, int64_t j)
-{
-    return igi_load(T, a->data,
-                    base + (a->step >= 0
-                                ? j * a->step
-                                : affine_offset(a, v->dims, v->axis, v->rank, j)));
-}
-
 IGI_INLINE void layer_norm_row(ig_dtype T, const layer_norm_call *v, int64_t row)
 {
-    int64_t at = row * v->n, n = v->n;
+    int64_t at = row * v->r.n, n = v->r.n;
     double sum = 0, squares = 0;
     for (int64_t j = 0; j < n; j++)
         sum += igi_load(T, v->x, at + j);
@@ -195,15 +131,13 @@ IGI_INLINE void layer_norm_row(ig_dtype T, const layer_norm_call *v, int64_t row
         igi_put_f64(ig_dtype_of(v->mean), ig_data(v->mean), row, mean);
     if (v->inv)
         igi_put_f64(ig_dtype_of(v->inv), ig_data(v->inv), row, inv);
-    int64_t s = affine_offset(&v->scale, v->dims, 0, v->axis, row), b = 0;
-    if (v->bias.data)
-        b = affine_offset(&v->bias, v->dims, 0, v->axis, row);
+    int64_t s = igi_affine_row(&v->scale, &v->r, row),
+            b = igi_affine_row(&v->bias, &v->r, row);
     for (int64_t j = 0; j < n; j++) {
         double y = (igi_load(T, v->x, at + j) - mean) * inv;
-        if (v->scale.data)
-            y *= affine_load(T, &v->scale, v, s, j);
+        y *= igi_affine_load(T, &v->scale, &v->r, s, j);
         if (v->bias.data)
-            y += affine_load(T, &v->bias, v, b, j);
+            y += igi_affine_load(T, &v->bias, &v->r, b, j);
         igi_store(T, v->y, at + j, y);
     }
 }
@@ -216,17 +150,11 @@ static ig_status layer_norm_reference(ig_kernel_ctx *k)
                          .y = ig_data(ig_out(k, 0)),
                          .mean = ig_out(k, 1),
                          .inv = ig_out(k, 2),
-                         .dims = ig_dims(x),
-                         .rank = ig_rank(x),
-                         .rows = 1,
-                         .n = 1,
+                         .r = igi_norm_rows_of(x, a->axis),
                          .epsilon = (double)a->epsilon};
-    v.axis = (int)(a->axis < 0 ? a->axis + v.rank : a->axis);
-    for (int i = 0; i < v.rank; i++)
-        *(i < v.axis ? &v.rows : &v.n) *= v.dims[i];
-    affine_set(&v.scale, ig_in(k, 1), &v);
-    affine_set(&v.bias, ig_in(k, 2), &v);
-    for (int64_t row = 0; row < v.rows; row++)
+    v.scale = igi_affine_of(ig_in(k, 1), &v.r);
+    v.bias = igi_affine_of(ig_in(k, 2), &v.r);
+    for (int64_t row = 0; row < v.r.rows; row++)
         IGI_EACH_FLOAT(k, ig_dtype_of(x), layer_norm_row(T, &v, row));
     return IG_OK;
 }
