@@ -1,4 +1,4 @@
-/* Float32 arithmetic of two inputs with broadcasting.
+/* Arithmetic of two inputs, float32 or float64, with broadcasting.
  *
  * Equal shapes are one vector loop. Otherwise axes are merged into a short index space
  * whose innermost axis runs over a row of both inputs (or repeats one element of one of
@@ -49,13 +49,40 @@ static void build(space *s, const ig_tensor *a, const ig_tensor *b, const ig_ten
         s->rows *= s->dims[i];
 }
 
-static void run_rows(const space *s,
-                     igi_binary_fn f,
-                     float *y,
-                     const float *a,
-                     const float *b,
-                     int64_t lo,
-                     int64_t hi)
+/* f over n elements at these offsets, in the element type of y. */
+typedef struct loop {
+    const igi_cpu_isa *isa;
+    igi_binary op;
+    bool f64;
+    const ig_tensor *y, *a, *b;
+} loop;
+
+static loop loop_of(const ig_kernel_ctx *k, igi_binary op)
+{
+    loop l = {.isa = igi_cpu_isa_best(),
+              .op = op,
+              .y = (const ig_tensor *)k->out[0],
+              .a = (const ig_tensor *)k->in[0],
+              .b = (const ig_tensor *)k->in[1]};
+    l.f64 = l.y->v.type.dtype == IG_FLOAT64;
+    return l;
+}
+
+static void
+part(const loop *l, igi_binary_mode mode, int64_t y, int64_t a, int64_t b, int64_t n)
+{
+    if (l->f64)
+        l->isa->binary_f64[l->op][mode]((double *)(void *)l->y->data + y,
+                                        (const double *)(const void *)l->a->data + a,
+                                        (const double *)(const void *)l->b->data + b,
+                                        n);
+    else
+        l->isa->binary[l->op][mode]((float *)(void *)l->y->data + y,
+                                    (const float *)(const void *)l->a->data + a,
+                                    (const float *)(const void *)l->b->data + b, n);
+}
+
+static void run_rows(const space *s, const loop *l, int64_t lo, int64_t hi)
 {
     int64_t at[IG_RANK_MAX], oa = 0, ob = 0, rest = lo;
     for (int i = s->rank - 1; i >= 0; i--) {
@@ -65,7 +92,7 @@ static void run_rows(const space *s,
         ob += at[i] * s->b[i];
     }
     for (int64_t r = lo; r < hi; r++) {
-        f(y + r * s->row, a + oa, b + ob, s->row);
+        part(l, s->mode, r * s->row, oa, ob, s->row);
         for (int i = s->rank - 1; i >= 0; i--) {
             oa += s->a[i];
             ob += s->b[i];
@@ -80,36 +107,31 @@ static void run_rows(const space *s,
 
 static ig_status run_broadcast(ig_kernel_ctx *k, int tid, int nth, igi_binary op)
 {
-    const ig_tensor *a = igi_kin(k, 0), *b = igi_kin(k, 1);
-    ig_tensor *y = igi_kout(k, 0);
+    const loop l = loop_of(k, op);
     space s;
     int64_t lo, hi;
-    if (igi_tensor_count(y) == 0)
+    if (igi_tensor_count(l.y) == 0)
         return IG_OK;
-    build(&s, a, b, y);
-    igi_binary_fn f = igi_cpu_isa_best()->binary[op][s.mode];
+    build(&s, l.a, l.b, l.y);
     if (s.rank == 0) { /* one row: split inside it */
         ig_split(s.row, IGI_GRAIN, tid, nth, &lo, &hi);
-        f(igi_kf32(y) + lo, igi_kf32(a) + (s.mode == IGI_BINARY_SV ? 0 : lo),
-          igi_kf32(b) + (s.mode == IGI_BINARY_VS ? 0 : lo), hi - lo);
+        part(&l, s.mode, lo, s.mode == IGI_BINARY_SV ? 0 : lo,
+             s.mode == IGI_BINARY_VS ? 0 : lo, hi - lo);
         return IG_OK;
     }
     ig_split(s.rows, 1 + IGI_GRAIN / s.row, tid, nth, &lo, &hi);
-    run_rows(&s, f, igi_kf32(y), igi_kf32(a), igi_kf32(b), lo, hi);
+    run_rows(&s, &l, lo, hi);
     return IG_OK;
 }
 
 static ig_status run_same(ig_kernel_ctx *k, int tid, int nth, igi_binary op)
 {
     /* Both inputs and the output are there: selection has seen that. */
-    const ig_tensor *a = (const ig_tensor *)k->in[0], *b = (const ig_tensor *)k->in[1];
-    const ig_tensor *y = (const ig_tensor *)k->out[0];
-    int64_t n = igi_tensor_count(a), lo = 0, hi = n;
+    const loop l = loop_of(k, op);
+    int64_t n = igi_tensor_count(l.a), lo = 0, hi = n;
     if (nth > 1)
         ig_split(n, IGI_GRAIN, tid, nth, &lo, &hi);
-    igi_cpu_isa_best()->binary[op][IGI_BINARY_VV](
-        (float *)(void *)y->data + lo, (const float *)(const void *)a->data + lo,
-        (const float *)(const void *)b->data + lo, hi - lo);
+    part(&l, IGI_BINARY_VV, lo, lo, lo, hi - lo);
     return IG_OK;
 }
 
@@ -122,9 +144,9 @@ static ig_status two_inputs(const ig_kernel_ctx *k)
 /* Pow's exponent may be of another type. */
 static ig_status float_exponent(const ig_kernel_ctx *k)
 {
-    return k->in[1]->type.dtype == IG_FLOAT32
+    return k->in[0]->type.dtype == IG_FLOAT32 && k->in[1]->type.dtype == IG_FLOAT32
                ? IG_OK
-               : ig_reject("the exponent is not float32");
+               : ig_reject("base or exponent is not float32");
 }
 
 #define BINARY(name_, op_)                                                             \
@@ -148,13 +170,14 @@ BINARY(pow, IGI_BINARY_POW)
     {IG_KERNEL_HEAD,                                                                   \
      .op = op_,                                                                        \
      .name = "simd",                                                                   \
-     .types = IG_T(FLOAT32),                                                           \
+     .types = IG_T(FLOAT32) | IG_T(FLOAT64),                                           \
      .needs = IG_NEED_SAME_SHAPE,                                                      \
      .supports = supports_,                                                            \
      .run_team = same_##name_},                                                        \
     {                                                                                  \
-        IG_KERNEL_HEAD, .op = op_, .name = "simd_broadcast", .types = IG_T(FLOAT32),   \
-                        .supports = supports_, .run_team = broadcast_##name_           \
+        IG_KERNEL_HEAD, .op = op_, .name = "simd_broadcast",                           \
+                        .types = IG_T(FLOAT32) | IG_T(FLOAT64), .supports = supports_, \
+                        .run_team = broadcast_##name_                                  \
     }
 IG_KERNELS(binary) = {
     ROWS("Add", add, NULL),

@@ -73,6 +73,10 @@ typedef enum igi_binary_mode {
 } igi_binary_mode;
 
 typedef void (*igi_binary_fn)(float *y, const float *a, const float *b, int64_t n);
+typedef void (*igi_binary_f64_fn)(double *y,
+                                  const double *a,
+                                  const double *b,
+                                  int64_t n);
 
 /* ---- matrix product -----------------------------------------------------------------
  */
@@ -251,6 +255,7 @@ typedef struct igi_cpu_isa {
 
     igi_unary_fn unary[IGI_UNARY_COUNT];
     igi_binary_fn binary[IGI_BINARY_COUNT][IGI_BINARY_MODES];
+    igi_binary_f64_fn binary_f64[IGI_BINARY_POW][IGI_BINARY_MODES]; /* all but Pow */
 
     igi_gemm_fn gemm;
     /* The same product with b as [n][k], row stride ldb (not 0): dot products of rows
@@ -276,6 +281,13 @@ typedef struct igi_cpu_isa {
                         int64_t outer,
                         int64_t axis,
                         int64_t inner);
+    /* The same for IGI_REDUCE_SUM and IGI_REDUCE_MAX. */
+    void (*reduce_axis_f64)(igi_reduction op,
+                            double *y,
+                            const double *x,
+                            int64_t outer,
+                            int64_t axis,
+                            int64_t inner);
     /* Index of the largest (smallest) of n >= 1 elements; NaN beats all; the first of
      * equals, the last if `last`. */
     int64_t (*argmax)(const float *x, int64_t n, bool last);

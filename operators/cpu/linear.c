@@ -1,181 +1,58 @@
-/* Float32 matrix products: MatMul, Gemm and ingot::Linear over the own packed product.
+/* Matrix products: MatMul, Gemm and ingot::Linear over the own packed product.
  *
- * Three kernels in order: `packed` when the right matrix is a constant (packed once,
+ * Four kernels in order: `packed` when the right matrix is a constant (packed once,
  * shared by all plans of the net), `direct` when the product is small enough to need no
  * scratch (eager code: no preparation), `blocked` for the rest, which packs a panel at
- * a time. A product of a batch is a loop; threads split panels of columns, or the batch
- * when it is long. Any split gives the same bits. */
+ * a time, and `float64`. A product of a batch is a loop; threads split panels of
+ * columns, or the batch when it is long. Any split gives the same bits.
+ *
+ * All but `packed` read matrices by their strides: transposed operands and heads cut
+ * out of rows are no copies. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <ingot/ops.h>
-
 #include "graph/core/alloc.h"
 #include "graph/core/file.h"
 #include "graph/core/tensor.h"
-#include "operators/cpu/kernel.h"
+#include "operators/cpu/product.h"
 
-enum { FEW_ROWS = 4, LARGE_FLOATS = 1 << 20, STRIP_FLOATS = 1 << 20 };
+enum { FEW_ROWS = 4, F64_ROWS = 4, LARGE_FLOATS = 1 << 20, STRIP_FLOATS = 1 << 20 };
 
-/* One call as a batch of products y[m][n] = epilogue(alpha * a[m][k] * b[k][n]). */
-typedef struct product {
-    igi_matmul g; /* pointers of the first product */
-    int rank;     /* batch axes */
-    int64_t batch;
-    int64_t dims[IG_RANK_MAX], a_step[IG_RANK_MAX], b_step[IG_RANK_MAX];
-    float beta;         /* of c */
-    const ig_tensor *c; /* Gemm: what the epilogue cannot add, added afterwards */
-} product;
-
-typedef ig_status (*reader)(const ig_kernel_ctx *k, product *p);
-
-static void plain_batch(product *p)
-{
-    p->rank = 0;
-    p->batch = 1;
-    p->c = NULL;
-    p->beta = 0;
-}
-
-/* ---- the three operators as products ---- */
-
-static int64_t batch_step(const ig_tensor *t, int rank, int i)
-{
-    int at = i - (rank - (igi_krank(t) - 2));
-    return at < 0 || igi_kdims(t)[at] == 1 ? 0 : igi_strides(t)[at];
-}
-
-/* MatMul: a[..., M, K] b[..., K, N]; vectors are matrices of one row or column. */
-static ig_status read_matmul(const ig_kernel_ctx *k, product *p)
-{
-    const ig_tensor *a = igi_kin(k, 0), *b = igi_kin(k, 1), *y = igi_kout(k, 0);
-    int ra = igi_krank(a), rb = igi_krank(b);
-    const int64_t *da = igi_kdims(a), *db = igi_kdims(b);
-    int64_t depth = da[ra - 1], n = rb > 1 ? db[rb - 1] : 1;
-    plain_batch(p);
-    p->g = (igi_matmul){.m = ra > 1 ? da[ra - 2] : 1,
-                        .n = n,
-                        .k = depth,
-                        .a = igi_kf32(a),
-                        .a_rs = depth,
-                        .a_cs = 1,
-                        .b = igi_kf32(b),
-                        .b_rs = n,
-                        .b_cs = 1,
-                        .alpha = 1,
-                        .c = igi_kf32(y),
-                        .ldc = n};
-    if (ra < 2 || rb < 2) {
-        if ((ra > 2 && rb < 2) || (rb > 2 && ra < 2))
-            return ig_reject("a vector times a batch of matrices");
-        return IG_OK;
-    }
-    if (rb == 2) { /* one right matrix for all: rows of the batch join */
-        p->g.m = igi_kcount(a, 0, ra - 1);
-        return IG_OK;
-    }
-    p->rank = igi_krank(y) - 2;
-    for (int i = 0; i < p->rank; i++) {
-        p->dims[i] = igi_kdims(y)[i];
-        p->batch *= p->dims[i];
-        p->a_step[i] = batch_step(a, p->rank, i);
-        p->b_step[i] = batch_step(b, p->rank, i);
-    }
-    return IG_OK;
-}
-
-static ig_status read_gemm(const ig_kernel_ctx *k, product *p)
-{
-    const ig_tensor *a = igi_kin(k, 0), *b = igi_kin(k, 1), *c = igi_kin(k, 2);
-    const ig_gemm_opts *o = k->attrs;
-    const int64_t *da = igi_kdims(a), *db = igi_kdims(b);
-    bool ta = o->transA != 0, tb = o->transB != 0;
-    plain_batch(p);
-    p->g = (igi_matmul){.m = da[ta],
-                        .n = db[!tb],
-                        .k = da[!ta],
-                        .a = igi_kf32(a),
-                        .a_rs = ta ? 1 : da[1],
-                        .a_cs = ta ? da[1] : 1,
-                        .b = igi_kf32(b),
-                        .b_rs = tb ? 1 : db[1],
-                        .b_cs = tb ? db[1] : 1,
-                        .alpha = o->alpha,
-                        .c = igi_kf32(igi_kout(k, 0)),
-                        .ldc = db[!tb]};
-    if (!c || !(o->beta < 0 || o->beta > 0))
-        return IG_OK;
-    int64_t count = igi_tensor_count(c);
-    bool unit = o->beta >= 1 && o->beta <= 1;
-    if (unit && count == p->g.n && (igi_krank(c) == 1 || igi_kdims(c)[0] == 1))
-        p->g.epilogue.bias = igi_kf32(c);
-    else if (unit && igi_krank(c) == 2 && count == p->g.m * p->g.n &&
-             igi_kdims(c)[0] == p->g.m)
-        p->g.epilogue.residual = igi_kf32(c), p->g.epilogue.ld_residual = p->g.n;
-    else
-        p->c = c, p->beta = o->beta;
-    return IG_OK;
-}
-
-static ig_status read_linear(const ig_kernel_ctx *k, product *p)
-{
-    const ig_tensor *x = igi_kin(k, 0), *w = igi_kin(k, 1), *r = igi_kin(k, 3);
-    const ig_ingot_linear_opts *o = k->attrs;
-    int rank = igi_krank(x);
-    bool t = o->trans_w != 0;
-    plain_batch(p);
-    p->g = (igi_matmul){.m = igi_kcount(x, 0, rank - 1),
-                        .n = igi_kdims(w)[!t],
-                        .k = igi_kdims(w)[t],
-                        .a = igi_kf32(x),
-                        .a_cs = 1,
-                        .b = igi_kf32(w),
-                        .alpha = o->alpha,
-                        .c = igi_kf32(igi_kout(k, 0)),
-                        .epilogue = igi_epilogue_of(o->activation, o->act_a, o->act_b,
-                                                    o->residual_after != 0)};
-    p->g.a_rs = p->g.k;
-    p->g.b_rs = t ? 1 : p->g.n;
-    p->g.b_cs = t ? p->g.k : 1;
-    p->g.ldc = p->g.n;
-    p->g.epilogue.bias = igi_kf32(igi_kin(k, 2));
-    p->g.epilogue.residual = igi_kf32(r);
-    p->g.epilogue.ld_residual = p->g.n;
-    return IG_OK;
-}
+typedef igi_cpu_product product;
+typedef igi_cpu_reader reader;
 
 /* ---- running ---- */
 
-/* Operands of product number i of the batch. */
-static void at_batch(const product *p, int64_t i, igi_matmul *g)
+/* Where the operands of product number i of the batch begin. */
+static void at_batch(const product *p, int64_t i, int64_t *a, int64_t *b)
 {
-    int64_t rest = i;
-    *g = p->g;
+    *a = *b = 0;
     for (int d = p->rank - 1; d >= 0; d--) {
-        int64_t at = rest % p->dims[d];
-        rest /= p->dims[d];
-        g->a += at * p->a_step[d];
-        g->b += at * p->b_step[d];
+        int64_t at = i % p->dims[d];
+        i /= p->dims[d];
+        *a += at * p->a_step[d];
+        *b += at * p->b_step[d];
     }
-    g->c += i * p->g.m * p->g.n;
 }
 
 /* y += beta * c with c broadcast, over a part of the result. */
-static void
-add_c(const product *p, int64_t row_lo, int64_t row_hi, int64_t col_lo, int64_t col_hi)
-{
-    if (!p->c)
-        return;
-    const float *c = igi_kf32(p->c);
-    int rank = igi_krank(p->c);
-    const int64_t *d = igi_kdims(p->c);
-    int64_t cs = rank > 0 && d[rank - 1] != 1 ? 1 : 0;
-    int64_t rs = rank > 1 && d[0] != 1 ? d[1] : 0;
-    for (int64_t i = row_lo; i < row_hi; i++)
-        for (int64_t j = col_lo; j < col_hi; j++)
-            p->g.c[i * p->g.n + j] += p->beta * c[i * rs + j * cs];
-}
+#define ADD_C(name_, T_)                                                               \
+    static void name_(const product *p, int64_t row_lo, int64_t row_hi,                \
+                      int64_t col_lo, int64_t col_hi)                                  \
+    {                                                                                  \
+        int64_t rs, cs;                                                                \
+        if (!p->c)                                                                     \
+            return;                                                                    \
+        igi_cpu_steps_of_c(p->c, &rs, &cs);                                            \
+        const T_ *c = (const T_ *)(const void *)p->c->data;                            \
+        T_ *y = (T_ *)(void *)p->g.c;                                                  \
+        for (int64_t i = row_lo; i < row_hi; i++)                                      \
+            for (int64_t j = col_lo; j < col_hi; j++)                                  \
+                y[i * p->g.n + j] += (T_)p->beta * c[i * rs + j * cs];                 \
+    }
+ADD_C(add_c, float)
+ADD_C(add_c_f64, double)
 
 static bool is_empty(const product *p)
 {
@@ -199,7 +76,12 @@ static ig_status run_product(ig_kernel_ctx *k, int tid, int nth, reader read)
     if (!by_batch)
         last = p.batch;
     for (int64_t i = first; i < last && lo < hi; i++) {
-        at_batch(&p, i, &g);
+        int64_t a, b;
+        at_batch(&p, i, &a, &b);
+        g = p.g;
+        g.a += a;
+        g.b += b;
+        g.c += i * g.m * g.n;
         igi_matmul_run(isa, &g, k->scratch_bytes ? ig_scratch(k, tid) : NULL, lo, hi);
     }
     int64_t width = isa->gemm_panel, end = hi * width < p.g.n ? hi * width : p.g.n;
@@ -371,57 +253,104 @@ static ig_status packed_run(ig_kernel_ctx *k, int tid, int nth, reader read)
     return IG_OK;
 }
 
+/* ---- float64 ---- */
+
+static ig_status f64_run(ig_kernel_ctx *k, int tid, int nth, reader read)
+{
+    product p;
+    int64_t rows_lo = 0, rows_hi, first = 0, last;
+    const igi_cpu_isa *isa = igi_cpu_isa_best();
+    IG_TRY(read(k, &p));
+    if (is_empty(&p))
+        return IG_OK;
+    rows_hi = p.g.m;
+    last = p.batch;
+    if (p.batch >= nth)
+        ig_split(p.batch, 1, tid, nth, &first, &last);
+    else
+        ig_split(p.g.m, F64_ROWS, tid, nth, &rows_lo, &rows_hi);
+    for (int64_t i = first; i < last && rows_lo < rows_hi; i++) {
+        int64_t a, b;
+        at_batch(&p, i, &a, &b);
+        igi_gemm_f64 g = {.m = p.g.m,
+                          .n = p.g.n,
+                          .k = p.g.k,
+                          .a = (const double *)(const void *)p.g.a + a,
+                          .a_rs = p.g.a_rs,
+                          .a_cs = p.g.a_cs,
+                          .b = (const double *)(const void *)p.g.b + b,
+                          .b_rs = p.g.b_rs,
+                          .b_cs = p.g.b_cs,
+                          .alpha = (double)p.g.alpha,
+                          .c = (double *)(void *)p.g.c + i * p.g.m * p.g.n,
+                          .ldc = p.g.n};
+        isa->gemm_f64(&g, rows_lo, rows_hi);
+    }
+    add_c_f64(&p, rows_lo, rows_hi, 0, p.g.n);
+    return IG_OK;
+}
+
 /* ---- the table ---- */
 
 #define KERNELS(name_)                                                                 \
     static ig_status name_##_packed_supports(const ig_kernel_ctx *k)                   \
     {                                                                                  \
-        return packed_supports(k, read_##name_);                                       \
+        return packed_supports(k, igi_cpu_read_##name_);                               \
     }                                                                                  \
     static ig_status name_##_packed_prepare(ig_kernel_ctx *k)                          \
     {                                                                                  \
-        return packed_prepare(k, read_##name_);                                        \
+        return packed_prepare(k, igi_cpu_read_##name_);                                \
     }                                                                                  \
     static ig_status name_##_packed_run(ig_kernel_ctx *k, int tid, int nth)            \
     {                                                                                  \
-        return packed_run(k, tid, nth, read_##name_);                                  \
+        return packed_run(k, tid, nth, igi_cpu_read_##name_);                          \
     }                                                                                  \
     static ig_status name_##_direct_supports(const ig_kernel_ctx *k)                   \
     {                                                                                  \
-        return direct_supports(k, read_##name_);                                       \
+        return direct_supports(k, igi_cpu_read_##name_);                               \
     }                                                                                  \
     static ig_status name_##_blocked_supports(const ig_kernel_ctx *k)                  \
     {                                                                                  \
-        return blocked_supports(k, read_##name_);                                      \
+        return blocked_supports(k, igi_cpu_read_##name_);                              \
     }                                                                                  \
     static ig_status name_##_blocked_prepare(ig_kernel_ctx *k)                         \
     {                                                                                  \
-        return blocked_prepare(k, read_##name_);                                       \
+        return blocked_prepare(k, igi_cpu_read_##name_);                               \
     }                                                                                  \
     static ig_status name_##_run(ig_kernel_ctx *k, int tid, int nth)                   \
     {                                                                                  \
-        return run_product(k, tid, nth, read_##name_);                                 \
+        return run_product(k, tid, nth, igi_cpu_read_##name_);                         \
+    }
+#define KERNEL_F64(name_)                                                              \
+    static ig_status name_##_f64_run(ig_kernel_ctx *k, int tid, int nth)               \
+    {                                                                                  \
+        return f64_run(k, tid, nth, igi_cpu_read_##name_);                             \
     }
 KERNELS(matmul)
 KERNELS(gemm)
 KERNELS(linear)
+KERNEL_F64(matmul)
+KERNEL_F64(gemm)
 
-#define ROW(op_, name_, ... /* what differs */)                                        \
+#define ROW(op_, name_, type_, needs_, ... /* what differs */)                         \
     {                                                                                  \
-        IG_KERNEL_HEAD, .op = op_, .name = name_, .types = IG_T(FLOAT32),              \
-                        .needs = IG_KERNEL_HEAVY, .unaligned = IG_BIT(1), __VA_ARGS__  \
+        IG_KERNEL_HEAD, .op = op_, .name = name_, .types = IG_T(type_),                \
+                        .needs = IG_KERNEL_HEAVY | (needs_), __VA_ARGS__               \
     }
-#define ROWS(op_, name_)                                                               \
-    ROW(op_, "packed", .supports = name_##_packed_supports,                            \
-        .prepare = name_##_packed_prepare, .run_team = name_##_packed_run,             \
-        .unprepare = packed_unprepare),                                                \
-        ROW(op_, "direct", .supports = name_##_direct_supports,                        \
-            .run_team = name_##_run),                                                  \
-        ROW(op_, "blocked", .supports = name_##_blocked_supports,                      \
-            .prepare = name_##_blocked_prepare, .run_team = name_##_run)
+#define ROWS(op_, name_, needs_)                                                       \
+    ROW(op_, "packed", FLOAT32, 0, .unaligned = IG_BIT(1),                             \
+        .supports = name_##_packed_supports, .prepare = name_##_packed_prepare,        \
+        .run_team = name_##_packed_run, .unprepare = packed_unprepare),                \
+        ROW(op_, "direct", FLOAT32, needs_, .unaligned = IG_BIT(1),                    \
+            .supports = name_##_direct_supports, .run_team = name_##_run),             \
+        ROW(op_, "blocked", FLOAT32, needs_, .unaligned = IG_BIT(1),                   \
+            .supports = name_##_blocked_supports, .prepare = name_##_blocked_prepare,  \
+            .run_team = name_##_run)
+#define ROW_F64(op_, name_)                                                            \
+    ROW(op_, "float64", FLOAT64, IG_KERNEL_STRIDED,                                    \
+        .supports = name_##_blocked_supports, .run_team = name_##_f64_run)
 IG_KERNELS(linear) = {
-    ROWS("MatMul", matmul),
-    ROWS("Gemm", gemm),
-    ROWS("ingot::Linear", linear),
-    {0},
+    ROWS("MatMul", matmul, IG_KERNEL_STRIDED), ROW_F64("MatMul", matmul),
+    ROWS("Gemm", gemm, IG_KERNEL_STRIDED),     ROW_F64("Gemm", gemm),
+    ROWS("ingot::Linear", linear, 0),          {0},
 };

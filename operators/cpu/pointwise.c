@@ -1,6 +1,6 @@
-/* Pointwise operators whose types differ or whose formulas stand alone: Where, float32
- * comparisons and casts, and the gradients of Relu and Gelu. All shapes are equal (or
- * an input is one number); other broadcasting stays with the references. */
+/* Pointwise operators whose types differ or whose formulas stand alone: Where with any
+ * broadcasting, float32 comparisons and casts, and the gradients of Relu and Gelu over
+ * equal shapes; other broadcasting stays with the references. */
 #include <math.h>
 #include <string.h>
 
@@ -18,46 +18,63 @@ static int64_t my_part(const ig_kernel_ctx *k, int tid, int nth, int64_t *lo)
 
 /* ---- Where ---- */
 
-/* Every input has one element or as many as the result. */
-static ig_status even_or_one(const ig_kernel_ctx *k)
+static ig_status moves_words(const ig_kernel_ctx *k)
 {
-    int64_t n = igi_tensor_count(igi_kout(k, 0));
     ig_dtype dtype = (ig_dtype)igi_kout(k, 0)->v.type.dtype;
     int bits = ig_dtype_bits(dtype);
-    if (dtype == IG_STRING || (bits != 32 && bits != 64))
-        return ig_reject("elements are not of 4 or 8 bytes");
-    for (int i = 0; i < k->n_in; i++)
-        if (igi_tensor_count(igi_kin(k, i)) != 1 &&
-            igi_tensor_count(igi_kin(k, i)) != n)
-            return ig_reject("an input is broadcast along some axes");
-    return IG_OK;
+    return dtype != IG_STRING && (bits == 32 || bits == 64)
+               ? IG_OK
+               : ig_reject("elements are not of 4 or 8 bytes");
 }
 
+/* One row; steps are constants in each loop, so that it becomes vectors. */
+#define WHERE_LOOP(sy_, sn_)                                                           \
+    for (int64_t i = lo; i < hi; i++)                                                  \
+        y[i] = c[i] ? yes[i * (sy_)] : no[i * (sn_)];
 #define WHERE(name_, T_)                                                               \
-    static void name_(ig_kernel_ctx *k, int64_t n, int64_t lo, int64_t hi)             \
+    static void name_(const ig_tensor *const *t, const igi_walk *w, int64_t lo,        \
+                      int64_t hi)                                                      \
     {                                                                                  \
-        const uint8_t *c = (const uint8_t *)igi_kin(k, 0)->data;                       \
-        const T_ *yes = (const T_ *)(const void *)igi_kin(k, 1)->data;                 \
-        const T_ *no = (const T_ *)(const void *)igi_kin(k, 2)->data;                  \
-        T_ *y = (T_ *)(void *)igi_kout(k, 0)->data;                                    \
-        int64_t sc = igi_tensor_count(igi_kin(k, 0)) == n;                             \
-        int64_t sy = igi_tensor_count(igi_kin(k, 1)) == n;                             \
-        int64_t sn = igi_tensor_count(igi_kin(k, 2)) == n;                             \
-        for (int64_t i = lo; i < hi; i++) {                                            \
-            T_ a = yes[i * sy], b = no[i * sn];                                        \
-            y[i] = c[i * sc] ? a : b;                                                  \
-        }                                                                              \
+        T_ *y = (T_ *)(void *)t[0]->data + w->at[0];                                   \
+        const uint8_t *c = (const uint8_t *)t[1]->data + w->at[1];                     \
+        const T_ *yes = (const T_ *)(const void *)t[2]->data + w->at[2];               \
+        const T_ *no = (const T_ *)(const void *)t[3]->data + w->at[3];                \
+        const int64_t sc = w->step[1], sy = w->step[2], sn = w->step[3];               \
+        if (sc == 1 && sy == 1 && sn == 1)                                             \
+            WHERE_LOOP(1, 1)                                                           \
+        else if (sc == 1 && sy == 0 && sn == 1)                                        \
+            WHERE_LOOP(0, 1)                                                           \
+        else if (sc == 1 && sy == 1 && sn == 0)                                        \
+            WHERE_LOOP(1, 0)                                                           \
+        else                                                                           \
+            for (int64_t i = lo; i < hi; i++)                                          \
+                y[i] = c[i * sc] ? yes[i * sy] : no[i * sn];                           \
     }
 WHERE(where_32, uint32_t)
 WHERE(where_64, uint64_t)
 
+/* Threads share rows, or the one row that there is. */
 static ig_status where_run(ig_kernel_ctx *k, int tid, int nth)
 {
-    int64_t lo, hi = my_part(k, tid, nth, &lo), n = igi_tensor_count(igi_kout(k, 0));
-    if (ig_dtype_bits((ig_dtype)igi_kout(k, 0)->v.type.dtype) == 32)
-        where_32(k, n, lo, hi);
+    /* All four are there: selection has seen that. */
+    const ig_tensor *t[4] = {(const ig_tensor *)k->out[0], (const ig_tensor *)k->in[0],
+                             (const ig_tensor *)k->in[1], (const ig_tensor *)k->in[2]};
+    const bool word = ig_dtype_bits((ig_dtype)t[0]->v.type.dtype) == 32;
+    igi_walk w;
+    int64_t lo, hi;
+    igi_walk_tensors(&w, t[0], t, 4);
+    const int64_t rows = w.rows;
+    if (rows == 1)
+        ig_split(w.inner, IGI_GRAIN, tid, nth, &lo, &hi);
     else
-        where_64(k, n, lo, hi);
+        ig_split(rows, 1 + IGI_GRAIN / (w.inner ? w.inner : 1), tid, nth, &lo, &hi);
+    for (; w.rows > 0; igi_walk_next(&w)) {
+        const int64_t row = rows - w.rows;
+        if (rows == 1)
+            (word ? where_32 : where_64)(t, &w, lo, hi);
+        else if (row >= lo && row < hi)
+            (word ? where_32 : where_64)(t, &w, 0, w.inner);
+    }
     return IG_OK;
 }
 
@@ -206,7 +223,7 @@ static ig_status gelu_grad_run(ig_kernel_ctx *k, int tid, int nth)
     }
 #define F32 IG_T(FLOAT32)
 IG_KERNELS(pointwise) = {
-    ROW("Where", 0, 0, even_or_one, where_run),
+    ROW("Where", 0, IG_KERNEL_STRIDED, moves_words, where_run),
     ROW("Equal", F32, IG_NEED_SAME_SHAPE, NULL, equal_run),
     ROW("Greater", F32, IG_NEED_SAME_SHAPE, NULL, greater_run),
     ROW("Less", F32, IG_NEED_SAME_SHAPE, NULL, less_run),

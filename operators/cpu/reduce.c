@@ -1,12 +1,10 @@
-/* Float32 ReduceSum, ReduceMean, ReduceMax and ingot::SumTo.
+/* ReduceSum, ReduceMean, ReduceMax and ingot::SumTo of float32 and float64.
  *
  * Axes of size 1 go away, neighbours of one kind merge. What is left of most calls is
  * [outer][reduced][inner], which is one primitive; sums over all axes but a middle one
  * (gradients of biases and norms) are rows added up. The rest stays with the
  * references. An element's bits do not depend on threads: they split elements of the
  * result only. */
-#include <math.h>
-
 #include "operators/common_reduce.h"
 #include "operators/cpu/kernel.h"
 
@@ -80,49 +78,82 @@ static ig_status supports(const ig_kernel_ctx *k, reader read)
 
 typedef struct job {
     igi_reduction op;
-    bool mean;
-    const float *x;
-    float *y;
+    bool mean, f64;
+    const char *x;
+    char *y;
 } job;
 
-static float join(igi_reduction op, float a, float b)
+static size_t element(const job *j)
 {
-    if (op == IGI_REDUCE_SUM)
-        return a + b;
-    return a > b || isnan(a) ? a : b;
+    return j->f64 ? sizeof(double) : sizeof(float);
+}
+
+/* y[outer][inner] at element `to` = op over axis of x[outer][axis][inner] at `from`. */
+static void reduce_part(
+    const job *j, int64_t to, int64_t from, int64_t outer, int64_t axis, int64_t inner)
+{
+    const igi_cpu_isa *isa = igi_cpu_isa_best();
+    void *y = j->y + (size_t)to * element(j);
+    const void *x = j->x + (size_t)from * element(j);
+    if (j->f64)
+        isa->reduce_axis_f64(j->op, y, x, outer, axis, inner);
+    else
+        isa->reduce_axis(j->op, y, x, outer, axis, inner);
+}
+
+/* y[at .. at + n) joined with x, or divided by a count. */
+static void finish(const job *j,
+                   igi_binary op,
+                   igi_binary_mode mode,
+                   int64_t at,
+                   const void *x,
+                   int64_t n)
+{
+    const igi_cpu_isa *isa = igi_cpu_isa_best();
+    void *y = j->y + (size_t)at * element(j);
+    if (j->f64)
+        isa->binary_f64[op][mode](y, y, x, n);
+    else
+        isa->binary[op][mode](y, y, x, n);
+}
+
+static void divide(const job *j, int64_t at, int64_t n, int64_t count)
+{
+    const double wide = (double)count;
+    const float narrow = (float)count;
+    if (j->mean)
+        finish(j, IGI_BINARY_DIV, IGI_BINARY_VS, at,
+               j->f64 ? (const void *)&wide : (const void *)&narrow, n);
 }
 
 /* y[keep] = x[r1][keep][r2], reduced rows joined. */
 static void run_outer_inner(const job *j, const int64_t *d, int tid, int nth)
 {
-    const igi_cpu_isa *isa = igi_cpu_isa_best();
+    const igi_binary join = j->op == IGI_REDUCE_MAX ? IGI_BINARY_MAX : IGI_BINARY_ADD;
     int64_t lo, hi;
     ig_split(d[1], 1, tid, nth, &lo, &hi);
     for (int64_t c = lo; c < hi; c++) {
-        float acc = isa->reduce(j->op, j->x + c * d[2], d[2]);
-        for (int64_t r = 1; r < d[0]; r++)
-            acc = join(j->op, acc,
-                       isa->reduce(j->op, j->x + (r * d[1] + c) * d[2], d[2]));
-        j->y[c] = acc;
+        reduce_part(j, c, c * d[2], 1, d[2], 1);
+        for (int64_t r = 1; r < d[0]; r++) {
+            double one[1];
+            job part = *j;
+            part.y = (char *)one;
+            reduce_part(&part, 0, (r * d[1] + c) * d[2], 1, d[2], 1);
+            finish(j, join, IGI_BINARY_VV, c, one, 1);
+        }
     }
-    if (j->mean)
-        isa->binary[IGI_BINARY_DIV][IGI_BINARY_VS](
-            j->y + lo, j->y + lo, &(float){(float)(d[0] * d[2])}, hi - lo);
+    divide(j, lo, hi - lo, d[0] * d[2]);
 }
 
 static void
 run_middle(const job *j, int64_t outer, int64_t axis, int64_t inner, int tid, int nth)
 {
-    const igi_cpu_isa *isa = igi_cpu_isa_best();
     int64_t lo, hi;
     ig_split(outer, 1 + IGI_GRAIN / (axis * inner), tid, nth, &lo, &hi);
     if (lo >= hi)
         return;
-    float *y = j->y + lo * inner;
-    isa->reduce_axis(j->op, y, j->x + lo * axis * inner, hi - lo, axis, inner);
-    if (j->mean)
-        isa->binary[IGI_BINARY_DIV][IGI_BINARY_VS](y, y, &(float){(float)axis},
-                                                   (hi - lo) * inner);
+    reduce_part(j, lo * inner, lo * axis * inner, hi - lo, axis, inner);
+    divide(j, lo * inner, (hi - lo) * inner, axis);
 }
 
 static ig_status
@@ -133,7 +164,11 @@ run(ig_kernel_ctx *k, int tid, int nth, reader read, igi_reduction op, bool mean
     pattern p;
     IG_TRY(read(k, &reduced));
     merge(&p, igi_krank(x), igi_kdims(x), reduced);
-    job j = {op, mean, igi_kf32(x), igi_kf32(igi_kout(k, 0))};
+    job j = {.op = op,
+             .mean = mean,
+             .f64 = x->v.type.dtype == IG_FLOAT64,
+             .x = x->data,
+             .y = igi_kout(k, 0)->data};
     const int64_t *d = p.dim;
     int64_t kept = 1;
     for (int i = p.first_reduced; i < p.n; i += 2)
@@ -181,9 +216,9 @@ static ig_status sum_to_run(ig_kernel_ctx *k, int tid, int nth)
 
 #define ROW(op_, supports_, run_)                                                      \
     {                                                                                  \
-        IG_KERNEL_HEAD, .op = op_, .name = "simd", .types = IG_T(FLOAT32),             \
-                        .needs = IG_NEED_NONEMPTY, .supports = supports_,              \
-                        .run_team = run_                                               \
+        IG_KERNEL_HEAD,                                                                \
+            .op = op_, .name = "simd", .types = IG_T(FLOAT32) | IG_T(FLOAT64),         \
+            .needs = IG_NEED_NONEMPTY, .supports = supports_, .run_team = run_         \
     }
 IG_KERNELS(reduce) = {
     ROW("ReduceSum", axes_supports, sum_run),

@@ -1,6 +1,6 @@
 /* Float32 row kernels: Softmax and LogSoftmax over the last axis (or one followed by
- * axes of size 1), LayerNormalization; a thread takes whole rows. Softmax over another
- * axis works on strips of neighbouring positions. */
+ * axes of size 1), LayerNormalization, RMSNormalization; a thread takes whole rows.
+ * Softmax over another axis works on strips of neighbouring positions. */
 #include <ingot/ops.h>
 
 #include "operators/cpu/kernel.h"
@@ -55,32 +55,37 @@ static ig_status log_softmax_run(ig_kernel_ctx *k, int tid, int nth)
 
 enum { STRIP = 256 };
 
-/* Positions [0, n) of one item: x[axis][inner] with `inner` between steps of the axis.
- */
-static void softmax_strip(const igi_cpu_isa *isa,
-                          float *y,
-                          const float *x,
-                          int64_t axis,
-                          int64_t inner,
-                          int64_t n)
+/* x[axis][inner], `inner` between steps of the axis. */
+typedef struct strip {
+    float *y;
+    const float *x;
+    int64_t axis, inner, n; /* positions [0, n) of `inner` */
+    bool log;
+} strip;
+
+static void softmax_strip(const igi_cpu_isa *isa, const strip *s)
 {
-    float top[STRIP], sum[STRIP] = {0};
-    igi_binary_fn max = isa->binary[IGI_BINARY_MAX][IGI_BINARY_VV];
-    isa->unary[IGI_UNARY_NONE](top, x, n, NULL);
-    for (int64_t a = 1; a < axis; a++)
-        max(top, top, x + a * inner, n);
-    for (int64_t a = 0; a < axis; a++) {
-        float *to = y + a * inner;
-        isa->binary[IGI_BINARY_SUB][IGI_BINARY_VV](to, x + a * inner, top, n);
-        isa->unary[IGI_UNARY_EXP](to, to, n, NULL);
-        isa->binary[IGI_BINARY_ADD][IGI_BINARY_VV](sum, sum, to, n);
+    float top[STRIP], sum[STRIP] = {0}, e[STRIP];
+    const igi_binary_fn sub = isa->binary[IGI_BINARY_SUB][IGI_BINARY_VV];
+    const int64_t n = s->n;
+    isa->unary[IGI_UNARY_NONE](top, s->x, n, NULL);
+    for (int64_t a = 1; a < s->axis; a++)
+        isa->binary[IGI_BINARY_MAX][IGI_BINARY_VV](top, top, s->x + a * s->inner, n);
+    for (int64_t a = 0; a < s->axis; a++) {
+        float *y = s->y + a * s->inner, *exps = s->log ? e : y;
+        sub(y, s->x + a * s->inner, top, n);
+        isa->unary[IGI_UNARY_EXP](exps, y, n, NULL);
+        isa->binary[IGI_BINARY_ADD][IGI_BINARY_VV](sum, sum, exps, n);
     }
-    for (int64_t a = 0; a < axis; a++)
-        isa->binary[IGI_BINARY_DIV][IGI_BINARY_VV](y + a * inner, y + a * inner, sum,
-                                                   n);
+    if (s->log)
+        isa->unary[IGI_UNARY_LOG](sum, sum, n, NULL);
+    const igi_binary_fn last =
+        s->log ? sub : isa->binary[IGI_BINARY_DIV][IGI_BINARY_VV];
+    for (int64_t a = 0; a < s->axis; a++)
+        last(s->y + a * s->inner, s->y + a * s->inner, sum, n);
 }
 
-static ig_status softmax_middle(ig_kernel_ctx *k, int tid, int nth)
+static void run_strips(ig_kernel_ctx *k, int tid, int nth, bool log)
 {
     const ig_tensor *x = igi_kin(k, 0);
     int64_t at = ((const ig_softmax_opts *)k->attrs)->axis, lo, hi;
@@ -90,10 +95,25 @@ static ig_status softmax_middle(ig_kernel_ctx *k, int tid, int nth)
     ig_split(igi_kcount(x, 0, a) * strips, 1, tid, nth, &lo, &hi);
     for (int64_t i = lo; i < hi; i++) {
         int64_t from = i % strips * STRIP, off = i / strips * axis * inner + from;
-        softmax_strip(igi_cpu_isa_best(), igi_kf32(igi_kout(k, 0)) + off,
-                      igi_kf32(x) + off, axis, inner,
-                      inner - from < STRIP ? inner - from : STRIP);
+        strip s = {.y = igi_kf32(igi_kout(k, 0)) + off,
+                   .x = igi_kf32(x) + off,
+                   .axis = axis,
+                   .inner = inner,
+                   .n = inner - from < STRIP ? inner - from : STRIP,
+                   .log = log};
+        softmax_strip(igi_cpu_isa_best(), &s);
     }
+}
+
+static ig_status softmax_middle(ig_kernel_ctx *k, int tid, int nth)
+{
+    run_strips(k, tid, nth, false);
+    return IG_OK;
+}
+
+static ig_status log_softmax_middle(ig_kernel_ctx *k, int tid, int nth)
+{
+    run_strips(k, tid, nth, true);
     return IG_OK;
 }
 
@@ -134,6 +154,38 @@ static ig_status norm_run(ig_kernel_ctx *k, int tid, int nth)
     return IG_OK;
 }
 
+/* ---- RMSNormalization ---- */
+
+static int64_t rms_length(const ig_kernel_ctx *k)
+{
+    const ig_tensor *x = igi_kin(k, 0);
+    int64_t axis = ((const ig_rms_normalization_opts *)k->attrs)->axis;
+    return igi_kcount(x, (int)(axis < 0 ? axis + igi_krank(x) : axis), igi_krank(x));
+}
+
+static ig_status rms_supports(const ig_kernel_ctx *k)
+{
+    const ig_tensor *scale = igi_kin(k, 1);
+    if (scale->v.type.dtype != IG_FLOAT32)
+        return ig_reject("the scale is not float32");
+    return igi_tensor_count(scale) == rms_length(k)
+               ? IG_OK
+               : ig_reject("the scale is broadcast");
+}
+
+static ig_status rms_run(ig_kernel_ctx *k, int tid, int nth)
+{
+    const ig_tensor *x = igi_kin(k, 0);
+    int64_t n = rms_length(k), lo, hi;
+    igi_norm p = {igi_kf32(igi_kin(k, 1)), NULL,
+                  ((const ig_rms_normalization_opts *)k->attrs)->epsilon};
+    my_rows(x, n, tid, nth, &lo, &hi);
+    for (int64_t r = lo; r < hi; r++)
+        igi_cpu_isa_best()->rms_norm_row(igi_kf32(igi_kout(k, 0)) + r * n,
+                                         igi_kf32(x) + r * n, n, &p, NULL);
+    return IG_OK;
+}
+
 IG_KERNELS(rows) = {
     {IG_KERNEL_HEAD, .op = "Softmax", .name = "simd", .types = IG_T(FLOAT32),
      .needs = IG_NEED_NONEMPTY, .supports = softmax_supports, .run_team = softmax_run},
@@ -142,6 +194,10 @@ IG_KERNELS(rows) = {
     {IG_KERNEL_HEAD, .op = "LogSoftmax", .name = "simd", .types = IG_T(FLOAT32),
      .needs = IG_NEED_NONEMPTY, .supports = softmax_supports,
      .run_team = log_softmax_run},
+    {IG_KERNEL_HEAD, .op = "LogSoftmax", .name = "strips", .types = IG_T(FLOAT32),
+     .needs = IG_NEED_NONEMPTY, .run_team = log_softmax_middle},
+    {IG_KERNEL_HEAD, .op = "RMSNormalization", .name = "simd", .types = IG_T(FLOAT32),
+     .needs = IG_NEED_NONEMPTY, .supports = rms_supports, .run_team = rms_run},
     {IG_KERNEL_HEAD, .op = "LayerNormalization", .name = "simd", .types = IG_T(FLOAT32),
      .needs = IG_NEED_NONEMPTY, .supports = norm_supports, .run_team = norm_run},
     {0},

@@ -24,6 +24,8 @@
 
 #include "operators/cpu/compute/pool.inc.h"
 
+#include "operators/cpu/compute/f64.inc.h"
+
 #include "operators/cpu/compute/transpose.inc.h"
 
 #include "operators/cpu/compute/winograd.inc.h"
@@ -49,6 +51,7 @@ static const igi_cpu_isa igi_cpu_table = {
         [IGI_BINARY_MAX] = BINARY_ROW(max),
         [IGI_BINARY_POW] = BINARY_ROW(pow),
     },
+    .binary_f64 = F64_TABLE,
     .gemm = gemm,
     .gemm_dot = gemm_dot,
     .gemm_f64 = gemm_f64,
@@ -56,6 +59,7 @@ static const igi_cpu_isa igi_cpu_table = {
     .reduce_blocks = reduce_blocks,
     .reduce_combine = reduce_combine,
     .reduce_axis = reduce_axis,
+    .reduce_axis_f64 = reduce_axis_f64,
     .argmax = argmax,
     .argmin = argmin,
     .exp_sum = exp_sum_row,
