@@ -4,7 +4,14 @@
 
 #include "operators/common_move.h"
 
+#include <math.h>
+
+IG_USES_OP(Div);
+IG_USES_OP(Equal);
+IG_USES_OP(Mul);
+IG_USES_OP(ReduceSum);
 IG_USES_OP(Unsqueeze);
+IG_USES_OP(Where);
 
 const ig_attr_def igi_reduce_options[] = {
     IG_ATTR_INT(igi_reduce_attrs,
@@ -23,6 +30,12 @@ const ig_attr_def igi_reduce_options[] = {
 };
 const ig_type_rule igi_sum_types[] = {
     {'T', IGI_SUMMABLE},
+    {'S', IG_T(INT64)},
+    {0},
+};
+const ig_type_rule igi_extremum_types[] = {
+    {'T', IG_FLOATS | IG_T(INT8) | IG_T(INT32) | IG_T(INT64) | IG_T(UINT8) |
+              IG_T(UINT32) | IG_T(UINT64) | IG_T(BOOL)},
     {'S', IG_T(INT64)},
     {0},
 };
@@ -186,7 +199,66 @@ ig_status igi_reduce_sum(ig_kernel_ctx *k, const igi_reduce *r, bool mean)
     }
 }
 
+// ---- maxima and minima
+
+// `v > most` is false for NaN, so NaN is asked for; `most != most` never lets it go.
+#define EXTREMUM_CASE(dtype_, T_, C_, LOAD_, STORE_, first_)                           \
+    case dtype_: {                                                                     \
+        T_ *out = ig_data(y);                                                          \
+        IGI_REDUCE_EACH(r, T_, ig_data(x), C_ most = (C_)(first_),                     \
+                        const C_ v = LOAD_(p, i);                                      \
+                        most = (least ? v < most : v > most) || v != v ? v : most,     \
+                        STORE_(T_, out, o, most))                                      \
+        return IG_OK;                                                                  \
+    }
+#define LOWEST(dtype_)                                                                 \
+    ((dtype_) == IG_INT8 ? INT8_MIN : (dtype_) == IG_INT32 ? INT32_MIN : INT64_MIN)
+#define HIGHEST(dtype_)                                                                \
+    ((dtype_) == IG_INT8 ? INT8_MAX : (dtype_) == IG_INT32 ? INT32_MAX : INT64_MAX)
+#define SIGNED_CASE(dtype_, T_, C_, LOAD_, STORE_, ...)                                \
+    EXTREMUM_CASE(dtype_, T_, C_, LOAD_, STORE_,                                       \
+                  least ? HIGHEST(dtype_) : LOWEST(dtype_))
+
+ig_status igi_reduce_extremum(ig_kernel_ctx *k, bool least)
+{
+    const ig_tensor *x = ig_in(k, 0), *y = ig_out(k, 0);
+    igi_reduce space, *r = &space;
+    IG_TRY(igi_reduce_read(k, r));
+    switch (ig_dtype_of(x)) {
+        IGI_FLOAT_ROWS(EXTREMUM_CASE, least ? INFINITY : -INFINITY)
+        IGI_SIGNED_ROWS(SIGNED_CASE, )
+        IGI_UNSIGNED_ROWS(EXTREMUM_CASE, least ? UINT64_MAX : 0)
+        IGI_BOOL_ROWS(EXTREMUM_CASE, least)
+    default:
+        return igi_bad_dtype(k, ig_dtype_of(x));
+    }
+}
+
 // ---- gradients
+
+const ig_save igi_reduce_saves_all[] = {
+    IG_SAVE_IN(0, IG_BIT(0)),
+    IG_SAVE_IN(1, IG_BIT(0)),
+    IG_SAVE_OUT(0, IG_BIT(0)),
+    {0},
+};
+
+// dx = dy * (x == y) / count(x == y)
+ig_status igi_reduce_extremum_gradient(ig_grad *g)
+{
+    const igi_reduce_attrs *o = ig_grad_attrs(g);
+    const igi_reduce_attrs keep = {sizeof(keep), 1, o->noop_with_empty_axes};
+    ig_dtype dtype = (ig_dtype)ig_grad_in_type(g, 0)->dtype;
+    ig_var y = igi_reduce_restore(g, ig_grad_out(g, 0));
+    ig_var dy = igi_reduce_restore(g, ig_grad_dy(g, 0));
+    ig_var equal = ig_emit2(g, IG_OP(Equal), NULL, ig_grad_in(g, 0), y);
+    ig_var mask = ig_emit3(g, IG_OP(Where), NULL, equal, ig_grad_scalar(g, dtype, 1),
+                           ig_grad_scalar(g, dtype, 0));
+    ig_var count = ig_emit2(g, IG_OP(ReduceSum), &keep, mask, ig_grad_in(g, 1));
+    ig_var share = ig_emit2(g, IG_OP(Div), NULL, dy, count);
+    ig_grad_set(g, 0, ig_emit2(g, IG_OP(Mul), NULL, mask, share));
+    return IG_OK;
+}
 
 ig_var igi_reduce_restore(ig_grad *g, ig_var v)
 {
@@ -232,31 +304,40 @@ static const igi_reduce_attrs keep = {sizeof(igi_reduce_attrs), 1, 0};
 static const igi_reduce_attrs drop = {sizeof(igi_reduce_attrs), 0, 0};
 static const igi_reduce_attrs keep_noop = {sizeof(igi_reduce_attrs), 1, 1};
 static const igi_reduce_attrs drop_noop = {sizeof(igi_reduce_attrs), 0, 1};
-#define DISTINCT(...)                                                                  \
+// Rows for inputs that are filled as FILL_ says.
+#define OF(fill_, ...)                                                                 \
     {                                                                                  \
-        IG_SHAPE_IN(__VA_ARGS__), .fill = IG_FILL_DISTINCT                             \
+        IG_SHAPE_IN(__VA_ARGS__), .fill = fill_                                        \
     }
-const ig_sample igi_reduce_samples[] = {
-    {.name = "middle", .attrs = &keep, IGI_INPUTS(DISTINCT(3, 4, 2), IGI_IN_INTS(1))},
-    {.name = "dropped", .attrs = &drop, IGI_INPUTS(DISTINCT(3, 4, 2), IGI_IN_INTS(1))},
-    {.name = "negative_axis",
-     .attrs = &drop,
-     IGI_INPUTS(DISTINCT(3, 5), IGI_IN_INTS(-1))},
-    {.name = "two_axes",
-     .attrs = &drop,
-     IGI_INPUTS(DISTINCT(3, 4, 2), IGI_IN_INTS(2, 0))},
-    {.name = "all", .attrs = &keep, IGI_INPUTS(DISTINCT(3, 4))},
-    {.name = "all_dropped", .attrs = &drop, IGI_INPUTS(DISTINCT(3, 4), IGI_IN_NO_INTS)},
-    {.name = "noop", .attrs = &keep_noop, IGI_INPUTS(DISTINCT(3, 2), IGI_IN_NO_INTS)},
-    {.name = "noop_absent", .attrs = &drop_noop, IGI_INPUTS(DISTINCT(3, 2))},
-    {.name = "size_one", .attrs = &keep, IGI_INPUTS(DISTINCT(3, 1), IGI_IN_INTS(1))},
-    {.name = "scalar",
-     .attrs = &keep,
-     IGI_INPUTS({.rank = 0, .fill = IG_FILL_DISTINCT})},
-    {.name = "empty_set",
-     .attrs = &keep,
-     .no_gradient = true,
-     IGI_INPUTS(DISTINCT(2, 0, 3), IGI_IN_INTS(1))},
-    {.name = "empty", .attrs = &drop, IGI_INPUTS(DISTINCT(0, 3), IGI_IN_INTS(1))},
-    {0},
-};
+#define ROWS(F_)                                                                       \
+    {.name = "middle", .attrs = &keep, IGI_INPUTS(OF(F_, 3, 4, 2), IGI_IN_INTS(1))},   \
+        {.name = "dropped",                                                            \
+         .attrs = &drop,                                                               \
+         IGI_INPUTS(OF(F_, 3, 4, 2), IGI_IN_INTS(1))},                                 \
+        {.name = "negative_axis",                                                      \
+         .attrs = &drop,                                                               \
+         IGI_INPUTS(OF(F_, 3, 5), IGI_IN_INTS(-1))},                                   \
+        {.name = "two_axes",                                                           \
+         .attrs = &drop,                                                               \
+         IGI_INPUTS(OF(F_, 3, 4, 2), IGI_IN_INTS(2, 0))},                              \
+        {.name = "all", .attrs = &keep, IGI_INPUTS(OF(F_, 3, 4))},                     \
+        {.name = "all_dropped",                                                        \
+         .attrs = &drop,                                                               \
+         IGI_INPUTS(OF(F_, 3, 4), IGI_IN_NO_INTS)},                                    \
+        {.name = "noop",                                                               \
+         .attrs = &keep_noop,                                                          \
+         IGI_INPUTS(OF(F_, 3, 2), IGI_IN_NO_INTS)},                                    \
+        {.name = "noop_absent", .attrs = &drop_noop, IGI_INPUTS(OF(F_, 3, 2))},        \
+        {.name = "size_one",                                                           \
+         .attrs = &keep,                                                               \
+         IGI_INPUTS(OF(F_, 3, 1), IGI_IN_INTS(1))},                                    \
+        {.name = "scalar", .attrs = &keep, IGI_INPUTS({.rank = 0, .fill = F_})},       \
+        {.name = "empty_set",                                                          \
+         .attrs = &keep,                                                               \
+         .no_gradient = true,                                                          \
+         IGI_INPUTS(OF(F_, 2, 0, 3), IGI_IN_INTS(1))},                                 \
+    {                                                                                  \
+        .name = "empty", .attrs = &drop, IGI_INPUTS(OF(F_, 0, 3), IGI_IN_INTS(1))      \
+    }
+const ig_sample igi_reduce_samples[] = {ROWS(IG_FILL_DISTINCT), {0}};
+const ig_sample igi_reduce_samples_positive[] = {ROWS(IG_FILL_POSITIVE), {0}};

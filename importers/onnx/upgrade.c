@@ -11,30 +11,50 @@
  * element types or wording has no function. */
 static const igi_onnx_upgrade table[] = {
     {"Abs", {1, 6, 13}, igi_up_consumed},
+    {"Acos", {7, 22}, NULL},
+    {"Acosh", {9, 22}, NULL},
     {"Add", {1, 6, 7, 13, 14}, igi_up_broadcast},
     {"And", {1, 7}, igi_up_broadcast},
     {"ArgMax", {1, 11, 12, 13}, NULL},
     {"Attention", {23, 24}, NULL},
+    {"ArgMin", {1, 11, 12, 13}, NULL},
+    {"Asin", {7, 22}, NULL},
+    {"Asinh", {9, 22}, NULL},
+    {"Atan", {7, 22}, NULL},
+    {"Atanh", {9, 22}, NULL},
     {"AveragePool", {1, 7, 10, 11, 19, 22}, NULL},
     {"BatchNormalization", {1, 6, 7, 9, 14, 15}, igi_up_batch_norm},
+    {"BitShift", {11}, NULL},
+    {"BitwiseAnd", {18}, NULL},
+    {"BitwiseNot", {18}, NULL},
+    {"BitwiseOr", {18}, NULL},
+    {"BitwiseXor", {18}, NULL},
     {"Cast", {1, 6, 9, 13, 19, 21, 23, 24, 25}, igi_up_cast},
     {"CastLike", {15, 19, 21, 23, 24, 25}, NULL},
     {"CausalConvWithState", {27}, NULL},
+    {"Ceil", {1, 6, 13}, igi_up_consumed},
+    {"Celu", {12}, NULL},
     {"Clip", {1, 6, 11, 12, 13}, igi_up_clip},
     {"Concat", {1, 4, 11, 13}, igi_up_concat},
     {"Constant", {1, 9, 11, 12, 13, 19, 21, 23, 24, 25}, NULL},
     {"ConstantOfShape", {9, 20, 21, 23, 24, 25}, NULL},
     {"Conv", {1, 11, 22}, NULL},
     {"ConvInteger", {10}, NULL},
+    {"Cos", {7, 22}, NULL},
+    {"Cosh", {9, 22}, NULL},
+    {"CumProd", {26}, NULL},
+    {"CumSum", {11, 14}, NULL},
     {"DequantizeLinear", {10, 13, 19, 21, 23, 24, 25}, NULL},
     {"Div", {1, 6, 7, 13, 14}, igi_up_broadcast},
     {"Dropout", {1, 6, 7, 10, 12, 13, 22}, igi_up_dropout},
     {"DynamicQuantizeLinear", {11}, NULL},
+    {"Elu", {1, 6, 22}, igi_up_consumed},
     {"Equal", {1, 7, 11, 13, 19}, igi_up_broadcast},
     {"Erf", {9, 13}, NULL},
     {"Exp", {1, 6, 13}, igi_up_consumed},
     {"Expand", {8, 13}, NULL},
     {"Flatten", {1, 9, 11, 13, 21, 23, 24, 25}, NULL},
+    {"Floor", {1, 6, 13}, igi_up_consumed},
     {"Gather", {1, 11, 13}, NULL},
     {"GatherElements", {11, 13}, NULL},
     {"GatherND", {11, 12, 13}, NULL},
@@ -42,26 +62,34 @@ static const igi_onnx_upgrade table[] = {
     {"Gemm", {1, 6, 7, 9, 11, 13}, igi_up_gemm},
     {"GlobalAveragePool", {1, 22}, NULL},
     {"Greater", {1, 7, 9, 13}, igi_up_broadcast},
+    {"GreaterOrEqual", {12, 16}, NULL},
+    {"HardSigmoid", {1, 6, 22}, igi_up_consumed},
     {"HardSwish", {14, 22}, NULL},
     {"Identity", {1, 13, 14, 16, 19, 21, 23, 24, 25}, NULL},
+    {"IsInf", {10, 20}, NULL},
+    {"IsNaN", {9, 13, 20}, NULL},
     {"LRN", {1, 13}, NULL},
     {"LayerNormalization", {17}, NULL},
     {"LeakyRelu", {1, 6, 16}, igi_up_consumed},
     {"Less", {1, 7, 9, 13}, igi_up_broadcast},
     {"LinearAttention", {27}, NULL},
+    {"LessOrEqual", {12, 16}, NULL},
     {"Log", {1, 6, 13}, igi_up_consumed},
     {"LogSoftmax", {1, 11, 13}, igi_up_softmax},
     {"MatMul", {1, 9, 13}, NULL},
     {"MatMulInteger", {10}, NULL},
     {"Max", {1, 6, 8, 12, 13}, igi_up_consumed},
     {"MaxPool", {1, 8, 10, 11, 12, 22}, NULL},
+    {"Mean", {1, 6, 8, 13}, igi_up_consumed},
     {"Min", {1, 6, 8, 12, 13}, igi_up_consumed},
+    {"Mish", {18, 22}, NULL},
     {"Mod", {10, 13}, NULL},
     {"Mul", {1, 6, 7, 13, 14}, igi_up_broadcast},
     {"Neg", {1, 6, 13}, igi_up_consumed},
     {"NegativeLogLikelihoodLoss", {12, 13, 22}, NULL},
     {"Not", {1}, NULL},
     {"Or", {1, 7}, igi_up_broadcast},
+    {"PRelu", {1, 6, 7, 9, 16}, igi_up_prelu},
     {"Pad", {1, 2, 11, 13, 18, 19, 21, 23, 24, 25}, igi_up_pad},
     {"Pow", {1, 7, 12, 13, 15}, igi_up_broadcast},
     {"QLinearConv", {10}, NULL},
@@ -70,33 +98,50 @@ static const igi_onnx_upgrade table[] = {
     {"RMSNormalization", {23}, NULL},
     {"Range", {11, 27}, NULL},
     {"Reciprocal", {1, 6, 13}, igi_up_consumed},
+    {"ReduceL1", {1, 11, 13, 18}, igi_up_reduce},
+    {"ReduceL2", {1, 11, 13, 18}, igi_up_reduce},
+    {"ReduceLogSum", {1, 11, 13, 18}, igi_up_reduce},
+    {"ReduceLogSumExp", {1, 11, 13, 18}, igi_up_reduce},
     {"ReduceMax", {1, 11, 12, 13, 18, 20}, igi_up_reduce},
     {"ReduceMean", {1, 11, 13, 18}, igi_up_reduce},
+    {"ReduceMin", {1, 11, 12, 13, 18, 20}, igi_up_reduce},
+    {"ReduceProd", {1, 11, 13, 18}, igi_up_reduce},
     {"ReduceSum", {1, 11, 13}, igi_up_reduce},
+    {"ReduceSumSquare", {1, 11, 13, 18}, igi_up_reduce},
     {"Relu", {1, 6, 13, 14}, igi_up_consumed},
     {"Reshape", {1, 5, 13, 14, 19, 21, 23, 24, 25}, igi_up_reshape},
     {"RotaryEmbedding", {23}, NULL},
+    {"Round", {11, 22}, NULL},
     {"Scatter", {9, 11}, NULL},
     {"ScatterElements", {11, 13, 16, 18}, NULL},
     {"ScatterND", {11, 13, 16, 18}, NULL},
+    {"Selu", {1, 6, 22}, igi_up_selu},
     {"Shape", {1, 13, 15, 19, 21, 23, 24, 25}, NULL},
+    {"Shrink", {9}, NULL},
     {"Sigmoid", {1, 6, 13}, igi_up_consumed},
     {"Sign", {9, 13}, NULL},
+    {"Sin", {7, 22}, NULL},
+    {"Sinh", {9, 22}, NULL},
     {"Size", {1, 13, 19, 21, 23, 24, 25}, NULL},
     {"Slice", {1, 10, 11, 13}, igi_up_slice},
     {"Softmax", {1, 11, 13}, igi_up_softmax},
     {"SoftmaxCrossEntropyLoss", {12, 13}, NULL},
     {"Softplus", {1, 22}, NULL},
+    {"Softsign", {1, 22}, NULL},
     {"Split", {1, 2, 11, 13, 18}, igi_up_split},
     {"Sqrt", {1, 6, 13}, igi_up_consumed},
     {"Squeeze", {1, 11, 13, 21, 23, 24, 25}, igi_up_squeeze},
     {"Sub", {1, 6, 7, 13, 14}, igi_up_broadcast},
     {"Sum", {1, 6, 8, 13}, igi_up_consumed},
+    {"Swish", {24}, NULL},
+    {"Tan", {7, 22}, NULL},
     {"Tanh", {1, 6, 13}, igi_up_consumed},
     {"TensorScatter", {24}, NULL},
+    {"ThresholdedRelu", {10, 22}, NULL},
     {"Transpose", {1, 13, 21, 23, 24, 25}, NULL},
     {"Unsqueeze", {1, 11, 13, 21, 23, 24, 25}, igi_up_squeeze},
     {"Where", {9, 16}, NULL},
+    {"Xor", {1, 7}, igi_up_broadcast},
 };
 
 static int compare(const void *key, const void *row)
@@ -215,19 +260,37 @@ ig_status igi_up_ints(igi_onnx_node *n, const char *name, ig_ints *out)
     return IG_OK;
 }
 
-ig_status igi_up_set_int(igi_onnx_node *n, const char *name, int64_t v)
+static ig_status
+add_attr(igi_onnx_node *n, const char *name, int type, pb_attribute **out)
 {
     pb_attribute *a = igi_arena_alloc(&n->b->scratch, sizeof(*a));
     if (!a)
         return IG_OUT_OF_MEMORY;
     igi_onnx__attribute__init(a);
-    a->type = PB_ATTR_INT;
+    a->type = type;
     a->has_type = true;
-    a->i = v;
-    a->has_i = true;
     if (n->n_attrs == n->cap_attrs)
         return IG_BUG("no room for an attribute that an upgrade adds");
     n->attrs[n->n_attrs++] = (igi_onnx_attr){.name = name, .a = a};
+    *out = a;
+    return IG_OK;
+}
+
+ig_status igi_up_set_int(igi_onnx_node *n, const char *name, int64_t v)
+{
+    pb_attribute *a;
+    IG_TRY(add_attr(n, name, PB_ATTR_INT, &a));
+    a->i = v;
+    a->has_i = true;
+    return IG_OK;
+}
+
+ig_status igi_up_set_float(igi_onnx_node *n, const char *name, float v)
+{
+    pb_attribute *a;
+    IG_TRY(add_attr(n, name, PB_ATTR_FLOAT, &a));
+    a->f = v;
+    a->has_f = true;
     return IG_OK;
 }
 

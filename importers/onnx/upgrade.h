@@ -37,6 +37,7 @@ ig_status igi_up_string(igi_onnx_node *n,
 ig_status
 igi_up_ints(igi_onnx_node *n, const char *name, ig_ints *out); /* v NULL: absent */
 ig_status igi_up_set_int(igi_onnx_node *n, const char *name, int64_t v);
+ig_status igi_up_set_float(igi_onnx_node *n, const char *name, float v);
 
 /* Constants: int64 [n], and a rank 0 number of any type. */
 ig_status
@@ -67,6 +68,8 @@ ig_status igi_up_consumed(igi_onnx_node *n);  /* drops consumed_inputs */
 ig_status igi_up_broadcast(igi_onnx_node *n); /* Add-1 ... Pow-1, Equal-1, And-1 */
 ig_status igi_up_clip(igi_onnx_node *n);
 ig_status igi_up_cast(igi_onnx_node *n);
+ig_status igi_up_selu(igi_onnx_node *n);
+ig_status igi_up_prelu(igi_onnx_node *n);
 ig_status igi_up_softmax(igi_onnx_node *n);
 ig_status igi_up_reduce(igi_onnx_node *n); /* axes attribute to input */
 ig_status igi_up_reshape(igi_onnx_node *n);

@@ -63,6 +63,38 @@ ig_status igi_up_clip(igi_onnx_node *n)
     return IG_OK;
 }
 
+/* The defaults were rounded in version 1. */
+ig_status igi_up_selu(igi_onnx_node *n)
+{
+    float alpha, gamma;
+    if (n->version >= 6)
+        return IG_OK;
+    igi_up_drop(n, "consumed_inputs");
+    IG_TRY(igi_up_float(n, "alpha", 1.6732f, &alpha));
+    IG_TRY(igi_up_float(n, "gamma", 1.0507f, &gamma));
+    IG_TRY(igi_up_set_float(n, "alpha", alpha));
+    return igi_up_set_float(n, "gamma", gamma);
+}
+
+/* Before version 7 a slope of shape [C] ran along axis 1. */
+ig_status igi_up_prelu(igi_onnx_node *n)
+{
+    int64_t axes[IG_RANK_MAX];
+    IG_TRY(igi_up_consumed(n));
+    if (n->version >= 7 || n->n_in != 2 || igi_up_rank(n, n->in[1]) != 1)
+        return IG_OK;
+    int rank = igi_up_rank(n, n->in[0]);
+    if (rank < 0)
+        return ig_fail(IG_UNSUPPORTED, "a slope per channel needs an X of known rank");
+    for (int i = 0; i < rank - 2; i++)
+        axes[i] = 1 + i;
+    if (rank <= 2)
+        return IG_OK;
+    ig_value_id in[2] = {n->in[1], {0}};
+    IG_TRY(igi_up_const_ints(n, axes, rank - 2, &in[1]));
+    return igi_up_make(n, "Unsqueeze", NULL, 0, in, 2, &n->in[1]);
+}
+
 /* In version 1 the type was spelled: "FLOAT", "INT64". */
 ig_status igi_up_cast(igi_onnx_node *n)
 {

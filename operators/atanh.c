@@ -1,0 +1,22 @@
+// Atanh: y = artanh(x); y' = 1 / (1 - x^2). NaN outside [-1, 1].
+
+#include "operators/common_unary.h"
+
+static ig_var slope(ig_grad *g)
+{
+    return igi_emit_reciprocal(
+        g, igi_emit_minus(g, 1, igi_emit_square(g, ig_grad_in(g, 0))));
+}
+IGI_UNARY_PARTS(slope(g), IGI_CASES_FLOAT(atanh(a)))
+
+static const ig_sample samples[] = {
+    IGI_SAMPLES_UNARY(NULL, IG_FILL_UNIT, 0),
+    {0},
+};
+
+IG_OPERATOR(Atanh) = {
+    IGI_UNARY_FIELDS("Atanh", 22, igi_save_x),
+    .doc = "Inverse hyperbolic tangent, elementwise; NaN outside [-1, 1].",
+    .inputs = igi_unary_input,
+    .outputs = igi_unary_output,
+};

@@ -1,0 +1,23 @@
+// Sin: y = sin(x), x in radians.
+
+#include "operators/common_unary.h"
+
+IG_USES_OP(Cos);
+
+static ig_var slope(ig_grad *g)
+{
+    return ig_emit1(g, IG_OP(Cos), NULL, ig_grad_in(g, 0));
+}
+IGI_UNARY_PARTS(slope(g), IGI_CASES_FLOAT(sin(a)))
+
+static const ig_sample samples[] = {
+    IGI_SAMPLES_UNARY(NULL, IG_FILL_NORMAL, 0),
+    {0},
+};
+
+IG_OPERATOR(Sin) = {
+    IGI_UNARY_FIELDS("Sin", 22, igi_save_x),
+    .doc = "Sine of radians, elementwise.",
+    .inputs = igi_unary_input,
+    .outputs = igi_unary_output,
+};
