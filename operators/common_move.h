@@ -12,6 +12,9 @@
 #include "graph/core/alloc.h"
 #include "operators/common.h"
 
+/* Default of an optional `axis`: not given. */
+#define IGI_NO_AXIS INT64_MIN
+
 /* ---- infer ---- */
 
 /* Whether v, read from `port` by ig_infer_ints, is a symbol. */

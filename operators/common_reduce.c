@@ -150,6 +150,7 @@ ig_status igi_reduce_read(const ig_kernel_ctx *k, igi_reduce *r)
     int64_t list[IG_RANK_MAX];
     uint64_t reduced = 0;
     int rank = ig_rank(x), n = axes ? igi_read_ints(axes, list, IG_RANK_MAX) : 0;
+    r->outputs = 0;
     for (int i = 0; i < n; i++) {
         int64_t a = igi_index(list[i], rank);
         if (a < 0)

@@ -43,6 +43,7 @@ igi_scan_lines(const ig_kernel_ctx *k, const ig_tensor *t, int port, igi_lines *
 {
     const ig_tensor *axis = ig_in(k, port);
     int rank = ig_rank(t);
+    *l = (igi_lines){0};
     if (ig_numel(axis) != 1)
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "axis must be one number");
     int64_t a = igi_scalar_i64(axis, 0);

@@ -14,6 +14,7 @@ static const igi_onnx_upgrade table[] = {
     {"Acos", {7, 22}, NULL},
     {"Acosh", {9, 22}, NULL},
     {"Add", {1, 6, 7, 13, 14}, igi_up_broadcast},
+    {"AffineGrid", {20}, NULL},
     {"And", {1, 7}, igi_up_broadcast},
     {"ArgMax", {1, 11, 12, 13}, NULL},
     {"Attention", {23, 24}, NULL},
@@ -24,17 +25,22 @@ static const igi_onnx_upgrade table[] = {
     {"Atanh", {9, 22}, NULL},
     {"AveragePool", {1, 7, 10, 11, 19, 22}, NULL},
     {"BatchNormalization", {1, 6, 7, 9, 14, 15}, igi_up_batch_norm},
+    {"BitCast", {26}, NULL},
     {"BitShift", {11}, NULL},
     {"BitwiseAnd", {18}, NULL},
     {"BitwiseNot", {18}, NULL},
     {"BitwiseOr", {18}, NULL},
     {"BitwiseXor", {18}, NULL},
+    {"BlackmanWindow", {17}, NULL},
     {"Cast", {1, 6, 9, 13, 19, 21, 23, 24, 25}, igi_up_cast},
     {"CastLike", {15, 19, 21, 23, 24, 25}, NULL},
     {"CausalConvWithState", {27}, NULL},
     {"Ceil", {1, 6, 13}, igi_up_consumed},
     {"Celu", {12}, NULL},
+    {"CenterCropPad", {18}, NULL},
     {"Clip", {1, 6, 11, 12, 13}, igi_up_clip},
+    {"Col2Im", {18}, NULL},
+    {"Compress", {9, 11}, NULL},
     {"Concat", {1, 4, 11, 13}, igi_up_concat},
     {"Constant", {1, 9, 11, 12, 13, 19, 21, 23, 24, 25}, NULL},
     {"ConstantOfShape", {9, 20, 21, 23, 24, 25}, NULL},
@@ -44,15 +50,19 @@ static const igi_onnx_upgrade table[] = {
     {"Cosh", {9, 22}, NULL},
     {"CumProd", {26}, NULL},
     {"CumSum", {11, 14}, NULL},
+    {"DepthToSpace", {1, 11, 13}, NULL},
     {"DequantizeLinear", {10, 13, 19, 21, 23, 24, 25}, NULL},
+    {"Det", {11, 22}, NULL},
     {"Div", {1, 6, 7, 13, 14}, igi_up_broadcast},
     {"Dropout", {1, 6, 7, 10, 12, 13, 22}, igi_up_dropout},
     {"DynamicQuantizeLinear", {11}, NULL},
+    {"Einsum", {12}, NULL},
     {"Elu", {1, 6, 22}, igi_up_consumed},
     {"Equal", {1, 7, 11, 13, 19}, igi_up_broadcast},
     {"Erf", {9, 13}, NULL},
     {"Exp", {1, 6, 13}, igi_up_consumed},
     {"Expand", {8, 13}, NULL},
+    {"EyeLike", {9, 22}, NULL},
     {"Flatten", {1, 9, 11, 13, 21, 23, 24, 25}, NULL},
     {"Floor", {1, 6, 13}, igi_up_consumed},
     {"Gather", {1, 11, 13}, NULL},
@@ -61,11 +71,18 @@ static const igi_onnx_upgrade table[] = {
     {"Gelu", {20}, NULL},
     {"Gemm", {1, 6, 7, 9, 11, 13}, igi_up_gemm},
     {"GlobalAveragePool", {1, 22}, NULL},
+    {"GlobalLpPool", {1, 2, 22}, igi_up_lp},
+    {"GlobalMaxPool", {1, 22}, NULL},
     {"Greater", {1, 7, 9, 13}, igi_up_broadcast},
     {"GreaterOrEqual", {12, 16}, NULL},
+    {"GroupNormalization", {18, 21}, igi_up_group_norm},
+    {"HammingWindow", {17}, NULL},
+    {"HannWindow", {17}, NULL},
     {"HardSigmoid", {1, 6, 22}, igi_up_consumed},
     {"HardSwish", {14, 22}, NULL},
+    {"Hardmax", {1, 11, 13}, igi_up_softmax},
     {"Identity", {1, 13, 14, 16, 19, 21, 23, 24, 25}, NULL},
+    {"InstanceNormalization", {1, 6, 22}, igi_up_consumed},
     {"IsInf", {10, 20}, NULL},
     {"IsNaN", {9, 13, 20}, NULL},
     {"LRN", {1, 13}, NULL},
@@ -76,18 +93,27 @@ static const igi_onnx_upgrade table[] = {
     {"LessOrEqual", {12, 16}, NULL},
     {"Log", {1, 6, 13}, igi_up_consumed},
     {"LogSoftmax", {1, 11, 13}, igi_up_softmax},
+    {"LpNormalization", {1, 22}, NULL},
+    {"LpPool", {1, 2, 11, 18, 22}, igi_up_lp},
     {"MatMul", {1, 9, 13}, NULL},
     {"MatMulInteger", {10}, NULL},
     {"Max", {1, 6, 8, 12, 13}, igi_up_consumed},
     {"MaxPool", {1, 8, 10, 11, 12, 22}, NULL},
+    {"MaxRoiPool", {1, 22}, NULL},
+    {"MaxUnpool", {9, 11, 22}, NULL},
     {"Mean", {1, 6, 8, 13}, igi_up_consumed},
+    {"MeanVarianceNormalization", {9, 13}, NULL},
+    {"MelWeightMatrix", {17}, NULL},
     {"Min", {1, 6, 8, 12, 13}, igi_up_consumed},
     {"Mish", {18, 22}, NULL},
     {"Mod", {10, 13}, NULL},
     {"Mul", {1, 6, 7, 13, 14}, igi_up_broadcast},
     {"Neg", {1, 6, 13}, igi_up_consumed},
     {"NegativeLogLikelihoodLoss", {12, 13, 22}, NULL},
+    {"NonMaxSuppression", {10, 11}, NULL},
+    {"NonZero", {9, 13}, NULL},
     {"Not", {1}, NULL},
+    {"OneHot", {9, 11}, NULL},
     {"Or", {1, 7}, igi_up_broadcast},
     {"PRelu", {1, 6, 7, 9, 16}, igi_up_prelu},
     {"Pad", {1, 2, 11, 13, 18, 19, 21, 23, 24, 25}, igi_up_pad},
@@ -128,6 +154,7 @@ static const igi_onnx_upgrade table[] = {
     {"SoftmaxCrossEntropyLoss", {12, 13}, NULL},
     {"Softplus", {1, 22}, NULL},
     {"Softsign", {1, 22}, NULL},
+    {"SpaceToDepth", {1, 13}, NULL},
     {"Split", {1, 2, 11, 13, 18}, igi_up_split},
     {"Sqrt", {1, 6, 13}, igi_up_consumed},
     {"Squeeze", {1, 11, 13, 21, 23, 24, 25}, igi_up_squeeze},
@@ -137,8 +164,13 @@ static const igi_onnx_upgrade table[] = {
     {"Tan", {7, 22}, NULL},
     {"Tanh", {1, 6, 13}, igi_up_consumed},
     {"TensorScatter", {24}, NULL},
+    {"TfIdfVectorizer", {9}, NULL},
     {"ThresholdedRelu", {10, 22}, NULL},
+    {"Tile", {1, 6, 13}, igi_up_tile},
+    {"TopK", {1, 10, 11, 24}, igi_up_top_k},
     {"Transpose", {1, 13, 21, 23, 24, 25}, NULL},
+    {"Trilu", {14}, NULL},
+    {"Unique", {11}, NULL},
     {"Unsqueeze", {1, 11, 13, 21, 23, 24, 25}, igi_up_squeeze},
     {"Where", {9, 16}, NULL},
     {"Xor", {1, 7}, igi_up_broadcast},
@@ -260,38 +292,38 @@ ig_status igi_up_ints(igi_onnx_node *n, const char *name, ig_ints *out)
     return IG_OK;
 }
 
-static ig_status
-add_attr(igi_onnx_node *n, const char *name, int type, pb_attribute **out)
+/* Copies `value` for the node. */
+static ig_status add_attr(igi_onnx_node *n, const char *name, const pb_attribute *value)
 {
-    pb_attribute *a = igi_arena_alloc(&n->b->scratch, sizeof(*a));
+    pb_attribute *a = igi_arena_dup(&n->b->scratch, value, sizeof(*value));
     if (!a)
         return IG_OUT_OF_MEMORY;
-    igi_onnx__attribute__init(a);
-    a->type = type;
-    a->has_type = true;
     if (n->n_attrs == n->cap_attrs)
         return IG_BUG("no room for an attribute that an upgrade adds");
     n->attrs[n->n_attrs++] = (igi_onnx_attr){.name = name, .a = a};
-    *out = a;
     return IG_OK;
 }
 
 ig_status igi_up_set_int(igi_onnx_node *n, const char *name, int64_t v)
 {
-    pb_attribute *a;
-    IG_TRY(add_attr(n, name, PB_ATTR_INT, &a));
-    a->i = v;
-    a->has_i = true;
-    return IG_OK;
+    pb_attribute a;
+    igi_onnx__attribute__init(&a);
+    a.type = PB_ATTR_INT;
+    a.has_type = true;
+    a.i = v;
+    a.has_i = true;
+    return add_attr(n, name, &a);
 }
 
 ig_status igi_up_set_float(igi_onnx_node *n, const char *name, float v)
 {
-    pb_attribute *a;
-    IG_TRY(add_attr(n, name, PB_ATTR_FLOAT, &a));
-    a->f = v;
-    a->has_f = true;
-    return IG_OK;
+    pb_attribute a;
+    igi_onnx__attribute__init(&a);
+    a.type = PB_ATTR_FLOAT;
+    a.has_type = true;
+    a.f = v;
+    a.has_f = true;
+    return add_attr(n, name, &a);
 }
 
 /* ---- values

@@ -69,6 +69,10 @@ ig_status igi_up_broadcast(igi_onnx_node *n); /* Add-1 ... Pow-1, Equal-1, And-1
 ig_status igi_up_clip(igi_onnx_node *n);
 ig_status igi_up_cast(igi_onnx_node *n);
 ig_status igi_up_selu(igi_onnx_node *n);
+ig_status igi_up_group_norm(igi_onnx_node *n);
+ig_status igi_up_lp(igi_onnx_node *n);
+ig_status igi_up_tile(igi_onnx_node *n);
+ig_status igi_up_top_k(igi_onnx_node *n);
 ig_status igi_up_prelu(igi_onnx_node *n);
 ig_status igi_up_softmax(igi_onnx_node *n);
 ig_status igi_up_reduce(igi_onnx_node *n); /* axes attribute to input */

@@ -85,3 +85,46 @@ ig_status igi_up_dropout(igi_onnx_node *n)
         IG_TRY(igi_up_make(n, "Cast", "to", dtype, &n->out[1], 1, &n->out[1]));
     return IG_OK;
 }
+
+/* In version 1 p was a float; norms of orders that are no integers are not supported.
+ */
+ig_status igi_up_lp(igi_onnx_node *n)
+{
+    float p;
+    if (n->version >= 2 || !igi_up_has(n, "p"))
+        return IG_OK;
+    IG_TRY(igi_up_float(n, "p", 2, &p));
+    if (!(p >= 1 && p < 1e6f) || (float)(int64_t)p != p)
+        return ig_fail(IG_UNSUPPORTED, "p is %g, but must be a positive integer",
+                       (double)p);
+    return igi_up_set_int(n, "p", (int64_t)p);
+}
+
+/* Version 18 had scale and bias per group: each is repeated for the group's channels.
+ */
+ig_status igi_up_group_norm(igi_onnx_node *n)
+{
+    int64_t groups = 0;
+    if (n->version >= 21)
+        return IG_OK;
+    const ig_type *t = ig_graph_value_type(n->b->g, n->in[0]);
+    IG_TRY(igi_up_int(n, "num_groups", 0, &groups));
+    if (groups < 1 || n->n_in != 3)
+        return ig_fail(IG_INVALID_GRAPH, "num_groups must be given and positive");
+    IG_TRY(igi_up_set_int(n, "num_groups", groups));
+    if (!t || t->rank < 2 || ig_type_dims(t)[1] < 0 || ig_type_dims(t)[1] % groups != 0)
+        return ig_fail(IG_UNSUPPORTED,
+                       "version 18 needs an X whose channels are known and "
+                       "divided by num_groups");
+    const int64_t one = 1, flat = -1, dims[2] = {groups, ig_type_dims(t)[1] / groups};
+    for (int i = 1; i < 3; i++) {
+        ig_value_id v[2] = {n->in[i], {0}};
+        IG_TRY(igi_up_const_ints(n, &one, 1, &v[1]));
+        IG_TRY(igi_up_make(n, "Unsqueeze", NULL, 0, v, 2, &v[0]));
+        IG_TRY(igi_up_const_ints(n, dims, 2, &v[1]));
+        IG_TRY(igi_up_make(n, "Expand", NULL, 0, v, 2, &v[0]));
+        IG_TRY(igi_up_const_ints(n, &flat, 1, &v[1]));
+        IG_TRY(igi_up_make(n, "Reshape", NULL, 0, v, 2, &n->in[i]));
+    }
+    return IG_OK;
+}

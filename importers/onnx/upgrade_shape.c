@@ -98,3 +98,44 @@ ig_status igi_up_pad(igi_onnx_node *n)
     IG_TRY(igi_up_const(n, igi_up_dtype(n, n->in[0]), (double)value, &v));
     return igi_up_input(n, 2, v);
 }
+
+/* K was an attribute. */
+ig_status igi_up_top_k(igi_onnx_node *n)
+{
+    int64_t k;
+    ig_value_id v;
+    if (n->version >= 10)
+        return IG_OK;
+    if (!igi_up_has(n, "k"))
+        return ig_fail(IG_INVALID_GRAPH, "attribute k is required");
+    IG_TRY(igi_up_int(n, "k", 0, &k));
+    IG_TRY(igi_up_const_ints(n, &k, 1, &v));
+    return igi_up_input(n, 1, v);
+}
+
+/* Version 1 repeated one axis, `tiles` times: ones, but for that axis. */
+ig_status igi_up_tile(igi_onnx_node *n)
+{
+    int64_t ones[IG_RANK_MAX];
+    ig_value_id v[3];
+    if (n->version >= 6)
+        return IG_OK;
+    int rank = igi_up_rank(n, n->in[0]);
+    if (n->n_in != 3 || rank < 0)
+        return ig_fail(IG_UNSUPPORTED, "version 1 needs tiles, axis, and an input of "
+                                       "known rank");
+    for (int i = 0; i < rank; i++)
+        ones[i] = 1;
+    IG_TRY(igi_up_const_ints(n, ones, rank, &v[0]));
+    for (int i = 1; i < 3; i++) { /* axis, then tiles: floats of one element */
+        ig_value_id cast, flat[2] = {{0}};
+        const int64_t one = -1;
+        IG_TRY(igi_up_make(n, "Cast", "to", IG_INT64, &n->in[3 - i], 1, &cast));
+        flat[0] = cast;
+        IG_TRY(igi_up_const_ints(n, &one, 1, &flat[1]));
+        IG_TRY(igi_up_make(n, "Reshape", NULL, 0, flat, 2, &v[i]));
+    }
+    IG_TRY(igi_up_make(n, "ScatterElements", NULL, 0, v, 3, &n->in[1]));
+    n->n_in = 2;
+    return IG_OK;
+}

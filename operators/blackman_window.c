@@ -1,0 +1,24 @@
+// BlackmanWindow: y[i] = 0.42 - 0.5 cos(2 pi i / n) + 0.08 cos(4 pi i / n).
+
+#include "operators/common_taper.h"
+
+static ig_status blackman_window_reference(ig_kernel_ctx *k)
+{
+    return igi_taper(k, 0.42, 0.5, 0.08);
+}
+
+IG_OPERATOR(BlackmanWindow) = {
+    IG_OP_HEAD,
+    .name = "BlackmanWindow",
+    .since = 17,
+    .doc = "A Blackman window: two cosines.",
+    .inputs = igi_taper_inputs,
+    .outputs = igi_taper_outputs,
+    .types = igi_taper_types,
+    .attrs = igi_taper_options,
+    .attrs_size = sizeof(igi_taper_attrs),
+    .infer = igi_taper_infer,
+    .gradient = ig_gradient_none,
+    .reference = blackman_window_reference,
+    .samples = igi_taper_samples,
+};
