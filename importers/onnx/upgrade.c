@@ -50,6 +50,7 @@ static const igi_onnx_upgrade table[] = {
     {"Cosh", {9, 22}, NULL},
     {"CumProd", {26}, NULL},
     {"CumSum", {11, 14}, NULL},
+    {"DeformConv", {19, 22}, NULL},
     {"DepthToSpace", {1, 11, 13}, NULL},
     {"DequantizeLinear", {10, 13, 19, 21, 23, 24, 25}, NULL},
     {"Det", {11, 22}, NULL},
@@ -137,6 +138,7 @@ static const igi_onnx_upgrade table[] = {
     {"Relu", {1, 6, 13, 14}, igi_up_consumed},
     {"Reshape", {1, 5, 13, 14, 19, 21, 23, 24, 25}, igi_up_reshape},
     {"RotaryEmbedding", {23}, NULL},
+    {"RoiAlign", {10, 16, 22}, igi_up_roi_align},
     {"Round", {11, 22}, NULL},
     {"Scatter", {9, 11}, NULL},
     {"ScatterElements", {11, 13, 16, 18}, NULL},
@@ -323,6 +325,18 @@ ig_status igi_up_set_float(igi_onnx_node *n, const char *name, float v)
     a.has_type = true;
     a.f = v;
     a.has_f = true;
+    return add_attr(n, name, &a);
+}
+
+ig_status igi_up_set_string(igi_onnx_node *n, const char *name, const char *v)
+{
+    pb_attribute a;
+    igi_onnx__attribute__init(&a);
+    a.type = PB_ATTR_STRING;
+    a.has_type = true;
+    a.s.data = (uint8_t *)(uintptr_t)v; /* nobody writes */
+    a.s.len = strlen(v);
+    a.has_s = true;
     return add_attr(n, name, &a);
 }
 

@@ -38,6 +38,7 @@ ig_status
 igi_up_ints(igi_onnx_node *n, const char *name, ig_ints *out); /* v NULL: absent */
 ig_status igi_up_set_int(igi_onnx_node *n, const char *name, int64_t v);
 ig_status igi_up_set_float(igi_onnx_node *n, const char *name, float v);
+ig_status igi_up_set_string(igi_onnx_node *n, const char *name, const char *v);
 
 /* Constants: int64 [n], and a rank 0 number of any type. */
 ig_status
@@ -71,6 +72,7 @@ ig_status igi_up_cast(igi_onnx_node *n);
 ig_status igi_up_selu(igi_onnx_node *n);
 ig_status igi_up_group_norm(igi_onnx_node *n);
 ig_status igi_up_lp(igi_onnx_node *n);
+ig_status igi_up_roi_align(igi_onnx_node *n);
 ig_status igi_up_tile(igi_onnx_node *n);
 ig_status igi_up_top_k(igi_onnx_node *n);
 ig_status igi_up_prelu(igi_onnx_node *n);

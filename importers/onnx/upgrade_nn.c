@@ -128,3 +128,11 @@ ig_status igi_up_group_norm(igi_onnx_node *n)
     }
     return IG_OK;
 }
+
+/* Before version 16 coordinates were those of the centers of elements. */
+ig_status igi_up_roi_align(igi_onnx_node *n)
+{
+    return n->version >= 16 ? IG_OK
+                            : igi_up_set_string(n, "coordinate_transformation_mode",
+                                                "output_half_pixel");
+}
