@@ -68,10 +68,11 @@ ig_status igi_deform_sizes(
                                .pads = o->pads,
                                .dilations = o->dilations};
     if (!lists_fit(o, n))
-        return ig_infer_fail(x,
-                             "1 to %d spatial axes are needed, and a number for each in "
-                             "kernel_shape, strides and dilations, two in pads",
-                             IGI_DEFORM_AXES);
+        return ig_infer_fail(
+            x,
+            "1 to %d spatial axes are needed, and a number for each in "
+            "kernel_shape, strides and dilations, two in pads",
+            IGI_DEFORM_AXES);
     return igi_window_infer(x, &s, n, in, o->kernel_shape.v, out);
 }
 
@@ -94,7 +95,8 @@ ig_status igi_deform_make(const ig_kernel_ctx *k,
                       .offset = ig_data(offset),
                       .mask = mask ? ig_data(mask) : NULL};
     if (!lists_fit(o, n) || ig_rank(offset) != rank || (mask && ig_rank(mask) != rank))
-        return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "ranks and attributes do not fit");
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                              "ranks and attributes do not fit");
     d->batch = x_dims[0];
     d->c = x_dims[1];
     for (int i = 0; i < n; i++) {
@@ -112,8 +114,8 @@ ig_status igi_deform_make(const ig_kernel_ctx *k,
         ig_dims(offset)[1] != d->groups * d->places * n ||
         (mask && ig_numel(mask) != d->batch * d->groups * d->places * d->out_plane))
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
-                              "offset and mask do not fit %" PRId64 " groups of %" PRId64
-                              " places",
+                              "offset and mask do not fit %" PRId64
+                              " groups of %" PRId64 " places",
                               d->groups, d->places);
     return IG_OK;
 }
@@ -204,8 +206,12 @@ ig_var igi_emit_deform_sum(
 
 // Per axis a sum with one slope more; the axes are put together as the third dim, which
 // then joins the second.
-ig_var igi_emit_deform_offset(
-    ig_grad *g, const igi_deform_attrs *o, ig_var d, ig_var x, ig_var offset, ig_var mask)
+ig_var igi_emit_deform_offset(ig_grad *g,
+                              const igi_deform_attrs *o,
+                              ig_var d,
+                              ig_var x,
+                              ig_var offset,
+                              ig_var mask)
 {
     const igi_axis_attrs third = {sizeof(third), 2};
     static const int64_t at[1] = {2};

@@ -2,16 +2,17 @@
  *
  * Place k of the window of output o looks at position
  *   p[a] = o[a] * stride - pad + k[a] * dilation + offset[n, (g, k, a), o]
- * and reads x there by linear interpolation, S(x)[n, (c, k), o]; outside there are zeros.
- * `slopes` is a set of axes along which the derivative by the position is taken instead:
- * the weights 1 - f and f become -1 and 1. With m(ask), all of shapes as in DeformConv:
+ * and reads x there by linear interpolation, S(x)[n, (c, k), o]; outside there are
+ * zeros. `slopes` is a set of axes along which the derivative by the position is taken
+ * instead: the weights 1 - f and f become -1 and 1. With m(ask), all of shapes as in
+ * DeformConv:
  *
  *   Columns:     m[n, (g, k), o] S(x)[n, (c, k), o]           for c in group g
  *   ColumnsGrad: the transpose of Columns in x
  *   Sum:         sum over c in g of d[n, (c, k), o] S(x)[n, (c, k), o]
  *
- * Each is linear in all but the offsets, and its derivative by an offset is Sum with one
- * slope more; so the three are closed under differentiation. */
+ * Each is linear in all but the offsets, and its derivative by an offset is Sum with
+ * one slope more; so the three are closed under differentiation. */
 #ifndef OPERATORS_COMMON_DEFORM_H
 #define OPERATORS_COMMON_DEFORM_H
 
@@ -67,8 +68,12 @@ int igi_deform_corners(const igi_deform *d,
                        igi_corner *corner);
 
 /* doffset for d (of the columns' shape) and x: see above; mask may be absent. */
-ig_var igi_emit_deform_offset(
-    ig_grad *g, const igi_deform_attrs *o, ig_var d, ig_var x, ig_var offset, ig_var mask);
+ig_var igi_emit_deform_offset(ig_grad *g,
+                              const igi_deform_attrs *o,
+                              ig_var d,
+                              ig_var x,
+                              ig_var offset,
+                              ig_var mask);
 /* The operators with these attributes and a set of slopes. */
 ig_var igi_emit_deform_columns(
     ig_grad *g, const igi_deform_attrs *o, ig_var x, ig_var offset, ig_var mask);

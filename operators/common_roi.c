@@ -1,5 +1,5 @@
-// Samples of regions of interest, as in Mask R-CNN (He et al. 2017): a cell of the grid is
-// sampled at evenly spaced places by bilinear interpolation.
+// Samples of regions of interest, as in Mask R-CNN (He et al. 2017): a cell of the grid
+// is sampled at evenly spaced places by bilinear interpolation.
 
 #include "operators/common_roi.h"
 
@@ -10,12 +10,13 @@ static const char *const transformations[] = {"half_pixel", "output_half_pixel",
 #define SIZE(m_, ...)                                                                  \
     IG_ATTR_INT(igi_roi_attrs, m_, 1, __VA_ARGS__, .min = 1, .max = INT32_MAX)
 const ig_attr_def igi_roi_options[] = {
-    IG_ATTR_ENUM(igi_roi_attrs,
-                 coordinate_transformation_mode,
-                 IGI_ROI_HALF_PIXEL,
-                 transformations,
-                 "half_pixel: coordinates are those of corners of elements; "
-                 "output_half_pixel: of their centers, and regions are at least 1 wide."),
+    IG_ATTR_ENUM(
+        igi_roi_attrs,
+        coordinate_transformation_mode,
+        IGI_ROI_HALF_PIXEL,
+        transformations,
+        "half_pixel: coordinates are those of corners of elements; "
+        "output_half_pixel: of their centers, and regions are at least 1 wide."),
     IG_ATTR_ENUM(igi_roi_attrs,
                  mode,
                  IGI_ROI_AVG,
@@ -71,16 +72,14 @@ ig_status igi_roi_read(const ig_kernel_ctx *k,
     roi->grid_w = samples(o->sampling_ratio, roi->cell_w);
     roi->grid_h = samples(o->sampling_ratio, roi->cell_h);
     if (!(w == w) || !(h == h) || roi->grid_w < 0 || roi->grid_h < 0)
-        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
-                              "region %" PRId64
-                              " is no number, or asks for more than 65535 samples",
-                              r);
+        return ig_kernel_fail(
+            k, IG_INVALID_ARGUMENT,
+            "region %" PRId64 " is no number, or asks for more than 65535 samples", r);
     return IG_OK;
 }
 
 // Neighbours of p on an axis of n elements and the weight of the second.
-static double
-neighbours(double p, int64_t n, int64_t *low, int64_t *high)
+static double neighbours(double p, int64_t n, int64_t *low, int64_t *high)
 {
     p = p < 0 ? 0 : p;
     *low = (int64_t)p;
@@ -92,8 +91,12 @@ neighbours(double p, int64_t n, int64_t *low, int64_t *high)
     return p - (double)*low;
 }
 
-bool igi_roi_sample(
-    const igi_roi *roi, int64_t h, int64_t w, int64_t i, int64_t at[4], double weight[4])
+bool igi_roi_sample(const igi_roi *roi,
+                    int64_t h,
+                    int64_t w,
+                    int64_t i,
+                    int64_t at[4],
+                    double weight[4])
 {
     int64_t low[2], high[2];
     double fine_h = ((double)(i / roi->grid_w) + 0.5) / (double)roi->grid_h;

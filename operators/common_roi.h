@@ -10,7 +10,7 @@ typedef struct igi_roi_attrs {
     int64_t sampling_ratio;
     float spatial_scale;
 } igi_roi_attrs;
-enum { IGI_ROI_AVG, IGI_ROI_MAX };                /* ORDER: mode */
+enum { IGI_ROI_AVG, IGI_ROI_MAX };                 /* ORDER: mode */
 enum { IGI_ROI_HALF_PIXEL, IGI_ROI_OUTPUT_PIXEL }; /* ORDER: transformation */
 extern const ig_attr_def igi_roi_options[];
 
@@ -30,7 +30,11 @@ ig_status igi_roi_read(const ig_kernel_ctx *k,
                        igi_roi *roi);
 /* The four elements of a plane that sample i of cell (h, w) reads, and their weights;
  * false: it lies outside. */
-bool igi_roi_sample(
-    const igi_roi *roi, int64_t h, int64_t w, int64_t i, int64_t at[4], double weight[4]);
+bool igi_roi_sample(const igi_roi *roi,
+                    int64_t h,
+                    int64_t w,
+                    int64_t i,
+                    int64_t at[4],
+                    double weight[4]);
 
 #endif

@@ -41,8 +41,8 @@ static ig_status deform_columns_gradient(ig_grad *g)
     ig_var d = ig_grad_dy(g, 0), x = ig_grad_in(g, 0), offset = ig_grad_in(g, 1);
     ig_var mask = ig_grad_in(g, 2);
     if (ig_grad_wants(g, 0))
-        ig_grad_set(g, 0,
-                    igi_emit_deform_back(g, o, d, offset, mask, ig_grad_in_shape(g, 0)));
+        ig_grad_set(
+            g, 0, igi_emit_deform_back(g, o, d, offset, mask, ig_grad_in_shape(g, 0)));
     if (ig_grad_wants(g, 1))
         ig_grad_set(g, 1, igi_emit_deform_offset(g, o, d, x, offset, mask));
     if (ig_grad_wants(g, 2))
@@ -61,16 +61,16 @@ static ig_status deform_columns_reference(ig_kernel_ctx *k)
     const ig_tensor *x = ig_in(k, 0), *y = ig_out(k, 0);
     igi_corner corner[1 << IGI_DEFORM_AXES];
     igi_deform d;
-    IG_TRY(igi_deform_make(k, k->attrs, ig_rank(x), ig_dims(x), ig_in(k, 1), ig_in(k, 2),
-                           &d));
+    IG_TRY(igi_deform_make(k, k->attrs, ig_rank(x), ig_dims(x), ig_in(k, 1),
+                           ig_in(k, 2), &d));
     if (ig_numel(y) != d.batch * d.c * d.places * d.out_plane)
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "offset does not fit the output");
     IGI_EACH_FLOAT(k, ig_dtype_of(y), {
         for (int64_t i = 0; i < ig_numel(y); i++) {
             int64_t out = i % d.out_plane, place = i / d.out_plane % d.places;
             int64_t plane = i / (d.out_plane * d.places), c = plane % d.c;
-            int n = igi_deform_corners(&d, plane / d.c, c / (d.c / d.groups), place, out,
-                                       corner);
+            int n = igi_deform_corners(&d, plane / d.c, c / (d.c / d.groups), place,
+                                       out, corner);
             double sum = 0;
             for (int j = 0; j < n; j++)
                 sum += corner[j].weight *
@@ -85,8 +85,8 @@ static ig_status deform_columns_reference(ig_kernel_ctx *k)
 static const igi_deform_attrs flat = {HEAD, .kernel_shape = IGI_INTS(2, 2),
                                       .offset_group = 2, .pads = IGI_INTS(1, 0, 0, 1),
                                       .strides = IGI_INTS(1, 2)};
-static const igi_deform_attrs line = {
-    HEAD, .kernel_shape = IGI_INTS(2), .offset_group = 1, .slopes = 1};
+static const igi_deform_attrs line = {HEAD, .kernel_shape = IGI_INTS(2),
+                                      .offset_group = 1, .slopes = 1};
 static const ig_sample samples[] = {
     {.name = "flat",
      .attrs = &flat,
@@ -101,8 +101,9 @@ IG_OPERATOR(DeformColumns) = {
     .domain = "ingot",
     .name = "DeformColumns",
     .since = 1,
-    .doc = "What the windows of a DeformConv read, as channels; or its derivative by the "
-           "position along a set of axes.",
+    .doc =
+        "What the windows of a DeformConv read, as channels; or its derivative by the "
+        "position along a set of axes.",
     .inputs = inputs,
     .outputs = outputs,
     .types = types,

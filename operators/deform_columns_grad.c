@@ -1,9 +1,7 @@
-// DeformColumnsGrad: the transpose of DeformColumns in x: columns added to where they were
-// read, in order.
+// DeformColumnsGrad: the transpose of DeformColumns in x: columns added to where they
+// were read, in order.
 
 #include "operators/common_deform.h"
-
-#include "graph/core/alloc.h"
 
 static const ig_port inputs[] = {
     IG_PORT("dcols", 'T', "Of the columns' shape, [N, C * places, out...]."),
@@ -48,7 +46,8 @@ static ig_status deform_columns_grad_reference(ig_kernel_ctx *k)
     IG_TRY(igi_deform_make(k, k->attrs, ig_rank(dx), ig_dims(dx), ig_in(k, 1),
                            ig_in(k, 3), &d));
     if (ig_numel(in) != d.batch * d.c * d.places * d.out_plane)
-        return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "d does not fit shape and offset");
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                              "d does not fit shape and offset");
     double *sum = igi_calloc((size_t)d.in_plane + 1, sizeof(*sum));
     if (!sum)
         return IG_OUT_OF_MEMORY;
@@ -73,8 +72,8 @@ static ig_status deform_columns_grad_reference(ig_kernel_ctx *k)
 static const igi_deform_attrs flat = {HEAD, .kernel_shape = IGI_INTS(2, 2),
                                       .offset_group = 2, .pads = IGI_INTS(1, 0, 0, 1),
                                       .strides = IGI_INTS(1, 2)};
-static const igi_deform_attrs line = {
-    HEAD, .kernel_shape = IGI_INTS(2), .offset_group = 1, .slopes = 1};
+static const igi_deform_attrs line = {HEAD, .kernel_shape = IGI_INTS(2),
+                                      .offset_group = 1, .slopes = 1};
 static const ig_sample samples[] = {
     {.name = "flat",
      .attrs = &flat,

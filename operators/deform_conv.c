@@ -6,8 +6,6 @@
 #include "operators/common_conv.h"
 #include "operators/common_deform.h"
 
-#include "graph/core/alloc.h"
-
 IG_USES_OP(ConvGradInput);
 IG_USES_OP(ConvGradWeight);
 IG_USES_OP(Reshape);
@@ -50,7 +48,8 @@ static const ig_attr_def attrs[] = {
 };
 
 // The attributes of the columns; `kernel` are the spatial dims of W.
-static igi_deform_attrs columns_of(const deform_conv_attrs *o, int n, const int64_t *kernel)
+static igi_deform_attrs
+columns_of(const deform_conv_attrs *o, int n, const int64_t *kernel)
 {
     return (igi_deform_attrs){.struct_size = sizeof(igi_deform_attrs),
                               .dilations = o->dilations,
@@ -103,8 +102,8 @@ static void columns_gradient(ig_grad *g, const igi_deform_attrs *o, ig_var d)
 {
     ig_var x = ig_grad_in(g, 0), offset = ig_grad_in(g, 2), mask = ig_grad_in(g, 4);
     if (ig_grad_wants(g, 0))
-        ig_grad_set(g, 0,
-                    igi_emit_deform_back(g, o, d, offset, mask, ig_grad_in_shape(g, 0)));
+        ig_grad_set(
+            g, 0, igi_emit_deform_back(g, o, d, offset, mask, ig_grad_in_shape(g, 0)));
     if (ig_grad_wants(g, 2))
         ig_grad_set(g, 2, igi_emit_deform_offset(g, o, d, x, offset, mask));
     if (ig_grad_wants(g, 4))
@@ -130,8 +129,8 @@ static ig_status deform_conv_gradient(ig_grad *g)
         return ig_grad_fail(g, IG_UNSUPPORTED, "the rank is not known");
     const igi_deform_attrs columns = columns_of(o, n, kernel);
     ig_var dy = ig_grad_dy(g, 0);
-    ig_var cols = igi_emit_deform_columns(g, &columns, ig_grad_in(g, 0), ig_grad_in(g, 2),
-                                          ig_grad_in(g, 4));
+    ig_var cols = igi_emit_deform_columns(g, &columns, ig_grad_in(g, 0),
+                                          ig_grad_in(g, 2), ig_grad_in(g, 4));
     ig_var w1 = ig_emit2(g, IG_OP(Reshape), NULL, ig_grad_in(g, 1),
                          ig_grad_ints(g, flat, n + 2));
     if (ig_grad_wants(g, 0) || ig_grad_wants(g, 2) || ig_grad_wants(g, 4))
@@ -156,12 +155,18 @@ static const ig_save saves[] = {
 };
 
 // One output position: all that its windows read, [C, places], then a sum per channel.
-IGI_INLINE void position(
-    ig_dtype T, const ig_kernel_ctx *k, const igi_deform *d, int64_t image, int64_t out, double *read)
+IGI_INLINE void position(ig_dtype T,
+                         const ig_kernel_ctx *k,
+                         const igi_deform *d,
+                         int64_t image,
+                         int64_t out,
+                         double *read)
 {
-    const ig_tensor *x = ig_in(k, 0), *w = ig_in(k, 1), *b = ig_in(k, 3), *y = ig_out(k, 0);
+    const ig_tensor *x = ig_in(k, 0), *w = ig_in(k, 1), *b = ig_in(k, 3),
+                    *y = ig_out(k, 0);
     igi_corner corner[1 << IGI_DEFORM_AXES];
-    int64_t group = ((const deform_conv_attrs *)k->attrs)->group, per = d->c / d->groups;
+    int64_t group = ((const deform_conv_attrs *)k->attrs)->group,
+            per = d->c / d->groups;
     int64_t m = ig_dims(w)[0], size = d->c / group * d->places;
     for (int64_t i = 0; i < d->groups * d->places; i++) {
         int64_t g = i / d->places, place = i % d->places;
@@ -187,16 +192,21 @@ IGI_INLINE void position(
 static ig_status deform_conv_reference(ig_kernel_ctx *k)
 {
     const deform_conv_attrs *o = k->attrs;
-    const ig_tensor *x = ig_in(k, 0), *w = ig_in(k, 1), *b = ig_in(k, 3), *y = ig_out(k, 0);
+    const ig_tensor *x = ig_in(k, 0), *w = ig_in(k, 1), *b = ig_in(k, 3),
+                    *y = ig_out(k, 0);
     int rank = ig_rank(x);
     igi_deform_attrs columns = columns_of(o, rank - 2, ig_dims(w) + 2);
     igi_deform d;
-    IG_TRY(igi_deform_make(k, &columns, rank, ig_dims(x), ig_in(k, 2), ig_in(k, 4), &d));
+    IG_TRY(
+        igi_deform_make(k, &columns, rank, ig_dims(x), ig_in(k, 2), ig_in(k, 4), &d));
     if (ig_dims(w)[1] * o->group != d.c || ig_dims(w)[0] % o->group != 0 ||
         ig_numel(y) != d.batch * ig_dims(w)[0] * d.out_plane ||
         (b && ig_numel(b) != ig_dims(w)[0]))
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "W and B do not fit X and group");
-    double *read = igi_calloc((size_t)(d.c * d.places) + 1, sizeof(*read));
+    int64_t row;
+    if (!igi_mul_i64(d.c, d.places, &row))
+        return ig_kernel_fail(k, IG_LIMIT, "the windows are too large");
+    double *read = igi_calloc((size_t)row + 1, sizeof(*read));
     if (!read)
         return IG_OUT_OF_MEMORY;
     for (int64_t i = 0; i < d.batch * d.out_plane; i++)
@@ -219,8 +229,8 @@ static ig_status deform_conv_reference(ig_kernel_ctx *k)
 }
 
 #define HEAD .struct_size = sizeof(deform_conv_attrs)
-static const deform_conv_attrs plain = {HEAD, .group = 1, .kernel_shape = IGI_INTS(2, 2),
-                                        .offset_group = 1};
+static const deform_conv_attrs plain = {
+    HEAD, .group = 1, .kernel_shape = IGI_INTS(2, 2), .offset_group = 1};
 static const deform_conv_attrs groups = {HEAD,
                                          .dilations = IGI_INTS(1, 2),
                                          .group = 2,
@@ -229,8 +239,8 @@ static const deform_conv_attrs groups = {HEAD,
                                          .pads = IGI_INTS(1, 1, 0, 1),
                                          .strides = IGI_INTS(2, 1)};
 static const deform_conv_attrs from_w = {HEAD, .group = 1, .offset_group = 1};
-static const deform_conv_attrs line = {
-    HEAD, .group = 1, .kernel_shape = IGI_INTS(2), .offset_group = 1};
+static const deform_conv_attrs line = {HEAD, .group = 1, .kernel_shape = IGI_INTS(2),
+                                       .offset_group = 1};
 static const ig_sample samples[] = {
     {.name = "plain",
      .attrs = &plain,

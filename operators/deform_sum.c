@@ -1,5 +1,5 @@
-// DeformSum: per place the sum, over the channels of a group, of d times what DeformColumns
-// reads: the gradient of a mask, and with a slope that of an offset.
+// DeformSum: per place the sum, over the channels of a group, of d times what
+// DeformColumns reads: the gradient of a mask, and with a slope that of an offset.
 
 #include "operators/common_deform.h"
 
@@ -61,7 +61,8 @@ static ig_status deform_sum_reference(ig_kernel_ctx *k)
     igi_deform d;
     IG_TRY(igi_deform_make(k, k->attrs, ig_rank(x), ig_dims(x), ig_in(k, 2), NULL, &d));
     int64_t size = d.places * d.out_plane, per = d.c / d.groups;
-    if (ig_numel(in) != d.batch * d.c * size || ig_numel(y) != d.batch * d.groups * size)
+    if (ig_numel(in) != d.batch * d.c * size ||
+        ig_numel(y) != d.batch * d.groups * size)
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "d does not fit x and offset");
     IGI_EACH_FLOAT(k, ig_dtype_of(y), {
         for (int64_t i = 0; i < ig_numel(y); i++) {
@@ -84,8 +85,8 @@ static ig_status deform_sum_reference(ig_kernel_ctx *k)
 static const igi_deform_attrs flat = {HEAD, .kernel_shape = IGI_INTS(2, 2),
                                       .offset_group = 2, .pads = IGI_INTS(1, 0, 0, 1),
                                       .strides = IGI_INTS(1, 2)};
-static const igi_deform_attrs line = {
-    HEAD, .kernel_shape = IGI_INTS(2), .offset_group = 1, .slopes = 1};
+static const igi_deform_attrs line = {HEAD, .kernel_shape = IGI_INTS(2),
+                                      .offset_group = 1, .slopes = 1};
 static const ig_sample samples[] = {
     {.name = "flat",
      .attrs = &flat,

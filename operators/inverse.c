@@ -5,8 +5,7 @@
 
 #include "operators/common_grad.h"
 #include "operators/common_matrix.h"
-
-#include "graph/core/alloc.h"
+#include "operators/common_move.h"
 
 IG_USES_OP(MatMul);
 IG_USES_OP(Neg);

@@ -8,8 +8,6 @@
 
 #include "operators/common_taper.h"
 
-#include "graph/core/alloc.h"
-
 typedef struct mel_attrs {
     uint32_t struct_size;
     int64_t output_datatype;

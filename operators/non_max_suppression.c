@@ -168,7 +168,7 @@ static ig_status nms_reference(ig_kernel_ctx *k)
         if (ig_in(k, i) && ig_numel(ig_in(k, i)) != 1)
             return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "%s must be one number",
                                   k->op->inputs[i].name);
-    int64_t *at = igi_calloc((size_t)s.n + 1, 2 * sizeof(*at));
+    int64_t *at = igi_calloc((size_t)s.n + 1, sizeof(int64_t[2]));
     if (!at)
         return IG_OUT_OF_MEMORY;
     const int64_t dims[2] = {select_boxes(k, s, at, NULL), 3};

@@ -1,9 +1,9 @@
 // RoiAlign: a grid of cells over regions of interest, each sampled by bilinear
 // interpolation (He et al. 2017).
 //
-// `max` takes the largest of all weighted elements, as ONNX's own case has it. Its place
-// and weight are further outputs, which ONNX does not have: the gradient is linear in
-// them. That of `avg` is RoiAlignGrad. Regions get no gradient.
+// `max` takes the largest of all weighted elements, as ONNX's own case has it. Its
+// place and weight are further outputs, which ONNX does not have: the gradient is
+// linear in them. That of `avg` is RoiAlignGrad. Regions get no gradient.
 
 #include <inttypes.h>
 
@@ -39,7 +39,8 @@ static ig_status roi_align_infer(ig_infer *x)
     int64_t same, n;
     if (x->in[0]->rank != 4 || x->in[1]->rank != 2 || x->in[2]->rank != 1)
         return ig_infer_fail(x, "X, rois and batch_indices must have ranks 4, 2 and 1");
-    IG_TRY(ig_infer_equal(x, ig_type_dims(x->in[1])[1], 4, "the numbers of a region", &same));
+    IG_TRY(ig_infer_equal(x, ig_type_dims(x->in[1])[1], 4, "the numbers of a region",
+                          &same));
     IG_TRY(ig_infer_equal(x, ig_type_dims(x->in[1])[0], ig_type_dims(x->in[2])[0],
                           "the number of regions", &n));
     const int64_t dims[4] = {n, ig_type_dims(x->in[0])[1], o->output_height,
@@ -81,13 +82,13 @@ typedef struct best {
 } best;
 
 // Cell i of region r.
-IGI_INLINE void cell(ig_dtype T, ig_kernel_ctx *k, const igi_roi *roi, int64_t to, int64_t i)
+IGI_INLINE void
+cell(ig_dtype T, ig_kernel_ctx *k, const igi_roi *roi, int64_t to, int64_t i)
 {
     const igi_roi_attrs *o = k->attrs;
     const ig_tensor *x = ig_in(k, 0), *indices = ig_out(k, 1), *weights = ig_out(k, 2);
     int64_t cells = o->output_height * o->output_width, n = roi->grid_h * roi->grid_w;
-    int64_t plane =
-        (roi->image * ig_dims(x)[1] + i / cells) * roi->height * roi->width;
+    int64_t plane = (roi->image * ig_dims(x)[1] + i / cells) * roi->height * roi->width;
     int64_t h = i % cells / o->output_width, w = i % o->output_width, at[4];
     double sum = 0, weight[4];
     best most = {0, 0, -1, false};
@@ -105,7 +106,8 @@ IGI_INLINE void cell(ig_dtype T, ig_kernel_ctx *k, const igi_roi *roi, int64_t t
         }
     }
     bool max = o->mode == IGI_ROI_MAX;
-    igi_store(T, ig_data(ig_out(k, 0)), to, max ? most.value : sum / (double)(n ? n : 1));
+    igi_store(T, ig_data(ig_out(k, 0)), to,
+              max ? most.value : sum / (double)(n ? n : 1));
     if (indices)
         ((int64_t *)ig_data(indices))[to] = max ? most.at : -1;
     if (weights)
@@ -135,16 +137,29 @@ static ig_status roi_align_reference(ig_kernel_ctx *k)
 static const igi_roi_attrs adaptive = {HEAD, .output_height = 2, .output_width = 3,
                                        .spatial_scale = 0.5f};
 static const igi_roi_attrs fixed = {HEAD,
-                                    .coordinate_transformation_mode = IGI_ROI_OUTPUT_PIXEL,
+                                    .coordinate_transformation_mode =
+                                        IGI_ROI_OUTPUT_PIXEL,
                                     .output_height = 2,
                                     .output_width = 2,
                                     .sampling_ratio = 2,
                                     .spatial_scale = 1};
-static const igi_roi_attrs largest = {HEAD,         .mode = IGI_ROI_MAX,
-                                      .output_height = 2, .output_width = 1,
-                                      .sampling_ratio = 2, .spatial_scale = 1};
-#define ROIS(n_, ...) {IG_SHAPE_IN(n_, 4), .data = (const double[]){__VA_ARGS__}}
-#define POSITIVE(...) {IG_SHAPE_IN(__VA_ARGS__), .fill = IG_FILL_POSITIVE}
+static const igi_roi_attrs largest = {HEAD,
+                                      .mode = IGI_ROI_MAX,
+                                      .output_height = 2,
+                                      .output_width = 1,
+                                      .sampling_ratio = 2,
+                                      .spatial_scale = 1};
+#define ROIS(n_, ...)                                                                  \
+    {                                                                                  \
+        IG_SHAPE_IN(n_, 4), .data = (const double[])                                   \
+        {                                                                              \
+            __VA_ARGS__                                                                \
+        }                                                                              \
+    }
+#define POSITIVE(...)                                                                  \
+    {                                                                                  \
+        IG_SHAPE_IN(__VA_ARGS__), .fill = IG_FILL_POSITIVE                             \
+    }
 static const ig_sample samples[] = {
     {.name = "adaptive",
      .attrs = &adaptive,
@@ -153,11 +168,14 @@ static const ig_sample samples[] = {
                 IGI_IN_INTS(0, 1, 1))},
     {.name = "fixed",
      .attrs = &fixed,
-     IGI_INPUTS(IGI_IN(1, 2, 4, 4), ROIS(2, 0, 0, 3, 2, 2, 2, 2.25, 9), IGI_IN_INTS(0, 0))},
+     IGI_INPUTS(
+         IGI_IN(1, 2, 4, 4), ROIS(2, 0, 0, 3, 2, 2, 2, 2.25, 9), IGI_IN_INTS(0, 0))},
     {.name = "max",
      .attrs = &largest,
      .n_out = 3,
-     IGI_INPUTS(POSITIVE(1, 2, 4, 4), ROIS(2, 0.3, 0.4, 3, 2.9, 1, 1, 2.25, 9), IGI_IN_INTS(0, 0))},
+     IGI_INPUTS(POSITIVE(1, 2, 4, 4),
+                ROIS(2, 0.3, 0.4, 3, 2.9, 1, 1, 2.25, 9),
+                IGI_IN_INTS(0, 0))},
     {.name = "size_one",
      .attrs = &fixed,
      IGI_INPUTS(IGI_IN(1, 1, 1, 1), ROIS(1, 0, 0, 1, 1), IGI_IN_INTS(0))},
@@ -171,8 +189,9 @@ IG_OPERATOR(RoiAlign) = {
     IG_OP_HEAD,
     .name = "RoiAlign",
     .since = 22,
-    .doc = "A grid of cells over regions of interest, each the mean, or the largest, of "
-           "samples by bilinear interpolation. Regions get no gradient.",
+    .doc =
+        "A grid of cells over regions of interest, each the mean, or the largest, of "
+        "samples by bilinear interpolation. Regions get no gradient.",
     .inputs = inputs,
     .outputs = outputs,
     .types = types,

@@ -1,7 +1,6 @@
-// RoiAlignGrad: the transpose of RoiAlign in mode avg: cells of dy spread over the elements
-// that they are means of. Its own gradient is RoiAlign again.
+// RoiAlignGrad: the transpose of RoiAlign in mode avg: cells of dy spread over the
+// elements that they are means of. Its own gradient is RoiAlign again.
 
-#include "graph/core/alloc.h"
 #include "operators/common_move.h"
 #include "operators/common_roi.h"
 
@@ -82,7 +81,13 @@ static ig_status roi_align_grad_reference(ig_kernel_ctx *k)
 #define HEAD .struct_size = sizeof(igi_roi_attrs)
 static const igi_roi_attrs fixed = {HEAD, .output_height = 2, .output_width = 2,
                                     .sampling_ratio = 2, .spatial_scale = 1};
-#define ROIS(n_, ...) {IG_SHAPE_IN(n_, 4), .data = (const double[]){__VA_ARGS__}}
+#define ROIS(n_, ...)                                                                  \
+    {                                                                                  \
+        IG_SHAPE_IN(n_, 4), .data = (const double[])                                   \
+        {                                                                              \
+            __VA_ARGS__                                                                \
+        }                                                                              \
+    }
 static const ig_sample samples[] = {
     {.name = "fixed",
      .attrs = &fixed,

@@ -105,7 +105,7 @@ static ig_status top_k_reference(ig_kernel_ctx *k)
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
                               "K must be one number of 0 to %" PRId64, from.n);
     to.n = want;
-    int64_t *at = igi_calloc((size_t)from.n + 1, 2 * sizeof(*at));
+    int64_t *at = igi_calloc((size_t)from.n + 1, sizeof(int64_t[2]));
     if (!at)
         return IG_OUT_OF_MEMORY;
     for (int64_t j = 0; j < from.count && want > 0; j++) {

@@ -165,7 +165,7 @@ static ig_status unique_reference(ig_kernel_ctx *k)
         for (int i = 0; i < ig_rank(x); i++)
             *(i < a ? &s.outer : &s.inner) *= i == a ? 1 : ig_dims(x)[i];
     }
-    int64_t *all = igi_calloc((size_t)s.size + 1, 6 * sizeof(*all)), n = s.size + 1;
+    int64_t *all = igi_calloc((size_t)s.size + 1, sizeof(int64_t[6])), n = s.size + 1;
     if (!all)
         return IG_OUT_OF_MEMORY;
     groups f = {0, all, all + n, all + 2 * n, all + 3 * n, all + 4 * n, all + 5 * n};
