@@ -6,7 +6,6 @@
  * a slot, into a leaf, or into a result of ig_grad. Slots are filled by taking over the
  * first gradient and adding later ones. No recursion: chains may be millions long (rule
  * 20). */
-#include <math.h>
 #include <string.h>
 
 #include "frontend_c/ctx.h"
@@ -141,41 +140,24 @@ static ig_status add_into(walk *w, ig_tensor **slot, ig_tensor *g)
 static ig_status settle_leaf(walk *w, ig_tensor **slot)
 {
     ig_tensor *g = *slot;
-    if (w->create || w->c->trace ||
+    if (w->create ||
         (g->v.flags & IGI_CONTIGUOUS && g->st && g->st->refs == 1 && g->v.refs <= 2))
         return IG_OK;
     ig_tensor *copy = NULL;
     IG_TRY(igi_tensor_contiguous_copy(&copy, w->c->pool, g));
+    copy->v.trace = g->v.trace;
+    copy->v.trace_epoch = g->v.trace_epoch;
+    copy->v.flags |= g->v.flags & IGI_TRACED;
     ig_tensor_unref(g);
     *slot = copy;
     return IG_OK;
-}
-
-static ig_status check_finite(walk *w, int i, const ig_tensor *g)
-{
-    ig_tensor *flat = NULL;
-    if (g->v.device || !igi_dtype_is_float((ig_dtype)g->v.type.dtype))
-        return IG_OK;
-    IG_TRY(igi_tensor_contiguous_copy(&flat, NULL, g));
-    int64_t n = igi_tensor_count(flat), bad = -1;
-    for (int64_t k = 0; k < n && bad < 0; k++)
-        if (isnan(igi_get_f64((ig_dtype)flat->v.type.dtype, flat->data, k)))
-            bad = k;
-    ig_tensor_unref(flat);
-    if (bad < 0)
-        return IG_OK;
-    return ig_fail(IG_INVALID_ARGUMENT,
-                   "anomaly: the gradient of input %d of %s, called at %s, has a NaN "
-                   "at element %lld",
-                   i, w->node->op->def->name, w->node->where ? w->node->where : "?",
-                   (long long)bad);
 }
 
 static ig_status route(walk *w, int i, ig_tensor *g)
 {
     const igi_edge *e = &w->node->edges[i];
     if (w->c->opts.anomaly)
-        IG_TRY(check_finite(w, i, g));
+        IG_TRY(igi_check_finite(w->node, i, g));
     if (e->node != IGI_NO_NODE) {
         igi_tape_node *n = w->c->tape.nodes.p[e->node];
         n->reached = true;
@@ -402,6 +384,8 @@ walk_tape(walk *w, ig_tensor *const *ys, ig_tensor *const *dys, int n_y)
                     .wants = p.wants};
     w->p = &p;
     ig_grad_mode mode = ig_grad_mode_set(c, w->create);
+    bool outer = c->in_backward;
+    c->in_backward = !w->create;
     /* Temporaries of the walk die with this mark, results are counted elsewhere. */
     size_t mark = c->scope.n;
     ++*c->tape.live; /* the tape stays while it is walked */
@@ -422,6 +406,7 @@ walk_tape(walk *w, ig_tensor *const *ys, ig_tensor *const *dys, int n_y)
         ig_value_unref(c->scope.p[--c->scope.n]);
     --*c->tape.live;
     ig_grad_mode_restore(&mode);
+    c->in_backward = outer;
     igi_free(w->leads);
     w->p = NULL;
     return rc;

@@ -23,6 +23,10 @@ make(ig_ctx *c, const char *where, ig_dtype dtype, ig_shape shape, bool zero)
         ig_tensor_unref(t);
     else if (zero && dtype != IG_STRING)
         memset(t->data, 0, ig_tensor_nbytes(t));
+    if (rc == IG_OK && c->trace) { /* born in the trace: it may be written there */
+        t->v.flags |= IGI_TRACED;
+        t->v.trace_epoch = c->trace->epoch;
+    }
     if (rc == IG_OK)
         rc = igi_scope_push(c, (ig_value *)t);
     return igi_ctx_record(c, where, rc) == IG_OK ? t : NULL;
@@ -222,48 +226,27 @@ ig_tensor *ig_add_inplace_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tens
 {
     static const ig_op_def *op;
     ig_tensor *in[2] = {x, y};
-    return igi_call_inplace(c, where, igi_op_once(&op, "Add"), NULL, in, 2);
+    return igi_call_inplace(c, where, igi_op_once(&op, "Add"), x, in, 2);
 }
 
 ig_tensor *ig_mul_inplace_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *y)
 {
     static const ig_op_def *op;
     ig_tensor *in[2] = {x, y};
-    return igi_call_inplace(c, where, igi_op_once(&op, "Mul"), NULL, in, 2);
+    return igi_call_inplace(c, where, igi_op_once(&op, "Mul"), x, in, 2);
 }
 
 ig_tensor *ig_relu_inplace_at(const char *where, ig_ctx *c, ig_tensor *x)
 {
     static const ig_op_def *op;
-    return igi_call_inplace(c, where, igi_op_once(&op, "Relu"), NULL, &x, 1);
-}
-
-/* Views of one storage may overlap: those go through a copy. */
-static ig_status copy_apart(ig_tensor *x, const ig_tensor *y)
-{
-    ig_tensor *apart = NULL;
-    if (x->st != y->st)
-        return igi_tensor_copy_into(x, y);
-    IG_TRY(igi_tensor_contiguous_copy(&apart, NULL, y));
-    ig_status rc = igi_tensor_copy_into(x, apart);
-    ig_tensor_unref(apart);
-    return rc;
+    return igi_call_inplace(c, where, igi_op_once(&op, "Relu"), x, &x, 1);
 }
 
 ig_tensor *ig_copy_inplace_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *y)
 {
-    if (igi_refuses(c, where, "copy in place", x && y ? x : NULL) || !x || !y)
+    static const ig_op_def *op;
+    if (igi_refuses(c, where, "copy in place", x && y ? x : NULL))
         return NULL;
-    if (c->grad_mode && (igi_needs_grad(&x->v) || igi_needs_grad(&y->v))) {
-        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
-                          "copy in place takes part in no gradient; use IG_NO_GRAD, or "
-                          "ig_detach both sides");
-        return NULL;
-    }
-    if (c->trace) {
-        (void)ig_ctx_fail(c, where, IG_UNSUPPORTED, "copy in place cannot be traced");
-        return NULL;
-    }
     if (!igi_type_equal(&x->v.type, &y->v.type)) {
         char a[160], b[160];
         (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT, "copy in place: %s into %s",
@@ -271,11 +254,17 @@ ig_tensor *ig_copy_inplace_at(const char *where, ig_ctx *c, ig_tensor *x, ig_ten
                           igi_type_print(&x->v.type, NULL, b, sizeof(b)));
         return NULL;
     }
-    if (x->v.flags & IGI_READONLY || x->st->flags & IGI_READONLY) {
-        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
-                          "copy in place: the tensor is read-only");
+    return igi_call_inplace(c, where, igi_op_once(&op, "Identity"), x, &y, 1);
+}
+
+ig_tensor *ig_fill_inplace_at(const char *where, ig_ctx *c, ig_tensor *x, double value)
+{
+    static const ig_op_def *op;
+    if (igi_refuses(c, where, "fill in place", x))
         return NULL;
-    }
-    x->st->version++;
-    return igi_ctx_record(c, where, copy_apart(x, y)) == IG_OK ? x : NULL;
+    const int64_t rank = x->v.type.rank;
+    ig_tensor *in[2] = {
+        ig_scalar_at(where, c, (ig_dtype)x->v.type.dtype, value),
+        ig_from_at(where, c, IG_INT64, (ig_shape){1, &rank}, ig_type_dims(&x->v.type))};
+    return igi_call_inplace(c, where, igi_op_once(&op, "Expand"), x, in, 2);
 }

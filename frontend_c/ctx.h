@@ -23,14 +23,16 @@ typedef struct igi_sink {
                          const char *where,
                          const char *what,
                          ig_tensor *t);
+    /* Whether t may be written in place: it was made during the trace. */
+    ig_status (*writable)(struct igi_sink *s, ig_ctx *c, ig_tensor *t, bool *yes);
     uint32_t epoch; /* of trace identities in headers */
 } igi_sink;
 
 struct ig_ctx {
     ig_status status; /* first error; everything is refused while set */
     bool grad_mode;
-    bool in_backward;
-    igi_sink *trace; /* NULL: not tracing */
+    bool in_backward; /* gradient rules run, and are not recorded */
+    igi_sink *trace;  /* NULL: not tracing */
     const ig_registry *reg;
     igi_pool *pool;
     igi_invoker invoker;
@@ -67,13 +69,25 @@ ig_tensor *igi_call(ig_ctx *c,
 ig_status igi_escape(ig_ctx *c, const char *where, const char *what, ig_tensor *t);
 /* Whether `what` must give NULL: an error stands, or t is NULL, which becomes one. */
 bool igi_refuses(ig_ctx *c, const char *where, const char *what, const ig_tensor *t);
-/* In place: the result of op over in goes into in[0]'s own memory. */
+/* In place: the result of op over in (at most 3, x may be among them) goes into x's own
+ * memory. Returns x. */
 ig_tensor *igi_call_inplace(ig_ctx *c,
                             const char *where,
                             const ig_op_def *op,
-                            const void *attrs,
+                            ig_tensor *x,
                             ig_tensor *const *in,
                             int n_in);
+/* Tells the sinks of a call that has run; whether the tape must know of it. */
+ig_status igi_record(ig_ctx *c,
+                     const igi_op *op,
+                     const ig_call *call,
+                     ig_value *const *in,
+                     ig_value *const *out,
+                     bool on_tape);
+bool igi_takes_part(const ig_ctx *c,
+                    const igi_op *op,
+                    const ig_call *call,
+                    ig_value *const *in);
 /* A new reference to a tensor over v's storage without history, in the scope. */
 ig_tensor *igi_alias(ig_ctx *c, ig_tensor *t);
 

@@ -4,9 +4,7 @@
  * trace identity; scope last, because it takes the reference. */
 #include <string.h>
 
-#include "frontend_c/ctx.h"
-
-#define COLD __attribute__((cold, noinline))
+#include "frontend_c/view.h"
 
 /* Flags of all inputs at once: most calls need no closer look. */
 static inline unsigned all_flags(const ig_call *call, ig_value *const *in)
@@ -42,7 +40,7 @@ static int outputs_for_tape(const igi_op *op, const ig_call *call)
     return n;
 }
 
-/* Whether the tape must know of a call whose inputs have these flags. */
+/* igi_takes_part, with the flags of all inputs at hand. */
 static inline bool takes_part(const ig_ctx *c,
                               const igi_op *op,
                               const ig_call *call,
@@ -56,13 +54,20 @@ static inline bool takes_part(const ig_ctx *c,
     return !(op->nodiff_ports | (unsigned)call->n_captures) || any_grad(op, call, in);
 }
 
-/* Tells the sinks of a call that has run. */
-static inline ig_status record(ig_ctx *c,
-                               const igi_op *op,
-                               const ig_call *call,
-                               ig_value *const *in,
-                               ig_value *const *out,
-                               bool on_tape)
+bool igi_takes_part(const ig_ctx *c,
+                    const igi_op *op,
+                    const ig_call *call,
+                    ig_value *const *in)
+{
+    return takes_part(c, op, call, in, all_flags(call, in));
+}
+
+ig_status igi_record(ig_ctx *c,
+                     const igi_op *op,
+                     const ig_call *call,
+                     ig_value *const *in,
+                     ig_value *const *out,
+                     bool on_tape)
 {
     if (c->trace)
         IG_TRY(c->trace->called(c->trace, c, call, in, out));
@@ -87,7 +92,7 @@ static ig_status widened(ig_ctx *c,
     wide.n_out = n;
     ig_status rc = igi_invoke(&c->invoker, op, &wide, in, all);
     if (rc == IG_OK)
-        rc = record(c, op, &wide, in, all, true);
+        rc = igi_record(c, op, &wide, in, all, true);
     for (int i = 0; i < n; i++) {
         if (all[i] && igi_scope_push(c, all[i]) != IG_OK && rc == IG_OK)
             rc = IG_OUT_OF_MEMORY;
@@ -95,41 +100,6 @@ static ig_status widened(ig_ctx *c,
             out[i] = rc == IG_OK ? all[i] : NULL;
     }
     return rc;
-}
-
-static COLD ig_status stale(const ig_ctx *c,
-                            const ig_call *call,
-                            int i,
-                            const ig_tensor *x)
-{
-    if (x->v.flags & IGI_HAS_NODE && x->live != c->tape.live)
-        return ig_fail(
-            IG_INVALID_ARGUMENT,
-            "%s: input %d has a history in another context; ig_detach it there",
-            call->op->name, i);
-    return ig_fail(IG_INVALID_ARGUMENT,
-                   "%s: input %d is a view of a tensor that was changed in place after "
-                   "the view was taken (version %u, expected %u); take the view again",
-                   call->op->name, i, x->st->version, x->version);
-}
-
-/* A view that was taken before its base was written in place shows new values but names
- * the old history, or none: a gradient or a trace through it would be silently wrong
- * (AUTOGRAD rule 3). */
-static inline ig_status
-refuse_stale(const ig_ctx *c, const ig_call *call, ig_value *const *in)
-{
-    for (int i = 0; i < call->n_in; i++) {
-        const ig_tensor *x = (const ig_tensor *)in[i];
-        if (!x || !(x->v.flags & (IGI_HAS_NODE | IGI_IS_VIEW)) ||
-            x->v.type.kind != IG_KIND_TENSOR || !x->st)
-            continue;
-        if (x->v.flags & IGI_HAS_NODE
-                ? x->st->version != x->version || x->live != c->tape.live
-                : x->st->history > x->version)
-            return stale(c, call, i, x);
-    }
-    return IG_OK;
 }
 
 static ig_status
@@ -140,18 +110,22 @@ run(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value **out)
         return ig_fail(IG_NOT_FOUND, "operator %s is not registered",
                        call->op ? call->op->name : "?");
     unsigned flags = all_flags(call, in);
-    bool on_tape = takes_part(c, op, call, in, flags);
-    if (flags & (IGI_HAS_NODE | IGI_IS_VIEW) && (c->grad_mode || c->trace))
-        IG_TRY(refuse_stale(c, call, in));
-    if (on_tape && op->save_out) {
-        int n = outputs_for_tape(op, call);
+    bool on_tape = false;
+    if (flags & (IGI_HAS_NODE | IGI_IS_VIEW | IGI_REQUIRES_GRAD) &&
+        (c->grad_mode || c->trace)) {
+        bool changed = false;
+        IG_TRY(igi_views_refresh(c, call, in, &changed));
+        on_tape = takes_part(c, op, call, in, changed ? all_flags(call, in) : flags);
+        int n = on_tape && op->save_out ? outputs_for_tape(op, call) : 0;
         if (n > call->n_out)
             return widened(c, op, call, in, out, n);
     }
     IG_TRY(igi_invoke(&c->invoker, op, call, in, out));
     ig_status rc = IG_OK;
+    if (op->def->view)
+        igi_view_link(c, call, in, out);
     if (on_tape || c->trace)
-        rc = record(c, op, call, in, out, on_tape);
+        rc = igi_record(c, op, call, in, out, on_tape);
     if (call->n_out == 1 && out[0])
         return igi_scope_push(c, out[0]) == IG_OK ? rc : IG_OUT_OF_MEMORY;
     for (int i = 0; i < call->n_out; i++)
@@ -209,89 +183,4 @@ ig_status ig_call_op_at(const char *where,
     ig_call call = {
         .op = op->def, .attrs = attrs, .where = where, .n_in = n_in, .n_out = n_out};
     return ig_dispatch(c, &call, (ig_value *const *)in, (ig_value **)out);
-}
-
-/* ---- in place ---- */
-
-static ig_status check_inplace(ig_ctx *c, const ig_op_def *op, ig_tensor *x)
-{
-    bool records = c->grad_mode || c->trace;
-    if (x->v.flags & IGI_READONLY || (x->st && x->st->flags & IGI_READONLY))
-        return ig_fail(IG_INVALID_ARGUMENT, "%s in place: the tensor is read-only",
-                       op->name);
-    if (c->grad_mode && x->v.flags & IGI_REQUIRES_GRAD && !(x->v.flags & IGI_HAS_NODE))
-        return ig_fail(IG_INVALID_ARGUMENT,
-                       "%s in place: the tensor is a leaf that requires a gradient; "
-                       "use IG_NO_GRAD "
-                       "to update it",
-                       op->name);
-    if (records && x->v.flags & IGI_IS_VIEW)
-        return ig_fail(IG_UNSUPPORTED,
-                       "%s in place: the tensor is a view; with gradients on and in "
-                       "traces, writing through a view is refused: change a copy, or "
-                       "use IG_NO_GRAD",
-                       op->name);
-    if (c->trace && x->v.trace_epoch != c->trace->epoch)
-        return ig_fail(
-            IG_UNSUPPORTED,
-            "%s in place: the tensor comes from outside the trace, whose "
-            "graph would lose the change; give the new value back as a result",
-            op->name);
-    return IG_OK;
-}
-
-static ig_status run_inplace(ig_ctx *c, const ig_call *call, ig_tensor *const *in)
-{
-    ig_tensor *x = in[0];
-    const igi_op *op = igi_registry_of(c->reg, call->op);
-    ig_value *out = (ig_value *)x;
-    IG_TRY(check_inplace(c, call->op, x));
-    if (c->grad_mode || c->trace)
-        IG_TRY(refuse_stale(c, call, (ig_value *const *)in));
-    /* Saved inputs over this storage get the version before the bump, so backward
-     * refuses. */
-    ig_value *before[3] = {0};
-    ig_tensor *old = NULL;
-    for (int i = 0; i < call->n_in; i++)
-        before[i] = (ig_value *)in[i];
-    if (c->trace || igi_needs_grad(&x->v)) {
-        IG_TRY(igi_tensor_view(&old, c->pool, x, x->v.type.rank,
-                               ig_type_dims(&x->v.type), igi_strides(x), 0));
-        old->v.trace = x->v.trace;
-        old->v.trace_epoch = x->v.trace_epoch;
-        old->v.flags = (uint16_t)(old->v.flags | (x->v.flags & IGI_HAS_NODE));
-        if (x->v.flags & IGI_HAS_NODE) {
-            old->node = x->node;
-            old->node_out = x->node_out;
-            old->live = x->live;
-            old->version = x->version;
-            ++*x->live;
-        }
-        before[0] = (ig_value *)old;
-    }
-    uint32_t version = x->st->version; /* raised by the call */
-    ig_status rc = igi_invoke(&c->invoker, op, call, (ig_value *const *)in, &out);
-    if (rc == IG_OK)
-        rc = record(c, op, call, before, &out,
-                    takes_part(c, op, call, before, all_flags(call, before)));
-    bool recorded = rc == IG_OK && c->grad_mode && x->v.flags & IGI_HAS_NODE;
-    if (recorded)
-        igi_tape_overwritten(&c->tape, x->st, version);
-    if (rc == IG_OK && (c->trace || recorded))
-        x->st->history = x->st->version; /* older views are stale from now on */
-    ig_tensor_unref(old);
-    return rc;
-}
-
-ig_tensor *igi_call_inplace(ig_ctx *c,
-                            const char *where,
-                            const ig_op_def *op,
-                            const void *attrs,
-                            ig_tensor *const *in,
-                            int n_in)
-{
-    ig_call call = {.op = op, .attrs = attrs, .where = where, .n_in = n_in, .n_out = 1};
-    if (igi_refuses(c, where, "a call in place", in[0]))
-        return NULL;
-    return igi_ctx_record(c, where, run_inplace(c, &call, in)) == IG_OK ? in[0] : NULL;
 }

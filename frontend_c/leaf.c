@@ -44,8 +44,7 @@ void ig_tensor_clear_grad(ig_tensor *t)
 ig_tensor *igi_alias(ig_ctx *c, ig_tensor *t)
 {
     ig_tensor *out = NULL;
-    ig_status rc = igi_tensor_view(&out, c->pool, t, t->v.type.rank,
-                                   ig_type_dims(&t->v.type), igi_strides(t), 0);
+    ig_status rc = igi_tensor_alias(&out, c->pool, t);
     if (rc == IG_OK)
         rc = igi_scope_push(c, (ig_value *)out);
     if (rc == IG_OK)
@@ -59,9 +58,11 @@ ig_tensor *ig_detach_at(const char *where, ig_ctx *c, ig_tensor *t)
     if (igi_refuses(c, where, "detach", t))
         return NULL;
     ig_tensor *out = igi_alias(c, t);
-    if (!out)
-        return NULL;
-    out->v.trace = t->v.trace;
-    out->v.trace_epoch = t->v.trace_epoch;
+    if (!out || !c->trace)
+        return out;
+    /* A trace follows writes through it; a tape has no part in it, so there is no base
+     * that a long-lived alias would keep, with all its history. */
+    out->base = ig_tensor_ref(t->base ? t->base : t);
+    out->v.flags |= IGI_UNRECORDED;
     return out;
 }

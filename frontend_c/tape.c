@@ -82,7 +82,7 @@ static ig_tensor *save(igi_arena *a, const ig_tensor *t)
     *s = *t;
     s->v.flags = (uint16_t)((t->v.flags & (IGI_CONTIGUOUS | IGI_TRACED)) | IGI_STATIC);
     s->v.home = NULL;
-    s->grad = NULL;
+    s->grad = s->base = NULL;
     if (t->v.type.rank > 8) {
         size_t bytes = sizeof(int64_t) * (size_t)t->v.type.rank;
         s->v.type.u.dim_far = igi_arena_dup(a, t->v.type.u.dim_far, bytes);
@@ -162,14 +162,13 @@ static bool save_plain(igi_tape *t,
 {
     uint64_t save_in, save_out;
     wanted_saves(p->n.op, wants, &save_in, &save_out);
+    p->n.holds |= save_in | save_out ? IGI_HOLDS_SAVED : 0;
     for (int i = 0; save_in >> i; i++)
         if (save_in >> i & 1 &&
             !(p->saved[i] = save(&t->arena, (const ig_tensor *)in[i])))
             return false;
     if (save_out && !(p->saved[p->n.n_in] = save(&t->arena, (const ig_tensor *)out[0])))
         return false;
-    if (save_in | save_out)
-        p->n.holds |= IGI_HOLDS_SAVED;
     return true;
 }
 

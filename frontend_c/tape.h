@@ -81,5 +81,8 @@ igi_tape_saved(const igi_tape *t, uint32_t node, int what, int i, ig_tensor **ou
  * be differentiated (new reference). */
 ig_status igi_tape_unpack(
     igi_tape *t, igi_pool *pool, uint32_t node, int what, int i, ig_tensor **out);
+/* An error that names element, call and place when the gradient g of input i of n has a
+ * NaN. */
+ig_status igi_check_finite(const igi_tape_node *n, int i, const ig_tensor *g);
 
 #endif

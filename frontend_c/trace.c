@@ -27,6 +27,8 @@ static ig_status capture(igi_recording *r, ig_ctx *c, ig_tensor *t, ig_value_id 
     ig_status rc = own ? ig_graph_constant(r->g, own, copy, out) : IG_OUT_OF_MEMORY;
     ig_tensor_unref(copy);
     IG_TRY(rc);
+    if (t->v.trace_epoch != r->epoch)
+        t->v.flags &= (uint16_t)~IGI_TRACED; /* of an earlier trace */
     t->v.trace = out->i;
     t->v.trace_epoch = r->epoch;
     return IG_OK;
@@ -73,12 +75,30 @@ static ig_status called(igi_sink *s,
     return IG_OK;
 }
 
+/* Whether t stands for a value of the graph that a run may change. */
+static bool is_value(const igi_recording *r, const ig_tensor *t)
+{
+    return t->v.trace && t->v.trace_epoch == r->epoch;
+}
+
+/* Made by a recorded call, or fresh (igi_born): that becomes a constant before its
+ * first change. What the caller gave belongs to him, whether he passed it or the
+ * function took it from outside. */
+static ig_status writable(igi_sink *s, ig_ctx *c, ig_tensor *t, bool *yes)
+{
+    igi_recording *r = recording_of(s);
+    ig_value_id id = {t->v.trace};
+    *yes = t->v.flags & IGI_TRACED && t->v.trace_epoch == r->epoch &&
+           !(id.i && igi_value_at(r->g, id)->is_input);
+    return *yes && !id.i ? capture(r, c, t, &id) : IG_OK;
+}
+
 static ig_status
 escaped(igi_sink *s, ig_ctx *c, const char *where, const char *what, ig_tensor *t)
 {
     igi_recording *r = recording_of(s);
     (void)c;
-    if (t && t->v.trace_epoch != r->epoch)
+    if (t && !is_value(r, t))
         return IG_OK; /* a constant of the trace anyway */
     igi_text_add(&r->ledger, "\n  %s: %s", where ? where : "(unknown place)", what);
     r->escapes++;
@@ -91,7 +111,7 @@ static void data_escaped(void *user, const ig_tensor *t)
 {
     igi_recording *r = user;
     char type[160];
-    if (t->v.trace_epoch != r->epoch)
+    if (!is_value(r, t))
         return;
     igi_text_add(&r->ledger, "\n  ig_tensor_data: a pointer into %s",
                  igi_type_print(&t->v.type, NULL, type, sizeof(type)));
@@ -165,7 +185,7 @@ static ig_status add_outputs(job *j, igi_recording *r)
 static ig_status record_run(job *j, ig_tensor *const *in, ig_graph **out)
 {
     igi_recording r = {.epoch = next_epoch()};
-    r.sink = (igi_sink){called, escaped, r.epoch};
+    r.sink = (igi_sink){called, escaped, writable, r.epoch};
     ig_ctx *c = j->c;
     IG_TRY(igi_graph_new(&r.g, j->o->name ? j->o->name : "trace", c->reg, NULL));
     ig_status rc = add_inputs(j, &r, in);

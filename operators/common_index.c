@@ -143,6 +143,38 @@ ig_status igi_spots_nd(const ig_kernel_ctx *k,
     return check(k, s);
 }
 
+ig_status igi_spots_strided(const ig_kernel_ctx *k,
+                            const ig_tensor *data,
+                            const ig_tensor *geometry,
+                            const ig_tensor *view,
+                            igi_spots *s)
+{
+    const int64_t *g = ig_data(geometry);
+    int rank = ig_rank(view);
+    int64_t lo, hi;
+    if (ig_numel(geometry) != rank + 1)
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                              "geometry has %" PRId64
+                              " numbers, a view of rank %d has an offset and as many "
+                              "strides as axes",
+                              ig_numel(geometry), rank);
+    *s = (igi_spots){.space_rank = rank,
+                     .space = ig_dims(view),
+                     .inner = 1,
+                     .count = ig_numel(view),
+                     .offset = g[0],
+                     .index = geometry};
+    memcpy(s->base_stride, g + 1, sizeof(*g) * (size_t)rank);
+    memcpy(s->item_stride, ig_strides(view), sizeof(*g) * (size_t)rank);
+    if (s->count > 0 && (!igi_strided_range(rank, s->space, g + 1, g[0], &lo, &hi) ||
+                         lo < 0 || hi >= ig_numel(data)))
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                              "the view reaches from element %" PRId64 " to %" PRId64
+                              " of data, which has %" PRId64,
+                              lo, hi, ig_numel(data));
+    return IG_OK;
+}
+
 void igi_spots_walk(const igi_spots *s, igi_walk *w)
 {
     const int64_t *const strides[] = {s->index_stride, s->base_stride, s->item_stride};

@@ -1,6 +1,9 @@
 /* Shared by GatherElements, GatherND, ScatterElements, ScatterND and their gradients:
  * where each index of a tensor points.
  *
+ * ViewRead and ViewWrite take part with items that are placed by strides alone (m is
+ * 0).
+ *
  * Both families are one thing: an item of `indices` is a tuple of m numbers that picks
  * a slice of `inner` elements of the data. For the Elements forms m and inner are 1 and
  * the other coordinates are the item's own; for the ND forms m is the last dim of
@@ -37,6 +40,11 @@ typedef struct igi_batch_attrs {
     uint32_t struct_size;
     int64_t batch_dims;
 } igi_batch_attrs;
+/* ViewWrite. */
+typedef struct igi_view_write_attrs {
+    uint32_t struct_size;
+    int64_t accumulate;
+} igi_view_write_attrs;
 #define IGI_ATTR_REDUCTION(S_)                                                         \
     IG_ATTR_ENUM(S_, reduction, IGI_SCATTER_NONE, igi_scatter_names,                   \
                  "How an update meets what is there: none (replaces), add, mul, max, " \
@@ -65,6 +73,7 @@ typedef struct igi_spots {
         item_stride[IG_RANK_MAX];
     int64_t size[IG_RANK_MAX], stride[IG_RANK_MAX]; /* of the m indexed axes */
     int64_t inner, count;                           /* of a slice; number of items */
+    int64_t offset;                                 /* of all of them */
     const ig_tensor *index;
 } igi_spots;
 
@@ -81,12 +90,22 @@ ig_status igi_spots_nd(const ig_kernel_ctx *k,
                        int64_t batch,
                        igi_spots *s);
 
+/* One element per element of `view`, at places of data that `geometry` (offset, then a
+ * stride per axis of the view, int64) lists; all lie inside, or the error names the
+ * first and last. */
+ig_status igi_spots_strided(const ig_kernel_ctx *k,
+                            const ig_tensor *data,
+                            const ig_tensor *geometry,
+                            const ig_tensor *view,
+                            igi_spots *s);
+
 /* Visits the items: igi_walk w over operands 0 (indices), 1 (data) and 2 (slices). */
 void igi_spots_walk(const igi_spots *s, igi_walk *w);
 /* Where item i of the walk's row begins in data, in elements. */
 static inline int64_t igi_spot(const igi_spots *s, const igi_walk *w, int64_t i)
 {
-    int64_t at = w->at[1] + i * w->step[1], from = w->at[0] + i * w->step[0];
+    int64_t at = s->offset + w->at[1] + i * w->step[1],
+            from = w->at[0] + i * w->step[0];
     ig_dtype type = ig_dtype_of(s->index);
     for (int j = 0; j < s->m; j++) {
         int64_t v = type == IG_INT32

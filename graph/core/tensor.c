@@ -79,7 +79,7 @@ static inline void header_init(ig_tensor *t, igi_pool *pool)
     t->st = NULL;
     t->version = t->node = t->node_out = 0;
     t->live = NULL;
-    t->grad = NULL;
+    t->grad = t->base = NULL;
     t->stride_far = NULL;
 }
 
@@ -324,13 +324,22 @@ void igi_storage_unref(igi_storage *st)
         igi_pool_block_put(st->home, st, STORAGE_HEAD + st->bytes);
 }
 
+/* The tape node and the base; a base has none itself. */
+static inline void leave(ig_tensor *t)
+{
+    if (t->v.flags & IGI_HAS_NODE && t->live && --*t->live == IGI_LIVE_ORPHAN)
+        igi_free(t->live);
+    if (t->base)
+        ig_tensor_unref(t->base);
+}
+
 /* A gradient may have a gradient (double backward), so this is a loop. */
 void igi_tensor_free(ig_tensor *t)
 {
     do {
         ig_tensor *grad = t->grad;
-        if (t->v.flags & IGI_HAS_NODE && t->live && --*t->live == IGI_LIVE_ORPHAN)
-            igi_free(t->live);
+        if (t->v.flags & (IGI_HAS_NODE | IGI_IS_VIEW))
+            leave(t);
         if (t->v.type.rank > 8) {
             igi_free(t->v.type.u.dim_far);
             igi_free(t->stride_far);
@@ -354,15 +363,12 @@ static bool view_fits(const ig_tensor *base,
                       const int64_t *strides,
                       int64_t offset)
 {
-    int64_t lo = offset, hi = offset, span,
-            bits = ig_dtype_bits((ig_dtype)base->v.type.dtype);
-    for (int i = 0; i < rank; i++) {
+    int64_t lo, hi, bits = ig_dtype_bits((ig_dtype)base->v.type.dtype);
+    for (int i = 0; i < rank; i++)
         if (dims[i] == 0)
             return true;
-        if (!igi_mul_i64(dims[i] - 1, strides[i], &span) ||
-            !igi_add_i64(span < 0 ? lo : hi, span, span < 0 ? &lo : &hi))
-            return false;
-    }
+    if (!igi_strided_range(rank, dims, strides, offset, &lo, &hi))
+        return false;
     int64_t first = (base->data - base->st->data) * 8; /* in bits, below 2^50 */
     int64_t size = (int64_t)base->st->bytes * 8;
     return lo >= -(first / bits) && hi < (size - first) / bits;

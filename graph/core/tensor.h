@@ -23,9 +23,11 @@ enum {
     IGI_IS_VIEW = 32,
     IGI_STATIC = 64, /* header lives in a plan: never freed by unref */
     IGI_TRACED = 128,
-    IGI_READONLY = 256, /* storage: mapped or constant, must not be written */
-    IGI_KEPT = 512,     /* eager: moved out of its scope */
-    IGI_MAPPED = 1024   /* storage: pages of a file, may be dropped and read again */
+    IGI_READONLY = 256,   /* storage: mapped or constant, must not be written */
+    IGI_KEPT = 512,       /* eager: moved out of its scope */
+    IGI_MAPPED = 1024,    /* storage: pages of a file, may be dropped and read again */
+    IGI_UNRECORDED = 2048 /* view: made without recording, or by detach: it has no part
+                             in the history of its base */
 };
 
 typedef struct igi_pool igi_pool; /* free lists of a context: graph/core/pool.h */
@@ -61,10 +63,14 @@ struct ig_tensor {
     ig_value v;
     char *data;
     igi_storage *st;
-    uint32_t version; /* of the storage when `node` was named, or the view was made */
+    uint32_t
+        version; /* of the storage when `node` was named, or the view was made: a view
+                    that is older than the storage is brought up to date on use */
     uint32_t node, node_out; /* tape: index of the producing node and output */
     uint32_t *live;          /* tape: its count of live headers that name a node */
     ig_tensor *grad;
+    ig_tensor *base; /* counted; of a view that a call made: what it looks into, never
+                        itself a view with a base (frontend_c/view.c) */
     int64_t *stride_far; /* when rank > 8 */
     int64_t stride[8];
 };
@@ -136,6 +142,17 @@ ig_status igi_tensor_view(ig_tensor **out,
                           const int64_t *dims,
                           const int64_t *strides,
                           int64_t offset);
+/* First and last element that a view of these dims touches, counted from its base's
+ * first; false: overflow, or the view has no elements. */
+bool igi_strided_range(int rank,
+                       const int64_t *dims,
+                       const int64_t *strides,
+                       int64_t offset,
+                       int64_t *lo,
+                       int64_t *hi);
+/* Whether two elements may lie at one place (a broadcast, a window). False for all
+ * views that reshaping, permuting and slicing make. */
+bool igi_strided_overlap(int rank, const int64_t *dims, const int64_t *strides);
 /* Header over the same storage with t's type, strides and trace identity. */
 ig_status igi_tensor_alias(ig_tensor **out, igi_pool *pool, const ig_tensor *t);
 /* Contiguous copy (also of strings and packed types). */

@@ -16,7 +16,8 @@ typedef igi_op_slot slot;
 
 /* ORDER: std */
 static const char *const std_names[IGI_STD_COUNT] = {
-    "ingot::SumTo", "ReduceSum", "Expand", "Add", "Shape", "Identity"};
+    "ingot::SumTo", "ReduceSum", "Expand",          "Add",
+    "Shape",        "Identity",  "ingot::ViewRead", "ingot::ViewWrite"};
 
 static const char *domain_of(const char *domain)
 {
@@ -270,7 +271,7 @@ static ig_status compile(igi_op *op)
     IG_TRY(scan_saves(op));
     IG_TRY(scan_alias(op));
     op->plain = is_plain(op);
-    op->law = op->plain && obeys_law(op);
+    op->law_types = op->plain && obeys_law(op) ? op->var_types[op->out_var[0]] : 0;
     return IG_OK;
 }
 

@@ -24,11 +24,11 @@ typedef struct igi_op {
     uint16_t min_in, min_out; /* required ones */
     uint64_t must_out;        /* mask of formal outputs that every node has */
     bool variadic_in, variadic_out;
-    bool law;   /* plain and ELEMENTWISE over one type variable: equal inputs give that
-                   type */
     bool plain; /* fixed tensor ports, one output, <= 3 inputs, nothing special: eager
                    fast path */
     uint64_t value_ports, nodiff_ports, type_only_ports; /* masks of formal inputs */
+    uint64_t law_types; /* plain and ELEMENTWISE over one type variable: equal inputs of
+                           these types give that same type and shape; 0: no such law */
     uint64_t nodiff_out; /* of formal outputs that have no gradient */
     int8_t in_var[32],
         out_var[32]; /* per formal port: index of its rule in def->types */
@@ -67,7 +67,7 @@ typedef struct igi_op_slot {
 } igi_op_slot;
 typedef struct igi_op_table { /* the beginning of struct ig_registry */
     igi_op_slot *slots;
-    size_t cap; /* power of two, at most half full */
+    size_t cap; /* power of two, at most a quarter full: look-ups rarely collide */
 } igi_op_table;
 static inline size_t igi_op_hash(const ig_op_def *def)
 {
@@ -101,6 +101,8 @@ typedef enum igi_std {
     IGI_STD_ADD,
     IGI_STD_SHAPE,
     IGI_STD_IDENTITY,
+    IGI_STD_VIEW_READ,
+    IGI_STD_VIEW_WRITE,
     IGI_STD_COUNT
 } igi_std;
 const ig_op_def *igi_registry_std(const ig_registry *r, igi_std which);

@@ -161,7 +161,7 @@ static inline ig_status plain_call(igi_invoker *v,
     const ig_type *type = &in[0]->type;
     ig_tensor *t;
     int64_t count;
-    bool law = same && op->law && op->var_types[op->out_var[0]] >> type->dtype & 1;
+    bool law = same && op->law_types >> type->dtype & 1;
     if (__builtin_expect(law, 1)) {
         count = igi_tensor_count((ig_tensor *)in[0]);
         IG_TRY(output_by_law(v, (ig_tensor *)in[0], count, &t));

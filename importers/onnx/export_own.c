@@ -232,6 +232,8 @@ static const struct {
     {"SgdStep", 14, sgd_step},
     {"SliceGrad", 16, igi_own_slice_grad},
     {"SumTo", 14, sum_to},
+    {"ViewRead", 14, igi_own_view_read},
+    {"ViewWrite", 16, igi_own_view_write},
 };
 
 static size_t row_of(const ig_op_def *op)

@@ -90,4 +90,8 @@ void igi_own_nhwc_global_average_pool(igi_own *w);
 void igi_own_nhwc_max_pool(igi_own *w);
 void igi_own_nll_loss_grad(igi_own *w);
 
+/* export_own_view.c */
+void igi_own_view_read(igi_own *w);
+void igi_own_view_write(igi_own *w);
+
 #endif

@@ -220,20 +220,28 @@ IG_API ig_status ig_grad_at(const char *where,
                             const ig_grad_opts *opts);
 #define ig_grad(...) ig_grad_at(IG_HERE, __VA_ARGS__)
 
-/* In place: x op= y, under the rules of autograd (a leaf that requires gradients
- * refuses). */
+/* In place: x op= y; returns x. Under the rules of autograd: x may be a view (its base
+ * and all other views see the new values, gradients and traces know of it) or have
+ * views; a value that backward still needs must not be overwritten, which backward
+ * says. Errors: x is a leaf that requires a gradient, or a view of one (IG_NO_GRAD
+ * updates it); elements of x share memory (ig_expand); x was made without recording
+ * while its base needs a gradient; in a trace, x comes from outside. Operators with
+ * several outputs (Split) give copies, not views. */
 IG_API ig_tensor *
 ig_add_inplace_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *y);
 IG_API ig_tensor *
 ig_mul_inplace_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *y);
 IG_API ig_tensor *ig_relu_inplace_at(const char *where, ig_ctx *c, ig_tensor *x);
-/* Overwrites x with the values of y (shapes equal). */
+/* Overwrites x with the values of y (types and shapes equal), or with a number. */
 IG_API ig_tensor *
 ig_copy_inplace_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *y);
+IG_API ig_tensor *
+ig_fill_inplace_at(const char *where, ig_ctx *c, ig_tensor *x, double value);
 #define ig_add_(...)  ig_add_inplace_at(IG_HERE, __VA_ARGS__)
 #define ig_mul_(...)  ig_mul_inplace_at(IG_HERE, __VA_ARGS__)
 #define ig_relu_(...) ig_relu_inplace_at(IG_HERE, __VA_ARGS__)
 #define ig_copy_(...) ig_copy_inplace_at(IG_HERE, __VA_ARGS__)
+#define ig_fill_(...) ig_fill_inplace_at(IG_HERE, __VA_ARGS__)
 
 IG_EXTERN_C_END
 

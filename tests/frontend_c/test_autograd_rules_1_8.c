@@ -74,39 +74,7 @@ static void rule_02_requires_grad_is_for_leaves_of_floating_type(void **state)
     FAILED("int64");
 }
 
-/* ---- 3: views ---- */
-
-static void rule_03_writing_through_a_view_is_refused_while_recording(void **state)
-{
-    (void)state;
-    ig_tensor *h = ig_exp(c, leaf(4, D(1, 2, 3, 4)));
-    ig_tensor *v = ig_reshape(c, h, IG_SHAPE(2, 2));
-    assert_null(ig_relu_(c, v));
-    FAILED("Relu", "view");
-}
-
-static void rule_03_a_view_older_than_a_write_to_its_base_is_refused(void **state)
-{
-    (void)state;
-    ig_tensor *h = ig_exp(c, leaf(4, D(0, 0, 0, 0)));
-    ig_tensor *v = ig_reshape(c, h, IG_SHAPE(2, 2));
-    ig_add_(c, h, vec(4, D(1, 1, 1, 1)));
-    assert_null(ig_neg(c, v));
-    FAILED("Neg", "view", "take the view again");
-}
-
-static void rule_03_a_view_taken_before_its_base_got_a_history_is_refused(void **state)
-{
-    (void)state;
-    ig_tensor *base = vec(4, D(0, 0, 0, 0)), *w = leaf(4, D(1, 2, 3, 4));
-    ig_tensor *v = ig_reshape(c, base, IG_SHAPE(2, 2));
-    ig_add_(c, base, w);
-    assert_null(ig_neg(c, v));
-    FAILED("Neg", "view", "take the view again");
-    ig_tensor *again = ig_reshape(c, base, IG_SHAPE(2, 2));
-    assert_int_equal(ig_backward(c, sum(ig_mul(c, again, again))), IG_OK);
-    GRADIENT(w, 4, 2, 4, 6, 8);
-}
+/* ---- 3: views; more in test_views.c ---- */
 
 static void rule_03_a_view_taken_after_the_write_has_the_right_gradient(void **state)
 {
@@ -341,9 +309,6 @@ IG_TESTS(TEST(rule_01_saved_tensor_changed_in_place_is_an_error_naming_versions)
          TEST(rule_01_an_in_place_call_refuses_its_own_old_input),
          TEST(rule_02_in_place_on_a_leaf_needs_no_grad_mode),
          TEST(rule_02_requires_grad_is_for_leaves_of_floating_type),
-         TEST(rule_03_writing_through_a_view_is_refused_while_recording),
-         TEST(rule_03_a_view_older_than_a_write_to_its_base_is_refused),
-         TEST(rule_03_a_view_taken_before_its_base_got_a_history_is_refused),
          TEST(rule_03_a_view_taken_after_the_write_has_the_right_gradient),
          TEST(rule_04_detach_shares_storage_and_counter_but_no_history),
          TEST(rule_04_no_gradient_flows_through_detach),

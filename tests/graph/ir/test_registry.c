@@ -206,7 +206,7 @@ static void a_record_knows_its_ports(void **state)
     const igi_op *mul = igi_registry_of(s->reg, IG_OP(Mul));
     const igi_op *concat = igi_registry_of(s->reg, IG_OP(Concat));
     const igi_op *sum = igi_registry_of(s->reg, IG_OP(ReduceSum));
-    assert_true(add->plain && add->law && mul->plain && !mul->law);
+    assert_true(add->plain && add->law_types && mul->plain && !mul->law_types);
     assert_int_equal(mul->save_in, 3);
     assert_true(concat->variadic_in && !concat->plain);
     assert_int_equal(sum->n_in, 2);
