@@ -164,6 +164,23 @@ static inline ig_status emit(ig_grad *g,
     return op && g->status == IG_OK ? IG_OK : emit_failed(g, op);
 }
 
+ig_status ig_emit_call(ig_grad *g, const ig_call *call, const ig_var *in, ig_var *out)
+{
+    for (int i = 0; i < call->n_out; i++)
+        out[i] = (ig_var){0};
+    if (g->status != IG_OK)
+        return g->status;
+    if (call->n_in > IG_PORTS_MAX || call->n_out > IG_PORTS_MAX)
+        return ig_grad_fail(g, IG_LIMIT, "it emits a node with %d inputs, at most %d",
+                            call->n_in > call->n_out ? call->n_in : call->n_out,
+                            IG_PORTS_MAX);
+    ig_call located = *call;
+    located.where = g->where;
+    if (call->op)
+        g->status = g->api->emit(g, &located, in, out);
+    return call->op && g->status == IG_OK ? IG_OK : emit_failed(g, call->op);
+}
+
 ig_status ig_emit_n(ig_grad *g,
                     const ig_op_def *op,
                     const void *attrs,
@@ -172,14 +189,8 @@ ig_status ig_emit_n(ig_grad *g,
                     ig_var *out,
                     int n_out)
 {
-    for (int i = 0; i < n_out; i++)
-        out[i] = (ig_var){0};
-    if (g->status != IG_OK)
-        return g->status;
-    if (n_in > IG_PORTS_MAX || n_out > IG_PORTS_MAX)
-        return ig_grad_fail(g, IG_LIMIT, "it emits a node with %d inputs, at most %d",
-                            n_in > n_out ? n_in : n_out, IG_PORTS_MAX);
-    return emit(g, op, attrs, in, n_in, out, n_out);
+    ig_call call = {.op = op, .attrs = attrs, .n_in = n_in, .n_out = n_out};
+    return ig_emit_call(g, &call, in, out);
 }
 
 ig_var ig_emit1(ig_grad *g, const ig_op_def *op, const void *attrs, ig_var a)

@@ -87,5 +87,6 @@ ig_status igi_up_pad(igi_onnx_node *n);
 ig_status igi_up_gemm(igi_onnx_node *n);
 ig_status igi_up_batch_norm(igi_onnx_node *n);
 ig_status igi_up_dropout(igi_onnx_node *n);
+ig_status igi_up_recurrent(igi_onnx_node *n); /* RNN, LSTM, GRU */
 
 #endif

@@ -1,4 +1,4 @@
-/* Upgrades of Gemm, BatchNormalization and Dropout. */
+/* Upgrades of Gemm, BatchNormalization, Dropout and the recurrent layers. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -135,4 +135,13 @@ ig_status igi_up_roi_align(igi_onnx_node *n)
     return n->version >= 16 ? IG_OK
                             : igi_up_set_string(n, "coordinate_transformation_mode",
                                                 "output_half_pixel");
+}
+
+/* Version 1 and 3 said whether Y is wanted; now its name in the list of outputs does.
+ */
+ig_status igi_up_recurrent(igi_onnx_node *n)
+{
+    if (n->version < 7)
+        igi_up_drop(n, "output_sequence");
+    return IG_OK;
 }

@@ -434,6 +434,12 @@ IG_API ig_status ig_emit_n(ig_grad *g,
                            int n_in,
                            ig_var *out,
                            int n_out);
+/* The same for any call: op, attrs, n_in, n_out and the mask of wanted outputs are
+ * read; outputs that are not wanted give {0}. */
+IG_API ig_status ig_emit_call(ig_grad *g,
+                              const ig_call *call,
+                              const ig_var *in,
+                              ig_var *out);
 /* Sum over all axes but `axis` (negative counts from the end), dims dropped. */
 IG_API ig_var ig_emit_sum_except(ig_grad *g, ig_var v, int axis);
 /* The gradient of input i; a larger (broadcast) one is summed down by the engine. */
@@ -472,6 +478,7 @@ typedef struct ig_sample {
     uint64_t
         types; /* restrict to these dtypes of the first type variable; 0: all allowed */
     bool no_gradient; /* kinks or integers make finite differences meaningless here */
+    bool no_second;   /* the first gradient is made of operators that have none */
 } ig_sample;
 #define IG_SHAPE_IN(...) .rank = IG_COUNT_(__VA_ARGS__), .dims = {__VA_ARGS__}
 #define IG_COUNT_(...)   ((int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)))

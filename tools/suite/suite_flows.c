@@ -382,6 +382,8 @@ static void check_trace(const suite_case *c)
         example[i] = suite_copy(c->in[i], 0);
         if (is_constant(c, i, SUITE_VALUES))
             t.literal[i] = example[i];
+        else if (example[i] && k == IG_TRACE_INPUTS_MAX)
+            suite_fail(c, "traced", "more inputs than a trace can have");
         else if (example[i])
             o.inputs[k++] = (ig_trace_input){input_name(i), example[i]};
     }
