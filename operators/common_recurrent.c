@@ -4,8 +4,6 @@
 
 #include <inttypes.h>
 
-IG_USES_OP(GRU);
-IG_USES_OP(LSTM);
 IG_USES_OP(RecurrentGrad);
 
 const char *const igi_cell_names[] = {"rnn", "lstm", "gru", NULL}; /* ORDER: cell */
@@ -115,6 +113,20 @@ static bool same_word(const char *a, const char *b)
     return *a == *b;
 }
 
+/* -1 with a record when there is no such function. */
+static int find_function(const char *name)
+{
+    for (int kind = 0; kind < IGI_REC_ACT_COUNT; kind++)
+        if (same_word(name, functions[kind].name))
+            return kind;
+    (void)ig_fail(IG_INVALID_ARGUMENT,
+                  "activations names '%s', which is no function; known are Relu, Tanh, "
+                  "Sigmoid, Affine, LeakyRelu, ThresholdedRelu, ScaledTanh, "
+                  "HardSigmoid, Elu, Softsign and Softplus",
+                  name);
+    return -1;
+}
+
 /* The next listed value when the function has this parameter, its default without one.
  */
 static float parameter(const ig_floats *list, int64_t *at, float usual)
@@ -135,16 +147,10 @@ static ig_status read_functions(const igi_rnn_attrs *a, igi_recurrent *r)
                        names->n, n, r->dirs);
     for (int64_t i = 0; i < n * r->dirs; i++) {
         igi_rec_fn *f = &r->fn[i / n][i % n];
-        int kind = (int)shapes[r->cell].usual[i % n];
-        for (kind = names->v ? 0 : kind; kind < IGI_REC_ACT_COUNT; kind++)
-            if (!names->v || same_word(names->v[i], functions[kind].name))
-                break;
-        if (kind == IGI_REC_ACT_COUNT)
-            return ig_fail(IG_INVALID_ARGUMENT,
-                           "activations names '%s', which is no function; known are "
-                           "Relu, Tanh, Sigmoid, Affine, LeakyRelu, ThresholdedRelu, "
-                           "ScaledTanh, HardSigmoid, Elu, Softsign and Softplus",
-                           names->v[i]);
+        int kind =
+            names->v ? find_function(names->v[i]) : (int)shapes[r->cell].usual[i % n];
+        if (kind < 0)
+            return IG_INVALID_ARGUMENT; /* message set */
         f->kind = (igi_rec_act)kind;
         f->alpha = parameter(&a->activation_alpha, &at_alpha, functions[kind].alpha);
         f->beta = parameter(&a->activation_beta, &at_beta, functions[kind].beta);
@@ -159,15 +165,15 @@ static ig_status read_attrs(const ig_op_def *op, const void *attrs, igi_recurren
     const igi_rnn_attrs *a = attrs;
     r->cell = IGI_CELL_RNN;
     r->option = false;
-    if (op == IG_OP(LSTM)) {
-        r->cell = IGI_CELL_LSTM;
-        r->option = ((const igi_lstm_attrs *)attrs)->input_forget != 0;
-    } else if (op == IG_OP(GRU)) {
-        r->cell = IGI_CELL_GRU;
-        r->option = ((const igi_gru_attrs *)attrs)->linear_before_reset != 0;
-    } else if (a->struct_size == sizeof(igi_recurrent_attrs)) {
+    if (op->domain) { /* a gradient */
         r->cell = (igi_cell)((const igi_recurrent_attrs *)attrs)->cell;
         r->option = ((const igi_recurrent_attrs *)attrs)->option != 0;
+    } else if (!strcmp(op->name, "LSTM")) {
+        r->cell = IGI_CELL_LSTM;
+        r->option = ((const igi_lstm_attrs *)attrs)->input_forget != 0;
+    } else if (!strcmp(op->name, "GRU")) {
+        r->cell = IGI_CELL_GRU;
+        r->option = ((const igi_gru_attrs *)attrs)->linear_before_reset != 0;
     }
     r->gates = shapes[r->cell].gates;
     r->dirs = a->direction == 2 ? 2 : 1;
@@ -230,7 +236,7 @@ static ig_status sizes(ig_infer *x, const igi_recurrent *r, recurrent_dims *d)
 
 static ig_status check_inputs(ig_infer *x, recurrent_dims *d)
 {
-    igi_recurrent r;
+    igi_recurrent r = {0};
     ig_status rc = read_attrs(x->op, x->attrs, &r);
     if (rc != IG_OK) {
         (void)ig_fail_context("%s", x->op->name);
@@ -250,7 +256,7 @@ static ig_status check_inputs(ig_infer *x, recurrent_dims *d)
 
 ig_status igi_recurrent_infer(ig_infer *x)
 {
-    recurrent_dims d;
+    recurrent_dims d = {0};
     IG_TRY(check_inputs(x, &d));
     for (int i = 0; i < x->n_out; i++)
         IG_TRY(ig_infer_set(x, i, i ? 3 : 4, i ? d.state : d.y));
@@ -259,7 +265,7 @@ ig_status igi_recurrent_infer(ig_infer *x)
 
 ig_status igi_recurrent_grad_infer(ig_infer *x)
 {
-    recurrent_dims d;
+    recurrent_dims d = {0};
     IG_TRY(check_inputs(x, &d));
     IG_TRY(has_dims(x, IGI_REC_INPUTS, 4, d.y));
     IG_TRY(has_dims(x, IGI_REC_INPUTS + 1, 3, d.state));
@@ -288,7 +294,6 @@ ig_status igi_recurrent_read(const ig_kernel_ctx *k, igi_recurrent *r)
 {
     const int64_t *xd = ig_dims(ig_in(k, IGI_REC_X)),
                   *rd = ig_dims(ig_in(k, IGI_REC_R));
-    const ig_tensor *lens = ig_in(k, IGI_REC_LENS);
     IG_TRY(read_attrs(k->op, k->attrs, r));
     bool batch_first = ((const igi_rnn_attrs *)k->attrs)->layout != 0;
     r->steps = xd[batch_first];
@@ -303,6 +308,13 @@ ig_status igi_recurrent_read(const ig_kernel_ctx *k, igi_recurrent *r)
     r->y_dir = batch_first ? h : r->batch * h;
     r->h_seq = batch_first ? layer : h;
     r->h_dir = batch_first ? h : r->batch * h;
+    r->lens = NULL;
+    return IG_OK;
+}
+
+ig_status igi_recurrent_lengths(const ig_kernel_ctx *k, igi_recurrent *r)
+{
+    const ig_tensor *lens = ig_in(k, IGI_REC_LENS);
     r->lens = lens ? ig_data(lens) : NULL;
     for (int64_t b = 0; r->lens && b < r->batch; b++)
         if (r->lens[b] < 0 || r->lens[b] > r->steps)

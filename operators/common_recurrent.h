@@ -165,8 +165,10 @@ typedef struct igi_recurrent {
     const int32_t *lens; /* NULL: all are `steps` */
 } igi_recurrent;
 
-/* Reads attributes, shapes and lengths; lengths outside 0..steps are an error. */
+/* Reads attributes and shapes: what is known before a run; then, in a run, lengths,
+ * which are an error outside 0..steps. */
 ig_status igi_recurrent_read(const ig_kernel_ctx *k, igi_recurrent *r);
+ig_status igi_recurrent_lengths(const ig_kernel_ctx *k, igi_recurrent *r);
 /* The step that sequence b of direction d takes as its i-th, i < its length. */
 static inline int64_t igi_recurrent_length(const igi_recurrent *r, int64_t b)
 {

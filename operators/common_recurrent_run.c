@@ -377,6 +377,7 @@ static ig_status begin(run *w, ig_kernel_ctx *k, bool gradient, bool tangents)
 {
     *w = (run){.k = k};
     IG_TRY(igi_recurrent_read(k, &w->r));
+    IG_TRY(igi_recurrent_lengths(k, &w->r));
     IG_TRY(make_room(w, gradient));
     for (int i = 0; i < IGI_REC_INPUTS; i++)
         if (i != IGI_REC_LENS)

@@ -103,6 +103,7 @@ void m_bert_base(builder *b);
 void m_vit_b16(builder *b);
 void m_gpt2(builder *b);
 void m_yolov8n(builder *b);
+void m_lstm(builder *b);
 void m_mlp(builder *b);
 void m_chain_add(builder *b);
 void m_chain_tanh(builder *b);

@@ -237,6 +237,43 @@ typedef struct igi_winograd_products {
     int64_t column, width;
 } igi_winograd_products;
 
+/* ---- recurrent cells ----------------------------------------------------------------
+ */
+
+typedef enum igi_cell_step_kind {
+    IGI_CELL_STEP_RNN = 0,
+    IGI_CELL_STEP_LSTM,
+    IGI_CELL_STEP_GRU_LINEAR, /* linear_before_reset */
+    IGI_CELL_STEP_GRU_RESET,  /* otherwise two passes: z and r * h, */
+    IGI_CELL_STEP_GRU_NEW     /* then the state */
+} igi_cell_step_kind;
+
+/* One step of one direction, or one pass of it. Hidden units come in blocks of
+ * cell_block, the last one padded; rows of states have `ld` floats, a multiple of it.
+ * Gates lie as in ONNX. */
+typedef struct igi_cell_step {
+    igi_cell_step_kind kind;
+    bool option; /* LSTM: the forget gate is 1 - the input gate */
+    int gates;   /* of x */
+    /* ORDER: recurrent activation: numbers of igi_rec_act */
+    int fn[3];
+    float alpha[3], beta[3], clip; /* clip: INFINITY for none */
+    int64_t rows, hidden, ld;
+    int64_t t;           /* rows with lens[row] <= t keep their state; their y is 0 */
+    const int32_t *lens; /* NULL: none */
+    const float *r;      /* packed [block][hidden][gates of this pass][cell_block] */
+    const float *x;      /* [row][block][gates][cell_block]: products with X, biases */
+    int64_t ld_x;
+    const float *h;      /* what r multiplies: the state; of GRU_NEW r * h */
+    const float *before; /* the state */
+    float *out;          /* the new one; of GRU_RESET r * h. Not h. */
+    float *c;            /* LSTM: the cell, replaced. GRU: z, between the passes */
+    float *y;            /* also here, [row][hidden], NULL: nowhere */
+    int64_t ld_y;
+    const float *p;  /* LSTM: peepholes [3][ld], NULL: none */
+    const float *rb; /* GRU_LINEAR: bias of R's last gate [ld] */
+} igi_cell_step;
+
 /* ---- the table ----------------------------------------------------------------------
  */
 
@@ -325,6 +362,9 @@ typedef struct igi_cpu_isa {
                            int64_t lo,
                            int64_t hi);
     void (*winograd_output)(const igi_winograd *g, const igi_winograd_products *q);
+    int cell_block; /* hidden units of a block of igi_cell_step */
+    /* Blocks [block_lo, block_hi) of all rows. */
+    void (*cell_step)(const igi_cell_step *s, int64_t block_lo, int64_t block_hi);
 
     /* One output row oy >= 0, all channels. */
     void (*max_pool_row)(const igi_pool *p, int64_t oy);

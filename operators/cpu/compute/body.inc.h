@@ -29,6 +29,7 @@
 #include "operators/cpu/compute/transpose.inc.h"
 
 #include "operators/cpu/compute/winograd.inc.h"
+#include "operators/cpu/compute/recurrent.inc.h"
 
 #define BINARY_ROW(name_)                                                              \
     {                                                                                  \
@@ -71,6 +72,8 @@ static const igi_cpu_isa igi_cpu_table = {
     .winograd_weights = winograd_weights,
     .winograd_input = winograd_input,
     .winograd_output = winograd_output,
+    .cell_block = VW,
+    .cell_step = cell_step,
     .max_pool_row = max_pool_row,
     .avg_pool_row = avg_pool_row,
     .global_avg_pool = global_avg_pool,

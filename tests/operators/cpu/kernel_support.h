@@ -13,7 +13,7 @@
 #include "graph/runtime/select.h"
 #include "tests/support/test_main.h"
 
-enum { PORTS = 8 };
+enum { PORTS = 11 };
 
 typedef struct call {
     const char *op, *kernel;
