@@ -67,4 +67,41 @@ static void recurrent_layers_agree_with_their_references(void **state)
     }
 }
 
-IG_TESTS(cmocka_unit_test(recurrent_layers_agree_with_their_references))
+static void gradients_of_recurrent_layers_agree_with_their_reference(void **state)
+{
+    (void)state;
+    enum { STEPS = 9, INPUT = 21, HIDDEN = 37 };
+    const struct {
+        int cell, option, gates, n_out;
+    } cells[] = {{0, 0, 1, 5}, {1, 0, 4, 7}, {2, 0, 3, 5}, {2, 1, 3, 5}};
+    for (int i = 0; i < 8; i++) {
+        const int rows = cells[i / 2].gates * HIDDEN, batch = i % 2 ? 7 : 1;
+        const bool lstm = cells[i / 2].cell == 1;
+        ig_ingot_recurrent_grad_opts o = IG_INGOT_RECURRENT_GRAD_OPTS_INIT;
+        o.cell = cells[i / 2].cell, o.option = cells[i / 2].option;
+        o.layout = i % 2;
+        o.direction = 2;
+        int first = i % 2 ? batch : STEPS, second = i % 2 ? STEPS : batch;
+        int state0 = i % 2 ? batch : 2, state1 = i % 2 ? 2 : batch;
+        ig_tensor *dy = i % 2 ? floats(DIMS(batch, STEPS, 2, HIDDEN))
+                              : floats(DIMS(STEPS, 2, batch, HIDDEN));
+        compare(
+            (call){"ingot::RecurrentGrad",
+                   "products",
+                   &o,
+                   lstm ? 11 : 10,
+                   cells[i / 2].n_out,
+                   {floats(DIMS(first, second, INPUT)), weights(DIMS(2, rows, INPUT)),
+                    weights(DIMS(2, rows, HIDDEN)), floats(DIMS(2, 2 * rows)),
+                    i % 2 ? lengths(7, (int32_t[]){9, 3, 0, 1, 9, 8, 5}) : NULL,
+                    floats(DIMS(state0, state1, HIDDEN)),
+                    lstm ? floats(DIMS(state0, state1, HIDDEN)) : NULL,
+                    lstm ? weights(DIMS(2, 3 * HIDDEN)) : NULL, dy,
+                    floats(DIMS(state0, state1, HIDDEN)),
+                    lstm ? floats(DIMS(state0, state1, HIDDEN)) : NULL},
+                   2e-5});
+    }
+}
+
+IG_TESTS(cmocka_unit_test(gradients_of_recurrent_layers_agree_with_their_reference),
+         cmocka_unit_test(recurrent_layers_agree_with_their_references))
