@@ -144,20 +144,8 @@ static void keep_all(uint8_t *mask, int64_t n)
         memset(mask, 1, (size_t)n);
 }
 
-typedef struct {
-    bool fixed;
-    uint64_t seed, draw;
-    igi_mt19937 own;
-} stream;
-
-static double next_unit(stream *s, int64_t i)
-{
-    return s->fixed ? igi_mt19937_unit(&s->own)
-                    : igi_random_unit(s->seed, s->draw, (uint64_t)i);
-}
-
 static void
-drop(const ig_tensor *y, const ig_tensor *x, uint8_t *mask, double ratio, stream *s)
+drop(const ig_tensor *y, const ig_tensor *x, uint8_t *mask, double ratio, igi_random *s)
 {
     const ig_tensor *t[2] = {y, x};
     const ig_dtype type = ig_dtype_of(x);
@@ -166,7 +154,7 @@ drop(const ig_tensor *y, const ig_tensor *x, uint8_t *mask, double ratio, stream
     igi_walk w;
     for (igi_walk_tensors(&w, y, t, 2); w.rows > 0; igi_walk_next(&w))
         for (int64_t i = 0; i < w.inner; i++, done++) {
-            bool keep = next_unit(s, done) >= ratio;
+            bool keep = igi_random_next(s, done) >= ratio;
             double v = igi_get_f64(type, ig_data(x), w.at[1] + i * w.step[1]);
             igi_put_f64(type, ig_data(y), w.at[0] + i * w.step[0],
                         keep ? v * scale : 0);
@@ -188,9 +176,8 @@ static ig_status dropout_reference(ig_kernel_ctx *k)
     if (!(ratio > 0 && ratio < 1))
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "ratio is %g, not in [0, 1)",
                               ratio);
-    stream s = {.fixed = seed >= 0, .seed = k->seed, .draw = k->draw};
-    if (s.fixed)
-        igi_mt19937_seed(&s.own, (uint32_t)seed);
+    igi_random s;
+    igi_random_begin(&s, k, seed);
     drop(ig_out(k, 0), x, mask, ratio, &s);
     return IG_OK;
 }

@@ -1,12 +1,14 @@
 /* One case of the ONNX test suite: load, run on each data set, compare. */
 #include <dirent.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "graph/core/alloc.h"
+#include "graph/core/dtype.h"
 #include "graph/core/status.h"
 #include "graph/core/tensor.h"
 #include "importers/data/data.h"
@@ -47,6 +49,34 @@ static bool is_random(const test_case *c)
 {
     const char *base = strrchr(c->name, '/');
     return strncmp(base ? base + 1 : c->name, "test_bernoulli", 14) == 0;
+}
+
+/* Of those: zeros and ones, as many ones as input 0 says, give or take six standard
+ * deviations. The expanded form is the function in ONNX's schema, which gives ones with
+ * probability 1 - p. */
+static test_status check_distribution(
+    const test_case *c, const ig_value *in, ig_value *got, char *text, size_t size)
+{
+    const ig_tensor *p = ig_value_tensor((ig_value *)(uintptr_t)in);
+    const ig_tensor *y = ig_value_tensor(got);
+    const bool inverted = strstr(c->name, "_expanded") != NULL;
+    double ones = 0, expected = 0, variance = 0;
+    for (int64_t i = 0; i < ig_tensor_numel(p); i++) {
+        double chance = igi_get_f64(p->v.type.dtype, p->data, i);
+        double v = igi_get_f64(y->v.type.dtype, y->data, i);
+        if (v != 0 && v != 1) {
+            (void)snprintf(text, size, "element %" PRId64 " is %g, not 0 or 1", i, v);
+            return TEST_FAILED;
+        }
+        ones += v;
+        expected += inverted ? 1 - chance : chance;
+        variance += chance * (1 - chance);
+    }
+    if (fabs(ones - expected) <= 6 * sqrt(variance) + 1e-6)
+        return TEST_PASSED;
+    (void)snprintf(text, size, "%g ones, %g expected, standard deviation %g", ones,
+                   expected, sqrt(variance));
+    return TEST_FAILED;
 }
 
 static test_status verdict_of_error(const char *what, char *text, size_t size)
@@ -108,6 +138,7 @@ static test_status compare_all(ig_model *m,
 }
 
 static test_status run_and_compare(ig_model *m,
+                                   const test_case *c,
                                    const values *in,
                                    const values *want,
                                    const compare_opts *o,
@@ -127,12 +158,18 @@ static test_status run_and_compare(ig_model *m,
         status = verdict_of_error("run: ", text, size);
     else
         status = compare_all(m, &got, want, o, text, size);
+    if (status == TEST_PASSED && is_random(c))
+        status = check_distribution(c, in->v[0], got.v[0], text, size);
     values_fini(&got);
     return status;
 }
 
-static test_status run_data_set(
-    ig_model *m, const char *folder, const compare_opts *o, char *text, size_t size)
+static test_status run_data_set(ig_model *m,
+                                const test_case *c,
+                                const char *folder,
+                                const compare_opts *o,
+                                char *text,
+                                size_t size)
 {
     values in = {0}, want = {0};
     test_status status;
@@ -143,7 +180,7 @@ static test_status run_data_set(
         (void)snprintf(text, size, "%s holds no output_0.pb", folder);
         status = TEST_FAILED;
     } else {
-        status = run_and_compare(m, &in, &want, o, text, size);
+        status = run_and_compare(m, c, &in, &want, o, text, size);
     }
     values_fini(&in);
     values_fini(&want);
@@ -163,7 +200,7 @@ static test_status run_data_sets(
         if (stat(folder, &st) != 0)
             break;
         sets++;
-        status = run_data_set(m, folder, o, text, size);
+        status = run_data_set(m, c, folder, o, text, size);
     }
     if (sets == 0) {
         (void)snprintf(text, size, "there is no test_data_set_0");
@@ -207,7 +244,7 @@ static test_status run_light(
     if (rc == IG_OK) {
         want.n = 1;
         want.names[0] = ig_model_output_name(m, 0);
-        status = run_and_compare(m, &in, &want, o, text, size);
+        status = run_and_compare(m, c, &in, &want, o, text, size);
     } else {
         status = verdict_of_error("data: ", text, size);
     }

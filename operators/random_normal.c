@@ -1,0 +1,54 @@
+/* RandomNormal and RandomNormalLike: normal numbers, mean + scale * n
+ * (common_random.h says from which stream). */
+#include "operators/common.h"
+#include "operators/common_random.h"
+
+#define LAW(S_)                                                                        \
+    IGI_ATTR_LAW(S_, first, "mean", 0, "Mean of the numbers."),                        \
+        IGI_ATTR_LAW(S_, second, "scale", 1, "Their standard deviation.")
+static const ig_attr_def attrs[] = {LAW(igi_random_attrs), IGI_RANDOM_ATTRS, {0}};
+static const ig_attr_def attrs_like[] = {
+    LAW(igi_random_like_attrs), IGI_RANDOM_LIKE_ATTRS, {0}};
+
+/* Of both: their attributes begin alike. */
+static ig_status normal_reference(ig_kernel_ctx *k)
+{
+    const igi_random_like_attrs *a = k->attrs;
+    return igi_random_fill(k, a->seed, true, (double)a->first, (double)a->second);
+}
+
+IGI_RANDOM_SAMPLES(samples, .first = -1, .second = 3);
+
+IG_OPERATOR(RandomNormal) = {
+    IG_OP_HEAD,
+    .name = "RandomNormal",
+    .since = 22,
+    .doc = "A tensor of normal numbers, mean + scale * n.",
+    .inputs = igi_random_inputs,
+    .outputs = igi_random_outputs,
+    .types = igi_random_types,
+    .attrs = attrs,
+    .attrs_size = sizeof(igi_random_attrs),
+    .flags = IG_OP_RANDOM,
+    .infer = igi_random_infer,
+    .gradient = ig_gradient_none,
+    .reference = normal_reference,
+    .samples = samples,
+};
+
+IG_OPERATOR(RandomNormalLike) = {
+    IG_OP_HEAD,
+    .name = "RandomNormalLike",
+    .since = 22,
+    .doc = "Normal numbers, mean + scale * n, in the shape of a tensor.",
+    .inputs = igi_random_like_inputs,
+    .outputs = igi_random_outputs,
+    .types = igi_random_like_types,
+    .attrs = attrs_like,
+    .attrs_size = sizeof(igi_random_like_attrs),
+    .flags = IG_OP_RANDOM | IG_OP_UNRANKED,
+    .infer = igi_random_like_infer,
+    .gradient = ig_gradient_none,
+    .reference = normal_reference,
+    .samples = samples_like,
+};
