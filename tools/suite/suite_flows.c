@@ -121,17 +121,19 @@ void suite_kernels(suite_case *c, uint64_t *taken)
 
 static const char *input_name(int i)
 {
-    static const char *const names[] = {"x0",  "x1",  "x2",  "x3", "x4",  "x5",
-                                        "x6",  "x7",  "x8",  "x9", "x10", "x11",
-                                        "x12", "x13", "x14", "x15"};
+    static const char *const names[SUITE_PORTS] = {
+        "x0",  "x1",  "x2",  "x3",  "x4",  "x5",  "x6",  "x7",  "x8",  "x9",  "x10",
+        "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21",
+        "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x29", "x30", "x31"};
     return names[i];
 }
 
 static const char *output_name(int i)
 {
-    static const char *const names[] = {"y0",  "y1",  "y2",  "y3", "y4",  "y5",
-                                        "y6",  "y7",  "y8",  "y9", "y10", "y11",
-                                        "y12", "y13", "y14", "y15"};
+    static const char *const names[SUITE_PORTS] = {
+        "y0",  "y1",  "y2",  "y3",  "y4",  "y5",  "y6",  "y7",  "y8",  "y9",  "y10",
+        "y11", "y12", "y13", "y14", "y15", "y16", "y17", "y18", "y19", "y20", "y21",
+        "y22", "y23", "y24", "y25", "y26", "y27", "y28", "y29", "y30", "y31"};
     return names[i];
 }
 
