@@ -12,6 +12,24 @@ ig_tensor *ig_op_abs_at(const char *where, ig_ctx *c, ig_tensor *X)
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
+ig_tensor *ig_op_acos_at(const char *where, ig_ctx *c, ig_tensor *input)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Acos");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+ig_tensor *ig_op_acosh_at(const char *where, ig_ctx *c, ig_tensor *input)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Acosh");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
 ig_tensor *ig_op_add_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B)
 {
     static const ig_op_def *op;
@@ -19,6 +37,17 @@ ig_tensor *ig_op_add_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B
     int n_in = 2;
     const ig_op_def *d = igi_op_once(&op, "Add");
     return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_affine_grid_opts) == 16, "AffineGrid");
+_Static_assert(offsetof(ig_affine_grid_opts, align_corners) == 8, "align_corners");
+ig_tensor *ig_op_affine_grid_at(const char *where, ig_ctx *c, ig_tensor *theta, ig_tensor *size, const ig_affine_grid_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {theta, size};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "AffineGrid");
+    return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
 ig_tensor *ig_op_and_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B)
@@ -41,6 +70,73 @@ ig_tensor *ig_op_arg_max_at(const char *where, ig_ctx *c, ig_tensor *data, const
     int n_in = 1;
     const ig_op_def *d = igi_op_once(&op, "ArgMax");
     return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_arg_min_opts) == 32, "ArgMin");
+_Static_assert(offsetof(ig_arg_min_opts, axis) == 8, "axis");
+_Static_assert(offsetof(ig_arg_min_opts, keepdims) == 16, "keepdims");
+_Static_assert(offsetof(ig_arg_min_opts, select_last_index) == 24, "select_last_index");
+ig_tensor *ig_op_arg_min_at(const char *where, ig_ctx *c, ig_tensor *data, const ig_arg_min_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {data};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ArgMin");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+ig_tensor *ig_op_asin_at(const char *where, ig_ctx *c, ig_tensor *input)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Asin");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+ig_tensor *ig_op_asinh_at(const char *where, ig_ctx *c, ig_tensor *input)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Asinh");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+ig_tensor *ig_op_atan_at(const char *where, ig_ctx *c, ig_tensor *input)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Atan");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+ig_tensor *ig_op_atanh_at(const char *where, ig_ctx *c, ig_tensor *input)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Atanh");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_attention_opts) == 56, "Attention");
+_Static_assert(offsetof(ig_attention_opts, is_causal) == 8, "is_causal");
+_Static_assert(offsetof(ig_attention_opts, kv_num_heads) == 16, "kv_num_heads");
+_Static_assert(offsetof(ig_attention_opts, q_num_heads) == 24, "q_num_heads");
+_Static_assert(offsetof(ig_attention_opts, qk_matmul_output_mode) == 32, "qk_matmul_output_mode");
+_Static_assert(offsetof(ig_attention_opts, scale) == 40, "scale");
+_Static_assert(offsetof(ig_attention_opts, softcap) == 44, "softcap");
+_Static_assert(offsetof(ig_attention_opts, softmax_precision) == 48, "softmax_precision");
+ig_tensor *ig_op_attention_at(const char *where, ig_ctx *c, ig_tensor *Q, ig_tensor *K, ig_tensor *V, ig_tensor *attn_mask, ig_tensor *past_key, ig_tensor *past_value, ig_tensor *nonpad_kv_seqlen, const ig_attention_opts *opts, ig_tensor **out_present_key, ig_tensor **out_present_value, ig_tensor **out_qk_matmul_output)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {Q, K, V, attn_mask, past_key, past_value, nonpad_kv_seqlen};
+    int n_in = 7;
+    const ig_op_def *d = igi_op_once(&op, "Attention");
+    ig_tensor **outs[] = {out_present_key, out_present_value, out_qk_matmul_output};
+    return igi_wrap_n(c, where, d, opts, in, n_in, outs, 3);
 }
 
 _Static_assert(sizeof(ig_average_pool_opts) == 96, "AveragePool");
@@ -74,6 +170,88 @@ ig_tensor *ig_op_batch_normalization_at(const char *where, ig_ctx *c, ig_tensor 
     return igi_wrap_n(c, where, d, opts, in, n_in, outs, 2);
 }
 
+_Static_assert(sizeof(ig_bernoulli_opts) == 16, "Bernoulli");
+_Static_assert(offsetof(ig_bernoulli_opts, seed) == 4, "seed");
+_Static_assert(offsetof(ig_bernoulli_opts, dtype) == 8, "dtype");
+ig_tensor *ig_op_bernoulli_at(const char *where, ig_ctx *c, ig_tensor *input, const ig_bernoulli_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Bernoulli");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_bit_cast_opts) == 16, "BitCast");
+_Static_assert(offsetof(ig_bit_cast_opts, to) == 8, "to");
+ig_tensor *ig_op_bit_cast_at(const char *where, ig_ctx *c, ig_tensor *input, const ig_bit_cast_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "BitCast");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_bit_shift_opts) == 16, "BitShift");
+_Static_assert(offsetof(ig_bit_shift_opts, direction) == 8, "direction");
+ig_tensor *ig_op_bit_shift_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *Y, const ig_bit_shift_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X, Y};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "BitShift");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+ig_tensor *ig_op_bitwise_and_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {A, B};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "BitwiseAnd");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+ig_tensor *ig_op_bitwise_not_at(const char *where, ig_ctx *c, ig_tensor *X)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "BitwiseNot");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+ig_tensor *ig_op_bitwise_or_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {A, B};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "BitwiseOr");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+ig_tensor *ig_op_bitwise_xor_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {A, B};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "BitwiseXor");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_blackman_window_opts) == 24, "BlackmanWindow");
+_Static_assert(offsetof(ig_blackman_window_opts, output_datatype) == 8, "output_datatype");
+_Static_assert(offsetof(ig_blackman_window_opts, periodic) == 16, "periodic");
+ig_tensor *ig_op_blackman_window_at(const char *where, ig_ctx *c, ig_tensor *size, const ig_blackman_window_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {size};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "BlackmanWindow");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 _Static_assert(sizeof(ig_cast_opts) == 32, "Cast");
 _Static_assert(offsetof(ig_cast_opts, to) == 8, "to");
 _Static_assert(offsetof(ig_cast_opts, saturate) == 16, "saturate");
@@ -99,6 +277,49 @@ ig_tensor *ig_op_cast_like_at(const char *where, ig_ctx *c, ig_tensor *input, ig
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+_Static_assert(sizeof(ig_causal_conv_with_state_opts) == 16, "CausalConvWithState");
+_Static_assert(offsetof(ig_causal_conv_with_state_opts, activation) == 8, "activation");
+ig_tensor *ig_op_causal_conv_with_state_at(const char *where, ig_ctx *c, ig_tensor *input, ig_tensor *weight, ig_tensor *bias, ig_tensor *past_state, const ig_causal_conv_with_state_opts *opts, ig_tensor **out_present_state)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input, weight, bias, past_state};
+    int n_in = 4;
+    const ig_op_def *d = igi_op_once(&op, "CausalConvWithState");
+    ig_tensor **outs[] = {out_present_state};
+    return igi_wrap_n(c, where, d, opts, in, n_in, outs, 1);
+}
+
+ig_tensor *ig_op_ceil_at(const char *where, ig_ctx *c, ig_tensor *X)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Ceil");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_celu_opts) == 8, "Celu");
+_Static_assert(offsetof(ig_celu_opts, alpha) == 4, "alpha");
+ig_tensor *ig_op_celu_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_celu_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Celu");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_center_crop_pad_opts) == 24, "CenterCropPad");
+_Static_assert(offsetof(ig_center_crop_pad_opts, axes) == 8, "axes");
+ig_tensor *ig_op_center_crop_pad_at(const char *where, ig_ctx *c, ig_tensor *input_data, ig_tensor *shape, const ig_center_crop_pad_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input_data, shape};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "CenterCropPad");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 ig_tensor *ig_op_clip_at(const char *where, ig_ctx *c, ig_tensor *input, ig_tensor *min, ig_tensor *max)
 {
     static const ig_op_def *op;
@@ -106,6 +327,30 @@ ig_tensor *ig_op_clip_at(const char *where, ig_ctx *c, ig_tensor *input, ig_tens
     int n_in = 3;
     const ig_op_def *d = igi_op_once(&op, "Clip");
     return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_col2_im_opts) == 56, "Col2Im");
+_Static_assert(offsetof(ig_col2_im_opts, dilations) == 8, "dilations");
+_Static_assert(offsetof(ig_col2_im_opts, pads) == 24, "pads");
+_Static_assert(offsetof(ig_col2_im_opts, strides) == 40, "strides");
+ig_tensor *ig_op_col2_im_at(const char *where, ig_ctx *c, ig_tensor *input, ig_tensor *image_shape, ig_tensor *block_shape, const ig_col2_im_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input, image_shape, block_shape};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "Col2Im");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_compress_opts) == 16, "Compress");
+_Static_assert(offsetof(ig_compress_opts, axis) == 8, "axis");
+ig_tensor *ig_op_compress_at(const char *where, ig_ctx *c, ig_tensor *input, ig_tensor *condition, const ig_compress_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input, condition};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "Compress");
+    return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
 _Static_assert(sizeof(ig_concat_opts) == 16, "Concat");
@@ -183,6 +428,76 @@ ig_tensor *ig_op_conv_integer_at(const char *where, ig_ctx *c, ig_tensor *x, ig_
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+ig_tensor *ig_op_cos_at(const char *where, ig_ctx *c, ig_tensor *input)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Cos");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+ig_tensor *ig_op_cosh_at(const char *where, ig_ctx *c, ig_tensor *input)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Cosh");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_cum_prod_opts) == 24, "CumProd");
+_Static_assert(offsetof(ig_cum_prod_opts, exclusive) == 8, "exclusive");
+_Static_assert(offsetof(ig_cum_prod_opts, reverse) == 16, "reverse");
+ig_tensor *ig_op_cum_prod_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *axis, const ig_cum_prod_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {x, axis};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "CumProd");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_cum_sum_opts) == 24, "CumSum");
+_Static_assert(offsetof(ig_cum_sum_opts, exclusive) == 8, "exclusive");
+_Static_assert(offsetof(ig_cum_sum_opts, reverse) == 16, "reverse");
+ig_tensor *ig_op_cum_sum_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *axis, const ig_cum_sum_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {x, axis};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "CumSum");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_deform_conv_opts) == 88, "DeformConv");
+_Static_assert(offsetof(ig_deform_conv_opts, dilations) == 8, "dilations");
+_Static_assert(offsetof(ig_deform_conv_opts, group) == 24, "group");
+_Static_assert(offsetof(ig_deform_conv_opts, kernel_shape) == 32, "kernel_shape");
+_Static_assert(offsetof(ig_deform_conv_opts, offset_group) == 48, "offset_group");
+_Static_assert(offsetof(ig_deform_conv_opts, pads) == 56, "pads");
+_Static_assert(offsetof(ig_deform_conv_opts, strides) == 72, "strides");
+ig_tensor *ig_op_deform_conv_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *W, ig_tensor *offset, ig_tensor *B, ig_tensor *mask, const ig_deform_conv_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X, W, offset, B, mask};
+    int n_in = 5;
+    const ig_op_def *d = igi_op_once(&op, "DeformConv");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_depth_to_space_opts) == 24, "DepthToSpace");
+_Static_assert(offsetof(ig_depth_to_space_opts, blocksize) == 8, "blocksize");
+_Static_assert(offsetof(ig_depth_to_space_opts, mode) == 16, "mode");
+ig_tensor *ig_op_depth_to_space_at(const char *where, ig_ctx *c, ig_tensor *input, const ig_depth_to_space_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "DepthToSpace");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 _Static_assert(sizeof(ig_dequantize_linear_opts) == 32, "DequantizeLinear");
 _Static_assert(offsetof(ig_dequantize_linear_opts, axis) == 8, "axis");
 _Static_assert(offsetof(ig_dequantize_linear_opts, block_size) == 16, "block_size");
@@ -194,6 +509,15 @@ ig_tensor *ig_op_dequantize_linear_at(const char *where, ig_ctx *c, ig_tensor *x
     int n_in = 3;
     const ig_op_def *d = igi_op_once(&op, "DequantizeLinear");
     return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+ig_tensor *ig_op_det_at(const char *where, ig_ctx *c, ig_tensor *X)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Det");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
 ig_tensor *ig_op_div_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B)
@@ -225,6 +549,32 @@ ig_tensor *ig_op_dynamic_quantize_linear_at(const char *where, ig_ctx *c, ig_ten
     const ig_op_def *d = igi_op_once(&op, "DynamicQuantizeLinear");
     ig_tensor **outs[] = {out_y_scale, out_y_zero_point};
     return igi_wrap_n(c, where, d, NULL, in, n_in, outs, 2);
+}
+
+_Static_assert(sizeof(ig_einsum_opts) == 16, "Einsum");
+_Static_assert(offsetof(ig_einsum_opts, equation) == 8, "equation");
+ig_tensor *ig_op_einsum_at(const char *where, ig_ctx *c, ig_tensor *const *Inputs, int n_Inputs, const ig_einsum_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[IG_PORTS_MAX];
+    int n_in = 0;
+    if (n_Inputs < 0 || n_Inputs > IG_PORTS_MAX - 0)
+        return igi_too_many(c, where), NULL;
+    for (int i = 0; i < n_Inputs; i++)
+        in[n_in++] = Inputs[i];
+    const ig_op_def *d = igi_op_once(&op, "Einsum");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_elu_opts) == 8, "Elu");
+_Static_assert(offsetof(ig_elu_opts, alpha) == 4, "alpha");
+ig_tensor *ig_op_elu_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_elu_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Elu");
+    return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
 ig_tensor *ig_op_equal_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B)
@@ -263,6 +613,18 @@ ig_tensor *ig_op_expand_at(const char *where, ig_ctx *c, ig_tensor *input, ig_te
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
+_Static_assert(sizeof(ig_eye_like_opts) == 24, "EyeLike");
+_Static_assert(offsetof(ig_eye_like_opts, dtype) == 8, "dtype");
+_Static_assert(offsetof(ig_eye_like_opts, k) == 16, "k");
+ig_tensor *ig_op_eye_like_at(const char *where, ig_ctx *c, ig_tensor *input, const ig_eye_like_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "EyeLike");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 _Static_assert(sizeof(ig_flatten_opts) == 16, "Flatten");
 _Static_assert(offsetof(ig_flatten_opts, axis) == 8, "axis");
 ig_tensor *ig_op_flatten_at(const char *where, ig_ctx *c, ig_tensor *input, const ig_flatten_opts *opts)
@@ -272,6 +634,34 @@ ig_tensor *ig_op_flatten_at(const char *where, ig_ctx *c, ig_tensor *input, cons
     int n_in = 1;
     const ig_op_def *d = igi_op_once(&op, "Flatten");
     return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+ig_tensor *ig_op_floor_at(const char *where, ig_ctx *c, ig_tensor *X)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Floor");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_gru_opts) == 88, "GRU");
+_Static_assert(offsetof(ig_gru_opts, clip) == 4, "clip");
+_Static_assert(offsetof(ig_gru_opts, activations) == 8, "activations");
+_Static_assert(offsetof(ig_gru_opts, activation_alpha) == 24, "activation_alpha");
+_Static_assert(offsetof(ig_gru_opts, activation_beta) == 40, "activation_beta");
+_Static_assert(offsetof(ig_gru_opts, direction) == 56, "direction");
+_Static_assert(offsetof(ig_gru_opts, hidden_size) == 64, "hidden_size");
+_Static_assert(offsetof(ig_gru_opts, layout) == 72, "layout");
+_Static_assert(offsetof(ig_gru_opts, linear_before_reset) == 80, "linear_before_reset");
+ig_tensor *ig_op_gru_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *W, ig_tensor *R, ig_tensor *B, ig_tensor *sequence_lens, ig_tensor *initial_h, const ig_gru_opts *opts, ig_tensor **out_Y_h)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X, W, R, B, sequence_lens, initial_h};
+    int n_in = 6;
+    const ig_op_def *d = igi_op_once(&op, "GRU");
+    ig_tensor **outs[] = {out_Y_h};
+    return igi_wrap_n(c, where, d, opts, in, n_in, outs, 1);
 }
 
 _Static_assert(sizeof(ig_gather_opts) == 16, "Gather");
@@ -341,6 +731,26 @@ ig_tensor *ig_op_global_average_pool_at(const char *where, ig_ctx *c, ig_tensor 
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
+_Static_assert(sizeof(ig_global_lp_pool_opts) == 16, "GlobalLpPool");
+_Static_assert(offsetof(ig_global_lp_pool_opts, p) == 8, "p");
+ig_tensor *ig_op_global_lp_pool_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_global_lp_pool_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "GlobalLpPool");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+ig_tensor *ig_op_global_max_pool_at(const char *where, ig_ctx *c, ig_tensor *X)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "GlobalMaxPool");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
 ig_tensor *ig_op_greater_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B)
 {
     static const ig_op_def *op;
@@ -348,6 +758,64 @@ ig_tensor *ig_op_greater_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tenso
     int n_in = 2;
     const ig_op_def *d = igi_op_once(&op, "Greater");
     return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+ig_tensor *ig_op_greater_or_equal_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {A, B};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "GreaterOrEqual");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_group_normalization_opts) == 24, "GroupNormalization");
+_Static_assert(offsetof(ig_group_normalization_opts, epsilon) == 4, "epsilon");
+_Static_assert(offsetof(ig_group_normalization_opts, num_groups) == 8, "num_groups");
+_Static_assert(offsetof(ig_group_normalization_opts, stash_type) == 16, "stash_type");
+ig_tensor *ig_op_group_normalization_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *scale, ig_tensor *bias, const ig_group_normalization_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X, scale, bias};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "GroupNormalization");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_hamming_window_opts) == 24, "HammingWindow");
+_Static_assert(offsetof(ig_hamming_window_opts, output_datatype) == 8, "output_datatype");
+_Static_assert(offsetof(ig_hamming_window_opts, periodic) == 16, "periodic");
+ig_tensor *ig_op_hamming_window_at(const char *where, ig_ctx *c, ig_tensor *size, const ig_hamming_window_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {size};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "HammingWindow");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_hann_window_opts) == 24, "HannWindow");
+_Static_assert(offsetof(ig_hann_window_opts, output_datatype) == 8, "output_datatype");
+_Static_assert(offsetof(ig_hann_window_opts, periodic) == 16, "periodic");
+ig_tensor *ig_op_hann_window_at(const char *where, ig_ctx *c, ig_tensor *size, const ig_hann_window_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {size};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "HannWindow");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_hard_sigmoid_opts) == 12, "HardSigmoid");
+_Static_assert(offsetof(ig_hard_sigmoid_opts, alpha) == 4, "alpha");
+_Static_assert(offsetof(ig_hard_sigmoid_opts, beta) == 8, "beta");
+ig_tensor *ig_op_hard_sigmoid_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_hard_sigmoid_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "HardSigmoid");
+    return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
 ig_tensor *ig_op_hard_swish_at(const char *where, ig_ctx *c, ig_tensor *X)
@@ -359,12 +827,55 @@ ig_tensor *ig_op_hard_swish_at(const char *where, ig_ctx *c, ig_tensor *X)
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
+_Static_assert(sizeof(ig_hardmax_opts) == 16, "Hardmax");
+_Static_assert(offsetof(ig_hardmax_opts, axis) == 8, "axis");
+ig_tensor *ig_op_hardmax_at(const char *where, ig_ctx *c, ig_tensor *input, const ig_hardmax_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Hardmax");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 ig_tensor *ig_op_identity_at(const char *where, ig_ctx *c, ig_tensor *input)
 {
     static const ig_op_def *op;
     ig_tensor *in[] = {input};
     int n_in = 1;
     const ig_op_def *d = igi_op_once(&op, "Identity");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_instance_normalization_opts) == 8, "InstanceNormalization");
+_Static_assert(offsetof(ig_instance_normalization_opts, epsilon) == 4, "epsilon");
+ig_tensor *ig_op_instance_normalization_at(const char *where, ig_ctx *c, ig_tensor *input, ig_tensor *scale, ig_tensor *B, const ig_instance_normalization_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input, scale, B};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "InstanceNormalization");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_is_inf_opts) == 24, "IsInf");
+_Static_assert(offsetof(ig_is_inf_opts, detect_negative) == 8, "detect_negative");
+_Static_assert(offsetof(ig_is_inf_opts, detect_positive) == 16, "detect_positive");
+ig_tensor *ig_op_is_inf_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_is_inf_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "IsInf");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+ig_tensor *ig_op_is_na_n_at(const char *where, ig_ctx *c, ig_tensor *X)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "IsNaN");
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
@@ -380,6 +891,25 @@ ig_tensor *ig_op_lrn_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_lrn
     int n_in = 1;
     const ig_op_def *d = igi_op_once(&op, "LRN");
     return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_lstm_opts) == 88, "LSTM");
+_Static_assert(offsetof(ig_lstm_opts, clip) == 4, "clip");
+_Static_assert(offsetof(ig_lstm_opts, activations) == 8, "activations");
+_Static_assert(offsetof(ig_lstm_opts, activation_alpha) == 24, "activation_alpha");
+_Static_assert(offsetof(ig_lstm_opts, activation_beta) == 40, "activation_beta");
+_Static_assert(offsetof(ig_lstm_opts, direction) == 56, "direction");
+_Static_assert(offsetof(ig_lstm_opts, hidden_size) == 64, "hidden_size");
+_Static_assert(offsetof(ig_lstm_opts, layout) == 72, "layout");
+_Static_assert(offsetof(ig_lstm_opts, input_forget) == 80, "input_forget");
+ig_tensor *ig_op_lstm_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *W, ig_tensor *R, ig_tensor *B, ig_tensor *sequence_lens, ig_tensor *initial_h, ig_tensor *initial_c, ig_tensor *P, const ig_lstm_opts *opts, ig_tensor **out_Y_h, ig_tensor **out_Y_c)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X, W, R, B, sequence_lens, initial_h, initial_c, P};
+    int n_in = 8;
+    const ig_op_def *d = igi_op_once(&op, "LSTM");
+    ig_tensor **outs[] = {out_Y_h, out_Y_c};
+    return igi_wrap_n(c, where, d, opts, in, n_in, outs, 2);
 }
 
 _Static_assert(sizeof(ig_layer_normalization_opts) == 32, "LayerNormalization");
@@ -416,6 +946,31 @@ ig_tensor *ig_op_less_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
+ig_tensor *ig_op_less_or_equal_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {A, B};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "LessOrEqual");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_linear_attention_opts) == 48, "LinearAttention");
+_Static_assert(offsetof(ig_linear_attention_opts, chunk_size) == 8, "chunk_size");
+_Static_assert(offsetof(ig_linear_attention_opts, kv_num_heads) == 16, "kv_num_heads");
+_Static_assert(offsetof(ig_linear_attention_opts, q_num_heads) == 24, "q_num_heads");
+_Static_assert(offsetof(ig_linear_attention_opts, scale) == 32, "scale");
+_Static_assert(offsetof(ig_linear_attention_opts, update_rule) == 40, "update_rule");
+ig_tensor *ig_op_linear_attention_at(const char *where, ig_ctx *c, ig_tensor *query, ig_tensor *key, ig_tensor *value, ig_tensor *past_state, ig_tensor *decay, ig_tensor *beta, const ig_linear_attention_opts *opts, ig_tensor **out_present_state)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {query, key, value, past_state, decay, beta};
+    int n_in = 6;
+    const ig_op_def *d = igi_op_once(&op, "LinearAttention");
+    ig_tensor **outs[] = {out_present_state};
+    return igi_wrap_n(c, where, d, opts, in, n_in, outs, 1);
+}
+
 ig_tensor *ig_op_log_at(const char *where, ig_ctx *c, ig_tensor *input)
 {
     static const ig_op_def *op;
@@ -433,6 +988,35 @@ ig_tensor *ig_op_log_softmax_at(const char *where, ig_ctx *c, ig_tensor *input, 
     ig_tensor *in[] = {input};
     int n_in = 1;
     const ig_op_def *d = igi_op_once(&op, "LogSoftmax");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_lp_normalization_opts) == 24, "LpNormalization");
+_Static_assert(offsetof(ig_lp_normalization_opts, axis) == 8, "axis");
+_Static_assert(offsetof(ig_lp_normalization_opts, p) == 16, "p");
+ig_tensor *ig_op_lp_normalization_at(const char *where, ig_ctx *c, ig_tensor *input, const ig_lp_normalization_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "LpNormalization");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_lp_pool_opts) == 96, "LpPool");
+_Static_assert(offsetof(ig_lp_pool_opts, auto_pad) == 8, "auto_pad");
+_Static_assert(offsetof(ig_lp_pool_opts, ceil_mode) == 16, "ceil_mode");
+_Static_assert(offsetof(ig_lp_pool_opts, dilations) == 24, "dilations");
+_Static_assert(offsetof(ig_lp_pool_opts, kernel_shape) == 40, "kernel_shape");
+_Static_assert(offsetof(ig_lp_pool_opts, pads) == 64, "pads");
+_Static_assert(offsetof(ig_lp_pool_opts, strides) == 80, "strides");
+_Static_assert(offsetof(ig_lp_pool_opts, p) == 56, "p");
+ig_tensor *ig_op_lp_pool_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_lp_pool_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "LpPool");
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
@@ -485,6 +1069,67 @@ ig_tensor *ig_op_max_pool_at(const char *where, ig_ctx *c, ig_tensor *X, const i
     return igi_wrap_n(c, where, d, opts, in, n_in, outs, 1);
 }
 
+_Static_assert(sizeof(ig_max_roi_pool_opts) == 32, "MaxRoiPool");
+_Static_assert(offsetof(ig_max_roi_pool_opts, pooled_shape) == 8, "pooled_shape");
+_Static_assert(offsetof(ig_max_roi_pool_opts, spatial_scale) == 24, "spatial_scale");
+ig_tensor *ig_op_max_roi_pool_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *rois, const ig_max_roi_pool_opts *opts, ig_tensor **out_Indices)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X, rois};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "MaxRoiPool");
+    ig_tensor **outs[] = {out_Indices};
+    return igi_wrap_n(c, where, d, opts, in, n_in, outs, 1);
+}
+
+_Static_assert(sizeof(ig_max_unpool_opts) == 56, "MaxUnpool");
+_Static_assert(offsetof(ig_max_unpool_opts, kernel_shape) == 8, "kernel_shape");
+_Static_assert(offsetof(ig_max_unpool_opts, pads) == 24, "pads");
+_Static_assert(offsetof(ig_max_unpool_opts, strides) == 40, "strides");
+ig_tensor *ig_op_max_unpool_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *I, ig_tensor *output_shape, const ig_max_unpool_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X, I, output_shape};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "MaxUnpool");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+ig_tensor *ig_op_mean_at(const char *where, ig_ctx *c, ig_tensor *const *data_0, int n_data_0)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[IG_PORTS_MAX];
+    int n_in = 0;
+    if (n_data_0 < 0 || n_data_0 > IG_PORTS_MAX - 0)
+        return igi_too_many(c, where), NULL;
+    for (int i = 0; i < n_data_0; i++)
+        in[n_in++] = data_0[i];
+    const ig_op_def *d = igi_op_once(&op, "Mean");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_mean_variance_normalization_opts) == 24, "MeanVarianceNormalization");
+_Static_assert(offsetof(ig_mean_variance_normalization_opts, axes) == 8, "axes");
+ig_tensor *ig_op_mean_variance_normalization_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_mean_variance_normalization_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "MeanVarianceNormalization");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_mel_weight_matrix_opts) == 16, "MelWeightMatrix");
+_Static_assert(offsetof(ig_mel_weight_matrix_opts, output_datatype) == 8, "output_datatype");
+ig_tensor *ig_op_mel_weight_matrix_at(const char *where, ig_ctx *c, ig_tensor *num_mel_bins, ig_tensor *dft_length, ig_tensor *sample_rate, ig_tensor *lower_edge_hertz, ig_tensor *upper_edge_hertz, const ig_mel_weight_matrix_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {num_mel_bins, dft_length, sample_rate, lower_edge_hertz, upper_edge_hertz};
+    int n_in = 5;
+    const ig_op_def *d = igi_op_once(&op, "MelWeightMatrix");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 ig_tensor *ig_op_min_at(const char *where, ig_ctx *c, ig_tensor *const *data_0, int n_data_0)
 {
     static const ig_op_def *op;
@@ -495,6 +1140,15 @@ ig_tensor *ig_op_min_at(const char *where, ig_ctx *c, ig_tensor *const *data_0, 
     for (int i = 0; i < n_data_0; i++)
         in[n_in++] = data_0[i];
     const ig_op_def *d = igi_op_once(&op, "Min");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+ig_tensor *ig_op_mish_at(const char *where, ig_ctx *c, ig_tensor *X)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Mish");
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
@@ -518,6 +1172,19 @@ ig_tensor *ig_op_mul_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
+_Static_assert(sizeof(ig_multinomial_opts) == 24, "Multinomial");
+_Static_assert(offsetof(ig_multinomial_opts, seed) == 4, "seed");
+_Static_assert(offsetof(ig_multinomial_opts, dtype) == 8, "dtype");
+_Static_assert(offsetof(ig_multinomial_opts, sample_size) == 16, "sample_size");
+ig_tensor *ig_op_multinomial_at(const char *where, ig_ctx *c, ig_tensor *input, const ig_multinomial_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Multinomial");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 ig_tensor *ig_op_neg_at(const char *where, ig_ctx *c, ig_tensor *X)
 {
     static const ig_op_def *op;
@@ -539,6 +1206,26 @@ ig_tensor *ig_op_negative_log_likelihood_loss_at(const char *where, ig_ctx *c, i
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+_Static_assert(sizeof(ig_non_max_suppression_opts) == 16, "NonMaxSuppression");
+_Static_assert(offsetof(ig_non_max_suppression_opts, center_point_box) == 8, "center_point_box");
+ig_tensor *ig_op_non_max_suppression_at(const char *where, ig_ctx *c, ig_tensor *boxes, ig_tensor *scores, ig_tensor *max_output_boxes_per_class, ig_tensor *iou_threshold, ig_tensor *score_threshold, const ig_non_max_suppression_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {boxes, scores, max_output_boxes_per_class, iou_threshold, score_threshold};
+    int n_in = 5;
+    const ig_op_def *d = igi_op_once(&op, "NonMaxSuppression");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+ig_tensor *ig_op_non_zero_at(const char *where, ig_ctx *c, ig_tensor *X)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "NonZero");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
 ig_tensor *ig_op_not_at(const char *where, ig_ctx *c, ig_tensor *X)
 {
     static const ig_op_def *op;
@@ -548,12 +1235,32 @@ ig_tensor *ig_op_not_at(const char *where, ig_ctx *c, ig_tensor *X)
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
+_Static_assert(sizeof(ig_one_hot_opts) == 16, "OneHot");
+_Static_assert(offsetof(ig_one_hot_opts, axis) == 8, "axis");
+ig_tensor *ig_op_one_hot_at(const char *where, ig_ctx *c, ig_tensor *indices, ig_tensor *depth, ig_tensor *values, const ig_one_hot_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {indices, depth, values};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "OneHot");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 ig_tensor *ig_op_or_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B)
 {
     static const ig_op_def *op;
     ig_tensor *in[] = {A, B};
     int n_in = 2;
     const ig_op_def *d = igi_op_once(&op, "Or");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+ig_tensor *ig_op_p_relu_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *slope)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X, slope};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "PRelu");
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
@@ -617,6 +1324,95 @@ ig_tensor *ig_op_quantize_linear_at(const char *where, ig_ctx *c, ig_tensor *x, 
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+_Static_assert(sizeof(ig_rms_normalization_opts) == 32, "RMSNormalization");
+_Static_assert(offsetof(ig_rms_normalization_opts, axis) == 8, "axis");
+_Static_assert(offsetof(ig_rms_normalization_opts, epsilon) == 16, "epsilon");
+_Static_assert(offsetof(ig_rms_normalization_opts, stash_type) == 24, "stash_type");
+ig_tensor *ig_op_rms_normalization_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *scale, const ig_rms_normalization_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X, scale};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "RMSNormalization");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_rnn_opts) == 80, "RNN");
+_Static_assert(offsetof(ig_rnn_opts, clip) == 4, "clip");
+_Static_assert(offsetof(ig_rnn_opts, activations) == 8, "activations");
+_Static_assert(offsetof(ig_rnn_opts, activation_alpha) == 24, "activation_alpha");
+_Static_assert(offsetof(ig_rnn_opts, activation_beta) == 40, "activation_beta");
+_Static_assert(offsetof(ig_rnn_opts, direction) == 56, "direction");
+_Static_assert(offsetof(ig_rnn_opts, hidden_size) == 64, "hidden_size");
+_Static_assert(offsetof(ig_rnn_opts, layout) == 72, "layout");
+ig_tensor *ig_op_rnn_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *W, ig_tensor *R, ig_tensor *B, ig_tensor *sequence_lens, ig_tensor *initial_h, const ig_rnn_opts *opts, ig_tensor **out_Y_h)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X, W, R, B, sequence_lens, initial_h};
+    int n_in = 6;
+    const ig_op_def *d = igi_op_once(&op, "RNN");
+    ig_tensor **outs[] = {out_Y_h};
+    return igi_wrap_n(c, where, d, opts, in, n_in, outs, 1);
+}
+
+_Static_assert(sizeof(ig_random_normal_opts) == 40, "RandomNormal");
+_Static_assert(offsetof(ig_random_normal_opts, mean) == 4, "mean");
+_Static_assert(offsetof(ig_random_normal_opts, scale) == 8, "scale");
+_Static_assert(offsetof(ig_random_normal_opts, seed) == 12, "seed");
+_Static_assert(offsetof(ig_random_normal_opts, dtype) == 16, "dtype");
+_Static_assert(offsetof(ig_random_normal_opts, shape) == 24, "shape");
+ig_tensor *ig_op_random_normal_at(const char *where, ig_ctx *c, const ig_random_normal_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *const *in = NULL;
+    int n_in = 0;
+    const ig_op_def *d = igi_op_once(&op, "RandomNormal");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_random_normal_like_opts) == 24, "RandomNormalLike");
+_Static_assert(offsetof(ig_random_normal_like_opts, mean) == 4, "mean");
+_Static_assert(offsetof(ig_random_normal_like_opts, scale) == 8, "scale");
+_Static_assert(offsetof(ig_random_normal_like_opts, seed) == 12, "seed");
+_Static_assert(offsetof(ig_random_normal_like_opts, dtype) == 16, "dtype");
+ig_tensor *ig_op_random_normal_like_at(const char *where, ig_ctx *c, ig_tensor *input, const ig_random_normal_like_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "RandomNormalLike");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_random_uniform_opts) == 40, "RandomUniform");
+_Static_assert(offsetof(ig_random_uniform_opts, low) == 4, "low");
+_Static_assert(offsetof(ig_random_uniform_opts, high) == 8, "high");
+_Static_assert(offsetof(ig_random_uniform_opts, seed) == 12, "seed");
+_Static_assert(offsetof(ig_random_uniform_opts, dtype) == 16, "dtype");
+_Static_assert(offsetof(ig_random_uniform_opts, shape) == 24, "shape");
+ig_tensor *ig_op_random_uniform_at(const char *where, ig_ctx *c, const ig_random_uniform_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *const *in = NULL;
+    int n_in = 0;
+    const ig_op_def *d = igi_op_once(&op, "RandomUniform");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_random_uniform_like_opts) == 24, "RandomUniformLike");
+_Static_assert(offsetof(ig_random_uniform_like_opts, low) == 4, "low");
+_Static_assert(offsetof(ig_random_uniform_like_opts, high) == 8, "high");
+_Static_assert(offsetof(ig_random_uniform_like_opts, seed) == 12, "seed");
+_Static_assert(offsetof(ig_random_uniform_like_opts, dtype) == 16, "dtype");
+ig_tensor *ig_op_random_uniform_like_at(const char *where, ig_ctx *c, ig_tensor *input, const ig_random_uniform_like_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "RandomUniformLike");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 _Static_assert(sizeof(ig_range_opts) == 16, "Range");
 _Static_assert(offsetof(ig_range_opts, stash_type) == 8, "stash_type");
 ig_tensor *ig_op_range_at(const char *where, ig_ctx *c, ig_tensor *start, ig_tensor *limit, ig_tensor *delta, const ig_range_opts *opts)
@@ -635,6 +1431,54 @@ ig_tensor *ig_op_reciprocal_at(const char *where, ig_ctx *c, ig_tensor *X)
     int n_in = 1;
     const ig_op_def *d = igi_op_once(&op, "Reciprocal");
     return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_reduce_l1_opts) == 24, "ReduceL1");
+_Static_assert(offsetof(ig_reduce_l1_opts, keepdims) == 8, "keepdims");
+_Static_assert(offsetof(ig_reduce_l1_opts, noop_with_empty_axes) == 16, "noop_with_empty_axes");
+ig_tensor *ig_op_reduce_l1_at(const char *where, ig_ctx *c, ig_tensor *data, ig_tensor *axes, const ig_reduce_l1_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {data, axes};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "ReduceL1");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_reduce_l2_opts) == 24, "ReduceL2");
+_Static_assert(offsetof(ig_reduce_l2_opts, keepdims) == 8, "keepdims");
+_Static_assert(offsetof(ig_reduce_l2_opts, noop_with_empty_axes) == 16, "noop_with_empty_axes");
+ig_tensor *ig_op_reduce_l2_at(const char *where, ig_ctx *c, ig_tensor *data, ig_tensor *axes, const ig_reduce_l2_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {data, axes};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "ReduceL2");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_reduce_log_sum_opts) == 24, "ReduceLogSum");
+_Static_assert(offsetof(ig_reduce_log_sum_opts, keepdims) == 8, "keepdims");
+_Static_assert(offsetof(ig_reduce_log_sum_opts, noop_with_empty_axes) == 16, "noop_with_empty_axes");
+ig_tensor *ig_op_reduce_log_sum_at(const char *where, ig_ctx *c, ig_tensor *data, ig_tensor *axes, const ig_reduce_log_sum_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {data, axes};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "ReduceLogSum");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_reduce_log_sum_exp_opts) == 24, "ReduceLogSumExp");
+_Static_assert(offsetof(ig_reduce_log_sum_exp_opts, keepdims) == 8, "keepdims");
+_Static_assert(offsetof(ig_reduce_log_sum_exp_opts, noop_with_empty_axes) == 16, "noop_with_empty_axes");
+ig_tensor *ig_op_reduce_log_sum_exp_at(const char *where, ig_ctx *c, ig_tensor *data, ig_tensor *axes, const ig_reduce_log_sum_exp_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {data, axes};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "ReduceLogSumExp");
+    return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
 _Static_assert(sizeof(ig_reduce_max_opts) == 24, "ReduceMax");
@@ -661,6 +1505,30 @@ ig_tensor *ig_op_reduce_mean_at(const char *where, ig_ctx *c, ig_tensor *data, i
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+_Static_assert(sizeof(ig_reduce_min_opts) == 24, "ReduceMin");
+_Static_assert(offsetof(ig_reduce_min_opts, keepdims) == 8, "keepdims");
+_Static_assert(offsetof(ig_reduce_min_opts, noop_with_empty_axes) == 16, "noop_with_empty_axes");
+ig_tensor *ig_op_reduce_min_at(const char *where, ig_ctx *c, ig_tensor *data, ig_tensor *axes, const ig_reduce_min_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {data, axes};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "ReduceMin");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_reduce_prod_opts) == 24, "ReduceProd");
+_Static_assert(offsetof(ig_reduce_prod_opts, keepdims) == 8, "keepdims");
+_Static_assert(offsetof(ig_reduce_prod_opts, noop_with_empty_axes) == 16, "noop_with_empty_axes");
+ig_tensor *ig_op_reduce_prod_at(const char *where, ig_ctx *c, ig_tensor *data, ig_tensor *axes, const ig_reduce_prod_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {data, axes};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "ReduceProd");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 _Static_assert(sizeof(ig_reduce_sum_opts) == 24, "ReduceSum");
 _Static_assert(offsetof(ig_reduce_sum_opts, keepdims) == 8, "keepdims");
 _Static_assert(offsetof(ig_reduce_sum_opts, noop_with_empty_axes) == 16, "noop_with_empty_axes");
@@ -670,6 +1538,29 @@ ig_tensor *ig_op_reduce_sum_at(const char *where, ig_ctx *c, ig_tensor *data, ig
     ig_tensor *in[] = {data, axes};
     int n_in = 2;
     const ig_op_def *d = igi_op_once(&op, "ReduceSum");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_reduce_sum_square_opts) == 24, "ReduceSumSquare");
+_Static_assert(offsetof(ig_reduce_sum_square_opts, keepdims) == 8, "keepdims");
+_Static_assert(offsetof(ig_reduce_sum_square_opts, noop_with_empty_axes) == 16, "noop_with_empty_axes");
+ig_tensor *ig_op_reduce_sum_square_at(const char *where, ig_ctx *c, ig_tensor *data, ig_tensor *axes, const ig_reduce_sum_square_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {data, axes};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "ReduceSumSquare");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_regex_full_match_opts) == 16, "RegexFullMatch");
+_Static_assert(offsetof(ig_regex_full_match_opts, pattern) == 8, "pattern");
+ig_tensor *ig_op_regex_full_match_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_regex_full_match_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "RegexFullMatch");
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
@@ -691,6 +1582,45 @@ ig_tensor *ig_op_reshape_at(const char *where, ig_ctx *c, ig_tensor *data, ig_te
     int n_in = 2;
     const ig_op_def *d = igi_op_once(&op, "Reshape");
     return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_roi_align_opts) == 56, "RoiAlign");
+_Static_assert(offsetof(ig_roi_align_opts, coordinate_transformation_mode) == 8, "coordinate_transformation_mode");
+_Static_assert(offsetof(ig_roi_align_opts, mode) == 16, "mode");
+_Static_assert(offsetof(ig_roi_align_opts, output_height) == 24, "output_height");
+_Static_assert(offsetof(ig_roi_align_opts, output_width) == 32, "output_width");
+_Static_assert(offsetof(ig_roi_align_opts, sampling_ratio) == 40, "sampling_ratio");
+_Static_assert(offsetof(ig_roi_align_opts, spatial_scale) == 48, "spatial_scale");
+ig_tensor *ig_op_roi_align_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *rois, ig_tensor *batch_indices, const ig_roi_align_opts *opts, ig_tensor **out_Indices, ig_tensor **out_Weights)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X, rois, batch_indices};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "RoiAlign");
+    ig_tensor **outs[] = {out_Indices, out_Weights};
+    return igi_wrap_n(c, where, d, opts, in, n_in, outs, 2);
+}
+
+_Static_assert(sizeof(ig_rotary_embedding_opts) == 32, "RotaryEmbedding");
+_Static_assert(offsetof(ig_rotary_embedding_opts, interleaved) == 8, "interleaved");
+_Static_assert(offsetof(ig_rotary_embedding_opts, num_heads) == 16, "num_heads");
+_Static_assert(offsetof(ig_rotary_embedding_opts, rotary_embedding_dim) == 24, "rotary_embedding_dim");
+ig_tensor *ig_op_rotary_embedding_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *cos_cache, ig_tensor *sin_cache, ig_tensor *position_ids, const ig_rotary_embedding_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X, cos_cache, sin_cache, position_ids};
+    int n_in = 4;
+    const ig_op_def *d = igi_op_once(&op, "RotaryEmbedding");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+ig_tensor *ig_op_round_at(const char *where, ig_ctx *c, ig_tensor *X)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Round");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
 _Static_assert(sizeof(ig_scatter_elements_opts) == 24, "ScatterElements");
@@ -716,6 +1646,18 @@ ig_tensor *ig_op_scatter_nd_at(const char *where, ig_ctx *c, ig_tensor *data, ig
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+_Static_assert(sizeof(ig_selu_opts) == 12, "Selu");
+_Static_assert(offsetof(ig_selu_opts, alpha) == 4, "alpha");
+_Static_assert(offsetof(ig_selu_opts, gamma) == 8, "gamma");
+ig_tensor *ig_op_selu_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_selu_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Selu");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 _Static_assert(sizeof(ig_shape_opts) == 24, "Shape");
 _Static_assert(offsetof(ig_shape_opts, start) == 8, "start");
 _Static_assert(offsetof(ig_shape_opts, end) == 16, "end");
@@ -725,6 +1667,18 @@ ig_tensor *ig_op_shape_at(const char *where, ig_ctx *c, ig_tensor *data, const i
     ig_tensor *in[] = {data};
     int n_in = 1;
     const ig_op_def *d = igi_op_once(&op, "Shape");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_shrink_opts) == 12, "Shrink");
+_Static_assert(offsetof(ig_shrink_opts, bias) == 4, "bias");
+_Static_assert(offsetof(ig_shrink_opts, lambd) == 8, "lambd");
+ig_tensor *ig_op_shrink_at(const char *where, ig_ctx *c, ig_tensor *input, const ig_shrink_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Shrink");
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
@@ -743,6 +1697,24 @@ ig_tensor *ig_op_sign_at(const char *where, ig_ctx *c, ig_tensor *input)
     ig_tensor *in[] = {input};
     int n_in = 1;
     const ig_op_def *d = igi_op_once(&op, "Sign");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+ig_tensor *ig_op_sin_at(const char *where, ig_ctx *c, ig_tensor *input)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Sin");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+ig_tensor *ig_op_sinh_at(const char *where, ig_ctx *c, ig_tensor *input)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Sinh");
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
@@ -797,6 +1769,26 @@ ig_tensor *ig_op_softplus_at(const char *where, ig_ctx *c, ig_tensor *X)
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
+ig_tensor *ig_op_softsign_at(const char *where, ig_ctx *c, ig_tensor *input)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Softsign");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_space_to_depth_opts) == 16, "SpaceToDepth");
+_Static_assert(offsetof(ig_space_to_depth_opts, blocksize) == 8, "blocksize");
+ig_tensor *ig_op_space_to_depth_at(const char *where, ig_ctx *c, ig_tensor *input, const ig_space_to_depth_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "SpaceToDepth");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 _Static_assert(sizeof(ig_split_opts) == 24, "Split");
 _Static_assert(offsetof(ig_split_opts, axis) == 8, "axis");
 _Static_assert(offsetof(ig_split_opts, num_outputs) == 16, "num_outputs");
@@ -827,6 +1819,42 @@ ig_tensor *ig_op_squeeze_at(const char *where, ig_ctx *c, ig_tensor *data, ig_te
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
+ig_tensor *ig_op_string_concat_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *Y)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X, Y};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "StringConcat");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_string_normalizer_opts) == 48, "StringNormalizer");
+_Static_assert(offsetof(ig_string_normalizer_opts, case_change_action) == 8, "case_change_action");
+_Static_assert(offsetof(ig_string_normalizer_opts, is_case_sensitive) == 16, "is_case_sensitive");
+_Static_assert(offsetof(ig_string_normalizer_opts, locale) == 24, "locale");
+_Static_assert(offsetof(ig_string_normalizer_opts, stopwords) == 32, "stopwords");
+ig_tensor *ig_op_string_normalizer_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_string_normalizer_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "StringNormalizer");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_string_split_opts) == 24, "StringSplit");
+_Static_assert(offsetof(ig_string_split_opts, delimiter) == 8, "delimiter");
+_Static_assert(offsetof(ig_string_split_opts, maxsplit) == 16, "maxsplit");
+ig_tensor *ig_op_string_split_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_string_split_opts *opts, ig_tensor **out_Z)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "StringSplit");
+    ig_tensor **outs[] = {out_Z};
+    return igi_wrap_n(c, where, d, opts, in, n_in, outs, 1);
+}
+
 ig_tensor *ig_op_sub_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B)
 {
     static const ig_op_def *op;
@@ -849,6 +1877,26 @@ ig_tensor *ig_op_sum_at(const char *where, ig_ctx *c, ig_tensor *const *data_0, 
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
+_Static_assert(sizeof(ig_swish_opts) == 8, "Swish");
+_Static_assert(offsetof(ig_swish_opts, alpha) == 4, "alpha");
+ig_tensor *ig_op_swish_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_swish_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Swish");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+ig_tensor *ig_op_tan_at(const char *where, ig_ctx *c, ig_tensor *input)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Tan");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
 ig_tensor *ig_op_tanh_at(const char *where, ig_ctx *c, ig_tensor *input)
 {
     static const ig_op_def *op;
@@ -856,6 +1904,71 @@ ig_tensor *ig_op_tanh_at(const char *where, ig_ctx *c, ig_tensor *input)
     int n_in = 1;
     const ig_op_def *d = igi_op_once(&op, "Tanh");
     return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_tensor_scatter_opts) == 24, "TensorScatter");
+_Static_assert(offsetof(ig_tensor_scatter_opts, axis) == 8, "axis");
+_Static_assert(offsetof(ig_tensor_scatter_opts, mode) == 16, "mode");
+ig_tensor *ig_op_tensor_scatter_at(const char *where, ig_ctx *c, ig_tensor *past_cache, ig_tensor *update, ig_tensor *write_indices, const ig_tensor_scatter_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {past_cache, update, write_indices};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "TensorScatter");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_tf_idf_vectorizer_opts) == 120, "TfIdfVectorizer");
+_Static_assert(offsetof(ig_tf_idf_vectorizer_opts, max_gram_length) == 8, "max_gram_length");
+_Static_assert(offsetof(ig_tf_idf_vectorizer_opts, max_skip_count) == 16, "max_skip_count");
+_Static_assert(offsetof(ig_tf_idf_vectorizer_opts, min_gram_length) == 24, "min_gram_length");
+_Static_assert(offsetof(ig_tf_idf_vectorizer_opts, mode) == 32, "mode");
+_Static_assert(offsetof(ig_tf_idf_vectorizer_opts, ngram_counts) == 40, "ngram_counts");
+_Static_assert(offsetof(ig_tf_idf_vectorizer_opts, ngram_indexes) == 56, "ngram_indexes");
+_Static_assert(offsetof(ig_tf_idf_vectorizer_opts, pool_int64s) == 72, "pool_int64s");
+_Static_assert(offsetof(ig_tf_idf_vectorizer_opts, pool_strings) == 88, "pool_strings");
+_Static_assert(offsetof(ig_tf_idf_vectorizer_opts, weights) == 104, "weights");
+ig_tensor *ig_op_tf_idf_vectorizer_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_tf_idf_vectorizer_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "TfIdfVectorizer");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_thresholded_relu_opts) == 8, "ThresholdedRelu");
+_Static_assert(offsetof(ig_thresholded_relu_opts, alpha) == 4, "alpha");
+ig_tensor *ig_op_thresholded_relu_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_thresholded_relu_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ThresholdedRelu");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+ig_tensor *ig_op_tile_at(const char *where, ig_ctx *c, ig_tensor *input, ig_tensor *repeats)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input, repeats};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "Tile");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_top_k_opts) == 32, "TopK");
+_Static_assert(offsetof(ig_top_k_opts, axis) == 8, "axis");
+_Static_assert(offsetof(ig_top_k_opts, largest) == 16, "largest");
+_Static_assert(offsetof(ig_top_k_opts, sorted) == 24, "sorted");
+ig_tensor *ig_op_top_k_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *K, const ig_top_k_opts *opts, ig_tensor **out_Indices)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X, K};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "TopK");
+    ig_tensor **outs[] = {out_Indices};
+    return igi_wrap_n(c, where, d, opts, in, n_in, outs, 1);
 }
 
 _Static_assert(sizeof(ig_transpose_opts) == 24, "Transpose");
@@ -867,6 +1980,30 @@ ig_tensor *ig_op_transpose_at(const char *where, ig_ctx *c, ig_tensor *data, con
     int n_in = 1;
     const ig_op_def *d = igi_op_once(&op, "Transpose");
     return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_trilu_opts) == 16, "Trilu");
+_Static_assert(offsetof(ig_trilu_opts, upper) == 8, "upper");
+ig_tensor *ig_op_trilu_at(const char *where, ig_ctx *c, ig_tensor *input, ig_tensor *k, const ig_trilu_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input, k};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "Trilu");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_unique_opts) == 24, "Unique");
+_Static_assert(offsetof(ig_unique_opts, axis) == 8, "axis");
+_Static_assert(offsetof(ig_unique_opts, sorted) == 16, "sorted");
+ig_tensor *ig_op_unique_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_unique_opts *opts, ig_tensor **out_indices, ig_tensor **out_inverse_indices, ig_tensor **out_counts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Unique");
+    ig_tensor **outs[] = {out_indices, out_inverse_indices, out_counts};
+    return igi_wrap_n(c, where, d, opts, in, n_in, outs, 3);
 }
 
 ig_tensor *ig_op_unsqueeze_at(const char *where, ig_ctx *c, ig_tensor *data, ig_tensor *axes)
@@ -887,6 +2024,15 @@ ig_tensor *ig_op_where_at(const char *where, ig_ctx *c, ig_tensor *condition, ig
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
+ig_tensor *ig_op_xor_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {A, B};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "Xor");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
 _Static_assert(sizeof(ig_ingot_adam_step_opts) == 16, "AdamStep");
 _Static_assert(offsetof(ig_ingot_adam_step_opts, decoupled) == 8, "decoupled");
 ig_tensor *ig_op_ingot_adam_step_at(const char *where, ig_ctx *c, ig_tensor *param, ig_tensor *grad, ig_tensor *m, ig_tensor *v, ig_tensor *step, ig_tensor *lr, ig_tensor *beta1, ig_tensor *beta2, ig_tensor *eps, ig_tensor *weight_decay, const ig_ingot_adam_step_opts *opts, ig_tensor **out_m_out, ig_tensor **out_v_out)
@@ -897,6 +2043,17 @@ ig_tensor *ig_op_ingot_adam_step_at(const char *where, ig_ctx *c, ig_tensor *par
     const ig_op_def *d = igi_op_once(&op, "ingot::AdamStep");
     ig_tensor **outs[] = {out_m_out, out_v_out};
     return igi_wrap_n(c, where, d, opts, in, n_in, outs, 2);
+}
+
+_Static_assert(sizeof(ig_ingot_affine_grid_grad_opts) == 16, "AffineGridGrad");
+_Static_assert(offsetof(ig_ingot_affine_grid_grad_opts, align_corners) == 8, "align_corners");
+ig_tensor *ig_op_ingot_affine_grid_grad_at(const char *where, ig_ctx *c, ig_tensor *dgrid, const ig_ingot_affine_grid_grad_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {dgrid};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ingot::AffineGridGrad");
+    return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
 _Static_assert(sizeof(ig_ingot_average_pool_opts) == 96, "AveragePool");
@@ -984,6 +2141,66 @@ ig_tensor *ig_op_ingot_conv_grad_weight_at(const char *where, ig_ctx *c, ig_tens
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+_Static_assert(sizeof(ig_ingot_deform_columns_opts) == 88, "DeformColumns");
+_Static_assert(offsetof(ig_ingot_deform_columns_opts, dilations) == 8, "dilations");
+_Static_assert(offsetof(ig_ingot_deform_columns_opts, kernel_shape) == 24, "kernel_shape");
+_Static_assert(offsetof(ig_ingot_deform_columns_opts, offset_group) == 40, "offset_group");
+_Static_assert(offsetof(ig_ingot_deform_columns_opts, pads) == 48, "pads");
+_Static_assert(offsetof(ig_ingot_deform_columns_opts, slopes) == 64, "slopes");
+_Static_assert(offsetof(ig_ingot_deform_columns_opts, strides) == 72, "strides");
+ig_tensor *ig_op_ingot_deform_columns_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *offset, ig_tensor *mask, const ig_ingot_deform_columns_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {x, offset, mask};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "ingot::DeformColumns");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ingot_deform_columns_grad_opts) == 88, "DeformColumnsGrad");
+_Static_assert(offsetof(ig_ingot_deform_columns_grad_opts, dilations) == 8, "dilations");
+_Static_assert(offsetof(ig_ingot_deform_columns_grad_opts, kernel_shape) == 24, "kernel_shape");
+_Static_assert(offsetof(ig_ingot_deform_columns_grad_opts, offset_group) == 40, "offset_group");
+_Static_assert(offsetof(ig_ingot_deform_columns_grad_opts, pads) == 48, "pads");
+_Static_assert(offsetof(ig_ingot_deform_columns_grad_opts, slopes) == 64, "slopes");
+_Static_assert(offsetof(ig_ingot_deform_columns_grad_opts, strides) == 72, "strides");
+ig_tensor *ig_op_ingot_deform_columns_grad_at(const char *where, ig_ctx *c, ig_tensor *dcols, ig_tensor *offset, ig_tensor *shape, ig_tensor *mask, const ig_ingot_deform_columns_grad_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {dcols, offset, shape, mask};
+    int n_in = 4;
+    const ig_op_def *d = igi_op_once(&op, "ingot::DeformColumnsGrad");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ingot_deform_sum_opts) == 88, "DeformSum");
+_Static_assert(offsetof(ig_ingot_deform_sum_opts, dilations) == 8, "dilations");
+_Static_assert(offsetof(ig_ingot_deform_sum_opts, kernel_shape) == 24, "kernel_shape");
+_Static_assert(offsetof(ig_ingot_deform_sum_opts, offset_group) == 40, "offset_group");
+_Static_assert(offsetof(ig_ingot_deform_sum_opts, pads) == 48, "pads");
+_Static_assert(offsetof(ig_ingot_deform_sum_opts, slopes) == 64, "slopes");
+_Static_assert(offsetof(ig_ingot_deform_sum_opts, strides) == 72, "strides");
+ig_tensor *ig_op_ingot_deform_sum_at(const char *where, ig_ctx *c, ig_tensor *dcols, ig_tensor *x, ig_tensor *offset, const ig_ingot_deform_sum_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {dcols, x, offset};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "ingot::DeformSum");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ingot_depth_to_space_grad_opts) == 24, "DepthToSpaceGrad");
+_Static_assert(offsetof(ig_ingot_depth_to_space_grad_opts, blocksize) == 8, "blocksize");
+_Static_assert(offsetof(ig_ingot_depth_to_space_grad_opts, mode) == 16, "mode");
+ig_tensor *ig_op_ingot_depth_to_space_grad_at(const char *where, ig_ctx *c, ig_tensor *input, const ig_ingot_depth_to_space_grad_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ingot::DepthToSpaceGrad");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 _Static_assert(sizeof(ig_ingot_div_by_dims_opts) == 16, "DivByDims");
 _Static_assert(offsetof(ig_ingot_div_by_dims_opts, noop_with_empty_axes) == 8, "noop_with_empty_axes");
 ig_tensor *ig_op_ingot_div_by_dims_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *shape, ig_tensor *axes, const ig_ingot_div_by_dims_opts *opts)
@@ -992,6 +2209,24 @@ ig_tensor *ig_op_ingot_div_by_dims_at(const char *where, ig_ctx *c, ig_tensor *x
     ig_tensor *in[] = {x, shape, axes};
     int n_in = 3;
     const ig_op_def *d = igi_op_once(&op, "ingot::DivByDims");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ingot_einsum_grad_opts) == 24, "EinsumGrad");
+_Static_assert(offsetof(ig_ingot_einsum_grad_opts, equation) == 8, "equation");
+_Static_assert(offsetof(ig_ingot_einsum_grad_opts, operand) == 16, "operand");
+ig_tensor *ig_op_ingot_einsum_grad_at(const char *where, ig_ctx *c, ig_tensor *dy, ig_tensor *shape, ig_tensor *const *others, int n_others, const ig_ingot_einsum_grad_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[IG_PORTS_MAX];
+    int n_in = 0;
+    if (n_others < 0 || n_others > IG_PORTS_MAX - 2)
+        return igi_too_many(c, where), NULL;
+    in[n_in++] = dy;
+    in[n_in++] = shape;
+    for (int i = 0; i < n_others; i++)
+        in[n_in++] = others[i];
+    const ig_op_def *d = igi_op_once(&op, "ingot::EinsumGrad");
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
@@ -1037,6 +2272,28 @@ ig_tensor *ig_op_ingot_global_average_pool_at(const char *where, ig_ctx *c, ig_t
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
+_Static_assert(sizeof(ig_ingot_im2_col_opts) == 56, "Im2Col");
+_Static_assert(offsetof(ig_ingot_im2_col_opts, dilations) == 8, "dilations");
+_Static_assert(offsetof(ig_ingot_im2_col_opts, pads) == 24, "pads");
+_Static_assert(offsetof(ig_ingot_im2_col_opts, strides) == 40, "strides");
+ig_tensor *ig_op_ingot_im2_col_at(const char *where, ig_ctx *c, ig_tensor *image, ig_tensor *block_shape, const ig_ingot_im2_col_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {image, block_shape};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "ingot::Im2Col");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+ig_tensor *ig_op_ingot_inverse_at(const char *where, ig_ctx *c, ig_tensor *X)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ingot::Inverse");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
 _Static_assert(sizeof(ig_ingot_linear_opts) == 48, "Linear");
 _Static_assert(offsetof(ig_ingot_linear_opts, trans_w) == 8, "trans_w");
 _Static_assert(offsetof(ig_ingot_linear_opts, alpha) == 16, "alpha");
@@ -1050,6 +2307,18 @@ ig_tensor *ig_op_ingot_linear_at(const char *where, ig_ctx *c, ig_tensor *x, ig_
     ig_tensor *in[] = {x, w, b, residual};
     int n_in = 4;
     const ig_op_def *d = igi_op_once(&op, "ingot::Linear");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ingot_linear_scan_opts) == 24, "LinearScan");
+_Static_assert(offsetof(ig_ingot_linear_scan_opts, adjoint) == 8, "adjoint");
+_Static_assert(offsetof(ig_ingot_linear_scan_opts, reverse) == 16, "reverse");
+ig_tensor *ig_op_ingot_linear_scan_at(const char *where, ig_ctx *c, ig_tensor *a, ig_tensor *b, ig_tensor *axis, const ig_ingot_linear_scan_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {a, b, axis};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "ingot::LinearScan");
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
@@ -1158,6 +2427,46 @@ ig_tensor *ig_op_ingot_q_conv_at(const char *where, ig_ctx *c, ig_tensor *x, ig_
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+_Static_assert(sizeof(ig_ingot_recurrent_grad_opts) == 96, "RecurrentGrad");
+_Static_assert(offsetof(ig_ingot_recurrent_grad_opts, clip) == 4, "clip");
+_Static_assert(offsetof(ig_ingot_recurrent_grad_opts, activations) == 8, "activations");
+_Static_assert(offsetof(ig_ingot_recurrent_grad_opts, activation_alpha) == 24, "activation_alpha");
+_Static_assert(offsetof(ig_ingot_recurrent_grad_opts, activation_beta) == 40, "activation_beta");
+_Static_assert(offsetof(ig_ingot_recurrent_grad_opts, direction) == 56, "direction");
+_Static_assert(offsetof(ig_ingot_recurrent_grad_opts, hidden_size) == 64, "hidden_size");
+_Static_assert(offsetof(ig_ingot_recurrent_grad_opts, layout) == 72, "layout");
+_Static_assert(offsetof(ig_ingot_recurrent_grad_opts, cell) == 80, "cell");
+_Static_assert(offsetof(ig_ingot_recurrent_grad_opts, option) == 88, "option");
+ig_tensor *ig_op_ingot_recurrent_grad_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *W, ig_tensor *R, ig_tensor *B, ig_tensor *sequence_lens, ig_tensor *initial_h, ig_tensor *initial_c, ig_tensor *P, ig_tensor *dY, ig_tensor *dY_h, ig_tensor *dY_c, const ig_ingot_recurrent_grad_opts *opts, ig_tensor **out_dW, ig_tensor **out_dR, ig_tensor **out_dB, ig_tensor **out_dinitial_h, ig_tensor **out_dinitial_c, ig_tensor **out_dP)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X, W, R, B, sequence_lens, initial_h, initial_c, P, dY, dY_h, dY_c};
+    int n_in = 11;
+    const ig_op_def *d = igi_op_once(&op, "ingot::RecurrentGrad");
+    ig_tensor **outs[] = {out_dW, out_dR, out_dB, out_dinitial_h, out_dinitial_c, out_dP};
+    return igi_wrap_n(c, where, d, opts, in, n_in, outs, 6);
+}
+
+_Static_assert(sizeof(ig_ingot_recurrent_grad_grad_opts) == 96, "RecurrentGradGrad");
+_Static_assert(offsetof(ig_ingot_recurrent_grad_grad_opts, clip) == 4, "clip");
+_Static_assert(offsetof(ig_ingot_recurrent_grad_grad_opts, activations) == 8, "activations");
+_Static_assert(offsetof(ig_ingot_recurrent_grad_grad_opts, activation_alpha) == 24, "activation_alpha");
+_Static_assert(offsetof(ig_ingot_recurrent_grad_grad_opts, activation_beta) == 40, "activation_beta");
+_Static_assert(offsetof(ig_ingot_recurrent_grad_grad_opts, direction) == 56, "direction");
+_Static_assert(offsetof(ig_ingot_recurrent_grad_grad_opts, hidden_size) == 64, "hidden_size");
+_Static_assert(offsetof(ig_ingot_recurrent_grad_grad_opts, layout) == 72, "layout");
+_Static_assert(offsetof(ig_ingot_recurrent_grad_grad_opts, cell) == 80, "cell");
+_Static_assert(offsetof(ig_ingot_recurrent_grad_grad_opts, option) == 88, "option");
+ig_tensor *ig_op_ingot_recurrent_grad_grad_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *W, ig_tensor *R, ig_tensor *B, ig_tensor *sequence_lens, ig_tensor *initial_h, ig_tensor *initial_c, ig_tensor *P, ig_tensor *dY, ig_tensor *dY_h, ig_tensor *dY_c, ig_tensor *uX, ig_tensor *uW, ig_tensor *uR, ig_tensor *uB, ig_tensor *uinitial_h, ig_tensor *uinitial_c, ig_tensor *uP, const ig_ingot_recurrent_grad_grad_opts *opts, ig_tensor **out_dW, ig_tensor **out_dR, ig_tensor **out_dB, ig_tensor **out_dinitial_h, ig_tensor **out_dinitial_c, ig_tensor **out_dP, ig_tensor **out_ddY, ig_tensor **out_ddY_h, ig_tensor **out_ddY_c)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X, W, R, B, sequence_lens, initial_h, initial_c, P, dY, dY_h, dY_c, uX, uW, uR, uB, uinitial_h, uinitial_c, uP};
+    int n_in = 18;
+    const ig_op_def *d = igi_op_once(&op, "ingot::RecurrentGradGrad");
+    ig_tensor **outs[] = {out_dW, out_dR, out_dB, out_dinitial_h, out_dinitial_c, out_dP, out_ddY, out_ddY_h, out_ddY_c};
+    return igi_wrap_n(c, where, d, opts, in, n_in, outs, 9);
+}
+
 _Static_assert(sizeof(ig_ingot_relu_grad_opts) == 8, "ReluGrad");
 _Static_assert(offsetof(ig_ingot_relu_grad_opts, alpha) == 4, "alpha");
 ig_tensor *ig_op_ingot_relu_grad_at(const char *where, ig_ctx *c, ig_tensor *dy, ig_tensor *x, const ig_ingot_relu_grad_opts *opts)
@@ -1166,6 +2475,22 @@ ig_tensor *ig_op_ingot_relu_grad_at(const char *where, ig_ctx *c, ig_tensor *dy,
     ig_tensor *in[] = {dy, x};
     int n_in = 2;
     const ig_op_def *d = igi_op_once(&op, "ingot::ReluGrad");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ingot_roi_align_grad_opts) == 56, "RoiAlignGrad");
+_Static_assert(offsetof(ig_ingot_roi_align_grad_opts, coordinate_transformation_mode) == 8, "coordinate_transformation_mode");
+_Static_assert(offsetof(ig_ingot_roi_align_grad_opts, mode) == 16, "mode");
+_Static_assert(offsetof(ig_ingot_roi_align_grad_opts, output_height) == 24, "output_height");
+_Static_assert(offsetof(ig_ingot_roi_align_grad_opts, output_width) == 32, "output_width");
+_Static_assert(offsetof(ig_ingot_roi_align_grad_opts, sampling_ratio) == 40, "sampling_ratio");
+_Static_assert(offsetof(ig_ingot_roi_align_grad_opts, spatial_scale) == 48, "spatial_scale");
+ig_tensor *ig_op_ingot_roi_align_grad_at(const char *where, ig_ctx *c, ig_tensor *dy, ig_tensor *rois, ig_tensor *batch_indices, ig_tensor *shape, const ig_ingot_roi_align_grad_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {dy, rois, batch_indices, shape};
+    int n_in = 4;
+    const ig_op_def *d = igi_op_once(&op, "ingot::RoiAlignGrad");
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
@@ -1197,4 +2522,36 @@ ig_tensor *ig_op_ingot_sum_to_at(const char *where, ig_ctx *c, ig_tensor *x, ig_
     int n_in = 2;
     const ig_op_def *d = igi_op_once(&op, "ingot::SumTo");
     return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ingot_tensor_gather_opts) == 24, "TensorGather");
+_Static_assert(offsetof(ig_ingot_tensor_gather_opts, axis) == 8, "axis");
+_Static_assert(offsetof(ig_ingot_tensor_gather_opts, mode) == 16, "mode");
+ig_tensor *ig_op_ingot_tensor_gather_at(const char *where, ig_ctx *c, ig_tensor *cache, ig_tensor *shape, ig_tensor *indices, const ig_ingot_tensor_gather_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {cache, shape, indices};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "ingot::TensorGather");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+ig_tensor *ig_op_ingot_view_read_at(const char *where, ig_ctx *c, ig_tensor *data, ig_tensor *geometry, ig_tensor *shape)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {data, geometry, shape};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "ingot::ViewRead");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ingot_view_write_opts) == 16, "ViewWrite");
+_Static_assert(offsetof(ig_ingot_view_write_opts, accumulate) == 8, "accumulate");
+ig_tensor *ig_op_ingot_view_write_at(const char *where, ig_ctx *c, ig_tensor *data, ig_tensor *geometry, ig_tensor *updates, const ig_ingot_view_write_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {data, geometry, updates};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "ingot::ViewWrite");
+    return igi_wrap1(c, where, d, opts, in, n_in);
 }

@@ -25,12 +25,44 @@ IG_EXTERN_C_BEGIN
 IG_API ig_tensor *ig_op_abs_at(const char *where, ig_ctx *c, ig_tensor *X);
 #define ig_op_abs(...) ig_op_abs_at(IG_HERE, __VA_ARGS__)
 
+/* ---- Acos ---- */
+/* Inverse cosine in radians, elementwise; NaN outside [-1, 1].
+ * input: Input tensor. */
+IG_API ig_tensor *ig_op_acos_at(const char *where, ig_ctx *c, ig_tensor *input);
+#define ig_op_acos(...) ig_op_acos_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Acosh ---- */
+/* Inverse hyperbolic cosine, elementwise; NaN below 1.
+ * input: Input tensor. */
+IG_API ig_tensor *ig_op_acosh_at(const char *where, ig_ctx *c, ig_tensor *input);
+#define ig_op_acosh(...) ig_op_acosh_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Add ---- */
 /* c = a + b, elementwise with broadcasting; integers wrap around.
  * A: First operand. B: Second operand. */
 IG_API ig_tensor *
 ig_op_add_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B);
 #define ig_op_add(...) ig_op_add_at(IG_HERE, __VA_ARGS__)
+
+/* ---- AffineGrid ---- */
+/* Positions in an input image for each position of an output image, by an affine map.
+ * theta: [N, 2, 3] or [N, 3, 4]. size: Dims of the output image, (N, C, H, W) or (N, C,
+ * D, H, W). */
+typedef struct ig_affine_grid_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_affine_grid_opts));
+    int64_t align_corners IG_DEF(0); /* 1: -1 and 1 are the centers of the corner
+                                        elements; 0: their outer edges. */
+} ig_affine_grid_opts;
+#define IG_AFFINE_GRID_OPTS_INIT                                                       \
+    {                                                                                  \
+        sizeof(ig_affine_grid_opts), 0                                                 \
+    }
+IG_API ig_tensor *ig_op_affine_grid_at(const char *where,
+                                       ig_ctx *c,
+                                       ig_tensor *theta,
+                                       ig_tensor *size,
+                                       const ig_affine_grid_opts *opts);
+#define ig_op_affine_grid(...) ig_op_affine_grid_at(IG_HERE, __VA_ARGS__)
 
 /* ---- And ---- */
 /* Logical conjunction, elementwise with broadcasting. No gradient: bool has none.
@@ -44,10 +76,9 @@ ig_op_and_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B);
  * data: Tensor of rank >= 1. */
 typedef struct ig_arg_max_opts {
     uint32_t struct_size IG_DEF(sizeof(ig_arg_max_opts));
-    int64_t axis IG_DEF(0);     /* Axis searched, -rank to rank - 1. */
-    int64_t keepdims IG_DEF(1); /* 1: the axis stays with size 1. */
-    int64_t
-        select_last_index IG_DEF(0); /* 1: the last of equal maxima, not the first. */
+    int64_t axis IG_DEF(0);              /* Axis searched, -rank to rank - 1. */
+    int64_t keepdims IG_DEF(1);          /* 1: the axis stays with size 1. */
+    int64_t select_last_index IG_DEF(0); /* 1: the last of equal ones, not the first. */
 } ig_arg_max_opts;
 #define IG_ARG_MAX_OPTS_INIT                                                           \
     {                                                                                  \
@@ -58,6 +89,91 @@ IG_API ig_tensor *ig_op_arg_max_at(const char *where,
                                    ig_tensor *data,
                                    const ig_arg_max_opts *opts);
 #define ig_op_arg_max(...) ig_op_arg_max_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ArgMin ---- */
+/* The index of the minimum along `axis`.
+ * data: Tensor of rank >= 1. */
+typedef struct ig_arg_min_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_arg_min_opts));
+    int64_t axis IG_DEF(0);              /* Axis searched, -rank to rank - 1. */
+    int64_t keepdims IG_DEF(1);          /* 1: the axis stays with size 1. */
+    int64_t select_last_index IG_DEF(0); /* 1: the last of equal ones, not the first. */
+} ig_arg_min_opts;
+#define IG_ARG_MIN_OPTS_INIT                                                           \
+    {                                                                                  \
+        sizeof(ig_arg_min_opts), 0, 1, 0                                               \
+    }
+IG_API ig_tensor *ig_op_arg_min_at(const char *where,
+                                   ig_ctx *c,
+                                   ig_tensor *data,
+                                   const ig_arg_min_opts *opts);
+#define ig_op_arg_min(...) ig_op_arg_min_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Asin ---- */
+/* Inverse sine in radians, elementwise; NaN outside [-1, 1].
+ * input: Input tensor. */
+IG_API ig_tensor *ig_op_asin_at(const char *where, ig_ctx *c, ig_tensor *input);
+#define ig_op_asin(...) ig_op_asin_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Asinh ---- */
+/* Inverse hyperbolic sine, elementwise.
+ * input: Input tensor. */
+IG_API ig_tensor *ig_op_asinh_at(const char *where, ig_ctx *c, ig_tensor *input);
+#define ig_op_asinh(...) ig_op_asinh_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Atan ---- */
+/* Inverse tangent in radians, elementwise.
+ * input: Input tensor. */
+IG_API ig_tensor *ig_op_atan_at(const char *where, ig_ctx *c, ig_tensor *input);
+#define ig_op_atan(...) ig_op_atan_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Atanh ---- */
+/* Inverse hyperbolic tangent, elementwise; NaN outside [-1, 1].
+ * input: Input tensor. */
+IG_API ig_tensor *ig_op_atanh_at(const char *where, ig_ctx *c, ig_tensor *input);
+#define ig_op_atanh(...) ig_op_atanh_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Attention ---- */
+/* Scaled dot product attention: softmax(scale * Q K^T + mask) V per head, with grouped
+ * query heads, causal and length masks, a cap of the scores, and caches that grow by K
+ * and V. Q: Queries [batch, q_heads, q_len, size], or [batch, q_len, all]. K: Keys
+ * [batch, kv_heads, kv_len, size], or [batch, kv_len, all]. V: Values [batch, kv_heads,
+ * kv_len, v_size], or of rank 3. attn_mask: Broadcasts to [batch, q_heads, q_len,
+ * keys]: added, or bool. The last dim may be shorter; the keys it leaves out are
+ * hidden. past_key: Cache [batch, kv_heads, past, size] before K. past_value: Cache
+ * [batch, kv_heads, past, v_size] before V. nonpad_kv_seqlen: Valid keys of each batch
+ * item [batch]. */
+typedef struct ig_attention_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_attention_opts));
+    int64_t is_causal IG_DEF(0);    /* 1: a query sees no key after its own position. */
+    int64_t kv_num_heads IG_DEF(0); /* Heads of K and V of rank 3. */
+    int64_t q_num_heads IG_DEF(0);  /* Heads of Q of rank 3. */
+    int64_t qk_matmul_output_mode IG_DEF(
+        0); /* 0: scaled scores; 1: capped; 2: capped and masked; 3: after softmax. */
+    float scale IG_DEF(0.0f);   /* Factor of the scores; 0: 1 / sqrt(size). */
+    float softcap IG_DEF(0.0f); /* c of c * tanh(scores / c); 0: not capped. */
+    int64_t softmax_precision
+        IG_DEF(0); /* Element type of the softmax as in TensorProto; a bound from below:
+                      references compute in double, kernels in float32 at least. */
+} ig_attention_opts;
+#define IG_ATTENTION_OPTS_INIT                                                         \
+    {                                                                                  \
+        sizeof(ig_attention_opts), 0, 0, 0, 0, 0.0f, 0.0f, 0                           \
+    }
+IG_API ig_tensor *ig_op_attention_at(const char *where,
+                                     ig_ctx *c,
+                                     ig_tensor *Q,
+                                     ig_tensor *K,
+                                     ig_tensor *V,
+                                     ig_tensor *attn_mask,
+                                     ig_tensor *past_key,
+                                     ig_tensor *past_value,
+                                     ig_tensor *nonpad_kv_seqlen,
+                                     const ig_attention_opts *opts,
+                                     ig_tensor **out_present_key,
+                                     ig_tensor **out_present_value,
+                                     ig_tensor **out_qk_matmul_output);
+#define ig_op_attention(...) ig_op_attention_at(IG_HERE, __VA_ARGS__)
 
 /* ---- AveragePool ---- */
 /* Mean of each window that slides over the spatial axes. The divisor leaves padding out
@@ -124,6 +240,108 @@ IG_API ig_tensor *ig_op_batch_normalization_at(const char *where,
 #define ig_op_batch_normalization(...)                                                 \
     ig_op_batch_normalization_at(IG_HERE, __VA_ARGS__)
 
+/* ---- Bernoulli ---- */
+/* 1 with the probability that the element of input says, else 0.
+ * input: Probabilities in [0, 1]. */
+typedef struct ig_bernoulli_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_bernoulli_opts));
+    float seed IG_DEF(-1.0f); /* Fixes the numbers; negative: the run's seed. */
+    int64_t dtype IG_DEF(0);  /* Element type; 0: that of input. */
+} ig_bernoulli_opts;
+#define IG_BERNOULLI_OPTS_INIT                                                         \
+    {                                                                                  \
+        sizeof(ig_bernoulli_opts), -1.0f, 0                                            \
+    }
+IG_API ig_tensor *ig_op_bernoulli_at(const char *where,
+                                     ig_ctx *c,
+                                     ig_tensor *input,
+                                     const ig_bernoulli_opts *opts);
+#define ig_op_bernoulli(...) ig_op_bernoulli_at(IG_HERE, __VA_ARGS__)
+
+/* ---- BitCast ---- */
+/* The same bits read as another type of the same width.
+ * input: Any tensor but strings. */
+typedef struct ig_bit_cast_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_bit_cast_opts));
+    int64_t to IG_DEF(0); /* Element type of the result. */
+} ig_bit_cast_opts;
+#define IG_BIT_CAST_OPTS_INIT                                                          \
+    {                                                                                  \
+        sizeof(ig_bit_cast_opts), 0                                                    \
+    }
+IG_API ig_tensor *ig_op_bit_cast_at(const char *where,
+                                    ig_ctx *c,
+                                    ig_tensor *input,
+                                    const ig_bit_cast_opts *opts);
+#define ig_op_bit_cast(...) ig_op_bit_cast_at(IG_HERE, __VA_ARGS__)
+
+/* ---- BitShift ---- */
+/* Bits of X moved by Y places in `direction`, elementwise with broadcasting; those that
+ * leave the type are lost. No gradient: integers have none. X: Bits. Y: How far each is
+ * shifted. */
+enum { IG_BIT_SHIFT_DIRECTION_LEFT = 0, IG_BIT_SHIFT_DIRECTION_RIGHT = 1 };
+typedef struct ig_bit_shift_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_bit_shift_opts));
+    int64_t
+        direction IG_DEF(0); /* LEFT: toward higher bits; RIGHT: toward lower ones. */
+} ig_bit_shift_opts;
+#define IG_BIT_SHIFT_OPTS_INIT                                                         \
+    {                                                                                  \
+        sizeof(ig_bit_shift_opts), 0                                                   \
+    }
+IG_API ig_tensor *ig_op_bit_shift_at(const char *where,
+                                     ig_ctx *c,
+                                     ig_tensor *X,
+                                     ig_tensor *Y,
+                                     const ig_bit_shift_opts *opts);
+#define ig_op_bit_shift(...) ig_op_bit_shift_at(IG_HERE, __VA_ARGS__)
+
+/* ---- BitwiseAnd ---- */
+/* a & b, bit by bit, elementwise with broadcasting. No gradient: integers have none.
+ * A: First operand. B: Second operand. */
+IG_API ig_tensor *
+ig_op_bitwise_and_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B);
+#define ig_op_bitwise_and(...) ig_op_bitwise_and_at(IG_HERE, __VA_ARGS__)
+
+/* ---- BitwiseNot ---- */
+/* Every bit inverted, elementwise. No gradient: integers have none.
+ * X: Input tensor. */
+IG_API ig_tensor *ig_op_bitwise_not_at(const char *where, ig_ctx *c, ig_tensor *X);
+#define ig_op_bitwise_not(...) ig_op_bitwise_not_at(IG_HERE, __VA_ARGS__)
+
+/* ---- BitwiseOr ---- */
+/* a | b, bit by bit, elementwise with broadcasting. No gradient: integers have none.
+ * A: First operand. B: Second operand. */
+IG_API ig_tensor *
+ig_op_bitwise_or_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B);
+#define ig_op_bitwise_or(...) ig_op_bitwise_or_at(IG_HERE, __VA_ARGS__)
+
+/* ---- BitwiseXor ---- */
+/* a ^ b, bit by bit, elementwise with broadcasting. No gradient: integers have none.
+ * A: First operand. B: Second operand. */
+IG_API ig_tensor *
+ig_op_bitwise_xor_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B);
+#define ig_op_bitwise_xor(...) ig_op_bitwise_xor_at(IG_HERE, __VA_ARGS__)
+
+/* ---- BlackmanWindow ---- */
+/* A Blackman window: two cosines.
+ * size: A scalar: the length. */
+typedef struct ig_blackman_window_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_blackman_window_opts));
+    int64_t output_datatype IG_DEF(1); /* Element type. */
+    int64_t periodic IG_DEF(1); /* 1: the first elements of a symmetric window that is
+                                   one longer; 0: symmetric. */
+} ig_blackman_window_opts;
+#define IG_BLACKMAN_WINDOW_OPTS_INIT                                                   \
+    {                                                                                  \
+        sizeof(ig_blackman_window_opts), 1, 1                                          \
+    }
+IG_API ig_tensor *ig_op_blackman_window_at(const char *where,
+                                           ig_ctx *c,
+                                           ig_tensor *size,
+                                           const ig_blackman_window_opts *opts);
+#define ig_op_blackman_window(...) ig_op_blackman_window_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Cast ---- */
 /* The same values in another element type. Integers keep their low bits; floats become
  * integers toward zero and saturate, NaN gives 0. input: Any tensor. */
@@ -172,6 +390,79 @@ IG_API ig_tensor *ig_op_cast_like_at(const char *where,
                                      const ig_cast_like_opts *opts);
 #define ig_op_cast_like(...) ig_op_cast_like_at(IG_HERE, __VA_ARGS__)
 
+/* ---- CausalConvWithState ---- */
+/* Depthwise convolution of a sequence with what came before it, and the values that the
+ * next call needs. input: [batch, channels, length]. weight: One kernel a channel
+ * [channels, 1, k]. bias: [channels]. past_state: Values before the input [batch,
+ * channels, k - 1]; absent: 0. */
+enum {
+    IG_CAUSAL_CONV_WITH_STATE_ACTIVATION_NONE = 0,
+    IG_CAUSAL_CONV_WITH_STATE_ACTIVATION_SILU = 1,
+    IG_CAUSAL_CONV_WITH_STATE_ACTIVATION_SWISH = 2
+};
+typedef struct ig_causal_conv_with_state_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_causal_conv_with_state_opts));
+    int64_t activation IG_DEF(0); /* Function of the result; silu and swish are one. */
+} ig_causal_conv_with_state_opts;
+#define IG_CAUSAL_CONV_WITH_STATE_OPTS_INIT                                            \
+    {                                                                                  \
+        sizeof(ig_causal_conv_with_state_opts), 0                                      \
+    }
+IG_API ig_tensor *
+ig_op_causal_conv_with_state_at(const char *where,
+                                ig_ctx *c,
+                                ig_tensor *input,
+                                ig_tensor *weight,
+                                ig_tensor *bias,
+                                ig_tensor *past_state,
+                                const ig_causal_conv_with_state_opts *opts,
+                                ig_tensor **out_present_state);
+#define ig_op_causal_conv_with_state(...)                                              \
+    ig_op_causal_conv_with_state_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Ceil ---- */
+/* Least integer not below x, elementwise. The gradient is 0.
+ * X: Input tensor. */
+IG_API ig_tensor *ig_op_ceil_at(const char *where, ig_ctx *c, ig_tensor *X);
+#define ig_op_ceil(...) ig_op_ceil_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Celu ---- */
+/* x where x >= 0, alpha (e^(x / alpha) - 1) below, elementwise.
+ * X: Input tensor. */
+typedef struct ig_celu_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_celu_opts));
+    float alpha IG_DEF(1.0f); /* Scale of the bend, not 0. */
+} ig_celu_opts;
+#define IG_CELU_OPTS_INIT                                                              \
+    {                                                                                  \
+        sizeof(ig_celu_opts), 1.0f                                                     \
+    }
+IG_API ig_tensor *
+ig_op_celu_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_celu_opts *opts);
+#define ig_op_celu(...) ig_op_celu_at(IG_HERE, __VA_ARGS__)
+
+/* ---- CenterCropPad ---- */
+/* Cut, or extended by zeros, around the center to the dims of `shape`.
+ * input_data: Any tensor. shape: Dims of the result, of `axes` when given. */
+typedef struct ig_center_crop_pad_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_center_crop_pad_opts));
+    ig_ints axes IG_DEF(IG_NO_LIST_); /* Axes that shape belongs to, negative: from the
+                                         end; absent: all. */
+} ig_center_crop_pad_opts;
+#define IG_CENTER_CROP_PAD_OPTS_INIT                                                   \
+    {                                                                                  \
+        sizeof(ig_center_crop_pad_opts),                                               \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *ig_op_center_crop_pad_at(const char *where,
+                                           ig_ctx *c,
+                                           ig_tensor *input_data,
+                                           ig_tensor *shape,
+                                           const ig_center_crop_pad_opts *opts);
+#define ig_op_center_crop_pad(...) ig_op_center_crop_pad_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Clip ---- */
 /* y = Min(max, Max(x, min)), elementwise; an absent bound does not bound. The
  * derivative at a bound is 1. input: Values to clip. min: Scalar lower bound. max:
@@ -179,6 +470,52 @@ IG_API ig_tensor *ig_op_cast_like_at(const char *where,
 IG_API ig_tensor *ig_op_clip_at(
     const char *where, ig_ctx *c, ig_tensor *input, ig_tensor *min, ig_tensor *max);
 #define ig_op_clip(...) ig_op_clip_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Col2Im ---- */
+/* An image from the columns of its blocks; what meets in one place is added.
+ * input: Columns, [N, C * elements of a block, L]. image_shape: Spatial dims of the
+ * image. block_shape: Spatial dims of a block. */
+typedef struct ig_col2_im_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_col2_im_opts));
+    ig_ints dilations
+        IG_DEF(IG_NO_LIST_); /* Distance of places in a block, per axis; absent: 1. */
+    ig_ints pads
+        IG_DEF(IG_NO_LIST_); /* Added before each axis, then after each; absent: 0. */
+    ig_ints strides IG_DEF(IG_NO_LIST_); /* Distance of blocks, per axis; absent: 1. */
+} ig_col2_im_opts;
+#define IG_COL2_IM_OPTS_INIT                                                           \
+    {                                                                                  \
+        sizeof(ig_col2_im_opts), {0, 0}, {0, 0},                                       \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *ig_op_col2_im_at(const char *where,
+                                   ig_ctx *c,
+                                   ig_tensor *input,
+                                   ig_tensor *image_shape,
+                                   ig_tensor *block_shape,
+                                   const ig_col2_im_opts *opts);
+#define ig_op_col2_im(...) ig_op_col2_im_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Compress ---- */
+/* The slices along `axis`, or the elements, where the condition holds.
+ * input: Tensor of rank >= 1. condition: A vector: which slices stay. */
+typedef struct ig_compress_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_compress_opts));
+    int64_t axis IG_DEF(INT64_MIN); /* Axis of the slices, -rank to rank - 1; absent:
+                                       the input is flattened. */
+} ig_compress_opts;
+#define IG_COMPRESS_OPTS_INIT                                                          \
+    {                                                                                  \
+        sizeof(ig_compress_opts), INT64_MIN                                            \
+    }
+IG_API ig_tensor *ig_op_compress_at(const char *where,
+                                    ig_ctx *c,
+                                    ig_tensor *input,
+                                    ig_tensor *condition,
+                                    const ig_compress_opts *opts);
+#define ig_op_compress(...) ig_op_compress_at(IG_HERE, __VA_ARGS__)
 
 /* ---- Concat ---- */
 /* Joins tensors along `axis`; their other dims agree.
@@ -322,6 +659,110 @@ IG_API ig_tensor *ig_op_conv_integer_at(const char *where,
                                         const ig_conv_integer_opts *opts);
 #define ig_op_conv_integer(...) ig_op_conv_integer_at(IG_HERE, __VA_ARGS__)
 
+/* ---- Cos ---- */
+/* Cosine of radians, elementwise.
+ * input: Input tensor. */
+IG_API ig_tensor *ig_op_cos_at(const char *where, ig_ctx *c, ig_tensor *input);
+#define ig_op_cos(...) ig_op_cos_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Cosh ---- */
+/* Hyperbolic cosine, elementwise.
+ * input: Input tensor. */
+IG_API ig_tensor *ig_op_cosh_at(const char *where, ig_ctx *c, ig_tensor *input);
+#define ig_op_cosh(...) ig_op_cosh_at(IG_HERE, __VA_ARGS__)
+
+/* ---- CumProd ---- */
+/* Running products along `axis`; integers wrap.
+ * x: Tensor of rank >= 1. axis: A scalar: the axis, -rank to rank - 1. */
+typedef struct ig_cum_prod_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_cum_prod_opts));
+    int64_t exclusive IG_DEF(0); /* 1: an element's own value is left out. */
+    int64_t reverse IG_DEF(0);   /* 1: from the end of the axis to its beginning. */
+} ig_cum_prod_opts;
+#define IG_CUM_PROD_OPTS_INIT                                                          \
+    {                                                                                  \
+        sizeof(ig_cum_prod_opts), 0, 0                                                 \
+    }
+IG_API ig_tensor *ig_op_cum_prod_at(const char *where,
+                                    ig_ctx *c,
+                                    ig_tensor *x,
+                                    ig_tensor *axis,
+                                    const ig_cum_prod_opts *opts);
+#define ig_op_cum_prod(...) ig_op_cum_prod_at(IG_HERE, __VA_ARGS__)
+
+/* ---- CumSum ---- */
+/* Running sums along `axis`; integers wrap.
+ * x: Tensor of rank >= 1. axis: A scalar: the axis, -rank to rank - 1. */
+typedef struct ig_cum_sum_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_cum_sum_opts));
+    int64_t exclusive IG_DEF(0); /* 1: an element's own value is left out. */
+    int64_t reverse IG_DEF(0);   /* 1: from the end of the axis to its beginning. */
+} ig_cum_sum_opts;
+#define IG_CUM_SUM_OPTS_INIT                                                           \
+    {                                                                                  \
+        sizeof(ig_cum_sum_opts), 0, 0                                                  \
+    }
+IG_API ig_tensor *ig_op_cum_sum_at(const char *where,
+                                   ig_ctx *c,
+                                   ig_tensor *x,
+                                   ig_tensor *axis,
+                                   const ig_cum_sum_opts *opts);
+#define ig_op_cum_sum(...) ig_op_cum_sum_at(IG_HERE, __VA_ARGS__)
+
+/* ---- DeformConv ---- */
+/* A convolution whose windows look where offsets send them, by linear interpolation;
+ * zeros outside. X: [N, C, in...]. W: [M, C / group, kernel...]. offset: [N,
+ * offset_group * places * axes, out...]. B: Bias, [M]. mask: Factors, [N, offset_group
+ * * places, out...]; absent: 1. */
+typedef struct ig_deform_conv_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_deform_conv_opts));
+    ig_ints dilations
+        IG_DEF(IG_NO_LIST_); /* Distance of places per spatial axis; absent: 1. */
+    int64_t group IG_DEF(1); /* Groups of channels. */
+    ig_ints
+        kernel_shape IG_DEF(IG_NO_LIST_); /* Spatial dims of W; absent: read from W. */
+    int64_t offset_group IG_DEF(1); /* Groups of channels with offsets of their own. */
+    ig_ints pads
+        IG_DEF(IG_NO_LIST_); /* Begins of all spatial axes, then ends; absent: 0. */
+    ig_ints strides IG_DEF(IG_NO_LIST_); /* Step per spatial axis; absent: 1. */
+} ig_deform_conv_opts;
+#define IG_DEFORM_CONV_OPTS_INIT                                                       \
+    {                                                                                  \
+        sizeof(ig_deform_conv_opts), {0, 0}, 1, {0, 0}, 1, {0, 0},                     \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *ig_op_deform_conv_at(const char *where,
+                                       ig_ctx *c,
+                                       ig_tensor *X,
+                                       ig_tensor *W,
+                                       ig_tensor *offset,
+                                       ig_tensor *B,
+                                       ig_tensor *mask,
+                                       const ig_deform_conv_opts *opts);
+#define ig_op_deform_conv(...) ig_op_deform_conv_at(IG_HERE, __VA_ARGS__)
+
+/* ---- DepthToSpace ---- */
+/* Blocks of channels become blocks of space.
+ * input: [N, C, H, W]. */
+enum { IG_DEPTH_TO_SPACE_MODE_DCR = 0, IG_DEPTH_TO_SPACE_MODE_CRD = 1 };
+typedef struct ig_depth_to_space_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_depth_to_space_opts));
+    int64_t blocksize IG_DEF(0); /* Side of a block. */
+    int64_t mode IG_DEF(0); /* DCR: places in a block are the outer part of a channel's
+                               number; CRD: the inner part. */
+} ig_depth_to_space_opts;
+#define IG_DEPTH_TO_SPACE_OPTS_INIT                                                    \
+    {                                                                                  \
+        sizeof(ig_depth_to_space_opts), 0, 0                                           \
+    }
+IG_API ig_tensor *ig_op_depth_to_space_at(const char *where,
+                                          ig_ctx *c,
+                                          ig_tensor *input,
+                                          const ig_depth_to_space_opts *opts);
+#define ig_op_depth_to_space(...) ig_op_depth_to_space_at(IG_HERE, __VA_ARGS__)
+
 /* ---- DequantizeLinear ---- */
 /* y = (x - x_zero_point) * x_scale; one scale for the tensor, per index of an axis, or
  * per block. No gradient: write Cast, Sub and Mul to train a scale. x: Quantized
@@ -346,6 +787,12 @@ IG_API ig_tensor *ig_op_dequantize_linear_at(const char *where,
                                              ig_tensor *x_zero_point,
                                              const ig_dequantize_linear_opts *opts);
 #define ig_op_dequantize_linear(...) ig_op_dequantize_linear_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Det ---- */
+/* Determinants of the square matrices in the last two dims. The gradient of a singular
+ * one is NaN. X: Square matrices in the last two dims. */
+IG_API ig_tensor *ig_op_det_at(const char *where, ig_ctx *c, ig_tensor *X);
+#define ig_op_det(...) ig_op_det_at(IG_HERE, __VA_ARGS__)
 
 /* ---- Div ---- */
 /* c = a / b, elementwise with broadcasting. Integers divide toward zero; x / 0 is 0 and
@@ -386,6 +833,40 @@ IG_API ig_tensor *ig_op_dynamic_quantize_linear_at(const char *where,
 #define ig_op_dynamic_quantize_linear(...)                                             \
     ig_op_dynamic_quantize_linear_at(IG_HERE, __VA_ARGS__)
 
+/* ---- Einsum ---- */
+/* Sums of products over the labels of an equation.
+ * Inputs: Operands, one per term. */
+typedef struct ig_einsum_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_einsum_opts));
+    const char *equation IG_DEF(0); /* Terms of letters and "...", separated by commas;
+                                       "->" and the result's. */
+} ig_einsum_opts;
+#define IG_EINSUM_OPTS_INIT                                                            \
+    {                                                                                  \
+        sizeof(ig_einsum_opts), 0                                                      \
+    }
+IG_API ig_tensor *ig_op_einsum_at(const char *where,
+                                  ig_ctx *c,
+                                  ig_tensor *const *Inputs,
+                                  int n_Inputs,
+                                  const ig_einsum_opts *opts);
+#define ig_op_einsum(...) ig_op_einsum_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Elu ---- */
+/* x where x >= 0, alpha (e^x - 1) below, elementwise.
+ * X: Input tensor. */
+typedef struct ig_elu_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_elu_opts));
+    float alpha IG_DEF(1.0f); /* Limit below is -alpha. */
+} ig_elu_opts;
+#define IG_ELU_OPTS_INIT                                                               \
+    {                                                                                  \
+        sizeof(ig_elu_opts), 1.0f                                                      \
+    }
+IG_API ig_tensor *
+ig_op_elu_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_elu_opts *opts);
+#define ig_op_elu(...) ig_op_elu_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Equal ---- */
 /* a == b, elementwise with broadcasting. No gradient: the result is bool.
  * A: First operand. B: Second operand. */
@@ -412,6 +893,25 @@ IG_API ig_tensor *
 ig_op_expand_at(const char *where, ig_ctx *c, ig_tensor *input, ig_tensor *shape);
 #define ig_op_expand(...) ig_op_expand_at(IG_HERE, __VA_ARGS__)
 
+/* ---- EyeLike ---- */
+/* Ones on diagonal `k`, zeros elsewhere, in the shape of a matrix.
+ * input: A matrix; only its shape and element type are read. */
+typedef struct ig_eye_like_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_eye_like_opts));
+    int64_t dtype IG_DEF(0); /* Element type; absent: that of the input. */
+    int64_t
+        k IG_DEF(0); /* Which diagonal: above the main one, below it when negative. */
+} ig_eye_like_opts;
+#define IG_EYE_LIKE_OPTS_INIT                                                          \
+    {                                                                                  \
+        sizeof(ig_eye_like_opts), 0, 0                                                 \
+    }
+IG_API ig_tensor *ig_op_eye_like_at(const char *where,
+                                    ig_ctx *c,
+                                    ig_tensor *input,
+                                    const ig_eye_like_opts *opts);
+#define ig_op_eye_like(...) ig_op_eye_like_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Flatten ---- */
 /* The input as a matrix: axes before `axis` make the rows, the others the columns.
  * input: Tensor of rank >= axis. */
@@ -428,6 +928,60 @@ IG_API ig_tensor *ig_op_flatten_at(const char *where,
                                    ig_tensor *input,
                                    const ig_flatten_opts *opts);
 #define ig_op_flatten(...) ig_op_flatten_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Floor ---- */
+/* Greatest integer not above x, elementwise. The gradient is 0.
+ * X: Input tensor. */
+IG_API ig_tensor *ig_op_floor_at(const char *where, ig_ctx *c, ig_tensor *X);
+#define ig_op_floor(...) ig_op_floor_at(IG_HERE, __VA_ARGS__)
+
+/* ---- GRU ---- */
+/* One layer of gated recurrent units over sequences, in one direction or both.
+ * X: Sequences [seq_length, batch_size, input_size]; with layout 1 [batch_size,
+ * seq_length, input_size]. W: Weights of X [num_directions, gates * hidden_size,
+ * input_size]. R: Weights of the state [num_directions, gates * hidden_size,
+ * hidden_size]. B: Biases of W, then of R [num_directions, 2 * gates * hidden_size];
+ * absent: 0. sequence_lens: Length of each sequence [batch_size]; absent: seq_length.
+ * initial_h: State before the first step [num_directions, batch_size, hidden_size],
+ * batch first with layout 1; absent: 0. */
+enum {
+    IG_GRU_DIRECTION_FORWARD = 0,
+    IG_GRU_DIRECTION_REVERSE = 1,
+    IG_GRU_DIRECTION_BIDIRECTIONAL = 2
+};
+typedef struct ig_gru_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_gru_opts));
+    float clip IG_DEF(
+        0.0f); /* Bound of the inputs of activations, in [-clip, clip]; 0: none. */
+    ig_strings activations
+        IG_DEF(IG_NO_LIST_); /* Functions of a direction's gates, then the other
+                                direction's; absent: Tanh, or Sigmoid for gates. */
+    ig_floats activation_alpha
+        IG_DEF(IG_NO_LIST_); /* alpha of the functions that have one, in order. */
+    ig_floats activation_beta
+        IG_DEF(IG_NO_LIST_);       /* beta of the functions that have one, in order. */
+    int64_t direction IG_DEF(0);   /* forward, reverse or bidirectional. */
+    int64_t hidden_size IG_DEF(0); /* Size of the state; 0: that of R. */
+    int64_t layout IG_DEF(
+        0); /* 0: time comes first in X and Y; 1: the batch does, also in the states. */
+    int64_t linear_before_reset
+        IG_DEF(0); /* 1: the reset gate multiplies R_h h + Rb_h instead of h. */
+} ig_gru_opts;
+#define IG_GRU_OPTS_INIT                                                               \
+    {                                                                                  \
+        sizeof(ig_gru_opts), 0.0f, {0, 0}, {0, 0}, {0, 0}, 0, 0, 0, 0                  \
+    }
+IG_API ig_tensor *ig_op_gru_at(const char *where,
+                               ig_ctx *c,
+                               ig_tensor *X,
+                               ig_tensor *W,
+                               ig_tensor *R,
+                               ig_tensor *B,
+                               ig_tensor *sequence_lens,
+                               ig_tensor *initial_h,
+                               const ig_gru_opts *opts,
+                               ig_tensor **out_Y_h);
+#define ig_op_gru(...) ig_op_gru_at(IG_HERE, __VA_ARGS__)
 
 /* ---- Gather ---- */
 /* Slices of data along `axis`, picked by indices of any shape.
@@ -532,6 +1086,29 @@ ig_op_global_average_pool_at(const char *where, ig_ctx *c, ig_tensor *X);
 #define ig_op_global_average_pool(...)                                                 \
     ig_op_global_average_pool_at(IG_HERE, __VA_ARGS__)
 
+/* ---- GlobalLpPool ---- */
+/* The norm of order p of each channel; its gradient at 0 is 0.
+ * X: Input tensor. */
+typedef struct ig_global_lp_pool_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_global_lp_pool_opts));
+    int64_t p IG_DEF(2); /* Order of the norm. */
+} ig_global_lp_pool_opts;
+#define IG_GLOBAL_LP_POOL_OPTS_INIT                                                    \
+    {                                                                                  \
+        sizeof(ig_global_lp_pool_opts), 2                                              \
+    }
+IG_API ig_tensor *ig_op_global_lp_pool_at(const char *where,
+                                          ig_ctx *c,
+                                          ig_tensor *X,
+                                          const ig_global_lp_pool_opts *opts);
+#define ig_op_global_lp_pool(...) ig_op_global_lp_pool_at(IG_HERE, __VA_ARGS__)
+
+/* ---- GlobalMaxPool ---- */
+/* The largest element of each channel; equal ones share the gradient evenly.
+ * X: Input tensor. */
+IG_API ig_tensor *ig_op_global_max_pool_at(const char *where, ig_ctx *c, ig_tensor *X);
+#define ig_op_global_max_pool(...) ig_op_global_max_pool_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Greater ---- */
 /* a > b, elementwise with broadcasting; false when either is NaN. No gradient: the
  * result is bool. A: First operand. B: Second operand. */
@@ -539,17 +1116,163 @@ IG_API ig_tensor *
 ig_op_greater_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B);
 #define ig_op_greater(...) ig_op_greater_at(IG_HERE, __VA_ARGS__)
 
+/* ---- GreaterOrEqual ---- */
+/* a >= b, elementwise with broadcasting; false when either is NaN. No gradient: the
+ * result is bool. A: First operand. B: Second operand. */
+IG_API ig_tensor *
+ig_op_greater_or_equal_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B);
+#define ig_op_greater_or_equal(...) ig_op_greater_or_equal_at(IG_HERE, __VA_ARGS__)
+
+/* ---- GroupNormalization ---- */
+/* Each instance and group of channels made standard, then scaled and moved per channel.
+ * X: [N, C, ...]. scale: Factor per channel, [C]. bias: Term per channel, [C]. */
+typedef struct ig_group_normalization_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_group_normalization_opts));
+    float epsilon IG_DEF(9.99999975e-06f); /* Added to the variance. */
+    int64_t num_groups IG_DEF(1);          /* Groups, which divide the channels. */
+    int64_t stash_type
+        IG_DEF(1); /* Least precision of the statistics; they are in double. */
+} ig_group_normalization_opts;
+#define IG_GROUP_NORMALIZATION_OPTS_INIT                                               \
+    {                                                                                  \
+        sizeof(ig_group_normalization_opts), 9.99999975e-06f, 1, 1                     \
+    }
+IG_API ig_tensor *ig_op_group_normalization_at(const char *where,
+                                               ig_ctx *c,
+                                               ig_tensor *X,
+                                               ig_tensor *scale,
+                                               ig_tensor *bias,
+                                               const ig_group_normalization_opts *opts);
+#define ig_op_group_normalization(...)                                                 \
+    ig_op_group_normalization_at(IG_HERE, __VA_ARGS__)
+
+/* ---- HammingWindow ---- */
+/* A Hamming window: a raised cosine that ends above 0.
+ * size: A scalar: the length. */
+typedef struct ig_hamming_window_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_hamming_window_opts));
+    int64_t output_datatype IG_DEF(1); /* Element type. */
+    int64_t periodic IG_DEF(1); /* 1: the first elements of a symmetric window that is
+                                   one longer; 0: symmetric. */
+} ig_hamming_window_opts;
+#define IG_HAMMING_WINDOW_OPTS_INIT                                                    \
+    {                                                                                  \
+        sizeof(ig_hamming_window_opts), 1, 1                                           \
+    }
+IG_API ig_tensor *ig_op_hamming_window_at(const char *where,
+                                          ig_ctx *c,
+                                          ig_tensor *size,
+                                          const ig_hamming_window_opts *opts);
+#define ig_op_hamming_window(...) ig_op_hamming_window_at(IG_HERE, __VA_ARGS__)
+
+/* ---- HannWindow ---- */
+/* A Hann window: a raised cosine.
+ * size: A scalar: the length. */
+typedef struct ig_hann_window_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_hann_window_opts));
+    int64_t output_datatype IG_DEF(1); /* Element type. */
+    int64_t periodic IG_DEF(1); /* 1: the first elements of a symmetric window that is
+                                   one longer; 0: symmetric. */
+} ig_hann_window_opts;
+#define IG_HANN_WINDOW_OPTS_INIT                                                       \
+    {                                                                                  \
+        sizeof(ig_hann_window_opts), 1, 1                                              \
+    }
+IG_API ig_tensor *ig_op_hann_window_at(const char *where,
+                                       ig_ctx *c,
+                                       ig_tensor *size,
+                                       const ig_hann_window_opts *opts);
+#define ig_op_hann_window(...) ig_op_hann_window_at(IG_HERE, __VA_ARGS__)
+
+/* ---- HardSigmoid ---- */
+/* max(0, min(1, alpha x + beta)), elementwise.
+ * X: Input tensor. */
+typedef struct ig_hard_sigmoid_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_hard_sigmoid_opts));
+    float alpha IG_DEF(0.200000003f); /* Slope between the corners. */
+    float beta IG_DEF(0.5f);          /* Value at 0. */
+} ig_hard_sigmoid_opts;
+#define IG_HARD_SIGMOID_OPTS_INIT                                                      \
+    {                                                                                  \
+        sizeof(ig_hard_sigmoid_opts), 0.200000003f, 0.5f                               \
+    }
+IG_API ig_tensor *ig_op_hard_sigmoid_at(const char *where,
+                                        ig_ctx *c,
+                                        ig_tensor *X,
+                                        const ig_hard_sigmoid_opts *opts);
+#define ig_op_hard_sigmoid(...) ig_op_hard_sigmoid_at(IG_HERE, __VA_ARGS__)
+
 /* ---- HardSwish ---- */
 /* y = x clip(x / 6 + 1/2, 0, 1), elementwise.
  * X: Input tensor. */
 IG_API ig_tensor *ig_op_hard_swish_at(const char *where, ig_ctx *c, ig_tensor *X);
 #define ig_op_hard_swish(...) ig_op_hard_swish_at(IG_HERE, __VA_ARGS__)
 
+/* ---- Hardmax ---- */
+/* 1 at the first maximum along `axis`, 0 elsewhere. The gradient is 0.
+ * input: Any rank >= 1. */
+typedef struct ig_hardmax_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_hardmax_opts));
+    int64_t axis IG_DEF(-1); /* Axis to normalise; negative: from the end. */
+} ig_hardmax_opts;
+#define IG_HARDMAX_OPTS_INIT                                                           \
+    {                                                                                  \
+        sizeof(ig_hardmax_opts), -1                                                    \
+    }
+IG_API ig_tensor *ig_op_hardmax_at(const char *where,
+                                   ig_ctx *c,
+                                   ig_tensor *input,
+                                   const ig_hardmax_opts *opts);
+#define ig_op_hardmax(...) ig_op_hardmax_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Identity ---- */
 /* The same value: a tensor, a sequence or an optional.
  * input: Tensor, sequence or optional. */
 IG_API ig_tensor *ig_op_identity_at(const char *where, ig_ctx *c, ig_tensor *input);
 #define ig_op_identity(...) ig_op_identity_at(IG_HERE, __VA_ARGS__)
+
+/* ---- InstanceNormalization ---- */
+/* Each instance and channel made standard, then scaled and moved per channel.
+ * input: [N, C, ...]. scale: Factor per channel, [C]. B: Term per channel, [C]. */
+typedef struct ig_instance_normalization_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_instance_normalization_opts));
+    float epsilon IG_DEF(9.99999975e-06f); /* Added to the variance. */
+} ig_instance_normalization_opts;
+#define IG_INSTANCE_NORMALIZATION_OPTS_INIT                                            \
+    {                                                                                  \
+        sizeof(ig_instance_normalization_opts), 9.99999975e-06f                        \
+    }
+IG_API ig_tensor *
+ig_op_instance_normalization_at(const char *where,
+                                ig_ctx *c,
+                                ig_tensor *input,
+                                ig_tensor *scale,
+                                ig_tensor *B,
+                                const ig_instance_normalization_opts *opts);
+#define ig_op_instance_normalization(...)                                              \
+    ig_op_instance_normalization_at(IG_HERE, __VA_ARGS__)
+
+/* ---- IsInf ---- */
+/* Whether x is infinite, elementwise; either sign can be left out. No gradient: the
+ * result is bool. X: Input tensor. */
+typedef struct ig_is_inf_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_is_inf_opts));
+    int64_t detect_negative IG_DEF(1); /* 1: negative infinity counts. */
+    int64_t detect_positive IG_DEF(1); /* 1: positive infinity counts. */
+} ig_is_inf_opts;
+#define IG_IS_INF_OPTS_INIT                                                            \
+    {                                                                                  \
+        sizeof(ig_is_inf_opts), 1, 1                                                   \
+    }
+IG_API ig_tensor *
+ig_op_is_inf_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_is_inf_opts *opts);
+#define ig_op_is_inf(...) ig_op_is_inf_at(IG_HERE, __VA_ARGS__)
+
+/* ---- IsNaN ---- */
+/* Whether x is NaN, elementwise. No gradient: the result is bool.
+ * X: Input tensor. */
+IG_API ig_tensor *ig_op_is_na_n_at(const char *where, ig_ctx *c, ig_tensor *X);
+#define ig_op_is_na_n(...) ig_op_is_na_n_at(IG_HERE, __VA_ARGS__)
 
 /* ---- LRN ---- */
 /* Local response normalisation: x / (bias + alpha / size * sum of squares over `size`
@@ -568,6 +1291,58 @@ typedef struct ig_lrn_opts {
 IG_API ig_tensor *
 ig_op_lrn_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_lrn_opts *opts);
 #define ig_op_lrn(...) ig_op_lrn_at(IG_HERE, __VA_ARGS__)
+
+/* ---- LSTM ---- */
+/* One layer of long short-term memory cells over sequences, in one direction or both,
+ * with optional peepholes. X: Sequences [seq_length, batch_size, input_size]; with
+ * layout 1 [batch_size, seq_length, input_size]. W: Weights of X [num_directions, gates
+ * * hidden_size, input_size]. R: Weights of the state [num_directions, gates *
+ * hidden_size, hidden_size]. B: Biases of W, then of R [num_directions, 2 * gates *
+ * hidden_size]; absent: 0. sequence_lens: Length of each sequence [batch_size]; absent:
+ * seq_length. initial_h: State before the first step [num_directions, batch_size,
+ * hidden_size], batch first with layout 1; absent: 0. initial_c: Cell before the first
+ * step, shaped as initial_h; absent: 0. P: Peepholes of the gates i, o, f
+ * [num_directions, 3 * hidden_size]; absent: 0. */
+enum {
+    IG_LSTM_DIRECTION_FORWARD = 0,
+    IG_LSTM_DIRECTION_REVERSE = 1,
+    IG_LSTM_DIRECTION_BIDIRECTIONAL = 2
+};
+typedef struct ig_lstm_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_lstm_opts));
+    float clip IG_DEF(
+        0.0f); /* Bound of the inputs of activations, in [-clip, clip]; 0: none. */
+    ig_strings activations
+        IG_DEF(IG_NO_LIST_); /* Functions of a direction's gates, then the other
+                                direction's; absent: Tanh, or Sigmoid for gates. */
+    ig_floats activation_alpha
+        IG_DEF(IG_NO_LIST_); /* alpha of the functions that have one, in order. */
+    ig_floats activation_beta
+        IG_DEF(IG_NO_LIST_);       /* beta of the functions that have one, in order. */
+    int64_t direction IG_DEF(0);   /* forward, reverse or bidirectional. */
+    int64_t hidden_size IG_DEF(0); /* Size of the state; 0: that of R. */
+    int64_t layout IG_DEF(
+        0); /* 0: time comes first in X and Y; 1: the batch does, also in the states. */
+    int64_t input_forget IG_DEF(0); /* 1: the forget gate is 1 - the input gate. */
+} ig_lstm_opts;
+#define IG_LSTM_OPTS_INIT                                                              \
+    {                                                                                  \
+        sizeof(ig_lstm_opts), 0.0f, {0, 0}, {0, 0}, {0, 0}, 0, 0, 0, 0                 \
+    }
+IG_API ig_tensor *ig_op_lstm_at(const char *where,
+                                ig_ctx *c,
+                                ig_tensor *X,
+                                ig_tensor *W,
+                                ig_tensor *R,
+                                ig_tensor *B,
+                                ig_tensor *sequence_lens,
+                                ig_tensor *initial_h,
+                                ig_tensor *initial_c,
+                                ig_tensor *P,
+                                const ig_lstm_opts *opts,
+                                ig_tensor **out_Y_h,
+                                ig_tensor **out_Y_c);
+#define ig_op_lstm(...) ig_op_lstm_at(IG_HERE, __VA_ARGS__)
 
 /* ---- LayerNormalization ---- */
 /* Normalises to mean 0 and variance 1 over the axes from `axis` on, then scales and
@@ -619,6 +1394,51 @@ IG_API ig_tensor *
 ig_op_less_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B);
 #define ig_op_less(...) ig_op_less_at(IG_HERE, __VA_ARGS__)
 
+/* ---- LessOrEqual ---- */
+/* a <= b, elementwise with broadcasting; false when either is NaN. No gradient: the
+ * result is bool. A: First operand. B: Second operand. */
+IG_API ig_tensor *
+ig_op_less_or_equal_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B);
+#define ig_op_less_or_equal(...) ig_op_less_or_equal_at(IG_HERE, __VA_ARGS__)
+
+/* ---- LinearAttention ---- */
+/* Attention by a recurrent state: linear, gated, delta and gated delta rules.
+ * query: [batch, tokens, q_heads * d_k]. key: [batch, tokens, kv_heads * d_k]. value:
+ * [batch, tokens, kv_heads * d_v]. past_state: State before the first token [batch,
+ * kv_heads, d_k, d_v]; absent: 0. decay: Logarithm of the decay [batch, tokens,
+ * kv_heads * d_k] or [.., kv_heads]; needed by gated rules. beta: Rate of updates
+ * [batch, tokens, kv_heads] or [.., 1]; needed by delta rules. */
+enum {
+    IG_LINEAR_ATTENTION_UPDATE_RULE_LINEAR = 0,
+    IG_LINEAR_ATTENTION_UPDATE_RULE_GATED = 1,
+    IG_LINEAR_ATTENTION_UPDATE_RULE_DELTA = 2,
+    IG_LINEAR_ATTENTION_UPDATE_RULE_GATED_DELTA = 3
+};
+typedef struct ig_linear_attention_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_linear_attention_opts));
+    int64_t chunk_size IG_DEF(64);  /* A hint for parallel devices. */
+    int64_t kv_num_heads IG_DEF(0); /* Heads of key and value. */
+    int64_t q_num_heads IG_DEF(0);  /* Heads of query, a multiple of kv_num_heads. */
+    float scale IG_DEF(0.0f);       /* Factor of the output; 0: 1 / sqrt(d_k). */
+    int64_t update_rule
+        IG_DEF(3); /* linear, gated (decay), delta (beta), gated_delta (both). */
+} ig_linear_attention_opts;
+#define IG_LINEAR_ATTENTION_OPTS_INIT                                                  \
+    {                                                                                  \
+        sizeof(ig_linear_attention_opts), 64, 0, 0, 0.0f, 3                            \
+    }
+IG_API ig_tensor *ig_op_linear_attention_at(const char *where,
+                                            ig_ctx *c,
+                                            ig_tensor *query,
+                                            ig_tensor *key,
+                                            ig_tensor *value,
+                                            ig_tensor *past_state,
+                                            ig_tensor *decay,
+                                            ig_tensor *beta,
+                                            const ig_linear_attention_opts *opts,
+                                            ig_tensor **out_present_state);
+#define ig_op_linear_attention(...) ig_op_linear_attention_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Log ---- */
 /* y = ln(x), elementwise; NaN below 0, -inf at 0.
  * input: Input tensor. */
@@ -641,6 +1461,60 @@ IG_API ig_tensor *ig_op_log_softmax_at(const char *where,
                                        ig_tensor *input,
                                        const ig_log_softmax_opts *opts);
 #define ig_op_log_softmax(...) ig_op_log_softmax_at(IG_HERE, __VA_ARGS__)
+
+/* ---- LpNormalization ---- */
+/* x divided by its norm of order p along `axis`; 0 where that is 0.
+ * input: Input tensor. */
+typedef struct ig_lp_normalization_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_lp_normalization_opts));
+    int64_t axis IG_DEF(-1); /* Axis of the norm, -rank to rank - 1. */
+    int64_t p IG_DEF(2);     /* 1 or 2. */
+} ig_lp_normalization_opts;
+#define IG_LP_NORMALIZATION_OPTS_INIT                                                  \
+    {                                                                                  \
+        sizeof(ig_lp_normalization_opts), -1, 2                                        \
+    }
+IG_API ig_tensor *ig_op_lp_normalization_at(const char *where,
+                                            ig_ctx *c,
+                                            ig_tensor *input,
+                                            const ig_lp_normalization_opts *opts);
+#define ig_op_lp_normalization(...) ig_op_lp_normalization_at(IG_HERE, __VA_ARGS__)
+
+/* ---- LpPool ---- */
+/* The norm of order p of each window that slides over the spatial axes; its gradient at
+ * 0 is 0. X: Input [N, C, D1, ..., Dk], k >= 1. */
+enum {
+    IG_LP_POOL_AUTO_PAD_NOTSET = 0,
+    IG_LP_POOL_AUTO_PAD_SAME_UPPER = 1,
+    IG_LP_POOL_AUTO_PAD_SAME_LOWER = 2,
+    IG_LP_POOL_AUTO_PAD_VALID = 3
+};
+typedef struct ig_lp_pool_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_lp_pool_opts));
+    int64_t auto_pad
+        IG_DEF(0); /* NOTSET uses pads; VALID pads nothing; SAME_* pads to ceil(in /
+                      stride), odd ones more at the end (UPPER) or begin. */
+    int64_t ceil_mode IG_DEF(0); /* 1: round the output size up; not with auto_pad. */
+    ig_ints dilations
+        IG_DEF(IG_NO_LIST_); /* Distance of taps per spatial axis; absent: 1. */
+    ig_ints kernel_shape IG_DEF(IG_NO_LIST_); /* Size of the window per spatial axis. */
+    int64_t p IG_DEF(2);                      /* Order of the norm. */
+    ig_ints pads
+        IG_DEF(IG_NO_LIST_); /* Begins of all spatial axes, then ends; absent: 0. */
+    ig_ints strides IG_DEF(IG_NO_LIST_); /* Step per spatial axis; absent: 1. */
+} ig_lp_pool_opts;
+#define IG_LP_POOL_OPTS_INIT                                                           \
+    {                                                                                  \
+        sizeof(ig_lp_pool_opts), 0, 0, {0, 0}, {0, 0}, 2, {0, 0},                      \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *ig_op_lp_pool_at(const char *where,
+                                   ig_ctx *c,
+                                   ig_tensor *X,
+                                   const ig_lp_pool_opts *opts);
+#define ig_op_lp_pool(...) ig_op_lp_pool_at(IG_HERE, __VA_ARGS__)
 
 /* ---- MatMul ---- */
 /* Matrix product with the rules of numpy.matmul. Integers wrap around.
@@ -708,12 +1582,118 @@ IG_API ig_tensor *ig_op_max_pool_at(const char *where,
                                     ig_tensor **out_Indices);
 #define ig_op_max_pool(...) ig_op_max_pool_at(IG_HERE, __VA_ARGS__)
 
+/* ---- MaxRoiPool ---- */
+/* The largest element of each cell of a grid over regions of interest, and where it is;
+ * 0 for cells outside the image. X: [N, C, H, W]. rois: [regions, 5]: batch, x and y of
+ * the first, x and y of the last corner. */
+typedef struct ig_max_roi_pool_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_max_roi_pool_opts));
+    ig_ints pooled_shape IG_DEF(IG_NO_LIST_); /* Height and width of the grid. */
+    float spatial_scale IG_DEF(1.0f); /* From coordinates of regions to those of X. */
+} ig_max_roi_pool_opts;
+#define IG_MAX_ROI_POOL_OPTS_INIT                                                      \
+    {                                                                                  \
+        sizeof(ig_max_roi_pool_opts), {0, 0}, 1.0f                                     \
+    }
+IG_API ig_tensor *ig_op_max_roi_pool_at(const char *where,
+                                        ig_ctx *c,
+                                        ig_tensor *X,
+                                        ig_tensor *rois,
+                                        const ig_max_roi_pool_opts *opts,
+                                        ig_tensor **out_Indices);
+#define ig_op_max_roi_pool(...) ig_op_max_roi_pool_at(IG_HERE, __VA_ARGS__)
+
+/* ---- MaxUnpool ---- */
+/* Elements back where MaxPool took them from, zeros elsewhere.
+ * X: Pooled elements, [N, C, D1, ..., Dk]. I: MaxPool's indices, of X's dims.
+ * output_shape: Dims of the result; absent: from the attributes. */
+typedef struct ig_max_unpool_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_max_unpool_opts));
+    ig_ints kernel_shape IG_DEF(IG_NO_LIST_); /* Size of the window per spatial axis. */
+    ig_ints pads
+        IG_DEF(IG_NO_LIST_); /* Begins of all spatial axes, then ends; absent: 0. */
+    ig_ints strides IG_DEF(IG_NO_LIST_); /* Step per spatial axis; absent: 1. */
+} ig_max_unpool_opts;
+#define IG_MAX_UNPOOL_OPTS_INIT                                                        \
+    {                                                                                  \
+        sizeof(ig_max_unpool_opts), {0, 0}, {0, 0},                                    \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *ig_op_max_unpool_at(const char *where,
+                                      ig_ctx *c,
+                                      ig_tensor *X,
+                                      ig_tensor *I,
+                                      ig_tensor *output_shape,
+                                      const ig_max_unpool_opts *opts);
+#define ig_op_max_unpool(...) ig_op_max_unpool_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Mean ---- */
+/* Elementwise mean of all inputs, with broadcasting.
+ * data_0: Tensors to average. */
+IG_API ig_tensor *
+ig_op_mean_at(const char *where, ig_ctx *c, ig_tensor *const *data_0, int n_data_0);
+#define ig_op_mean(...) ig_op_mean_at(IG_HERE, __VA_ARGS__)
+
+/* ---- MeanVarianceNormalization ---- */
+/* (x - mean) / standard deviation over `axes`.
+ * X: Input tensor. */
+typedef struct ig_mean_variance_normalization_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_mean_variance_normalization_opts));
+    ig_ints axes IG_DEF(IG_NO_LIST_); /* Axes of mean and variance; absent: 0, 2, 3. */
+} ig_mean_variance_normalization_opts;
+#define IG_MEAN_VARIANCE_NORMALIZATION_OPTS_INIT                                       \
+    {                                                                                  \
+        sizeof(ig_mean_variance_normalization_opts),                                   \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *
+ig_op_mean_variance_normalization_at(const char *where,
+                                     ig_ctx *c,
+                                     ig_tensor *X,
+                                     const ig_mean_variance_normalization_opts *opts);
+#define ig_op_mean_variance_normalization(...)                                         \
+    ig_op_mean_variance_normalization_at(IG_HERE, __VA_ARGS__)
+
+/* ---- MelWeightMatrix ---- */
+/* Triangles over the bins of a spectrum, evenly spaced on the mel scale: a matrix that
+ * turns spectra into mel spectra. num_mel_bins: A scalar: columns. dft_length: A
+ * scalar: length of the transform; half of it and 1 are rows. sample_rate: A scalar, in
+ * hertz. lower_edge_hertz: A scalar: where the first rises. upper_edge_hertz: A scalar:
+ * where the last ends. */
+typedef struct ig_mel_weight_matrix_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_mel_weight_matrix_opts));
+    int64_t output_datatype IG_DEF(1); /* Element type. */
+} ig_mel_weight_matrix_opts;
+#define IG_MEL_WEIGHT_MATRIX_OPTS_INIT                                                 \
+    {                                                                                  \
+        sizeof(ig_mel_weight_matrix_opts), 1                                           \
+    }
+IG_API ig_tensor *ig_op_mel_weight_matrix_at(const char *where,
+                                             ig_ctx *c,
+                                             ig_tensor *num_mel_bins,
+                                             ig_tensor *dft_length,
+                                             ig_tensor *sample_rate,
+                                             ig_tensor *lower_edge_hertz,
+                                             ig_tensor *upper_edge_hertz,
+                                             const ig_mel_weight_matrix_opts *opts);
+#define ig_op_mel_weight_matrix(...) ig_op_mel_weight_matrix_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Min ---- */
 /* Elementwise minimum of all inputs, with broadcasting; NaN where any is NaN. Equal
  * inputs share the gradient evenly. data_0: Tensors to compare. */
 IG_API ig_tensor *
 ig_op_min_at(const char *where, ig_ctx *c, ig_tensor *const *data_0, int n_data_0);
 #define ig_op_min(...) ig_op_min_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Mish ---- */
+/* x tanh(log(1 + e^x)), elementwise.
+ * X: Input tensor. */
+IG_API ig_tensor *ig_op_mish_at(const char *where, ig_ctx *c, ig_tensor *X);
+#define ig_op_mish(...) ig_op_mish_at(IG_HERE, __VA_ARGS__)
 
 /* ---- Mod ---- */
 /* Remainder of a / b, elementwise with broadcasting: Python's % for integers, C's fmod
@@ -736,6 +1716,25 @@ IG_API ig_tensor *ig_op_mod_at(
 IG_API ig_tensor *
 ig_op_mul_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B);
 #define ig_op_mul(...) ig_op_mul_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Multinomial ---- */
+/* Draws classes from rows of log-probabilities.
+ * input: Log-probabilities, not normalised [batch, classes]. */
+typedef struct ig_multinomial_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_multinomial_opts));
+    float seed IG_DEF(-1.0f);      /* Fixes the numbers; negative: the run's seed. */
+    int64_t dtype IG_DEF(6);       /* int32 or int64. */
+    int64_t sample_size IG_DEF(1); /* Samples of each row. */
+} ig_multinomial_opts;
+#define IG_MULTINOMIAL_OPTS_INIT                                                       \
+    {                                                                                  \
+        sizeof(ig_multinomial_opts), -1.0f, 6, 1                                       \
+    }
+IG_API ig_tensor *ig_op_multinomial_at(const char *where,
+                                       ig_ctx *c,
+                                       ig_tensor *input,
+                                       const ig_multinomial_opts *opts);
+#define ig_op_multinomial(...) ig_op_multinomial_at(IG_HERE, __VA_ARGS__)
 
 /* ---- Neg ---- */
 /* y = -x, elementwise; the smallest integer maps to itself.
@@ -774,17 +1773,78 @@ ig_op_negative_log_likelihood_loss_at(const char *where,
 #define ig_op_negative_log_likelihood_loss(...)                                        \
     ig_op_negative_log_likelihood_loss_at(IG_HERE, __VA_ARGS__)
 
+/* ---- NonMaxSuppression ---- */
+/* Per batch and class, by falling score, the boxes that overlap none taken before by
+ * more than iou_threshold, as rows of batch, class and box. boxes: [N, boxes, 4].
+ * scores: [N, classes, boxes]. max_output_boxes_per_class: Boxes taken per batch and
+ * class at the most; absent: 0. iou_threshold: A box that overlaps more is left out:
+ * intersection by union; absent: 0. score_threshold: Only larger scores count; absent:
+ * all do. */
+typedef struct ig_non_max_suppression_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_non_max_suppression_opts));
+    int64_t center_point_box IG_DEF(0); /* 0: two opposite corners y1, x1, y2, x2; 1: x
+                                           and y of the center, width, height. */
+} ig_non_max_suppression_opts;
+#define IG_NON_MAX_SUPPRESSION_OPTS_INIT                                               \
+    {                                                                                  \
+        sizeof(ig_non_max_suppression_opts), 0                                         \
+    }
+IG_API ig_tensor *ig_op_non_max_suppression_at(const char *where,
+                                               ig_ctx *c,
+                                               ig_tensor *boxes,
+                                               ig_tensor *scores,
+                                               ig_tensor *max_output_boxes_per_class,
+                                               ig_tensor *iou_threshold,
+                                               ig_tensor *score_threshold,
+                                               const ig_non_max_suppression_opts *opts);
+#define ig_op_non_max_suppression(...)                                                 \
+    ig_op_non_max_suppression_at(IG_HERE, __VA_ARGS__)
+
+/* ---- NonZero ---- */
+/* Coordinates of the elements that are not zero, in row-major order: a row per axis
+ * (none for a scalar), a column per element. X: Any tensor. */
+IG_API ig_tensor *ig_op_non_zero_at(const char *where, ig_ctx *c, ig_tensor *X);
+#define ig_op_non_zero(...) ig_op_non_zero_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Not ---- */
 /* Logical negation, elementwise.
  * X: Input tensor. */
 IG_API ig_tensor *ig_op_not_at(const char *where, ig_ctx *c, ig_tensor *X);
 #define ig_op_not(...) ig_op_not_at(IG_HERE, __VA_ARGS__)
 
+/* ---- OneHot ---- */
+/* A new axis of size depth in which on_value stands at each index and off_value
+ * elsewhere; indices outside [-depth, depth - 1] give off_value only. indices: Any
+ * tensor; fractions are cut off. depth: One number: the size of the new axis. values: A
+ * vector: off_value, on_value. */
+typedef struct ig_one_hot_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_one_hot_opts));
+    int64_t axis IG_DEF(-1); /* Place of the new axis, -rank - 1 to rank. */
+} ig_one_hot_opts;
+#define IG_ONE_HOT_OPTS_INIT                                                           \
+    {                                                                                  \
+        sizeof(ig_one_hot_opts), -1                                                    \
+    }
+IG_API ig_tensor *ig_op_one_hot_at(const char *where,
+                                   ig_ctx *c,
+                                   ig_tensor *indices,
+                                   ig_tensor *depth,
+                                   ig_tensor *values,
+                                   const ig_one_hot_opts *opts);
+#define ig_op_one_hot(...) ig_op_one_hot_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Or ---- */
 /* Logical disjunction, elementwise with broadcasting. No gradient: bool has none.
  * A: First operand. B: Second operand. */
 IG_API ig_tensor *ig_op_or_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B);
 #define ig_op_or(...) ig_op_or_at(IG_HERE, __VA_ARGS__)
+
+/* ---- PRelu ---- */
+/* X where X >= 0, slope X below, elementwise; slope is broadcast to X.
+ * X: Input tensor. slope: Slopes below 0, broadcast to the shape of X. */
+IG_API ig_tensor *
+ig_op_p_relu_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *slope);
+#define ig_op_p_relu(...) ig_op_p_relu_at(IG_HERE, __VA_ARGS__)
 
 /* ---- Pad ---- */
 /* Adds elements around a tensor, by `mode`; negative pads remove elements.
@@ -920,6 +1980,160 @@ IG_API ig_tensor *ig_op_quantize_linear_at(const char *where,
                                            const ig_quantize_linear_opts *opts);
 #define ig_op_quantize_linear(...) ig_op_quantize_linear_at(IG_HERE, __VA_ARGS__)
 
+/* ---- RMSNormalization ---- */
+/* Divides by the root of the mean of squares over the axes from `axis` on, then scales:
+ * y = x / sqrt(mean(x^2) + epsilon) * scale. X: Tensor to normalise. scale: Factor;
+ * broadcasts to X. */
+typedef struct ig_rms_normalization_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_rms_normalization_opts));
+    int64_t axis IG_DEF(-1); /* First axis to normalise; negative: from the end. */
+    float epsilon IG_DEF(9.99999975e-06f); /* Added to the mean of squares. */
+    int64_t
+        stash_type IG_DEF(1); /* Element type of the first stage; a bound from below. */
+} ig_rms_normalization_opts;
+#define IG_RMS_NORMALIZATION_OPTS_INIT                                                 \
+    {                                                                                  \
+        sizeof(ig_rms_normalization_opts), -1, 9.99999975e-06f, 1                      \
+    }
+IG_API ig_tensor *ig_op_rms_normalization_at(const char *where,
+                                             ig_ctx *c,
+                                             ig_tensor *X,
+                                             ig_tensor *scale,
+                                             const ig_rms_normalization_opts *opts);
+#define ig_op_rms_normalization(...) ig_op_rms_normalization_at(IG_HERE, __VA_ARGS__)
+
+/* ---- RNN ---- */
+/* One recurrent layer: h = f(W x + R h + Wb + Rb) for each step of each sequence, in
+ * one direction or both. X: Sequences [seq_length, batch_size, input_size]; with layout
+ * 1 [batch_size, seq_length, input_size]. W: Weights of X [num_directions, gates *
+ * hidden_size, input_size]. R: Weights of the state [num_directions, gates *
+ * hidden_size, hidden_size]. B: Biases of W, then of R [num_directions, 2 * gates *
+ * hidden_size]; absent: 0. sequence_lens: Length of each sequence [batch_size]; absent:
+ * seq_length. initial_h: State before the first step [num_directions, batch_size,
+ * hidden_size], batch first with layout 1; absent: 0. */
+enum {
+    IG_RNN_DIRECTION_FORWARD = 0,
+    IG_RNN_DIRECTION_REVERSE = 1,
+    IG_RNN_DIRECTION_BIDIRECTIONAL = 2
+};
+typedef struct ig_rnn_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_rnn_opts));
+    float clip IG_DEF(
+        0.0f); /* Bound of the inputs of activations, in [-clip, clip]; 0: none. */
+    ig_strings activations
+        IG_DEF(IG_NO_LIST_); /* Functions of a direction's gates, then the other
+                                direction's; absent: Tanh, or Sigmoid for gates. */
+    ig_floats activation_alpha
+        IG_DEF(IG_NO_LIST_); /* alpha of the functions that have one, in order. */
+    ig_floats activation_beta
+        IG_DEF(IG_NO_LIST_);       /* beta of the functions that have one, in order. */
+    int64_t direction IG_DEF(0);   /* forward, reverse or bidirectional. */
+    int64_t hidden_size IG_DEF(0); /* Size of the state; 0: that of R. */
+    int64_t layout IG_DEF(
+        0); /* 0: time comes first in X and Y; 1: the batch does, also in the states. */
+} ig_rnn_opts;
+#define IG_RNN_OPTS_INIT                                                               \
+    {                                                                                  \
+        sizeof(ig_rnn_opts), 0.0f, {0, 0}, {0, 0}, {0, 0}, 0, 0, 0                     \
+    }
+IG_API ig_tensor *ig_op_rnn_at(const char *where,
+                               ig_ctx *c,
+                               ig_tensor *X,
+                               ig_tensor *W,
+                               ig_tensor *R,
+                               ig_tensor *B,
+                               ig_tensor *sequence_lens,
+                               ig_tensor *initial_h,
+                               const ig_rnn_opts *opts,
+                               ig_tensor **out_Y_h);
+#define ig_op_rnn(...) ig_op_rnn_at(IG_HERE, __VA_ARGS__)
+
+/* ---- RandomNormal ---- */
+/* A tensor of normal numbers, mean + scale * n.
+ * */
+typedef struct ig_random_normal_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_random_normal_opts));
+    float mean IG_DEF(0.0f);  /* Mean of the numbers. */
+    float scale IG_DEF(1.0f); /* Their standard deviation. */
+    float seed IG_DEF(-1.0f); /* Fixes the numbers; negative: the run's seed. */
+    int64_t dtype IG_DEF(1);  /* Element type of the output. */
+    ig_ints shape IG_DEF(IG_NO_LIST_); /* Dims of the output. */
+} ig_random_normal_opts;
+#define IG_RANDOM_NORMAL_OPTS_INIT                                                     \
+    {                                                                                  \
+        sizeof(ig_random_normal_opts), 0.0f, 1.0f, -1.0f, 1,                           \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *
+ig_op_random_normal_at(const char *where, ig_ctx *c, const ig_random_normal_opts *opts);
+#define ig_op_random_normal(...) ig_op_random_normal_at(IG_HERE, __VA_ARGS__)
+
+/* ---- RandomNormalLike ---- */
+/* Normal numbers, mean + scale * n, in the shape of a tensor.
+ * input: Gives shape and element type. */
+typedef struct ig_random_normal_like_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_random_normal_like_opts));
+    float mean IG_DEF(0.0f);  /* Mean of the numbers. */
+    float scale IG_DEF(1.0f); /* Their standard deviation. */
+    float seed IG_DEF(-1.0f); /* Fixes the numbers; negative: the run's seed. */
+    int64_t dtype IG_DEF(0);  /* Element type; 0: that of input. */
+} ig_random_normal_like_opts;
+#define IG_RANDOM_NORMAL_LIKE_OPTS_INIT                                                \
+    {                                                                                  \
+        sizeof(ig_random_normal_like_opts), 0.0f, 1.0f, -1.0f, 0                       \
+    }
+IG_API ig_tensor *ig_op_random_normal_like_at(const char *where,
+                                              ig_ctx *c,
+                                              ig_tensor *input,
+                                              const ig_random_normal_like_opts *opts);
+#define ig_op_random_normal_like(...) ig_op_random_normal_like_at(IG_HERE, __VA_ARGS__)
+
+/* ---- RandomUniform ---- */
+/* A tensor of numbers uniform in [low, high).
+ * */
+typedef struct ig_random_uniform_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_random_uniform_opts));
+    float low IG_DEF(0.0f);   /* Smallest number. */
+    float high IG_DEF(1.0f);  /* Bound above; reached by rounding only. */
+    float seed IG_DEF(-1.0f); /* Fixes the numbers; negative: the run's seed. */
+    int64_t dtype IG_DEF(1);  /* Element type of the output. */
+    ig_ints shape IG_DEF(IG_NO_LIST_); /* Dims of the output. */
+} ig_random_uniform_opts;
+#define IG_RANDOM_UNIFORM_OPTS_INIT                                                    \
+    {                                                                                  \
+        sizeof(ig_random_uniform_opts), 0.0f, 1.0f, -1.0f, 1,                          \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *ig_op_random_uniform_at(const char *where,
+                                          ig_ctx *c,
+                                          const ig_random_uniform_opts *opts);
+#define ig_op_random_uniform(...) ig_op_random_uniform_at(IG_HERE, __VA_ARGS__)
+
+/* ---- RandomUniformLike ---- */
+/* Numbers uniform in [low, high), in the shape of a tensor.
+ * input: Gives shape and element type. */
+typedef struct ig_random_uniform_like_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_random_uniform_like_opts));
+    float low IG_DEF(0.0f);   /* Smallest number. */
+    float high IG_DEF(1.0f);  /* Bound above; reached by rounding only. */
+    float seed IG_DEF(-1.0f); /* Fixes the numbers; negative: the run's seed. */
+    int64_t dtype IG_DEF(0);  /* Element type; 0: that of input. */
+} ig_random_uniform_like_opts;
+#define IG_RANDOM_UNIFORM_LIKE_OPTS_INIT                                               \
+    {                                                                                  \
+        sizeof(ig_random_uniform_like_opts), 0.0f, 1.0f, -1.0f, 0                      \
+    }
+IG_API ig_tensor *ig_op_random_uniform_like_at(const char *where,
+                                               ig_ctx *c,
+                                               ig_tensor *input,
+                                               const ig_random_uniform_like_opts *opts);
+#define ig_op_random_uniform_like(...)                                                 \
+    ig_op_random_uniform_like_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Range ---- */
 /* start, start + delta, ... up to but without limit, as a vector.
  * start: First element. limit: Bound that is not reached. delta: Step, not zero. */
@@ -945,6 +2159,90 @@ IG_API ig_tensor *ig_op_range_at(const char *where,
  * X: Input tensor. */
 IG_API ig_tensor *ig_op_reciprocal_at(const char *where, ig_ctx *c, ig_tensor *X);
 #define ig_op_reciprocal(...) ig_op_reciprocal_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ReduceL1 ---- */
+/* Sums of absolute values over `axes`; integers wrap.
+ * data: Any tensor. axes: Axes to reduce, negative: from the end; absent or empty: see
+ * noop_with_empty_axes. */
+typedef struct ig_reduce_l1_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_reduce_l1_opts));
+    int64_t keepdims IG_DEF(1); /* 1: reduced axes stay with size 1. */
+    int64_t noop_with_empty_axes
+        IG_DEF(0); /* Without axes: 0 reduces all, 1 reduces none. */
+} ig_reduce_l1_opts;
+#define IG_REDUCE_L1_OPTS_INIT                                                         \
+    {                                                                                  \
+        sizeof(ig_reduce_l1_opts), 1, 0                                                \
+    }
+IG_API ig_tensor *ig_op_reduce_l1_at(const char *where,
+                                     ig_ctx *c,
+                                     ig_tensor *data,
+                                     ig_tensor *axes,
+                                     const ig_reduce_l1_opts *opts);
+#define ig_op_reduce_l1(...) ig_op_reduce_l1_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ReduceL2 ---- */
+/* Roots of sums of squares over `axes`; those of integers are truncated. The gradient
+ * at 0 is 0. data: Any tensor. axes: Axes to reduce, negative: from the end; absent or
+ * empty: see noop_with_empty_axes. */
+typedef struct ig_reduce_l2_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_reduce_l2_opts));
+    int64_t keepdims IG_DEF(1); /* 1: reduced axes stay with size 1. */
+    int64_t noop_with_empty_axes
+        IG_DEF(0); /* Without axes: 0 reduces all, 1 reduces none. */
+} ig_reduce_l2_opts;
+#define IG_REDUCE_L2_OPTS_INIT                                                         \
+    {                                                                                  \
+        sizeof(ig_reduce_l2_opts), 1, 0                                                \
+    }
+IG_API ig_tensor *ig_op_reduce_l2_at(const char *where,
+                                     ig_ctx *c,
+                                     ig_tensor *data,
+                                     ig_tensor *axes,
+                                     const ig_reduce_l2_opts *opts);
+#define ig_op_reduce_l2(...) ig_op_reduce_l2_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ReduceLogSum ---- */
+/* Logarithms of sums over `axes`; those of integers are truncated.
+ * data: Any tensor. axes: Axes to reduce, negative: from the end; absent or empty: see
+ * noop_with_empty_axes. */
+typedef struct ig_reduce_log_sum_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_reduce_log_sum_opts));
+    int64_t keepdims IG_DEF(1); /* 1: reduced axes stay with size 1. */
+    int64_t noop_with_empty_axes
+        IG_DEF(0); /* Without axes: 0 reduces all, 1 reduces none. */
+} ig_reduce_log_sum_opts;
+#define IG_REDUCE_LOG_SUM_OPTS_INIT                                                    \
+    {                                                                                  \
+        sizeof(ig_reduce_log_sum_opts), 1, 0                                           \
+    }
+IG_API ig_tensor *ig_op_reduce_log_sum_at(const char *where,
+                                          ig_ctx *c,
+                                          ig_tensor *data,
+                                          ig_tensor *axes,
+                                          const ig_reduce_log_sum_opts *opts);
+#define ig_op_reduce_log_sum(...) ig_op_reduce_log_sum_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ReduceLogSumExp ---- */
+/* log(sum(e^x)) over `axes`, without overflow; those of integers are truncated.
+ * data: Any tensor. axes: Axes to reduce, negative: from the end; absent or empty: see
+ * noop_with_empty_axes. */
+typedef struct ig_reduce_log_sum_exp_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_reduce_log_sum_exp_opts));
+    int64_t keepdims IG_DEF(1); /* 1: reduced axes stay with size 1. */
+    int64_t noop_with_empty_axes
+        IG_DEF(0); /* Without axes: 0 reduces all, 1 reduces none. */
+} ig_reduce_log_sum_exp_opts;
+#define IG_REDUCE_LOG_SUM_EXP_OPTS_INIT                                                \
+    {                                                                                  \
+        sizeof(ig_reduce_log_sum_exp_opts), 1, 0                                       \
+    }
+IG_API ig_tensor *ig_op_reduce_log_sum_exp_at(const char *where,
+                                              ig_ctx *c,
+                                              ig_tensor *data,
+                                              ig_tensor *axes,
+                                              const ig_reduce_log_sum_exp_opts *opts);
+#define ig_op_reduce_log_sum_exp(...) ig_op_reduce_log_sum_exp_at(IG_HERE, __VA_ARGS__)
 
 /* ---- ReduceMax ---- */
 /* Maxima over `axes`; equal ones share the gradient evenly.
@@ -988,6 +2286,48 @@ IG_API ig_tensor *ig_op_reduce_mean_at(const char *where,
                                        const ig_reduce_mean_opts *opts);
 #define ig_op_reduce_mean(...) ig_op_reduce_mean_at(IG_HERE, __VA_ARGS__)
 
+/* ---- ReduceMin ---- */
+/* Minima over `axes`; equal ones share the gradient evenly.
+ * data: Any tensor. axes: Axes to reduce, negative: from the end; absent or empty: see
+ * noop_with_empty_axes. */
+typedef struct ig_reduce_min_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_reduce_min_opts));
+    int64_t keepdims IG_DEF(1); /* 1: reduced axes stay with size 1. */
+    int64_t noop_with_empty_axes
+        IG_DEF(0); /* Without axes: 0 reduces all, 1 reduces none. */
+} ig_reduce_min_opts;
+#define IG_REDUCE_MIN_OPTS_INIT                                                        \
+    {                                                                                  \
+        sizeof(ig_reduce_min_opts), 1, 0                                               \
+    }
+IG_API ig_tensor *ig_op_reduce_min_at(const char *where,
+                                      ig_ctx *c,
+                                      ig_tensor *data,
+                                      ig_tensor *axes,
+                                      const ig_reduce_min_opts *opts);
+#define ig_op_reduce_min(...) ig_op_reduce_min_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ReduceProd ---- */
+/* Products over `axes`; integers wrap.
+ * data: Any tensor. axes: Axes to reduce, negative: from the end; absent or empty: see
+ * noop_with_empty_axes. */
+typedef struct ig_reduce_prod_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_reduce_prod_opts));
+    int64_t keepdims IG_DEF(1); /* 1: reduced axes stay with size 1. */
+    int64_t noop_with_empty_axes
+        IG_DEF(0); /* Without axes: 0 reduces all, 1 reduces none. */
+} ig_reduce_prod_opts;
+#define IG_REDUCE_PROD_OPTS_INIT                                                       \
+    {                                                                                  \
+        sizeof(ig_reduce_prod_opts), 1, 0                                              \
+    }
+IG_API ig_tensor *ig_op_reduce_prod_at(const char *where,
+                                       ig_ctx *c,
+                                       ig_tensor *data,
+                                       ig_tensor *axes,
+                                       const ig_reduce_prod_opts *opts);
+#define ig_op_reduce_prod(...) ig_op_reduce_prod_at(IG_HERE, __VA_ARGS__)
+
 /* ---- ReduceSum ---- */
 /* Sums over `axes`; integers wrap.
  * data: Any tensor. axes: Axes to reduce, negative: from the end; absent or empty: see
@@ -1008,6 +2348,44 @@ IG_API ig_tensor *ig_op_reduce_sum_at(const char *where,
                                       ig_tensor *axes,
                                       const ig_reduce_sum_opts *opts);
 #define ig_op_reduce_sum(...) ig_op_reduce_sum_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ReduceSumSquare ---- */
+/* Sums of squares over `axes`; integers wrap.
+ * data: Any tensor. axes: Axes to reduce, negative: from the end; absent or empty: see
+ * noop_with_empty_axes. */
+typedef struct ig_reduce_sum_square_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_reduce_sum_square_opts));
+    int64_t keepdims IG_DEF(1); /* 1: reduced axes stay with size 1. */
+    int64_t noop_with_empty_axes
+        IG_DEF(0); /* Without axes: 0 reduces all, 1 reduces none. */
+} ig_reduce_sum_square_opts;
+#define IG_REDUCE_SUM_SQUARE_OPTS_INIT                                                 \
+    {                                                                                  \
+        sizeof(ig_reduce_sum_square_opts), 1, 0                                        \
+    }
+IG_API ig_tensor *ig_op_reduce_sum_square_at(const char *where,
+                                             ig_ctx *c,
+                                             ig_tensor *data,
+                                             ig_tensor *axes,
+                                             const ig_reduce_sum_square_opts *opts);
+#define ig_op_reduce_sum_square(...) ig_op_reduce_sum_square_at(IG_HERE, __VA_ARGS__)
+
+/* ---- RegexFullMatch ---- */
+/* Whether each string matches a regular expression as a whole.
+ * X: Strings. */
+typedef struct ig_regex_full_match_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_regex_full_match_opts));
+    const char *pattern IG_DEF(0); /* Regular expression, as RE2 reads it. */
+} ig_regex_full_match_opts;
+#define IG_REGEX_FULL_MATCH_OPTS_INIT                                                  \
+    {                                                                                  \
+        sizeof(ig_regex_full_match_opts), 0                                            \
+    }
+IG_API ig_tensor *ig_op_regex_full_match_at(const char *where,
+                                            ig_ctx *c,
+                                            ig_tensor *X,
+                                            const ig_regex_full_match_opts *opts);
+#define ig_op_regex_full_match(...) ig_op_regex_full_match_at(IG_HERE, __VA_ARGS__)
 
 /* ---- Relu ---- */
 /* y = max(0, x), elementwise. Its derivative at 0 is 0.
@@ -1033,6 +2411,75 @@ IG_API ig_tensor *ig_op_reshape_at(const char *where,
                                    ig_tensor *shape,
                                    const ig_reshape_opts *opts);
 #define ig_op_reshape(...) ig_op_reshape_at(IG_HERE, __VA_ARGS__)
+
+/* ---- RoiAlign ---- */
+/* A grid of cells over regions of interest, each the mean, or the largest, of samples
+ * by bilinear interpolation. Regions get no gradient. X: [N, C, H, W]. rois: [regions,
+ * 4]: x and y of both corners. batch_indices: The image of each region. */
+enum {
+    IG_ROI_ALIGN_COORDINATE_TRANSFORMATION_MODE_HALF_PIXEL = 0,
+    IG_ROI_ALIGN_COORDINATE_TRANSFORMATION_MODE_OUTPUT_HALF_PIXEL = 1
+};
+enum { IG_ROI_ALIGN_MODE_AVG = 0, IG_ROI_ALIGN_MODE_MAX = 1 };
+typedef struct ig_roi_align_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_roi_align_opts));
+    int64_t coordinate_transformation_mode IG_DEF(
+        0); /* half_pixel: coordinates are those of corners of elements;
+               output_half_pixel: of their centers, and regions are at least 1 wide. */
+    int64_t mode IG_DEF(
+        0); /* avg: the mean of the samples; max: the largest weighted element. */
+    int64_t output_height IG_DEF(1); /* Cells of a region, downwards. */
+    int64_t output_width IG_DEF(1);  /* Cells of a region, to the right. */
+    int64_t sampling_ratio
+        IG_DEF(0); /* Samples of a cell along each axis; 0: its size, rounded up. */
+    float spatial_scale IG_DEF(1.0f); /* From coordinates of regions to those of X. */
+} ig_roi_align_opts;
+#define IG_ROI_ALIGN_OPTS_INIT                                                         \
+    {                                                                                  \
+        sizeof(ig_roi_align_opts), 0, 0, 1, 1, 0, 1.0f                                 \
+    }
+IG_API ig_tensor *ig_op_roi_align_at(const char *where,
+                                     ig_ctx *c,
+                                     ig_tensor *X,
+                                     ig_tensor *rois,
+                                     ig_tensor *batch_indices,
+                                     const ig_roi_align_opts *opts,
+                                     ig_tensor **out_Indices,
+                                     ig_tensor **out_Weights);
+#define ig_op_roi_align(...) ig_op_roi_align_at(IG_HERE, __VA_ARGS__)
+
+/* ---- RotaryEmbedding ---- */
+/* Turns pairs of elements of every head by the angles of the tokens' positions, given
+ * by their cosines and sines. X: [batch, heads, tokens, size] or [batch, tokens, heads
+ * * size]. cos_cache: [positions, n / 2], or [batch, tokens, n / 2] without
+ * position_ids. sin_cache: Shape of cos_cache. position_ids: Position of each token
+ * [batch, tokens]. */
+typedef struct ig_rotary_embedding_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_rotary_embedding_opts));
+    int64_t
+        interleaved IG_DEF(0);   /* 1: pairs are neighbours; 0: they lie n / 2 apart. */
+    int64_t num_heads IG_DEF(0); /* Heads of an X of rank 3. */
+    int64_t rotary_embedding_dim
+        IG_DEF(0); /* n, the elements of a head that turn; 0: all. */
+} ig_rotary_embedding_opts;
+#define IG_ROTARY_EMBEDDING_OPTS_INIT                                                  \
+    {                                                                                  \
+        sizeof(ig_rotary_embedding_opts), 0, 0, 0                                      \
+    }
+IG_API ig_tensor *ig_op_rotary_embedding_at(const char *where,
+                                            ig_ctx *c,
+                                            ig_tensor *X,
+                                            ig_tensor *cos_cache,
+                                            ig_tensor *sin_cache,
+                                            ig_tensor *position_ids,
+                                            const ig_rotary_embedding_opts *opts);
+#define ig_op_rotary_embedding(...) ig_op_rotary_embedding_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Round ---- */
+/* Nearest integer, halves to the even one, elementwise. The gradient is 0.
+ * X: Input tensor. */
+IG_API ig_tensor *ig_op_round_at(const char *where, ig_ctx *c, ig_tensor *X);
+#define ig_op_round(...) ig_op_round_at(IG_HERE, __VA_ARGS__)
 
 /* ---- ScatterElements ---- */
 /* A copy of data in which the elements that indices name along `axis` meet updates, in
@@ -1095,6 +2542,22 @@ IG_API ig_tensor *ig_op_scatter_nd_at(const char *where,
                                       const ig_scatter_nd_opts *opts);
 #define ig_op_scatter_nd(...) ig_op_scatter_nd_at(IG_HERE, __VA_ARGS__)
 
+/* ---- Selu ---- */
+/* gamma x where x > 0, gamma alpha (e^x - 1) below, elementwise.
+ * X: Input tensor. */
+typedef struct ig_selu_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_selu_opts));
+    float alpha IG_DEF(1.67326319f); /* Limit below is -gamma alpha. */
+    float gamma IG_DEF(1.05070102f); /* Factor of everything. */
+} ig_selu_opts;
+#define IG_SELU_OPTS_INIT                                                              \
+    {                                                                                  \
+        sizeof(ig_selu_opts), 1.67326319f, 1.05070102f                                 \
+    }
+IG_API ig_tensor *
+ig_op_selu_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_selu_opts *opts);
+#define ig_op_selu(...) ig_op_selu_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Shape ---- */
 /* The dims of data, axes start to end, as an int64 vector.
  * data: Any tensor. */
@@ -1114,6 +2577,24 @@ IG_API ig_tensor *ig_op_shape_at(const char *where,
                                  const ig_shape_opts *opts);
 #define ig_op_shape(...) ig_op_shape_at(IG_HERE, __VA_ARGS__)
 
+/* ---- Shrink ---- */
+/* x + bias where x < -lambd, x - bias where x > lambd, else 0, elementwise.
+ * input: Input tensor. */
+typedef struct ig_shrink_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_shrink_opts));
+    float bias IG_DEF(0.0f);  /* What is taken off the size of x. */
+    float lambd IG_DEF(0.5f); /* Threshold of the size of x. */
+} ig_shrink_opts;
+#define IG_SHRINK_OPTS_INIT                                                            \
+    {                                                                                  \
+        sizeof(ig_shrink_opts), 0.0f, 0.5f                                             \
+    }
+IG_API ig_tensor *ig_op_shrink_at(const char *where,
+                                  ig_ctx *c,
+                                  ig_tensor *input,
+                                  const ig_shrink_opts *opts);
+#define ig_op_shrink(...) ig_op_shrink_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Sigmoid ---- */
 /* y = 1 / (1 + e^-x), elementwise.
  * X: Input tensor. */
@@ -1125,6 +2606,18 @@ IG_API ig_tensor *ig_op_sigmoid_at(const char *where, ig_ctx *c, ig_tensor *X);
  * between jumps. input: Input tensor. */
 IG_API ig_tensor *ig_op_sign_at(const char *where, ig_ctx *c, ig_tensor *input);
 #define ig_op_sign(...) ig_op_sign_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Sin ---- */
+/* Sine of radians, elementwise.
+ * input: Input tensor. */
+IG_API ig_tensor *ig_op_sin_at(const char *where, ig_ctx *c, ig_tensor *input);
+#define ig_op_sin(...) ig_op_sin_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Sinh ---- */
+/* Hyperbolic sine, elementwise.
+ * input: Input tensor. */
+IG_API ig_tensor *ig_op_sinh_at(const char *where, ig_ctx *c, ig_tensor *input);
+#define ig_op_sinh(...) ig_op_sinh_at(IG_HERE, __VA_ARGS__)
 
 /* ---- Size ---- */
 /* The number of elements of data, as an int64 scalar.
@@ -1201,6 +2694,29 @@ ig_op_softmax_cross_entropy_loss_at(const char *where,
 IG_API ig_tensor *ig_op_softplus_at(const char *where, ig_ctx *c, ig_tensor *X);
 #define ig_op_softplus(...) ig_op_softplus_at(IG_HERE, __VA_ARGS__)
 
+/* ---- Softsign ---- */
+/* x / (1 + |x|), elementwise.
+ * input: Input tensor. */
+IG_API ig_tensor *ig_op_softsign_at(const char *where, ig_ctx *c, ig_tensor *input);
+#define ig_op_softsign(...) ig_op_softsign_at(IG_HERE, __VA_ARGS__)
+
+/* ---- SpaceToDepth ---- */
+/* Blocks of space become channels.
+ * input: [N, C, H, W]. */
+typedef struct ig_space_to_depth_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_space_to_depth_opts));
+    int64_t blocksize IG_DEF(0); /* Side of a block. */
+} ig_space_to_depth_opts;
+#define IG_SPACE_TO_DEPTH_OPTS_INIT                                                    \
+    {                                                                                  \
+        sizeof(ig_space_to_depth_opts), 0                                              \
+    }
+IG_API ig_tensor *ig_op_space_to_depth_at(const char *where,
+                                          ig_ctx *c,
+                                          ig_tensor *input,
+                                          const ig_space_to_depth_opts *opts);
+#define ig_op_space_to_depth(...) ig_op_space_to_depth_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Split ---- */
 /* Cuts a tensor into pieces along `axis`, of given lengths or equal ones.
  * input: Tensor of rank >= 1. split: Length of each piece, >= 0; their sum is the size
@@ -1237,6 +2753,63 @@ IG_API ig_tensor *
 ig_op_squeeze_at(const char *where, ig_ctx *c, ig_tensor *data, ig_tensor *axes);
 #define ig_op_squeeze(...) ig_op_squeeze_at(IG_HERE, __VA_ARGS__)
 
+/* ---- StringConcat ---- */
+/* Z = X followed by Y, elementwise with broadcasting.
+ * X: Begins each string. Y: Ends each string. */
+IG_API ig_tensor *
+ig_op_string_concat_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *Y);
+#define ig_op_string_concat(...) ig_op_string_concat_at(IG_HERE, __VA_ARGS__)
+
+/* ---- StringNormalizer ---- */
+/* Removes stop words from a list of strings and changes the case of the others.
+ * X: Strings [C] or [1, C]. */
+enum {
+    IG_STRING_NORMALIZER_CASE_CHANGE_ACTION_NONE = 0,
+    IG_STRING_NORMALIZER_CASE_CHANGE_ACTION_LOWER = 1,
+    IG_STRING_NORMALIZER_CASE_CHANGE_ACTION_UPPER = 2
+};
+typedef struct ig_string_normalizer_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_string_normalizer_opts));
+    int64_t case_change_action IG_DEF(0); /* NONE, LOWER or UPPER. */
+    int64_t
+        is_case_sensitive IG_DEF(0); /* 1: stop words match in their own case only. */
+    const char *locale IG_DEF(0);    /* Read, but without effect. */
+    ig_strings stopwords IG_DEF(IG_NO_LIST_); /* Strings to remove. */
+} ig_string_normalizer_opts;
+#define IG_STRING_NORMALIZER_OPTS_INIT                                                 \
+    {                                                                                  \
+        sizeof(ig_string_normalizer_opts), 0, 0, 0,                                    \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *ig_op_string_normalizer_at(const char *where,
+                                             ig_ctx *c,
+                                             ig_tensor *X,
+                                             const ig_string_normalizer_opts *opts);
+#define ig_op_string_normalizer(...) ig_op_string_normalizer_at(IG_HERE, __VA_ARGS__)
+
+/* ---- StringSplit ---- */
+/* Splits strings at a delimiter or at white space; lists are padded with empty strings.
+ * X: Strings. */
+typedef struct ig_string_split_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_string_split_opts));
+    const char *
+        delimiter IG_DEF(0); /* Separates parts; absent or empty: white space does. */
+    int64_t maxsplit
+        IG_DEF(-1); /* Cuts at most, the rest stays whole; negative: any number. */
+} ig_string_split_opts;
+#define IG_STRING_SPLIT_OPTS_INIT                                                      \
+    {                                                                                  \
+        sizeof(ig_string_split_opts), 0, -1                                            \
+    }
+IG_API ig_tensor *ig_op_string_split_at(const char *where,
+                                        ig_ctx *c,
+                                        ig_tensor *X,
+                                        const ig_string_split_opts *opts,
+                                        ig_tensor **out_Z);
+#define ig_op_string_split(...) ig_op_string_split_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Sub ---- */
 /* c = a - b, elementwise with broadcasting; integers wrap around.
  * A: First operand. B: Second operand. */
@@ -1251,11 +2824,141 @@ IG_API ig_tensor *
 ig_op_sum_at(const char *where, ig_ctx *c, ig_tensor *const *data_0, int n_data_0);
 #define ig_op_sum(...) ig_op_sum_at(IG_HERE, __VA_ARGS__)
 
+/* ---- Swish ---- */
+/* x / (1 + e^(-alpha x)), elementwise.
+ * X: Input tensor. */
+typedef struct ig_swish_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_swish_opts));
+    float alpha IG_DEF(1.0f); /* Steepness of the sigmoid. */
+} ig_swish_opts;
+#define IG_SWISH_OPTS_INIT                                                             \
+    {                                                                                  \
+        sizeof(ig_swish_opts), 1.0f                                                    \
+    }
+IG_API ig_tensor *
+ig_op_swish_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_swish_opts *opts);
+#define ig_op_swish(...) ig_op_swish_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Tan ---- */
+/* Tangent of radians, elementwise.
+ * input: Input tensor. */
+IG_API ig_tensor *ig_op_tan_at(const char *where, ig_ctx *c, ig_tensor *input);
+#define ig_op_tan(...) ig_op_tan_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Tanh ---- */
 /* y = tanh(x), elementwise.
  * input: Input tensor. */
 IG_API ig_tensor *ig_op_tanh_at(const char *where, ig_ctx *c, ig_tensor *input);
 #define ig_op_tanh(...) ig_op_tanh_at(IG_HERE, __VA_ARGS__)
+
+/* ---- TensorScatter ---- */
+/* A copy of past_cache with update written along `axis`, from write_indices of each
+ * batch item on. past_cache: [batch, ..., positions, ...]. update: [batch, ..., rows,
+ * ...], rows <= positions. write_indices: First position of each batch item [batch];
+ * absent: 0. */
+enum { IG_TENSOR_SCATTER_MODE_LINEAR = 0, IG_TENSOR_SCATTER_MODE_CIRCULAR = 1 };
+typedef struct ig_tensor_scatter_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_tensor_scatter_opts));
+    int64_t axis IG_DEF(-2); /* Axis of positions; not the batch axis 0. */
+    int64_t mode IG_DEF(
+        0); /* linear: rows must fit behind their index; circular: they wrap around. */
+} ig_tensor_scatter_opts;
+#define IG_TENSOR_SCATTER_OPTS_INIT                                                    \
+    {                                                                                  \
+        sizeof(ig_tensor_scatter_opts), -2, 0                                          \
+    }
+IG_API ig_tensor *ig_op_tensor_scatter_at(const char *where,
+                                          ig_ctx *c,
+                                          ig_tensor *past_cache,
+                                          ig_tensor *update,
+                                          ig_tensor *write_indices,
+                                          const ig_tensor_scatter_opts *opts);
+#define ig_op_tensor_scatter(...) ig_op_tensor_scatter_at(IG_HERE, __VA_ARGS__)
+
+/* ---- TfIdfVectorizer ---- */
+/* How often the n-grams of a pool occur in each row, possibly weighted.
+ * X: A row of items, or a matrix of rows. */
+enum {
+    IG_TF_IDF_VECTORIZER_MODE_TF = 0,
+    IG_TF_IDF_VECTORIZER_MODE_IDF = 1,
+    IG_TF_IDF_VECTORIZER_MODE_TFIDF = 2
+};
+typedef struct ig_tf_idf_vectorizer_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_tf_idf_vectorizer_opts));
+    int64_t max_gram_length IG_DEF(0); /* Items of the longest n-grams. */
+    int64_t
+        max_skip_count IG_DEF(0); /* Most items left out between two of an n-gram. */
+    int64_t min_gram_length IG_DEF(0); /* Items of the shortest n-grams. */
+    int64_t mode IG_DEF(
+        0); /* TF: counts; IDF: weights where found; TFIDF: counts times weights. */
+    ig_ints ngram_counts
+        IG_DEF(IG_NO_LIST_); /* Where in the pool 1-grams, 2-grams ... begin. */
+    ig_ints
+        ngram_indexes IG_DEF(IG_NO_LIST_); /* Per n-gram of the pool its place in Y. */
+    ig_ints pool_int64s
+        IG_DEF(IG_NO_LIST_); /* Items of the n-grams, one after the other. */
+    ig_strings pool_strings IG_DEF(IG_NO_LIST_); /* The same of strings. */
+    ig_floats weights IG_DEF(IG_NO_LIST_);       /* Per n-gram; absent: 1. */
+} ig_tf_idf_vectorizer_opts;
+#define IG_TF_IDF_VECTORIZER_OPTS_INIT                                                 \
+    {                                                                                  \
+        sizeof(ig_tf_idf_vectorizer_opts), 0, 0, 0, 0, {0, 0}, {0, 0}, {0, 0}, {0, 0}, \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *ig_op_tf_idf_vectorizer_at(const char *where,
+                                             ig_ctx *c,
+                                             ig_tensor *X,
+                                             const ig_tf_idf_vectorizer_opts *opts);
+#define ig_op_tf_idf_vectorizer(...) ig_op_tf_idf_vectorizer_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ThresholdedRelu ---- */
+/* x where x > alpha, else 0, elementwise.
+ * X: Input tensor. */
+typedef struct ig_thresholded_relu_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_thresholded_relu_opts));
+    float alpha IG_DEF(1.0f); /* Threshold. */
+} ig_thresholded_relu_opts;
+#define IG_THRESHOLDED_RELU_OPTS_INIT                                                  \
+    {                                                                                  \
+        sizeof(ig_thresholded_relu_opts), 1.0f                                         \
+    }
+IG_API ig_tensor *ig_op_thresholded_relu_at(const char *where,
+                                            ig_ctx *c,
+                                            ig_tensor *X,
+                                            const ig_thresholded_relu_opts *opts);
+#define ig_op_thresholded_relu(...) ig_op_thresholded_relu_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Tile ---- */
+/* The input repeated along each axis as often as `repeats` says.
+ * input: Any tensor. repeats: How often, per axis. */
+IG_API ig_tensor *
+ig_op_tile_at(const char *where, ig_ctx *c, ig_tensor *input, ig_tensor *repeats);
+#define ig_op_tile(...) ig_op_tile_at(IG_HERE, __VA_ARGS__)
+
+/* ---- TopK ---- */
+/* The K largest (smallest) elements along `axis` and their positions; of equal ones the
+ * first, and NaN is above every number. X: Tensor of rank >= 1. K: A vector of one
+ * number, 0 to the size of the axis. */
+typedef struct ig_top_k_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_top_k_opts));
+    int64_t axis IG_DEF(-1); /* Axis searched, -rank to rank - 1. */
+    int64_t largest
+        IG_DEF(1); /* 1: the largest, in falling order; 0: the smallest, rising. */
+    int64_t sorted IG_DEF(1); /* 0: the order does not matter. */
+} ig_top_k_opts;
+#define IG_TOP_K_OPTS_INIT                                                             \
+    {                                                                                  \
+        sizeof(ig_top_k_opts), -1, 1, 1                                                \
+    }
+IG_API ig_tensor *ig_op_top_k_at(const char *where,
+                                 ig_ctx *c,
+                                 ig_tensor *X,
+                                 ig_tensor *K,
+                                 const ig_top_k_opts *opts,
+                                 ig_tensor **out_Indices);
+#define ig_op_top_k(...) ig_op_top_k_at(IG_HERE, __VA_ARGS__)
 
 /* ---- Transpose ---- */
 /* Permutes axes: axis i of the output is axis perm[i] of data.
@@ -1278,6 +2981,48 @@ IG_API ig_tensor *ig_op_transpose_at(const char *where,
                                      const ig_transpose_opts *opts);
 #define ig_op_transpose(...) ig_op_transpose_at(IG_HERE, __VA_ARGS__)
 
+/* ---- Trilu ---- */
+/* The upper or lower triangle of matrices, bounded by diagonal k; zeros elsewhere.
+ * input: Matrices in the last two dims. k: A scalar: the diagonal that bounds the
+ * triangle; absent: 0, the main one. */
+typedef struct ig_trilu_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_trilu_opts));
+    int64_t upper IG_DEF(1); /* 1: the upper triangle; 0: the lower one. */
+} ig_trilu_opts;
+#define IG_TRILU_OPTS_INIT                                                             \
+    {                                                                                  \
+        sizeof(ig_trilu_opts), 1                                                       \
+    }
+IG_API ig_tensor *ig_op_trilu_at(const char *where,
+                                 ig_ctx *c,
+                                 ig_tensor *input,
+                                 ig_tensor *k,
+                                 const ig_trilu_opts *opts);
+#define ig_op_trilu(...) ig_op_trilu_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Unique ---- */
+/* The distinct elements of X, or its distinct slices along `axis`, with their first
+ * positions, their counts, and for each element its place among them. NaNs are equal to
+ * each other and come last. X: Any tensor. */
+typedef struct ig_unique_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_unique_opts));
+    int64_t axis IG_DEF(
+        INT64_MIN); /* Axis of the slices, -rank to rank - 1; absent: X is flattened. */
+    int64_t sorted IG_DEF(1); /* 1: ascending; 0: as they occur first. */
+} ig_unique_opts;
+#define IG_UNIQUE_OPTS_INIT                                                            \
+    {                                                                                  \
+        sizeof(ig_unique_opts), INT64_MIN, 1                                           \
+    }
+IG_API ig_tensor *ig_op_unique_at(const char *where,
+                                  ig_ctx *c,
+                                  ig_tensor *X,
+                                  const ig_unique_opts *opts,
+                                  ig_tensor **out_indices,
+                                  ig_tensor **out_inverse_indices,
+                                  ig_tensor **out_counts);
+#define ig_op_unique(...) ig_op_unique_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Unsqueeze ---- */
 /* Inserts axes of size 1 at the places `axes` of the output.
  * data: Any tensor. axes: Axes of the output that get size 1. */
@@ -1292,6 +3037,13 @@ ig_op_unsqueeze_at(const char *where, ig_ctx *c, ig_tensor *data, ig_tensor *axe
 IG_API ig_tensor *ig_op_where_at(
     const char *where, ig_ctx *c, ig_tensor *condition, ig_tensor *X, ig_tensor *Y);
 #define ig_op_where(...) ig_op_where_at(IG_HERE, __VA_ARGS__)
+
+/* ---- Xor ---- */
+/* Exactly one of both, elementwise with broadcasting. No gradient: bool has none.
+ * A: First operand. B: Second operand. */
+IG_API ig_tensor *
+ig_op_xor_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B);
+#define ig_op_xor(...) ig_op_xor_at(IG_HERE, __VA_ARGS__)
 
 /* ---- ingot::AdamStep ---- */
 /* One step of Adam, or of AdamW with decoupled = 1, on param, in place.
@@ -1324,6 +3076,26 @@ IG_API ig_tensor *ig_op_ingot_adam_step_at(const char *where,
                                            ig_tensor **out_m_out,
                                            ig_tensor **out_v_out);
 #define ig_op_ingot_adam_step(...) ig_op_ingot_adam_step_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::AffineGridGrad ---- */
+/* The gradient of AffineGrid by theta.
+ * dgrid: [N, H, W, 2] or [N, D, H, W, 3]. */
+typedef struct ig_ingot_affine_grid_grad_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_affine_grid_grad_opts));
+    int64_t align_corners IG_DEF(0); /* 1: -1 and 1 are the centers of the corner
+                                        elements; 0: their outer edges. */
+} ig_ingot_affine_grid_grad_opts;
+#define IG_INGOT_AFFINE_GRID_GRAD_OPTS_INIT                                            \
+    {                                                                                  \
+        sizeof(ig_ingot_affine_grid_grad_opts), 0                                      \
+    }
+IG_API ig_tensor *
+ig_op_ingot_affine_grid_grad_at(const char *where,
+                                ig_ctx *c,
+                                ig_tensor *dgrid,
+                                const ig_ingot_affine_grid_grad_opts *opts);
+#define ig_op_ingot_affine_grid_grad(...)                                              \
+    ig_op_ingot_affine_grid_grad_at(IG_HERE, __VA_ARGS__)
 
 /* ---- ingot::AveragePool ---- */
 /* AveragePool over x[N, in..., C]. Internal: the optimiser makes it after gradients are
@@ -1541,6 +3313,129 @@ ig_op_ingot_conv_grad_weight_at(const char *where,
 #define ig_op_ingot_conv_grad_weight(...)                                              \
     ig_op_ingot_conv_grad_weight_at(IG_HERE, __VA_ARGS__)
 
+/* ---- ingot::DeformColumns ---- */
+/* What the windows of a DeformConv read, as channels; or its derivative by the position
+ * along a set of axes. x: [N, C, in...]. offset: [N, offset_group * places * axes,
+ * out...]. mask: Factors, [N, offset_group * places, out...]; absent: 1. */
+typedef struct ig_ingot_deform_columns_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_deform_columns_opts));
+    ig_ints dilations
+        IG_DEF(IG_NO_LIST_); /* Distance of places per spatial axis; absent: 1. */
+    ig_ints kernel_shape IG_DEF(IG_NO_LIST_); /* Places of a window per spatial axis. */
+    int64_t offset_group IG_DEF(1); /* Groups of channels with offsets of their own. */
+    ig_ints pads
+        IG_DEF(IG_NO_LIST_); /* Begins of all spatial axes, then ends; absent: 0. */
+    int64_t
+        slopes IG_DEF(0); /* Set of axes (bits) along which the derivative is taken. */
+    ig_ints strides IG_DEF(IG_NO_LIST_); /* Step per spatial axis; absent: 1. */
+} ig_ingot_deform_columns_opts;
+#define IG_INGOT_DEFORM_COLUMNS_OPTS_INIT                                              \
+    {                                                                                  \
+        sizeof(ig_ingot_deform_columns_opts), {0, 0}, {0, 0}, 1, {0, 0}, 0,            \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *
+ig_op_ingot_deform_columns_at(const char *where,
+                              ig_ctx *c,
+                              ig_tensor *x,
+                              ig_tensor *offset,
+                              ig_tensor *mask,
+                              const ig_ingot_deform_columns_opts *opts);
+#define ig_op_ingot_deform_columns(...)                                                \
+    ig_op_ingot_deform_columns_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::DeformColumnsGrad ---- */
+/* Columns added to where DeformColumns reads them.
+ * dcols: Of the columns' shape, [N, C * places, out...]. offset: As given to
+ * DeformColumns. shape: Dims of x. mask: As given to DeformColumns. */
+typedef struct ig_ingot_deform_columns_grad_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_deform_columns_grad_opts));
+    ig_ints dilations
+        IG_DEF(IG_NO_LIST_); /* Distance of places per spatial axis; absent: 1. */
+    ig_ints kernel_shape IG_DEF(IG_NO_LIST_); /* Places of a window per spatial axis. */
+    int64_t offset_group IG_DEF(1); /* Groups of channels with offsets of their own. */
+    ig_ints pads
+        IG_DEF(IG_NO_LIST_); /* Begins of all spatial axes, then ends; absent: 0. */
+    int64_t
+        slopes IG_DEF(0); /* Set of axes (bits) along which the derivative is taken. */
+    ig_ints strides IG_DEF(IG_NO_LIST_); /* Step per spatial axis; absent: 1. */
+} ig_ingot_deform_columns_grad_opts;
+#define IG_INGOT_DEFORM_COLUMNS_GRAD_OPTS_INIT                                         \
+    {                                                                                  \
+        sizeof(ig_ingot_deform_columns_grad_opts), {0, 0}, {0, 0}, 1, {0, 0}, 0,       \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *
+ig_op_ingot_deform_columns_grad_at(const char *where,
+                                   ig_ctx *c,
+                                   ig_tensor *dcols,
+                                   ig_tensor *offset,
+                                   ig_tensor *shape,
+                                   ig_tensor *mask,
+                                   const ig_ingot_deform_columns_grad_opts *opts);
+#define ig_op_ingot_deform_columns_grad(...)                                           \
+    ig_op_ingot_deform_columns_grad_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::DeformSum ---- */
+/* The gradient of DeformConv's mask, or with a slope that of its offsets.
+ * dcols: Of the columns' shape, [N, C * places, out...]. x: [N, C, in...]. offset: [N,
+ * offset_group * places * axes, out...]. */
+typedef struct ig_ingot_deform_sum_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_deform_sum_opts));
+    ig_ints dilations
+        IG_DEF(IG_NO_LIST_); /* Distance of places per spatial axis; absent: 1. */
+    ig_ints kernel_shape IG_DEF(IG_NO_LIST_); /* Places of a window per spatial axis. */
+    int64_t offset_group IG_DEF(1); /* Groups of channels with offsets of their own. */
+    ig_ints pads
+        IG_DEF(IG_NO_LIST_); /* Begins of all spatial axes, then ends; absent: 0. */
+    int64_t
+        slopes IG_DEF(0); /* Set of axes (bits) along which the derivative is taken. */
+    ig_ints strides IG_DEF(IG_NO_LIST_); /* Step per spatial axis; absent: 1. */
+} ig_ingot_deform_sum_opts;
+#define IG_INGOT_DEFORM_SUM_OPTS_INIT                                                  \
+    {                                                                                  \
+        sizeof(ig_ingot_deform_sum_opts), {0, 0}, {0, 0}, 1, {0, 0}, 0,                \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *ig_op_ingot_deform_sum_at(const char *where,
+                                            ig_ctx *c,
+                                            ig_tensor *dcols,
+                                            ig_tensor *x,
+                                            ig_tensor *offset,
+                                            const ig_ingot_deform_sum_opts *opts);
+#define ig_op_ingot_deform_sum(...) ig_op_ingot_deform_sum_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::DepthToSpaceGrad ---- */
+/* Blocks of space become channels: the inverse of DepthToSpace, and its gradient.
+ * input: [N, C, H, W]. */
+enum {
+    IG_INGOT_DEPTH_TO_SPACE_GRAD_MODE_DCR = 0,
+    IG_INGOT_DEPTH_TO_SPACE_GRAD_MODE_CRD = 1
+};
+typedef struct ig_ingot_depth_to_space_grad_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_depth_to_space_grad_opts));
+    int64_t blocksize IG_DEF(0); /* Side of a block. */
+    int64_t mode IG_DEF(0); /* DCR: places in a block are the outer part of a channel's
+                               number; CRD: the inner part. */
+} ig_ingot_depth_to_space_grad_opts;
+#define IG_INGOT_DEPTH_TO_SPACE_GRAD_OPTS_INIT                                         \
+    {                                                                                  \
+        sizeof(ig_ingot_depth_to_space_grad_opts), 0, 0                                \
+    }
+IG_API ig_tensor *
+ig_op_ingot_depth_to_space_grad_at(const char *where,
+                                   ig_ctx *c,
+                                   ig_tensor *input,
+                                   const ig_ingot_depth_to_space_grad_opts *opts);
+#define ig_op_ingot_depth_to_space_grad(...)                                           \
+    ig_op_ingot_depth_to_space_grad_at(IG_HERE, __VA_ARGS__)
+
 /* ---- ingot::DivByDims ---- */
 /* x divided by the product of the dims `axes` of `shape`.
  * x: Any tensor. shape: Dims of another tensor. axes: Which of them; negative: from the
@@ -1561,6 +3456,27 @@ IG_API ig_tensor *ig_op_ingot_div_by_dims_at(const char *where,
                                              ig_tensor *axes,
                                              const ig_ingot_div_by_dims_opts *opts);
 #define ig_op_ingot_div_by_dims(...) ig_op_ingot_div_by_dims_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::EinsumGrad ---- */
+/* The gradient of Einsum by one of its operands.
+ * dy: Of Einsum's result. shape: Dims of the operand. others: The other operands. */
+typedef struct ig_ingot_einsum_grad_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_einsum_grad_opts));
+    const char *equation IG_DEF(0); /* As given to Einsum. */
+    int64_t operand IG_DEF(0);      /* Number of the operand. */
+} ig_ingot_einsum_grad_opts;
+#define IG_INGOT_EINSUM_GRAD_OPTS_INIT                                                 \
+    {                                                                                  \
+        sizeof(ig_ingot_einsum_grad_opts), 0, 0                                        \
+    }
+IG_API ig_tensor *ig_op_ingot_einsum_grad_at(const char *where,
+                                             ig_ctx *c,
+                                             ig_tensor *dy,
+                                             ig_tensor *shape,
+                                             ig_tensor *const *others,
+                                             int n_others,
+                                             const ig_ingot_einsum_grad_opts *opts);
+#define ig_op_ingot_einsum_grad(...) ig_op_ingot_einsum_grad_at(IG_HERE, __VA_ARGS__)
 
 /* ---- ingot::GatherGrad ---- */
 /* Zeros of dims `shape` into which the slices of dy are added where Gather with the
@@ -1634,6 +3550,37 @@ ig_op_ingot_global_average_pool_at(const char *where, ig_ctx *c, ig_tensor *x);
 #define ig_op_ingot_global_average_pool(...)                                           \
     ig_op_ingot_global_average_pool_at(IG_HERE, __VA_ARGS__)
 
+/* ---- ingot::Im2Col ---- */
+/* The blocks of an image as columns, 0 in the padding: the transpose of Col2Im.
+ * image: [N, C, dims...]. block_shape: Spatial dims of a block. */
+typedef struct ig_ingot_im2_col_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_im2_col_opts));
+    ig_ints dilations
+        IG_DEF(IG_NO_LIST_); /* Distance of places in a block, per axis; absent: 1. */
+    ig_ints pads
+        IG_DEF(IG_NO_LIST_); /* Added before each axis, then after each; absent: 0. */
+    ig_ints strides IG_DEF(IG_NO_LIST_); /* Distance of blocks, per axis; absent: 1. */
+} ig_ingot_im2_col_opts;
+#define IG_INGOT_IM2_COL_OPTS_INIT                                                     \
+    {                                                                                  \
+        sizeof(ig_ingot_im2_col_opts), {0, 0}, {0, 0},                                 \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *ig_op_ingot_im2_col_at(const char *where,
+                                         ig_ctx *c,
+                                         ig_tensor *image,
+                                         ig_tensor *block_shape,
+                                         const ig_ingot_im2_col_opts *opts);
+#define ig_op_ingot_im2_col(...) ig_op_ingot_im2_col_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::Inverse ---- */
+/* Inverses of the square matrices in the last two dims; NaN for singular ones.
+ * X: Square matrices in the last two dims. */
+IG_API ig_tensor *ig_op_ingot_inverse_at(const char *where, ig_ctx *c, ig_tensor *X);
+#define ig_op_ingot_inverse(...) ig_op_ingot_inverse_at(IG_HERE, __VA_ARGS__)
+
 /* ---- ingot::Linear ---- */
 /* y = act(alpha * x w + b + residual), or act(alpha * x w + b) + residual. Internal:
  * the optimiser makes it after gradients are taken. x: Rows [..., K]. w: Weights [K,
@@ -1679,6 +3626,28 @@ IG_API ig_tensor *ig_op_ingot_linear_at(const char *where,
                                         ig_tensor *residual,
                                         const ig_ingot_linear_opts *opts);
 #define ig_op_ingot_linear(...) ig_op_ingot_linear_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::LinearScan ---- */
+/* The recurrence y(t) = b(t) + a(t) y(t-1) along `axis`, or with `adjoint` its
+ * transpose y(t) = b(t) + a(t+1) y(t+1). a: Factors. b: Terms, of a's shape. axis: A
+ * scalar: the axis, -rank to rank - 1. */
+typedef struct ig_ingot_linear_scan_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_linear_scan_opts));
+    int64_t adjoint IG_DEF(0); /* 1: from the last step to the first. */
+    int64_t
+        reverse IG_DEF(0); /* 1: time runs from the end of the axis to its beginning. */
+} ig_ingot_linear_scan_opts;
+#define IG_INGOT_LINEAR_SCAN_OPTS_INIT                                                 \
+    {                                                                                  \
+        sizeof(ig_ingot_linear_scan_opts), 0, 0                                        \
+    }
+IG_API ig_tensor *ig_op_ingot_linear_scan_at(const char *where,
+                                             ig_ctx *c,
+                                             ig_tensor *a,
+                                             ig_tensor *b,
+                                             ig_tensor *axis,
+                                             const ig_ingot_linear_scan_opts *opts);
+#define ig_op_ingot_linear_scan(...) ig_op_ingot_linear_scan_at(IG_HERE, __VA_ARGS__)
 
 /* ---- ingot::MaxPool ---- */
 /* MaxPool over x[N, in..., C]. Internal: the optimiser makes it after gradients are
@@ -1891,6 +3860,156 @@ IG_API ig_tensor *ig_op_ingot_q_conv_at(const char *where,
                                         const ig_ingot_q_conv_opts *opts);
 #define ig_op_ingot_q_conv(...) ig_op_ingot_q_conv_at(IG_HERE, __VA_ARGS__)
 
+/* ---- ingot::RecurrentGrad ---- */
+/* Gradients of RNN, LSTM or GRU with respect to their inputs. Inputs that are absent
+ * here were absent there; an absent gradient is 0. X: Sequences [seq_length,
+ * batch_size, input_size]; with layout 1 [batch_size, seq_length, input_size]. W:
+ * Weights of X [num_directions, gates * hidden_size, input_size]. R: Weights of the
+ * state [num_directions, gates * hidden_size, hidden_size]. B: Biases of W, then of R
+ * [num_directions, 2 * gates * hidden_size]; absent: 0. sequence_lens: Length of each
+ * sequence [batch_size]; absent: seq_length. initial_h: State before the first step
+ * [num_directions, batch_size, hidden_size], batch first with layout 1; absent: 0.
+ * initial_c: Cell before the first step, shaped as initial_h; absent: 0. P: Peepholes
+ * of the gates i, o, f [num_directions, 3 * hidden_size]; absent: 0. dY: Gradient of Y.
+ * dY_h: Gradient of Y_h. dY_c: Gradient of Y_c. */
+enum {
+    IG_INGOT_RECURRENT_GRAD_DIRECTION_FORWARD = 0,
+    IG_INGOT_RECURRENT_GRAD_DIRECTION_REVERSE = 1,
+    IG_INGOT_RECURRENT_GRAD_DIRECTION_BIDIRECTIONAL = 2
+};
+enum {
+    IG_INGOT_RECURRENT_GRAD_CELL_RNN = 0,
+    IG_INGOT_RECURRENT_GRAD_CELL_LSTM = 1,
+    IG_INGOT_RECURRENT_GRAD_CELL_GRU = 2
+};
+typedef struct ig_ingot_recurrent_grad_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_recurrent_grad_opts));
+    float clip IG_DEF(
+        0.0f); /* Bound of the inputs of activations, in [-clip, clip]; 0: none. */
+    ig_strings activations
+        IG_DEF(IG_NO_LIST_); /* Functions of a direction's gates, then the other
+                                direction's; absent: Tanh, or Sigmoid for gates. */
+    ig_floats activation_alpha
+        IG_DEF(IG_NO_LIST_); /* alpha of the functions that have one, in order. */
+    ig_floats activation_beta
+        IG_DEF(IG_NO_LIST_);       /* beta of the functions that have one, in order. */
+    int64_t direction IG_DEF(0);   /* forward, reverse or bidirectional. */
+    int64_t hidden_size IG_DEF(0); /* Size of the state; 0: that of R. */
+    int64_t layout IG_DEF(
+        0); /* 0: time comes first in X and Y; 1: the batch does, also in the states. */
+    int64_t cell IG_DEF(0);   /* rnn, lstm or gru. */
+    int64_t option IG_DEF(0); /* LSTM's input_forget, GRU's linear_before_reset. */
+} ig_ingot_recurrent_grad_opts;
+#define IG_INGOT_RECURRENT_GRAD_OPTS_INIT                                              \
+    {                                                                                  \
+        sizeof(ig_ingot_recurrent_grad_opts), 0.0f, {0, 0}, {0, 0}, {0, 0}, 0, 0, 0,   \
+            0, 0                                                                       \
+    }
+IG_API ig_tensor *
+ig_op_ingot_recurrent_grad_at(const char *where,
+                              ig_ctx *c,
+                              ig_tensor *X,
+                              ig_tensor *W,
+                              ig_tensor *R,
+                              ig_tensor *B,
+                              ig_tensor *sequence_lens,
+                              ig_tensor *initial_h,
+                              ig_tensor *initial_c,
+                              ig_tensor *P,
+                              ig_tensor *dY,
+                              ig_tensor *dY_h,
+                              ig_tensor *dY_c,
+                              const ig_ingot_recurrent_grad_opts *opts,
+                              ig_tensor **out_dW,
+                              ig_tensor **out_dR,
+                              ig_tensor **out_dB,
+                              ig_tensor **out_dinitial_h,
+                              ig_tensor **out_dinitial_c,
+                              ig_tensor **out_dP);
+#define ig_op_ingot_recurrent_grad(...)                                                \
+    ig_op_ingot_recurrent_grad_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::RecurrentGradGrad ---- */
+/* Gradients of ingot::RecurrentGrad, given those of its outputs (uX, uW, ...; absent:
+ * 0). Third derivatives are not there. X: Sequences [seq_length, batch_size,
+ * input_size]; with layout 1 [batch_size, seq_length, input_size]. W: Weights of X
+ * [num_directions, gates * hidden_size, input_size]. R: Weights of the state
+ * [num_directions, gates * hidden_size, hidden_size]. B: Biases of W, then of R
+ * [num_directions, 2 * gates * hidden_size]; absent: 0. sequence_lens: Length of each
+ * sequence [batch_size]; absent: seq_length. initial_h: State before the first step
+ * [num_directions, batch_size, hidden_size], batch first with layout 1; absent: 0.
+ * initial_c: Cell before the first step, shaped as initial_h; absent: 0. P: Peepholes
+ * of the gates i, o, f [num_directions, 3 * hidden_size]; absent: 0. dY: Gradient of Y.
+ * dY_h: Gradient of Y_h. dY_c: Gradient of Y_c. uX: Gradient of dX. uW: Gradient of dW.
+ * uR: Gradient of dR. uB: Gradient of dB. uinitial_h: Gradient of dinitial_h.
+ * uinitial_c: Gradient of dinitial_c. uP: Gradient of dP. */
+enum {
+    IG_INGOT_RECURRENT_GRAD_GRAD_DIRECTION_FORWARD = 0,
+    IG_INGOT_RECURRENT_GRAD_GRAD_DIRECTION_REVERSE = 1,
+    IG_INGOT_RECURRENT_GRAD_GRAD_DIRECTION_BIDIRECTIONAL = 2
+};
+enum {
+    IG_INGOT_RECURRENT_GRAD_GRAD_CELL_RNN = 0,
+    IG_INGOT_RECURRENT_GRAD_GRAD_CELL_LSTM = 1,
+    IG_INGOT_RECURRENT_GRAD_GRAD_CELL_GRU = 2
+};
+typedef struct ig_ingot_recurrent_grad_grad_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_recurrent_grad_grad_opts));
+    float clip IG_DEF(
+        0.0f); /* Bound of the inputs of activations, in [-clip, clip]; 0: none. */
+    ig_strings activations
+        IG_DEF(IG_NO_LIST_); /* Functions of a direction's gates, then the other
+                                direction's; absent: Tanh, or Sigmoid for gates. */
+    ig_floats activation_alpha
+        IG_DEF(IG_NO_LIST_); /* alpha of the functions that have one, in order. */
+    ig_floats activation_beta
+        IG_DEF(IG_NO_LIST_);       /* beta of the functions that have one, in order. */
+    int64_t direction IG_DEF(0);   /* forward, reverse or bidirectional. */
+    int64_t hidden_size IG_DEF(0); /* Size of the state; 0: that of R. */
+    int64_t layout IG_DEF(
+        0); /* 0: time comes first in X and Y; 1: the batch does, also in the states. */
+    int64_t cell IG_DEF(0);   /* rnn, lstm or gru. */
+    int64_t option IG_DEF(0); /* LSTM's input_forget, GRU's linear_before_reset. */
+} ig_ingot_recurrent_grad_grad_opts;
+#define IG_INGOT_RECURRENT_GRAD_GRAD_OPTS_INIT                                         \
+    {                                                                                  \
+        sizeof(ig_ingot_recurrent_grad_grad_opts), 0.0f, {0, 0}, {0, 0}, {0, 0}, 0, 0, \
+            0, 0, 0                                                                    \
+    }
+IG_API ig_tensor *
+ig_op_ingot_recurrent_grad_grad_at(const char *where,
+                                   ig_ctx *c,
+                                   ig_tensor *X,
+                                   ig_tensor *W,
+                                   ig_tensor *R,
+                                   ig_tensor *B,
+                                   ig_tensor *sequence_lens,
+                                   ig_tensor *initial_h,
+                                   ig_tensor *initial_c,
+                                   ig_tensor *P,
+                                   ig_tensor *dY,
+                                   ig_tensor *dY_h,
+                                   ig_tensor *dY_c,
+                                   ig_tensor *uX,
+                                   ig_tensor *uW,
+                                   ig_tensor *uR,
+                                   ig_tensor *uB,
+                                   ig_tensor *uinitial_h,
+                                   ig_tensor *uinitial_c,
+                                   ig_tensor *uP,
+                                   const ig_ingot_recurrent_grad_grad_opts *opts,
+                                   ig_tensor **out_dW,
+                                   ig_tensor **out_dR,
+                                   ig_tensor **out_dB,
+                                   ig_tensor **out_dinitial_h,
+                                   ig_tensor **out_dinitial_c,
+                                   ig_tensor **out_dP,
+                                   ig_tensor **out_ddY,
+                                   ig_tensor **out_ddY_h,
+                                   ig_tensor **out_ddY_c);
+#define ig_op_ingot_recurrent_grad_grad(...)                                           \
+    ig_op_ingot_recurrent_grad_grad_at(IG_HERE, __VA_ARGS__)
+
 /* ---- ingot::ReluGrad ---- */
 /* dx = dy where x > 0, alpha dy elsewhere: the gradient of Relu and LeakyRelu.
  * dy: Gradient of the output. x: Input (or, for alpha 0, output) of Relu. */
@@ -1908,6 +4027,43 @@ IG_API ig_tensor *ig_op_ingot_relu_grad_at(const char *where,
                                            ig_tensor *x,
                                            const ig_ingot_relu_grad_opts *opts);
 #define ig_op_ingot_relu_grad(...) ig_op_ingot_relu_grad_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::RoiAlignGrad ---- */
+/* Cells of dy spread over the elements that RoiAlign reads, in mode avg.
+ * dy: Of RoiAlign's result. rois: As given to RoiAlign. batch_indices: As given to
+ * RoiAlign. shape: Dims of X. */
+enum {
+    IG_INGOT_ROI_ALIGN_GRAD_COORDINATE_TRANSFORMATION_MODE_HALF_PIXEL = 0,
+    IG_INGOT_ROI_ALIGN_GRAD_COORDINATE_TRANSFORMATION_MODE_OUTPUT_HALF_PIXEL = 1
+};
+enum { IG_INGOT_ROI_ALIGN_GRAD_MODE_AVG = 0, IG_INGOT_ROI_ALIGN_GRAD_MODE_MAX = 1 };
+typedef struct ig_ingot_roi_align_grad_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_roi_align_grad_opts));
+    int64_t coordinate_transformation_mode IG_DEF(
+        0); /* half_pixel: coordinates are those of corners of elements;
+               output_half_pixel: of their centers, and regions are at least 1 wide. */
+    int64_t mode IG_DEF(
+        0); /* avg: the mean of the samples; max: the largest weighted element. */
+    int64_t output_height IG_DEF(1); /* Cells of a region, downwards. */
+    int64_t output_width IG_DEF(1);  /* Cells of a region, to the right. */
+    int64_t sampling_ratio
+        IG_DEF(0); /* Samples of a cell along each axis; 0: its size, rounded up. */
+    float spatial_scale IG_DEF(1.0f); /* From coordinates of regions to those of X. */
+} ig_ingot_roi_align_grad_opts;
+#define IG_INGOT_ROI_ALIGN_GRAD_OPTS_INIT                                              \
+    {                                                                                  \
+        sizeof(ig_ingot_roi_align_grad_opts), 0, 0, 1, 1, 0, 1.0f                      \
+    }
+IG_API ig_tensor *
+ig_op_ingot_roi_align_grad_at(const char *where,
+                              ig_ctx *c,
+                              ig_tensor *dy,
+                              ig_tensor *rois,
+                              ig_tensor *batch_indices,
+                              ig_tensor *shape,
+                              const ig_ingot_roi_align_grad_opts *opts);
+#define ig_op_ingot_roi_align_grad(...)                                                \
+    ig_op_ingot_roi_align_grad_at(IG_HERE, __VA_ARGS__)
 
 /* ---- ingot::SgdStep ---- */
 /* One step of gradient descent on param, in place, with optional momentum.
@@ -1956,6 +4112,65 @@ IG_API ig_tensor *ig_op_ingot_slice_grad_at(const char *where,
 IG_API ig_tensor *
 ig_op_ingot_sum_to_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *shape);
 #define ig_op_ingot_sum_to(...) ig_op_ingot_sum_to_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::TensorGather ---- */
+/* The rows of a cache that TensorScatter with the same attributes and indices writes.
+ * cache: [batch, ..., positions, ...]. shape: Dims of the rows. indices: First position
+ * of each batch item [batch]; absent: 0. */
+enum {
+    IG_INGOT_TENSOR_GATHER_MODE_LINEAR = 0,
+    IG_INGOT_TENSOR_GATHER_MODE_CIRCULAR = 1
+};
+typedef struct ig_ingot_tensor_gather_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_tensor_gather_opts));
+    int64_t axis IG_DEF(-2); /* Axis of positions; not the batch axis 0. */
+    int64_t mode IG_DEF(
+        0); /* linear: rows must fit behind their index; circular: they wrap around. */
+} ig_ingot_tensor_gather_opts;
+#define IG_INGOT_TENSOR_GATHER_OPTS_INIT                                               \
+    {                                                                                  \
+        sizeof(ig_ingot_tensor_gather_opts), -2, 0                                     \
+    }
+IG_API ig_tensor *ig_op_ingot_tensor_gather_at(const char *where,
+                                               ig_ctx *c,
+                                               ig_tensor *cache,
+                                               ig_tensor *shape,
+                                               ig_tensor *indices,
+                                               const ig_ingot_tensor_gather_opts *opts);
+#define ig_op_ingot_tensor_gather(...)                                                 \
+    ig_op_ingot_tensor_gather_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::ViewRead ---- */
+/* The view of data that begins at element geometry[0] and steps by the strides that
+ * follow, of dims `shape`. data: Any tensor, taken in row-major order. geometry:
+ * Offset, then a stride per axis of the view, in elements. shape: Dims of the view. */
+IG_API ig_tensor *ig_op_ingot_view_read_at(const char *where,
+                                           ig_ctx *c,
+                                           ig_tensor *data,
+                                           ig_tensor *geometry,
+                                           ig_tensor *shape);
+#define ig_op_ingot_view_read(...) ig_op_ingot_view_read_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::ViewWrite ---- */
+/* data with updates in the view that begins at element geometry[0] and steps by the
+ * strides that follow. data: Any tensor, taken in row-major order. geometry: Offset,
+ * then a stride per axis of updates, in elements. updates: What the view holds
+ * afterwards, or what is added to it. */
+typedef struct ig_ingot_view_write_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_view_write_opts));
+    int64_t accumulate IG_DEF(0); /* 1: updates are added to what is there. */
+} ig_ingot_view_write_opts;
+#define IG_INGOT_VIEW_WRITE_OPTS_INIT                                                  \
+    {                                                                                  \
+        sizeof(ig_ingot_view_write_opts), 0                                            \
+    }
+IG_API ig_tensor *ig_op_ingot_view_write_at(const char *where,
+                                            ig_ctx *c,
+                                            ig_tensor *data,
+                                            ig_tensor *geometry,
+                                            ig_tensor *updates,
+                                            const ig_ingot_view_write_opts *opts);
+#define ig_op_ingot_view_write(...) ig_op_ingot_view_write_at(IG_HERE, __VA_ARGS__)
 
 IG_EXTERN_C_END
 #endif

@@ -28,8 +28,8 @@
 
 #include "operators/cpu/compute/transpose.inc.h"
 
-#include "operators/cpu/compute/winograd.inc.h"
 #include "operators/cpu/compute/recurrent.inc.h"
+#include "operators/cpu/compute/winograd.inc.h"
 
 #define BINARY_ROW(name_)                                                              \
     {                                                                                  \
