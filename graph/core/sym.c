@@ -62,9 +62,12 @@ static uint32_t *slot_of(const ig_symtab *s, const igi_term *t, int n)
     }
 }
 
+/* Room for one more expression than there are, with free slots between. */
 static bool grow_slots(ig_symtab *s)
 {
-    size_t n = s->n_slots ? s->n_slots + s->n_slots : 64;
+    size_t n = s->n_slots ? s->n_slots : 64;
+    while (s->exprs.n + s->exprs.n / 2 >= n)
+        n += n;
     uint32_t *slots = igi_calloc(n, sizeof(*slots));
     if (!slots)
         return false;
@@ -269,10 +272,7 @@ static bool copy_parts(ig_symtab *s, const ig_symtab *src)
             return false;
     }
     s->next_fresh = src->next_fresh;
-    while (s->exprs.n + s->exprs.n / 2 >= s->n_slots)
-        if (!grow_slots(s))
-            return false;
-    return true;
+    return grow_slots(s);
 }
 
 ig_status igi_symtab_copy(ig_symtab **out, const ig_symtab *src)

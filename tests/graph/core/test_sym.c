@@ -372,6 +372,18 @@ static void deep_nesting_neither_recurses_nor_explodes(void **state)
     igi_symtab_unref(d);
 }
 
+static void a_large_table_is_copied_with_its_handles(void **state)
+{
+    (void)state;
+    ig_symtab *copy = NULL;
+    int64_t last = N;
+    for (int i = 1; i < 1000; i++)
+        last = add(N, i);
+    assert_int_equal(igi_symtab_copy(&copy, s), IG_OK);
+    assert_true(ig_dim_add(copy, igi_symtab_symbol(copy, "N"), 999) == last);
+    igi_symtab_unref(copy);
+}
+
 static ig_status use_a_table(void *arg)
 {
     (void)arg;
@@ -417,5 +429,6 @@ IG_TESTS(T(equal_names_are_equal_dims),
          T(fresh_symbols_never_meet_given_names),
          T(translation_goes_through_names),
          T(a_full_table_makes_dims_unknown),
+         T(a_large_table_is_copied_with_its_handles),
          T(deep_nesting_neither_recurses_nor_explodes),
          cmocka_unit_test(without_memory_dims_are_unknown))
