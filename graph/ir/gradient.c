@@ -157,8 +157,6 @@ static inline ig_status emit(ig_grad *g,
 {
     ig_call call = {
         .op = op, .attrs = attrs, .where = g->where, .n_in = n_in, .n_out = n_out};
-    if (n_out > 1) /* optional ones too */
-        call.wanted = n_out < 64 ? IG_BIT(n_out) - 1 : UINT64_MAX;
     if (op)
         g->status = g->api->emit(g, &call, in, out);
     return op && g->status == IG_OK ? IG_OK : emit_failed(g, op);
@@ -176,6 +174,8 @@ ig_status ig_emit_call(ig_grad *g, const ig_call *call, const ig_var *in, ig_var
                             IG_PORTS_MAX);
     ig_call located = *call;
     located.where = g->where;
+    if (!call->wanted && call->n_out > 1) /* optional ones too */
+        located.wanted = call->n_out < 64 ? IG_BIT(call->n_out) - 1 : UINT64_MAX;
     if (call->op)
         g->status = g->api->emit(g, &located, in, out);
     return call->op && g->status == IG_OK ? IG_OK : emit_failed(g, call->op);

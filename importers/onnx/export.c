@@ -361,25 +361,6 @@ static size_t outputs_of(const ig_graph *g, const igi_node *n)
     return (size_t)count;
 }
 
-/* Recurrent layers: the attribute may be absent, but onnxruntime insists on it. */
-static ig_status put_hidden_size(igi_onnx_out *o, const igi_node *n, pb_node *p)
-{
-    static const char name[] = "hidden_size";
-    enum { R = 2 };
-    const char *op = n->op->def->name;
-    if (strcmp(op, "LSTM") != 0 && strcmp(op, "GRU") != 0 && strcmp(op, "RNN") != 0)
-        return IG_OK;
-    const ig_type *r = ig_graph_value_type(o->g, n->in[R]);
-    for (size_t i = 0; i < p->n_attribute; i++)
-        if (strcmp(p->attribute[i]->name, name) == 0)
-            return IG_OK;
-    if (r->rank != 3 || ig_type_dims(r)[2] < 0)
-        return IG_OK;
-    igi_own w = {.o = o, .last = p};
-    igi_own_set_int(&w, name, ig_type_dims(r)[2]);
-    return w.rc;
-}
-
 static ig_status put_node(igi_onnx_out *o, ig_node_id id)
 {
     const igi_node *n = igi_node_at(o->g, id);
@@ -400,7 +381,7 @@ static ig_status put_node(igi_onnx_out *o, ig_node_id id)
         p->n_input--;
     IG_TRY(igi_onnx_out_node_notes(o, &n->notes, p));
     IG_TRY(igi_onnx_out_attrs(o, n->op->def, n->attrs, p));
-    return put_hidden_size(o, n, p);
+    return igi_onnx_out_hidden_size(o, n, p);
 }
 
 /* Outputs whose value has another name in the file. */

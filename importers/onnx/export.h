@@ -40,6 +40,8 @@ ig_status igi_onnx_out_attr(igi_onnx_out *o,
                             const void *at,
                             pb_attribute *a);
 bool igi_onnx_attr_is_default(const ig_attr_def *row, const void *at);
+/* Of recurrent layers: may be absent, but onnxruntime insists on it. */
+ig_status igi_onnx_out_hidden_size(igi_onnx_out *o, const igi_node *n, pb_node *p);
 /* A tensor message that borrows t's memory. */
 ig_status igi_onnx_out_tensor(igi_onnx_out *o,
                               const ig_tensor *t,

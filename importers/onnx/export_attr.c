@@ -1,7 +1,7 @@
 /* Attributes of the operator's table as attributes of the file. */
 #include <string.h>
 
-#include "importers/onnx/export.h"
+#include "importers/onnx/export_own.h"
 #include "importers/onnx/tensor.h"
 
 ig_status igi_onnx_out_tensor(igi_onnx_out *o,
@@ -152,4 +152,22 @@ ig_status igi_onnx_out_attrs(igi_onnx_out *o,
         node->attribute[node->n_attribute++] = a;
     }
     return IG_OK;
+}
+
+ig_status igi_onnx_out_hidden_size(igi_onnx_out *o, const igi_node *n, pb_node *p)
+{
+    static const char name[] = "hidden_size";
+    enum { R = 2 };
+    const char *op = n->op->def->name;
+    if (strcmp(op, "LSTM") != 0 && strcmp(op, "GRU") != 0 && strcmp(op, "RNN") != 0)
+        return IG_OK;
+    const ig_type *r = ig_graph_value_type(o->g, n->in[R]);
+    for (size_t i = 0; i < p->n_attribute; i++)
+        if (strcmp(p->attribute[i]->name, name) == 0)
+            return IG_OK;
+    if (r->rank != 3 || ig_type_dims(r)[2] < 0)
+        return IG_OK;
+    igi_own w = {.o = o, .last = p};
+    igi_own_set_int(&w, name, ig_type_dims(r)[2]);
+    return w.rc;
 }

@@ -20,7 +20,9 @@ static const char *places(igi_own *w, const ig_type *view)
     if (!g || view->rank < 0 || !igi_dims_count(view->rank, ig_type_dims(view), &n) ||
         igi_tensor_count(g) != view->rank + 1 ||
         !igi_dtype_bytes(IG_INT64, n, &bytes)) {
-        w->rc = ig_fail(IG_UNSUPPORTED, "the geometry of its view is not constant");
+        w->rc = ig_fail(
+            IG_UNSUPPORTED,
+            "it cannot be written as ONNX: the geometry of its view is not constant");
         return "";
     }
     list = igi_alloc(bytes + 1);

@@ -293,7 +293,8 @@ ig_status suite_exported(const ig_graph *g, ig_graph **out)
     if (rc == IG_UNSUPPORTED && strstr(ig_error_message(), "cannot be written as ONNX"))
         return IG_OK; /* an operator without a row in importers/onnx/export_own.c */
     IG_TRY(rc);
-    rc = ig_graph_read_bytes(out, bytes, n, NULL, NULL, NULL);
+    rc = ig_graph_read_bytes(out, bytes, n, NULL, NULL,
+                             &(ig_read_opts){.registry = suite_registry()});
     igi_free(bytes);
     return rc == IG_UNSUPPORTED && is_coming(ig_error_message()) ? IG_OK : rc;
 }
