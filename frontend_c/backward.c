@@ -113,7 +113,8 @@ static const igi_grad_api eager_api = {.emit = eager_emit,
                                        .value_out = eager_out,
                                        .constant = eager_constant,
                                        .type_of = eager_type,
-                                       .shape_in = eager_shape_in};
+                                       .shape_in = eager_shape_in,
+                                       .derived = igi_derived_eager};
 
 /* ---- sums ---- */
 
@@ -381,7 +382,8 @@ walk_tape(walk *w, ig_tensor *const *ys, ig_tensor *const *dys, int n_y)
                     .reg = c->reg,
                     .dy = p.dy,
                     .dx = p.dx,
-                    .wants = p.wants};
+                    .wants = p.wants,
+                    .cache = &c->derived};
     w->p = &p;
     ig_grad_mode mode = ig_grad_mode_set(c, w->create);
     bool outer = c->in_backward;

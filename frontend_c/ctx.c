@@ -45,6 +45,7 @@ void ig_ctx_free(ig_ctx *c)
         ig_value_unref(c->scope.p[--c->scope.n]);
     IGI_VEC_FREE(&c->scope);
     igi_tape_fini(&c->tape);
+    igi_derived_free(c->derived);
     igi_invoker_fini(&c->invoker);
     igi_pool_unref(c->pool);
     igi_registry_free(c->reg);

@@ -7,6 +7,7 @@
 
 #include <ingot/train.h>
 
+#include "frontend_c/derived.h"
 #include "frontend_c/tape.h"
 #include "graph/core/vec.h"
 #include "graph/runtime/invoke.h"
@@ -37,6 +38,7 @@ struct ig_ctx {
     igi_pool *pool;
     igi_invoker invoker;
     igi_tape tape;
+    igi_derived *derived;      /* made when first needed */
     IGI_VEC(ig_value *) scope; /* one stack; scopes are marks */
     ig_ctx_opts opts;
     /* Name of a parameter by module path ("fc1.weight"), NULL: unknown; set by modules.

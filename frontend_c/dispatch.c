@@ -4,6 +4,7 @@
  * trace identity; scope last, because it takes the reference. */
 #include <string.h>
 
+#include "frontend_c/items.h"
 #include "frontend_c/view.h"
 
 /* Flags of all inputs at once: most calls need no closer look. */
@@ -12,6 +13,9 @@ static inline unsigned all_flags(const ig_call *call, ig_value *const *in)
     unsigned flags = 0;
     for (int i = 0; i < call->n_in; i++)
         flags |= in[i] ? in[i]->flags : 0u;
+    if (__builtin_expect(flags & IGI_HOLDS, 0))
+        for (int i = 0; i < call->n_in; i++)
+            flags |= in[i] ? igi_value_flags(in[i]) : 0u;
     return flags;
 }
 
@@ -48,7 +52,7 @@ static inline bool takes_part(const ig_ctx *c,
                               unsigned flags)
 {
     if (!(flags & (IGI_REQUIRES_GRAD | IGI_HAS_NODE)) || !c->grad_mode ||
-        op->def->gradient == ig_gradient_none)
+        op->def->gradient == ig_gradient_none || op->def->flags & IG_OP_KEEPS)
         return false;
     /* most operators have no ports that differ from the others */
     return !(op->nodiff_ports | (unsigned)call->n_captures) || any_grad(op, call, in);
@@ -71,6 +75,8 @@ ig_status igi_record(ig_ctx *c,
 {
     if (c->trace)
         IG_TRY(c->trace->called(c->trace, c, call, in, out));
+    if (on_tape && op->def->flags & IG_OP_SUBGRAPH)
+        IG_TRY(igi_items_refuse(op, call, out));
     return on_tape ? igi_tape_record(&c->tape, op, call, in, out, c->invoker.uniform)
                    : IG_OK;
 }
@@ -115,6 +121,9 @@ run(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value **out)
         (c->grad_mode || c->trace)) {
         bool changed = false;
         IG_TRY(igi_views_refresh(c, call, in, &changed));
+        if (op->holds && c->grad_mode && igi_holds_items(op, call, in) &&
+            flags & (IGI_HAS_NODE | IGI_REQUIRES_GRAD))
+            return igi_dispatch_items(c, op, call, in, out);
         on_tape = takes_part(c, op, call, in, changed ? all_flags(call, in) : flags);
         int n = on_tape && op->save_out ? outputs_for_tape(op, call) : 0;
         if (n > call->n_out)

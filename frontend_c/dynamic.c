@@ -96,6 +96,8 @@ ig_status igi_dynamic_parse(igi_dynamic *d, const ig_trace_opts *o, int n_in)
         int input = input_of(o, n_in, s, n), axis = 0;
         if (input < 0)
             return wrong(o->dynamic, s, "there is no input of that name");
+        if (!o->inputs[input].example)
+            return wrong(o->dynamic, s, "the input is no tensor");
         s = skip(s + n);
         if (*s != ':')
             return wrong(o->dynamic, s, "a colon is missing");

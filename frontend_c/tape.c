@@ -264,8 +264,9 @@ static bool keep_side(igi_arena *a, igi_tape_node *n, const side *s)
         ig_tensor **saved = &n->saved[s->first + i];
         if (!s->v[i])
             continue;
-        if ((unsigned)port < 64 && s->ports >> port & 1 &&
-            s->v[i]->type.kind == IG_KIND_TENSOR) {
+        bool wanted =
+            s->ports == UINT64_MAX || ((unsigned)port < 64 && s->ports >> port & 1);
+        if (wanted && s->v[i]->type.kind == IG_KIND_TENSOR) {
             *saved = save(a, (const ig_tensor *)s->v[i]);
             if (!*saved)
                 return false;
@@ -301,6 +302,8 @@ static NOINLINE ig_status record_any(igi_tape *t,
             wants |= IG_BIT(i < 64 ? i : 63);
     }
     wanted_saves(op, wants, &save_in, &save_out);
+    if (op->def->flags & IG_OP_SUBGRAPH)
+        save_in = UINT64_MAX; /* bodies run again */
     bool ok =
         keep_side(&t->arena, n,
                   &(side){0, in, call->n_in, save_in, op->n_in - 1, op->variadic_in}) &&

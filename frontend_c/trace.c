@@ -62,7 +62,7 @@ static ig_status called(igi_sink *s,
     node.wanted = 0;
     for (int i = 0; i < call->n_out && i < 64; i++)
         node.wanted |= out[i] ? IG_BIT(i) : 0;
-    if (call->op->flags & IG_OP_RANDOM)
+    if (call->op->flags & (IG_OP_RANDOM | IG_OP_SUBGRAPH))
         node.draw = c->invoker.draw;
     IG_TRY(ig_graph_make(r->g, &node, ids, made));
     for (int i = 0; i < call->n_out; i++) {
@@ -124,10 +124,11 @@ typedef struct job {
     ig_ctx *c;
     ig_trace_fn fn;
     ig_trace_fn_n fn_n;
+    ig_trace_fn_values fn_values;
     void *user;
     const ig_trace_opts *o;
     int n_in, n_out;
-    ig_tensor *out[IG_TRACE_INPUTS_MAX]; /* results of the latest run, in its scope */
+    ig_value *out[IG_TRACE_INPUTS_MAX]; /* results of the latest run, in its scope */
 } job;
 
 static uint32_t next_epoch(void)
@@ -136,29 +137,40 @@ static uint32_t next_epoch(void)
     return __atomic_add_fetch(&epoch, 1, __ATOMIC_RELAXED);
 }
 
-static ig_status call_function(job *j, ig_tensor *const *in)
+/* The example of input i. */
+static ig_value *example_of(const job *j, int i)
 {
-    memset(j->out, 0, sizeof(j->out));
-    if (j->fn_n) {
-        ig_status rc = j->fn_n(j->c, in, j->out, j->user);
-        if (rc != IG_OK)
-            return j->c->status != IG_OK ? j->c->status : rc;
-    } else {
-        j->out[0] = j->fn(j->c, in, j->user);
-    }
-    return j->c->status;
+    const ig_trace_input *in = &j->o->inputs[i];
+    return in->value ? in->value : (ig_value *)in->example;
 }
 
-static ig_status add_inputs(job *j, igi_recording *r, ig_tensor *const *in)
+static ig_status call_function(job *j, ig_value *const *in)
+{
+    ig_tensor *const *tensors = (ig_tensor *const *)in;
+    ig_status rc = IG_OK;
+    memset(j->out, 0, sizeof(j->out));
+    for (int i = 0; !j->fn_values && i < j->n_in; i++)
+        if (in[i]->type.kind != IG_KIND_TENSOR)
+            return ig_fail(IG_INVALID_ARGUMENT,
+                           "input %s is no tensor: use ig_trace_values",
+                           j->o->inputs[i].name);
+    if (j->fn_values)
+        rc = j->fn_values(j->c, in, j->out, j->user);
+    else if (j->fn_n)
+        rc = j->fn_n(j->c, tensors, (ig_tensor **)j->out, j->user);
+    else
+        j->out[0] = (ig_value *)j->fn(j->c, tensors, j->user);
+    return j->c->status != IG_OK ? j->c->status : rc;
+}
+
+static ig_status add_inputs(job *j, igi_recording *r, ig_value *const *in)
 {
     for (int i = 0; i < j->n_in; i++) {
         ig_value_id id;
-        const ig_type *t = &in[i]->v.type;
-        IG_TRY(ig_graph_input(r->g, j->o->inputs[i].name, (ig_dtype)t->dtype, t->rank,
-                              ig_type_dims(t), &id));
-        in[i]->v.trace = id.i;
-        in[i]->v.trace_epoch = r->epoch;
-        in[i]->v.flags |= IGI_TRACED;
+        IG_TRY(ig_graph_input_typed(r->g, j->o->inputs[i].name, &in[i]->type, &id));
+        in[i]->trace = id.i;
+        in[i]->trace_epoch = r->epoch;
+        in[i]->flags |= IGI_TRACED;
     }
     return IG_OK;
 }
@@ -171,7 +183,7 @@ static ig_status add_outputs(job *j, igi_recording *r)
         if (!j->out[i])
             return ig_fail(IG_INVALID_ARGUMENT,
                            "the traced function gave no result number %d", i);
-        IG_TRY(id_of(r, j->c, (ig_value *)j->out[i], &id));
+        IG_TRY(id_of(r, j->c, j->out[i], &id));
         const char *name = j->o->outputs[i];
         if (!name) {
             snprintf(made, sizeof(made), i ? "y%d" : "y", i);
@@ -182,7 +194,7 @@ static ig_status add_outputs(job *j, igi_recording *r)
     return IG_OK;
 }
 
-static ig_status record_run(job *j, ig_tensor *const *in, ig_graph **out)
+static ig_status record_run(job *j, ig_value *const *in, ig_graph **out)
 {
     igi_recording r = {.epoch = next_epoch()};
     r.sink = (igi_sink){called, escaped, writable, r.epoch};
@@ -236,31 +248,49 @@ resized(ig_ctx *c, const ig_tensor *src, const int64_t *dims, ig_tensor **out)
 }
 
 static ig_status
-inputs_at(job *j, const igi_dynamic *d, const int64_t *sizes, ig_tensor **in)
+inputs_at(job *j, const igi_dynamic *d, const int64_t *sizes, ig_value **in)
 {
     for (int i = 0; i < j->n_in; i++) {
         int64_t dims[IG_RANK_MAX];
-        ig_tensor *example = j->o->inputs[i].example;
+        ig_tensor *example = j->o->inputs[i].example, *t = NULL;
+        if (!example)
+            return ig_fail(IG_UNSUPPORTED,
+                           "input %s is no tensor: dynamic dims need tensors",
+                           j->o->inputs[i].name);
         memcpy(dims, ig_type_dims(&example->v.type),
                sizeof(int64_t) * (size_t)example->v.type.rank);
         for (size_t k = 0; k < d->dims.n; k++)
             if (d->dims.p[k].input == i)
                 dims[d->dims.p[k].axis] = sizes[d->dims.p[k].symbol];
-        IG_TRY(resized(j->c, example, dims, &in[i]));
+        IG_TRY(resized(j->c, example, dims, &t));
+        in[i] = &t->v;
     }
     return IG_OK;
 }
 
 /* ---- the whole trace ---- */
 
+/* The value under another header, which carries the identity in the trace. */
+static ig_status alias_value(ig_ctx *c, ig_value *v, ig_value **out)
+{
+    if (v->type.kind == IG_KIND_TENSOR) {
+        *out = (ig_value *)igi_alias(c, (ig_tensor *)v);
+        return *out ? IG_OK : c->status;
+    }
+    if (v->type.kind == IG_KIND_SEQUENCE) {
+        const igi_sequence *s = (const igi_sequence *)v;
+        IG_TRY(igi_sequence_new(out, &v->type, s->items, s->n));
+    } else {
+        IG_TRY(igi_optional_new(out, &v->type, ((const igi_optional *)v)->item));
+    }
+    return igi_scope_push(c, *out);
+}
+
 static ig_status trace_fixed(job *j, ig_graph **out)
 {
-    ig_tensor *in[IG_TRACE_INPUTS_MAX];
-    for (int i = 0; i < j->n_in; i++) {
-        in[i] = igi_alias(j->c, j->o->inputs[i].example);
-        if (!in[i])
-            return j->c->status;
-    }
+    ig_value *in[IG_TRACE_INPUTS_MAX];
+    for (int i = 0; i < j->n_in; i++)
+        IG_TRY(alias_value(j->c, example_of(j, i), &in[i]));
     return record_run(j, in, out);
 }
 
@@ -287,7 +317,7 @@ static ig_status trace_dynamic(job *j, const igi_dynamic *d, ig_graph **out)
     if (n_sym > SYMBOLS_MAX)
         return ig_fail(IG_LIMIT, "at most %d dynamic dims can be traced", SYMBOLS_MAX);
     for (int r = 0; rc == IG_OK && r < n_runs; r++) {
-        ig_tensor *in[IG_TRACE_INPUTS_MAX];
+        ig_value *in[IG_TRACE_INPUTS_MAX];
         ig_scope s = ig_scope_enter(j->c);
         sizes[r] = store[r];
         choose_sizes(r, n_runs, n_sym, sizes[r]);
@@ -307,21 +337,21 @@ static ig_status trace_dynamic(job *j, const igi_dynamic *d, ig_graph **out)
  */
 static ig_status add_self_test(job *j, ig_graph *g)
 {
-    ig_tensor *in[IG_TRACE_INPUTS_MAX];
+    ig_value *in[IG_TRACE_INPUTS_MAX];
     if (j->o->no_self_test || !g)
         return IG_OK;
     for (int i = 0; i < j->n_in; i++)
-        in[i] = j->o->inputs[i].example;
+        in[i] = example_of(j, i);
     IG_TRY(call_function(j, in));
     if (!IGI_RESERVE(&g->self_test, (size_t)(j->n_in + j->n_out)))
         return IG_OUT_OF_MEMORY;
     for (int i = 0; i < j->n_in + j->n_out; i++) {
-        ig_tensor *t = i < j->n_in ? in[i] : j->out[i - j->n_in], *copy = NULL;
-        if (!t)
+        ig_value *v = i < j->n_in ? in[i] : j->out[i - j->n_in], *copy = NULL;
+        if (!v)
             return ig_fail(IG_INVALID_ARGUMENT,
                            "the traced function gave no result the second time");
-        IG_TRY(igi_tensor_contiguous_copy(&copy, NULL, t));
-        g->self_test.p[g->self_test.n++] = ig_tensor_share(copy);
+        IG_TRY(igi_value_copy(&copy, v));
+        g->self_test.p[g->self_test.n++] = igi_value_share(copy);
     }
     return IG_OK;
 }
@@ -330,7 +360,7 @@ static ig_status run_trace(job *j, ig_graph **out)
 {
     igi_dynamic d = {0};
     for (; j->n_in < IG_TRACE_INPUTS_MAX && j->o->inputs[j->n_in].name; j->n_in++)
-        if (!j->o->inputs[j->n_in].example)
+        if (!example_of(j, j->n_in))
             return ig_fail(IG_INVALID_ARGUMENT, "input %s has no example",
                            j->o->inputs[j->n_in].name);
     if (j->c->trace)
@@ -352,7 +382,7 @@ static ig_graph *trace(const char *where, job *j)
     ig_ctx *c = j->c;
     if (c->status != IG_OK)
         return NULL;
-    if ((!j->fn && !j->fn_n) || !j->o) {
+    if ((!j->fn && !j->fn_n && !j->fn_values) || !j->o) {
         (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
                           "a trace needs a function and example inputs");
         return NULL;
@@ -374,6 +404,16 @@ ig_graph *ig_trace_at(
     return trace(where, &j);
 }
 
+static ig_graph *trace_several(const char *where, job *j)
+{
+    if (j->c->status == IG_OK && (j->n_out < 1 || j->n_out > IG_TRACE_INPUTS_MAX)) {
+        (void)ig_ctx_fail(j->c, where, IG_LIMIT, "a trace has 1 to %d results",
+                          IG_TRACE_INPUTS_MAX);
+        return NULL;
+    }
+    return trace(where, j);
+}
+
 ig_graph *ig_trace_n_at(const char *where,
                         ig_ctx *c,
                         ig_trace_fn_n fn,
@@ -382,12 +422,18 @@ ig_graph *ig_trace_n_at(const char *where,
                         const ig_trace_opts *opts)
 {
     job j = {.c = c, .fn_n = fn, .user = user, .o = opts, .n_out = n_out};
-    if (c->status == IG_OK && (n_out < 1 || n_out > IG_TRACE_INPUTS_MAX)) {
-        (void)ig_ctx_fail(c, where, IG_LIMIT, "a trace has 1 to %d results",
-                          IG_TRACE_INPUTS_MAX);
-        return NULL;
-    }
-    return trace(where, &j);
+    return trace_several(where, &j);
+}
+
+ig_graph *ig_trace_values_at(const char *where,
+                             ig_ctx *c,
+                             ig_trace_fn_values fn,
+                             void *user,
+                             int n_out,
+                             const ig_trace_opts *opts)
+{
+    job j = {.c = c, .fn_values = fn, .user = user, .o = opts, .n_out = n_out};
+    return trace_several(where, &j);
 }
 
 double ig_item_constant_at(const char *where, ig_ctx *c, ig_tensor *t)

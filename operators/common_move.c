@@ -28,6 +28,12 @@ int64_t igi_dim_plus(ig_infer *x, int64_t dim, int64_t n)
     return n < 0 ? ig_dim_sub(x->syms, dim, -n) : ig_dim_add(x->syms, dim, n);
 }
 
+ig_status igi_infer_axis_list(ig_infer *x, int port, int64_t *n)
+{
+    *n = 1;
+    return x->in[port]->rank == 0 ? IG_OK : igi_infer_vector(x, port, n);
+}
+
 ig_status igi_infer_vector(ig_infer *x, int port, int64_t *n)
 {
     const ig_type *t = x->in[port];

@@ -27,6 +27,12 @@ typedef struct igi_gelu_attrs {
 } igi_gelu_attrs;
 extern const char *const igi_gelu_names[];
 
+/* ConcatFromSequence and its gradient. */
+typedef struct igi_concat_from_sequence_attrs {
+    uint32_t struct_size;
+    int64_t axis, new_axis;
+} igi_concat_from_sequence_attrs;
+
 /* ReduceSum, ReduceMean, ReduceMax ... */
 typedef struct igi_reduce_attrs {
     uint32_t struct_size;

@@ -55,6 +55,32 @@
         __VA_ARGS__                                                                    \
     }
 
+/* A sequence of the given inputs, all of one type; one without items; an optional. */
+#define IGI_IN_ITEMS_(kind_, ...)                                                      \
+    {                                                                                  \
+        .kind = kind_,                                                                 \
+        .n_items =                                                                     \
+            (int)(sizeof((const ig_sample_in[]){__VA_ARGS__}) / sizeof(ig_sample_in)), \
+        .items = (const ig_sample_in[])                                                \
+        {                                                                              \
+            __VA_ARGS__                                                                \
+        }                                                                              \
+    }
+#define IGI_IN_SEQUENCE(...) IGI_IN_ITEMS_(IG_KIND_SEQUENCE, __VA_ARGS__)
+#define IGI_IN_OPTIONAL(...) IGI_IN_ITEMS_(IG_KIND_OPTIONAL, __VA_ARGS__)
+#define IGI_IN_NO_ITEMS                                                                \
+    {                                                                                  \
+        .kind = IG_KIND_SEQUENCE                                                       \
+    }
+
+/* Bodies of samples: one node with one output; a constant of rank 0. */
+ig_status igi_sample_node(ig_graph *g,
+                          const ig_op_def *op,
+                          const ig_value_id *in,
+                          int n_in,
+                          ig_value_id *out);
+ig_status igi_sample_number(ig_graph *g, ig_dtype dtype, double v, ig_value_id *out);
+
 /* Attribute lists: {.strides = IGI_INTS(2, 2)}. File scope only. */
 #define IGI_INTS(...)                                                                  \
     {                                                                                  \

@@ -1,5 +1,6 @@
 // Tables that several operators have: ports, names, numbers of samples.
 
+#include "graph/ir/graph.h"
 #include "operators/common.h"
 
 const char *const igi_gelu_names[] = {"none", "tanh", NULL};
@@ -29,3 +30,20 @@ const ig_port igi_compare_outputs[] = {
 const double igi_sample_a[6] = {1, -2, 3, 0, 5, -4};
 const double igi_sample_b[6] = {2, 4, -3, 6, 1, -6};
 const double igi_sample_c[2] = {7, -1};
+
+ig_status igi_sample_node(
+    ig_graph *g, const ig_op_def *op, const ig_value_id *in, int n_in, ig_value_id *out)
+{
+    ig_call call = {.op = op, .n_in = n_in, .n_out = 1};
+    return ig_graph_make(g, &call, in, out);
+}
+
+ig_status igi_sample_number(ig_graph *g, ig_dtype dtype, double v, ig_value_id *out)
+{
+    ig_tensor *t = NULL;
+    IG_TRY(ig_tensor_new(&t, dtype, 0, NULL));
+    igi_put_f64(dtype, t->data, 0, v);
+    ig_status rc = ig_graph_constant(g, NULL, t, out);
+    ig_tensor_unref(t);
+    return rc;
+}

@@ -16,7 +16,13 @@ static const ig_port outputs[] = {
     {0},
 };
 static const ig_type_rule types[] = {{'V', IG_ALL_TYPES}, {0}};
-static const ig_sample samples[] = {IGI_SAMPLES_UNARY(NULL, IG_FILL_NORMAL, 0), {0}};
+static const ig_sample samples[] = {
+    IGI_SAMPLES_UNARY(NULL, IG_FILL_NORMAL, 0),
+    {.name = "sequence", IGI_INPUTS(IGI_IN_SEQUENCE(IGI_IN(2), IGI_IN(0, 3)))},
+    {.name = "optional", IGI_INPUTS(IGI_IN_OPTIONAL(IGI_IN(2)))},
+    {.name = "empty_optional", IGI_INPUTS({.kind = IG_KIND_OPTIONAL})},
+    {0},
+};
 
 static ig_status identity_infer(ig_infer *x)
 {

@@ -56,7 +56,7 @@ static ig_status squeeze_infer(ig_infer *x)
     uint64_t mask;
     bool known, axes = x->n_in > 1 && x->in[1];
     if (axes)
-        IG_TRY(igi_infer_vector(x, 1, &count));
+        IG_TRY(igi_infer_axis_list(x, 1, &count));
     IG_TRY(dropped(x, &mask, &known));
     if (!known)
         return ig_infer_fresh(x, 0,

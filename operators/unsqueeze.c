@@ -44,7 +44,7 @@ static ig_status unsqueeze_infer(ig_infer *x)
     int64_t out[IG_RANK_MAX], count;
     int rank = x->in[0]->rank, n;
     uint64_t mask;
-    IG_TRY(igi_infer_vector(x, 1, &count));
+    IG_TRY(igi_infer_axis_list(x, 1, &count));
     IG_TRY(inserted(x, &mask, &n));
     if (n < 0 && count > IG_RANK_MAX - rank)
         return ig_infer_fail(x, "%" PRId64 " axes are over the limit", count);

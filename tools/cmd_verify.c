@@ -32,12 +32,12 @@ static exit_code self_test(ig_model *m, const compare_opts *c)
     }
     for (int i = 0; i < n_in; i++) {
         in.names[i] = ig_model_input_name(m, i);
-        in.v[i] = ig_tensor_value(ig_tensor_ref(g->self_test.p[i]));
+        in.v[i] = ig_value_ref(g->self_test.p[i]);
     }
     exit_code code = outputs_run(&out, m, &in, &o);
     for (int i = 0; code == EXIT_OK && i < n_out; i++) {
         compare_result r;
-        if (compare_values(out.v[i], ig_tensor_value(g->self_test.p[n_in + i]), c, &r))
+        if (compare_values(out.v[i], g->self_test.p[n_in + i], c, &r))
             continue;
         say_error("self-test: output '%s': %s", out.names[i], r.text);
         code = EXIT_FAILED;

@@ -68,7 +68,7 @@ static int sorted_rows(const ig_op_def *op, const ig_attr_def **rows)
 static const char *const c_types[] = {
     "",           "int64_t ",   "float ",      "const char *",
     "ig_ints ",   "ig_floats ", "ig_strings ", "ig_tensor *",
-    "ig_graph *", "int64_t ",   "int64_t "};
+    "ig_graph *", "int64_t ",   "int64_t ",    "const ig_type *"};
 
 static void print_default(const ig_attr_def *a)
 {
@@ -95,6 +95,7 @@ static void print_default(const ig_attr_def *a)
         break;
     case IG_A_TENSOR:
     case IG_A_GRAPH:
+    case IG_A_TYPE:
         printf("0");
         break;
     default:

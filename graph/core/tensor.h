@@ -26,8 +26,9 @@ enum {
     IGI_READONLY = 256,   /* storage: mapped or constant, must not be written */
     IGI_KEPT = 512,       /* eager: moved out of its scope */
     IGI_MAPPED = 1024,    /* storage: pages of a file, may be dropped and read again */
-    IGI_UNRECORDED = 2048 /* view: made without recording, or by detach: it has no part
-                             in the history of its base */
+    IGI_UNRECORDED = 2048, /* view: made without recording, or by detach: it has no part
+                              in the history of its base */
+    IGI_HOLDS = 4096 /* value: a sequence or optional; its items have flags too */
 };
 
 typedef struct igi_pool igi_pool; /* free lists of a context: graph/core/pool.h */
@@ -108,6 +109,13 @@ ig_status igi_type_set(ig_type *t, ig_dtype dtype, int rank, const int64_t *dims
 ig_status igi_type_copy(ig_type *dst, const ig_type *src);
 void igi_type_fini(ig_type *t); /* frees far dims and element types */
 bool igi_type_equal(const ig_type *a, const ig_type *b);
+/* What both say: dims (or the rank) in which they differ become unknown in `t`. False
+ * when kinds or element types differ; then t is as it was. */
+bool igi_type_weaken(ig_type *t, const ig_type *other);
+/* The type of the elements of the innermost tensor. */
+const ig_type *igi_type_innermost(const ig_type *t);
+/* Same nesting and element type, whatever the shapes. */
+bool igi_type_same_kind(const ig_type *a, const ig_type *b);
 /* "float32[2,3,N]" into buf; always terminated. `s` names symbols, may be NULL. */
 const char *
 igi_type_print(const ig_type *t, const ig_symtab *s, char *buf, size_t size);
@@ -185,8 +193,14 @@ ig_status igi_sequence_new(ig_value **out,
                            ig_value *const *items,
                            int64_t n);
 ig_status igi_optional_new(ig_value **out, const ig_type *type, ig_value *item);
+/* Bytes that v holds: of its storage, or of all items, headers included. */
+size_t igi_value_bytes(const ig_value *v);
 /* igi_value_release of a value whose flags are not plain. */
 bool igi_value_release_special(ig_value *v);
+/* A copy that shares no memory with v, contiguous. */
+ig_status igi_value_copy(ig_value **out, const ig_value *v);
+/* Flags of all that v holds, its own among them. */
+uint16_t igi_value_flags(const ig_value *v);
 /* ig_tensor_share for any value, with all that is inside. */
 ig_value *igi_value_share(ig_value *v);
 

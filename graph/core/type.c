@@ -113,6 +113,42 @@ bool igi_type_equal(const ig_type *a, const ig_type *b)
     return true;
 }
 
+const ig_type *igi_type_innermost(const ig_type *t)
+{
+    while (has_element(t))
+        t = t->u.elem;
+    return t;
+}
+
+bool igi_type_same_kind(const ig_type *a, const ig_type *b)
+{
+    while (a->kind == b->kind && has_element(a) && has_element(b)) {
+        a = a->u.elem;
+        b = b->u.elem;
+    }
+    return a->kind == b->kind && a->dtype == b->dtype &&
+           has_element(a) == has_element(b);
+}
+
+bool igi_type_weaken(ig_type *t, const ig_type *other)
+{
+    if (!igi_type_same_kind(t, other))
+        return false;
+    ig_type *in = (ig_type *)(uintptr_t)igi_type_innermost(t);
+    other = igi_type_innermost(other);
+    if (in->kind != IG_KIND_TENSOR)
+        return true;
+    if (in->rank != other->rank) {
+        if (in->rank > 8)
+            igi_free(in->u.dim_far);
+        in->rank = -1;
+    }
+    int64_t *d = in->rank > 8 ? in->u.dim_far : in->u.dim;
+    for (int i = 0; i < in->rank; i++)
+        d[i] = d[i] == ig_type_dims(other)[i] ? d[i] : -1;
+    return true;
+}
+
 /* Appends to buf[size] at *at; what does not fit is cut. */
 static void IG_PRINTF(4, 5)
     append(char *buf, size_t size, size_t *at, const char *fmt, ...)

@@ -189,7 +189,7 @@ static ig_status value_init(ig_value *v, const ig_type *type, ig_kind kind)
         return ig_fail(IG_INVALID_ARGUMENT,
                        "a %s needs a type of that kind with an element type",
                        kind == IG_KIND_SEQUENCE ? "sequence" : "optional");
-    *v = (ig_value){.refs = 1};
+    *v = (ig_value){.refs = 1, .flags = IGI_HOLDS};
     return igi_type_copy(&v->type, type);
 }
 
@@ -228,4 +228,57 @@ ig_status igi_optional_new(ig_value **out, const ig_type *type, ig_value *item)
     o->item = ig_value_ref(item);
     *out = &o->v;
     return IG_OK;
+}
+
+#define HEADER_BYTES 256 /* of a tensor with its storage's record, about */
+
+size_t igi_value_bytes(const ig_value *v)
+{
+    size_t sum = HEADER_BYTES;
+    int64_t n;
+    if (!v)
+        return 0;
+    if (v->type.kind == IG_KIND_TENSOR) {
+        const ig_tensor *t = (const ig_tensor *)v;
+        return t->st ? sum + t->st->bytes : sum;
+    }
+    ig_value **items = items_of((ig_value *)(uintptr_t)v, &n);
+    for (int64_t i = 0; i < n; i++)
+        sum += igi_value_bytes(items[i]);
+    return sum;
+}
+
+/* Types nest at most IGI_NEST_MAX deep. */
+ig_status igi_value_copy(ig_value **out, const ig_value *v)
+{
+    int64_t n, i = 0;
+    *out = NULL;
+    if (v->type.kind == IG_KIND_TENSOR)
+        return igi_tensor_contiguous_copy((ig_tensor **)out, NULL,
+                                          (const ig_tensor *)v);
+    ig_value **items = items_of((ig_value *)(uintptr_t)v, &n);
+    ig_value **copy = igi_calloc((size_t)n + 1, sizeof(*copy));
+    ig_status rc = copy ? IG_OK : IG_OUT_OF_MEMORY;
+    for (; rc == IG_OK && i < n; i++)
+        rc = igi_value_copy(&copy[i], items[i]);
+    if (rc == IG_OK)
+        rc = v->type.kind == IG_KIND_OPTIONAL
+                 ? igi_optional_new(out, &v->type, copy[0])
+                 : igi_sequence_new(out, &v->type, copy, n);
+    for (int64_t k = 0; copy && k < n; k++)
+        ig_value_unref(copy[k]);
+    igi_free(copy);
+    return rc;
+}
+
+uint16_t igi_value_flags(const ig_value *v)
+{
+    int64_t n = 0;
+    uint16_t flags = v->flags;
+    ig_value **items = NULL;
+    if (v->type.kind != IG_KIND_TENSOR)
+        items = items_of((ig_value *)(uintptr_t)v, &n);
+    for (int64_t i = 0; i < n; i++)
+        flags = (uint16_t)(flags | igi_value_flags(items[i]));
+    return flags;
 }

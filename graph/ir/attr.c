@@ -115,6 +115,7 @@ static bool is_missing(const ig_attr_def *a, const void *at)
     case IG_A_STRING:
     case IG_A_TENSOR:
     case IG_A_GRAPH:
+    case IG_A_TYPE:
         return *(void *const *)at == NULL;
     case IG_A_INTS:
         return ((const ig_ints *)at)->v == NULL;
@@ -158,12 +159,38 @@ static const void *copy_list(igi_arena *a, const void *v, int64_t n, size_t size
     return to && n ? memcpy(to, v, (size_t)n * size) : to;
 }
 
+/* A type whose memory is all in the arena; symbols belong to some graph and go. */
+static const ig_type *copy_type(igi_arena *a, const ig_type *t)
+{
+    ig_type *copy = igi_arena_dup(a, t, sizeof(*t));
+    if (!copy || t->kind == IG_KIND_MAP)
+        return copy;
+    if (t->kind == IG_KIND_SEQUENCE || t->kind == IG_KIND_OPTIONAL) {
+        copy->u.elem = t->u.elem ? copy_type(a, t->u.elem) : NULL;
+        return copy->u.elem ? copy : NULL;
+    }
+    if (t->rank > 8) {
+        copy->u.dim_far =
+            igi_arena_dup(a, t->u.dim_far, (size_t)t->rank * sizeof(int64_t));
+        if (!copy->u.dim_far)
+            return NULL;
+    }
+    int64_t *d = t->rank > 8 ? copy->u.dim_far : copy->u.dim;
+    for (int i = 0; i < t->rank; i++)
+        d[i] = d[i] < 0 ? -1 : d[i];
+    return copy;
+}
+
 bool igi_attrs_copy_field(igi_arena *a, const ig_attr_def *row, void *at)
 {
     switch (row->kind) {
     case IG_A_STRING: {
         const char **s = at;
         return !*s || (*s = igi_arena_strdup(a, *s));
+    }
+    case IG_A_TYPE: {
+        const ig_type **t = at;
+        return !*t || (*t = copy_type(a, *t));
     }
     case IG_A_INTS: {
         ig_ints *l = at;
@@ -266,6 +293,10 @@ static bool equal_one(const ig_attr_def *row, const void *x, const void *y)
     }
     case IG_A_STRINGS:
         return strings_equal(x, y);
+    case IG_A_TYPE: {
+        const ig_type *a = *(const ig_type *const *)x, *b = *(const ig_type *const *)y;
+        return a == b || (a && b && igi_type_equal(a, b));
+    }
     default:
         return *(void *const *)x == *(void *const *)y; /* the same tensor or graph */
     }
@@ -301,6 +332,13 @@ static uint64_t hash_one(const ig_attr_def *row, const void *at, uint64_t h)
         for (int64_t i = 0; i < l->n; i++)
             h = igi_hash_bytes(l->v[i], strlen(l->v[i]), h);
         return h;
+    }
+    case IG_A_TYPE: {
+        char text[160] = "";
+        const ig_type *t = *(const ig_type *const *)at;
+        if (t)
+            igi_type_print(t, NULL, text, sizeof(text));
+        return igi_hash_bytes(text, strlen(text), h);
     }
     default:
         return igi_hash_bytes(at, 8, h);
@@ -389,6 +427,10 @@ static void print_one(const ig_attr_def *row, const void *at, igi_text *out)
             print_string(((const ig_strings *)at)->v[i], out);
         }
         igi_text_add(out, "]");
+        break;
+    case IG_A_TYPE:
+        igi_type_print(*(const ig_type *const *)at, NULL, type, sizeof(type));
+        igi_text_add(out, "%s", type);
         break;
     case IG_A_TENSOR:
         igi_type_print(&(*(ig_tensor *const *)at)->v.type, NULL, type, sizeof(type));

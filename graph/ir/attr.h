@@ -63,6 +63,8 @@ ig_status
 igi_attrs_set_tensor(const ig_op_def *op, void *attrs, const char *name, ig_tensor *v);
 ig_status
 igi_attrs_set_graph(const ig_op_def *op, void *attrs, const char *name, ig_graph *v);
+ig_status igi_attrs_set_type(
+    igi_arena *a, const ig_op_def *op, void *attrs, const char *name, const ig_type *v);
 /* "axis=1, keepdims=0" of attributes that differ from defaults. */
 ig_status igi_attrs_print(const ig_op_def *op, const void *attrs, igi_text *out);
 

@@ -159,3 +159,12 @@ igi_attrs_set_graph(const ig_op_def *op, void *attrs, const char *name, ig_graph
     igi_graph_unref(old);
     return IG_OK;
 }
+
+ig_status igi_attrs_set_type(
+    igi_arena *a, const ig_op_def *op, void *attrs, const char *name, const ig_type *v)
+{
+    void *at;
+    const ig_attr_def *row;
+    IG_TRY(field(op, attrs, name, IG_A_TYPE, IG_A_TYPE, &at, &row));
+    return set_copy(a, row, at, &v, sizeof(v));
+}

@@ -9,6 +9,8 @@ ig_status
 igi_graph_add_value(ig_graph *g, const char *name, ig_type *type, ig_value_id *out);
 /* Takes back a value that nothing uses and nothing produces yet; the newest first. */
 void igi_graph_drop_last_value(ig_graph *g, ig_value_id v);
+/* Frees all of a value that nothing uses; its id is not given out again. */
+void igi_graph_kill_value(ig_graph *g, ig_value_id v);
 /* "node" for output 0, "node:1" for output 1; cut between characters. */
 void igi_output_stem(char *buf, size_t size, const char *node, int i);
 /* ig_graph_make with names for the outputs, where they are given and free. */

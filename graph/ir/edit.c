@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "graph/core/file.h"
+#include "graph/ir/body.h"
 #include "graph/ir/build.h"
-#include "graph/ir/graph.h"
 #include "graph/ir/note.h"
 
 static ig_status check_value(const ig_graph *g, ig_value_id v)
@@ -95,7 +95,7 @@ static void give_back(const ig_tensor *t)
         igi_pages_forget(data, ig_tensor_nbytes(t));
 }
 
-static void kill_value(ig_graph *g, ig_value_id v)
+void igi_graph_kill_value(ig_graph *g, ig_value_id v)
 {
     igi_gvalue *value = igi_value_at(g, v);
     igi_map_remove(&g->names, value->name);
@@ -126,7 +126,7 @@ ig_status ig_graph_remove(ig_graph *g, ig_node_id n)
             igi_use_remove(g, node->in[i], (igi_use){n, i});
     for (int i = 0; i < node->n_out; i++)
         if (node->out[i].i)
-            kill_value(g, node->out[i]);
+            igi_graph_kill_value(g, node->out[i]);
     igi_attrs_release(node->op->def, node->attrs);
     node->live = false;
     g->generation++;
@@ -150,7 +150,7 @@ int igi_graph_sweep(ig_graph *g)
     for (size_t i = 1; i < g->values.n; i++) {
         igi_gvalue *v = &g->values.p[i];
         if (v->live && v->constant && !v->uses.n && !v->is_input)
-            kill_value(g, (ig_value_id){(uint32_t)i});
+            igi_graph_kill_value(g, (ig_value_id){(uint32_t)i});
     }
     return removed;
 }
@@ -347,12 +347,27 @@ ig_status igi_graph_inline(ig_graph *dst, const ig_graph *src, ig_value_id *map)
     return rc;
 }
 
+/* Dims of another table, which may be a copy of this one: equal names, equal dims. */
+static void translate_type(ig_symtab *dst, const ig_symtab *src, ig_type *t)
+{
+    while (t->kind != IG_KIND_TENSOR && t->u.elem)
+        t = (ig_type *)(uintptr_t)t->u.elem;
+    int64_t *d = t->rank > 8 ? t->u.dim_far : t->u.dim;
+    for (int i = 0; t->kind == IG_KIND_TENSOR && i < t->rank; i++)
+        d[i] = igi_dim_translate(dst, src, d[i]);
+}
+
 static ig_status clone_into(ig_graph *dst, const ig_graph *src, ig_value_id *map)
 {
     for (size_t i = 0; i < src->inputs.n; i++) {
         const igi_gvalue *v = igi_value_at(src, src->inputs.p[i]);
         ig_value_id *to = &map[src->inputs.p[i].i];
-        IG_TRY(ig_graph_input_typed(dst, v->name, &v->type, to));
+        ig_type type = {0};
+        IG_TRY(igi_type_copy(&type, &v->type));
+        translate_type(dst->syms, src->syms, &type);
+        ig_status rc = ig_graph_input_typed(dst, v->name, &type, to);
+        igi_type_fini(&type);
+        IG_TRY(rc);
         IG_TRY(igi_notes_copy_value(dst, *to, src, src->inputs.p[i]));
     }
     IG_TRY(igi_graph_inline(dst, src, map));
@@ -361,7 +376,7 @@ static ig_status clone_into(ig_graph *dst, const ig_graph *src, ig_value_id *map
     for (size_t i = 0; i < src->self_test.n; i++) {
         if (!IGI_RESERVE(&dst->self_test, dst->self_test.n + 1))
             return IG_OUT_OF_MEMORY;
-        dst->self_test.p[dst->self_test.n++] = ig_tensor_ref(src->self_test.p[i]);
+        dst->self_test.p[dst->self_test.n++] = ig_value_ref(src->self_test.p[i]);
     }
     for (size_t i = 0; i < src->meta.n; i++)
         IG_TRY(igi_graph_add_meta(dst, src->meta.p[i].key, src->meta.p[i].value));
@@ -377,20 +392,16 @@ static ig_status clone_into(ig_graph *dst, const ig_graph *src, ig_value_id *map
     return IG_OK;
 }
 
-ig_status ig_graph_clone(ig_graph **out, const ig_graph *src)
+ig_status igi_graph_clone_over(ig_graph **out, const ig_graph *src, ig_symtab *syms)
 {
     ig_graph *g = NULL;
-    ig_symtab *syms = NULL;
     *out = NULL;
-    igi_error_clear();
     ig_value_id *map = igi_calloc(src->values.n, sizeof(*map));
-    /* Two threads may clone one graph, and inference adds symbols: no shared table. */
-    ig_status rc = map ? igi_symtab_copy(&syms, src->syms) : IG_OUT_OF_MEMORY;
+    ig_status rc = map ? IG_OK : IG_OUT_OF_MEMORY;
     if (rc == IG_OK)
         rc = igi_graph_new(&g, src->name, src->reg, syms);
     if (rc == IG_OK)
         rc = clone_into(g, src, map);
-    igi_symtab_unref(syms);
     igi_free(map);
     if (rc != IG_OK) {
         igi_graph_unref(g);
@@ -398,4 +409,16 @@ ig_status ig_graph_clone(ig_graph **out, const ig_graph *src)
     }
     *out = g;
     return IG_OK;
+}
+
+ig_status ig_graph_clone(ig_graph **out, const ig_graph *src)
+{
+    ig_symtab *syms = NULL;
+    *out = NULL;
+    igi_error_clear();
+    /* Two threads may clone one graph, and inference adds symbols: no shared table. */
+    IG_TRY(igi_symtab_copy(&syms, src->syms));
+    ig_status rc = igi_graph_clone_over(out, src, syms);
+    igi_symtab_unref(syms);
+    return rc;
 }

@@ -13,6 +13,7 @@
 #include "graph/core/dtype.h"
 #include "graph/core/tensor.h"
 #include "graph/ir/attr.h"
+#include "graph/ir/body.h"
 
 #define COLD __attribute__((cold, noinline))
 
@@ -67,6 +68,8 @@ ig_status ig_grad_fail(ig_grad *g, ig_status code, const char *fmt, ...)
 /* A rule may only read what it declared: a tape has kept nothing else. */
 static bool declared(ig_grad *g, int what, int i)
 {
+    if (what == IG_SAVED_INPUT && g->op->def->flags & IG_OP_SUBGRAPH)
+        return true; /* bodies run again: all inputs are kept */
     int port = what == IG_SAVED_INPUT ? igi_op_in_port(g->op, g->n_in, g->n_captures, i)
                                       : igi_op_out_port(g->op, i);
     uint64_t mask = what == IG_SAVED_INPUT ? g->op->save_in : g->op->save_out;
@@ -193,6 +196,26 @@ ig_status ig_emit_n(ig_grad *g,
     return ig_emit_call(g, &call, in, out);
 }
 
+ig_graph *igi_grad_derived(ig_grad *g,
+                           const ig_graph *body,
+                           igi_derive_fn make,
+                           const void *key,
+                           size_t key_bytes)
+{
+    if (g->status != IG_OK)
+        return NULL;
+    if (igi_graph_is_random(body)) {
+        (void)ig_grad_fail(g, IG_UNSUPPORTED,
+                           "its body draws random numbers, which would be others when "
+                           "it runs again; draw them outside");
+        return NULL;
+    }
+    ig_graph *made = g->api->derived(g, body, make, key, key_bytes);
+    if (!made)
+        g->status = ig_fail_context("gradient of %s", g->op->def->name);
+    return made;
+}
+
 ig_var ig_emit1(ig_grad *g, const ig_op_def *op, const void *attrs, ig_var a)
 {
     ig_var out = {0};
@@ -316,6 +339,11 @@ static ig_status settle(ig_grad *g, int i)
     if (!have)
         return ig_grad_fail(g, IG_INTERNAL, "input %d got a gradient without a type",
                             i);
+    if (want->kind != IG_KIND_TENSOR)
+        return igi_type_same_kind(have, want)
+                   ? IG_OK
+                   : ig_grad_fail(g, IG_INTERNAL,
+                                  "the gradient of input %d is of another kind", i);
     if (have->dtype != want->dtype)
         return ig_grad_fail(g, IG_INTERNAL, "input %d is %s, its gradient %s", i,
                             ig_dtype_name((ig_dtype)want->dtype),

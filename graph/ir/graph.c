@@ -67,7 +67,7 @@ void igi_graph_unref(ig_graph *g)
     IGI_VEC_FREE(&g->outputs);
     IGI_VEC_FREE(&g->output_names);
     for (size_t i = 0; i < g->self_test.n; i++)
-        ig_tensor_unref(g->self_test.p[i]);
+        ig_value_unref(g->self_test.p[i]);
     IGI_VEC_FREE(&g->self_test);
     IGI_VEC_FREE(&g->meta);
     IGI_VEC_FREE(&g->notes);

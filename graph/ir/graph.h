@@ -82,7 +82,7 @@ struct ig_graph {
     output_names;       /* names callers use; may differ from the value's */
     igi_map output_map; /* output name -> its number + 1 */
     /* Self-test: examples of all inputs, then their results; counted. Empty: none. */
-    IGI_VEC(ig_tensor *) self_test;
+    IGI_VEC(ig_value *) self_test;
     IGI_VEC(igi_meta) meta;  /* metadata_props of the file, kept for saving */
     IGI_VEC(igi_note) notes; /* of all subjects; slot 0 is unused */
     igi_notes own_notes;     /* those of the graph itself */
@@ -91,6 +91,7 @@ struct ig_graph {
     uint64_t draws;          /* highest draw of a random node */
     uint64_t generation;     /* + 1 per edit */
     bool order_dirty;
+    int depth; /* levels of bodies below; 0: none */
 };
 
 ig_status igi_graph_new(ig_graph **out,

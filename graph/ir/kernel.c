@@ -107,6 +107,11 @@ void ig_barrier(ig_kernel_ctx *k)
         k->rt->barrier(k);
 }
 
+ig_status ig_charge(ig_kernel_ctx *k, int64_t bytes)
+{
+    return k->rt && k->rt->charge ? k->rt->charge(k, bytes) : IG_OK;
+}
+
 void ig_split(int64_t n, int64_t grain, int tid, int nth, int64_t *lo, int64_t *hi)
 {
     grain = grain > 0 ? grain : 1;

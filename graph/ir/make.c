@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "graph/core/utf8.h"
+#include "graph/ir/body.h"
 #include "graph/ir/build.h"
 #include "graph/ir/check.h"
 #include "graph/ir/graph.h"
@@ -169,7 +170,7 @@ static ig_status commit(ig_graph *g,
                          igi_value_at(g, node->in[i])->uses.n + (size_t)node->n_in))
             return IG_OUT_OF_MEMORY;
     IG_TRY(make_outputs(g, s, node, names));
-    if (call->op->flags & IG_OP_RANDOM)
+    if (call->op->flags & (IG_OP_RANDOM | IG_OP_SUBGRAPH))
         node->draw = next_draw(g, call->draw);
     g->nodes.p[g->nodes.n++] = *node;
     g->order.p[g->order.n++] = id;
@@ -206,6 +207,8 @@ ig_status igi_graph_make_as(ig_graph *g,
     set_scene(s, g, call, NULL, in,
               call->wanted ? call->wanted | op->must_out : UINT64_MAX);
     IG_GO(igi_attrs_copy(&g->arena, call->op, call->attrs, &node.attrs));
+    if (call->op->flags & IG_OP_SUBGRAPH)
+        IG_GO(igi_bodies_adopt(g, call->op, node.attrs));
     s->x.attrs = node.attrs;
     IG_GO(igi_infer_call(op, call, &s->x));
     IG_GO(fill_node(g, &node, call, in));

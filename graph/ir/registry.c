@@ -15,9 +15,16 @@
 typedef igi_op_slot slot;
 
 /* ORDER: std */
-static const char *const std_names[IGI_STD_COUNT] = {
-    "ingot::SumTo", "ReduceSum", "Expand",          "Add",
-    "Shape",        "Identity",  "ingot::ViewRead", "ingot::ViewWrite"};
+static const char *const std_names[IGI_STD_COUNT] = {"ingot::SumTo",
+                                                     "ReduceSum",
+                                                     "Expand",
+                                                     "Add",
+                                                     "Shape",
+                                                     "Identity",
+                                                     "ingot::ViewRead",
+                                                     "ingot::ViewWrite",
+                                                     "ingot::SequenceAdd",
+                                                     "ingot::SequenceAtGrad"};
 
 static const char *domain_of(const char *domain)
 {
@@ -155,6 +162,7 @@ static ig_status scan_ports(igi_op *op, const ig_port *ports, bool in)
         *(in ? &op->in_var[n] : &op->out_var[n]) = (int8_t)rule;
         op->var_types[rule] = d->types[rule].types;
         variadic = p->flags & IG_VARIADIC;
+        op->holds = op->holds || p->flags & (IG_SEQ | IG_ANY_KIND);
         if (!(p->flags & IG_OPTIONAL))
             min = (uint16_t)(n + 1);
         if (!in) {
@@ -184,12 +192,13 @@ static ig_status scan_attrs(const ig_op_def *d)
                                      [IG_A_TENSOR] = sizeof(void *),
                                      [IG_A_GRAPH] = sizeof(void *),
                                      [IG_A_ENUM] = 8,
-                                     [IG_A_DTYPE] = 8};
+                                     [IG_A_DTYPE] = 8,
+                                     [IG_A_TYPE] = sizeof(void *)};
     for (const ig_attr_def *a = d->attrs; a && a->name; a++) {
         for (const ig_attr_def *b = d->attrs; b < a; b++)
             if (!strcmp(a->name, b->name))
                 return bad(d, "has two attributes named", a->name);
-        if (a->kind == IG_A_END || a->kind > IG_A_DTYPE)
+        if (a->kind == IG_A_END || a->kind > IG_A_TYPE)
             return bad(d, "has an unknown kind of attribute", a->name);
         if (a->offset < sizeof(uint32_t) || a->offset + sizes[a->kind] > d->attrs_size)
             return bad(d, "has an attribute outside attrs_size:", a->name);

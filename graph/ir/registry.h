@@ -26,6 +26,7 @@ typedef struct igi_op {
     bool variadic_in, variadic_out;
     bool plain; /* fixed tensor ports, one output, <= 3 inputs, nothing special: eager
                    fast path */
+    bool holds; /* some port is or may be a sequence or optional */
     uint64_t value_ports, nodiff_ports, type_only_ports; /* masks of formal inputs */
     uint64_t law_types; /* plain and ELEMENTWISE over one type variable: equal inputs of
                            these types give that same type and shape; 0: no such law */
@@ -103,6 +104,8 @@ typedef enum igi_std {
     IGI_STD_IDENTITY,
     IGI_STD_VIEW_READ,
     IGI_STD_VIEW_WRITE,
+    IGI_STD_SEQUENCE_ADD,
+    IGI_STD_SEQUENCE_ZEROS,
     IGI_STD_COUNT
 } igi_std;
 const ig_op_def *igi_registry_std(const ig_registry *r, igi_std which);

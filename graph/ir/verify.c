@@ -2,6 +2,7 @@
  * builds. Each check names the value or node that breaks it. Linear in the graph. */
 #include <string.h>
 
+#include "graph/ir/body.h"
 #include "graph/ir/build.h"
 #include "graph/ir/note.h"
 
@@ -180,7 +181,10 @@ ig_status ig_graph_verify(const ig_graph *g)
     IG_TRY(verify_ends(g));
     IG_TRY(verify_notes(g, &g->own_notes, g->name));
     for (uint32_t i = 1; i < g->nodes.n; i++)
-        if (g->nodes.p[i].live)
+        if (g->nodes.p[i].live) {
             IG_TRY(verify_inputs(g, (ig_node_id){i}));
+            if (igi_has_bodies(&g->nodes.p[i]))
+                IG_TRY(igi_bodies_verify(g, (ig_node_id){i}));
+        }
     return verify_order(g);
 }

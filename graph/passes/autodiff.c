@@ -22,6 +22,7 @@ typedef struct walker {
     bool *needed;      /* per node: a y depends on it and it reads something active */
     ig_value_id *grad; /* per value: sum so far */
     size_t n_values, n_nodes;
+    IGI_VEC(ig_graph *) derived; /* by rules, until the nodes hold them */
 } walker;
 
 static ig_value_id id_of(ig_var v)
@@ -117,17 +118,38 @@ static ig_var static_shape_in(ig_grad *g, int i)
     return var_of(id);
 }
 
+/* Over the symbols of the graph, which its owner is editing. */
+static ig_graph *static_derived(ig_grad *g,
+                                const ig_graph *body,
+                                igi_derive_fn make,
+                                const void *key,
+                                size_t key_bytes)
+{
+    walker *w = g->self;
+    igi_derive d = {w->g->syms, ig_graph_gradient};
+    ig_graph *made = NULL;
+    (void)key_bytes;
+    if (make(&d, body, key, &made) != IG_OK || IGI_PUSH(&w->derived, made))
+        return made;
+    igi_graph_unref(made);
+    return NULL;
+}
+
 static const igi_grad_api static_api = {.emit = static_emit,
                                         .value_in = static_in,
                                         .value_out = static_out,
                                         .constant = static_constant,
                                         .type_of = static_type,
-                                        .shape_in = static_shape_in};
+                                        .shape_in = static_shape_in,
+                                        .derived = static_derived};
 
 /* ---- marking ---- */
 
+/* Tensors of floats, and sequences and optionals of them: the gradient of a sequence is
+ * a sequence. */
 static bool differentiable(const ig_type *t)
 {
+    t = igi_type_innermost(t);
     return t->kind == IG_KIND_TENSOR && igi_dtype_is_float((ig_dtype)t->dtype);
 }
 
@@ -212,8 +234,13 @@ static ig_status accumulate(walker *w, ig_value_id v, ig_value_id dv)
         return IG_OK;
     }
     ig_value_id in[2] = {w->grad[v.i], dv};
-    ig_call call = {
-        .op = igi_registry_std(w->g->reg, IGI_STD_ADD), .n_in = 2, .n_out = 1};
+    uint8_t kind = ig_graph_value_type(w->g, v)->kind;
+    if (kind == IG_KIND_OPTIONAL)
+        return ig_fail(IG_UNSUPPORTED,
+                       "gradients of the optional '%s' meet, and have no sum",
+                       ig_graph_value_name(w->g, v));
+    igi_std add = kind == IG_KIND_SEQUENCE ? IGI_STD_SEQUENCE_ADD : IGI_STD_ADD;
+    ig_call call = {.op = igi_registry_std(w->g->reg, add), .n_in = 2, .n_out = 1};
     return ig_graph_make(w->g, &call, in, &w->grad[v.i]);
 }
 
@@ -290,6 +317,9 @@ static ig_status ones_like(ig_graph *g, ig_value_id y, ig_value_id *out)
     int rank = t->rank; /* t moves when a value is added */
     ig_tensor *one = NULL;
     ig_value_id in[2];
+    if (t->kind != IG_KIND_TENSOR)
+        return ig_fail(IG_INVALID_ARGUMENT, "y '%s' is no tensor: give its gradient dy",
+                       ig_graph_value_name(g, y));
     IG_TRY(ig_tensor_new(&one, dtype, 0, NULL));
     igi_put_f64(dtype, one->data, 0, 1.0);
     ig_status rc = ig_graph_constant(g, NULL, one, &in[0]);
@@ -312,7 +342,8 @@ check_ids(const ig_graph *g, const ig_value_id *v, int n, const char *what)
         const ig_type *t = ig_graph_value_type(g, v[i]);
         if (!t || !differentiable(t))
             return ig_fail(IG_INVALID_ARGUMENT, "%s number %d is %s", what, i,
-                           t ? "no floating point tensor" : "no value of the graph");
+                           t ? "no tensor of floats, nor a sequence of them"
+                             : "no value of the graph");
     }
     return IG_OK;
 }
@@ -372,6 +403,9 @@ ig_status ig_graph_gradient(ig_graph *g,
         rc = walk(&w, ys, dys, n_y);
     for (int i = 0; rc == IG_OK && i < n_x; i++)
         dxs[i] = w.grad[xs[i].i];
+    for (size_t i = 0; i < w.derived.n; i++)
+        igi_graph_unref(w.derived.p[i]);
+    IGI_VEC_FREE(&w.derived);
     igi_free(w.active);
     igi_free(w.needed);
     igi_free(w.grad);

@@ -12,8 +12,18 @@ static ig_status bind_input(igi_instance *x, int i, ig_value *given)
     const igi_pvalue *pv = &p->value[x->net->graph->inputs.p[i].i];
     ig_tensor *t = ig_value_tensor(given);
     x->in[i] = given;
+    if (!t && !igi_type_innermost(&given->type)->dtype) /* empty: gets a type here */
+        return given->type.kind == IG_KIND_OPTIONAL
+                   ? igi_optional_new(&x->in[i], &pv->type, NULL)
+                   : igi_sequence_new(&x->in[i], &pv->type, NULL, 0);
     if (!t)
         return IG_OK;
+    if (pv->mutated && x->nested) { /* a body changes nothing outside of it */
+        ig_tensor *own = NULL;
+        IG_TRY(igi_call_copy(&x->invoker, NULL, t, &own));
+        x->in[i] = &own->v;
+        t = own;
+    }
     if (pv->mutated &&
         (!(t->v.flags & IGI_CONTIGUOUS) || !t->st || t->st->flags & IGI_READONLY))
         return ig_fail(
@@ -170,6 +180,20 @@ ig_status igi_real_value(igi_instance *x, uint32_t v, ig_value **out)
 
 /* ---- delivery ---- */
 
+static bool is_settled(const ig_value *v)
+{
+    if (v->type.kind == IG_KIND_TENSOR)
+        return v->flags & IGI_CONTIGUOUS;
+    if (v->type.kind == IG_KIND_OPTIONAL)
+        return !((const igi_optional *)v)->item ||
+               is_settled(((const igi_optional *)v)->item);
+    const igi_sequence *s = (const igi_sequence *)v;
+    for (int64_t i = 0; i < s->n; i++)
+        if (!is_settled(s->items[i]))
+            return false;
+    return true;
+}
+
 /* A result of a late node: the caller's alone. What shares memory with anything is
  * copied. */
 static ig_status deliver_heap(igi_instance *x, int j, ig_value **out)
@@ -184,13 +208,16 @@ static ig_status deliver_heap(igi_instance *x, int j, ig_value **out)
         ((ig_tensor *)*out)->st->version++;
         return igi_tensor_copy_into((ig_tensor *)*out, t);
     }
-    if (t && (v->refs > 1 || t->st->refs > 1 || !(v->flags & IGI_CONTIGUOUS) ||
-              t->st->flags & IGI_READONLY)) {
+    if (t && !x->nested &&
+        (v->refs > 1 || t->st->refs > 1 || !(v->flags & IGI_CONTIGUOUS) ||
+         t->st->flags & IGI_READONLY)) {
         ig_tensor *copy = NULL;
         IG_TRY(igi_call_copy(&x->invoker, NULL, t, &copy));
         *out = &copy->v;
         return IG_OK;
     }
+    if (!t && !x->nested && !is_settled(v)) /* callers read items as they lie */
+        return igi_value_copy(out, v);
     *out = ig_value_ref(v);
     return IG_OK;
 }
@@ -211,6 +238,20 @@ static ig_status pass_on(igi_instance *x, int j, ig_tensor *base, ig_value **out
     return IG_OK;
 }
 
+/* Results of a body may be its inputs or constants: whoever takes them does not write.
+ */
+static bool pass_through(igi_instance *x, uint32_t v, ig_value **out)
+{
+    const igi_pvalue *pv = &x->plan->value[v];
+    if (*out || pv->root != v || pv->mutated)
+        return false;
+    if (pv->where == IGI_AT_INPUT)
+        *out = ig_value_ref(x->in[pv->input]);
+    else if (pv->where == IGI_AT_CONST)
+        *out = ig_value_ref(&pv->constant->v);
+    return *out != NULL;
+}
+
 static ig_status deliver_one(igi_instance *x, int j, ig_value **out)
 {
     igi_plan *p = x->plan;
@@ -220,6 +261,8 @@ static ig_status deliver_one(igi_instance *x, int j, ig_value **out)
         return IG_OK;
     if (root->where == IGI_AT_HEAP)
         return deliver_heap(x, j, out);
+    if (x->nested && pass_through(x, v, out))
+        return IG_OK;
     if (!pv->known) { /* a sequence or the like that goes through */
         ig_value *through = NULL;
         IG_TRY(igi_real_value(x, v, &through));

@@ -2,6 +2,8 @@
 #include "graph/runtime/call.h"
 
 #include "graph/core/alloc.h"
+#include "graph/core/rng.h"
+#include "graph/runtime/bodies.h"
 
 /* ---- services of a kernel ---- */
 
@@ -79,11 +81,21 @@ static ig_status serve_run_graph(ig_kernel_ctx *k,
                                  ig_value **out,
                                  int n_out)
 {
-    igi_invoker *v = ((igi_frame *)k->rt_self)->v;
-    if (!v->run_graph)
-        return ig_kernel_fail(k, IG_UNSUPPORTED,
-                              "operators with bodies cannot be run yet");
-    return v->run_graph(v->run_graph_self, body, in, n_in, out, n_out);
+    igi_frame *f = k->rt_self;
+    igi_invoker *v = f->v;
+    igi_env env = v->env;
+    /* every round of every call has random numbers of its own */
+    env.seed = igi_mix64(igi_mix64(env.seed ^ k->draw) + f->rounds++);
+    ig_status rc = igi_env_round(&env);
+    if (rc == IG_OK)
+        rc = igi_body_run(v, body, &env, in, n_in, out, n_out);
+    v->env.rounds_left = env.rounds_left;
+    return rc;
+}
+
+static ig_status serve_charge(ig_kernel_ctx *k, int64_t bytes)
+{
+    return igi_env_hold(&((igi_frame *)k->rt_self)->v->env, bytes);
 }
 
 static const void *serve_pack(ig_kernel_ctx *k,
@@ -117,7 +129,8 @@ const ig_run_api igi_call_services = {.struct_size = sizeof(igi_call_services),
                                       .run_graph = serve_run_graph,
                                       .pack = serve_pack,
                                       .poll = serve_poll,
-                                      .barrier = serve_barrier};
+                                      .barrier = serve_barrier,
+                                      .charge = serve_charge};
 
 /* ---- running the chosen kernel ---- */
 

@@ -17,6 +17,7 @@ typedef struct igi_frame {
     igi_barrier *barrier;        /* of the team, while one runs */
     igi_error *error;            /* of a team: the first failure */
     atomic_int failed;
+    uint64_t rounds; /* runs of bodies so far */
 } igi_frame;
 
 extern const ig_run_api igi_call_services;

@@ -40,6 +40,8 @@ void igi_env_init(igi_env *e, const ig_limits *limits, const ig_run_opts *opts)
     ig_limits l = igi_limits_tighten(limits, opts ? &opts->limits : NULL);
     *e = (igi_env){.tensor_bytes = l.tensor_bytes,
                    .memory_bytes = l.memory_bytes,
+                   .rounds = l.loop_iterations,
+                   .rounds_left = l.loop_iterations,
                    .seed = opts && opts->seed ? opts->seed : IGI_DEFAULT_SEED};
     if (!opts)
         return;
@@ -75,4 +77,33 @@ ig_status igi_env_charge(igi_env *e, size_t bytes)
                        bytes, e->memory_used, e->memory_bytes);
     e->memory_used += bytes;
     return IG_OK;
+}
+
+ig_status igi_env_hold(igi_env *e, int64_t bytes)
+{
+    uint64_t n = bytes < 0 ? (uint64_t)-bytes : (uint64_t)bytes;
+    if (bytes < 0) {
+        e->memory_used -= e->memory_used < n ? e->memory_used : n;
+        return IG_OK;
+    }
+    if (n > e->memory_bytes || e->memory_used > e->memory_bytes - n)
+        return ig_fail(IG_LIMIT,
+                       "%" PRIu64 " more bytes of values after %" PRIu64
+                       " exceed the limit memory_bytes of %" PRIu64
+                       "; raise it in the limits of the run or model",
+                       n, e->memory_used, e->memory_bytes);
+    e->memory_used += n;
+    return IG_OK;
+}
+
+ig_status igi_env_round(igi_env *e)
+{
+    if (e->rounds_left == 0)
+        return ig_fail(IG_LIMIT,
+                       "bodies have run %" PRIu64
+                       " times, the limit loop_iterations; raise it in the limits of "
+                       "the run or model",
+                       e->rounds);
+    e->rounds_left--;
+    return igi_env_watched(e) ? igi_env_poll(e) : IG_OK;
 }

@@ -14,6 +14,8 @@ typedef struct igi_env {
     uint64_t tensor_bytes, memory_bytes; /* limits, never 0 */
     uint64_t memory_used;                /* charged so far */
     uint64_t seed;                       /* of random operators */
+    uint64_t rounds,
+        rounds_left; /* of bodies: the limit loop_iterations, what is left */
 } igi_env;
 
 #define IGI_DEFAULT_SEED 0x496e676f74ull
@@ -36,5 +38,9 @@ ig_status igi_env_poll(const igi_env *e);
 /* LIMIT when one tensor of that size, or all memory of the run, passes a limit; else
  * counts it. */
 ig_status igi_env_charge(igi_env *e, size_t bytes);
+/* Counts memory that is no single tensor; negative: it is given back. */
+ig_status igi_env_hold(igi_env *e, int64_t bytes);
+/* One more run of a body; LIMIT when they are too many. Polls. */
+ig_status igi_env_round(igi_env *e);
 
 #endif

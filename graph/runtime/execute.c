@@ -29,17 +29,6 @@ static ig_status serve_out_give(ig_kernel_ctx *k, int i, ig_value *v)
     return rc;
 }
 
-static ig_status serve_run_graph(ig_kernel_ctx *k,
-                                 const ig_graph *body,
-                                 ig_value *const *in,
-                                 int n_in,
-                                 ig_value **out,
-                                 int n_out)
-{
-    (void)body, (void)in, (void)n_in, (void)out, (void)n_out;
-    return ig_kernel_fail(k, IG_UNSUPPORTED, "operators with bodies cannot be run yet");
-}
-
 static const void *serve_pack(ig_kernel_ctx *k,
                               int port,
                               const char *key,
@@ -74,7 +63,6 @@ static void serve_barrier(ig_kernel_ctx *k)
 const ig_run_api igi_plan_services = {.struct_size = sizeof(igi_plan_services),
                                       .out_alloc = serve_out_alloc,
                                       .out_give = serve_out_give,
-                                      .run_graph = serve_run_graph,
                                       .pack = serve_pack,
                                       .poll = serve_poll,
                                       .barrier = serve_barrier};

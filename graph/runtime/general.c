@@ -263,7 +263,7 @@ static ig_status run(space *s)
                        .rt = &igi_call_services,
                        .rt_self = &f,
                        .op = s->op->def};
-    if (s->op->def->flags & IG_OP_RANDOM && !c->draw)
+    if (s->op->def->flags & (IG_OP_RANDOM | IG_OP_SUBGRAPH) && !c->draw)
         k.draw = ++s->v->draw;
     k.threads = 1;
     f.kernel = igi_select(s->op, s->v->device_index, &k, igi_facts_of(&k));
@@ -271,16 +271,33 @@ static ig_status run(space *s)
     /* What prepare refuses may end at a kernel that takes no strides. */
     if (!igi_takes_strides(s->op, f.kernel) || (f.kernel && f.kernel->prepare))
         IG_TRY(make_contiguous(s));
-    return igi_call_run(&f, &k);
+    uint64_t used = s->v->env.memory_used;
+    ig_status rc = igi_call_run(&f, &k);
+    s->v->env.memory_used = used; /* what the kernel held for itself */
+    return rc;
+}
+
+/* A body may hand out a tensor that somebody else holds too (an input, a constant of
+ * its graph). Callers of single calls may write to results, so they get a copy. */
+static ig_status own_result(space *s, int i)
+{
+    ig_tensor *t = ig_value_tensor(s->kout[i]), *made = NULL;
+    if (s->v->owner || !(s->op->def->flags & IG_OP_SUBGRAPH) || !t || t->v.refs == 1)
+        return IG_OK;
+    IG_TRY(igi_call_copy(s->v, s->v->pool, t, &made));
+    ig_tensor_unref(t);
+    s->kout[i] = &made->v;
+    return IG_OK;
 }
 
 /* Gives kout[i] to the caller: as it is, or copied into the bound tensor. */
 static ig_status hand_over(space *s)
 {
     for (int i = 0; i < s->call->n_out; i++) {
-        ig_value *v = s->kout[i];
-        if (!v)
+        if (!s->kout[i])
             continue;
+        IG_TRY(own_result(s, i));
+        ig_value *v = s->kout[i];
         const ig_tensor *t = ig_value_tensor(v);
         if (t && !t->st) /* an empty one has a storage too */
             return ig_fail(IG_INTERNAL, "%s: the kernel has not made output %d",

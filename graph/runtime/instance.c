@@ -10,6 +10,9 @@
 #include "graph/runtime/profile.h"
 
 #define HUGE_PAGE ((size_t)2 << 20)
+/* Plans that differ in integers only: so many, then integers are no part of signatures
+ * any more, and nodes whose shapes depend on them are late. */
+#define INT_PLANS 6
 
 ig_status igi_instance_new(igi_instance **out, ig_net *net)
 {
@@ -20,10 +23,12 @@ ig_status igi_instance_new(igi_instance **out, ig_net *net)
     igi_invoker_init(&x->invoker, NULL, NULL, net->threads);
     x->invoker.device = net->device;
     x->invoker.device_index = net->device_index;
+    x->invoker.owner = x;
+    x->bodies = igi_calloc(net->n_bodies + 1, sizeof(*x->bodies));
     x->plans = igi_calloc(net->plan_cache, sizeof(igi_plan *));
     x->in = igi_calloc((size_t)net->n_in + 1, sizeof(ig_value *));
     x->direct = igi_calloc((size_t)net->n_out + 1, sizeof(bool));
-    if (x->plans && x->in && x->direct)
+    if (x->plans && x->in && x->direct && x->bodies)
         return IG_OK;
     igi_instance_free(x);
     *out = NULL;
@@ -36,6 +41,9 @@ void igi_instance_free(igi_instance *x)
         return;
     for (size_t i = 0; x->plans && i < x->n_plans; i++)
         igi_plan_free(x->plans[i]);
+    for (size_t i = 0; x->bodies && i < x->net->n_bodies; i++)
+        igi_instance_free(x->bodies[i]);
+    igi_free(x->bodies);
     igi_invoker_fini(&x->invoker);
     igi_free(x->plans);
     igi_free(x->key);
@@ -50,6 +58,11 @@ void igi_instance_free(igi_instance *x)
 ig_net *igi_instance_net(const igi_instance *x)
 {
     return x->net;
+}
+
+bool igi_instance_keyed(const igi_instance *x)
+{
+    return x->int_plans < INT_PLANS;
 }
 
 /* ---- signatures ---- */
@@ -96,7 +109,7 @@ static ig_status make_key(igi_instance *x, ig_value *const *in)
         key_put(x, t->kind | t->dtype << 8 | rank << 16);
         for (int d = 0; d < rank; d++)
             key_put(x, ig_type_dims(t)[d]);
-        if (x->net->keyed[i] && t->kind == IG_KIND_TENSOR)
+        if (x->net->keyed[i] && t->kind == IG_KIND_TENSOR && igi_instance_keyed(x))
             key_ints(x, (const ig_tensor *)in[i]);
     }
     return IG_OK;
@@ -106,6 +119,15 @@ static bool key_matches(const igi_instance *x, const igi_plan *p)
 {
     return p->key_n == x->key_n &&
            (x->key_n == 0 || memcmp(p->key, x->key, x->key_n) == 0);
+}
+
+/* Whether p was made for inputs of these types, so that only integers differ. */
+static bool same_types(const igi_instance *x, const igi_plan *p, ig_value *const *in)
+{
+    for (int i = 0; i < x->net->n_in; i++)
+        if (!igi_type_equal(&p->value[x->net->graph->inputs.p[i].i].type, &in[i]->type))
+            return false;
+    return true;
 }
 
 /* Where a new plan goes: a free slot, or that of the least recently used one. */
@@ -132,6 +154,9 @@ ig_status igi_instance_plan(igi_instance *x, ig_value *const *in, igi_plan **out
             p = x->plans[i];
     if (!p) {
         IG_TRY(igi_inputs_check(x->net, in));
+        if (x->last && igi_instance_keyed(x) && same_types(x, x->last, in) &&
+            ++x->int_plans == INT_PLANS)
+            return igi_instance_plan(x, in, out);
         IG_TRY(igi_plan_new(&p, x->net, x, &igi_plan_services, in));
         p->key = igi_alloc(x->key_n);
         if (!p->key) {
@@ -186,6 +211,14 @@ wrong_input(const ig_net *net, int i, const ig_type *want, const ig_value *have)
                    igi_type_print(want, net->graph->syms, a, sizeof(a)));
 }
 
+/* A sequence or optional without anything inside, whose element type nobody said. */
+static bool is_untyped(const ig_value *v)
+{
+    bool empty = v->type.kind == IG_KIND_OPTIONAL ? !((const igi_optional *)v)->item
+                                                  : !((const igi_sequence *)v)->n;
+    return empty && !igi_type_innermost(&v->type)->dtype;
+}
+
 static ig_status
 check_input(const ig_net *net, bindings *seen, int i, const ig_value *v)
 {
@@ -194,7 +227,9 @@ check_input(const ig_net *net, bindings *seen, int i, const ig_value *v)
     if (want->kind != have->kind)
         return wrong_input(net, i, want, v);
     if (want->kind != IG_KIND_TENSOR)
-        return IG_OK;
+        return igi_type_same_kind(want, have) || is_untyped(v)
+                   ? IG_OK
+                   : wrong_input(net, i, want, v);
     if ((want->dtype && want->dtype != have->dtype) ||
         (want->rank >= 0 && want->rank != have->rank))
         return wrong_input(net, i, want, v);
@@ -274,6 +309,28 @@ run_bound(igi_instance *x, ig_value *const *in, ig_value **out, int n_out)
     return rc;
 }
 
+/* Memory for the plan of these inputs; charges it. */
+static ig_status prepare(igi_instance *x, ig_value *const *in)
+{
+    igi_plan *p;
+    igi_env *env = &x->invoker.env;
+    IG_TRY(igi_instance_plan(x, in, &p));
+    uint64_t need = (uint64_t)p->total_bytes + p->own_bytes;
+    if (need > env->memory_bytes || env->memory_used > env->memory_bytes - need)
+        return ig_fail(
+            IG_LIMIT,
+            "the run needs %llu bytes (arena %zu, outputs %zu), over the limit "
+            "memory_bytes of %llu; raise it in the limits of the model or run",
+            (unsigned long long)need, p->total_bytes, p->own_bytes,
+            (unsigned long long)env->memory_bytes);
+    env->memory_used += need;
+    IG_TRY(ensure_arena(x, p));
+    IG_TRY(ensure_real(x, p));
+    x->plan = p;
+    x->profile = NULL;
+    return IG_OK;
+}
+
 ig_status igi_instance_run(igi_instance *x,
                            ig_value *const *in,
                            ig_value **out,
@@ -282,30 +339,33 @@ ig_status igi_instance_run(igi_instance *x,
 {
     igi_env_init(&x->invoker.env, &x->net->limits, opts);
     x->invoker.draw = 0;
+    x->nested = false;
     if (igi_env_watched(&x->invoker.env))
         IG_TRY(igi_env_poll(&x->invoker.env));
-    igi_plan *p;
-    IG_TRY(igi_instance_plan(x, in, &p));
-    uint64_t need = (uint64_t)p->total_bytes + p->own_bytes;
-    if (need > x->invoker.env.memory_bytes)
-        return ig_fail(
-            IG_LIMIT,
-            "the run needs %llu bytes (arena %zu, outputs %zu), over the limit "
-            "memory_bytes of %llu; raise it in the limits of the model or run",
-            (unsigned long long)need, p->total_bytes, p->own_bytes,
-            (unsigned long long)x->invoker.env.memory_bytes);
-    x->invoker.env.memory_used = need;
-    IG_TRY(ensure_arena(x, p));
-    IG_TRY(ensure_real(x, p));
-    x->plan = p;
-    x->profile = NULL;
+    IG_TRY(prepare(x, in));
     if (!opts || !opts->profile)
         return run_bound(x, in, out, n_out);
-    IG_TRY(igi_profile_new(&x->profile, p));
+    IG_TRY(igi_profile_new(&x->profile, x->plan));
     ig_status rc = run_bound(x, in, out, n_out);
     if (rc == IG_OK)
-        rc = igi_profile_write(x->profile, p, opts->profile);
+        rc = igi_profile_write(x->profile, x->plan, opts->profile);
     igi_profile_free(x->profile);
     x->profile = NULL;
+    return rc;
+}
+
+ig_status igi_instance_run_body(
+    igi_instance *x, igi_env *env, ig_value *const *in, ig_value **out, int n_out)
+{
+    if (x->running)
+        return IG_BUG("a body runs inside itself");
+    x->invoker.env = *env;
+    x->invoker.draw = 0;
+    x->nested = x->running = true;
+    ig_status rc = prepare(x, in);
+    if (rc == IG_OK)
+        rc = run_bound(x, in, out, n_out);
+    x->running = false;
+    env->rounds_left = x->invoker.env.rounds_left;
     return rc;
 }

@@ -28,14 +28,20 @@ struct igi_instance {
     ig_value **real; /* per plan value: counted value outside the arena, or NULL */
     size_t real_cap;
     bool *direct; /* per graph output: its memory is the caller's bound tensor */
-    igi_barrier *barrier; /* of the team, while it runs */
-    igi_profile *profile; /* NULL: off */
+    igi_barrier *barrier;         /* of the team, while it runs */
+    igi_profile *profile;         /* NULL: off */
+    struct igi_instance **bodies; /* per body of the net, made when first run */
+    bool running, nested;         /* nested: this run is one of a body */
+    /* Plans made only because integers of inputs changed; many: plans without them. */
+    int int_plans;
 };
 
 ig_status igi_instance_new(igi_instance **out, ig_net *net);
 void igi_instance_free(igi_instance *x);
 ig_net *igi_instance_net(const igi_instance *x);
 
+/* Whether plans are made for the integers of inputs too, or for their types only. */
+bool igi_instance_keyed(const igi_instance *x);
 /* The plan for these inputs, made when missing. The instance owns it. */
 ig_status igi_instance_plan(igi_instance *x, ig_value *const *in, igi_plan **out);
 
@@ -47,6 +53,11 @@ ig_status igi_instance_run(igi_instance *x,
                            ig_value **out,
                            int n_out,
                            const ig_run_opts *opts);
+
+/* The same as the body of a call whose run is `env`: limits, clock, seed and what is
+ * left of them are that run's. Results may be the inputs themselves. */
+ig_status igi_instance_run_body(
+    igi_instance *x, igi_env *env, ig_value *const *in, ig_value **out, int n_out);
 
 /* ---- shared by instance.c, bind.c and execute.c ---- */
 

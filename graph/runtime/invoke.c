@@ -11,6 +11,7 @@
 
 #include "graph/core/alloc.h"
 #include "graph/ir/attr.h"
+#include "graph/runtime/bodies.h"
 #include "graph/runtime/call.h"
 
 #define STRAIGHT_MAX                                                                   \
@@ -32,9 +33,11 @@ void igi_invoker_init(igi_invoker *v,
 
 void igi_invoker_fini(igi_invoker *v)
 {
+    igi_bodies_free(v->bodies);
     igi_prepared_free(v->prepared);
     igi_free(v->scratch);
     v->prepared = NULL;
+    v->bodies = NULL;
     v->scratch = NULL;
 }
 

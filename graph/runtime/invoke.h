@@ -16,6 +16,7 @@
 #include "graph/runtime/env.h"
 
 typedef struct igi_prepared igi_prepared; /* graph/runtime/prepared.h */
+typedef struct igi_bodies igi_bodies;     /* graph/runtime/bodies.h */
 
 typedef struct igi_invoker {
     igi_pool *pool; /* of outputs' headers and storages; NULL: the allocator */
@@ -28,14 +29,10 @@ typedef struct igi_invoker {
         *prepared; /* bounded cache of prepared kernels, made when first needed */
     char *scratch; /* grows to the largest need of a kernel */
     size_t scratch_bytes;
-    /* Runs bodies of If, Loop, ...; NULL: UNSUPPORTED. */
-    ig_status (*run_graph)(void *self,
-                           const ig_graph *body,
-                           ig_value *const *in,
-                           int n_in,
-                           ig_value **out,
-                           int n_out);
-    void *run_graph_self;
+    /* Bodies of If, Loop, ...: the instance whose net has them compiled, else a bounded
+     * cache of nets, made when first needed. */
+    struct igi_instance *owner;
+    igi_bodies *bodies;
     ig_kernel_ctx plain; /* context of straight calls, which never nest: filled once */
     bool uniform; /* the last call was a straight one whose inputs and output have one
                      type: nothing about it is odd */

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "graph/core/log.h"
+#include "graph/ir/body.h"
 #include "graph/passes/pass.h"
+#include "graph/runtime/bodies.h"
 #include "graph/runtime/instance.h"
 
 ig_net *igi_net_ref(ig_net *net)
@@ -18,6 +20,7 @@ void ig_net_free(ig_net *net)
 {
     if (!net || __atomic_sub_fetch(&net->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
+    igi_bodies_drop(net);
     igi_free(net->keyed);
     igi_free(net->in_names);
     igi_free(net->out_names);
@@ -155,24 +158,67 @@ static ig_status set_options(ig_net *net, const ig_graph *g, const ig_net_opts *
     return IG_OK;
 }
 
+/* What follows from the finished graph. */
+static ig_status finish(ig_net *net, const ig_net_opts *o)
+{
+    IG_TRY(find_names(net));
+    IG_TRY(find_keyed(net));
+    return igi_bodies_compile(net, o);
+}
+
 static ig_status
 compile(ig_net *net, const ig_graph *g, ig_workspace *weights, const ig_net_opts *o)
 {
     IG_TRY(set_options(net, g, o));
-    if (g->nodes.n > 0 && g->nodes.n - 1 > net->limits.nodes) /* slot 0 is none */
+    if (igi_graph_count(g) > net->limits.nodes)
         return ig_fail(IG_LIMIT, "the graph has %zu nodes, the limit nodes is %llu",
-                       g->nodes.n - 1, (unsigned long long)net->limits.nodes);
+                       igi_graph_count(g), (unsigned long long)net->limits.nodes);
+    if ((uint32_t)g->depth > net->limits.depth)
+        return ig_fail(IG_LIMIT, "bodies nest %d levels deep, the limit depth is %u",
+                       g->depth, net->limits.depth);
     net->weights = weights ? igi_workspace_ref(weights) : ig_workspace_new(NULL);
     if (!net->weights)
         return IG_OUT_OF_MEMORY;
     IG_TRY(ig_graph_clone(&net->graph, g));
     IG_TRY(run_passes(net));
     IG_TRY(igi_graph_sort(net->graph));
-    IG_TRY(find_names(net));
-    IG_TRY(find_keyed(net));
+    IG_TRY(finish(net, o));
     if (net->device && net->device->warm_up && net->threads > 1)
         net->device->warm_up(net->device, net->threads);
     return weights ? feed_constants(net) : IG_OK;
+}
+
+static ig_status net_alloc(ig_net **out)
+{
+    *out = igi_calloc(1, sizeof(**out));
+    if (!*out)
+        return IG_OUT_OF_MEMORY;
+    (*out)->refs = 1;
+    return IG_OK;
+}
+
+static ig_status net_done(ig_net **out, ig_status rc)
+{
+    if (rc != IG_OK) {
+        ig_net_free(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+ig_status igi_net_of_body(ig_net **out,
+                          const ig_graph *body,
+                          ig_workspace *weights,
+                          const ig_net_opts *o)
+{
+    IG_TRY(net_alloc(out));
+    ig_net *net = *out;
+    net->weights = igi_workspace_ref(weights);
+    net->graph = igi_graph_ref((ig_graph *)(uintptr_t)body);
+    ig_status rc = set_options(net, body, o);
+    if (rc == IG_OK)
+        rc = igi_graph_sort(net->graph);
+    return net_done(out, rc == IG_OK ? finish(net, o) : rc);
 }
 
 ig_status ig_net_new(ig_net **out,
@@ -184,18 +230,9 @@ ig_status ig_net_new(ig_net **out,
     *out = NULL;
     if (!g)
         return ig_fail(IG_INVALID_ARGUMENT, "ig_net_new: the graph is NULL");
-    ig_net *net = igi_calloc(1, sizeof(*net));
-    if (!net)
-        return IG_OUT_OF_MEMORY;
-    net->refs = 1;
     ig_net_opts defaults = {0};
-    ig_status rc = compile(net, g, weights, opts ? opts : &defaults);
-    if (rc != IG_OK) {
-        ig_net_free(net);
-        return rc;
-    }
-    *out = net;
-    return IG_OK;
+    IG_TRY(net_alloc(out));
+    return net_done(out, compile(*out, g, weights, opts ? opts : &defaults));
 }
 
 /* ---- running in a workspace ---- */

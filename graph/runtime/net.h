@@ -21,6 +21,11 @@ struct ig_net {
     bool exact_conv, small_memory, strict_qdq, parallel_branches;
     ig_limits limits;
     size_t plan_cache;
+    struct igi_body_net {
+        const ig_graph *graph; /* of a node of `graph` */
+        ig_net *net;
+    } * bodies;
+    size_t n_bodies, cap_bodies;
     int n_in, n_out;
     bool *keyed; /* per input: its integers reach a VALUE port, so they are part of a
                     signature */
@@ -28,6 +33,12 @@ struct ig_net {
 };
 
 ig_net *igi_net_ref(ig_net *net);
+/* A net of a body whose graph has been compiled: used as it is, with the constants and
+ * packs of `weights`. */
+ig_status igi_net_of_body(ig_net **out,
+                          const ig_graph *body,
+                          ig_workspace *weights,
+                          const ig_net_opts *o);
 /* Device index of a name ("cpu", NULL), -1: unknown. */
 int igi_device_index(const char *name);
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "graph/core/log.h"
+#include "graph/runtime/instance.h"
 #include "graph/runtime/select.h"
 
 ig_status igi_plan_context(const igi_plan *p, ig_node_id id)
@@ -34,6 +35,7 @@ plan_init(igi_plan **out, const ig_net *net, struct igi_instance *owner)
     igi_arena_init(&p->mem);
     p->net = net;
     p->owner = owner;
+    p->with_ints = !owner || igi_instance_keyed(owner);
     p->arena_storage = (igi_storage){.refs = 1};
     p->n_graph = p->n_values = (uint32_t)net->graph->values.n;
     p->cap_values = p->n_values;

@@ -108,6 +108,8 @@ typedef struct igi_plan {
     ig_node_id failed;         /* node of the last error, for its context */
     uint32_t n_nodes_view, n_nodes_folded;
     bool has_late, has_team, has_random, all_serial;
+    bool
+        with_ints; /* made for the integers of keyed inputs, not for their types only */
     int64_t runs;
 } igi_plan;
 

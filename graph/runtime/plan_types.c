@@ -72,7 +72,11 @@ static ig_status set_constant(igi_plan *p, uint32_t v, ig_tensor *t)
 static ig_status set_input(igi_plan *p, uint32_t v, int index, const ig_value *given)
 {
     igi_pvalue *pv = &p->value[v];
-    IG_TRY(igi_type_copy(&pv->type, &given->type));
+    /* an empty sequence may not know what it could hold */
+    const ig_type *type = igi_type_innermost(&given->type)->dtype
+                              ? &given->type
+                              : &p->net->graph->values.p[v].type;
+    IG_TRY(igi_type_copy(&pv->type, type));
     pv->input = index;
     pv->contiguous = true; /* others are copied when a run begins */
     pv->known = type_is_known(&pv->type);
@@ -117,7 +121,7 @@ static bool gather(walk *w, const igi_node *n, ig_value *const *given)
         if (pv->where == IGI_AT_CONST && !igi_is_unaligned(pv->constant))
             w->known[i] = (ig_value *)pv->constant;
         else if (pv->where == IGI_AT_INPUT && pv->root == n->in[i].i &&
-                 p->net->keyed[pv->input])
+                 p->net->keyed[pv->input] && p->with_ints)
             w->known[i] = given[pv->input];
         int port = igi_op_in_port(n->op, n->n_in, n->n_captures, i);
         bool type_only = port >= 0 && n->op->type_only_ports >> port & 1 && pv->known;

@@ -27,7 +27,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IGI_FILE_MAGIC        "INGOT\r\n\x1a"
+#define IGI_FILE_MAGIC "INGOT\r\n\x1a"
+/* First byte of a self-test value that is no tensor; a tensor begins with its element
+ * type. */
+#define IGI_FILE_NO_TENSOR    0xff
 #define IGI_FILE_VERSION      1u
 #define IGI_FILE_ALIGN        64u
 #define IGI_FILE_SECTIONS_MAX 16u

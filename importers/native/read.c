@@ -33,6 +33,8 @@ static ig_status take_string_list(igi_native_reader *r,
              : IG_OUT_OF_MEMORY;
 }
 
+static ig_status take_body(igi_native_reader *r, ig_graph **out);
+
 static ig_status take_attr(igi_native_reader *r, const ig_op_def *op, void *attrs)
 {
     const char *name, *s;
@@ -69,6 +71,20 @@ static ig_status take_attr(igi_native_reader *r, const ig_op_def *op, void *attr
         IG_TRY(igi_native_take_tensor(r, &t));
         ig_status rc = igi_attrs_set_tensor(op, attrs, name, t);
         ig_tensor_unref(t);
+        return rc;
+    }
+    case IG_A_TYPE: {
+        ig_type type;
+        IG_TRY(igi_native_take_type(r, &type));
+        ig_status rc = igi_attrs_set_type(a, op, attrs, name, &type);
+        igi_type_fini(&type);
+        return rc;
+    }
+    case IG_A_GRAPH: {
+        ig_graph *body = NULL;
+        IG_TRY(take_body(r, &body));
+        ig_status rc = igi_attrs_set_graph(op, attrs, name, body);
+        igi_graph_unref(body);
         return rc;
     }
     default:
@@ -225,16 +241,16 @@ static ig_status take_outputs(igi_native_reader *r)
 static ig_status take_tests(igi_native_reader *r)
 {
     uint32_t n;
-    IG_TRY(igi_native_take_count(r, 21, &n));
+    IG_TRY(igi_native_take_count(r, 12, &n));
     if (n && n != r->g->inputs.n + r->g->outputs.n)
         return igi_native_damaged(
             r, "self-test vectors do not fit the inputs and outputs");
     for (uint32_t i = 0; i < n; i++) {
         if (!IGI_RESERVE(&r->g->self_test, r->g->self_test.n + 1))
             return IG_OUT_OF_MEMORY;
-        ig_tensor *t;
-        IG_TRY(igi_native_take_tensor(r, &t));
-        r->g->self_test.p[r->g->self_test.n++] = ig_tensor_share(t);
+        ig_value *v;
+        IG_TRY(igi_native_take_test(r, &v));
+        r->g->self_test.p[r->g->self_test.n++] = igi_value_share(v);
     }
     return IG_OK;
 }
@@ -249,26 +265,62 @@ each(igi_native_reader *r, size_t size, ig_status (*fn)(igi_native_reader *))
     return IG_OK;
 }
 
-static ig_status take_graph(igi_native_reader *r, const ig_read_opts *opts)
+/* Values, nodes and outputs, numbered from 1. */
+static ig_status take_contents(igi_native_reader *r)
 {
     uint32_t n;
-    uint64_t most = opts->limits.nodes ? opts->limits.nodes : 2000000;
     if (!IGI_PUSH(&r->values, (ig_value_id){0}))
         return IG_OUT_OF_MEMORY;
-    IG_TRY(take_head(r));
-    IG_TRY(each(r, 10, igi_native_take_input));
+    IG_TRY(each(r, 8, igi_native_take_input));
     IG_TRY(each(r, 25, igi_native_take_constant));
     IG_TRY(igi_native_take_count(r, 40, &n));
-    if (n > most)
-        return ig_fail(IG_LIMIT, "the file has %u nodes, limits.nodes allows %" PRIu64,
-                       n, most);
+    r->nodes += n;
+    if (r->nodes > r->max_nodes)
+        return ig_fail(IG_LIMIT,
+                       "the file has %" PRIu64 " nodes or more, limits.nodes allows "
+                       "%" PRIu64,
+                       r->nodes, r->max_nodes);
     node_record *record = igi_alloc(sizeof(*record));
     ig_status rc = record ? IG_OK : IG_OUT_OF_MEMORY;
     for (uint32_t i = 0; rc == IG_OK && i < n; i++)
         rc = take_node(r, record);
     igi_free(record);
     IG_TRY(rc);
-    IG_TRY(take_outputs(r));
+    return take_outputs(r);
+}
+
+/* A body has numbers of its own and the symbols of its parent. */
+static ig_status take_body(igi_native_reader *r, ig_graph **out)
+{
+    igi_native_reader inner = *r;
+    const char *name;
+    *out = NULL;
+    if (++inner.depth > inner.max_depth)
+        return ig_fail(IG_LIMIT, "bodies nest deeper than limits.depth of %d",
+                       inner.max_depth);
+    IG_TRY(igi_native_take_str(&inner, false, &name));
+    IG_TRY(igi_graph_new(&inner.g, name, r->g->reg, r->g->syms));
+    memset(&inner.values, 0, sizeof(inner.values));
+    ig_status rc = take_contents(&inner);
+    IGI_VEC_FREE(&inner.values);
+    r->at = inner.at;
+    r->tensor_at = inner.tensor_at;
+    r->sums = inner.sums;
+    r->nodes = inner.nodes;
+    if (rc != IG_OK) {
+        igi_graph_unref(inner.g);
+        return rc;
+    }
+    *out = inner.g;
+    return IG_OK;
+}
+
+static ig_status take_graph(igi_native_reader *r, const ig_read_opts *opts)
+{
+    r->max_nodes = opts->limits.nodes ? opts->limits.nodes : 2000000;
+    r->max_depth = opts->limits.depth ? (int)opts->limits.depth : 64;
+    IG_TRY(take_head(r));
+    IG_TRY(take_contents(r));
     IG_TRY(take_tests(r));
     if (r->at != r->end)
         return igi_native_damaged(r, "bytes follow the graph");

@@ -33,16 +33,12 @@ find_subject(igi_native_reader *r, igi_notes **list, ig_value_id *value)
 static ig_status take_declared(igi_native_reader *r, ig_value_id v)
 {
     uint8_t declared;
-    ig_dtype dtype;
-    int rank;
-    int64_t dims[IG_RANK_MAX];
     ig_type t = {0};
     bool agree = true;
     IG_TRY(igi_native_take_u8(r, &declared));
     if (!declared)
         return IG_OK;
-    IG_TRY(igi_native_take_type(r, &dtype, &rank, dims));
-    IG_TRY(igi_type_set(&t, dtype, rank, dims));
+    IG_TRY(igi_native_take_type(r, &t));
     ig_status rc = v.i ? igi_graph_declare(r->g, v, &t, &agree) : IG_OK;
     igi_type_fini(&t);
     if (rc != IG_OK || !v.i || !agree)

@@ -92,36 +92,103 @@ static ig_status take_dim(igi_native_reader *r, int64_t *out)
     return ig_graph_dim(r->g, name, out);
 }
 
-ig_status
-igi_native_take_type(igi_native_reader *r, ig_dtype *type, int *rank, int64_t *dims)
+static ig_status take_tensor_type(igi_native_reader *r, ig_type *out)
+{
+    uint8_t dtype;
+    uint32_t rank;
+    int64_t dims[IG_RANK_MAX];
+    IG_TRY(igi_native_take_u8(r, &dtype));
+    IG_TRY(igi_native_take_u32(r, &rank));
+    bool unknown = rank == UINT32_MAX;
+    if (!igi_dtype_valid(dtype) || (!unknown && rank > IG_RANK_MAX))
+        return igi_native_damaged(r, "an input has an impossible type");
+    for (uint32_t i = 0; !unknown && i < rank; i++)
+        IG_TRY(take_dim(r, &dims[i]));
+    return igi_type_set(out, (ig_dtype)dtype, unknown ? -1 : (int)rank, dims);
+}
+
+/* igi_type_fini it. */
+static ig_status take_type(igi_native_reader *r, int level, ig_type *out)
 {
     uint8_t kind, dtype;
-    uint32_t n;
+    *out = (ig_type){.rank = -1};
     IG_TRY(igi_native_take_u8(r, &kind));
+    if (kind == IG_KIND_TENSOR)
+        return take_tensor_type(r, out);
+    if ((kind != IG_KIND_SEQUENCE && kind != IG_KIND_OPTIONAL) || level >= IGI_NEST_MAX)
+        return igi_native_damaged(r, "an input has an impossible type");
     IG_TRY(igi_native_take_u8(r, &dtype));
-    IG_TRY(igi_native_take_u32(r, &n));
-    bool unknown = n == UINT32_MAX;
-    if (kind != IG_KIND_TENSOR || !igi_dtype_valid(dtype) ||
-        (!unknown && n > IG_RANK_MAX))
-        return igi_native_damaged(r, "a value has an impossible type");
-    for (uint32_t i = 0; !unknown && i < n; i++)
-        IG_TRY(take_dim(r, &dims[i]));
-    *type = (ig_dtype)dtype;
-    *rank = unknown ? -1 : (int)n;
+    if (dtype)
+        return igi_native_damaged(r, "a sequence has an element type of its own");
+    ig_type *elem = igi_calloc(1, sizeof(*elem));
+    if (!elem)
+        return IG_OUT_OF_MEMORY;
+    ig_status rc = take_type(r, level + 1, elem);
+    if (rc != IG_OK) {
+        igi_free(elem);
+        return rc;
+    }
+    *out = (ig_type){.kind = kind, .rank = -1, .u.elem = elem};
     return IG_OK;
+}
+
+ig_status igi_native_take_type(igi_native_reader *r, ig_type *out)
+{
+    return take_type(r, 0, out);
 }
 
 ig_status igi_native_take_input(igi_native_reader *r)
 {
     const char *name;
-    ig_dtype dtype;
-    int rank;
-    int64_t dims[IG_RANK_MAX];
+    ig_type type;
     ig_value_id id;
     IG_TRY(igi_native_take_str(r, false, &name));
-    IG_TRY(igi_native_take_type(r, &dtype, &rank, dims));
-    IG_TRY(ig_graph_input(r->g, name, dtype, rank, dims, &id));
+    IG_TRY(take_type(r, 0, &type));
+    ig_status rc = ig_graph_input_typed(r->g, name, &type, &id);
+    igi_type_fini(&type);
+    IG_TRY(rc);
     return IGI_PUSH(&r->values, id) ? IG_OK : IG_OUT_OF_MEMORY;
+}
+
+/* What a value of that type holds. */
+static ig_status take_items(igi_native_reader *r, const ig_type *type, ig_value **out)
+{
+    uint32_t n;
+    *out = NULL;
+    if (type->kind == IG_KIND_TENSOR) {
+        ig_tensor *t;
+        IG_TRY(igi_native_take_tensor(r, &t));
+        *out = &t->v;
+        return IG_OK;
+    }
+    IG_TRY(igi_native_take_count(r, 4, &n));
+    if (type->kind == IG_KIND_OPTIONAL && n > 1)
+        return igi_native_damaged(r, "an optional holds several values");
+    ig_value **items = igi_calloc((size_t)n + 1, sizeof(*items));
+    ig_status rc = items ? IG_OK : IG_OUT_OF_MEMORY;
+    for (uint32_t i = 0; rc == IG_OK && i < n; i++)
+        rc = take_items(r, type->u.elem, &items[i]);
+    if (rc == IG_OK)
+        rc = type->kind == IG_KIND_OPTIONAL ? igi_optional_new(out, type, items[0])
+                                            : igi_sequence_new(out, type, items, n);
+    for (uint32_t i = 0; items && i < n; i++)
+        ig_value_unref(items[i]);
+    igi_free(items);
+    return rc;
+}
+
+ig_status igi_native_take_test(igi_native_reader *r, ig_value **out)
+{
+    ig_type type = {.rank = -1};
+    if (r->at < r->end && *r->at == IGI_FILE_NO_TENSOR) {
+        r->at++;
+        IG_TRY(take_type(r, 0, &type));
+        if (type.kind == IG_KIND_TENSOR)
+            return igi_native_damaged(r, "a tensor is marked as none");
+    }
+    ig_status rc = take_items(r, &type, out);
+    igi_type_fini(&type);
+    return rc;
 }
 
 static void drop_owner(void *data, void *user)

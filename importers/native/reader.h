@@ -17,7 +17,9 @@ typedef struct igi_native_reader {
     uint64_t tensor_bytes, tensor_at; /* its size; where the next tensor must begin */
     IGI_VEC(uint64_t) sums;           /* of tensors read so far */
     ig_graph *g;
-    IGI_VEC(ig_value_id) values; /* by number in the file */
+    IGI_VEC(ig_value_id) values; /* by number in the file, of the graph at hand */
+    uint64_t nodes, max_nodes;
+    int depth, max_depth; /* of bodies */
 } igi_native_reader;
 
 /* INVALID_GRAPH with the byte where it was seen. */
@@ -32,10 +34,11 @@ ig_status igi_native_take_count(igi_native_reader *r, size_t size, uint32_t *out
  * when `or_null`. And text, which may have them. */
 ig_status igi_native_take_str(igi_native_reader *r, bool or_null, const char **out);
 ig_status igi_native_take_text(igi_native_reader *r, bool or_null, const char **out);
-/* A tensor type; rank -1 when it is unknown. dims: IG_RANK_MAX of them. */
-ig_status
-igi_native_take_type(igi_native_reader *r, ig_dtype *type, int *rank, int64_t *dims);
 ig_status igi_native_take_input(igi_native_reader *r);
+/* igi_type_fini it. */
+ig_status igi_native_take_type(igi_native_reader *r, ig_type *out);
+/* A value of the self-test. */
+ig_status igi_native_take_test(igi_native_reader *r, ig_value **out);
 /* A new reference: a view of the file where it can be. */
 ig_status igi_native_take_tensor(igi_native_reader *r, ig_tensor **out);
 ig_status igi_native_take_constant(igi_native_reader *r);

@@ -73,11 +73,13 @@ static void put_dim(builder *b, int64_t d)
 
 static ig_status put_type(builder *b, const ig_type *t, const char *name)
 {
-    if (t->kind != IG_KIND_TENSOR)
-        return ig_fail(IG_UNSUPPORTED,
-                       "input '%s' is no tensor; .ingot files hold tensors", name);
     put_u8(b, t->kind);
     put_u8(b, t->dtype);
+    if (t->kind == IG_KIND_SEQUENCE || t->kind == IG_KIND_OPTIONAL)
+        return put_type(b, t->u.elem, name); /* nested IGI_NEST_MAX deep at most */
+    if (t->kind != IG_KIND_TENSOR)
+        return ig_fail(IG_UNSUPPORTED, "'%s' is of kind %d, which .ingot files lack",
+                       name, t->kind);
     int64_t rank = t->rank; /* -1: unknown, all ones in the file */
     put_u32(b, (uint64_t)rank);
     for (int i = 0; i < t->rank; i++)
@@ -116,7 +118,36 @@ static ig_status put_tensor(builder *b, const ig_tensor *t)
     return IGI_PUSH(&b->payloads, p) ? IG_OK : IG_OUT_OF_MEMORY;
 }
 
+static ig_status put_items(builder *b, const ig_value *v)
+{
+    if (v->type.kind == IG_KIND_TENSOR)
+        return put_tensor(b, (const ig_tensor *)v);
+    if (v->type.kind == IG_KIND_OPTIONAL) {
+        const igi_optional *o = (const igi_optional *)v;
+        put_u32(b, o->item ? 1 : 0);
+        return o->item ? put_items(b, o->item) : IG_OK;
+    }
+    const igi_sequence *s = (const igi_sequence *)v;
+    put_u32(b, (uint64_t)s->n);
+    for (int64_t i = 0; i < s->n; i++)
+        IG_TRY(put_items(b, s->items[i]));
+    return IG_OK;
+}
+
+/* A value of the self-test: a tensor, or a mark, its type, and its tensors one after
+ * the other. */
+static ig_status put_test(builder *b, const ig_value *v)
+{
+    if (v->type.kind != IG_KIND_TENSOR) {
+        put_u8(b, IGI_FILE_NO_TENSOR);
+        IG_TRY(put_type(b, &v->type, "self-test"));
+    }
+    return put_items(b, v);
+}
+
 /* ---- nodes ---- */
+
+static ig_status put_body(builder *b, const ig_graph *g);
 
 static ig_status put_attr(builder *b, const igi_node *n, const ig_attr_def *a)
 {
@@ -154,11 +185,10 @@ static ig_status put_attr(builder *b, const igi_node *n, const ig_attr_def *a)
         return IG_OK;
     case IG_A_TENSOR:
         return put_tensor(b, *(ig_tensor *const *)at);
+    case IG_A_TYPE:
+        return put_type(b, *(const ig_type *const *)at, a->name);
     default:
-        return ig_fail(
-            IG_UNSUPPORTED,
-            "node '%s': attribute %s holds a graph, which .ingot files cannot yet hold",
-            n->name, a->name);
+        return put_body(b, *(ig_graph *const *)at);
     }
 }
 
@@ -169,6 +199,7 @@ static bool attr_given(const ig_attr_def *a, const void *attrs)
     case IG_A_STRING:
     case IG_A_TENSOR:
     case IG_A_GRAPH:
+    case IG_A_TYPE:
         return *(void *const *)at != NULL;
     case IG_A_INTS:
         return ((const ig_ints *)at)->v != NULL;
@@ -260,14 +291,12 @@ static ig_status put_values(builder *b)
     return IG_OK;
 }
 
-static ig_status build(builder *b)
+static ig_status put_nodes(builder *b)
 {
     const ig_graph *g = b->g;
     uint32_t count = 0;
     ig_node_iter it = ig_graph_nodes(g);
     ig_node_id n;
-    put_head(b);
-    IG_TRY(put_values(b));
     while (ig_node_next(&it, &n))
         count++;
     put_u32(b, count);
@@ -279,9 +308,39 @@ static ig_status build(builder *b)
         put_str(b, g->output_names.p[i]);
         put_u32(b, b->number[g->outputs.p[i].i]);
     }
+    return IG_OK;
+}
+
+/* A body: its name, then values, nodes and outputs, numbered from 1 for itself. */
+static ig_status put_body(builder *b, const ig_graph *g)
+{
+    const ig_graph *outer = b->g;
+    uint32_t *numbers = b->number, next = b->next;
+    b->g = g;
+    b->next = 1;
+    b->number = igi_calloc(g->values.n, sizeof(*b->number));
+    ig_status rc = b->number ? IG_OK : IG_OUT_OF_MEMORY;
+    put_str(b, g->name);
+    if (rc == IG_OK)
+        rc = put_values(b);
+    if (rc == IG_OK)
+        rc = put_nodes(b);
+    igi_free(b->number);
+    b->g = outer;
+    b->number = numbers;
+    b->next = next;
+    return rc;
+}
+
+static ig_status build(builder *b)
+{
+    const ig_graph *g = b->g;
+    put_head(b);
+    IG_TRY(put_values(b));
+    IG_TRY(put_nodes(b));
     put_u32(b, g->self_test.n);
     for (size_t i = 0; i < g->self_test.n; i++)
-        IG_TRY(put_tensor(b, g->self_test.p[i]));
+        IG_TRY(put_test(b, g->self_test.p[i]));
     return b->out.failed
                ? ig_fail(IG_OUT_OF_MEMORY, "no memory for the file's graph section")
                : IG_OK;

@@ -7,23 +7,11 @@
 #include <string.h>
 
 #include "graph/core/utf8.h"
-#include "importers/onnx/build.h"
+#include "importers/onnx/frame.h"
 
-#define ABSENT UINT32_MAX /* a name that stands for an omitted optional value */
+#define ABSENT IGI_ONNX_ABSENT
 
-typedef struct frame {
-    struct frame *up;
-    pb_node **nodes;
-    uint32_t *order; /* indices of nodes */
-    size_t n, next;
-    igi_map names; /* what nodes may read: name -> value id or ABSENT */
-    igi_onnx_opsets opsets;
-    const pb_function *function; /* NULL: the main graph */
-    const pb_node *call;         /* that the function stands for, in `up` */
-    igi_onnx_attr *bound;        /* attributes of the call and defaults */
-    size_t n_bound;
-    char *prefix; /* of node names */
-} frame;
+typedef igi_onnx_frame frame;
 
 ig_status igi_onnx_set_name(ig_graph *g, ig_value_id v, const char *name)
 {
@@ -159,9 +147,12 @@ static void pop(frame **top)
     igi_free(f);
 }
 
-static ig_status lookup(const frame *f, const char *name, ig_value_id *out)
+ig_status
+igi_onnx_lookup(igi_onnx_build *b, frame *f, const char *name, ig_value_id *out)
 {
     uint32_t id = igi_map_get(&f->names, name);
+    if (!id && f->region)
+        return igi_onnx_capture(b, f, name, out);
     if (!id)
         return ig_fail(IG_INVALID_GRAPH, "input '%s' is defined nowhere", name);
     *out = (ig_value_id){id == ABSENT ? 0 : id};
@@ -238,7 +229,7 @@ static ig_status bind_attributes(frame *f, const pb_node *call)
     return IG_OK;
 }
 
-static ig_status bind_inputs(frame *f, const pb_node *call)
+static ig_status bind_inputs(igi_onnx_build *b, frame *f, const pb_node *call)
 {
     const pb_function *fn = f->function;
     if (call->n_input > fn->n_input || call->n_output > fn->n_output)
@@ -249,7 +240,7 @@ static ig_status bind_inputs(frame *f, const pb_node *call)
     for (size_t i = 0; i < fn->n_input; i++) {
         ig_value_id v = {0};
         if (i < call->n_input && *call->input[i])
-            IG_TRY(lookup(f->up, call->input[i], &v));
+            IG_TRY(igi_onnx_lookup(b, f->up, call->input[i], &v));
         if (igi_map_get(&f->names, fn->input[i]))
             return ig_fail(IG_INVALID_GRAPH, "function %s has two inputs '%s'",
                            pb_str(fn->name), fn->input[i]);
@@ -306,7 +297,7 @@ static ig_status push_function(igi_onnx_build *b,
     f->prefix = make_prefix(*top, call);
     ig_status rc = f->prefix ? IG_OK : IG_OUT_OF_MEMORY;
     if (rc == IG_OK)
-        rc = bind_inputs(f, call);
+        rc = bind_inputs(b, f, call);
     if (rc == IG_OK)
         rc = bind_attributes(f, call);
     if (rc == IG_OK)
@@ -326,7 +317,7 @@ static ig_status return_outputs(igi_onnx_build *b, frame *f)
         const char *name = f->call->output[i];
         if (!*name)
             continue;
-        if (lookup(f, f->function->output[i], &v) != IG_OK || !v.i)
+        if (igi_onnx_lookup(b, f, f->function->output[i], &v) != IG_OK || !v.i)
             return ig_fail(IG_INVALID_GRAPH,
                            "function %s does not define its output '%s'",
                            pb_str(f->function->name), f->function->output[i]);
@@ -334,7 +325,7 @@ static ig_status return_outputs(igi_onnx_build *b, frame *f)
         const igi_gvalue *value = igi_value_at(b->g, v);
         if (!up->function && value->producer.i && !igi_map_get(&up->names, value->name))
             IG_TRY(igi_onnx_set_name(b->g, v, name));
-        if (!up->function && value->producer.i)
+        if (!up->function && !up->region && value->producer.i)
             IG_TRY(igi_onnx_declare_named(b, name, v));
     }
     return IG_OK;
@@ -344,7 +335,7 @@ static ig_status return_outputs(igi_onnx_build *b, frame *f)
  * ------------------------------------------------------------------------------------
  */
 
-static ig_status fill_node(igi_onnx_node *n, const frame *f, const pb_node *node)
+static ig_status fill_node(igi_onnx_node *n, frame *f, const pb_node *node)
 {
     igi_onnx_build *b = n->b;
     if (node->n_input > IG_PORTS_MAX || node->n_output > IG_PORTS_MAX)
@@ -365,7 +356,7 @@ static ig_status fill_node(igi_onnx_node *n, const frame *f, const pb_node *node
     IG_TRY(gather(f, node, n->attrs, &n->n_attrs));
     for (size_t i = 0; i < node->n_input; i++)
         if (*node->input[i])
-            IG_TRY(lookup(f, node->input[i], &n->in[i]));
+            IG_TRY(igi_onnx_lookup(b, f, node->input[i], &n->in[i]));
     for (size_t i = 0; i < node->n_output && i < 64; i++)
         n->wanted |= *node->output[i] ? IG_BIT(i) : 0;
     n->n_in = (int)node->n_input;
@@ -393,8 +384,10 @@ make_node(igi_onnx_node *n, frame *f, const pb_node *node, const igi_onnx_found 
     n->version = found->version;
     if (found->meaning == IGI_ONNX_CONSTANT)
         IG_TRY(make_constant(n));
-    else
+    else {
+        IG_TRY(igi_onnx_subgraphs(n, f));
         IG_TRY(igi_onnx_emit(n));
+    }
     for (size_t i = 0; i < node->n_output; i++) {
         const char *name = node->output[i];
         if (!*name)
@@ -407,6 +400,8 @@ make_node(igi_onnx_node *n, frame *f, const pb_node *node, const igi_onnx_found 
         if (f->function)
             continue;
         IG_TRY(igi_onnx_set_name(n->b->g, n->out[i], name));
+        if (f->region)
+            continue;
         IG_TRY(igi_onnx_declare_named(n->b, name, n->out[i]));
         if (i == 0)
             IG_TRY(igi_onnx_note_node(n->b, node, n->out[i]));
@@ -431,8 +426,10 @@ static ig_status take_node(igi_onnx_build *b, frame **top, const pb_node *node)
         return IG_OUT_OF_MEMORY;
     n->b = b;
     ig_status rc = make_node(n, *top, node, &found);
+    igi_onnx_subgraphs_drop(n);
     igi_free(n);
-    igi_arena_reset(&b->scratch);
+    if (b->depth == 0) /* nodes around this one still use theirs */
+        igi_arena_reset(&b->scratch);
     return rc;
 }
 
@@ -450,9 +447,9 @@ static ig_status context(const frame *f, const pb_node *node)
         *igi_onnx_domain(node->domain) ? "::" : "", pb_str(node->op_type), node->at);
 }
 
-static ig_status walk(igi_onnx_build *b, frame **top)
+static ig_status walk(igi_onnx_build *b, frame **top, const frame *root)
 {
-    while (*top) {
+    for (;;) {
         frame *f = *top;
         if (f->next < f->n) {
             const pb_node *node = f->nodes[f->order[f->next++]];
@@ -460,13 +457,22 @@ static ig_status walk(igi_onnx_build *b, frame **top)
                 return context(f, node);
             continue;
         }
-        if (!f->up)
+        if (f == root)
             return IG_OK;
         if (return_outputs(b, f) != IG_OK)
             return context(f->up, f->call);
         pop(top);
     }
-    return IG_OK;
+}
+
+ig_status igi_onnx_walk(igi_onnx_build *b, frame *f)
+{
+    frame *top = f;
+    IG_TRY(sort_frame(f));
+    ig_status rc = walk(b, &top, f);
+    while (top != f)
+        pop(&top);
+    return rc;
 }
 
 ig_status igi_onnx_body(igi_onnx_build *b, const pb_graph *graph, igi_map *names)
@@ -478,11 +484,7 @@ ig_status igi_onnx_body(igi_onnx_build *b, const pb_graph *graph, igi_map *names
     top->n = graph->n_node;
     top->names = *names;
     top->opsets = b->opsets;
-    ig_status rc = sort_frame(top);
-    if (rc == IG_OK)
-        rc = walk(b, &top);
-    while (top->up)
-        pop(&top);
+    ig_status rc = igi_onnx_walk(b, top);
     *names = top->names;
     top->names = (igi_map){0};
     pop(&top);

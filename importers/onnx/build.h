@@ -42,12 +42,14 @@ typedef struct igi_onnx_build {
     igi_map functions;              /* full name -> index + 1 */
     igi_map declared;               /* name of a value -> its value_info + 1 */
     uint64_t nodes, max_nodes;      /* read so far, functions inlined (V12) */
+    uint32_t depth, max_depth;      /* of bodies */
 } igi_onnx_build;
 
 typedef struct igi_onnx_attr {
     const char *name;
     const pb_attribute *a; /* never a reference */
     bool used;             /* consumed by an upgrade */
+    ig_graph *body;        /* of a graph attribute, built; counted */
 } igi_onnx_attr;
 
 /* One node on its way into the graph. */
@@ -63,6 +65,8 @@ typedef struct igi_onnx_node {
     uint64_t wanted;
     igi_onnx_attr *attrs;
     size_t n_attrs, cap_attrs;
+    ig_value_id captures[IG_PORTS_MAX]; /* of the bodies; they follow the inputs */
+    int n_captures;
     bool done; /* `out` is filled: the upgrade made the operators itself */
 } igi_onnx_node;
 
@@ -95,6 +99,9 @@ igi_onnx_find(const igi_onnx_build *b, const pb_node *node, const igi_onnx_opset
  * none. */
 ig_status igi_onnx_report(igi_onnx_build *b);
 void igi_onnx_warn(const igi_onnx_build *b, const char *fmt, ...) IG_PRINTF(2, 3);
+
+/* import.c: the initialisers of a graph, or of a body, into b->g. */
+ig_status igi_onnx_add_constants(igi_onnx_build *b, const pb_graph *g, igi_map *names);
 
 /* body.c: builds the main graph's nodes; `names` maps value names to ids and grows. */
 ig_status igi_onnx_body(igi_onnx_build *b, const pb_graph *graph, igi_map *names);

@@ -11,6 +11,7 @@
 
 #include "graph/core/text.h"
 #include "graph/core/utf8.h"
+#include "graph/ir/body.h"
 #include "importers/onnx/upgrade.h"
 
 static char *text(const char *s)
@@ -45,13 +46,17 @@ static const struct {
     {"GRU", 14},
     {"GlobalAveragePool", 13},
     {"Identity", 13},
+    {"If", 13},
     {"LSTM", 14},
+    {"Loop", 13},
     {"MaxPool", 13},
     {"RNN", 14},
     {"Range", 13},
     {"Reshape", 14},
+    {"Scan", 13},
     {"Shape", 15},
     {"Size", 13},
+    {"SplitToSequence", 13},
     {"Squeeze", 13},
     {"Transpose", 13},
     {"Unsqueeze", 13},
@@ -82,31 +87,46 @@ static int64_t needed_version(const ig_graph *g, ig_node_id n)
     return old ? plain[k].opset : newest;
 }
 
+/* What a walk over all nodes, those of bodies too, finds out. */
+typedef struct needs {
+    int64_t opset;  /* nodes that need a newer one are listed */
+    int64_t oldest; /* that says what every node does */
+    igi_text list;
+    int count;
+} needs;
+
+static void survey(const ig_graph *g, needs *x)
+{
+    ig_node_iter it = ig_graph_nodes(g);
+    ig_node_id n;
+    char name[160];
+    while (ig_node_next(&it, &n)) {
+        const igi_node *node = igi_node_at(g, n);
+        int64_t version = needed_version(g, n);
+        x->oldest = version > x->oldest ? version : x->oldest;
+        for (int k = 0; igi_has_bodies(node) && igi_body_of(node, k); k++)
+            survey(igi_body_of(node, k), x);
+        if (version && version <= x->opset)
+            continue;
+        if (x->count++ < 20)
+            igi_text_add(&x->list, "%s%s", x->count > 1 ? ", " : "",
+                         igi_op_full_name(node->op->def, name, sizeof(name)));
+        if (x->count <= 20 && version)
+            igi_text_add(&x->list, " (needs opset %" PRId64 ")", version);
+    }
+}
+
 static ig_status check_operators(const igi_onnx_out *o)
 {
-    igi_text list = {0};
-    ig_node_iter it = ig_graph_nodes(o->g);
-    ig_node_id n;
-    int count = 0;
-    while (ig_node_next(&it, &n)) {
-        const ig_op_def *op = ig_graph_node_op(o->g, n);
-        char name[160];
-        int64_t version = needed_version(o->g, n);
-        if (version && version <= o->opset)
-            continue;
-        if (count++ < 20)
-            igi_text_add(&list, "%s%s", count > 1 ? ", " : "",
-                         igi_op_full_name(op, name, sizeof(name)));
-        if (count <= 20 && version)
-            igi_text_add(&list, " (needs opset %" PRId64 ")", version);
-    }
-    if (count == 0)
+    needs x = {.opset = o->opset};
+    survey(o->g, &x);
+    if (x.count == 0)
         return IG_OK;
     char *all;
-    IG_TRY(igi_text_take(&list, &all));
+    IG_TRY(igi_text_take(&x.list, &all));
     ig_status rc = ig_fail(IG_UNSUPPORTED,
                            "%d nodes cannot be written as ONNX opset %" PRId64 ": %s",
-                           count, o->opset, all);
+                           x.count, o->opset, all);
     igi_free(all);
     return rc;
 }
@@ -114,14 +134,10 @@ static ig_status check_operators(const igi_onnx_out *o)
 /* The oldest opset that says what every node does: most runtimes read it. */
 static int64_t oldest_opset(const ig_graph *g)
 {
-    int64_t oldest = 13;
-    ig_node_iter it = ig_graph_nodes(g);
-    ig_node_id n;
-    while (ig_node_next(&it, &n)) {
-        int64_t version = needed_version(g, n);
-        oldest = version > oldest ? version : oldest;
-    }
-    return oldest;
+    needs x = {.opset = INT64_MAX, .oldest = 13};
+    survey(g, &x);
+    igi_text_fini(&x.list);
+    return x.oldest;
 }
 
 /* IR version that came with an opset. */
@@ -138,13 +154,13 @@ static int64_t ir_of(int64_t opset)
 /* ---- names
  * --------------------------------------------------------------------------------- */
 
-static ig_status claim(igi_onnx_out *o, ig_value_id v, const char *name)
+ig_status igi_onnx_out_claim(igi_onnx_out *o, ig_value_id v, const char *name)
 {
     o->names[v.i] = name;
     return igi_map_put(&o->taken, name, v.i);
 }
 
-static const char *unused_name(igi_onnx_out *o, const char *stem)
+const char *igi_onnx_out_unused(igi_onnx_out *o, const char *stem)
 {
     char buf[288];
     if (!igi_map_get(&o->taken, stem))
@@ -176,13 +192,15 @@ static ig_status assign_names(igi_onnx_out *o)
     o->names = igi_arena_array(&o->arena, g->values.n, sizeof(*o->names));
     if (!o->names)
         return IG_OUT_OF_MEMORY;
+    o->outs = g->output_names.p;
     for (size_t i = 0; i < g->inputs.n; i++)
-        IG_TRY(claim(o, g->inputs.p[i], igi_value_at(g, g->inputs.p[i])->name));
+        IG_TRY(igi_onnx_out_claim(o, g->inputs.p[i],
+                                  igi_value_at(g, g->inputs.p[i])->name));
     for (size_t i = 0; i < g->outputs.n; i++) {
         ig_value_id v = g->outputs.p[i];
         if (!o->names[v.i] && igi_value_at(g, v)->producer.i &&
             !igi_map_get(&o->taken, g->output_names.p[i]))
-            IG_TRY(claim(o, v, g->output_names.p[i]));
+            IG_TRY(igi_onnx_out_claim(o, v, g->output_names.p[i]));
         else if (!igi_map_get(&o->taken, g->output_names.p[i]))
             IG_TRY(igi_map_put(&o->taken, g->output_names.p[i], UINT32_MAX));
     }
@@ -190,10 +208,10 @@ static ig_status assign_names(igi_onnx_out *o)
         const igi_gvalue *v = &g->values.p[i];
         if (!v->live || o->names[i])
             continue;
-        const char *name = unused_name(o, v->name);
+        const char *name = igi_onnx_out_unused(o, v->name);
         if (!name)
             return IG_OUT_OF_MEMORY;
-        IG_TRY(claim(o, (ig_value_id){i}, name));
+        IG_TRY(igi_onnx_out_claim(o, (ig_value_id){i}, name));
     }
     return IG_OK;
 }
@@ -245,7 +263,7 @@ static ig_status tensor_message(igi_onnx_out *o, const ig_type *t, pb_type *p)
 }
 
 /* Nesting is that of types of the graph: at most a few levels, made by ourselves. */
-static ig_status type_message(igi_onnx_out *o, const ig_type *t, pb_type **out)
+ig_status igi_onnx_out_type(igi_onnx_out *o, const ig_type *t, pb_type **out)
 {
     for (; t; t = t->u.elem) {
         pb_type *p = igi_arena_alloc(&o->arena, sizeof(*p));
@@ -285,7 +303,7 @@ value_message(igi_onnx_out *o, const char *name, ig_value_id v, pb_value **out)
     p->name = text(name);
     *out = p;
     IG_TRY(igi_onnx_out_value_notes(o, v, p));
-    return type_message(o, &igi_value_at(o->g, v)->type, &p->type);
+    return igi_onnx_out_type(o, &igi_value_at(o->g, v)->type, &p->type);
 }
 
 /* Results of nodes whose type the file that was read has stated, or that it has said
@@ -293,7 +311,7 @@ value_message(igi_onnx_out *o, const char *name, ig_value_id v, pb_value **out)
 static ig_status put_value_info(igi_onnx_out *o)
 {
     const ig_graph *g = o->g;
-    pb_graph *p = &o->graph;
+    pb_graph *p = o->graph;
     for (uint32_t i = 1; i < g->values.n; i++) {
         const igi_gvalue *v = &g->values.p[i];
         bool output = false;
@@ -309,20 +327,20 @@ static ig_status put_value_info(igi_onnx_out *o)
 static ig_status put_values(igi_onnx_out *o)
 {
     const ig_graph *g = o->g;
-    pb_graph *p = &o->graph;
+    pb_graph *p = o->graph;
     p->input = igi_arena_array(&o->arena, g->inputs.n + 1, sizeof(*p->input));
     p->output = igi_arena_array(&o->arena, g->outputs.n + 1, sizeof(*p->output));
     p->initializer = igi_arena_array(&o->arena, g->values.n, sizeof(*p->initializer));
     p->value_info = igi_arena_array(&o->arena, g->values.n, sizeof(*p->value_info));
     if (!p->input || !p->output || !p->initializer || !p->value_info)
         return IG_OUT_OF_MEMORY;
-    for (; p->n_input < g->inputs.n; p->n_input++) {
+    for (; p->n_input < g->inputs.n - o->n_captures; p->n_input++) {
         ig_value_id v = g->inputs.p[p->n_input];
         IG_TRY(value_message(o, o->names[v.i], v, &p->input[p->n_input]));
     }
     for (; p->n_output < g->outputs.n; p->n_output++)
-        IG_TRY(value_message(o, g->output_names.p[p->n_output],
-                             g->outputs.p[p->n_output], &p->output[p->n_output]));
+        IG_TRY(value_message(o, o->outs[p->n_output], g->outputs.p[p->n_output],
+                             &p->output[p->n_output]));
     for (size_t i = 1; i < g->values.n; i++) {
         const igi_gvalue *v = &g->values.p[i];
         if (!v->live || !v->constant || !v->uses.n)
@@ -368,8 +386,8 @@ static ig_status put_node(igi_onnx_out *o, ig_node_id id)
         IG_TRY(igi_onnx_out_own(o, n));
         return igi_onnx_out_node_notes(o, &n->notes, o->nodes.p[o->nodes.n - 1]);
     }
-    pb_node *p =
-        igi_onnx_out_node(o, n->op->def->name, (size_t)n->n_in, outputs_of(o->g, n));
+    pb_node *p = igi_onnx_out_node(
+        o, n->op->def->name, (size_t)(n->n_in - n->n_captures), outputs_of(o->g, n));
     if (!p)
         return IG_OUT_OF_MEMORY;
     p->name = text(n->name);
@@ -380,6 +398,7 @@ static ig_status put_node(igi_onnx_out *o, ig_node_id id)
     while (p->n_input && !*p->input[p->n_input - 1])
         p->n_input--;
     IG_TRY(igi_onnx_out_node_notes(o, &n->notes, p));
+    o->node = n;
     IG_TRY(igi_onnx_out_attrs(o, n->op->def, n->attrs, p));
     return igi_onnx_out_hidden_size(o, n, p);
 }
@@ -389,7 +408,7 @@ static ig_status put_aliases(igi_onnx_out *o)
 {
     const ig_graph *g = o->g;
     for (size_t i = 0; i < g->outputs.n; i++) {
-        const char *name = g->output_names.p[i], *have = o->names[g->outputs.p[i].i];
+        const char *name = o->outs[i], *have = o->names[g->outputs.p[i].i];
         if (strcmp(name, have) == 0)
             continue;
         pb_node *p = igi_onnx_out_node(o, "Identity", 1, 1);
@@ -409,9 +428,16 @@ static ig_status put_nodes(igi_onnx_out *o)
         if (put_node(o, n) != IG_OK)
             return igi_graph_node_context(o->g, n);
     IG_TRY(put_aliases(o));
-    o->graph.node = o->nodes.p;
-    o->graph.n_node = o->nodes.n;
-    return IG_OK;
+    o->graph->node =
+        igi_arena_dup(&o->arena, o->nodes.p, (o->nodes.n + 1) * sizeof(*o->nodes.p));
+    o->graph->n_node = o->nodes.n;
+    return o->graph->node ? IG_OK : IG_OUT_OF_MEMORY;
+}
+
+ig_status igi_onnx_out_graph(igi_onnx_out *o)
+{
+    IG_TRY(put_values(o));
+    return put_nodes(o);
 }
 
 /* ---- model
@@ -440,14 +466,15 @@ static ig_status put_model(igi_onnx_out *o)
 {
     pb_model *m = &o->model;
     igi_onnx__model__init(m);
-    igi_onnx__graph__init(&o->graph);
+    o->graph = &o->main;
+    igi_onnx__graph__init(o->graph);
     m->has_ir_version = true;
     m->ir_version = ir_of(o->opset);
     m->producer_name = text("ingot");
     m->producer_version = text(IG_STRINGIZE(IG_VERSION_MAJOR) "." IG_STRINGIZE(
         IG_VERSION_MINOR) "." IG_STRINGIZE(IG_VERSION_PATCH));
-    m->graph = &o->graph;
-    o->graph.name = text(o->g->name);
+    m->graph = o->graph;
+    o->graph->name = text(o->g->name);
     if (o->g->doc && *o->g->doc)
         m->doc_string = text(o->g->doc);
     pb_opset *set = igi_arena_alloc(&o->arena, sizeof(*set));
@@ -475,9 +502,8 @@ igi_onnx_out_begin(igi_onnx_out *o, const ig_graph *g, const ig_save_opts *opts)
     IG_TRY(check_operators(o));
     IG_TRY(assign_names(o));
     IG_TRY(put_model(o));
-    IG_TRY(put_values(o));
     IG_TRY(igi_onnx_out_graph_notes(o));
-    return put_nodes(o);
+    return igi_onnx_out_graph(o);
 }
 
 void igi_onnx_out_end(igi_onnx_out *o)

@@ -11,17 +11,22 @@
 #include "importers/onnx/proto.h"
 
 typedef struct igi_onnx_out {
-    const ig_graph *g;
+    const ig_graph *g;    /* at hand: the main one, or a body */
+    const igi_node *node; /* being written */
     int64_t opset;
-    igi_arena arena;             /* all messages; zeroed memory */
-    const char **names;          /* per value id: its name in the file */
-    igi_map taken;               /* those names -> value id */
+    igi_arena arena;         /* all messages; zeroed memory */
+    const char **names;      /* per value id of g: its name in the file */
+    const char *const *outs; /* per output of g: its name in the file */
+    size_t n_captures;       /* of a body: its last inputs, which have outer names */
+    igi_map
+        taken; /* names of all graphs -> value id: bodies may not hide outer names */
     IGI_VEC(ig_tensor *) copies; /* contiguous forms, dropped at the end */
     IGI_VEC(void *) blocks;      /* of the heap, freed at the end */
     IGI_VEC(pb_node *) nodes;    /* of the graph */
     uint32_t counter;            /* for made names */
     pb_model model;
-    pb_graph graph;
+    pb_graph *graph; /* of g */
+    pb_graph main;
 } igi_onnx_out;
 
 /* Fills out->model. Errors: UNSUPPORTED lists what ONNX cannot say. */
@@ -42,6 +47,8 @@ ig_status igi_onnx_out_attr(igi_onnx_out *o,
 bool igi_onnx_attr_is_default(const ig_attr_def *row, const void *at);
 /* Of recurrent layers: may be absent, but onnxruntime insists on it. */
 ig_status igi_onnx_out_hidden_size(igi_onnx_out *o, const igi_node *n, pb_node *p);
+/* The message of a type. */
+ig_status igi_onnx_out_type(igi_onnx_out *o, const ig_type *t, pb_type **out);
 /* A tensor message that borrows t's memory. */
 ig_status igi_onnx_out_tensor(igi_onnx_out *o,
                               const ig_tensor *t,
@@ -60,6 +67,15 @@ ig_status igi_onnx_out_node_notes(igi_onnx_out *o, const igi_notes *list, pb_nod
 ig_status igi_onnx_out_value_notes(igi_onnx_out *o, ig_value_id v, pb_value *p);
 ig_status igi_onnx_out_tensor_notes(igi_onnx_out *o, ig_value_id v, pb_tensor *p);
 ig_status igi_onnx_out_graph_notes(igi_onnx_out *o);
+/* Graph attributes (export_body.c): the body of o->node, whose captures are read by
+ * their outer names again. */
+ig_status igi_onnx_out_body(igi_onnx_out *o, const ig_graph *body, pb_graph **out);
+/* Names a value of o->g; the name must be free. */
+ig_status igi_onnx_out_claim(igi_onnx_out *o, ig_value_id v, const char *name);
+/* `stem`, or a free name like it. */
+const char *igi_onnx_out_unused(igi_onnx_out *o, const char *stem);
+/* Values and nodes of o->g into o->graph. */
+ig_status igi_onnx_out_graph(igi_onnx_out *o);
 
 /* Operators of Ingot's own (export_own.c): the oldest opset that can say one, 0 when
  * none can; and the nodes that say it. */

@@ -93,9 +93,12 @@ ig_status igi_onnx_out_attr(igi_onnx_out *o,
     case IG_A_TENSOR:
         a->type = PB_ATTR_TENSOR;
         return igi_onnx_out_tensor(o, *(ig_tensor *const *)at, NULL, &a->t);
+    case IG_A_TYPE:
+        a->type = PB_ATTR_TYPE_PROTO;
+        return igi_onnx_out_type(o, *(const ig_type *const *)at, &a->tp);
     case IG_A_GRAPH:
-        return ig_fail(IG_UNSUPPORTED, "attribute %s: subgraphs cannot be exported yet",
-                       row->name);
+        a->type = PB_ATTR_GRAPH;
+        return igi_onnx_out_body(o, *(ig_graph *const *)at, &a->g);
     default:
         put_number(row, at, a);
         return IG_OK;
@@ -121,6 +124,7 @@ bool igi_onnx_attr_is_default(const ig_attr_def *row, const void *at)
         return ((const ig_strings *)at)->v == NULL;
     case IG_A_TENSOR:
     case IG_A_GRAPH:
+    case IG_A_TYPE:
         return *(void *const *)at == NULL;
     default:
         return *(const int64_t *)at == row->def.i;

@@ -123,8 +123,8 @@ static ig_status write_data(igi_onnx_out *o, const char *path)
     IG_TRY(igi_file_check_relative(location));
     igi_writer *w;
     IG_TRY(igi_writer_begin(&w, data));
-    for (size_t i = 0; i < o->graph.n_initializer; i++) {
-        pb_tensor *t = o->graph.initializer[i];
+    for (size_t i = 0; i < o->graph->n_initializer; i++) {
+        pb_tensor *t = o->graph->initializer[i];
         ig_status rc = IG_OK;
         if (t->has_raw_data && t->raw_data.len >= IGI_ONNX_CUT)
             rc = move_out(o, w, location, t);

@@ -125,7 +125,7 @@ ig_status igi_onnx_out_tensor_notes(igi_onnx_out *o, ig_value_id v, pb_tensor *p
 /* Annotations name values as the file does. */
 static ig_status quantization(igi_onnx_out *o, const igi_notes *list, const char *name)
 {
-    pb_graph *g = &o->graph;
+    pb_graph *g = o->graph;
     IgiOnnx__TensorAnnotation *a = igi_arena_alloc(&o->arena, sizeof(*a));
     if (!a)
         return IG_OUT_OF_MEMORY;
@@ -152,17 +152,17 @@ ig_status igi_onnx_out_graph_notes(igi_onnx_out *o)
     for (size_t i = 1; i < g->values.n; i++)
         annotated += g->values.p[i].live &&
                      count(o, &g->values.p[i].notes, IGI_NOTE_QUANTIZATION) > 0;
-    o->graph.quantization_annotation = igi_arena_array(
-        &o->arena, annotated + 1, sizeof(*o->graph.quantization_annotation));
-    if (!o->graph.quantization_annotation)
+    o->graph->quantization_annotation = igi_arena_array(
+        &o->arena, annotated + 1, sizeof(*o->graph->quantization_annotation));
+    if (!o->graph->quantization_annotation)
         return IG_OUT_OF_MEMORY;
     for (size_t i = 1; annotated && i < g->values.n; i++)
         if (g->values.p[i].live && o->names[i] &&
             count(o, &g->values.p[i].notes, IGI_NOTE_QUANTIZATION))
             IG_TRY(quantization(o, &g->values.p[i].notes, o->names[i]));
-    o->graph.doc_string = doc_of(o, list, IGI_NOTE_DOC);
-    if (o->graph.doc_string && m->doc_string &&
-        strcmp(m->doc_string, o->graph.doc_string) == 0)
+    o->graph->doc_string = doc_of(o, list, IGI_NOTE_DOC);
+    if (o->graph->doc_string && m->doc_string &&
+        strcmp(m->doc_string, o->graph->doc_string) == 0)
         m->doc_string = NULL; /* there was one alone */
     for (uint32_t i = list->first; i; i = igi_note_at(g, i)->next) {
         const igi_note *n = igi_note_at(g, i);
@@ -173,8 +173,8 @@ ig_status igi_onnx_out_graph_notes(igi_onnx_out *o)
             m->model_version = strtoll(n->value, NULL, 10);
         }
     }
-    IG_TRY(entries(o, list, IGI_NOTE_META, &o->graph.metadata_props,
-                   &o->graph.n_metadata_props));
+    IG_TRY(entries(o, list, IGI_NOTE_META, &o->graph->metadata_props,
+                   &o->graph->n_metadata_props));
     IG_TRY(raw_fields(o, list, IGI_NOTE_TRAINING, MODEL_TRAINING, &m->base));
     return raw_fields(o, list, IGI_NOTE_CONFIGURATION, MODEL_CONFIGURATION, &m->base);
 }

@@ -151,9 +151,8 @@ add_constant(igi_onnx_build *b, igi_map *names, const char *name, ig_tensor *t)
     return rc == IG_OK ? igi_map_put(names, name, v.i) : rc;
 }
 
-static ig_status add_constants(igi_onnx_build *b, igi_map *names)
+ig_status igi_onnx_add_constants(igi_onnx_build *b, const pb_graph *g, igi_map *names)
 {
-    const pb_graph *g = b->model->graph;
     ig_tensor *t;
     for (size_t i = 0; i < g->n_initializer; i++) {
         IG_TRY(igi_onnx_tensor(&b->data, g->initializer[i], &t));
@@ -222,7 +221,7 @@ static ig_status build_graph(igi_onnx_build *b)
     IG_TRY(add_meta(b));
     IG_TRY(igi_onnx_note_model(b));
     IG_TRY(igi_onnx_list_declared(b));
-    IG_GO(add_constants(b, &names));
+    IG_GO(igi_onnx_add_constants(b, b->model->graph, &names));
     IG_GO(add_inputs(b, &names));
     IG_GO(igi_onnx_body(b, b->model->graph, &names));
     IG_GO(add_outputs(b, &names));
@@ -251,6 +250,7 @@ read_model(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
                              .limits = opts->limits,
                              .private_copy = opts->private_copy};
     b.max_nodes = igi_onnx_limit(opts->limits.nodes, 2000000);
+    b.max_depth = (uint32_t)igi_onnx_limit(opts->limits.depth, 64);
     IG_GO(build_graph(&b));
     *out = b.g;
     b.g = NULL;

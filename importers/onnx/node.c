@@ -5,6 +5,7 @@
 
 #include "graph/core/dtype.h"
 #include "graph/core/utf8.h"
+#include "importers/onnx/types.h"
 #include "importers/onnx/upgrade.h"
 
 /* Which value fields are set, as a mask of IG_BIT(PB_ATTR_*). */
@@ -126,6 +127,13 @@ static ig_status set_attr(igi_onnx_node *n, void *attrs, const igi_onnx_attr *at
         return set_strings(n, attrs, at);
     case PB_ATTR_TENSOR:
         return set_tensor(n, attrs, at);
+    case PB_ATTR_TYPE_PROTO: {
+        ig_type *type;
+        IG_TRY(igi_onnx_type(n->b, a->tp, &type));
+        return igi_attrs_set_type(arena, def, attrs, at->name, type);
+    }
+    case PB_ATTR_GRAPH:
+        return igi_attrs_set_graph(def, attrs, at->name, at->body);
     default:
         return ig_fail(IG_UNSUPPORTED, "attribute %s of type %d is not supported",
                        at->name, kind);
@@ -167,11 +175,20 @@ ig_status igi_up_finish(igi_onnx_node *n)
     if (rc == IG_OK) {
         while (n->n_in > 0 && n->in[n->n_in - 1].i == 0)
             n->n_in--; /* trailing empty names say nothing */
+        if (n->n_in + n->n_captures > IG_PORTS_MAX)
+            rc = ig_fail(IG_LIMIT, "%d inputs and %d values read by its bodies",
+                         n->n_in, n->n_captures);
+    }
+    if (rc == IG_OK) {
+        memcpy(n->in + n->n_in, n->captures,
+               (size_t)n->n_captures * sizeof(*n->captures));
+        n->n_in += n->n_captures;
         ig_call call = {.op = def,
                         .attrs = attrs,
                         .name = n->name,
                         .wanted = n->n_out <= 64 ? n->wanted : 0,
                         .n_in = n->n_in,
+                        .n_captures = n->n_captures,
                         .n_out = n->n_out};
         if (n->n_out < 64)
             call.wanted &= IG_BIT(n->n_out) - 1;

@@ -84,6 +84,7 @@ ig_status igi_up_split(igi_onnx_node *n);
 ig_status igi_up_slice(igi_onnx_node *n);
 ig_status igi_up_squeeze(igi_onnx_node *n);
 ig_status igi_up_pad(igi_onnx_node *n);
+ig_status igi_up_scan(igi_onnx_node *n); /* Scan-8: a Scan over the batch */
 ig_status igi_up_gemm(igi_onnx_node *n);
 ig_status igi_up_batch_norm(igi_onnx_node *n);
 ig_status igi_up_dropout(igi_onnx_node *n);

@@ -1833,6 +1833,39 @@ IG_API ig_tensor *ig_op_one_hot_at(const char *where,
                                    const ig_one_hot_opts *opts);
 #define ig_op_one_hot(...) ig_op_one_hot_at(IG_HERE, __VA_ARGS__)
 
+/* ---- Optional ---- */
+/* A value, or nothing, as an optional.
+ * input: A tensor or sequence; absent: the optional is empty. */
+typedef struct ig_optional_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_optional_opts));
+    const ig_type *type IG_DEF(0); /* Type of the element; needed without an input. */
+} ig_optional_opts;
+#define IG_OPTIONAL_OPTS_INIT                                                          \
+    {                                                                                  \
+        sizeof(ig_optional_opts), 0                                                    \
+    }
+IG_API ig_tensor *ig_op_optional_at(const char *where,
+                                    ig_ctx *c,
+                                    ig_tensor *input,
+                                    const ig_optional_opts *opts);
+#define ig_op_optional(...) ig_op_optional_at(IG_HERE, __VA_ARGS__)
+
+/* ---- OptionalGetElement ---- */
+/* The element of an optional.
+ * input: Optional, tensor or sequence. */
+IG_API ig_tensor *
+ig_op_optional_get_element_at(const char *where, ig_ctx *c, ig_tensor *input);
+#define ig_op_optional_get_element(...)                                                \
+    ig_op_optional_get_element_at(IG_HERE, __VA_ARGS__)
+
+/* ---- OptionalHasElement ---- */
+/* Whether an optional holds something.
+ * input: Optional, tensor or sequence. */
+IG_API ig_tensor *
+ig_op_optional_has_element_at(const char *where, ig_ctx *c, ig_tensor *input);
+#define ig_op_optional_has_element(...)                                                \
+    ig_op_optional_has_element_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Or ---- */
 /* Logical disjunction, elementwise with broadcasting. No gradient: bool has none.
  * A: First operand. B: Second operand. */
@@ -2412,6 +2445,26 @@ IG_API ig_tensor *ig_op_reshape_at(const char *where,
                                    const ig_reshape_opts *opts);
 #define ig_op_reshape(...) ig_op_reshape_at(IG_HERE, __VA_ARGS__)
 
+/* ---- ReverseSequence ---- */
+/* Sequences of different lengths in reversed order.
+ * input: Tensor of rank >= 2. sequence_lens: One length for each batch entry, 0 to the
+ * size of the time axis. */
+typedef struct ig_reverse_sequence_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_reverse_sequence_opts));
+    int64_t batch_axis IG_DEF(1); /* 0 or 1. */
+    int64_t time_axis IG_DEF(0);  /* The other one. */
+} ig_reverse_sequence_opts;
+#define IG_REVERSE_SEQUENCE_OPTS_INIT                                                  \
+    {                                                                                  \
+        sizeof(ig_reverse_sequence_opts), 1, 0                                         \
+    }
+IG_API ig_tensor *ig_op_reverse_sequence_at(const char *where,
+                                            ig_ctx *c,
+                                            ig_tensor *input,
+                                            ig_tensor *sequence_lens,
+                                            const ig_reverse_sequence_opts *opts);
+#define ig_op_reverse_sequence(...) ig_op_reverse_sequence_at(IG_HERE, __VA_ARGS__)
+
 /* ---- RoiAlign ---- */
 /* A grid of cells over regions of interest, each the mean, or the largest, of samples
  * by bilinear interpolation. Regions get no gradient. X: [N, C, H, W]. rois: [regions,
@@ -2557,6 +2610,31 @@ typedef struct ig_selu_opts {
 IG_API ig_tensor *
 ig_op_selu_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_selu_opts *opts);
 #define ig_op_selu(...) ig_op_selu_at(IG_HERE, __VA_ARGS__)
+
+/* ---- SequenceConstruct ---- */
+/* A sequence of tensors.
+ * inputs: Tensors of one element type. */
+IG_API ig_tensor *ig_op_sequence_construct_at(const char *where,
+                                              ig_ctx *c,
+                                              ig_tensor *const *inputs,
+                                              int n_inputs);
+#define ig_op_sequence_construct(...) ig_op_sequence_construct_at(IG_HERE, __VA_ARGS__)
+
+/* ---- SequenceEmpty ---- */
+/* A sequence without items.
+ * */
+typedef struct ig_sequence_empty_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_sequence_empty_opts));
+    int64_t dtype IG_DEF(1); /* Element type of items to come. */
+} ig_sequence_empty_opts;
+#define IG_SEQUENCE_EMPTY_OPTS_INIT                                                    \
+    {                                                                                  \
+        sizeof(ig_sequence_empty_opts), 1                                              \
+    }
+IG_API ig_tensor *ig_op_sequence_empty_at(const char *where,
+                                          ig_ctx *c,
+                                          const ig_sequence_empty_opts *opts);
+#define ig_op_sequence_empty(...) ig_op_sequence_empty_at(IG_HERE, __VA_ARGS__)
 
 /* ---- Shape ---- */
 /* The dims of data, axes start to end, as an int64 vector.
@@ -2738,6 +2816,26 @@ IG_API ig_status ig_op_split_at(const char *where,
                                 ig_tensor **outs,
                                 int n_outs);
 #define ig_op_split(...) ig_op_split_at(IG_HERE, __VA_ARGS__)
+
+/* ---- SplitToSequence ---- */
+/* Pieces of a tensor as a sequence.
+ * input: Tensor of rank >= 1. split: Lengths (rank 1), or the length of all pieces
+ * (rank 0). */
+typedef struct ig_split_to_sequence_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_split_to_sequence_opts));
+    int64_t axis IG_DEF(0);     /* Axis to cut, -rank to rank - 1. */
+    int64_t keepdims IG_DEF(1); /* Without split: 0 drops the axis of the pieces. */
+} ig_split_to_sequence_opts;
+#define IG_SPLIT_TO_SEQUENCE_OPTS_INIT                                                 \
+    {                                                                                  \
+        sizeof(ig_split_to_sequence_opts), 0, 1                                        \
+    }
+IG_API ig_tensor *ig_op_split_to_sequence_at(const char *where,
+                                             ig_ctx *c,
+                                             ig_tensor *input,
+                                             ig_tensor *split,
+                                             const ig_split_to_sequence_opts *opts);
+#define ig_op_split_to_sequence(...) ig_op_split_to_sequence_at(IG_HERE, __VA_ARGS__)
 
 /* ---- Sqrt ---- */
 /* Square root, elementwise; NaN below 0.

@@ -114,7 +114,8 @@ typedef enum ig_attr_kind {
     IG_A_TENSOR,  /* ig_tensor *; NULL absent */
     IG_A_GRAPH,   /* ig_graph * */
     IG_A_ENUM,    /* int64_t index into `names`; a string in files */
-    IG_A_DTYPE    /* int64_t holding an ig_dtype; an int in files */
+    IG_A_DTYPE,   /* int64_t holding an ig_dtype; an int in files */
+    IG_A_TYPE     /* const ig_type *; NULL absent. Symbolic dims are unknown ones */
 } ig_attr_kind;
 
 enum { IG_REQUIRED = 1 }; /* ig_attr_def.flags */
@@ -157,6 +158,8 @@ typedef struct ig_attr_def {
     IG_ATTR_(S_, m_, ig_strings, IG_A_STRINGS, __VA_ARGS__)
 #define IG_ATTR_TENSOR(S_, m_, ...)                                                    \
     IG_ATTR_(S_, m_, ig_tensor *, IG_A_TENSOR, __VA_ARGS__)
+#define IG_ATTR_TYPE(S_, m_, ...)                                                      \
+    IG_ATTR_(S_, m_, const ig_type *, IG_A_TYPE, __VA_ARGS__)
 #define IG_ATTR_GRAPH(S_, m_, ...) IG_ATTR_(S_, m_, ig_graph *, IG_A_GRAPH, __VA_ARGS__)
 
 /* ---- dims ---- */
@@ -273,6 +276,7 @@ typedef struct ig_run_api {
     ig_status (*poll)(
         ig_kernel_ctx *k); /* CANCELLED or DEADLINE when it is time to stop */
     void (*barrier)(ig_kernel_ctx *k); /* all threads of the team meet */
+    ig_status (*charge)(ig_kernel_ctx *k, int64_t bytes); /* memory it holds itself */
 } ig_run_api;
 
 enum { /* ig_kernel_ctx.flags: what the options of a net ask of its kernels */
@@ -337,6 +341,10 @@ IG_API const void *ig_pack(ig_kernel_ctx *k,
                            void *user);
 IG_API ig_status ig_poll(ig_kernel_ctx *k);
 IG_API void ig_barrier(ig_kernel_ctx *k);
+/* Counts memory that the kernel holds beside its outputs (values between the runs of a
+ * body) against the limits of the run; negative: it is given back. What is left is
+ * given back when the kernel returns. LIMIT names the limit. */
+IG_API ig_status ig_charge(ig_kernel_ctx *k, int64_t bytes);
 /* Part [*lo, *hi) of n items for thread tid of nth, cut at multiples of `grain`. */
 IG_API void
 ig_split(int64_t n, int64_t grain, int tid, int nth, int64_t *lo, int64_t *hi);
@@ -434,8 +442,8 @@ IG_API ig_status ig_emit_n(ig_grad *g,
                            int n_in,
                            ig_var *out,
                            int n_out);
-/* The same for any call: op, attrs, n_in, n_out and the mask of wanted outputs are
- * read; outputs that are not wanted give {0}. */
+/* The same for any call: op, attrs, n_in, n_captures, n_out and the mask of wanted
+ * outputs are read; outputs that are not wanted give {0}. */
 IG_API ig_status ig_emit_call(ig_grad *g,
                               const ig_call *call,
                               const ig_var *in,
@@ -461,6 +469,9 @@ typedef struct ig_sample_in {
     uint8_t dtype;      /* 0: the type under test (type variable of the port) */
     uint8_t fill;       /* ig_fill */
     const double *data; /* explicit contents, numel of them; NULL: by fill */
+    uint8_t kind;       /* ig_kind; of a sequence or optional: */
+    int n_items;
+    const struct ig_sample_in *items;
 } ig_sample_in;
 typedef enum ig_fill {
     IG_FILL_NORMAL = 0,   /* seeded, about [-2, 2] (integers: -8..8, unsigned 0..8) */
@@ -470,6 +481,11 @@ typedef enum ig_fill {
     IG_FILL_NONZERO = 4,  /* |x| >= 0.5 */
     IG_FILL_ZERO_ONE = 5  /* bool or 0/1 */
 } ig_fill;
+/* What a sample that builds bodies is given. */
+typedef struct ig_sample_scene {
+    const ig_registry *registry;
+    ig_dtype dtype; /* under test */
+} ig_sample_scene;
 typedef struct ig_sample {
     const char *name; /* "same_shape", "broadcast", "empty", ... */
     const void *attrs;
@@ -479,6 +495,9 @@ typedef struct ig_sample {
         types; /* restrict to these dtypes of the first type variable; 0: all allowed */
     bool no_gradient; /* kinks or integers make finite differences meaningless here */
     bool no_second;   /* the first gradient is made of operators that have none */
+    int n_captures;   /* of the inputs, the last ones */
+    /* Makes the graphs of a copy of attrs, whose owner frees them; NULL: none. */
+    ig_status (*bodies)(const ig_sample_scene *s, void *attrs);
 } ig_sample;
 #define IG_SHAPE_IN(...) .rank = IG_COUNT_(__VA_ARGS__), .dims = {__VA_ARGS__}
 #define IG_COUNT_(...)   ((int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)))
@@ -493,7 +512,9 @@ enum { /* ig_op_def.flags */
        IG_OP_SUBGRAPH = 8,
        IG_OP_EFFECTS = 16,  /* never removed or merged */
        IG_OP_UNRANKED = 32, /* infer is called even when ranks are unknown */
-       IG_OP_COMMUTATIVE = 64
+       IG_OP_COMMUTATIVE = 64,
+       IG_OP_KEEPS = 128 /* outputs hold the inputs or their items themselves: in eager
+                            code those keep their histories, a tape records nothing */
 };
 
 struct ig_op_def {

@@ -24,9 +24,16 @@ typedef ig_status (*ig_trace_fn_n)(ig_ctx *c,
                                    ig_tensor **out,
                                    void *user);
 
+/* Inputs and results of any kind: sequences and optionals too. */
+typedef ig_status (*ig_trace_fn_values)(ig_ctx *c,
+                                        ig_value *const *in,
+                                        ig_value **out,
+                                        void *user);
+
 typedef struct ig_trace_input {
     const char *name;
     ig_tensor *example;
+    ig_value *value; /* an example that is no tensor; NULL: `example` */
 } ig_trace_input;
 
 typedef struct ig_trace_opts {
@@ -51,8 +58,15 @@ IG_API ig_graph *ig_trace_n_at(const char *where,
                                void *user,
                                int n_out,
                                const ig_trace_opts *opts);
-#define ig_trace(...)   ig_trace_at(IG_HERE, __VA_ARGS__)
-#define ig_trace_n(...) ig_trace_n_at(IG_HERE, __VA_ARGS__)
+IG_API ig_graph *ig_trace_values_at(const char *where,
+                                    ig_ctx *c,
+                                    ig_trace_fn_values fn,
+                                    void *user,
+                                    int n_out,
+                                    const ig_trace_opts *opts);
+#define ig_trace(...)        ig_trace_at(IG_HERE, __VA_ARGS__)
+#define ig_trace_n(...)      ig_trace_n_at(IG_HERE, __VA_ARGS__)
+#define ig_trace_values(...) ig_trace_values_at(IG_HERE, __VA_ARGS__)
 
 /* ig_item whose value may be burned into a trace as a constant. */
 IG_API double ig_item_constant_at(const char *where, ig_ctx *c, ig_tensor *t);

@@ -277,9 +277,11 @@ static void self_test_vectors_hold_the_example(void **state)
     trace_of(mlp, w, x, "x: N,6");
     FINE();
     assert_int_equal(g->self_test.n, 2);
-    assert_memory_equal(g->self_test.p[0]->data, x->data, 24 * sizeof(double));
+    assert_memory_equal(((ig_tensor *)g->self_test.p[0])->data, x->data,
+                        24 * sizeof(double));
     ig_tensor *want = mlp(c, &x, w);
-    assert_memory_equal(g->self_test.p[1]->data, want->data, 8 * sizeof(double));
+    assert_memory_equal(((ig_tensor *)g->self_test.p[1])->data, want->data,
+                        8 * sizeof(double));
     ig_graph_free(g);
     ig_trace_opts o = options(x, NULL);
     o.no_self_test = true;

@@ -18,32 +18,29 @@
 
 /* ---- one call ---- */
 
-static ig_status invoke(const suite_case *c, const igi_op *op, ig_tensor **out)
+static ig_status invoke(const suite_case *c, const igi_op *op, ig_value **out)
 {
     igi_invoker v;
     ig_limits limits = {.memory_bytes = MEMORY_MAX, .tensor_bytes = MEMORY_MAX};
-    ig_value *in[SUITE_PORTS], *made[SUITE_PORTS] = {0};
-    ig_tensor *copy[SUITE_PORTS];
+    ig_value *in[SUITE_PORTS] = {0}, *made[SUITE_PORTS] = {0};
     igi_invoker_init(&v, ig_registry_builtin(), NULL, 1);
     igi_env_init(&v.env, &limits, NULL);
     v.env.seed = IGI_DEFAULT_SEED;
-    for (int i = 0; i < c->call.n_in; i++) {
-        copy[i] = suite_copy(c->in[i], 0);
-        in[i] = (ig_value *)copy[i];
-    }
+    for (int i = 0; i < c->call.n_in; i++)
+        in[i] = suite_copy_value(c->in[i], 0);
     igi_error_clear();
     ig_status rc = igi_invoke(&v, op, &c->call, in, made);
     for (int i = 0; i < c->call.n_out; i++)
-        out[i] = rc == IG_OK && made[i] ? suite_copy((ig_tensor *)made[i], 0) : NULL;
+        out[i] = rc == IG_OK && made[i] ? suite_copy_value(made[i], 0) : NULL;
     for (int i = 0; i < c->call.n_out; i++)
         ig_value_unref(made[i]);
-    suite_drop(copy, c->call.n_in);
+    suite_drop_values(in, c->call.n_in);
     igi_invoker_fini(&v);
     return rc;
 }
 
 /* A net of the call; errors of compiling and running count alike. */
-static ig_status run_net(const suite_case *c, ig_tensor **out)
+static ig_status run_net(const suite_case *c, ig_value **out)
 {
     ig_graph *g = NULL;
     ig_net *net = NULL;
@@ -60,16 +57,16 @@ static ig_status run_net(const suite_case *c, ig_tensor **out)
         ig_value_id id = ig_graph_find(g, name);
         if (!c->in[i] || !id.i || ig_graph_value_constant(g, id))
             continue;
-        ig_tensor *t = suite_copy(c->in[i], 0);
-        rc = ig_workspace_feed(ws, name, t);
-        ig_tensor_unref(t);
+        ig_value *v = suite_copy_value(c->in[i], 0);
+        rc = ig_workspace_feed_value(ws, name, v);
+        ig_value_unref(v);
     }
     if (rc == IG_OK)
         rc = ig_net_run(net, ws, NULL);
     for (int i = 0; rc == IG_OK && i < c->call.n_out; i++) {
         char name[16];
         snprintf(name, sizeof(name), "y%d", i);
-        rc = ig_workspace_fetch(ws, name, &out[i]);
+        rc = ig_workspace_fetch_value(ws, name, &out[i]);
     }
     ig_net_free(net);
     ig_workspace_free(ws);
@@ -81,8 +78,8 @@ static void compare(const suite_case *c,
                     const char *what,
                     ig_status rc,
                     ig_status want_rc,
-                    ig_tensor **out,
-                    ig_tensor **want)
+                    ig_value **out,
+                    ig_value **want)
 {
     bool size = rc == IG_LIMIT || rc == IG_OUT_OF_MEMORY || want_rc == IG_LIMIT ||
                 want_rc == IG_OUT_OF_MEMORY; /* a view needs no memory, a copy does */
@@ -92,14 +89,14 @@ static void compare(const suite_case *c,
                    want_rc == IG_OK ? "runs" : "fails");
     for (int i = 0; rc == IG_OK && want_rc == IG_OK && i < c->call.n_out; i++)
         suite_equal(c, what, i, out[i], want[i]);
-    suite_drop(out, SUITE_PORTS);
+    suite_drop_values(out, SUITE_PORTS);
 }
 
 /* The call as it stands now, in all ways. */
 static void try_call(const suite_case *c, const char *what)
 {
     igi_op bare = *c->op;
-    ig_tensor *want[SUITE_PORTS] = {0}, *out[SUITE_PORTS] = {0};
+    ig_value *want[SUITE_PORTS] = {0}, *out[SUITE_PORTS] = {0};
     memset(bare.n_kernels, 0, sizeof(bare.n_kernels));
     ig_status want_rc = invoke(c, &bare, want);
     if (want_rc != IG_OK && (!ig_error_message()[0] || ig_error_status() != want_rc))
@@ -110,7 +107,7 @@ static void try_call(const suite_case *c, const char *what)
     compare(c, what, rc, want_rc, out, want);
     rc = run_net(c, out);
     compare(c, what, rc, want_rc, out, want);
-    suite_drop(want, SUITE_PORTS);
+    suite_drop_values(want, SUITE_PORTS);
     if (!igi_canary_check())
         suite_fail(c, what, "wrote outside its memory");
 }
@@ -141,10 +138,10 @@ static ig_tensor *shaped(ig_dtype dtype, int rank, const int64_t *dims)
 /* Tries the call with `t` (taken over) as input i. */
 static void try_input(suite_case *c, int i, ig_tensor *t, const char *what)
 {
-    ig_tensor *kept = c->in[i];
+    ig_value *kept = c->in[i];
     char text[96];
     snprintf(text, sizeof(text), "input %d %s", i, what);
-    c->in[i] = t;
+    c->in[i] = (ig_value *)t;
     try_call(c, text);
     ig_tensor_unref(t);
     c->in[i] = kept;
@@ -152,7 +149,7 @@ static void try_input(suite_case *c, int i, ig_tensor *t, const char *what)
 
 static void wrong_shapes(suite_case *c, int i)
 {
-    const ig_type *t = &c->in[i]->v.type;
+    const ig_type *t = &c->in[i]->type;
     int64_t dims[10] = {1};
     memcpy(dims + 1, ig_type_dims(t), (size_t)t->rank * sizeof(*dims));
     ig_dtype d = (ig_dtype)t->dtype;
@@ -175,7 +172,7 @@ static void wrong_types(suite_case *c, int i)
 {
     static const ig_dtype other[] = {IG_FLOAT32, IG_FLOAT64, IG_INT32, IG_INT64,
                                      IG_BOOL,    IG_STRING,  IG_INT4};
-    const ig_type *t = &c->in[i]->v.type;
+    const ig_type *t = &c->in[i]->type;
     for (size_t k = 0; k < sizeof(other) / sizeof(other[0]); k++)
         if (other[k] != t->dtype)
             try_input(c, i, shaped(other[k], t->rank, ig_type_dims(t)),
@@ -184,7 +181,7 @@ static void wrong_types(suite_case *c, int i)
 
 static void wrong_integers(suite_case *c, int i)
 {
-    const ig_tensor *x = c->in[i];
+    const ig_tensor *x = suite_tensor(c, i);
     int64_t n = igi_tensor_count(x);
     ig_dtype d = (ig_dtype)x->v.type.dtype;
     if (d != IG_INT64 && d != IG_INT32)
@@ -271,13 +268,21 @@ static void abuse(suite_case *c)
         if (!c->in[i])
             continue;
         try_input(c, i, NULL, "missing");
+        if (!suite_tensor(c, i)) {
+            try_input(c, i, shaped(c->dtype, 0, NULL), "a tensor");
+            continue;
+        }
         wrong_shapes(c, i);
         wrong_types(c, i);
         wrong_integers(c, i);
     }
     int n = c->call.n_in;
-    for (c->call.n_in = 0; c->call.n_in < n; c->call.n_in++)
+    int captures = c->call.n_captures;
+    for (c->call.n_in = 0; c->call.n_in < n; c->call.n_in++) {
+        c->call.n_captures = captures < c->call.n_in ? captures : c->call.n_in;
         try_call(c, "fewer inputs");
+    }
+    c->call.n_captures = captures;
     wrong_attributes(c);
 }
 

@@ -35,9 +35,10 @@ typedef struct suite_case {
     const ig_sample *sample;
     ig_dtype dtype; /* of the first type variable */
     ig_call call;
-    ig_tensor *in[SUITE_PORTS];   /* never given away: flows take copies */
-    ig_tensor *want[SUITE_PORTS]; /* results of the reference */
+    ig_value *in[SUITE_PORTS];   /* never given away: flows take copies */
+    ig_value *want[SUITE_PORTS]; /* results of the reference */
     bool mutates;
+    void *attrs; /* with bodies, when the sample makes some; else NULL */
 } suite_case;
 
 /* Adds to the failures of the running test, with operator, sample and type. */
@@ -50,7 +51,7 @@ void suite_failures_reset(void);
 bool suite_case_make(suite_case *c, const igi_op *op, int sample, ig_dtype dtype);
 void suite_case_free(suite_case *c);
 /* Results of the reference; false and a failure when it cannot run. */
-bool suite_reference(const suite_case *c, ig_tensor **out);
+bool suite_reference(const suite_case *c, ig_value **out);
 /* Element types to try: those of the first type variable. */
 uint64_t suite_dtypes(const igi_op *op, const ig_sample *s);
 const ig_port *suite_in_port(const suite_case *c, int i);
@@ -59,13 +60,25 @@ const ig_port *suite_out_port(const suite_case *c, int i);
 /* A copy in other memory; layout 0: contiguous, 1: every second element of a longer
  * last axis, 2: axes in reversed order. NULL for NULL. */
 ig_tensor *suite_copy(const ig_tensor *t, int layout);
+/* The same for any value; items of sequences and optionals are contiguous. */
+ig_value *suite_copy_value(const ig_value *v, int layout);
 /* Type equal and elements within the tolerance of the type; reports otherwise. */
 bool suite_equal(const suite_case *c,
                  const char *flow,
                  int i,
-                 const ig_tensor *got,
-                 const ig_tensor *want);
+                 const ig_value *got,
+                 const ig_value *want);
 void suite_drop(ig_tensor **v, int n);
+void suite_drop_values(ig_value **v, int n);
+/* Input i as a tensor; NULL when it is absent or none. */
+static inline ig_tensor *suite_tensor(const suite_case *c, int i)
+{
+    return c->in[i] ? ig_value_tensor(c->in[i]) : NULL;
+}
+static inline bool suite_is_float64(const ig_value *v)
+{
+    return v && v->type.kind == IG_KIND_TENSOR && v->type.dtype == IG_FLOAT64;
+}
 
 /* Marks the kernels that took the case. */
 void suite_kernels(suite_case *c, uint64_t *taken);

@@ -62,8 +62,9 @@ uint64_t suite_dtypes(const igi_op *op, const ig_sample *s)
 
 const ig_port *suite_in_port(const suite_case *c, int i)
 {
-    int port = igi_op_in_port(c->op, c->call.n_in, 0, i);
-    return port < 0 ? NULL : &c->op->def->inputs[port];
+    static const ig_port capture = {.name = "capture", .tv = 'T', .doc = "Of a body."};
+    int port = igi_op_in_port(c->op, c->call.n_in, c->call.n_captures, i);
+    return port < 0 ? &capture : &c->op->def->inputs[port];
 }
 
 const ig_port *suite_out_port(const suite_case *c, int i)
@@ -72,9 +73,8 @@ const ig_port *suite_out_port(const suite_case *c, int i)
 }
 
 /* The type under test, or the first one that the port's own variable allows. */
-static ig_dtype dtype_of_input(const suite_case *c, int i)
+static ig_dtype dtype_of_input(const suite_case *c, int i, const ig_sample_in *in)
 {
-    const ig_sample_in *in = &c->sample->in[i];
     uint64_t allowed = types_of(c->op, suite_in_port(c, i)->tv);
     if (in->dtype)
         return (ig_dtype)in->dtype;
@@ -194,10 +194,10 @@ static ig_tensor *make_strings(const ig_sample_in *in, uint64_t *state)
     return t;
 }
 
-static ig_tensor *make_input(const suite_case *c, int i, uint64_t seed)
+static ig_tensor *
+make_tensor(const suite_case *c, int i, const ig_sample_in *in, uint64_t seed)
 {
-    const ig_sample_in *in = &c->sample->in[i];
-    ig_dtype dtype = dtype_of_input(c, i);
+    ig_dtype dtype = dtype_of_input(c, i, in);
     uint64_t state = seed;
     ig_tensor *t = NULL;
     if (dtype == IG_STRING)
@@ -223,32 +223,72 @@ static ig_tensor *make_input(const suite_case *c, int i, uint64_t seed)
     return t;
 }
 
+/* A sequence or optional of the tensors that the sample lists. */
+static ig_value *
+make_items(const suite_case *c, int i, const ig_sample_in *in, uint64_t seed)
+{
+    ig_value *items[16] = {0}, *made = NULL;
+    ig_type elem = {.dtype = (uint8_t)dtype_of_input(c, i, in), .rank = -1};
+    ig_type type = {.kind = in->kind, .rank = -1, .u.elem = &elem};
+    int n = in->n_items < 16 ? in->n_items : 16;
+    for (int k = 0; k < n; k++)
+        items[k] = (ig_value *)make_tensor(c, i, &in->items[k], seed + (uint64_t)k);
+    ig_status rc = in->kind == IG_KIND_OPTIONAL
+                       ? igi_optional_new(&made, &type, items[0])
+                       : igi_sequence_new(&made, &type, items, n);
+    if (rc != IG_OK)
+        suite_fail(c, "inputs", "%s", ig_error_message());
+    suite_drop_values(items, n);
+    return made;
+}
+
+static ig_value *make_input(const suite_case *c, int i, uint64_t seed)
+{
+    const ig_sample_in *in = &c->sample->in[i];
+    return in->kind ? make_items(c, i, in, seed)
+                    : (ig_value *)make_tensor(c, i, in, seed);
+}
+
+/* Attributes of its own for a sample with bodies. */
+static bool make_attrs(suite_case *c)
+{
+    const ig_op_def *def = c->op->def;
+    ig_sample_scene scene = {suite_registry(), c->dtype};
+    if (!c->sample->bodies)
+        return true;
+    c->attrs = igi_alloc(def->attrs_size);
+    if (!c->attrs)
+        return false;
+    if (c->sample->attrs)
+        memcpy(c->attrs, c->sample->attrs, def->attrs_size);
+    else
+        igi_attrs_init(def, c->attrs);
+    c->call.attrs = c->attrs;
+    if (c->sample->bodies(&scene, c->attrs) == IG_OK)
+        return true;
+    suite_fail(c, "bodies", "%s", ig_error_message());
+    return false;
+}
+
 /* ---- one case ---- */
 
-bool suite_reference(const suite_case *c, ig_tensor **out)
+bool suite_reference(const suite_case *c, ig_value **out)
 {
     igi_invoker v;
     igi_op bare = *c->op;
-    ig_value *in[SUITE_PORTS], *made[SUITE_PORTS] = {0};
-    ig_tensor *copy[SUITE_PORTS];
+    ig_value *in[SUITE_PORTS] = {0}, *made[SUITE_PORTS] = {0};
     memset(bare.n_kernels, 0, sizeof(bare.n_kernels));
     igi_invoker_init(&v, suite_registry(), NULL, 1);
-    for (int i = 0; i < c->call.n_in; i++) {
-        copy[i] = suite_copy(c->in[i], 0);
-        in[i] = (ig_value *)copy[i];
-    }
+    for (int i = 0; i < c->call.n_in; i++)
+        in[i] = suite_copy_value(c->in[i], 0);
     ig_status rc = igi_invoke(&v, &bare, &c->call, in, made);
     if (rc != IG_OK)
         suite_fail(c, "reference", "%s", ig_error_message());
     for (int i = 0; i < c->call.n_out; i++) {
-        out[i] = (ig_tensor *)made[i];
-        if (out[i]) {
-            ig_tensor *flat = suite_copy(out[i], 0); /* views of inputs must not stay */
-            ig_tensor_unref(out[i]);
-            out[i] = flat;
-        }
+        out[i] = suite_copy_value(made[i], 0); /* views of inputs must not stay */
+        ig_value_unref(made[i]);
     }
-    suite_drop(copy, c->call.n_in);
+    suite_drop_values(in, c->call.n_in);
     igi_invoker_fini(&v);
     return rc == IG_OK;
 }
@@ -260,12 +300,14 @@ bool suite_case_make(suite_case *c, const igi_op *op, int sample, ig_dtype dtype
     c->sample = &op->def->samples[sample];
     c->dtype = dtype;
     int n_out = c->sample->n_out ? c->sample->n_out : op->min_out;
-    c->call = (ig_call){.op = op->def,
-                        .attrs = c->sample->attrs,
-                        .draw = op->def->flags & IG_OP_RANDOM ? 1 : 0,
-                        .wanted = n_out < 64 ? IG_BIT(n_out) - 1 : 0,
-                        .n_in = c->sample->n_in,
-                        .n_out = n_out};
+    c->call =
+        (ig_call){.op = op->def,
+                  .attrs = c->sample->attrs,
+                  .draw = op->def->flags & (IG_OP_RANDOM | IG_OP_SUBGRAPH) ? 1 : 0,
+                  .wanted = n_out < 64 ? IG_BIT(n_out) - 1 : 0,
+                  .n_in = c->sample->n_in,
+                  .n_captures = c->sample->n_captures,
+                  .n_out = n_out};
     for (int i = 0; i < op->n_in; i++)
         c->mutates = c->mutates || op->def->inputs[i].flags & IG_MUTATED;
     for (int i = 0; i < c->call.n_in; i++) {
@@ -275,13 +317,15 @@ bool suite_case_make(suite_case *c, const igi_op *op, int sample, ig_dtype dtype
         if (!c->in[i])
             return false;
     }
-    return suite_reference(c, c->want);
+    return make_attrs(c) && suite_reference(c, c->want);
 }
 
 void suite_case_free(suite_case *c)
 {
-    suite_drop(c->in, SUITE_PORTS);
-    suite_drop(c->want, SUITE_PORTS);
+    suite_drop_values(c->in, SUITE_PORTS);
+    suite_drop_values(c->want, SUITE_PORTS);
+    igi_attrs_release(c->op->def, c->attrs);
+    igi_free(c->attrs);
 }
 
 void suite_drop(ig_tensor **v, int n)
@@ -292,154 +336,10 @@ void suite_drop(ig_tensor **v, int n)
     }
 }
 
-/* ---- copies ---- */
-
-static bool can_stride(const ig_tensor *t)
+void suite_drop_values(ig_value **v, int n)
 {
-    return ig_dtype_bits((ig_dtype)t->v.type.dtype) >= 8 && t->v.type.rank > 0 &&
-           t->v.type.rank <= 6 && igi_tensor_count(t) > 1;
-}
-
-static ig_tensor *strided(const ig_tensor *t, int layout)
-{
-    int rank = t->v.type.rank;
-    const int64_t *dims = ig_type_dims(&t->v.type);
-    int64_t big[8], stride[8], offset = layout == 1 ? 1 : 0;
-    ig_tensor *base = NULL, *view = NULL;
-    for (int i = 0; i < rank; i++)
-        big[i] = layout == 1 ? dims[i] + (i == rank - 1 ? dims[i] + 1 : 1)
-                             : dims[rank - 1 - i];
-    if (ig_tensor_new(&base, (ig_dtype)t->v.type.dtype, rank, big) != IG_OK)
-        return NULL;
-    for (int i = 0; i < rank; i++)
-        stride[i] = igi_strides(base)[layout == 1 ? i : rank - 1 - i];
-    if (layout == 1)
-        stride[rank - 1] *= 2;
-    ig_status rc = igi_tensor_view(&view, NULL, base, rank, dims, stride, offset);
-    ig_tensor_unref(base);
-    if (rc == IG_OK)
-        rc = igi_tensor_copy_into(view, t);
-    if (rc == IG_OK)
-        return view;
-    ig_tensor_unref(view);
-    return NULL;
-}
-
-ig_tensor *suite_copy(const ig_tensor *t, int layout)
-{
-    ig_tensor *copy = NULL;
-    if (!t)
-        return NULL;
-    if (layout && can_stride(t))
-        return strided(t, layout);
-    return igi_tensor_contiguous_copy(&copy, NULL, t) == IG_OK ? copy : NULL;
-}
-
-/* ---- comparison ---- */
-
-static double tolerance(ig_dtype d)
-{
-    switch (d) {
-    case IG_FLOAT64:
-    case IG_COMPLEX128:
-        return 1e-10;
-    case IG_FLOAT32:
-    case IG_COMPLEX64:
-        return 2e-5;
-    case IG_FLOAT16:
-        return 4e-3;
-    case IG_BFLOAT16:
-        return 2e-2;
-    default:
-        return igi_dtype_is_float(d) ? 0.26 : 0;
+    for (int i = 0; i < n; i++) {
+        ig_value_unref(v[i]);
+        v[i] = NULL;
     }
-}
-
-static bool near(double a, double b, double tol, double scale)
-{
-    if (isnan(a) || isnan(b))
-        return isnan(a) && isnan(b);
-    if (isinf(a) || isinf(b))
-        return a == b;
-    return fabs(a - b) <= tol * (fabs(b) + scale);
-}
-
-/* Elements as doubles: complex ones are two. */
-static double number_at(const ig_tensor *t, int64_t k)
-{
-    switch (t->v.type.dtype) {
-    case IG_COMPLEX64:
-        return (double)((const float *)(const void *)t->data)[k];
-    case IG_COMPLEX128:
-        return ((const double *)(const void *)t->data)[k];
-    case IG_INT64:
-    case IG_UINT64:
-        return (double)igi_get_i64((ig_dtype)t->v.type.dtype, t->data, k);
-    default:
-        return igi_get_f64((ig_dtype)t->v.type.dtype, t->data, k);
-    }
-}
-
-static bool equal_strings(const suite_case *c,
-                          const char *flow,
-                          int i,
-                          const ig_tensor *a,
-                          const ig_tensor *b)
-{
-    for (int64_t k = 0; k < igi_tensor_count(a); k++) {
-        if (strcmp(ig_tensor_string(a, k), ig_tensor_string(b, k)) != 0) {
-            suite_fail(c, flow, "output %d, string %lld is '%s', expected '%s'", i,
-                       (long long)k, ig_tensor_string(a, k), ig_tensor_string(b, k));
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool equal_numbers(const suite_case *c,
-                          const char *flow,
-                          int i,
-                          const ig_tensor *a,
-                          const ig_tensor *b)
-{
-    ig_dtype d = (ig_dtype)a->v.type.dtype;
-    int64_t n = igi_tensor_count(a) * (d == IG_COMPLEX64 || d == IG_COMPLEX128 ? 2 : 1);
-    double largest = 0, tol = tolerance(d);
-    for (int64_t k = 0; k < n; k++)
-        if (isfinite(number_at(b, k)))
-            largest = fmax(largest, fabs(number_at(b, k)));
-    for (int64_t k = 0; k < n; k++) {
-        if (!near(number_at(a, k), number_at(b, k), tol, largest)) {
-            suite_fail(c, flow, "output %d, element %lld is %.17g, expected %.17g", i,
-                       (long long)k, number_at(a, k), number_at(b, k));
-            return false;
-        }
-    }
-    return true;
-}
-
-bool suite_equal(const suite_case *c,
-                 const char *flow,
-                 int i,
-                 const ig_tensor *got,
-                 const ig_tensor *want)
-{
-    char a[160], b[160];
-    if (!got || !want) {
-        if (got || want)
-            suite_fail(c, flow, "output %d is %s", i, got ? "not expected" : "missing");
-        return !got && !want;
-    }
-    if (!igi_type_equal(&got->v.type, &want->v.type)) {
-        suite_fail(c, flow, "output %d is %s, expected %s", i,
-                   igi_type_print(&got->v.type, NULL, a, sizeof(a)),
-                   igi_type_print(&want->v.type, NULL, b, sizeof(b)));
-        return false;
-    }
-    ig_tensor *flat = suite_copy(got, 0);
-    bool same = flat && (flat->v.type.dtype == IG_STRING
-                             ? equal_strings(c, flow, i, flat, want)
-                             : equal_numbers(c, flow, i, flat, want));
-    ig_tensor_unref(flat);
-    return same;
 }

@@ -23,23 +23,19 @@ static bool call_once(const suite_case *c,
                       const igi_op *op,
                       int layout,
                       int threads,
-                      ig_tensor **out)
+                      ig_value **out)
 {
     igi_invoker v;
-    ig_value *in[SUITE_PORTS], *made[SUITE_PORTS] = {0};
-    ig_tensor *copy[SUITE_PORTS];
+    ig_value *in[SUITE_PORTS];
     igi_invoker_init(&v, suite_registry(), NULL, threads);
     for (int i = 0; i < c->call.n_in; i++) {
         bool written = c->in[i] && suite_in_port(c, i)->flags & IG_MUTATED;
-        copy[i] = suite_copy(c->in[i], written ? 0 : layout);
-        in[i] = (ig_value *)copy[i];
+        in[i] = suite_copy_value(c->in[i], written ? 0 : layout);
     }
-    ig_status rc = igi_invoke(&v, op, &c->call, in, made);
+    ig_status rc = igi_invoke(&v, op, &c->call, in, out);
     if (rc != IG_OK)
         suite_fail(c, flow, "%s", ig_error_message());
-    for (int i = 0; i < c->call.n_out; i++)
-        out[i] = (ig_tensor *)made[i];
-    suite_drop(copy, c->call.n_in);
+    suite_drop_values(in, c->call.n_in);
     igi_invoker_fini(&v);
     return rc == IG_OK;
 }
@@ -47,11 +43,11 @@ static bool call_once(const suite_case *c,
 static void check_call(
     const suite_case *c, const char *flow, const igi_op *op, int layout, int threads)
 {
-    ig_tensor *out[SUITE_PORTS] = {0};
+    ig_value *out[SUITE_PORTS] = {0};
     if (call_once(c, flow, op, layout, threads, out))
         for (int i = 0; i < c->call.n_out; i++)
             suite_equal(c, flow, i, out[i], c->want[i]);
-    suite_drop(out, SUITE_PORTS);
+    suite_drop_values(out, SUITE_PORTS);
     if (!igi_canary_check())
         suite_fail(c, flow, "wrote outside its outputs");
 }
@@ -59,13 +55,13 @@ static void check_call(
 /* Fresh memory has other contents the second time: what was not written differs. */
 static void check_all_written(const suite_case *c, const igi_op *op, const char *flow)
 {
-    ig_tensor *out[SUITE_PORTS] = {0};
+    ig_value *out[SUITE_PORTS] = {0};
     igi_canary_fill(0x3c);
     if (call_once(c, flow, op, 0, 1, out))
         for (int i = 0; i < c->call.n_out; i++)
             suite_equal(c, flow, i, out[i], c->want[i]);
     igi_canary_fill(0xa5);
-    suite_drop(out, SUITE_PORTS);
+    suite_drop_values(out, SUITE_PORTS);
 }
 
 /* Whether the kernel takes this case. */
@@ -74,7 +70,7 @@ static bool takes(const suite_case *c, const igi_op *one, uint64_t constants)
     ig_kernel_ctx k = {.struct_size = sizeof(k),
                        .n_in = (int16_t)c->call.n_in,
                        .n_out = (int16_t)c->call.n_out,
-                       .in = (ig_value *const *)c->in,
+                       .in = c->in,
                        .out = (ig_value **)(uintptr_t)c->want,
                        .attrs = c->call.attrs,
                        .threads = 2,
@@ -140,7 +136,7 @@ static const char *output_name(int i)
 static bool is_constant(const suite_case *c, int i, suite_constants which)
 {
     uint32_t flags = suite_in_port(c, i)->flags;
-    if (!c->in[i] || which == SUITE_GIVEN || flags & IG_MUTATED)
+    if (!suite_tensor(c, i) || which == SUITE_GIVEN || flags & IG_MUTATED)
         return false;
     return flags & IG_VALUE || (which == SUITE_WEIGHTS && i > 0);
 }
@@ -149,7 +145,7 @@ static bool is_constant(const suite_case *c, int i, suite_constants which)
 static ig_status
 input_dims(const suite_case *c, int i, ig_graph *g, bool symbols, int64_t *dims)
 {
-    const ig_tensor *t = c->in[i];
+    const ig_tensor *t = suite_tensor(c, i);
     for (int k = 0; k < t->v.type.rank; k++) {
         char name[32];
         dims[k] = ig_type_dims(&t->v.type)[k];
@@ -164,9 +160,11 @@ static ig_status add_input(
     const suite_case *c, int i, suite_constants which, ig_graph *g, ig_value_id *out)
 {
     int64_t dims[8];
-    const ig_type *t = &c->in[i]->v.type;
+    const ig_type *t = &c->in[i]->type;
     if (is_constant(c, i, which))
-        return ig_graph_constant(g, input_name(i), c->in[i], out);
+        return ig_graph_constant(g, input_name(i), suite_tensor(c, i), out);
+    if (t->kind != IG_KIND_TENSOR)
+        return ig_graph_input_typed(g, input_name(i), t, out);
     IG_TRY(input_dims(c, i, g, which == SUITE_SYMBOLS, dims));
     return ig_graph_input(g, input_name(i), (ig_dtype)t->dtype, t->rank, dims, out);
 }
@@ -205,17 +203,17 @@ static void check_net(
         if (!c->in[i] || !id.i || ig_graph_value_constant(g, id))
             continue;
         bool written = suite_in_port(c, i)->flags & IG_MUTATED;
-        ig_tensor *t = suite_copy(c->in[i], written ? 0 : layout);
-        rc = ig_workspace_feed(ws, input_name(i), t);
-        ig_tensor_unref(t);
+        ig_value *v = suite_copy_value(c->in[i], written ? 0 : layout);
+        rc = ig_workspace_feed_value(ws, input_name(i), v);
+        ig_value_unref(v);
     }
     for (int run = 0; rc == IG_OK && run < (c->mutates ? 1 : 2); run++) {
         rc = ig_net_run(net, ws, NULL);
         for (int i = 0; rc == IG_OK && i < c->call.n_out; i++) {
-            ig_tensor *y = NULL;
-            rc = ig_workspace_fetch(ws, output_name(i), &y);
+            ig_value *y = NULL;
+            rc = ig_workspace_fetch_value(ws, output_name(i), &y);
             bool same = rc != IG_OK || suite_equal(c, flow, i, y, c->want[i]);
-            ig_tensor_unref(y);
+            ig_value_unref(y);
             if (!same)
                 run = 2;
         }
@@ -237,8 +235,13 @@ check_types(const suite_case *c, const char *flow, const ig_graph *g, bool exact
         if (!c->want[i])
             continue;
         const ig_type *t = ig_graph_value_type(g, ig_graph_output_at(g, i)),
-                      *w = &c->want[i]->v.type;
+                      *w = &c->want[i]->type;
         bool dynamic = (suite_out_port(c, i)->flags & IG_DYNAMIC) || !exact;
+        if (w->kind != IG_KIND_TENSOR) {
+            if (!igi_type_same_kind(t, w))
+                suite_fail(c, flow, "output %d is inferred as another kind", i);
+            continue;
+        }
         bool fits = t->dtype == w->dtype && t->kind == w->kind &&
                     (t->rank == w->rank || (dynamic && t->rank < 0));
         for (int k = 0; fits && k < t->rank; k++) {
@@ -323,48 +326,52 @@ static void check_optimised(const suite_case *c, const ig_graph *g)
 /* ---- eager and trace ---- */
 
 static ig_status
-dispatch(ig_ctx *ctx, const suite_case *c, ig_tensor *const *in, ig_tensor **out)
+dispatch(ig_ctx *ctx, const suite_case *c, ig_value *const *in, ig_value **out)
 {
     ig_call call = c->call;
     call.draw = 0;
     call.where = IG_HERE;
-    return ig_dispatch(ctx, &call, (ig_value *const *)in, (ig_value **)out);
+    return ig_dispatch(ctx, &call, in, out);
 }
 
 static void check_eager(const suite_case *c, bool record)
 {
     const char *flow = record ? "eager, recorded" : "eager";
     ig_ctx *ctx = NULL;
-    ig_tensor *in[SUITE_PORTS] = {0}, *out[SUITE_PORTS] = {0};
+    ig_value *in[SUITE_PORTS] = {0}, *out[SUITE_PORTS] = {0};
     if (ig_ctx_new(&ctx, &(ig_ctx_opts){.registry = suite_registry()}) != IG_OK) {
         suite_fail(c, flow, "%s", ig_error_message());
         return;
     }
     for (int i = 0; i < c->call.n_in; i++) {
-        in[i] = suite_copy(c->in[i], 0);
-        if (in[i] && record && !c->mutates &&
-            igi_dtype_is_float((ig_dtype)in[i]->v.type.dtype))
-            (void)ig_requires_grad(ctx, in[i], true);
+        in[i] = suite_copy_value(c->in[i], 0);
+        if (suite_tensor(c, i) && record && !c->mutates &&
+            igi_dtype_is_float((ig_dtype)in[i]->type.dtype))
+            (void)ig_requires_grad(ctx, (ig_tensor *)in[i], true);
     }
-    if (dispatch(ctx, c, in, out) != IG_OK)
+    ig_status rc = dispatch(ctx, c, in, out);
+    bool todo = c->op->def->gradient == ig_gradient_todo;
+    if (rc == IG_UNSUPPORTED && record && todo)
+        ; /* the rule that is missing is refused when it would be needed */
+    else if (rc != IG_OK)
         suite_fail(c, flow, "%s", ig_ctx_message(ctx));
     else
         for (int i = 0; i < c->call.n_out; i++)
             suite_equal(c, flow, i, out[i], c->want[i]);
     ig_ctx_free(ctx);
-    suite_drop(in, SUITE_PORTS);
+    suite_drop_values(in, SUITE_PORTS);
 }
 
 typedef struct traced {
     const suite_case *c;
-    ig_tensor *literal[SUITE_PORTS]; /* not inputs of the trace */
+    ig_value *literal[SUITE_PORTS]; /* not inputs of the trace */
 } traced;
 
 static ig_status
-traced_call(ig_ctx *ctx, ig_tensor *const *in, ig_tensor **out, void *user)
+traced_call(ig_ctx *ctx, ig_value *const *in, ig_value **out, void *user)
 {
     traced *t = user;
-    ig_tensor *all[SUITE_PORTS] = {0};
+    ig_value *all[SUITE_PORTS] = {0};
     for (int i = 0, k = 0; i < t->c->call.n_in; i++)
         if (t->c->in[i])
             all[i] = t->literal[i] ? t->literal[i] : in[k++];
@@ -376,30 +383,31 @@ static void check_trace(const suite_case *c)
     ig_ctx *ctx = NULL;
     traced t = {.c = c};
     ig_trace_opts o = {.no_self_test = c->mutates || c->op->def->flags & IG_OP_RANDOM};
-    ig_tensor *example[SUITE_PORTS] = {0};
-    if (ig_ctx_new(&ctx, &(ig_ctx_opts){.registry = suite_registry()}) != IG_OK) {
+    ig_value *example[SUITE_PORTS] = {0};
+    if (ig_ctx_new(&ctx, NULL) != IG_OK) {
         suite_fail(c, "traced", "%s", ig_error_message());
         return;
     }
     for (int i = 0, k = 0; i < c->call.n_in; i++) {
-        example[i] = suite_copy(c->in[i], 0);
+        example[i] = suite_copy_value(c->in[i], 0);
         if (is_constant(c, i, SUITE_VALUES))
             t.literal[i] = example[i];
         else if (example[i] && k == IG_TRACE_INPUTS_MAX)
             suite_fail(c, "traced", "more inputs than a trace can have");
         else if (example[i])
-            o.inputs[k++] = (ig_trace_input){input_name(i), example[i]};
+            o.inputs[k++] =
+                (ig_trace_input){.name = input_name(i), .value = example[i]};
     }
     for (int i = 0; i < c->call.n_out; i++)
         o.outputs[i] = output_name(i);
-    ig_graph *g = ig_trace_n(ctx, traced_call, &t, c->call.n_out, &o);
+    ig_graph *g = ig_trace_values(ctx, traced_call, &t, c->call.n_out, &o);
     if (g)
         check_net(c, "traced", g, -1, 0);
     else
         suite_fail(c, "traced", "%s", ig_ctx_message(ctx));
     ig_graph_free(g);
     ig_ctx_free(ctx);
-    suite_drop(example, SUITE_PORTS);
+    suite_drop_values(example, SUITE_PORTS);
 }
 
 void suite_flows(suite_case *c)

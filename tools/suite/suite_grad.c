@@ -9,20 +9,10 @@
 #include <string.h>
 
 #include "graph/core/dtype.h"
-#include "tools/suite/suite.h"
+#include "tools/suite/suite_grad.h"
 
 #define PROBES 12 /* elements of an input that are moved */
 #define STEP   1e-5
-
-typedef struct probe {
-    const suite_case *c;
-    int n_x, n_y;
-    int x_port[SUITE_PORTS], y_port[SUITE_PORTS];
-    ig_tensor *w[SUITE_PORTS];   /* per y */
-    ig_tensor *v[SUITE_PORTS];   /* per x, for the second gradient */
-    ig_tensor *dx[SUITE_PORTS];  /* by the tape */
-    ig_tensor *ddx[SUITE_PORTS]; /* of M, by x then by w */
-} probe;
 
 /* ---- small helpers ---- */
 
@@ -52,21 +42,54 @@ static double dot(const ig_tensor *a, const ig_tensor *b)
     return sum;
 }
 
-static bool plan(probe *p)
+static int64_t items_of(const ig_value *v, ig_value *const **items)
+{
+    if (v->type.kind == IG_KIND_SEQUENCE) {
+        *items = ((const igi_sequence *)v)->items;
+        return ((const igi_sequence *)v)->n;
+    }
+    *items = &((const igi_optional *)v)->item;
+    return **items ? 1 : 0;
+}
+
+ig_tensor *suite_tensor_at(ig_value *const *values, suite_place at)
+{
+    ig_value *v = values[at.port], *const * items;
+    if (at.item >= 0 && v)
+        v = items_of(v, &items) > at.item ? items[at.item] : NULL;
+    return v ? ig_value_tensor(v) : NULL;
+}
+
+/* Adds the float64 tensors of a value; false: there is none. */
+static bool add_places(const ig_value *v, int port, suite_place *list, int *n)
+{
+    ig_value *const *items;
+    int before = *n;
+    if (suite_is_float64(v))
+        list[(*n)++] = (suite_place){port, -1};
+    if (!v || v->type.kind == IG_KIND_TENSOR)
+        return *n > before;
+    for (int64_t i = 0, m = items_of(v, &items); i < m && *n < SUITE_PORTS; i++)
+        if (suite_is_float64(items[i]))
+            list[(*n)++] = (suite_place){port, (int)i};
+    return *n > before;
+}
+
+static bool plan(suite_probe *p)
 {
     const suite_case *c = p->c;
     for (int i = 0; i < c->call.n_in; i++)
-        if (c->in[i] && c->in[i]->v.type.dtype == IG_FLOAT64 &&
-            !(suite_in_port(c, i)->flags & (IG_NODIFF | IG_VALUE)))
-            p->x_port[p->n_x++] = i;
+        if (!(suite_in_port(c, i)->flags & (IG_NODIFF | IG_VALUE)) &&
+            add_places(c->in[i], i, p->x, &p->n_x))
+            p->px[p->n_px++] = i;
     for (int i = 0; i < c->call.n_out; i++)
-        if (c->want[i] && c->want[i]->v.type.dtype == IG_FLOAT64 &&
-            !(suite_out_port(c, i)->flags & IG_NODIFF))
-            p->y_port[p->n_y++] = i;
+        if (!(suite_out_port(c, i)->flags & IG_NODIFF) &&
+            add_places(c->want[i], i, p->y, &p->n_y))
+            p->py[p->n_py++] = i;
     for (int k = 0; k < p->n_y; k++)
-        p->w[k] = weights_like(c->want[p->y_port[k]], (uint64_t)k);
+        p->w[k] = weights_like(suite_tensor_at(c->want, p->y[k]), (uint64_t)k);
     for (int k = 0; k < p->n_x; k++)
-        p->v[k] = weights_like(c->in[p->x_port[k]], 10 + (uint64_t)k);
+        p->v[k] = weights_like(suite_tensor_at(c->in, p->x[k]), 10 + (uint64_t)k);
     return p->n_x && p->n_y;
 }
 
@@ -74,29 +97,30 @@ static bool plan(probe *p)
 
 typedef struct run {
     ig_ctx *ctx;
-    ig_tensor *in[SUITE_PORTS], *w[SUITE_PORTS];
+    ig_value *in[SUITE_PORTS];
+    ig_tensor *w[SUITE_PORTS];
     ig_tensor *xs[SUITE_PORTS], *ys[SUITE_PORTS], *dx[SUITE_PORTS];
 } run;
 
 static void run_end(run *r)
 {
     ig_ctx_free(r->ctx);
-    suite_drop(r->in, SUITE_PORTS);
+    suite_drop_values(r->in, SUITE_PORTS);
     suite_drop(r->w, SUITE_PORTS);
 }
 
 /* Forward and first gradient; `again`: differentiable once more. */
-static bool run_begin(run *r, const probe *p, bool again)
+static bool run_begin(run *r, const suite_probe *p, bool again)
 {
     const suite_case *c = p->c;
-    ig_tensor *out[SUITE_PORTS] = {0};
+    ig_value *out[SUITE_PORTS] = {0};
     memset(r, 0, sizeof(*r));
     if (ig_ctx_new(&r->ctx, &(ig_ctx_opts){.registry = suite_registry()}) != IG_OK)
         return false;
     for (int i = 0; i < c->call.n_in; i++)
-        r->in[i] = suite_copy(c->in[i], 0);
+        r->in[i] = suite_copy_value(c->in[i], 0);
     for (int k = 0; k < p->n_x; k++)
-        r->xs[k] = ig_requires_grad(r->ctx, r->in[p->x_port[k]], true);
+        r->xs[k] = ig_requires_grad(r->ctx, suite_tensor_at(r->in, p->x[k]), true);
     for (int k = 0; k < p->n_y; k++) {
         r->w[k] = suite_copy(p->w[k], 0);
         if (again)
@@ -105,22 +129,23 @@ static bool run_begin(run *r, const probe *p, bool again)
     ig_call call = c->call;
     call.draw = 0;
     call.where = IG_HERE;
-    if (ig_dispatch(r->ctx, &call, (ig_value *const *)r->in, (ig_value **)out) != IG_OK)
+    if (ig_dispatch(r->ctx, &call, r->in, out) != IG_OK)
         return false;
     int n = 0; /* outputs that no x reaches carry no history */
     ig_tensor *dys[SUITE_PORTS];
     for (int k = 0; k < p->n_y; k++) {
-        if (!ig_tensor_requires_grad(out[p->y_port[k]]))
+        ig_tensor *y = suite_tensor_at(out, p->y[k]);
+        if (!y || !ig_tensor_requires_grad(y))
             continue;
         dys[n] = r->w[k];
-        r->ys[n++] = out[p->y_port[k]];
+        r->ys[n++] = y;
     }
     ig_grad_opts o = {
         .dys = dys, .create_graph = again, .retain_graph = true, .allow_unused = true};
     return n == 0 || ig_grad(r->ctx, r->ys, n, r->xs, p->n_x, r->dx, &o) == IG_OK;
 }
 
-static bool first_by_tape(probe *p)
+static bool first_by_tape(suite_probe *p)
 {
     run r;
     bool ok = run_begin(&r, p, false);
@@ -133,7 +158,7 @@ static bool first_by_tape(probe *p)
 }
 
 /* Gradients of M by every x and every w. */
-static bool second_by_tape(probe *p)
+static bool second_by_tape(suite_probe *p)
 {
     run r;
     ig_tensor *roots[SUITE_PORTS], *seeds[SUITE_PORTS], *by[2 * SUITE_PORTS],
@@ -162,27 +187,27 @@ static bool second_by_tape(probe *p)
 
 /* ---- finite differences ---- */
 
-static bool loss_at(const probe *p, double *out)
+static bool loss_at(const suite_probe *p, double *out)
 {
     const suite_case *c = p->c;
     ig_ctx *ctx = NULL;
-    ig_tensor *in[SUITE_PORTS] = {0}, *y[SUITE_PORTS] = {0};
+    ig_value *in[SUITE_PORTS] = {0}, *y[SUITE_PORTS] = {0};
     *out = 0;
     if (ig_ctx_new(&ctx, &(ig_ctx_opts){.registry = suite_registry()}) != IG_OK)
         return false;
     for (int i = 0; i < c->call.n_in; i++)
-        in[i] = suite_copy(c->in[i], 0);
+        in[i] = suite_copy_value(c->in[i], 0);
     ig_call call = c->call;
     call.draw = 0;
-    bool ok = ig_dispatch(ctx, &call, (ig_value *const *)in, (ig_value **)y) == IG_OK;
+    bool ok = ig_dispatch(ctx, &call, in, y) == IG_OK;
     for (int k = 0; ok && k < p->n_y; k++)
-        *out += dot(y[p->y_port[k]], p->w[k]);
+        *out += dot(suite_tensor_at(y, p->y[k]), p->w[k]);
     ig_ctx_free(ctx);
-    suite_drop(in, SUITE_PORTS);
+    suite_drop_values(in, SUITE_PORTS);
     return ok;
 }
 
-static bool slope_at(const probe *p, double *out)
+static bool slope_at(const suite_probe *p, double *out)
 {
     run r;
     bool ok = run_begin(&r, p, false);
@@ -194,12 +219,12 @@ static bool slope_at(const probe *p, double *out)
     return ok;
 }
 
-static void compare_probe(const probe *p,
+static void compare_probe(const suite_probe *p,
                           const char *flow,
                           int k,
                           ig_tensor *moved,
                           const ig_tensor *grad,
-                          bool (*f)(const probe *, double *))
+                          bool (*f)(const suite_probe *, double *))
 {
     int64_t n = igi_tensor_count(moved), skip = n > PROBES ? n / PROBES : 1;
     double largest = 1;
@@ -222,11 +247,12 @@ static void compare_probe(const probe *p,
     }
 }
 
-static void check_shapes(const probe *p, const char *flow, ig_tensor *const *grads)
+static void
+check_shapes(const suite_probe *p, const char *flow, ig_tensor *const *grads)
 {
     char a[160], b[160];
     for (int k = 0; k < p->n_x; k++) {
-        const ig_tensor *x = p->c->in[p->x_port[k]];
+        const ig_tensor *x = suite_tensor_at(p->c->in, p->x[k]);
         if (grads[k] && !igi_type_equal(&grads[k]->v.type, &x->v.type))
             suite_fail(p->c, flow, "gradient %d is %s, its input %s", k,
                        igi_type_print(&grads[k]->v.type, NULL, a, sizeof(a)),
@@ -234,181 +260,32 @@ static void check_shapes(const probe *p, const char *flow, ig_tensor *const *gra
     }
 }
 
-static void check_numerically(probe *p, bool second)
+static void check_numerically(suite_probe *p, bool second)
 {
     check_shapes(p, "gradient, tape", p->dx);
     for (int k = 0; k < p->n_x; k++)
-        compare_probe(p, "gradient, tape", k, p->c->in[p->x_port[k]], p->dx[k],
-                      loss_at);
+        compare_probe(p, "gradient, tape", k, suite_tensor_at(p->c->in, p->x[k]),
+                      p->dx[k], loss_at);
     if (!second)
         return;
     check_shapes(p, "second gradient, tape", p->ddx);
     for (int k = 0; k < p->n_x; k++)
-        compare_probe(p, "second gradient, tape", k, p->c->in[p->x_port[k]], p->ddx[k],
-                      slope_at);
+        compare_probe(p, "second gradient, tape", k, suite_tensor_at(p->c->in, p->x[k]),
+                      p->ddx[k], slope_at);
     for (int k = 0; k < p->n_y; k++)
         compare_probe(p, "second gradient by dy, tape", k, p->w[k], p->ddx[p->n_x + k],
                       slope_at);
 }
 
-/* ---- the static pass ---- */
-
-/* Appends weights as inputs and the gradient; outputs "dx<k>"; with `second` also
- * "ddx<k>". */
-static ig_status differentiate(const probe *p, ig_graph *g, bool second, bool *have)
-{
-    ig_value_id ys[SUITE_PORTS], dys[SUITE_PORTS], xs[2 * SUITE_PORTS], dx[SUITE_PORTS],
-        roots[SUITE_PORTS], seeds[SUITE_PORTS], ddx[2 * SUITE_PORTS];
-    char name[32];
-    int n = 0;
-    for (int k = 0; k < p->n_y; k++) {
-        snprintf(name, sizeof(name), "w%d", k);
-        ys[k] = ig_graph_output_at(g, p->y_port[k]);
-        const ig_type *t = ig_graph_value_type(g, ys[k]);
-        if (t->rank < 0)
-            t = &p->w[k]->v.type;
-        int64_t dims[IG_RANK_MAX];
-        memcpy(dims, ig_type_dims(t), (size_t)t->rank * sizeof(*dims));
-        IG_TRY(ig_graph_input(g, name, IG_FLOAT64, t->rank, dims, &dys[k]));
-        xs[p->n_x + k] = dys[k];
-    }
-    for (int k = 0; k < p->n_x; k++) {
-        snprintf(name, sizeof(name), "x%d", p->x_port[k]);
-        xs[k] = ig_graph_find(g, name);
-    }
-    IG_TRY(ig_graph_gradient(g, ys, dys, p->n_y, xs, dx, p->n_x));
-    for (int k = 0; k < p->n_x; k++) {
-        snprintf(name, sizeof(name), "dx%d", k);
-        have[k] = dx[k].i != 0;
-        if (!dx[k].i)
-            continue;
-        IG_TRY(ig_graph_output(g, name, dx[k]));
-        snprintf(name, sizeof(name), "v%d", k);
-        IG_TRY(ig_graph_constant(g, name, p->v[k], &seeds[n]));
-        roots[n++] = dx[k];
-    }
-    if (!second || !n)
-        return ig_graph_verify(g);
-    IG_TRY(ig_graph_gradient(g, roots, seeds, n, xs, ddx, p->n_x + p->n_y));
-    for (int k = 0; k < p->n_x + p->n_y; k++) {
-        snprintf(name, sizeof(name), "ddx%d", k);
-        have[p->n_x + k] = ddx[k].i != 0;
-        if (ddx[k].i)
-            IG_TRY(ig_graph_output(g, name, ddx[k]));
-    }
-    return ig_graph_verify(g);
-}
-
-static void compare_static(const probe *p,
-                           const char *flow,
-                           int k,
-                           const ig_tensor *got,
-                           const ig_tensor *want)
-{
-    double largest = 1;
-    if (!got || !want) {
-        const ig_tensor *t = got ? got : want;
-        for (int64_t i = 0; t && i < igi_tensor_count(t); i++)
-            if (fabs(f64(t)[i]) > 1e-12) {
-                suite_fail(p->c, flow, "gradient %d exists only %s", k,
-                           got ? "in the graph" : "on the tape");
-                return;
-            }
-        return;
-    }
-    if (!igi_type_equal(&got->v.type, &want->v.type)) {
-        suite_fail(p->c, flow, "gradient %d has another type than the tape's", k);
-        return;
-    }
-    for (int64_t i = 0; i < igi_tensor_count(got); i++)
-        largest = fmax(largest, fabs(f64(want)[i]));
-    for (int64_t i = 0; i < igi_tensor_count(got); i++)
-        if (!(fabs(f64(got)[i] - f64(want)[i]) <= 1e-10 * largest)) {
-            suite_fail(p->c, flow,
-                       "gradient %d, element %lld: %.15g, the tape gives %.15g", k,
-                       (long long)i, f64(got)[i], f64(want)[i]);
-            return;
-        }
-}
-
-static ig_status feed_all(const probe *p, const ig_graph *g, ig_workspace *ws)
-{
-    char name[32];
-    for (int i = 0; i < p->c->call.n_in + p->n_y; i++) {
-        int y = i - p->c->call.n_in;
-        ig_tensor *t = y < 0 ? p->c->in[i] : p->w[y];
-        snprintf(name, sizeof(name), y < 0 ? "x%d" : "w%d", y < 0 ? i : y);
-        ig_value_id id = ig_graph_find(g, name);
-        if (t && id.i && !ig_graph_value_constant(g, id))
-            IG_TRY(ig_workspace_feed(ws, name, t));
-    }
-    return IG_OK;
-}
-
-static ig_status run_static(const probe *p,
-                            const ig_graph *g,
-                            bool second,
-                            const bool *have,
-                            int level,
-                            const char *flow)
-{
-    ig_net *net = NULL;
-    ig_net_opts o = {.level = level, .threads = 1};
-    ig_workspace *ws = ig_workspace_new(NULL);
-    ig_status rc = ws ? ig_net_new(&net, g, ws, &o) : IG_OUT_OF_MEMORY;
-    if (rc == IG_OK)
-        rc = feed_all(p, g, ws);
-    if (rc == IG_OK)
-        rc = ig_net_run(net, ws, NULL);
-    int n = p->n_x + (second ? p->n_x + p->n_y : 0);
-    for (int k = 0; rc == IG_OK && k < n; k++) {
-        char name[32];
-        ig_tensor *t = NULL;
-        bool first = k < p->n_x;
-        snprintf(name, sizeof(name), first ? "dx%d" : "ddx%d", first ? k : k - p->n_x);
-        if (have[k])
-            rc = ig_workspace_fetch(ws, name, &t);
-        if (rc == IG_OK)
-            compare_static(p, flow, k, t, first ? p->dx[k] : p->ddx[k - p->n_x]);
-        ig_tensor_unref(t);
-    }
-    ig_net_free(net);
-    ig_workspace_free(ws);
-    return rc;
-}
-
-static void check_static(const probe *p, bool second, suite_constants which)
-{
-    ig_graph *g = NULL;
-    bool have[3 * SUITE_PORTS] = {0}, symbols = which == SUITE_SYMBOLS;
-    const char *flow = symbols ? "gradient, static, symbols" : "gradient, static";
-    ig_status rc = suite_graph(p->c, which, &g);
-    if (rc == IG_OK)
-        rc = differentiate(p, g, second, have);
-    if (rc == IG_OK)
-        rc = run_static(p, g, second, have, -1, flow);
-    if (rc == IG_OK && !symbols)
-        rc = run_static(p, g, second, have, 0, "gradient, static, optimised");
-    ig_graph *again = NULL;
-    if (rc == IG_OK)
-        rc = suite_exported(g, &again);
-    if (rc == IG_OK && again)
-        rc = run_static(p, again, second, have, -1, "gradient, exported to ONNX");
-    ig_graph_free(again);
-    if (rc != IG_OK)
-        suite_fail(p->c, flow, "%s", ig_error_message());
-    ig_graph_free(g);
-}
-
 bool suite_gradients(suite_case *c)
 {
-    probe p = {.c = c};
+    suite_probe p = {.c = c};
     bool any = plan(&p);
     if (any && first_by_tape(&p)) {
         bool second = !c->sample->no_second && second_by_tape(&p);
         check_numerically(&p, second);
-        check_static(&p, second, SUITE_VALUES);
-        check_static(&p, second, SUITE_SYMBOLS); /* no number may freeze a size */
+        suite_check_static(&p, second, SUITE_VALUES);
+        suite_check_static(&p, second, SUITE_SYMBOLS); /* no number may freeze a size */
     }
     suite_drop(p.w, SUITE_PORTS);
     suite_drop(p.v, SUITE_PORTS);

@@ -217,7 +217,7 @@ static ig_status fill(ig_graph *g, ig_graph *body)
     IG_TRY(ig_graph_input(g, "x", IG_FLOAT32, 2, IR_DIMS(n, 3), &x));
     IG_TRY(ig_tensor_new_copy(&t, IG_FLOAT32, 0, NULL, (float[]){1}, 4));
     ig_status rc = ig_graph_constant(g, "c", t, &c);
-    if (rc == IG_OK && IGI_PUSH(&g->self_test, t))
+    if (rc == IG_OK && IGI_PUSH(&g->self_test, &t->v))
         t = NULL;
     ig_tensor_unref(t);
     IG_TRY(rc);

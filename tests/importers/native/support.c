@@ -142,7 +142,7 @@ static void add_self_test(ig_graph *g)
         ig_tensor *t = NULL;
         float v[2] = {(float)i, -1};
         OK(ig_tensor_new_copy(&t, IG_FLOAT32, 1, (const int64_t[]){2}, v, sizeof(v)));
-        g->self_test.p[g->self_test.n++] = ig_tensor_share(t);
+        g->self_test.p[g->self_test.n++] = &ig_tensor_share(t)->v;
     }
 }
 

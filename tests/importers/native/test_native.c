@@ -62,7 +62,8 @@ static void everything_a_graph_says_comes_back(void **state)
     assert_string_equal(again->meta.p[0].value, "nobody");
     assert_int_equal(again->self_test.n, g->self_test.n);
     for (size_t i = 0; i < g->self_test.n; i++)
-        assert_true(same_tensor(g->self_test.p[i], again->self_test.p[i]));
+        assert_true(same_tensor((ig_tensor *)g->self_test.p[i],
+                                (ig_tensor *)again->self_test.p[i]));
     static const char *const constants[] = {"packed", "empty", "words", "limit"};
     for (int i = 0; i < 4; i++)
         assert_true(same_tensor(
