@@ -109,7 +109,7 @@ static ig_status check_one(const ig_op_def *op, const ig_attr_def *a, const void
 
 /* Absence shows only in kinds that are pointers; ints that must be given have no
  * default. */
-static bool is_missing(const ig_attr_def *a, const void *at)
+bool igi_attr_is_absent(const ig_attr_def *a, const void *at)
 {
     switch (a->kind) {
     case IG_A_STRING:
@@ -143,7 +143,7 @@ ig_status igi_attrs_check(const ig_op_def *op, const void *attrs)
                        op->name, size, op->attrs_size);
     for (const ig_attr_def *a = op->attrs; a && a->name; a++) {
         const void *at = igi_attr_at(a, attrs);
-        if (a->flags & IG_REQUIRED && is_missing(a, at))
+        if (a->flags & IG_REQUIRED && igi_attr_is_absent(a, at))
             return ig_fail(IG_INVALID_ARGUMENT, "%s: attribute %s is required",
                            op->name, a->name);
         IG_TRY(check_one(op, a, at));
@@ -370,7 +370,7 @@ static bool is_default(const ig_attr_def *row, const void *at)
         return fabsf(*(const float *)at - (float)row->def.f) <= 0.0f;
     if (row->kind == IG_A_STRING && row->def.s && *(const char *const *)at)
         return !strcmp(row->def.s, *(const char *const *)at);
-    return is_missing(row, at);
+    return igi_attr_is_absent(row, at);
 }
 
 /* In quotes, what could end a line or a string as \xNN: attributes come from files. */

@@ -27,6 +27,8 @@ bool igi_attrs_equal(const ig_op_def *op, const void *a, const void *b);
 uint64_t igi_attrs_hash(const ig_op_def *op, const void *a, uint64_t seed);
 const ig_attr_def *igi_attr_find(const ig_op_def *op,
                                  const char *name); /* NULL: unknown */
+/* Whether a field says nothing: pointers and lists that are NULL, no element type. */
+bool igi_attr_is_absent(const ig_attr_def *row, const void *at);
 /* Field of a row inside a struct. */
 static inline void *igi_attr_at(const ig_attr_def *row, const void *attrs)
 {

@@ -194,22 +194,7 @@ static ig_status put_attr(builder *b, const igi_node *n, const ig_attr_def *a)
 
 static bool attr_given(const ig_attr_def *a, const void *attrs)
 {
-    const void *at = igi_attr_at(a, attrs);
-    switch (a->kind) {
-    case IG_A_STRING:
-    case IG_A_TENSOR:
-    case IG_A_GRAPH:
-    case IG_A_TYPE:
-        return *(void *const *)at != NULL;
-    case IG_A_INTS:
-        return ((const ig_ints *)at)->v != NULL;
-    case IG_A_FLOATS:
-        return ((const ig_floats *)at)->v != NULL;
-    case IG_A_STRINGS:
-        return ((const ig_strings *)at)->v != NULL;
-    default:
-        return true;
-    }
+    return a->kind == IG_A_DTYPE || !igi_attr_is_absent(a, igi_attr_at(a, attrs));
 }
 
 static ig_status put_attrs(builder *b, const igi_node *n)

@@ -19,127 +19,6 @@ static char *text(const char *s)
     return (char *)(uintptr_t)s; /* messages borrow; nobody writes */
 }
 
-/* ---- what can be written
- * ----------------------------------------------------------------- */
-
-/* Version in which the operator of a node got its present meaning; 0 when ONNX cannot
- * say it. */
-static int64_t newest_version(const ig_graph *g, ig_node_id n)
-{
-    const ig_op_def *op = ig_graph_node_op(g, n);
-    if (op->domain)
-        return igi_onnx_own_opset(g, igi_node_at(g, n));
-    const igi_onnx_upgrade *u = igi_onnx_upgrade_find(op->name);
-    return u ? igi_onnx_version(u, IGI_ONNX_OPSET) : (int64_t)op->since;
-}
-
-/* Operators whose later versions only added element types, and an opset that has what
- * is used of them here; sorted by name. */
-static const struct {
-    const char *op;
-    int64_t opset;
-} plain[] = {
-    {"ConstantOfShape", 13},
-    {"Conv", 13},
-    {"Dropout", 13},
-    {"Flatten", 13},
-    {"GRU", 14},
-    {"GlobalAveragePool", 13},
-    {"Identity", 13},
-    {"If", 13},
-    {"LSTM", 14},
-    {"Loop", 13},
-    {"MaxPool", 13},
-    {"RNN", 14},
-    {"Range", 13},
-    {"Reshape", 14},
-    {"Scan", 13},
-    {"Shape", 15},
-    {"Size", 13},
-    {"SplitToSequence", 13},
-    {"Squeeze", 13},
-    {"Transpose", 13},
-    {"Unsqueeze", 13},
-};
-
-/* A tensor of one of the types that every version of those operators knows. */
-static bool is_plain(const ig_graph *g, ig_value_id v)
-{
-    const ig_type *t = v.i ? ig_graph_value_type(g, v) : NULL;
-    return !v.i || (t->kind == IG_KIND_TENSOR &&
-                    (t->dtype == IG_FLOAT32 || t->dtype == IG_FLOAT64 ||
-                     t->dtype == IG_INT32 || t->dtype == IG_INT64));
-}
-
-/* The oldest opset known to say what this node does; 0 when ONNX cannot say it. */
-static int64_t needed_version(const ig_graph *g, ig_node_id n)
-{
-    const ig_op_def *op = ig_graph_node_op(g, n);
-    int64_t newest = newest_version(g, n);
-    size_t k = 0, count = sizeof(plain) / sizeof(*plain);
-    while (k < count && (op->domain || strcmp(plain[k].op, op->name) != 0))
-        k++;
-    bool old = k < count && newest > plain[k].opset;
-    for (int i = 0; old && i < ig_graph_node_n_in(g, n); i++)
-        old = is_plain(g, ig_graph_node_in(g, n, i));
-    for (int i = 0; old && i < ig_graph_node_n_out(g, n); i++)
-        old = is_plain(g, ig_graph_node_out(g, n, i));
-    return old ? plain[k].opset : newest;
-}
-
-/* What a walk over all nodes, those of bodies too, finds out. */
-typedef struct needs {
-    int64_t opset;  /* nodes that need a newer one are listed */
-    int64_t oldest; /* that says what every node does */
-    igi_text list;
-    int count;
-} needs;
-
-static void survey(const ig_graph *g, needs *x)
-{
-    ig_node_iter it = ig_graph_nodes(g);
-    ig_node_id n;
-    char name[160];
-    while (ig_node_next(&it, &n)) {
-        const igi_node *node = igi_node_at(g, n);
-        int64_t version = needed_version(g, n);
-        x->oldest = version > x->oldest ? version : x->oldest;
-        for (int k = 0; igi_has_bodies(node) && igi_body_of(node, k); k++)
-            survey(igi_body_of(node, k), x);
-        if (version && version <= x->opset)
-            continue;
-        if (x->count++ < 20)
-            igi_text_add(&x->list, "%s%s", x->count > 1 ? ", " : "",
-                         igi_op_full_name(node->op->def, name, sizeof(name)));
-        if (x->count <= 20 && version)
-            igi_text_add(&x->list, " (needs opset %" PRId64 ")", version);
-    }
-}
-
-static ig_status check_operators(const igi_onnx_out *o)
-{
-    needs x = {.opset = o->opset};
-    survey(o->g, &x);
-    if (x.count == 0)
-        return IG_OK;
-    char *all;
-    IG_TRY(igi_text_take(&x.list, &all));
-    ig_status rc = ig_fail(IG_UNSUPPORTED,
-                           "%d nodes cannot be written as ONNX opset %" PRId64 ": %s",
-                           x.count, o->opset, all);
-    igi_free(all);
-    return rc;
-}
-
-/* The oldest opset that says what every node does: most runtimes read it. */
-static int64_t oldest_opset(const ig_graph *g)
-{
-    needs x = {.opset = INT64_MAX, .oldest = 13};
-    survey(g, &x);
-    igi_text_fini(&x.list);
-    return x.oldest;
-}
-
 /* IR version that came with an opset. */
 static int64_t ir_of(int64_t opset)
 {
@@ -492,14 +371,14 @@ static ig_status put_model(igi_onnx_out *o)
 ig_status
 igi_onnx_out_begin(igi_onnx_out *o, const ig_graph *g, const ig_save_opts *opts)
 {
-    *o = (igi_onnx_out){.g = g,
-                        .opset = opts && opts->opset ? opts->opset : oldest_opset(g)};
+    *o = (igi_onnx_out){
+        .g = g, .opset = opts && opts->opset ? opts->opset : igi_onnx_out_oldest(g)};
     igi_arena_init(&o->arena);
     if (o->opset < 13 || o->opset > IGI_ONNX_OPSET)
         return ig_fail(IG_INVALID_ARGUMENT,
                        "opset %" PRId64 " cannot be written, 13 to %d can", o->opset,
                        IGI_ONNX_OPSET);
-    IG_TRY(check_operators(o));
+    IG_TRY(igi_onnx_out_check(o));
     IG_TRY(assign_names(o));
     IG_TRY(put_model(o));
     IG_TRY(igi_onnx_out_graph_notes(o));

@@ -67,6 +67,10 @@ ig_status igi_onnx_out_node_notes(igi_onnx_out *o, const igi_notes *list, pb_nod
 ig_status igi_onnx_out_value_notes(igi_onnx_out *o, ig_value_id v, pb_value *p);
 ig_status igi_onnx_out_tensor_notes(igi_onnx_out *o, ig_value_id v, pb_tensor *p);
 ig_status igi_onnx_out_graph_notes(igi_onnx_out *o);
+/* Opsets (export_needs.c): UNSUPPORTED lists nodes that o->opset cannot say; the oldest
+ * opset that can say all of g. */
+ig_status igi_onnx_out_check(const igi_onnx_out *o);
+int64_t igi_onnx_out_oldest(const ig_graph *g);
 /* Graph attributes (export_body.c): the body of o->node, whose captures are read by
  * their outer names again. */
 ig_status igi_onnx_out_body(igi_onnx_out *o, const ig_graph *body, pb_graph **out);

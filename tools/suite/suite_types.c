@@ -41,8 +41,7 @@ static bool widen(suite_case *wide, const suite_case *c)
                                     ig_type_dims(&t->v.type)) != IG_OK)
             return false;
         for (int64_t k = 0; t && !same && k < igi_tensor_count(t); k++)
-            igi_put_f64(IG_FLOAT64, made->data, k,
-                        igi_get_f64(c->dtype, t->data, k));
+            igi_put_f64(IG_FLOAT64, made->data, k, igi_get_f64(c->dtype, t->data, k));
         wide->in[i] = (ig_value *)made;
     }
     return suite_reference(wide, wide->want);
@@ -78,7 +77,7 @@ void suite_types(const suite_case *c)
     for (int i = 0; i < c->call.n_in; i++)
         if (c->in[i] && !suite_tensor(c, i))
             return; /* sequences move tensors, they do not compute */
-    if (c->attrs) /* bodies have a type of their own */
+    if (c->attrs)   /* bodies have a type of their own */
         return;
     if (epsilon(c->dtype) == 0 || !(types >> IG_FLOAT64 & 1) || c->sample->no_gradient)
         return;
