@@ -428,6 +428,24 @@ ig_tensor *ig_op_conv_integer_at(const char *where, ig_ctx *c, ig_tensor *x, ig_
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+_Static_assert(sizeof(ig_conv_transpose_opts) == 120, "ConvTranspose");
+_Static_assert(offsetof(ig_conv_transpose_opts, auto_pad) == 8, "auto_pad");
+_Static_assert(offsetof(ig_conv_transpose_opts, dilations) == 16, "dilations");
+_Static_assert(offsetof(ig_conv_transpose_opts, group) == 32, "group");
+_Static_assert(offsetof(ig_conv_transpose_opts, kernel_shape) == 40, "kernel_shape");
+_Static_assert(offsetof(ig_conv_transpose_opts, output_padding) == 56, "output_padding");
+_Static_assert(offsetof(ig_conv_transpose_opts, output_shape) == 72, "output_shape");
+_Static_assert(offsetof(ig_conv_transpose_opts, pads) == 88, "pads");
+_Static_assert(offsetof(ig_conv_transpose_opts, strides) == 104, "strides");
+ig_tensor *ig_op_conv_transpose_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *W, ig_tensor *B, const ig_conv_transpose_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X, W, B};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "ConvTranspose");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 ig_tensor *ig_op_cos_at(const char *where, ig_ctx *c, ig_tensor *input)
 {
     static const ig_op_def *op;
@@ -467,6 +485,18 @@ ig_tensor *ig_op_cum_sum_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tenso
     ig_tensor *in[] = {x, axis};
     int n_in = 2;
     const ig_op_def *d = igi_op_once(&op, "CumSum");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_dft_opts) == 24, "DFT");
+_Static_assert(offsetof(ig_dft_opts, inverse) == 8, "inverse");
+_Static_assert(offsetof(ig_dft_opts, onesided) == 16, "onesided");
+ig_tensor *ig_op_dft_at(const char *where, ig_ctx *c, ig_tensor *input, ig_tensor *dft_length, ig_tensor *axis, const ig_dft_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input, dft_length, axis};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "DFT");
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
@@ -767,6 +797,19 @@ ig_tensor *ig_op_greater_or_equal_at(const char *where, ig_ctx *c, ig_tensor *A,
     int n_in = 2;
     const ig_op_def *d = igi_op_once(&op, "GreaterOrEqual");
     return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_grid_sample_opts) == 32, "GridSample");
+_Static_assert(offsetof(ig_grid_sample_opts, align_corners) == 8, "align_corners");
+_Static_assert(offsetof(ig_grid_sample_opts, mode) == 16, "mode");
+_Static_assert(offsetof(ig_grid_sample_opts, padding_mode) == 24, "padding_mode");
+ig_tensor *ig_op_grid_sample_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *grid, const ig_grid_sample_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X, grid};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "GridSample");
+    return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
 _Static_assert(sizeof(ig_group_normalization_opts) == 24, "GroupNormalization");
@@ -1584,6 +1627,25 @@ ig_tensor *ig_op_reshape_at(const char *where, ig_ctx *c, ig_tensor *data, ig_te
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+_Static_assert(sizeof(ig_resize_opts) == 88, "Resize");
+_Static_assert(offsetof(ig_resize_opts, antialias) == 8, "antialias");
+_Static_assert(offsetof(ig_resize_opts, axes) == 16, "axes");
+_Static_assert(offsetof(ig_resize_opts, coordinate_transformation_mode) == 32, "coordinate_transformation_mode");
+_Static_assert(offsetof(ig_resize_opts, cubic_coeff_a) == 40, "cubic_coeff_a");
+_Static_assert(offsetof(ig_resize_opts, exclude_outside) == 48, "exclude_outside");
+_Static_assert(offsetof(ig_resize_opts, extrapolation_value) == 56, "extrapolation_value");
+_Static_assert(offsetof(ig_resize_opts, keep_aspect_ratio_policy) == 64, "keep_aspect_ratio_policy");
+_Static_assert(offsetof(ig_resize_opts, mode) == 72, "mode");
+_Static_assert(offsetof(ig_resize_opts, nearest_mode) == 80, "nearest_mode");
+ig_tensor *ig_op_resize_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *roi, ig_tensor *scales, ig_tensor *sizes, const ig_resize_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X, roi, scales, sizes};
+    int n_in = 4;
+    const ig_op_def *d = igi_op_once(&op, "Resize");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 _Static_assert(sizeof(ig_roi_align_opts) == 56, "RoiAlign");
 _Static_assert(offsetof(ig_roi_align_opts, coordinate_transformation_mode) == 8, "coordinate_transformation_mode");
 _Static_assert(offsetof(ig_roi_align_opts, mode) == 16, "mode");
@@ -2141,6 +2203,18 @@ ig_tensor *ig_op_ingot_conv_grad_weight_at(const char *where, ig_ctx *c, ig_tens
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+_Static_assert(sizeof(ig_ingot_dft_grad_opts) == 24, "DFTGrad");
+_Static_assert(offsetof(ig_ingot_dft_grad_opts, inverse) == 8, "inverse");
+_Static_assert(offsetof(ig_ingot_dft_grad_opts, onesided) == 16, "onesided");
+ig_tensor *ig_op_ingot_dft_grad_at(const char *where, ig_ctx *c, ig_tensor *dy, ig_tensor *shape, ig_tensor *dft_length, ig_tensor *axis, const ig_ingot_dft_grad_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {dy, shape, dft_length, axis};
+    int n_in = 4;
+    const ig_op_def *d = igi_op_once(&op, "ingot::DFTGrad");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 _Static_assert(sizeof(ig_ingot_deform_columns_opts) == 88, "DeformColumns");
 _Static_assert(offsetof(ig_ingot_deform_columns_opts, dilations) == 8, "dilations");
 _Static_assert(offsetof(ig_ingot_deform_columns_opts, kernel_shape) == 24, "kernel_shape");
@@ -2270,6 +2344,34 @@ ig_tensor *ig_op_ingot_global_average_pool_at(const char *where, ig_ctx *c, ig_t
     int n_in = 1;
     const ig_op_def *d = igi_op_once(&op, "ingot::GlobalAveragePool");
     return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ingot_grid_sample_grad_opts) == 48, "GridSampleGrad");
+_Static_assert(offsetof(ig_ingot_grid_sample_grad_opts, align_corners) == 8, "align_corners");
+_Static_assert(offsetof(ig_ingot_grid_sample_grad_opts, mode) == 16, "mode");
+_Static_assert(offsetof(ig_ingot_grid_sample_grad_opts, orders) == 24, "orders");
+_Static_assert(offsetof(ig_ingot_grid_sample_grad_opts, padding_mode) == 40, "padding_mode");
+ig_tensor *ig_op_ingot_grid_sample_grad_at(const char *where, ig_ctx *c, ig_tensor *dy, ig_tensor *grid, ig_tensor *shape, const ig_ingot_grid_sample_grad_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {dy, grid, shape};
+    int n_in = 3;
+    const ig_op_def *d = igi_op_once(&op, "ingot::GridSampleGrad");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ingot_grid_sample_slope_opts) == 48, "GridSampleSlope");
+_Static_assert(offsetof(ig_ingot_grid_sample_slope_opts, align_corners) == 8, "align_corners");
+_Static_assert(offsetof(ig_ingot_grid_sample_slope_opts, mode) == 16, "mode");
+_Static_assert(offsetof(ig_ingot_grid_sample_slope_opts, orders) == 24, "orders");
+_Static_assert(offsetof(ig_ingot_grid_sample_slope_opts, padding_mode) == 40, "padding_mode");
+ig_tensor *ig_op_ingot_grid_sample_slope_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *grid, const ig_ingot_grid_sample_slope_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X, grid};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "ingot::GridSampleSlope");
+    return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
 _Static_assert(sizeof(ig_ingot_im2_col_opts) == 56, "Im2Col");
@@ -2475,6 +2577,25 @@ ig_tensor *ig_op_ingot_relu_grad_at(const char *where, ig_ctx *c, ig_tensor *dy,
     ig_tensor *in[] = {dy, x};
     int n_in = 2;
     const ig_op_def *d = igi_op_once(&op, "ingot::ReluGrad");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ingot_resize_grad_opts) == 88, "ResizeGrad");
+_Static_assert(offsetof(ig_ingot_resize_grad_opts, antialias) == 8, "antialias");
+_Static_assert(offsetof(ig_ingot_resize_grad_opts, axes) == 16, "axes");
+_Static_assert(offsetof(ig_ingot_resize_grad_opts, coordinate_transformation_mode) == 32, "coordinate_transformation_mode");
+_Static_assert(offsetof(ig_ingot_resize_grad_opts, cubic_coeff_a) == 40, "cubic_coeff_a");
+_Static_assert(offsetof(ig_ingot_resize_grad_opts, exclude_outside) == 48, "exclude_outside");
+_Static_assert(offsetof(ig_ingot_resize_grad_opts, extrapolation_value) == 56, "extrapolation_value");
+_Static_assert(offsetof(ig_ingot_resize_grad_opts, keep_aspect_ratio_policy) == 64, "keep_aspect_ratio_policy");
+_Static_assert(offsetof(ig_ingot_resize_grad_opts, mode) == 72, "mode");
+_Static_assert(offsetof(ig_ingot_resize_grad_opts, nearest_mode) == 80, "nearest_mode");
+ig_tensor *ig_op_ingot_resize_grad_at(const char *where, ig_ctx *c, ig_tensor *dy, ig_tensor *shape, ig_tensor *roi, ig_tensor *scales, ig_tensor *sizes, const ig_ingot_resize_grad_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {dy, shape, roi, scales, sizes};
+    int n_in = 5;
+    const ig_op_def *d = igi_op_once(&op, "ingot::ResizeGrad");
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 

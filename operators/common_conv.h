@@ -107,6 +107,50 @@ IGI_INLINE void igi_conv_row(ig_dtype T,
     }
 }
 
+/* The transposed map, x from y: for the gradient by x and for ConvTranspose. */
+typedef struct igi_conv_back {
+    igi_conv c;
+    const void *dy, *w;
+    int64_t n, ch; /* item of the batch, input channel */
+} igi_conv_back;
+
+/* acc[i - lo] += what y gives to positions [lo, hi) of outer input row `row`. */
+IGI_INLINE void igi_conv_back_row(ig_dtype T,
+                                  const igi_conv_back *v,
+                                  int64_t row,
+                                  int64_t lo,
+                                  int64_t hi,
+                                  double *acc)
+{
+    const igi_conv *c = &v->c;
+    const igi_window_axis *a = igi_conv_row_axis(c);
+    int64_t group = v->ch / c->c;
+    int64_t dy_item = (v->n * c->group + group) * c->m * c->out_plane;
+    for (int64_t tap_row = 0; tap_row < c->w.kernel_outer; tap_row++) {
+        int64_t out_row = igi_window_out_row(&c->w, row, tap_row);
+        for (int64_t tap = 0; out_row >= 0 && tap < a->kernel; tap++) {
+            int64_t from, to, shift = tap * a->dilation - a->pad - lo;
+            igi_window_range(a, tap, lo, hi, &from, &to);
+            if (from >= to)
+                continue;
+            int64_t dy_at = dy_item + out_row * a->out;
+            int64_t w_at = (group * c->m * c->c + v->ch % c->c) * c->taps;
+            w_at += tap_row * a->kernel + tap;
+            for (int64_t m = 0; m < c->m; m++) {
+                double weight = igi_load(T, v->w, w_at + m * c->c * c->taps);
+                int64_t at = dy_at + m * c->out_plane;
+                if (a->stride == 1) {
+                    igi_line dy = {v->dy, at + from, 1};
+                    igi_axpy(T, acc + (from + shift), weight, dy, to - from);
+                    continue;
+                }
+                for (int64_t o = from; o < to; o++)
+                    acc[o * a->stride + shift] += weight * igi_load(T, v->dy, at + o);
+            }
+        }
+    }
+}
+
 /* Attributes in the samples of the gradients. */
 extern const igi_conv_attrs igi_conv_sample_plain, igi_conv_sample_uneven,
     igi_conv_sample_same;

@@ -55,50 +55,7 @@ static ig_status grad_input_gradient(ig_grad *g)
     return IG_OK;
 }
 
-typedef struct {
-    igi_conv c;
-    const void *dy, *w;
-    int64_t n, ch; /* item of the batch, input channel */
-} grad_input_call;
-
-/* acc[i - lo] = gradient of positions [lo, hi) of outer input row `row`. */
-IGI_INLINE void grad_input_row(ig_dtype T,
-                               const grad_input_call *v,
-                               int64_t row,
-                               int64_t lo,
-                               int64_t hi,
-                               double *acc)
-{
-    const igi_conv *c = &v->c;
-    const igi_window_axis *a = igi_conv_row_axis(c);
-    int64_t group = v->ch / c->c;
-    int64_t dy_item = (v->n * c->group + group) * c->m * c->out_plane;
-    for (int64_t tap_row = 0; tap_row < c->w.kernel_outer; tap_row++) {
-        int64_t out_row = igi_window_out_row(&c->w, row, tap_row);
-        for (int64_t tap = 0; out_row >= 0 && tap < a->kernel; tap++) {
-            int64_t from, to, shift = tap * a->dilation - a->pad - lo;
-            igi_window_range(a, tap, lo, hi, &from, &to);
-            if (from >= to)
-                continue;
-            int64_t dy_at = dy_item + out_row * a->out;
-            int64_t w_at = (group * c->m * c->c + v->ch % c->c) * c->taps;
-            w_at += tap_row * a->kernel + tap;
-            for (int64_t m = 0; m < c->m; m++) {
-                double weight = igi_load(T, v->w, w_at + m * c->c * c->taps);
-                int64_t at = dy_at + m * c->out_plane;
-                if (a->stride == 1) {
-                    igi_line dy = {v->dy, at + from, 1};
-                    igi_axpy(T, acc + (from + shift), weight, dy, to - from);
-                    continue;
-                }
-                for (int64_t o = from; o < to; o++)
-                    acc[o * a->stride + shift] += weight * igi_load(T, v->dy, at + o);
-            }
-        }
-    }
-}
-
-IGI_INLINE void grad_input_plane(ig_dtype T, const grad_input_call *v, void *dx)
+IGI_INLINE void grad_input_plane(ig_dtype T, const igi_conv_back *v, void *dx)
 {
     const igi_conv *c = &v->c;
     double acc[IGI_CHUNK];
@@ -109,7 +66,7 @@ IGI_INLINE void grad_input_plane(ig_dtype T, const grad_input_call *v, void *dx)
             int64_t hi = igi_chunk_end(lo, width);
             for (int64_t i = lo; i < hi; i++)
                 acc[i - lo] = 0;
-            grad_input_row(T, v, row, lo, hi, acc);
+            igi_conv_back_row(T, v, row, lo, hi, acc);
             for (int64_t i = lo; i < hi; i++)
                 igi_store(T, dx, at + row * width + i, acc[i - lo]);
         }
@@ -120,7 +77,7 @@ static ig_status grad_input_reference(ig_kernel_ctx *k)
 {
     const ig_tensor *dy = ig_in(k, 0), *w = ig_in(k, 1);
     ig_tensor *dx = ig_out(k, 0);
-    grad_input_call v = {.dy = ig_data(dy), .w = ig_data(w)};
+    igi_conv_back v = {.dy = ig_data(dy), .w = ig_data(w)};
     igi_conv_set(&v.c, k->attrs, ig_rank(w), ig_dims(dx), ig_dims(w), ig_dims(dy));
     for (v.n = 0; v.n < v.c.batch; v.n++) {
         for (v.ch = 0; v.ch < v.c.group * v.c.c; v.ch++) {

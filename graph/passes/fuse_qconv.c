@@ -31,7 +31,7 @@ static ig_status swallow(ig_graph *g, ig_node_id id, ig_node_id last, bool *done
 static ig_status take_clip(ig_graph *g, ig_node_id id, ig_node_id clip, bool *done)
 {
     const igi_node *n = igi_node_at(g, id), *c = igi_node_at(g, clip);
-    double low = (double)int_of(n, "low"), high = (double)int_of(n, "high"), v;
+    double low = (double)int_of(n, "low"), high = (double)int_of(n, "high"), v = 0;
     ig_value_id y = n->out[0];
     if (!igi_node_is(c, "Clip") || c->in[0].i != y.i)
         return IG_OK;

@@ -214,6 +214,52 @@ static ig_status pad(igi_layout *l, ig_node_id id, ig_value_id *out)
     return again(l, id, igi_node_at(l->g, id)->attrs, in, out);
 }
 
+/* A list of four numbers, one an axis, in the order of NHWC; {0}: not known. */
+static ig_status relisted(igi_layout *l, ig_value_id v, ig_value_id *out)
+{
+    double list[4];
+    const ig_tensor *t = igi_const(l->g, v);
+    *out = (ig_value_id){0};
+    if (!t || igi_tensor_count(t) != 4)
+        return IG_OK;
+    for (int i = 0; i < 4; i++)
+        list[igi_nhwc_axis(i)] = igi_get_f64((ig_dtype)t->v.type.dtype, t->data, i);
+    return igi_make_numbers(l->g, v, (ig_dtype)t->v.type.dtype, 4, list, out);
+}
+
+/* With attribute axes the lists stay as they are. */
+static ig_status resize(igi_layout *l, ig_node_id id, ig_value_id *out)
+{
+    const igi_node *n = igi_node_at(l->g, id);
+    const ig_ints axes = igi_attr_ints(n, "axes");
+    const bool crop = igi_attr_int(n, "coordinate_transformation_mode", 0) == 5;
+    int64_t moved[4];
+    ig_value_id in[4] = {n->in[0], {0}, igi_in(n, 2), igi_in(n, 3)};
+    const bool listed = in[2].i && !(igi_type_of(l->g, in[2])->rank == 1 &&
+                                     ig_type_dims(igi_type_of(l->g, in[2]))[0] == 0);
+    const int port = listed ? 2 : 3;
+    if (crop || axes.n > 4 || !is_rank4(l, in[0]) || !in[port].i)
+        return IG_OK;
+    in[5 - port] = (ig_value_id){0};
+    for (int64_t i = 0; i < axes.n; i++)
+        moved[i] = igi_nhwc_axis(axes.v[i]);
+    if (!axes.n)
+        IG_TRY(relisted(l, in[port], &in[port]));
+    if (!in[port].i)
+        return IG_OK;
+    n = igi_node_at(l->g, id);
+    void *attrs = igi_new_attrs(l->g, n->op);
+    if (!attrs)
+        return IG_OUT_OF_MEMORY;
+    igi_copy_attrs(n->op, attrs, n);
+    if (axes.n)
+        IG_TRY(
+            igi_attrs_set_ints(&l->g->arena, n->op->def, attrs, "axes", moved, axes.n));
+    igi_make m = {.op = n->op, .attrs = attrs, .n_in = 4, .like = id};
+    IG_TRY(igi_layout_twin(l, in[0], id, &in[0]));
+    return igi_try_make(l->g, &m, in, out);
+}
+
 /* ---- BatchNormalization that no convolution could take ---- */
 
 /* y = s x + t per channel as constants w[C,1,1,1] and b[C]; {0} when they are not
@@ -354,6 +400,7 @@ const igi_layout_row igi_layout_rows[] = {
     {"ReduceMax", reduce, false},
     {"ReduceMin", reduce, false},
     {"Slice", slice, false},
+    {"Resize", resize, false},
     {"Pad", pad, false},
     {"Reshape", shuffle, true}, /* its input leaves the region for a moment */
     {"Clip", igi_layout_first_input, false},

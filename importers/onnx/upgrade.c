@@ -48,10 +48,12 @@ static const igi_onnx_upgrade table[] = {
     {"ConstantOfShape", {9, 20, 21, 23, 24, 25}, NULL},
     {"Conv", {1, 11, 22}, NULL},
     {"ConvInteger", {10}, NULL},
+    {"ConvTranspose", {1, 11, 22}, NULL},
     {"Cos", {7, 22}, NULL},
     {"Cosh", {9, 22}, NULL},
     {"CumProd", {26}, NULL},
     {"CumSum", {11, 14}, NULL},
+    {"DFT", {17, 20}, igi_up_dft},
     {"DeformConv", {19, 22}, NULL},
     {"DepthToSpace", {1, 11, 13}, NULL},
     {"DequantizeLinear", {10, 13, 19, 21, 23, 24, 25}, NULL},
@@ -79,6 +81,7 @@ static const igi_onnx_upgrade table[] = {
     {"GlobalMaxPool", {1, 22}, NULL},
     {"Greater", {1, 7, 9, 13}, igi_up_broadcast},
     {"GreaterOrEqual", {12, 16}, NULL},
+    {"GridSample", {16, 20, 22}, igi_up_grid_sample},
     {"GroupNormalization", {18, 21}, igi_up_group_norm},
     {"HammingWindow", {17}, NULL},
     {"HannWindow", {17}, NULL},
@@ -153,6 +156,7 @@ static const igi_onnx_upgrade table[] = {
     {"RegexFullMatch", {20}, NULL},
     {"Relu", {1, 6, 13, 14}, igi_up_consumed},
     {"Reshape", {1, 5, 13, 14, 19, 21, 23, 24, 25}, igi_up_reshape},
+    {"Resize", {10, 11, 13, 18, 19}, igi_up_resize},
     {"RoiAlign", {10, 16, 22}, igi_up_roi_align},
     {"RotaryEmbedding", {23}, NULL},
     {"Round", {11, 22}, NULL},
@@ -206,6 +210,7 @@ static const igi_onnx_upgrade table[] = {
     {"Trilu", {14}, NULL},
     {"Unique", {11}, NULL},
     {"Unsqueeze", {1, 11, 13, 21, 23, 24, 25}, igi_up_squeeze},
+    {"Upsample", {1, 7, 9, 10}, igi_up_upsample},
     {"Where", {9, 16}, NULL},
     {"Xor", {1, 7}, igi_up_broadcast},
 };
@@ -225,6 +230,7 @@ static const struct {
     const char *old, *now;
 } successors[] = {
     {"Scatter", "ScatterElements"},
+    {"Upsample", "Resize"},
 };
 
 const char *igi_onnx_successor(const char *op)
@@ -390,6 +396,15 @@ igi_up_const_ints(igi_onnx_node *n, const int64_t *v, int64_t count, ig_value_id
     return add_constant(n, t, out);
 }
 
+ig_status
+igi_up_const_floats(igi_onnx_node *n, const float *v, int64_t count, ig_value_id *out)
+{
+    ig_tensor *t;
+    IG_TRY(
+        ig_tensor_new_copy(&t, IG_FLOAT32, 1, &count, v, (size_t)count * sizeof(*v)));
+    return add_constant(n, t, out);
+}
+
 ig_status igi_up_const(igi_onnx_node *n, ig_dtype dtype, double v, ig_value_id *out)
 {
     ig_tensor *t;
@@ -418,6 +433,17 @@ ig_status igi_up_ints_to_input(igi_onnx_node *n, const char *name, int i)
     if (list.n == 0)
         return IG_OK;
     IG_TRY(igi_up_const_ints(n, list.v, list.n, &v));
+    return igi_up_input(n, i, v);
+}
+
+ig_status igi_up_floats_to_input(igi_onnx_node *n, const char *name, int i)
+{
+    const pb_attribute *a;
+    ig_value_id v;
+    IG_TRY(take(n, name, PB_ATTR_FLOATS, &a));
+    if (!a || a->n_floats == 0)
+        return IG_OK;
+    IG_TRY(igi_up_const_floats(n, a->floats, (int64_t)a->n_floats, &v));
     return igi_up_input(n, i, v);
 }
 

@@ -44,10 +44,13 @@ ig_status igi_up_set_string(igi_onnx_node *n, const char *name, const char *v);
 ig_status
 igi_up_const_ints(igi_onnx_node *n, const int64_t *v, int64_t count, ig_value_id *out);
 ig_status igi_up_const(igi_onnx_node *n, ig_dtype dtype, double v, ig_value_id *out);
+ig_status
+igi_up_const_floats(igi_onnx_node *n, const float *v, int64_t count, ig_value_id *out);
 /* Sets input i, making those between absent. An error when it is there already. */
 ig_status igi_up_input(igi_onnx_node *n, int i, ig_value_id v);
 /* The list attribute `name` becomes input i; nothing happens when absent or empty. */
 ig_status igi_up_ints_to_input(igi_onnx_node *n, const char *name, int i);
+ig_status igi_up_floats_to_input(igi_onnx_node *n, const char *name, int i);
 
 /* Facts of an input; rank -1 when unknown. */
 int igi_up_rank(const igi_onnx_node *n, ig_value_id v);
@@ -89,5 +92,9 @@ ig_status igi_up_gemm(igi_onnx_node *n);
 ig_status igi_up_batch_norm(igi_onnx_node *n);
 ig_status igi_up_dropout(igi_onnx_node *n);
 ig_status igi_up_recurrent(igi_onnx_node *n); /* RNN, LSTM, GRU */
+ig_status igi_up_resize(igi_onnx_node *n);
+ig_status igi_up_upsample(igi_onnx_node *n);
+ig_status igi_up_grid_sample(igi_onnx_node *n);
+ig_status igi_up_dft(igi_onnx_node *n);
 
 #endif

@@ -659,6 +659,49 @@ IG_API ig_tensor *ig_op_conv_integer_at(const char *where,
                                         const ig_conv_integer_opts *opts);
 #define ig_op_conv_integer(...) ig_op_conv_integer_at(IG_HERE, __VA_ARGS__)
 
+/* ---- ConvTranspose ---- */
+/* Transposed convolution over k >= 1 spatial axes: every input element adds its window
+ * of weights to the output, at distances of the strides. X: Input [N, C, D1, ..., Dk],
+ * k >= 1. W: Weights [C, M / group, K1, ..., Kk]. B: Bias [M]. */
+enum {
+    IG_CONV_TRANSPOSE_AUTO_PAD_NOTSET = 0,
+    IG_CONV_TRANSPOSE_AUTO_PAD_SAME_UPPER = 1,
+    IG_CONV_TRANSPOSE_AUTO_PAD_SAME_LOWER = 2,
+    IG_CONV_TRANSPOSE_AUTO_PAD_VALID = 3
+};
+typedef struct ig_conv_transpose_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_conv_transpose_opts));
+    int64_t auto_pad IG_DEF(
+        0); /* NOTSET uses pads; VALID pads nothing; SAME_* pads so that the output is
+               in * stride, odd ones more at the end (UPPER) or begin. */
+    ig_ints dilations
+        IG_DEF(IG_NO_LIST_); /* Distance of taps per spatial axis; absent: 1. */
+    int64_t group IG_DEF(1); /* Groups of channels. */
+    ig_ints
+        kernel_shape IG_DEF(IG_NO_LIST_); /* Spatial dims of W; absent: read from W. */
+    ig_ints output_padding
+        IG_DEF(IG_NO_LIST_); /* Added to the end of each spatial axis; absent: 0. */
+    ig_ints output_shape
+        IG_DEF(IG_NO_LIST_); /* Spatial dims of Y; pads then follow from them. */
+    ig_ints pads
+        IG_DEF(IG_NO_LIST_); /* Begins of all spatial axes, then ends; absent: 0. */
+    ig_ints strides IG_DEF(IG_NO_LIST_); /* Step per spatial axis; absent: 1. */
+} ig_conv_transpose_opts;
+#define IG_CONV_TRANSPOSE_OPTS_INIT                                                    \
+    {                                                                                  \
+        sizeof(ig_conv_transpose_opts), 0, {0, 0}, 1, {0, 0}, {0, 0}, {0, 0}, {0, 0},  \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *ig_op_conv_transpose_at(const char *where,
+                                          ig_ctx *c,
+                                          ig_tensor *X,
+                                          ig_tensor *W,
+                                          ig_tensor *B,
+                                          const ig_conv_transpose_opts *opts);
+#define ig_op_conv_transpose(...) ig_op_conv_transpose_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Cos ---- */
 /* Cosine of radians, elementwise.
  * input: Input tensor. */
@@ -708,6 +751,29 @@ IG_API ig_tensor *ig_op_cum_sum_at(const char *where,
                                    ig_tensor *axis,
                                    const ig_cum_sum_opts *opts);
 #define ig_op_cum_sum(...) ig_op_cum_sum_at(IG_HERE, __VA_ARGS__)
+
+/* ---- DFT ---- */
+/* Discrete Fourier transform along an axis, of any length: complex, onesided from a
+ * real signal, and their inverses. input: Signal [..., 1] or [..., 2]. dft_length:
+ * Length of the transform; absent: that of the axis. axis: Axis of the signal; absent:
+ * -2. */
+typedef struct ig_dft_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_dft_opts));
+    int64_t inverse IG_DEF(0);  /* 1: the inverse transform, divided by n. */
+    int64_t onesided IG_DEF(0); /* 1: only the n / 2 + 1 values that a real signal's
+                                   spectrum has; inverse: a real signal from them. */
+} ig_dft_opts;
+#define IG_DFT_OPTS_INIT                                                               \
+    {                                                                                  \
+        sizeof(ig_dft_opts), 0, 0                                                      \
+    }
+IG_API ig_tensor *ig_op_dft_at(const char *where,
+                               ig_ctx *c,
+                               ig_tensor *input,
+                               ig_tensor *dft_length,
+                               ig_tensor *axis,
+                               const ig_dft_opts *opts);
+#define ig_op_dft(...) ig_op_dft_at(IG_HERE, __VA_ARGS__)
 
 /* ---- DeformConv ---- */
 /* A convolution whose windows look where offsets send them, by linear interpolation;
@@ -1122,6 +1188,38 @@ ig_op_greater_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B);
 IG_API ig_tensor *
 ig_op_greater_or_equal_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B);
 #define ig_op_greater_or_equal(...) ig_op_greater_or_equal_at(IG_HERE, __VA_ARGS__)
+
+/* ---- GridSample ---- */
+/* Samples X at positions of a grid by linear, nearest or cubic filters over r >= 1
+ * axes; zeros, the border or reflections lie outside. X: Input [N, C, D1, ..., Dr], r
+ * >= 1. grid: Positions [N, O1, ..., Or, r], the last axis of X first. */
+enum {
+    IG_GRID_SAMPLE_MODE_LINEAR = 0,
+    IG_GRID_SAMPLE_MODE_NEAREST = 1,
+    IG_GRID_SAMPLE_MODE_CUBIC = 2
+};
+enum {
+    IG_GRID_SAMPLE_PADDING_MODE_ZEROS = 0,
+    IG_GRID_SAMPLE_PADDING_MODE_BORDER = 1,
+    IG_GRID_SAMPLE_PADDING_MODE_REFLECTION = 2
+};
+typedef struct ig_grid_sample_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_grid_sample_opts));
+    int64_t align_corners IG_DEF(
+        0); /* 1: -1 and 1 are centres of the corner elements, 0: their outer edges. */
+    int64_t mode IG_DEF(0);         /* The filter. */
+    int64_t padding_mode IG_DEF(0); /* What lies outside. */
+} ig_grid_sample_opts;
+#define IG_GRID_SAMPLE_OPTS_INIT                                                       \
+    {                                                                                  \
+        sizeof(ig_grid_sample_opts), 0, 0, 0                                           \
+    }
+IG_API ig_tensor *ig_op_grid_sample_at(const char *where,
+                                       ig_ctx *c,
+                                       ig_tensor *X,
+                                       ig_tensor *grid,
+                                       const ig_grid_sample_opts *opts);
+#define ig_op_grid_sample(...) ig_op_grid_sample_at(IG_HERE, __VA_ARGS__)
 
 /* ---- GroupNormalization ---- */
 /* Each instance and group of channels made standard, then scaled and moved per channel.
@@ -2445,6 +2543,69 @@ IG_API ig_tensor *ig_op_reshape_at(const char *where,
                                    const ig_reshape_opts *opts);
 #define ig_op_reshape(...) ig_op_reshape_at(IG_HERE, __VA_ARGS__)
 
+/* ---- Resize ---- */
+/* Resizes by nearest neighbour, linear or cubic filters (antialiased on demand), to
+ * scales or sizes, along all or some axes. X: Input, any rank. roi: Begins, then ends,
+ * as parts of the axes; tf_crop_and_resize. scales: Scale per axis; or sizes: size per
+ * axis. */
+enum {
+    IG_RESIZE_COORDINATE_TRANSFORMATION_MODE_HALF_PIXEL = 0,
+    IG_RESIZE_COORDINATE_TRANSFORMATION_MODE_HALF_PIXEL_SYMMETRIC = 1,
+    IG_RESIZE_COORDINATE_TRANSFORMATION_MODE_PYTORCH_HALF_PIXEL = 2,
+    IG_RESIZE_COORDINATE_TRANSFORMATION_MODE_ALIGN_CORNERS = 3,
+    IG_RESIZE_COORDINATE_TRANSFORMATION_MODE_ASYMMETRIC = 4,
+    IG_RESIZE_COORDINATE_TRANSFORMATION_MODE_TF_CROP_AND_RESIZE = 5,
+    IG_RESIZE_COORDINATE_TRANSFORMATION_MODE_TF_HALF_PIXEL_FOR_NN = 6
+};
+enum {
+    IG_RESIZE_KEEP_ASPECT_RATIO_POLICY_STRETCH = 0,
+    IG_RESIZE_KEEP_ASPECT_RATIO_POLICY_NOT_LARGER = 1,
+    IG_RESIZE_KEEP_ASPECT_RATIO_POLICY_NOT_SMALLER = 2
+};
+enum {
+    IG_RESIZE_MODE_NEAREST = 0,
+    IG_RESIZE_MODE_LINEAR = 1,
+    IG_RESIZE_MODE_CUBIC = 2
+};
+enum {
+    IG_RESIZE_NEAREST_MODE_ROUND_PREFER_FLOOR = 0,
+    IG_RESIZE_NEAREST_MODE_ROUND_PREFER_CEIL = 1,
+    IG_RESIZE_NEAREST_MODE_FLOOR = 2,
+    IG_RESIZE_NEAREST_MODE_CEIL = 3
+};
+typedef struct ig_resize_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_resize_opts));
+    int64_t
+        antialias IG_DEF(0); /* 1: linear and cubic filters widen when sampling down. */
+    ig_ints axes
+        IG_DEF(IG_NO_LIST_); /* Axes that roi, scales and sizes are of; absent: all. */
+    int64_t coordinate_transformation_mode
+        IG_DEF(0); /* How positions of the output map to the input
+                      (tf_half_pixel_for_nn: version 11 only). */
+    float cubic_coeff_a
+        IG_DEF(-0.75f); /* Coefficient a of the cubic kernel (Keys 1981). */
+    int64_t exclude_outside
+        IG_DEF(0); /* 1: taps outside count nothing and the rest is scaled to 1. */
+    float extrapolation_value
+        IG_DEF(0.0f); /* tf_crop_and_resize: the value outside the input. */
+    int64_t keep_aspect_ratio_policy
+        IG_DEF(0); /* How sizes are meant: as they are, or as bounds of one scale. */
+    int64_t mode IG_DEF(0);         /* The filter. */
+    int64_t nearest_mode IG_DEF(0); /* Which neighbour is the nearest. */
+} ig_resize_opts;
+#define IG_RESIZE_OPTS_INIT                                                            \
+    {                                                                                  \
+        sizeof(ig_resize_opts), 0, {0, 0}, 0, -0.75f, 0, 0.0f, 0, 0, 0                 \
+    }
+IG_API ig_tensor *ig_op_resize_at(const char *where,
+                                  ig_ctx *c,
+                                  ig_tensor *X,
+                                  ig_tensor *roi,
+                                  ig_tensor *scales,
+                                  ig_tensor *sizes,
+                                  const ig_resize_opts *opts);
+#define ig_op_resize(...) ig_op_resize_at(IG_HERE, __VA_ARGS__)
+
 /* ---- ReverseSequence ---- */
 /* Sequences of different lengths in reversed order.
  * input: Tensor of rank >= 2. sequence_lens: One length for each batch entry, 0 to the
@@ -3411,6 +3572,29 @@ ig_op_ingot_conv_grad_weight_at(const char *where,
 #define ig_op_ingot_conv_grad_weight(...)                                              \
     ig_op_ingot_conv_grad_weight_at(IG_HERE, __VA_ARGS__)
 
+/* ---- ingot::DFTGrad ---- */
+/* Gradient of DFT, given dy and the input's shape. Attributes are DFT's.
+ * dy: Gradient of DFT's output. shape: Shape of DFT's input. dft_length: As DFT's.
+ * axis: As DFT's. */
+typedef struct ig_ingot_dft_grad_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_dft_grad_opts));
+    int64_t inverse IG_DEF(0);  /* 1: the inverse transform, divided by n. */
+    int64_t onesided IG_DEF(0); /* 1: only the n / 2 + 1 values that a real signal's
+                                   spectrum has; inverse: a real signal from them. */
+} ig_ingot_dft_grad_opts;
+#define IG_INGOT_DFT_GRAD_OPTS_INIT                                                    \
+    {                                                                                  \
+        sizeof(ig_ingot_dft_grad_opts), 0, 0                                           \
+    }
+IG_API ig_tensor *ig_op_ingot_dft_grad_at(const char *where,
+                                          ig_ctx *c,
+                                          ig_tensor *dy,
+                                          ig_tensor *shape,
+                                          ig_tensor *dft_length,
+                                          ig_tensor *axis,
+                                          const ig_ingot_dft_grad_opts *opts);
+#define ig_op_ingot_dft_grad(...) ig_op_ingot_dft_grad_at(IG_HERE, __VA_ARGS__)
+
 /* ---- ingot::DeformColumns ---- */
 /* What the windows of a DeformConv read, as channels; or its derivative by the position
  * along a set of axes. x: [N, C, in...]. offset: [N, offset_group * places * axes,
@@ -3647,6 +3831,77 @@ IG_API ig_tensor *
 ig_op_ingot_global_average_pool_at(const char *where, ig_ctx *c, ig_tensor *x);
 #define ig_op_ingot_global_average_pool(...)                                           \
     ig_op_ingot_global_average_pool_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::GridSampleGrad ---- */
+/* Gradient of GridSample and of its derivatives with respect to X, given dy, the grid
+ * and X's shape. dy: Gradient of the samples [N, C, O1, ..., Or]. grid: Positions [N,
+ * O1, ..., Or, r]. shape: Shape of X. */
+enum {
+    IG_INGOT_GRID_SAMPLE_GRAD_MODE_LINEAR = 0,
+    IG_INGOT_GRID_SAMPLE_GRAD_MODE_NEAREST = 1,
+    IG_INGOT_GRID_SAMPLE_GRAD_MODE_CUBIC = 2
+};
+enum {
+    IG_INGOT_GRID_SAMPLE_GRAD_PADDING_MODE_ZEROS = 0,
+    IG_INGOT_GRID_SAMPLE_GRAD_PADDING_MODE_BORDER = 1,
+    IG_INGOT_GRID_SAMPLE_GRAD_PADDING_MODE_REFLECTION = 2
+};
+typedef struct ig_ingot_grid_sample_grad_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_grid_sample_grad_opts));
+    int64_t align_corners IG_DEF(0);    /* As GridSample's. */
+    int64_t mode IG_DEF(0);             /* As GridSample's. */
+    ig_ints orders IG_DEF(IG_NO_LIST_); /* How often the weights of each axis of X are
+                                           derived; absent: 0. */
+    int64_t padding_mode IG_DEF(0);     /* As GridSample's. */
+} ig_ingot_grid_sample_grad_opts;
+#define IG_INGOT_GRID_SAMPLE_GRAD_OPTS_INIT                                            \
+    {                                                                                  \
+        sizeof(ig_ingot_grid_sample_grad_opts), 0, 0, {0, 0}, 0                        \
+    }
+IG_API ig_tensor *
+ig_op_ingot_grid_sample_grad_at(const char *where,
+                                ig_ctx *c,
+                                ig_tensor *dy,
+                                ig_tensor *grid,
+                                ig_tensor *shape,
+                                const ig_ingot_grid_sample_grad_opts *opts);
+#define ig_op_ingot_grid_sample_grad(...)                                              \
+    ig_op_ingot_grid_sample_grad_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::GridSampleSlope ---- */
+/* GridSample's derivatives by the coordinates, `orders` times along each axis. Of
+ * gradients. X: Input [N, C, D1, ..., Dr], r >= 1. grid: Positions [N, O1, ..., Or, r],
+ * the last axis of X first. */
+enum {
+    IG_INGOT_GRID_SAMPLE_SLOPE_MODE_LINEAR = 0,
+    IG_INGOT_GRID_SAMPLE_SLOPE_MODE_NEAREST = 1,
+    IG_INGOT_GRID_SAMPLE_SLOPE_MODE_CUBIC = 2
+};
+enum {
+    IG_INGOT_GRID_SAMPLE_SLOPE_PADDING_MODE_ZEROS = 0,
+    IG_INGOT_GRID_SAMPLE_SLOPE_PADDING_MODE_BORDER = 1,
+    IG_INGOT_GRID_SAMPLE_SLOPE_PADDING_MODE_REFLECTION = 2
+};
+typedef struct ig_ingot_grid_sample_slope_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_grid_sample_slope_opts));
+    int64_t align_corners IG_DEF(0);    /* As GridSample's. */
+    int64_t mode IG_DEF(0);             /* As GridSample's. */
+    ig_ints orders IG_DEF(IG_NO_LIST_); /* How often the weights of each axis of X are
+                                           derived; absent: 0. */
+    int64_t padding_mode IG_DEF(0);     /* As GridSample's. */
+} ig_ingot_grid_sample_slope_opts;
+#define IG_INGOT_GRID_SAMPLE_SLOPE_OPTS_INIT                                           \
+    {                                                                                  \
+        sizeof(ig_ingot_grid_sample_slope_opts), 0, 0, {0, 0}, 0                       \
+    }
+IG_API ig_tensor *
+ig_op_ingot_grid_sample_slope_at(const char *where,
+                                 ig_ctx *c,
+                                 ig_tensor *X,
+                                 ig_tensor *grid,
+                                 const ig_ingot_grid_sample_slope_opts *opts);
+#define ig_op_ingot_grid_sample_slope(...)                                             \
+    ig_op_ingot_grid_sample_slope_at(IG_HERE, __VA_ARGS__)
 
 /* ---- ingot::Im2Col ---- */
 /* The blocks of an image as columns, 0 in the padding: the transpose of Col2Im.
@@ -4125,6 +4380,69 @@ IG_API ig_tensor *ig_op_ingot_relu_grad_at(const char *where,
                                            ig_tensor *x,
                                            const ig_ingot_relu_grad_opts *opts);
 #define ig_op_ingot_relu_grad(...) ig_op_ingot_relu_grad_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::ResizeGrad ---- */
+/* Gradient of Resize with respect to X, given dy and X's shape. Attributes are
+ * Resize's. dy: Gradient of Resize's output. shape: Shape of Resize's input. roi: As
+ * Resize's. scales: As Resize's. sizes: As Resize's. */
+enum {
+    IG_INGOT_RESIZE_GRAD_COORDINATE_TRANSFORMATION_MODE_HALF_PIXEL = 0,
+    IG_INGOT_RESIZE_GRAD_COORDINATE_TRANSFORMATION_MODE_HALF_PIXEL_SYMMETRIC = 1,
+    IG_INGOT_RESIZE_GRAD_COORDINATE_TRANSFORMATION_MODE_PYTORCH_HALF_PIXEL = 2,
+    IG_INGOT_RESIZE_GRAD_COORDINATE_TRANSFORMATION_MODE_ALIGN_CORNERS = 3,
+    IG_INGOT_RESIZE_GRAD_COORDINATE_TRANSFORMATION_MODE_ASYMMETRIC = 4,
+    IG_INGOT_RESIZE_GRAD_COORDINATE_TRANSFORMATION_MODE_TF_CROP_AND_RESIZE = 5,
+    IG_INGOT_RESIZE_GRAD_COORDINATE_TRANSFORMATION_MODE_TF_HALF_PIXEL_FOR_NN = 6
+};
+enum {
+    IG_INGOT_RESIZE_GRAD_KEEP_ASPECT_RATIO_POLICY_STRETCH = 0,
+    IG_INGOT_RESIZE_GRAD_KEEP_ASPECT_RATIO_POLICY_NOT_LARGER = 1,
+    IG_INGOT_RESIZE_GRAD_KEEP_ASPECT_RATIO_POLICY_NOT_SMALLER = 2
+};
+enum {
+    IG_INGOT_RESIZE_GRAD_MODE_NEAREST = 0,
+    IG_INGOT_RESIZE_GRAD_MODE_LINEAR = 1,
+    IG_INGOT_RESIZE_GRAD_MODE_CUBIC = 2
+};
+enum {
+    IG_INGOT_RESIZE_GRAD_NEAREST_MODE_ROUND_PREFER_FLOOR = 0,
+    IG_INGOT_RESIZE_GRAD_NEAREST_MODE_ROUND_PREFER_CEIL = 1,
+    IG_INGOT_RESIZE_GRAD_NEAREST_MODE_FLOOR = 2,
+    IG_INGOT_RESIZE_GRAD_NEAREST_MODE_CEIL = 3
+};
+typedef struct ig_ingot_resize_grad_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_resize_grad_opts));
+    int64_t
+        antialias IG_DEF(0); /* 1: linear and cubic filters widen when sampling down. */
+    ig_ints axes
+        IG_DEF(IG_NO_LIST_); /* Axes that roi, scales and sizes are of; absent: all. */
+    int64_t coordinate_transformation_mode
+        IG_DEF(0); /* How positions of the output map to the input
+                      (tf_half_pixel_for_nn: version 11 only). */
+    float cubic_coeff_a
+        IG_DEF(-0.75f); /* Coefficient a of the cubic kernel (Keys 1981). */
+    int64_t exclude_outside
+        IG_DEF(0); /* 1: taps outside count nothing and the rest is scaled to 1. */
+    float extrapolation_value
+        IG_DEF(0.0f); /* tf_crop_and_resize: the value outside the input. */
+    int64_t keep_aspect_ratio_policy
+        IG_DEF(0); /* How sizes are meant: as they are, or as bounds of one scale. */
+    int64_t mode IG_DEF(0);         /* The filter. */
+    int64_t nearest_mode IG_DEF(0); /* Which neighbour is the nearest. */
+} ig_ingot_resize_grad_opts;
+#define IG_INGOT_RESIZE_GRAD_OPTS_INIT                                                 \
+    {                                                                                  \
+        sizeof(ig_ingot_resize_grad_opts), 0, {0, 0}, 0, -0.75f, 0, 0.0f, 0, 0, 0      \
+    }
+IG_API ig_tensor *ig_op_ingot_resize_grad_at(const char *where,
+                                             ig_ctx *c,
+                                             ig_tensor *dy,
+                                             ig_tensor *shape,
+                                             ig_tensor *roi,
+                                             ig_tensor *scales,
+                                             ig_tensor *sizes,
+                                             const ig_ingot_resize_grad_opts *opts);
+#define ig_op_ingot_resize_grad(...) ig_op_ingot_resize_grad_at(IG_HERE, __VA_ARGS__)
 
 /* ---- ingot::RoiAlignGrad ---- */
 /* Cells of dy spread over the elements that RoiAlign reads, in mode avg.

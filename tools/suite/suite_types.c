@@ -34,7 +34,8 @@ static bool widen(suite_case *wide, const suite_case *c)
     for (int i = 0; i < c->call.n_in; i++) {
         const ig_tensor *t = suite_tensor(c, i);
         ig_tensor *made = NULL;
-        bool same = t && (ig_dtype)t->v.type.dtype != c->dtype;
+        bool same = t && ((ig_dtype)t->v.type.dtype != c->dtype ||
+                          c->sample->in[i].dtype); /* the sample asks for that type */
         if (same)
             made = suite_copy(t, 0);
         else if (t && ig_tensor_new(&made, IG_FLOAT64, t->v.type.rank,

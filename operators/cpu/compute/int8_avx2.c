@@ -18,7 +18,7 @@
 #define QMR      4
 #define QELEMENT 2
 
-#include "operators/cpu/compute/int8_vec256.h"
+#include "operators/cpu/compute/int8_vec256.inc.h"
 
 /* Two pairs of 16-bit numbers: exact, unlike vpmaddubsw. */
 Q_INLINE qi qi_dot(qi acc, qi a, qi b)

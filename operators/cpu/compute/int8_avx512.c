@@ -20,7 +20,7 @@
 #define QMR      14
 #define QELEMENT 2
 
-#include "operators/cpu/compute/int8_vec512.h"
+#include "operators/cpu/compute/int8_vec512.inc.h"
 
 /* Two pairs of 16-bit numbers: exact, unlike vpmaddubsw. */
 Q_INLINE qi qi_dot(qi acc, qi a, qi b)

@@ -20,7 +20,7 @@
 #define QMR      14
 #define QELEMENT 1
 
-#include "operators/cpu/compute/int8_vec512.h"
+#include "operators/cpu/compute/int8_vec512.inc.h"
 
 /* Four bytes, unsigned by signed. As assembly, because gcc 12 spills every accumulator
  * of the intrinsic. */

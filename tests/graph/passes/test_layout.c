@@ -37,6 +37,21 @@ static void a_convolution_net_has_one_transpose(void **state)
     assert_int_equal(t_count(fast, "Reshape"), 1);
 }
 
+static void a_resize_between_convolutions_stays_in_the_layout(void **state)
+{
+    (void)state;
+    ig_value_id v = conv(image(), 3, 4, "pads=1,1,1,1"),
+                scales = t_filled(g, 2, 1, &(int64_t){2});
+    ig_value_id all =
+        t_op2(g, "Concat", "axis=0", t_filled(g, 1, 1, &(int64_t){2}), scales);
+    v = t_op3(g, "Resize", "mode:linear", v, T_NONE, all);
+    v = t_op3(g, "Resize", "axes=-1,2", v, T_NONE, scales);
+    t_output(g, "y", conv(v, 4, 2, NULL));
+    fast = t_compare(g, 2);
+    assert_int_equal(t_count(fast, "Transpose"), 2); /* at the ends */
+    assert_int_equal(t_count(fast, "Resize"), 2);
+}
+
 static void a_residual_block_is_three_convolutions(void **state)
 {
     (void)state;
@@ -195,6 +210,7 @@ static void level_one_keeps_the_layout(void **state)
 }
 
 IG_TESTS(T(a_convolution_net_has_one_transpose),
+         T(a_resize_between_convolutions_stays_in_the_layout),
          T(a_residual_block_is_three_convolutions),
          T(operators_on_moved_axes_compute_the_same),
          T(operands_that_only_the_run_knows_compute_the_same),

@@ -1,7 +1,5 @@
 /* 16 lanes: the vectors that int8.inc.h asks for, all but qi_dot. qf_min and qf_max
  * give their second operand when one is NaN. */
-#ifndef OPERATORS_CPU_COMPUTE_INT8_VEC512_H
-#define OPERATORS_CPU_COMPUTE_INT8_VEC512_H
 
 #define Q_INLINE   static inline __attribute__((always_inline))
 #define Q_KEEP(p_) __asm__ volatile("" : "+r"(p_)) /* hides where it comes from */
@@ -106,5 +104,3 @@ Q_INLINE qf qf_max(qf a, qf b)
 {
     return _mm512_max_ps(a, b);
 }
-
-#endif

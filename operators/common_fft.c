@@ -1,0 +1,372 @@
+/* Transforms, and the geometry of DFT. */
+#include "operators/common_fft.h"
+
+#include <inttypes.h>
+
+#include "graph/core/alloc.h"
+#include "operators/common_move.h"
+
+enum { LARGEST_FACTOR = 13 };
+
+static const double pi = 3.14159265358979323846;
+
+/* ---- plans ---- */
+
+static int64_t smallest_factor(int64_t n)
+{
+    if (n % 4 == 0)
+        return 4;
+    for (int64_t p = 2; p <= LARGEST_FACTOR; p++)
+        if (n % p == 0)
+            return p;
+    return n;
+}
+
+static bool is_smooth(int64_t n)
+{
+    while (n > 1) {
+        int64_t p = smallest_factor(n);
+        if (p > LARGEST_FACTOR)
+            return false;
+        n /= p;
+    }
+    return true;
+}
+
+static double *complexes(int64_t n)
+{
+    return igi_alloc_array((size_t)n, sizeof(double[2]));
+}
+
+static void set_chirp(igi_fft *f)
+{
+    const int64_t n = f->n, m = f->inner->n;
+    memset(f->kernel, 0, (size_t)m * 2 * sizeof(double));
+    for (int64_t k = 0; k < n; k++) {
+        const double angle = pi * (double)(k * k % (2 * n)) / (double)n;
+        f->chirp[2 * k] = cos(angle);
+        f->chirp[2 * k + 1] = -sin(angle);
+        f->kernel[2 * k] = f->chirp[2 * k];
+        f->kernel[2 * k + 1] = -f->chirp[2 * k + 1];
+        if (k) {
+            f->kernel[2 * (m - k)] = f->chirp[2 * k];
+            f->kernel[2 * (m - k) + 1] = -f->chirp[2 * k + 1];
+        }
+    }
+    igi_fft_run(f->inner, f->kernel, false);
+}
+
+static ig_status init_bluestein(igi_fft *f)
+{
+    int64_t m = 1;
+    while (m < 2 * f->n - 1)
+        m *= 2;
+    f->inner = igi_calloc(1, sizeof(*f->inner));
+    f->chirp = complexes(f->n);
+    f->kernel = complexes(m);
+    f->line = complexes(m);
+    if (!f->inner || !f->chirp || !f->kernel || !f->line)
+        return IG_OUT_OF_MEMORY;
+    IG_TRY(igi_fft_init(f->inner, m));
+    set_chirp(f);
+    return IG_OK;
+}
+
+ig_status igi_fft_init(igi_fft *f, int64_t n)
+{
+    *f = (igi_fft){.n = n};
+    if (n > INT32_MAX)
+        return ig_fail(IG_UNSUPPORTED, "a transform of length %" PRId64 "; at most %d",
+                       n, INT32_MAX);
+    if (!is_smooth(n))
+        return init_bluestein(f);
+    f->root = complexes(n);
+    f->work = complexes(n);
+    if (!f->root || !f->work)
+        return IG_OUT_OF_MEMORY;
+    for (int64_t k = 0; k < n; k++) {
+        const double angle = 2 * pi * (double)k / (double)n;
+        f->root[2 * k] = cos(angle);
+        f->root[2 * k + 1] = -sin(angle);
+    }
+    return IG_OK;
+}
+
+void igi_fft_free(igi_fft *f)
+{
+    if (f->inner)
+        igi_fft_free(f->inner);
+    igi_free(f->inner);
+    igi_free(f->root);
+    igi_free(f->work);
+    igi_free(f->chirp);
+    igi_free(f->kernel);
+    igi_free(f->line);
+    *f = (igi_fft){0};
+}
+
+/* ---- passes ---- */
+
+typedef struct number {
+    double re, im;
+} number;
+
+static number at(const double *x, int64_t i)
+{
+    return (number){x[2 * i], x[2 * i + 1]};
+}
+
+static void put(double *x, int64_t i, number v)
+{
+    x[2 * i] = v.re;
+    x[2 * i + 1] = v.im;
+}
+
+static number product(number a, number b)
+{
+    return (number){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
+}
+
+/* b[u] = sum over t of a[t] exp(-2 pi i t u / r). */
+static void small_transform(const igi_fft *f, int64_t r, const number *a, number *b)
+{
+    const int64_t step = f->n / r;
+    for (int64_t u = 0; u < r; u++) {
+        b[u] = a[0];
+        for (int64_t t = 1; t < r; t++) {
+            const number v = product(a[t], at(f->root, t * u % r * step));
+            b[u].re += v.re;
+            b[u].im += v.im;
+        }
+    }
+}
+
+static void transform_4(const number *a, number *b)
+{
+    const number s = {a[0].re + a[2].re, a[0].im + a[2].im},
+                 d = {a[0].re - a[2].re, a[0].im - a[2].im},
+                 p = {a[1].re + a[3].re, a[1].im + a[3].im},
+                 q = {a[1].im - a[3].im, a[3].re - a[1].re}; /* -i (a1 - a3) */
+    b[0] = (number){s.re + p.re, s.im + p.im};
+    b[1] = (number){d.re + q.re, d.im + q.im};
+    b[2] = (number){s.re - p.re, s.im - p.im};
+    b[3] = (number){d.re - q.re, d.im - q.im};
+}
+
+/* One pass: `left` is what is left of n to transform, `done` what is done. */
+static void pass(
+    const igi_fft *f, int64_t r, int64_t left, int64_t done, const double *x, double *y)
+{
+    number a[LARGEST_FACTOR], b[LARGEST_FACTOR];
+    const int64_t part = left / r;
+    for (int64_t p = 0; p < part; p++) {
+        for (int64_t q = 0; q < done; q++) {
+            for (int64_t t = 0; t < r; t++)
+                a[t] = at(x, q + done * (p + t * part));
+            if (r == 4)
+                transform_4(a, b);
+            else
+                small_transform(f, r, a, b);
+            for (int64_t u = 0; u < r; u++)
+                put(y, q + done * (r * p + u),
+                    product(b[u], at(f->root, p * u * done)));
+        }
+    }
+}
+
+static void forward(igi_fft *f, double *x)
+{
+    double *from = x, *to = f->work;
+    int64_t done = 1;
+    for (int64_t left = f->n; left > 1;) {
+        const int64_t r = smallest_factor(left);
+        pass(f, r, left, done, from, to);
+        left /= r;
+        done *= r;
+        double *swap = from;
+        from = to;
+        to = swap;
+    }
+    if (from != x)
+        memcpy(x, from, (size_t)f->n * 2 * sizeof(double));
+}
+
+static void bluestein(igi_fft *f, double *x)
+{
+    const int64_t n = f->n, m = f->inner->n;
+    memset(f->line, 0, (size_t)m * 2 * sizeof(double));
+    for (int64_t k = 0; k < n; k++)
+        put(f->line, k, product(at(x, k), at(f->chirp, k)));
+    igi_fft_run(f->inner, f->line, false);
+    for (int64_t k = 0; k < m; k++)
+        put(f->line, k, product(at(f->line, k), at(f->kernel, k)));
+    igi_fft_run(f->inner, f->line, true);
+    for (int64_t k = 0; k < n; k++) {
+        number v = product(at(f->line, k), at(f->chirp, k));
+        put(x, k, (number){v.re / (double)m, v.im / (double)m});
+    }
+}
+
+static void conjugate(double *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[2 * i + 1] = -x[2 * i + 1];
+}
+
+void igi_fft_run(igi_fft *f, double *x, bool inverse)
+{
+    if (inverse)
+        conjugate(x, f->n);
+    if (f->inner)
+        bluestein(f, x);
+    else
+        forward(f, x);
+    if (inverse)
+        conjugate(x, f->n);
+}
+
+/* ---- geometry of DFT ---- */
+
+const ig_attr_def igi_dft_attr_rows[] = {
+    IG_ATTR_INT(igi_dft_attrs,
+                inverse,
+                0,
+                "1: the inverse transform, divided by n.",
+                .min = 0,
+                .max = 1),
+    IG_ATTR_INT(
+        igi_dft_attrs,
+        onesided,
+        0,
+        "1: only the n / 2 + 1 values that a real signal's spectrum has; inverse: "
+        "a real signal from them.",
+        .min = 0,
+        .max = 1),
+    {0},
+};
+
+/* One integer of a port; false: not known. */
+static ig_status
+number_of(ig_infer *x, int port, int64_t absent, int64_t *v, bool *known)
+{
+    *v = absent;
+    *known = true;
+    if (port >= x->n_in || !x->in[port])
+        return IG_OK;
+    const ig_type *t = x->in[port];
+    if (t->rank > 1 || (t->rank == 1 && ig_type_dims(t)[0] > 1))
+        return ig_infer_fail(x, "%s must be a number", x->op->inputs[port].name);
+    const int n = ig_infer_ints(x, port, v, 1);
+    if (n == IG_INTS_TOO_MANY)
+        return IG_INVALID_ARGUMENT;
+    *known = n == 1;
+    return IG_OK;
+}
+
+ig_status igi_dft_infer(ig_infer *x,
+                        int length_port,
+                        int axis_port,
+                        int rank,
+                        const int64_t *xd,
+                        int *axis,
+                        int64_t *n)
+{
+    const igi_dft_attrs *a = x->attrs;
+    int64_t v;
+    bool known;
+    *axis = -1;
+    *n = -1;
+    if (rank < 2)
+        return ig_infer_fail(x,
+                             "the input needs a signal axis and one of 1 or 2 parts");
+    if (xd[rank - 1] >= 0 && xd[rank - 1] != 1 && xd[rank - 1] != 2)
+        return ig_infer_fail(x,
+                             "the last axis has %" PRId64 " elements: it must have 1 "
+                             "(real) or 2 (complex)",
+                             xd[rank - 1]);
+    IG_TRY(number_of(x, axis_port, -2, &v, &known));
+    if (known && !igi_is_symbol(x, axis_port, v)) {
+        IG_TRY(ig_infer_axis(x, v, rank, false, axis));
+        if (*axis == rank - 1)
+            return ig_infer_fail(x, "axis %" PRId64 " holds the parts of numbers", v);
+    }
+    IG_TRY(number_of(x, length_port, -1, &v, &known));
+    const bool given = length_port < x->n_in && x->in[length_port];
+    if (given)
+        *n = known ? v : -1;
+    else if (*axis >= 0 && a->inverse && a->onesided)
+        *n = ig_dim_mul(x->syms, ig_dim_sub(x->syms, xd[*axis], 1), 2);
+    else if (*axis >= 0)
+        *n = xd[*axis];
+    const bool numeric = given ? known && !igi_is_symbol(x, length_port, v)
+                               : *axis >= 0 && xd[*axis] >= 0;
+    if (numeric && (given ? v : *n) < 1)
+        return ig_infer_fail(x, "the transform needs a length of at least 1");
+    return IG_OK;
+}
+
+void igi_dft_dims(
+    ig_infer *x, int rank, const int64_t *xd, int axis, int64_t n, int64_t *yd)
+{
+    const igi_dft_attrs *a = x->attrs;
+    memcpy(yd, xd, (size_t)rank * sizeof(*yd));
+    yd[axis] = n == -1 ? ig_dim_fresh(x->syms) : n;
+    if (a->onesided && !a->inverse && n != -1)
+        yd[axis] = ig_dim_add(x->syms, ig_dim_div(x->syms, n, 2), 1);
+    yd[rank - 1] = a->onesided && a->inverse ? 1 : 2;
+}
+
+ig_status igi_dft_set(igi_dft *d,
+                      const ig_kernel_ctx *k,
+                      int length_port,
+                      int axis_port,
+                      const ig_tensor *x,
+                      const ig_tensor *y)
+{
+    const igi_dft_attrs *a = k->attrs;
+    const int rank = ig_rank(x);
+    int64_t axis = igi_scalar_i64(ig_in(k, axis_port), -2);
+    axis = axis < 0 ? axis + rank : axis;
+    *d = (igi_dft){.outer = 1,
+                   .inner = 1,
+                   .x_line = ig_dims(x)[axis],
+                   .y_line = ig_dims(y)[axis],
+                   .x_parts = ig_dims(x)[rank - 1],
+                   .y_parts = ig_dims(y)[rank - 1],
+                   .inverse = a->inverse != 0,
+                   .onesided = a->onesided != 0};
+    const bool real = d->inverse && d->onesided;
+    d->n =
+        igi_scalar_i64(ig_in(k, length_port), real ? 2 * (d->x_line - 1) : d->x_line);
+    for (int i = 0; i < axis; i++)
+        d->outer *= ig_dims(x)[i];
+    for (int i = (int)axis + 1; i < rank - 1; i++)
+        d->inner *= ig_dims(x)[i];
+    if (d->n < 1)
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                              "the transform needs a length of at least 1");
+    return IG_OK;
+}
+
+ig_status igi_dft_lines(const igi_dft *d,
+                        const igi_dft_way *w,
+                        const ig_tensor *from,
+                        ig_tensor *to)
+{
+    igi_fft f = {0};
+    double *line = complexes(d->n);
+    ig_status rc = line ? igi_fft_init(&f, d->n) : IG_OUT_OF_MEMORY;
+    const int64_t x_parts = ig_dims(from)[ig_rank(from) - 1],
+                  y_parts = ig_dims(to)[ig_rank(to) - 1];
+    for (int64_t i = 0; rc == IG_OK && i < d->outer * d->inner; i++) {
+        const int64_t o = i / d->inner, in = i % d->inner;
+        w->load(d, ig_dtype_of(from), ig_data(from),
+                o * d->inner * w->from + in * x_parts, line);
+        igi_fft_run(&f, line, w->inverse);
+        w->store(d, ig_dtype_of(to), ig_data(to), o * d->inner * w->to + in * y_parts,
+                 line);
+    }
+    igi_fft_free(&f);
+    igi_free(line);
+    return rc;
+}

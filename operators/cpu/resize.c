@@ -1,0 +1,281 @@
+/* Resize of one axis or two neighbouring ones, the others copied: planes (NCHW) and
+ * pixels of channels (NHWC).
+ *
+ * x is seen as [outer][in1][in2][inner]. Nearest copies pixels, and a row of the output
+ * that has the same source as the one before is copied whole. Filters first mix rows of
+ * x (neighbouring rows with a few weights: a product with one row), then pixels of the
+ * mixed row. */
+#include <string.h>
+
+#include "graph/core/alloc.h"
+#include "operators/common_resize.h"
+#include "operators/cpu/kernel.h"
+
+static const igi_resize_ports ports = {1, 2, 3};
+
+/* Taps of an axis as runs of neighbours: equal and zero ones are folded. */
+typedef struct runs {
+    int64_t *first; /* [out] */
+    int64_t *count; /* [out] */
+    float *weight;  /* [out][taps] */
+    int taps;
+} runs;
+
+typedef struct resize_state {
+    igi_resize r;
+    int64_t outer, inner;
+    igi_resize_axis *rows, *cols;
+    igi_resize_axis one; /* stands for rows when one axis is resized */
+    int64_t one_index;
+    double one_weight;
+    runs by_row, by_col;
+    void *memory;
+} resize_state;
+
+static void unprepare(ig_kernel_ctx *k)
+{
+    resize_state *s = k->state;
+    if (s) {
+        igi_free(s->r.memory);
+        igi_free(s->memory);
+    }
+    igi_free(s);
+    k->state = NULL;
+}
+
+/* Which axes are resized; false: more than two, or apart. */
+static bool find_axes(resize_state *s, const ig_tensor *x)
+{
+    int first = -1, last = -1;
+    const int rank = igi_krank(x);
+    for (int i = 0; i < rank; i++) {
+        if (igi_resize_is_copy(&s->r.axis[i]))
+            continue;
+        first = first < 0 ? i : first;
+        last = i;
+    }
+    if (first < 0)
+        first = last = rank - 1;
+    if (rank < 1 || last - first > 1)
+        return false;
+    s->one = (igi_resize_axis){
+        .in = 1, .out = 1, .taps = 1, .index = &s->one_index, .weight = &s->one_weight};
+    s->one_weight = 1;
+    s->rows = first < last ? &s->r.axis[first] : &s->one;
+    s->cols = &s->r.axis[last];
+    s->outer = igi_kcount(x, 0, first);
+    s->inner = igi_kcount(x, last + 1, rank);
+    return true;
+}
+
+static ig_status prepare(ig_kernel_ctx *k)
+{
+    const ig_tensor *x = igi_kin(k, 0), *y = igi_kout(k, 0);
+    resize_state *s = igi_calloc(1, sizeof(*s));
+    if (!s)
+        return IG_OUT_OF_MEMORY;
+    k->state = s;
+    ig_status rc =
+        igi_resize_make(&s->r, k, &ports, igi_krank(x), igi_kdims(x), igi_kdims(y));
+    if (rc == IG_OK && !find_axes(s, x))
+        rc = ig_reject("more than two axes are resized, or axes that are apart");
+    if (rc != IG_OK)
+        unprepare(k);
+    return rc;
+}
+
+static ig_status check(const ig_kernel_ctx *k, bool nearest)
+{
+    const igi_resize_attrs *a = k->attrs;
+    const ig_tensor *x = igi_kin(k, 0);
+    if ((a->mode == IGI_RESIZE_NEAREST) != nearest)
+        return ig_reject(nearest ? "not nearest" : "nearest");
+    if (igi_kin(k, 1) && igi_tensor_count(igi_kin(k, 1)))
+        return ig_reject("a region of interest");
+    if (ig_dtype_of(x) == IG_STRING)
+        return ig_reject("strings");
+    for (int i = 2; i < 4; i++) /* tables are made before the run */
+        if (igi_kin(k, i) && !igi_kin(k, i)->data)
+            return ig_reject("scales or sizes that are known at the run only");
+    return igi_tensor_count(x) && igi_tensor_count(igi_kout(k, 0))
+               ? IG_OK
+               : ig_reject("nothing to sample");
+}
+
+static ig_status nearest_supports(const ig_kernel_ctx *k)
+{
+    return check(k, true);
+}
+static ig_status filter_supports(const ig_kernel_ctx *k)
+{
+    return check(k, false);
+}
+
+/* ---- nearest ---- */
+
+#define COPY_PIXELS(T_)                                                                \
+    for (int64_t o = 0; o < a->out; o++)                                               \
+    ((T_ *)y)[o] = ((const T_ *)x)[a->index[o]]
+
+/* One row; pixels of `size` bytes. */
+static void copy_row(const igi_resize_axis *a, void *y, const void *x, size_t size)
+{
+    switch (size) {
+    case 1:
+        COPY_PIXELS(uint8_t);
+        break;
+    case 2:
+        COPY_PIXELS(uint16_t);
+        break;
+    case 4:
+        COPY_PIXELS(uint32_t);
+        break;
+    case 8:
+        COPY_PIXELS(uint64_t);
+        break;
+    default:
+        for (int64_t o = 0; o < a->out; o++)
+            memcpy((char *)y + (size_t)o * size,
+                   (const char *)x + (size_t)a->index[o] * size, size);
+    }
+}
+
+static ig_status nearest_run(ig_kernel_ctx *k, int tid, int nth)
+{
+    const resize_state *s = k->state;
+    const igi_resize_axis *rows = s->rows, *cols = s->cols;
+    const size_t size =
+        (size_t)s->inner * (size_t)ig_dtype_bits(ig_dtype_of(igi_kin(k, 0))) / 8;
+    const size_t x_row = (size_t)cols->in * size, y_row = (size_t)cols->out * size;
+    const char *x = (const char *)igi_kin(k, 0)->data;
+    char *y = (char *)igi_kout(k, 0)->data;
+    int64_t lo, hi, before = -1;
+    ig_split(s->outer * rows->out, 1, tid, nth, &lo, &hi);
+    for (int64_t r = lo; r < hi; r++) {
+        const int64_t from = r / rows->out * rows->in + rows->index[r % rows->out];
+        char *to = y + (size_t)r * y_row;
+        if (from == before)
+            memcpy(to, to - y_row, y_row);
+        else
+            copy_row(cols, to, x + (size_t)from * x_row, size);
+        before = from;
+    }
+    return IG_OK;
+}
+
+/* ---- filters ---- */
+
+static void fold(const igi_resize_axis *a, runs *r)
+{
+    for (int64_t o = 0; o < a->out; o++) {
+        const int64_t *index = a->index + o * a->taps;
+        float *weight = r->weight + o * r->taps;
+        int64_t first = index[0], last = index[a->taps - 1];
+        for (int i = 0; i < a->taps; i++)
+            weight[i] = 0;
+        for (int i = 0; i < a->taps; i++) /* indices never fall */
+            weight[index[i] - first] += (float)a->weight[o * a->taps + i];
+        r->first[o] = first;
+        r->count[o] = last - first + 1;
+    }
+}
+
+static ig_status filter_prepare(ig_kernel_ctx *k)
+{
+    IG_TRY(prepare(k));
+    resize_state *s = k->state;
+    const igi_resize_axis *axis[2] = {s->rows, s->cols};
+    runs *r[2] = {&s->by_row, &s->by_col};
+    size_t bytes = 0;
+    for (int i = 0; i < 2; i++)
+        bytes += (size_t)axis[i]->out * (16 + ((size_t)axis[i]->taps + 1) / 2 * 8);
+    s->memory = igi_alloc(bytes);
+    if (!s->memory) {
+        unprepare(k);
+        return IG_OUT_OF_MEMORY;
+    }
+    char *at = s->memory;
+    for (int i = 0; i < 2; i++) {
+        const size_t n = (size_t)axis[i]->out;
+        r[i]->taps = axis[i]->taps;
+        r[i]->first = (int64_t *)(void *)at;
+        r[i]->count = (int64_t *)(void *)(at + n * 8);
+        r[i]->weight = (float *)(void *)(at + n * 16);
+        at += n * (16 + ((size_t)axis[i]->taps + 1) / 2 * 8);
+        fold(axis[i], r[i]);
+    }
+    k->scratch_bytes =
+        ((size_t)s->cols->in * (size_t)s->inner * sizeof(float) + 63) / 64 * 64;
+    return IG_OK;
+}
+
+/* c[n] = sum over i < k of a[i] * b[i][n], rows of b side by side. */
+static void mix(const igi_cpu_isa *isa, const igi_gemm *g)
+{
+    isa->gemm(g, 0, 1, 0, igi_gemm_panels(isa, g->n));
+}
+
+static void
+mix_pixels(const resize_state *s, const igi_cpu_isa *isa, float *y, const float *x)
+{
+    const runs *r = &s->by_col;
+    const int64_t inner = s->inner, out = s->cols->out;
+    for (int64_t o = 0; o < out; o++) {
+        const float *w = r->weight + o * r->taps, *from = x + r->first[o] * inner;
+        if (inner > 1) {
+            mix(isa, &(igi_gemm){.m = 1,
+                                 .n = inner,
+                                 .k = r->count[o],
+                                 .a = w,
+                                 .lda = r->count[o],
+                                 .b = from,
+                                 .ldb = inner,
+                                 .c = y + o * inner,
+                                 .ldc = inner});
+            continue;
+        }
+        float sum = 0;
+        for (int64_t i = 0; i < r->count[o]; i++)
+            sum += w[i] * from[i];
+        y[o] = sum;
+    }
+}
+
+static ig_status filter_run(ig_kernel_ctx *k, int tid, int nth)
+{
+    const resize_state *s = k->state;
+    const igi_cpu_isa *isa = igi_cpu_isa_best();
+    const runs *r = &s->by_row;
+    const int64_t x_row = s->cols->in * s->inner, y_row = s->cols->out * s->inner;
+    const float *x = igi_kf32(igi_kin(k, 0));
+    float *y = igi_kf32(igi_kout(k, 0)), *mixed = ig_scratch(k, tid);
+    int64_t lo, hi;
+    ig_split(s->outer * s->rows->out, 1, tid, nth, &lo, &hi);
+    for (int64_t i = lo; i < hi; i++) {
+        const int64_t o = i % s->rows->out;
+        const float *from = x + (i / s->rows->out * s->rows->in + r->first[o]) * x_row;
+        if (s->rows != &s->one) {
+            mix(isa, &(igi_gemm){.m = 1,
+                                 .n = x_row,
+                                 .k = r->count[o],
+                                 .a = r->weight + o * r->taps,
+                                 .lda = r->count[o],
+                                 .b = from,
+                                 .ldb = x_row,
+                                 .c = mixed,
+                                 .ldc = x_row});
+            from = mixed;
+        }
+        mix_pixels(s, isa, y + i * y_row, from);
+    }
+    return IG_OK;
+}
+
+IG_KERNELS(resize) = {
+    {IG_KERNEL_HEAD, .op = "Resize", .name = "copy", .supports = nearest_supports,
+     .prepare = prepare, .run_team = nearest_run, .unprepare = unprepare},
+    {IG_KERNEL_HEAD, .op = "Resize", .name = "simd", .types = IG_T(FLOAT32),
+     .supports = filter_supports, .prepare = filter_prepare, .run_team = filter_run,
+     .unprepare = unprepare},
+    {0},
+};
