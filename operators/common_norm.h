@@ -5,6 +5,14 @@
 
 #include "operators/common_float.h"
 
+/* Attributes of both. */
+typedef struct igi_norm_attrs {
+    uint32_t struct_size;
+    int64_t axis;
+    float epsilon;
+    int64_t stash_type;
+} igi_norm_attrs;
+
 /* Input `port`, if there, must broadcast to the shape of input 0. */
 ig_status igi_norm_check(ig_infer *x, int port);
 

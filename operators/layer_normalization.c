@@ -21,17 +21,11 @@ static const ig_port outputs[] = {
 };
 static const ig_type_rule types[] = {
     {'T', IG_FLOATS}, {'U', IG_T(FLOAT32) | IG_T(BFLOAT16)}, {0}};
-typedef struct {
-    uint32_t struct_size;
-    int64_t axis;
-    float epsilon;
-    int64_t stash_type;
-} layer_norm_attrs;
 static const ig_attr_def attrs[] = {
     IG_ATTR_INT(
-        layer_norm_attrs, axis, -1, "First axis to normalise; negative: from the end."),
-    IG_ATTR_FLOAT(layer_norm_attrs, epsilon, 1e-5f, "Added to the variance."),
-    IG_ATTR_DTYPE(layer_norm_attrs,
+        igi_norm_attrs, axis, -1, "First axis to normalise; negative: from the end."),
+    IG_ATTR_FLOAT(igi_norm_attrs, epsilon, 1e-5f, "Added to the variance."),
+    IG_ATTR_DTYPE(igi_norm_attrs,
                   stash_type,
                   IG_FLOAT32,
                   "Element type of Mean and InvStdDev: float32 or bfloat16."),
@@ -40,7 +34,7 @@ static const ig_attr_def attrs[] = {
 
 static ig_status layer_norm_infer(ig_infer *x)
 {
-    const layer_norm_attrs *a = x->attrs;
+    const igi_norm_attrs *a = x->attrs;
     int64_t dims[IG_RANK_MAX];
     int axis, rank = x->in[0]->rank;
     for (int i = 1; i < x->n_out; i++)
@@ -72,7 +66,7 @@ static const ig_save saves[] = {
  * be differentiated; means are operators, so that sizes may be symbolic. */
 static ig_status layer_norm_gradient(ig_grad *g)
 {
-    const layer_norm_attrs *a = ig_grad_attrs(g);
+    const igi_norm_attrs *a = ig_grad_attrs(g);
     int rank = ig_grad_in_type(g, 0)->rank, count = 0;
     int64_t axes[IG_RANK_MAX], axis = a->axis < 0 ? a->axis + rank : a->axis;
     ig_dtype type = (ig_dtype)ig_grad_in_type(g, 0)->dtype;
@@ -144,7 +138,7 @@ IGI_INLINE void layer_norm_row(ig_dtype T, const layer_norm_call *v, int64_t row
 
 static ig_status layer_norm_reference(ig_kernel_ctx *k)
 {
-    const layer_norm_attrs *a = k->attrs;
+    const igi_norm_attrs *a = k->attrs;
     const ig_tensor *x = ig_in(k, 0);
     layer_norm_call v = {.x = ig_data(x),
                          .y = ig_data(ig_out(k, 0)),
@@ -159,10 +153,10 @@ static ig_status layer_norm_reference(ig_kernel_ctx *k)
     return IG_OK;
 }
 
-#define HEAD .struct_size = sizeof(layer_norm_attrs), .epsilon = 1e-5f
-static const layer_norm_attrs middle = {HEAD, .axis = 1, .stash_type = IG_FLOAT32};
-static const layer_norm_attrs all_axes = {HEAD, .axis = 0, .stash_type = IG_FLOAT32};
-static const layer_norm_attrs bf16 = {HEAD, .axis = -1, .stash_type = IG_BFLOAT16};
+#define HEAD .struct_size = sizeof(igi_norm_attrs), .epsilon = 1e-5f
+static const igi_norm_attrs middle = {HEAD, .axis = 1, .stash_type = IG_FLOAT32};
+static const igi_norm_attrs all_axes = {HEAD, .axis = 0, .stash_type = IG_FLOAT32};
+static const igi_norm_attrs bf16 = {HEAD, .axis = -1, .stash_type = IG_BFLOAT16};
 static const ig_sample samples[] = {
     {.name = "last_axis", IGI_INPUTS(IGI_IN(3, 5), IGI_IN(5), IGI_IN(5))},
     {.name = "from_axis_one",
@@ -200,7 +194,7 @@ IG_OPERATOR(LayerNormalization) = {
     .outputs = outputs,
     .types = types,
     .attrs = attrs,
-    .attrs_size = sizeof(layer_norm_attrs),
+    .attrs_size = sizeof(igi_norm_attrs),
     .infer = layer_norm_infer,
     .gradient = layer_norm_gradient,
     .saves = saves,

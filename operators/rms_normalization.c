@@ -16,17 +16,11 @@ static const ig_port outputs[] = {
 };
 static const ig_type_rule types[] = {{'T', IG_FLOATS}, {'V', IG_FLOATS}, {0}};
 
-typedef struct {
-    uint32_t struct_size;
-    int64_t axis;
-    float epsilon;
-    int64_t stash_type;
-} rms_norm_attrs;
 static const ig_attr_def attrs[] = {
     IG_ATTR_INT(
-        rms_norm_attrs, axis, -1, "First axis to normalise; negative: from the end."),
-    IG_ATTR_FLOAT(rms_norm_attrs, epsilon, 1e-5f, "Added to the mean of squares."),
-    IG_ATTR_DTYPE(rms_norm_attrs,
+        igi_norm_attrs, axis, -1, "First axis to normalise; negative: from the end."),
+    IG_ATTR_FLOAT(igi_norm_attrs, epsilon, 1e-5f, "Added to the mean of squares."),
+    IG_ATTR_DTYPE(igi_norm_attrs,
                   stash_type,
                   IG_FLOAT32,
                   "Element type of the first stage; a bound from below."),
@@ -36,7 +30,7 @@ static const ig_attr_def attrs[] = {
 static ig_status rms_norm_infer(ig_infer *x)
 {
     int axis;
-    IG_TRY(ig_infer_axis(x, ((const rms_norm_attrs *)x->attrs)->axis, x->in[0]->rank,
+    IG_TRY(ig_infer_axis(x, ((const igi_norm_attrs *)x->attrs)->axis, x->in[0]->rank,
                          false, &axis));
     IG_TRY(igi_norm_check(x, 1));
     return ig_infer_copy(x, 0, 0);
@@ -52,7 +46,7 @@ static const ig_save saves[] = {
  * Means are operators, so that sizes may be symbolic. */
 static ig_status rms_norm_gradient(ig_grad *g)
 {
-    const rms_norm_attrs *a = ig_grad_attrs(g);
+    const igi_norm_attrs *a = ig_grad_attrs(g);
     const ig_type *x_type = ig_grad_in_type(g, 0), *s_type = ig_grad_in_type(g, 1);
     int rank = x_type->rank, count = 0;
     int64_t axes[IG_RANK_MAX], axis = a->axis < 0 ? a->axis + rank : a->axis;
@@ -80,7 +74,7 @@ static ig_status rms_norm_gradient(ig_grad *g)
 
 static ig_status rms_norm_reference(ig_kernel_ctx *k)
 {
-    const rms_norm_attrs *a = k->attrs;
+    const igi_norm_attrs *a = k->attrs;
     const ig_tensor *x = ig_in(k, 0), *scale = ig_in(k, 1), *y = ig_out(k, 0);
     const ig_dtype T = ig_dtype_of(x), V = ig_dtype_of(scale);
     const igi_norm_rows r = igi_norm_rows_of(x, a->axis);
@@ -101,9 +95,9 @@ static ig_status rms_norm_reference(ig_kernel_ctx *k)
     return IG_OK;
 }
 
-#define HEAD .struct_size = sizeof(rms_norm_attrs), .stash_type = IG_FLOAT32
-static const rms_norm_attrs middle = {HEAD, .axis = 1, .epsilon = 1e-5f};
-static const rms_norm_attrs all_axes = {HEAD, .axis = 0, .epsilon = 0.1f};
+#define HEAD .struct_size = sizeof(igi_norm_attrs), .stash_type = IG_FLOAT32
+static const igi_norm_attrs middle = {HEAD, .axis = 1, .epsilon = 1e-5f};
+static const igi_norm_attrs all_axes = {HEAD, .axis = 0, .epsilon = 0.1f};
 
 static const ig_sample samples[] = {
     {.name = "last_axis", IGI_INPUTS(IGI_IN(3, 5), IGI_IN(5))},
@@ -135,7 +129,7 @@ IG_OPERATOR(RMSNormalization) = {
     .outputs = outputs,
     .types = types,
     .attrs = attrs,
-    .attrs_size = sizeof(rms_norm_attrs),
+    .attrs_size = sizeof(igi_norm_attrs),
     .infer = rms_norm_infer,
     .gradient = rms_norm_gradient,
     .saves = saves,

@@ -3,6 +3,7 @@
  * Softmax over another axis works on strips of neighbouring positions. */
 #include <ingot/ops.h>
 
+#include "operators/common_norm.h"
 #include "operators/cpu/kernel.h"
 
 /* LogSoftmax has the same options. Rows x length when everything after `axis` has size
@@ -122,7 +123,7 @@ static ig_status log_softmax_middle(ig_kernel_ctx *k, int tid, int nth)
 static int64_t norm_length(const ig_kernel_ctx *k)
 {
     const ig_tensor *x = igi_kin(k, 0);
-    int64_t axis = ((const ig_layer_normalization_opts *)k->attrs)->axis;
+    int64_t axis = ((const igi_norm_attrs *)k->attrs)->axis;
     return igi_kcount(x, (int)(axis < 0 ? axis + igi_krank(x) : axis), igi_krank(x));
 }
 
@@ -145,7 +146,7 @@ static ig_status norm_run(ig_kernel_ctx *k, int tid, int nth)
     int64_t n = norm_length(k), lo, hi;
     const igi_cpu_isa *isa = igi_cpu_isa_best();
     igi_norm p = {igi_kf32(igi_kin(k, 1)), igi_kf32(igi_kin(k, 2)),
-                  ((const ig_layer_normalization_opts *)k->attrs)->epsilon};
+                  ((const igi_norm_attrs *)k->attrs)->epsilon};
     my_rows(x, n, tid, nth, &lo, &hi);
     for (int64_t r = lo; r < hi; r++)
         isa->layer_norm_row(igi_kf32(igi_kout(k, 0)) + r * n, igi_kf32(x) + r * n, n,
@@ -156,19 +157,12 @@ static ig_status norm_run(ig_kernel_ctx *k, int tid, int nth)
 
 /* ---- RMSNormalization ---- */
 
-static int64_t rms_length(const ig_kernel_ctx *k)
-{
-    const ig_tensor *x = igi_kin(k, 0);
-    int64_t axis = ((const ig_rms_normalization_opts *)k->attrs)->axis;
-    return igi_kcount(x, (int)(axis < 0 ? axis + igi_krank(x) : axis), igi_krank(x));
-}
-
 static ig_status rms_supports(const ig_kernel_ctx *k)
 {
     const ig_tensor *scale = igi_kin(k, 1);
     if (scale->v.type.dtype != IG_FLOAT32)
         return ig_reject("the scale is not float32");
-    return igi_tensor_count(scale) == rms_length(k)
+    return igi_tensor_count(scale) == norm_length(k)
                ? IG_OK
                : ig_reject("the scale is broadcast");
 }
@@ -176,9 +170,9 @@ static ig_status rms_supports(const ig_kernel_ctx *k)
 static ig_status rms_run(ig_kernel_ctx *k, int tid, int nth)
 {
     const ig_tensor *x = igi_kin(k, 0);
-    int64_t n = rms_length(k), lo, hi;
+    int64_t n = norm_length(k), lo, hi;
     igi_norm p = {igi_kf32(igi_kin(k, 1)), NULL,
-                  ((const ig_rms_normalization_opts *)k->attrs)->epsilon};
+                  ((const igi_norm_attrs *)k->attrs)->epsilon};
     my_rows(x, n, tid, nth, &lo, &hi);
     for (int64_t r = lo; r < hi; r++)
         igi_cpu_isa_best()->rms_norm_row(igi_kf32(igi_kout(k, 0)) + r * n,
