@@ -5,7 +5,7 @@
 
 static const ig_port inputs[] = {
     IG_PORT("x", 'T', "Rows [..., K]."),
-    IG_PORT("w", 'T', "Weights [K, N], or [N, K] with trans_w."),
+    IG_PORT("w", 'W', "Weights [K, N], or [N, K] with trans_w; any float type."),
     IG_PORT("b", 'T', "Bias [N].", .flags = IG_OPTIONAL),
     IG_PORT("residual", 'T', "Added to the result; shape of y.", .flags = IG_OPTIONAL),
     {0},
@@ -14,7 +14,7 @@ static const ig_port outputs[] = {
     IG_PORT("y", 'T', "Rows [..., N].", .alias = IG_MAY_ALIAS(3)),
     {0},
 };
-static const ig_type_rule types[] = {{'T', IG_FLOATS}, {0}};
+static const ig_type_rule types[] = {{'T', IG_FLOATS}, {'W', IG_FLOATS}, {0}};
 static const ig_attr_def attrs[] = {
     IG_ATTR_INT(igi_linear_attrs, trans_w, 0, "1: w is [N, K].", .min = 0, .max = 1),
     IG_ATTR_FLOAT(igi_linear_attrs, alpha, 1, "Factor of the product."),
@@ -51,10 +51,24 @@ static ig_status linear_infer(ig_infer *x)
 
 typedef struct {
     igi_product p; /* x w */
+    ig_dtype w;
     const igi_linear_attrs *a;
     const void *b, *residual;
     void *y;
 } linear_call;
+
+/* igi_product_float for weights of another type. */
+IGI_INLINE void mixed_product(
+    ig_dtype T, const linear_call *v, int64_t row, int64_t col, int64_t n, double *acc)
+{
+    const igi_matrix *a = &v->p.a, *b = &v->p.b;
+    for (int64_t j = 0; j < n; j++) {
+        acc[j] = 0;
+        for (int64_t k = 0; k < v->p.depth; k++)
+            acc[j] += igi_load(T, a->data, row * a->rs + k) *
+                      igi_load(v->w, b->data, k * b->rs + (col + j) * b->cs);
+    }
+}
 
 IGI_INLINE void linear_rows(ig_dtype T, const linear_call *v)
 {
@@ -63,7 +77,10 @@ IGI_INLINE void linear_rows(ig_dtype T, const linear_call *v)
     for (int64_t row = 0; row < v->p.m; row++) {
         for (int64_t col = 0; col < v->p.n; col += IGI_CHUNK) {
             int64_t n = igi_chunk_end(col, v->p.n) - col;
-            igi_product_float(T, &v->p, row, col, n, acc);
+            if (v->w == T)
+                igi_product_float(T, &v->p, row, col, n, acc);
+            else
+                mixed_product(T, v, row, col, n, acc);
             for (int64_t j = 0; j < n; j++) {
                 int64_t at = row * v->p.n + col + j;
                 double b = v->b ? igi_load(T, v->b, col + j) : 0;
@@ -91,6 +108,7 @@ static ig_status linear_reference(ig_kernel_ctx *k)
                      .p.m = m,
                      .p.n = n,
                      .p.depth = depth,
+                     .w = ig_dtype_of(w),
                      .a = a,
                      .b = b ? ig_data(b) : NULL,
                      .residual = r ? ig_data(r) : NULL,
@@ -119,6 +137,15 @@ static const ig_sample samples[] = {
     {.name = "residual_after_silu",
      .attrs = &silu_after,
      IGI_INPUTS(IGI_IN(2, 3), IGI_IN(3, 2), {.rank = -1}, IGI_IN(2, 2)),
+     .no_gradient = true},
+    {.name = "half_weights",
+     IGI_INPUTS(IGI_IN(3, 5), {IG_SHAPE_IN(5, 4), .dtype = IG_FLOAT16}, IGI_IN(4)),
+     .types = IG_T(FLOAT32) | IG_T(BFLOAT16),
+     .no_gradient = true},
+    {.name = "bfloat16_weights",
+     .attrs = &gelu,
+     IGI_INPUTS(IGI_IN(2, 35), {IG_SHAPE_IN(70, 35), .dtype = IG_BFLOAT16}),
+     .types = IG_T(FLOAT32) | IG_T(FLOAT64),
      .no_gradient = true},
     {.name = "size_one",
      IGI_INPUTS(IGI_IN(1, 1), IGI_IN(1, 1), IGI_IN(1)),

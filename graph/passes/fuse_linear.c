@@ -3,14 +3,20 @@
  * there). */
 #include "graph/passes/rewrite.h"
 
-/* The operator's descriptor when x * w is a float32 product with a constant matrix. */
-static const igi_op *linear_of(const ig_graph *g, ig_value_id x, ig_value_id w)
+/* The operator's descriptor when x * w is a float32 product with a constant matrix. A
+ * matrix that is cast from half becomes the half itself. */
+static const igi_op *linear_of(const ig_graph *g, ig_value_id x, ig_value_id *w)
 {
     const igi_op *op = igi_registry_find_full(g->reg, "ingot::Linear");
-    const ig_type *t = igi_type_of(g, w);
-    bool fits = igi_is_f32(g, x) && igi_is_f32(g, w) && igi_value_at(g, w)->constant &&
-                t->rank == 2 && igi_type_of(g, x)->rank >= 1;
-    return fits ? op : NULL;
+    const igi_node *cast;
+    bool fits = igi_is_f32(g, x) && igi_is_f32(g, *w) && igi_type_of(g, x)->rank >= 1 &&
+                igi_type_of(g, *w)->rank == 2;
+    if (fits && igi_made_by(g, *w, "Cast", &cast)) {
+        ig_dtype from = (ig_dtype)igi_type_of(g, cast->in[0])->dtype;
+        if (from == IG_FLOAT16 || from == IG_BFLOAT16)
+            *w = cast->in[0];
+    }
+    return fits && igi_value_at(g, *w)->constant ? op : NULL;
 }
 
 static ig_status
@@ -32,7 +38,7 @@ static ig_status mat_mul(ig_graph *g, ig_node_id id, int *changes)
 {
     const igi_node *n = igi_node_at(g, id);
     ig_value_id in[4] = {n->in[0], n->in[1]};
-    igi_make m = {.op = linear_of(g, in[0], in[1])};
+    igi_make m = {.op = linear_of(g, in[0], &in[1])};
     return m.op ? finish(g, id, &m, in, changes) : IG_OK;
 }
 
@@ -75,7 +81,7 @@ static ig_status gemm(ig_graph *g, ig_node_id id, int *changes)
 {
     const igi_node *n = igi_node_at(g, id);
     ig_value_id in[4] = {n->in[0], n->in[1]};
-    igi_make m = {.op = linear_of(g, in[0], in[1])};
+    igi_make m = {.op = linear_of(g, in[0], &in[1])};
     bool fits, trans_w = igi_attr_int(n, "transB", 0) != 0;
     double alpha = (double)igi_attr_float(n, "alpha", 1),
            beta = (double)igi_attr_float(n, "beta", 1);

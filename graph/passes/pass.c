@@ -35,6 +35,7 @@ static const pass quantized[] = {
 };
 
 static const pass patterns[] = {
+    {"half", igi_pass_half, 2},
     {"fuse_gelu", igi_pass_fuse_gelu, 2},
     {"fuse_norm", igi_pass_fuse_norm, 2},
     {"fuse_attention", igi_pass_fuse_attention, 2},

@@ -230,6 +230,8 @@ void igi_own_linear(igi_own *w)
     static const int64_t swap[] = {1, 0};
     double alpha = (double)*(const float *)igi_own_attr(w, "alpha");
     const char *weight = igi_own_in(w, 1);
+    if (igi_own_type_in(w, 1)->dtype != igi_own_type_in(w, 0)->dtype)
+        weight = igi_own_put2(w, "CastLike", weight, igi_own_in(w, 0));
     if (igi_own_int(w, "trans_w"))
         weight = igi_own_transposed(w, weight, swap, 2);
     const char *y = igi_own_put2(w, "MatMul", igi_own_in(w, 0), weight);

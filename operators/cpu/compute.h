@@ -279,7 +279,7 @@ typedef struct igi_cell_step {
 
 typedef enum igi_cpu_level {
     IGI_CPU_PORTABLE = 0, /* plain vectors of 16 bytes: every CPU */
-    IGI_CPU_AVX2 = 1,     /* AVX2 and FMA */
+    IGI_CPU_AVX2 = 1,     /* AVX2, FMA and F16C */
     IGI_CPU_AVX512 = 2,   /* F, BW, DQ, VL */
     IGI_CPU_LEVELS = 3
 } igi_cpu_level;
@@ -345,6 +345,12 @@ typedef struct igi_cpu_isa {
                            float *inv_std);
     void (*rms_norm_row)(
         float *y, const float *x, int64_t n, const igi_norm *p, float *inv_rms);
+
+    /* float16 and bfloat16 to float32 and back, rounding to nearest even. */
+    void (*widen_f16)(float *y, const uint16_t *x, int64_t n);
+    void (*widen_bf16)(float *y, const uint16_t *x, int64_t n);
+    void (*narrow_f16)(uint16_t *y, const float *x, int64_t n);
+    void (*narrow_bf16)(uint16_t *y, const float *x, int64_t n);
 
     /* dst[c][r] = src[r][c] of 4-byte elements, row strides in elements; no overlap. */
     void (*transpose_32)(void *dst,

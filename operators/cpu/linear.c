@@ -92,10 +92,18 @@ static ig_status run_product(ig_kernel_ctx *k, int tid, int nth, reader read)
 
 /* ---- direct: no scratch ---- */
 
+static ig_status one_type(const ig_kernel_ctx *k)
+{
+    return k->in[0]->type.dtype == k->in[1]->type.dtype
+               ? IG_OK
+               : ig_reject("the right matrix has another element type");
+}
+
 static ig_status direct_supports(const ig_kernel_ctx *k, reader read)
 {
     product p;
     size_t floats;
+    IG_TRY(one_type(k));
     IG_TRY(read(k, &p));
     if (!igi_matmul_scratch(igi_cpu_isa_best(), &p.g, &floats) || floats)
         return ig_reject("the product is too large to run without preparation");
@@ -107,6 +115,7 @@ static ig_status direct_supports(const ig_kernel_ctx *k, reader read)
 static ig_status blocked_supports(const ig_kernel_ctx *k, reader read)
 {
     product p;
+    IG_TRY(one_type(k));
     return read(k, &p);
 }
 
@@ -147,40 +156,63 @@ static ig_status packed_supports(const ig_kernel_ctx *k, reader read)
         return ig_reject("a batch of right matrices, or an empty product");
     if (p.g.a_cs != 1)
         return ig_reject("the left matrix is transposed");
-    if (stays_in_place(&p.g))
+    if (one_type(k) == IG_OK && stays_in_place(&p.g))
         return ig_reject("few rows by a large matrix: it is read where it lies");
     return IG_OK;
 }
 
+/* Elements [at, at + n) of the right matrix as floats: in place, or widened into
+ * `room`.
+ */
+static const float *
+strip_of(const ig_tensor *w, const float *b, int64_t at, int64_t n, float *room)
+{
+    const uint16_t *half = (const uint16_t *)(const void *)b + at;
+    const igi_cpu_isa *isa = igi_cpu_isa_best();
+    if (w->v.type.dtype == IG_FLOAT32)
+        return b + at;
+    if (w->v.type.dtype == IG_FLOAT16)
+        isa->widen_f16(room, half, n);
+    else
+        isa->widen_bf16(room, half, n);
+    return room;
+}
+
 /* A strip at a time: `strip` rows of a row-major matrix, panels of a transposed one.
  * The pages behind it are given back to the file, so that a large matrix is never in
- * memory twice. */
+ * memory twice. Halves are widened on the way. */
 static ig_status fill_packed(const ig_kernel_ctx *k, void *dst, void *user)
 {
     const product *p = user;
     const ig_tensor *w = igi_kin(k, 1);
     const igi_cpu_isa *isa = igi_cpu_isa_best();
     const int64_t width = isa->gemm_panel, panels = igi_gemm_panels(isa, p->g.n);
-    const bool by_rows = p->g.b_rs >= p->g.b_cs;
+    const bool by_rows = p->g.b_rs >= p->g.b_cs, half = w->v.type.dtype != IG_FLOAT32;
     const int64_t line = by_rows ? p->g.b_rs : p->g.b_cs * width;
-    const int64_t count = by_rows ? p->g.k : panels;
+    const int64_t count = by_rows ? p->g.k : panels, all = p->g.k * p->g.n;
+    const size_t element = half ? sizeof(uint16_t) : sizeof(float);
     int64_t strip = line < STRIP_FLOATS ? STRIP_FLOATS / (line > 0 ? line : 1) : 1, n;
+    float *room = half ? igi_alloc_array((size_t)(strip * line), sizeof(float)) : NULL;
+    if (half && !room)
+        return IG_OUT_OF_MEMORY;
     for (int64_t at = 0; at < count; at += n) {
         n = count - at < strip ? count - at : strip;
-        igi_gemm_source src = {.b = p->g.b + (by_rows ? at * line : 0),
+        const int64_t left = all - at * line, take = n * line < left ? n * line : left;
+        igi_gemm_source src = {.b = strip_of(w, p->g.b, at * line, take, room),
                                .rs = p->g.b_rs,
                                .cs = p->g.b_cs,
-                               .n = p->g.n,
+                               .n = by_rows ? p->g.n : p->g.n - at * width,
                                .k = by_rows ? n : p->g.k,
                                .scale = p->g.alpha,
                                .depth = p->g.k};
-        if (by_rows)
-            igi_gemm_pack(isa, (float *)dst + at * width, &src, 0, panels);
-        else
-            igi_gemm_pack(isa, dst, &src, at, at + n);
+        float *to = (float *)dst + (by_rows ? at * width : at * width * p->g.k);
+        igi_gemm_pack(isa, to, &src, 0, by_rows ? panels : n);
         if (w->st && w->st->flags & IGI_MAPPED && at + n < count)
-            igi_pages_forget(p->g.b + at * line, (size_t)(n * line) * sizeof(float));
+            igi_pages_forget((const char *)(const void *)p->g.b +
+                                 (size_t)(at * line) * element,
+                             (size_t)(n * line) * element);
     }
+    igi_free(room);
     return IG_OK;
 }
 

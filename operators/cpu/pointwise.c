@@ -96,12 +96,17 @@ COMPARE(less_run, <)
 
 /* ---- Cast ---- */
 
+static bool is_half(ig_dtype t)
+{
+    return t == IG_FLOAT16 || t == IG_BFLOAT16;
+}
+
 /* Float32 to integers is toward zero, saturated, NaN to 0. */
 static ig_status cast_supports(const ig_kernel_ctx *k)
 {
     ig_dtype from = (ig_dtype)k->in[0]->type.dtype,
              to = (ig_dtype)k->out[0]->type.dtype;
-    bool wide = to == IG_INT64 || to == IG_INT32 || to == IG_BOOL;
+    bool wide = to == IG_INT64 || to == IG_INT32 || to == IG_BOOL || is_half(to);
     if (from == IG_FLOAT32 ? wide : to == IG_FLOAT32)
         return IG_OK;
     return ig_reject("no such pair of types");
@@ -132,12 +137,25 @@ static void f32_i32(const void *px, void *py, int64_t lo, int64_t hi)
                                         : INT32_MIN;
 }
 
+static void cast_half(const ig_tensor *x, const ig_tensor *y, int64_t lo, int64_t hi)
+{
+    const igi_cpu_isa *isa = igi_cpu_isa_best();
+    if (x->v.type.dtype == IG_FLOAT32)
+        (y->v.type.dtype == IG_FLOAT16 ? isa->narrow_f16 : isa->narrow_bf16)(
+            (uint16_t *)(void *)y->data + lo, igi_kf32(x) + lo, hi - lo);
+    else
+        (x->v.type.dtype == IG_FLOAT16 ? isa->widen_f16 : isa->widen_bf16)(
+            igi_kf32(y) + lo, (const uint16_t *)(const void *)x->data + lo, hi - lo);
+}
+
 static ig_status cast_run(ig_kernel_ctx *k, int tid, int nth)
 {
     const ig_tensor *x = igi_kin(k, 0), *y = igi_kout(k, 0);
     ig_dtype from = (ig_dtype)x->v.type.dtype, to = (ig_dtype)y->v.type.dtype;
     int64_t lo, hi = my_part(k, tid, nth, &lo);
-    if (from == IG_FLOAT32)
+    if (is_half(from) || is_half(to))
+        cast_half(x, y, lo, hi);
+    else if (from == IG_FLOAT32)
         (to == IG_INT64   ? f32_i64
          : to == IG_INT32 ? f32_i32
                           : f32_bool)(x->data, y->data, lo, hi);
@@ -228,7 +246,7 @@ IG_KERNELS(pointwise) = {
     ROW("Greater", F32, IG_NEED_SAME_SHAPE, NULL, greater_run),
     ROW("Less", F32, IG_NEED_SAME_SHAPE, NULL, less_run),
     ROW("Cast",
-        F32 | IG_T(INT64) | IG_T(INT32) | IG_T(BOOL),
+        F32 | IG_F16S | IG_T(INT64) | IG_T(INT32) | IG_T(BOOL),
         0,
         cast_supports,
         cast_run),

@@ -26,6 +26,8 @@
 
 #include "operators/cpu/compute/f64.inc.h"
 
+#include "operators/cpu/compute/half.inc.h"
+
 #include "operators/cpu/compute/transpose.inc.h"
 
 #include "operators/cpu/compute/recurrent.inc.h"
@@ -68,6 +70,10 @@ static const igi_cpu_isa igi_cpu_table = {
     .log_softmax_row = log_softmax_row,
     .layer_norm_row = layer_norm_row,
     .rms_norm_row = rms_norm_row,
+    .widen_f16 = widen_f16,
+    .widen_bf16 = widen_bf16,
+    .narrow_f16 = narrow_f16,
+    .narrow_bf16 = narrow_bf16,
     .transpose_32 = transpose_32,
     .winograd_weights = winograd_weights,
     .winograd_input = winograd_input,

@@ -8,7 +8,8 @@ const igi_cpu_isa *igi_cpu_isa_get(igi_cpu_level level)
     if (level == IGI_CPU_PORTABLE)
         return igi_cpu_isa_portable();
 #if defined(__x86_64__)
-    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                      __builtin_cpu_supports("f16c");
     if (level == IGI_CPU_AVX2 && avx2)
         return igi_cpu_isa_avx2();
     if (level == IGI_CPU_AVX512 && avx2 && __builtin_cpu_supports("avx512f") &&
@@ -23,7 +24,7 @@ const igi_cpu_isa *igi_cpu_isa_best(void)
 {
     const igi_cpu_isa *isa = NULL;
 #if defined(__x86_64__)
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+    if (!igi_cpu_isa_get(IGI_CPU_AVX2))
         return igi_cpu_isa_portable();
     if (__builtin_cpu_supports("avx512f"))
         isa = igi_cpu_isa_get(IGI_CPU_AVX512);

@@ -7,11 +7,14 @@
 #include <math.h>
 #include <string.h>
 
+#include "graph/core/dtype.h"
+
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))),                 \
+                             apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx2,fma")
+#pragma GCC target("avx2,fma,f16c")
 #endif
 
 #define VEC_INLINE    static inline __attribute__((always_inline))

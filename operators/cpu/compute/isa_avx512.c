@@ -8,13 +8,15 @@
 #include <math.h>
 #include <string.h>
 
+#include "graph/core/dtype.h"
+
 #if defined(__clang__)
 #pragma clang attribute push(                                                          \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))),            \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))),       \
     apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")
 #endif
 
 #define VEC_INLINE    static inline __attribute__((always_inline))

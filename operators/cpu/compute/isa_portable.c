@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "graph/core/dtype.h"
+
 #define VEC_INLINE    static inline __attribute__((always_inline))
 #define IGI_CPU_TABLE igi_cpu_isa_portable
 

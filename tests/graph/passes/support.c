@@ -322,9 +322,10 @@ compare_tensors(const char *name, const ig_tensor *a, const ig_tensor *b, int le
     ig_dtype dtype = (ig_dtype)a->v.type.dtype;
     for (int64_t i = 0; i < igi_tensor_count(a); i++) {
         double p = igi_get_f64(dtype, x->data, i), q = igi_get_f64(dtype, y->data, i);
-        bool same =
-            level < 2 ? !memcmp(&p, &q, sizeof(p))
-                      : fabs(p - q) <= 1e-5 + 1e-5 * fabs(p) || (isnan(p) && isnan(q));
+        double t = dtype == IG_FLOAT16 || dtype == IG_BFLOAT16 ? 2e-2 : 1e-5;
+        bool same = level < 2
+                        ? !memcmp(&p, &q, sizeof(p))
+                        : fabs(p - q) <= t + t * fabs(p) || (isnan(p) && isnan(q));
         if (!same)
             fail_msg("output %s, element %d: %.9g as written, %.9g optimised", name,
                      (int)i, p, q);
