@@ -193,6 +193,8 @@ ig_status ig_emit_n(ig_grad *g,
                     int n_out)
 {
     ig_call call = {.op = op, .attrs = attrs, .n_in = n_in, .n_out = n_out};
+    if (n_out > 1) /* optional ones too */
+        call.wanted = n_out < 64 ? IG_BIT(n_out) - 1 : UINT64_MAX;
     return ig_emit_call(g, &call, in, out);
 }
 

@@ -16,7 +16,7 @@ enum { SMALL = 1 << 14 /* elements */ };
 typedef struct half {
     ig_graph *g;
     size_t first; /* node of this pass */
-    int *changes;
+    int changes;
 } half;
 
 static bool is_half(const ig_graph *g, ig_value_id v)
@@ -74,7 +74,7 @@ widened(const half *h, ig_value_id v, ig_node_id like, ig_value_id *out)
 }
 
 /* Node `id` over float32 inputs, its half outputs cast back. */
-static ig_status widen(const half *h, ig_node_id id)
+static ig_status widen(half *h, ig_node_id id)
 {
     ig_graph *g = h->g;
     const igi_node *n = igi_node_at(g, id);
@@ -107,7 +107,7 @@ static ig_status widen(const half *h, ig_node_id id)
             IG_TRY(cast(g, to, (ig_dtype)igi_type_of(g, old)->dtype, id, &to));
         if (to.i)
             IG_TRY(igi_forward(g, id, i, to, &done));
-        *h->changes += done;
+        h->changes += done;
     }
     return IG_OK;
 }
@@ -121,7 +121,7 @@ static bool follows(const half *h, const igi_node *n)
 }
 
 /* A cast to float32 of what was float32. */
-static ig_status uncast(const half *h, ig_node_id id)
+static ig_status uncast(half *h, ig_node_id id)
 {
     const igi_node *n = igi_node_at(h->g, id);
     ig_value_id from = before_cast(h, n->in[0]);
@@ -129,7 +129,7 @@ static ig_status uncast(const half *h, ig_node_id id)
     if (!from.i || !igi_is_f32(h->g, n->out[0]))
         return IG_OK;
     IG_TRY(igi_forward(h->g, id, 0, from, &done));
-    *h->changes += done;
+    h->changes += done;
     return IG_OK;
 }
 
@@ -188,7 +188,7 @@ static bool is_one_of(const igi_node *n, const char *const *names)
     return *names;
 }
 
-static ig_status one_node(const half *h, ig_node_id id)
+static ig_status one_node(half *h, ig_node_id id)
 {
     const igi_node *n = igi_node_at(h->g, id);
     if (!n->live || !igi_node_used(h->g, n))
@@ -203,7 +203,7 @@ static ig_status one_node(const half *h, ig_node_id id)
 /* In order, so that an operator finds what was made of those before it. */
 ig_status igi_pass_half(ig_graph *g, igi_pass_state *s, int *changes)
 {
-    const half h = {g, g->nodes.n, changes};
+    half h = {g, g->nodes.n, 0};
     const size_t count = g->order.n;
     (void)s;
     for (size_t i = 0; i < count; i++) {
@@ -211,5 +211,6 @@ ig_status igi_pass_half(ig_graph *g, igi_pass_state *s, int *changes)
         if (one_node(&h, id) != IG_OK)
             return igi_graph_node_context(g, id);
     }
-    return *changes ? igi_clean(g) : IG_OK;
+    *changes += h.changes;
+    return h.changes ? igi_clean(g) : IG_OK;
 }

@@ -73,10 +73,7 @@ typedef enum igi_binary_mode {
 } igi_binary_mode;
 
 typedef void (*igi_binary_fn)(float *y, const float *a, const float *b, int64_t n);
-typedef void (*igi_binary_f64_fn)(double *y,
-                                  const double *a,
-                                  const double *b,
-                                  int64_t n);
+typedef void (*igi_binary64_fn)(double *y, const double *a, const double *b, int64_t n);
 
 /* ---- matrix product -----------------------------------------------------------------
  */
@@ -292,7 +289,7 @@ typedef struct igi_cpu_isa {
 
     igi_unary_fn unary[IGI_UNARY_COUNT];
     igi_binary_fn binary[IGI_BINARY_COUNT][IGI_BINARY_MODES];
-    igi_binary_f64_fn binary_f64[IGI_BINARY_POW][IGI_BINARY_MODES]; /* all but Pow */
+    igi_binary64_fn binary_f64[IGI_BINARY_POW][IGI_BINARY_MODES]; /* all but Pow */
 
     igi_gemm_fn gemm;
     /* The same product with b as [n][k], row stride ldb (not 0): dot products of rows

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "graph/core/alloc.h"
+#include "graph/core/checked.h"
 #include "graph/core/file.h"
 #include "graph/core/tensor.h"
 #include "operators/cpu/product.h"
@@ -192,7 +193,10 @@ static ig_status fill_packed(const ig_kernel_ctx *k, void *dst, void *user)
     const int64_t count = by_rows ? p->g.k : panels, all = p->g.k * p->g.n;
     const size_t element = half ? sizeof(uint16_t) : sizeof(float);
     int64_t strip = line < STRIP_FLOATS ? STRIP_FLOATS / (line > 0 ? line : 1) : 1, n;
-    float *room = half ? igi_alloc_array((size_t)(strip * line), sizeof(float)) : NULL;
+    size_t floats;
+    if (!igi_mul_size((size_t)strip, (size_t)line, &floats))
+        return ig_kernel_fail(k, IG_LIMIT, "the right matrix is too large to pack");
+    float *room = half ? igi_alloc_array(floats, sizeof(float)) : NULL;
     if (half && !room)
         return IG_OUT_OF_MEMORY;
     for (int64_t at = 0; at < count; at += n) {
