@@ -27,6 +27,7 @@ typedef struct walk {
     ports *p;
     igi_tape_node *node;
     uint32_t index;
+    const igi_tape_traced *noted; /* of the node, while tracing; or NULL */
     bool create, retain;
     /* ig_grad: the x's and their sums; NULL for ig_backward. */
     ig_tensor *const *xs;
@@ -105,6 +106,13 @@ static const ig_type *eager_type(ig_grad *g, ig_var v)
 static ig_var eager_shape_in(ig_grad *g, int i)
 {
     const ig_type *t = g->in_type[i];
+    walk *w = g->self;
+    igi_sink *s = w->c->trace;
+    ig_tensor *traced = NULL;
+    if (w->noted && w->noted->id[i]) {
+        g->status = s->shape_of(s, w->c, w->noted->id[i], w->node->types[i], &traced);
+        return var_of(traced);
+    }
     return ig_grad_ints(g, ig_type_dims(t), t->rank);
 }
 
@@ -229,8 +237,10 @@ static ig_status run_rule(walk *w)
     g->n_in = n->n_in;
     g->n_out = n->n_out;
     g->n_captures = n->n_captures;
-    g->in_type = n->types;
-    g->out_type = n->types + n->n_in;
+    w->noted =
+        w->c->trace ? igi_tape_noted(&w->c->tape, w->index, w->c->trace->epoch) : NULL;
+    g->in_type = w->noted ? w->noted->types : n->types;
+    g->out_type = g->in_type + n->n_in;
     IG_TRY(igi_grad_run(g));
     for (int i = 0; i < n->n_in; i++) {
         ig_tensor *got = tensor_of(dx[i]);

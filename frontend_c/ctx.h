@@ -26,6 +26,12 @@ typedef struct igi_sink {
                          ig_tensor *t);
     /* Whether t may be written in place: it was made during the trace. */
     ig_status (*writable)(struct igi_sink *s, ig_ctx *c, ig_tensor *t, bool *yes);
+    /* The type of value `id` of the trace when its dims follow data, so that a number
+     * would freeze them; NULL: they do not. Valid until the next call. */
+    const ig_type *(*follows_data)(struct igi_sink *s, uint32_t id);
+    /* The shape of such a value, now of type t, as a traced tensor of the scope. */
+    ig_status (*shape_of)(
+        struct igi_sink *s, ig_ctx *c, uint32_t id, const ig_type *t, ig_tensor **out);
     uint32_t epoch; /* of trace identities in headers */
 } igi_sink;
 

@@ -66,6 +66,25 @@ bool igi_takes_part(const ig_ctx *c,
     return takes_part(c, op, call, in, all_flags(call, in));
 }
 
+/* While tracing: the newest node of the tape learns which of its ports have dims that
+ * follow data. */
+static ig_status
+note_open(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value *const *out)
+{
+    uint32_t id[2 * IG_PORTS_MAX] = {0};
+    const ig_type *types[2 * IG_PORTS_MAX] = {NULL};
+    bool any = false;
+    for (int i = 0; i < call->n_in + call->n_out; i++) {
+        const ig_value *v = i < call->n_in ? in[i] : out[i - call->n_in];
+        if (!v || v->trace_epoch != c->trace->epoch || !v->trace)
+            continue;
+        types[i] = c->trace->follows_data(c->trace, v->trace);
+        id[i] = types[i] ? v->trace : 0;
+        any = any || types[i];
+    }
+    return any ? igi_tape_note(&c->tape, c->trace->epoch, id, types) : IG_OK;
+}
+
 ig_status igi_record(ig_ctx *c,
                      const igi_op *op,
                      const ig_call *call,
@@ -75,10 +94,12 @@ ig_status igi_record(ig_ctx *c,
 {
     if (c->trace)
         IG_TRY(c->trace->called(c->trace, c, call, in, out));
-    if (on_tape && op->def->flags & IG_OP_SUBGRAPH)
+    if (!on_tape)
+        return IG_OK;
+    if (op->def->flags & IG_OP_SUBGRAPH)
         IG_TRY(igi_items_refuse(op, call, out));
-    return on_tape ? igi_tape_record(&c->tape, op, call, in, out, c->invoker.uniform)
-                   : IG_OK;
+    ig_status rc = igi_tape_record(&c->tape, op, call, in, out, c->invoker.uniform);
+    return rc == IG_OK && c->trace ? note_open(c, call, in, out) : rc;
 }
 
 /* Extra outputs belong to the scope like all others: the tape holds their storage only.

@@ -48,7 +48,7 @@ static void reset(igi_tape *t)
         if (n->holds | n->reached) /* most hold nothing */
             drop_node(n);
     }
-    t->nodes.n = 0;
+    t->nodes.n = t->traced.n = 0;
     t->epoch++;
     igi_arena_reset(&t->arena);
 }
@@ -63,6 +63,7 @@ void igi_tape_fini(igi_tape *t)
 {
     reset(t);
     IGI_VEC_FREE(&t->nodes);
+    IGI_VEC_FREE(&t->traced);
     igi_arena_fini(&t->arena);
     if (t->live && *t->live)
         *t->live |= IGI_LIVE_ORPHAN; /* kept tensors still count in it */
@@ -400,4 +401,57 @@ ig_status igi_tape_unpack(
     if (!e || e->node != IGI_NO_NODE)
         name_node(t, *out, e ? e->node : node, e ? e->out : (uint32_t)i);
     return IG_OK;
+}
+
+/* ---- traces ---- */
+
+/* A copy of t in the arena in which dims that are no numbers are -1. */
+static const ig_type *open_type(igi_arena *a, const ig_type *t)
+{
+    ig_type *copy = igi_arena_dup(a, t, sizeof(*t));
+    if (copy && t->rank > 8)
+        copy->u.dim_far =
+            igi_arena_dup(a, t->u.dim_far, (size_t)t->rank * sizeof(int64_t));
+    if (!copy || (t->rank > 8 && !copy->u.dim_far))
+        return NULL;
+    int64_t *dims = t->rank > 8 ? copy->u.dim_far : copy->u.dim;
+    for (int i = 0; i < t->rank; i++)
+        dims[i] = dims[i] < 0 ? -1 : dims[i];
+    return copy;
+}
+
+ig_status igi_tape_note(igi_tape *t,
+                        uint32_t epoch,
+                        const uint32_t *id,
+                        const ig_type *const *types)
+{
+    uint32_t index = (uint32_t)t->nodes.n - 1;
+    const igi_tape_node *node = t->nodes.p[index];
+    size_t n = (size_t)node->n_in + node->n_out;
+    igi_tape_traced e = {.node = index,
+                         .epoch = epoch,
+                         .id = igi_arena_dup(&t->arena, id, n * sizeof(*id)),
+                         .types = igi_arena_array(&t->arena, n, sizeof(*types))};
+    if (!e.id || !e.types)
+        return IG_OUT_OF_MEMORY;
+    for (size_t i = 0; i < n; i++) {
+        e.types[i] = types[i] ? open_type(&t->arena, types[i]) : node->types[i];
+        if (types[i] && !e.types[i])
+            return IG_OUT_OF_MEMORY;
+    }
+    return IGI_PUSH(&t->traced, e) ? IG_OK : IG_OUT_OF_MEMORY;
+}
+
+const igi_tape_traced *igi_tape_noted(const igi_tape *t, uint32_t node, uint32_t epoch)
+{
+    size_t lo = 0, hi = t->traced.n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (t->traced.p[mid].node < node)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    const igi_tape_traced *e = lo < t->traced.n ? &t->traced.p[lo] : NULL;
+    return e && e->node == node && e->epoch == epoch ? e : NULL;
 }

@@ -42,7 +42,16 @@ typedef struct igi_tape_node {
     ig_tensor **dy;        /* n_out, empty but during backward */
 } igi_tape_node;
 
+/* A node recorded in a trace in which a dim of its ports follows data: what the trace
+ * knows, where the example's numbers must not be used. */
+typedef struct igi_tape_traced {
+    uint32_t node, epoch;  /* epoch: of the trace */
+    const uint32_t *id;    /* per port, inputs first; 0: its dims are numbers */
+    const ig_type **types; /* the same; such dims are -1 */
+} igi_tape_traced;
+
 typedef struct igi_tape {
+    IGI_VEC(igi_tape_traced) traced; /* by node, mostly empty */
     igi_arena arena;
     IGI_VEC(igi_tape_node *) nodes;
     uint32_t *
@@ -71,6 +80,14 @@ ig_status igi_tape_record(igi_tape *t,
 /* The newest node has written over `st`: what it saved of it as an input is as of
  * `version`, the one before, so that backward refuses to read it. */
 void igi_tape_overwritten(igi_tape *t, const igi_storage *st, uint32_t version);
+/* Keeps types of the newest node's ports that follow data: per port, inputs first, its
+ * id in the trace with this epoch and its type there, or 0 and NULL. */
+ig_status igi_tape_note(igi_tape *t,
+                        uint32_t epoch,
+                        const uint32_t *id,
+                        const ig_type *const *types);
+/* What was kept for a node in the trace with this epoch, or NULL. */
+const igi_tape_traced *igi_tape_noted(const igi_tape *t, uint32_t node, uint32_t epoch);
 /* Drops the saved values of a node. */
 void igi_tape_release(igi_tape_node *n);
 /* A saved value, for reading: borrowed, valid until the node is released; NULL: the

@@ -93,6 +93,36 @@ static ig_status writable(igi_sink *s, ig_ctx *c, ig_tensor *t, bool *yes)
     return *yes && !id.i ? capture(r, c, t, &id) : IG_OK;
 }
 
+/* Dims that are no numbers in a trace of examples. */
+static const ig_type *follows_data(igi_sink *s, uint32_t id)
+{
+    const ig_type *t = ig_graph_value_type(recording_of(s)->g, (ig_value_id){id});
+    bool numbers = !t || t->kind != IG_KIND_TENSOR || t->rank >= 0;
+    for (int i = 0; t && numbers && i < t->rank; i++)
+        numbers = ig_type_dims(t)[i] >= 0;
+    return numbers ? NULL : t;
+}
+
+static ig_status
+shape_of(igi_sink *s, ig_ctx *c, uint32_t id, const ig_type *t, ig_tensor **out)
+{
+    ig_tensor *x = NULL;
+    ig_value *shape = NULL;
+    *out = NULL;
+    IG_TRY(ig_tensor_new(&x, (ig_dtype)t->dtype, t->rank, ig_type_dims(t)));
+    x->v.trace = id;
+    x->v.trace_epoch = s->epoch;
+    x->v.flags |= IGI_TRACED;
+    ig_value *in[1] = {&x->v};
+    ig_call call = {
+        .op = igi_registry_std(c->reg, IGI_STD_SHAPE), .n_in = 1, .n_out = 1};
+    ig_status rc = ig_dispatch(c, &call, in, &shape);
+    ig_tensor_unref(x);
+    if (rc == IG_OK)
+        *out = (ig_tensor *)shape;
+    return rc;
+}
+
 static ig_status
 escaped(igi_sink *s, ig_ctx *c, const char *where, const char *what, ig_tensor *t)
 {
@@ -197,7 +227,7 @@ static ig_status add_outputs(job *j, igi_recording *r)
 static ig_status record_run(job *j, ig_value *const *in, ig_graph **out)
 {
     igi_recording r = {.epoch = next_epoch()};
-    r.sink = (igi_sink){called, escaped, writable, r.epoch};
+    r.sink = (igi_sink){called, escaped, writable, follows_data, shape_of, r.epoch};
     ig_ctx *c = j->c;
     IG_TRY(igi_graph_new(&r.g, j->o->name ? j->o->name : "trace", c->reg, NULL));
     ig_status rc = add_inputs(j, &r, in);
