@@ -173,6 +173,9 @@ EQUATION(total, "ij->");
 EQUATION(three, "ij,jk,k->i");
 EQUATION(outer, "i,j->ij");
 EQUATION(scalar, ",i->i");
+EQUATION(heads, "bqhd,bkhd->bhqk");
+EQUATION(vector, "ij,j->i");
+EQUATION(two_depths, "ijk,jkl->il");
 #define SAMPLE(name_, ...)                                                             \
     {                                                                                  \
         .name = #name_, .attrs = &name_, IGI_INPUTS(__VA_ARGS__)                       \
@@ -192,6 +195,9 @@ static const ig_sample samples[] = {
     SAMPLE(three, IGI_IN(2, 3), IGI_IN(3, 4), IGI_IN(4)),
     SAMPLE(outer, IGI_IN(2), IGI_IN(3)),
     SAMPLE(scalar, IGI_IN_SCALAR, IGI_IN(3)),
+    SAMPLE(heads, IGI_IN(2, 5, 3, 4), IGI_IN(2, 7, 3, 4)),
+    SAMPLE(vector, IGI_IN(5, 9), IGI_IN(9)),
+    SAMPLE(two_depths, IGI_IN(3, 2, 4), IGI_IN(2, 4, 5)),
     {.name = "size_one", .attrs = &product, IGI_INPUTS(IGI_IN(2, 1), IGI_IN(3, 2))},
     {.name = "empty", .attrs = &product, IGI_INPUTS(IGI_IN(0, 3), IGI_IN(3, 2))},
     {.name = "empty_sum", .attrs = &product, IGI_INPUTS(IGI_IN(2, 0), IGI_IN(0, 2))},
