@@ -46,6 +46,8 @@ typedef enum igi_unary {
     IGI_UNARY_SOFTPLUS,
     IGI_UNARY_HARD_SIGMOID, /* params: alpha, beta: clip(alpha * x + beta, 0, 1) */
     IGI_UNARY_HARD_SWISH,
+    IGI_UNARY_MISH,
+    IGI_UNARY_SOFTSIGN,
     IGI_UNARY_COUNT
 } igi_unary;
 

@@ -60,10 +60,8 @@ static bool joins(const label *outer, const label *inner)
 }
 
 /* The labels in the order of the result, then of the left operand; sizes 1 dropped. */
-static int list_labels(const igi_einsum *e,
-                       int64_t (*at)[3],
-                       const int64_t *sizes,
-                       label *out)
+static int
+list_labels(const igi_einsum *e, int64_t (*at)[3], const int64_t *sizes, label *out)
 {
     int n = 0;
     for (int pass = 0; pass < 2; pass++) {

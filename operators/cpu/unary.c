@@ -33,11 +33,57 @@ UNARY(sqrt, IGI_UNARY_SQRT)
 UNARY(reciprocal, IGI_UNARY_RECIPROCAL)
 UNARY(softplus, IGI_UNARY_SOFTPLUS)
 UNARY(hard_swish, IGI_UNARY_HARD_SWISH)
+UNARY(mish, IGI_UNARY_MISH)
+UNARY(softsign, IGI_UNARY_SOFTSIGN)
+UNARY(silu, IGI_UNARY_SILU)
 
 static ig_status run_leaky_relu(ig_kernel_ctx *k, int tid, int nth)
 {
     return run(k, tid, nth, IGI_UNARY_LEAKY_RELU,
                &((const ig_leaky_relu_opts *)k->attrs)->alpha);
+}
+
+static ig_status run_elu(ig_kernel_ctx *k, int tid, int nth)
+{
+    return run(k, tid, nth, IGI_UNARY_ELU, &((const ig_elu_opts *)k->attrs)->alpha);
+}
+
+static ig_status run_hard_sigmoid(ig_kernel_ctx *k, int tid, int nth)
+{
+    const ig_hard_sigmoid_opts *o = k->attrs;
+    const float params[2] = {o->alpha, o->beta};
+    return run(k, tid, nth, IGI_UNARY_HARD_SIGMOID, params);
+}
+
+static ig_status swish_supports(const ig_kernel_ctx *k)
+{
+    return ((const ig_swish_opts *)k->attrs)->alpha == 1 ? IG_OK
+                                                         : ig_reject("alpha is not 1");
+}
+
+/* PRelu(x, slope): one slope, or one per channel (axis 1). */
+static ig_status prelu_supports(const ig_kernel_ctx *k)
+{
+    const ig_tensor *x = igi_kin(k, 0), *slope = igi_kin(k, 1);
+    int shift = igi_krank(x) - igi_krank(slope);
+    bool fits = true;
+    for (int i = 0; i < igi_krank(slope); i++)
+        fits = fits && (igi_kdims(slope)[i] == 1 || shift + i == 1);
+    return fits ? IG_OK : ig_reject("slopes differ along other axes than 1");
+}
+
+static ig_status run_prelu(ig_kernel_ctx *k, int tid, int nth)
+{
+    const ig_tensor *x = igi_kin(k, 0), *slope = igi_kin(k, 1);
+    if (igi_tensor_count(slope) == 1)
+        return run(k, tid, nth, IGI_UNARY_LEAKY_RELU, igi_kf32(slope));
+    int64_t c = igi_kdims(x)[1], plane = igi_kcount(x, 2, igi_krank(x)), lo, hi;
+    ig_split(igi_kdims(x)[0] * c, IGI_GRAIN / (plane + 1) + 1, tid, nth, &lo, &hi);
+    for (int64_t i = lo; i < hi; i++)
+        igi_cpu_isa_best()->unary[IGI_UNARY_LEAKY_RELU](
+            igi_kf32(igi_kout(k, 0)) + i * plane, igi_kf32(x) + i * plane, plane,
+            igi_kf32(slope) + i % c);
+    return IG_OK;
 }
 
 static ig_status run_gelu(ig_kernel_ctx *k, int tid, int nth)
@@ -58,10 +104,10 @@ static ig_status run_clip(ig_kernel_ctx *k, int tid, int nth)
     return run(k, tid, nth, IGI_UNARY_CLIP, bounds);
 }
 
-#define ROW(op_, run_)                                                                 \
+#define ROW(op_, ... /* run, and what differs */)                                      \
     {                                                                                  \
         IG_KERNEL_HEAD, .op = op_, .name = "simd", .types = IG_T(FLOAT32),             \
-                        .run_team = run_                                               \
+                        .run_team = __VA_ARGS__                                        \
     }
 IG_KERNELS(unary) = {
     ROW("Exp", run_exp),
@@ -79,5 +125,11 @@ IG_KERNELS(unary) = {
     ROW("LeakyRelu", run_leaky_relu),
     ROW("Gelu", run_gelu),
     ROW("Clip", run_clip),
+    ROW("Elu", run_elu),
+    ROW("HardSigmoid", run_hard_sigmoid),
+    ROW("Mish", run_mish),
+    ROW("PRelu", run_prelu, .supports = prelu_supports),
+    ROW("Softsign", run_softsign),
+    ROW("Swish", run_silu, .supports = swish_supports),
     {0},
 };

@@ -179,6 +179,14 @@ VEC_INLINE vf v_elu(vf x, vf alpha)
     return vsel(vlt(x, vset1(0.0f)), low, x);
 }
 
+/* x tanh(log(1 + z)) = x (z^2 + 2 z) / (z^2 + 2 z + 2), z = e^x; 1 beyond 20. */
+VEC_INLINE vf v_mish(vf x)
+{
+    vf z = v_exp(vmin(vset1(20.0f), x));
+    vf n = vmul(z, vadd(z, vset1(2.0f)));
+    return vmul(x, vdiv(n, vadd(n, vset1(2.0f))));
+}
+
 /* An array function and its form for tiles, rows of c at stride ld in place: there the
  * constants are loaded once for all rows. EXPR uses x, and p0, p1 (the parameters)
  * where it needs them. */
@@ -235,6 +243,8 @@ UNARY_PARAMS(elu, 1, v_elu(x, p0))
 UNARY(softplus, v_softplus(x))
 UNARY_PARAMS(hard_sigmoid, 2, v_hard_sigmoid(x, p0, p1))
 UNARY(hard_swish, vmul(x, v_hard_sigmoid(x, vset1(1.0f / 6.0f), vset1(0.5f))))
+UNARY(mish, v_mish(x))
+UNARY(softsign, vdiv(x, vadd(vset1(1.0f), vabs(x))))
 #undef UNARY
 #undef UNARY_PARAMS
 
@@ -253,7 +263,8 @@ typedef void (*tile_fn)(
             UNARY_ROW(ABS, abs), UNARY_ROW(NEG, neg), UNARY_ROW(SQRT, sqrt),           \
             UNARY_ROW(RECIPROCAL, reciprocal), UNARY_ROW(ELU, elu),                    \
             UNARY_ROW(SOFTPLUS, softplus), UNARY_ROW(HARD_SIGMOID, hard_sigmoid),      \
-            UNARY_ROW(HARD_SWISH, hard_swish),                                         \
+            UNARY_ROW(HARD_SWISH, hard_swish), UNARY_ROW(MISH, mish),                  \
+            UNARY_ROW(SOFTSIGN, softsign),                                             \
     }
 #define UNARY_FORM(name_) tile_##name_
 static const tile_fn unary_tiles[IGI_UNARY_COUNT] = UNARY_TABLE;

@@ -57,6 +57,10 @@ static double reference(igi_unary f, double x)
         return x < 0 ? 0 : x > 1 ? 1 : x;
     case IGI_UNARY_HARD_SWISH:
         return x <= -3 ? (isinf(x) ? NAN : 0) : x >= 3 ? x : x * (x + 3) / 6;
+    case IGI_UNARY_MISH:
+        return isnan(x) ? x : x * tanh(fmax(x, 0) + log1p(exp(-fabs(x))));
+    case IGI_UNARY_SOFTSIGN:
+        return x / (1 + fabs(x));
     default:
         return NAN;
     }
@@ -93,6 +97,8 @@ static const limit limits[] = {
     {IGI_UNARY_SOFTPLUS, "softplus", 2.5, 2.5, 0},
     {IGI_UNARY_HARD_SIGMOID, "hard_sigmoid", 0.5, 1, 1.2e-7},
     {IGI_UNARY_HARD_SWISH, "hard_swish", 2, 2, 3e-7},
+    {IGI_UNARY_MISH, "mish", 4, 5, 1e-37},
+    {IGI_UNARY_SOFTSIGN, "softsign", 2, 2, 0},
 };
 enum { LIMITS = sizeof(limits) / sizeof(limits[0]) };
 
