@@ -225,6 +225,11 @@ const igi_onnx_upgrade *igi_onnx_upgrade_find(const char *op)
     return bsearch(op, table, sizeof(table) / sizeof(*table), sizeof(*table), compare);
 }
 
+const igi_onnx_upgrade *igi_onnx_upgrade_at(size_t i)
+{
+    return i < sizeof(table) / sizeof(*table) ? &table[i] : NULL;
+}
+
 /* Deprecated operators, whose rows are in the table above like any other. */
 static const struct {
     const char *old, *now;

@@ -18,6 +18,8 @@ typedef struct igi_onnx_upgrade {
 
 /* NULL: an operator without history; its descriptor's `since` decides. */
 const igi_onnx_upgrade *igi_onnx_upgrade_find(const char *op);
+/* Row i of the table, NULL behind the last. */
+const igi_onnx_upgrade *igi_onnx_upgrade_at(size_t i);
 /* The operator that took the place of a deprecated one; other names as they are. */
 const char *igi_onnx_successor(const char *op);
 /* Version that an opset selects, 0 when the operator did not exist yet. */

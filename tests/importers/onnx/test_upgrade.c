@@ -4,6 +4,10 @@
 static void the_table_is_sorted_and_knows_its_rows(void **state)
 {
     (void)state;
+    const igi_onnx_upgrade *row;
+    for (size_t k = 1; (row = igi_onnx_upgrade_at(k)) != NULL; k++)
+        if (strcmp(igi_onnx_upgrade_at(k - 1)->op, row->op) >= 0)
+            fail_msg("%s stands behind %s", row->op, igi_onnx_upgrade_at(k - 1)->op);
     static const char *const ops[] = {"Abs",      "Add", "Where",
                                       "Constant", "LRN", "LayerNormalization"};
     for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++)
