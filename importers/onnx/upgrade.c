@@ -160,6 +160,7 @@ static const igi_onnx_upgrade table[] = {
     {"RoiAlign", {10, 16, 22}, igi_up_roi_align},
     {"RotaryEmbedding", {23}, NULL},
     {"Round", {11, 22}, NULL},
+    {"STFT", {17}, NULL},
     {"Scatter", {9, 11}, NULL},
     {"ScatterElements", {11, 13, 16, 18}, NULL},
     {"ScatterND", {11, 13, 16, 18}, NULL},

@@ -2695,6 +2695,29 @@ IG_API ig_tensor *ig_op_rotary_embedding_at(const char *where,
 IG_API ig_tensor *ig_op_round_at(const char *where, ig_ctx *c, ig_tensor *X);
 #define ig_op_round(...) ig_op_round_at(IG_HERE, __VA_ARGS__)
 
+/* ---- STFT ---- */
+/* The discrete Fourier transforms of windowed frames of a signal.
+ * signal: [N, length, 1], or 2 for real and imaginary parts. frame_step: A scalar:
+ * distance of frames. window: Factors of a frame; absent: 1. frame_length: A scalar:
+ * elements of a frame; absent: those of the window, or all. */
+typedef struct ig_stft_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_stft_opts));
+    int64_t onesided IG_DEF(1); /* 1: the first half of the transform and 1 more, which
+                                   is all that real frames have. */
+} ig_stft_opts;
+#define IG_STFT_OPTS_INIT                                                              \
+    {                                                                                  \
+        sizeof(ig_stft_opts), 1                                                        \
+    }
+IG_API ig_tensor *ig_op_stft_at(const char *where,
+                                ig_ctx *c,
+                                ig_tensor *signal,
+                                ig_tensor *frame_step,
+                                ig_tensor *window,
+                                ig_tensor *frame_length,
+                                const ig_stft_opts *opts);
+#define ig_op_stft(...) ig_op_stft_at(IG_HERE, __VA_ARGS__)
+
 /* ---- ScatterElements ---- */
 /* A copy of data in which the elements that indices name along `axis` meet updates, in
  * row-major order: the last of equal indices stays, or all are reduced. Gradient of
@@ -3759,6 +3782,45 @@ IG_API ig_tensor *ig_op_ingot_einsum_grad_at(const char *where,
                                              int n_others,
                                              const ig_ingot_einsum_grad_opts *opts);
 #define ig_op_ingot_einsum_grad(...) ig_op_ingot_einsum_grad_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::FrameDft ---- */
+/* The discrete Fourier transform of each frame.
+ * frames: [N, frames, n, 1 or 2]: real, or real and imaginary parts. */
+typedef struct ig_ingot_frame_dft_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_frame_dft_opts));
+    int64_t onesided IG_DEF(1); /* 1: the first half of the transform and 1 more, which
+                                   is all that real frames have. */
+} ig_ingot_frame_dft_opts;
+#define IG_INGOT_FRAME_DFT_OPTS_INIT                                                   \
+    {                                                                                  \
+        sizeof(ig_ingot_frame_dft_opts), 1                                             \
+    }
+IG_API ig_tensor *ig_op_ingot_frame_dft_at(const char *where,
+                                           ig_ctx *c,
+                                           ig_tensor *frames,
+                                           const ig_ingot_frame_dft_opts *opts);
+#define ig_op_ingot_frame_dft(...) ig_op_ingot_frame_dft_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::FrameDftGrad ---- */
+/* The transpose of FrameDft.
+ * dy: [N, frames, bins, 2]. shape: Dims of the frames, [N, frames, n, 1 or 2]. */
+typedef struct ig_ingot_frame_dft_grad_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_frame_dft_grad_opts));
+    int64_t onesided IG_DEF(1); /* 1: the first half of the transform and 1 more, which
+                                   is all that real frames have. */
+} ig_ingot_frame_dft_grad_opts;
+#define IG_INGOT_FRAME_DFT_GRAD_OPTS_INIT                                              \
+    {                                                                                  \
+        sizeof(ig_ingot_frame_dft_grad_opts), 1                                        \
+    }
+IG_API ig_tensor *
+ig_op_ingot_frame_dft_grad_at(const char *where,
+                              ig_ctx *c,
+                              ig_tensor *dy,
+                              ig_tensor *shape,
+                              const ig_ingot_frame_dft_grad_opts *opts);
+#define ig_op_ingot_frame_dft_grad(...)                                                \
+    ig_op_ingot_frame_dft_grad_at(IG_HERE, __VA_ARGS__)
 
 /* ---- ingot::GatherGrad ---- */
 /* Zeros of dims `shape` into which the slices of dy are added where Gather with the

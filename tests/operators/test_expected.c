@@ -4,6 +4,7 @@
  */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <ingot/train.h>
 
@@ -254,10 +255,37 @@ static void pools_over_channels_and_regions_agree_with_numpy(void **state)
     CHECK_ALL(rows);
 }
 
+/* Kernels check what references check (test_move.c): the first bad index is named. */
+static void kernels_refuse_bad_indices_too(void **state)
+{
+    (void)state;
+    static const char *const ops[] = {"GatherElements", "GatherND"};
+    const ig_sample_in data = F32(D(3), 1, 2, 3);
+    const ig_sample_in index[2] = {OF(INT64, D(3), 0, -3, 3),
+                                   OF(INT64, D(3, 1), 0, -3, 3)};
+    for (int i = 0; i < 2; i++) {
+        const igi_op *op = igi_registry_find_full(ig_registry_builtin(), ops[i]);
+        ig_tensor *in[2] = {make(&data), make(&index[i])};
+        ig_value *out[1] = {NULL};
+        ig_ctx *c = NULL;
+        ig_call call = {
+            .op = op->def, .where = IG_HERE, .wanted = 1, .n_in = 2, .n_out = 1};
+        assert_int_equal(ig_ctx_new(&c, NULL), IG_OK);
+        assert_int_equal(ig_dispatch(c, &call, (ig_value *const *)in, out),
+                         IG_INVALID_ARGUMENT);
+        assert_non_null(
+            strstr(ig_ctx_message(c), "index 3 at position 2 is outside [-3, 2]"));
+        ig_ctx_free(c);
+        ig_tensor_unref(in[0]);
+        ig_tensor_unref(in[1]);
+    }
+}
+
 IG_TESTS(cmocka_unit_test(scatters_meet_in_order_and_round_once),
          cmocka_unit_test(the_order_of_elements_is_total),
          cmocka_unit_test(reductions_know_infinities_and_zeros),
          cmocka_unit_test(scans_run_both_ways),
          cmocka_unit_test(matrices_and_equations_are_computed),
          cmocka_unit_test(elementwise_corners_are_those_of_the_text),
-         cmocka_unit_test(pools_over_channels_and_regions_agree_with_numpy))
+         cmocka_unit_test(pools_over_channels_and_regions_agree_with_numpy),
+         cmocka_unit_test(kernels_refuse_bad_indices_too))
