@@ -4,6 +4,8 @@
 
 #include <ingot/plugin.h>
 
+#include "graph/core/tensor.h"
+
 /* {.name = "plain", IGI_INPUTS(IGI_IN(2, 3), IGI_IN_SCALAR)} */
 #define IGI_INPUTS(...)                                                                \
     .n_in = (int)(sizeof((const ig_sample_in[]){__VA_ARGS__}) / sizeof(ig_sample_in)), \
@@ -89,6 +91,24 @@ ig_status igi_sample_number(ig_graph *g, ig_dtype dtype, double v, ig_value_id *
             __VA_ARGS__                                                                \
         }                                                                              \
     }
+
+/* A vector as a tensor attribute of samples: a constant that nobody frees. */
+#define IGI_SAMPLE_TENSOR(name_, dtype_, T_, ...)                                      \
+    static T_ name_##_data[] = {__VA_ARGS__};                                          \
+    static igi_storage name_##_storage = {.refs = 1,                                   \
+                                          .flags = IGI_SHARED | IGI_READONLY,          \
+                                          .bytes = sizeof(name_##_data),               \
+                                          .data = (char *)name_##_data};               \
+    static ig_tensor name_ = {                                                         \
+        .v = {.refs = 1,                                                               \
+              .flags = IGI_STATIC | IGI_SHARED | IGI_CONTIGUOUS,                       \
+              .type = {.kind = IG_KIND_TENSOR,                                         \
+                       .dtype = dtype_,                                                \
+                       .rank = 1,                                                      \
+                       .u.dim = {sizeof(name_##_data) / sizeof(T_)}}},                 \
+        .data = (char *)name_##_data,                                                  \
+        .st = &name_##_storage,                                                        \
+        .stride = {1}}
 
 /* Rows for elementwise operators: attributes (or NULL), fill, types (0: all), and
  * whether finite differences make sense is the fill's business: choose one away from

@@ -261,7 +261,8 @@ static size_t outputs_of(const ig_graph *g, const igi_node *n)
 static ig_status put_node(igi_onnx_out *o, ig_node_id id)
 {
     const igi_node *n = igi_node_at(o->g, id);
-    if (n->op->def->domain) { /* its notes go to the last of the nodes that say it */
+    if (n->op->def->domain && !igi_onnx_is_ml(n->op->def)) {
+        /* its notes go to the last of the nodes that say it */
         IG_TRY(igi_onnx_out_own(o, n));
         return igi_onnx_out_node_notes(o, &n->notes, o->nodes.p[o->nodes.n - 1]);
     }
@@ -270,6 +271,7 @@ static ig_status put_node(igi_onnx_out *o, ig_node_id id)
     if (!p)
         return IG_OUT_OF_MEMORY;
     p->name = text(n->name);
+    p->domain = text(n->op->def->domain ? n->op->def->domain : "");
     for (size_t i = 0; i < p->n_input; i++)
         p->input[i] = text(n->in[i].i ? o->names[n->in[i].i] : "");
     for (size_t i = 0; i < p->n_output; i++)
@@ -341,6 +343,19 @@ static ig_status put_meta(igi_onnx_out *o)
     return IG_OK;
 }
 
+static ig_status put_opset(igi_onnx_out *o, const char *domain, int64_t version)
+{
+    pb_opset *set = igi_arena_alloc(&o->arena, sizeof(*set));
+    if (!set)
+        return IG_OUT_OF_MEMORY;
+    igi_onnx__operator_set_id__init(set);
+    set->domain = text(domain);
+    set->has_version = true;
+    set->version = version;
+    o->model.opset_import[o->model.n_opset_import++] = set;
+    return IG_OK;
+}
+
 static ig_status put_model(igi_onnx_out *o)
 {
     pb_model *m = &o->model;
@@ -356,15 +371,13 @@ static ig_status put_model(igi_onnx_out *o)
     o->graph->name = text(o->g->name);
     if (o->g->doc && *o->g->doc)
         m->doc_string = text(o->g->doc);
-    pb_opset *set = igi_arena_alloc(&o->arena, sizeof(*set));
-    m->opset_import = igi_arena_array(&o->arena, 1, sizeof(*m->opset_import));
-    if (!set || !m->opset_import)
+    m->opset_import = igi_arena_array(&o->arena, 2, sizeof(*m->opset_import));
+    if (!m->opset_import)
         return IG_OUT_OF_MEMORY;
-    igi_onnx__operator_set_id__init(set);
-    set->domain = text("");
-    set->has_version = true;
-    set->version = o->opset;
-    m->opset_import[m->n_opset_import++] = set;
+    int64_t ml = igi_onnx_ml_opset(o->g);
+    IG_TRY(put_opset(o, "", o->opset));
+    if (ml)
+        IG_TRY(put_opset(o, IGI_ONNX_ML, ml));
     return put_meta(o);
 }
 

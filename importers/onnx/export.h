@@ -81,6 +81,10 @@ const char *igi_onnx_out_unused(igi_onnx_out *o, const char *stem);
 /* Values and nodes of o->g into o->graph. */
 ig_status igi_onnx_out_graph(igi_onnx_out *o);
 
+/* Also: the opset of ai.onnx.ml that has all its nodes here, 0 when there are none. */
+int64_t igi_onnx_ml_opset(const ig_graph *g);
+bool igi_onnx_is_ml(const ig_op_def *op);
+
 /* Operators of Ingot's own (export_own.c): the oldest opset that can say one, 0 when
  * none can; and the nodes that say it. */
 int64_t igi_onnx_own_opset(const ig_graph *g, const igi_node *n);

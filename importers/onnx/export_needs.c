@@ -7,14 +7,21 @@
 #include "importers/onnx/export.h"
 #include "importers/onnx/upgrade.h"
 
+bool igi_onnx_is_ml(const ig_op_def *op)
+{
+    return op->domain && strcmp(op->domain, IGI_ONNX_ML) == 0;
+}
+
 /* Version in which the operator of a node got its present meaning; 0 when ONNX cannot
  * say it. */
 static int64_t newest_version(const ig_graph *g, ig_node_id n)
 {
     const ig_op_def *op = ig_graph_node_op(g, n);
+    if (igi_onnx_is_ml(op))
+        return 1; /* ai.onnx.ml counts its own opsets */
     if (op->domain)
         return igi_onnx_own_opset(g, igi_node_at(g, n));
-    const igi_onnx_upgrade *u = igi_onnx_upgrade_find(op->name);
+    const igi_onnx_upgrade *u = igi_onnx_upgrade_find("", op->name);
     return u ? igi_onnx_version(u, IGI_ONNX_OPSET) : (int64_t)op->since;
 }
 
@@ -76,6 +83,7 @@ static int64_t needed_version(const ig_graph *g, ig_node_id n)
 typedef struct needs {
     int64_t opset;  /* nodes that need a newer one are listed */
     int64_t oldest; /* that says what every node does */
+    int64_t ml;     /* of ai.onnx.ml; 0: no node is of that domain */
     igi_text list;
     int count;
 } needs;
@@ -89,6 +97,8 @@ static void survey(const ig_graph *g, needs *x)
         const igi_node *node = igi_node_at(g, n);
         int64_t version = needed_version(g, n);
         x->oldest = version > x->oldest ? version : x->oldest;
+        if (igi_onnx_is_ml(node->op->def) && (int64_t)node->op->def->since > x->ml)
+            x->ml = node->op->def->since;
         for (int k = 0; igi_has_bodies(node) && igi_body_of(node, k); k++)
             survey(igi_body_of(node, k), x);
         if (version && version <= x->opset)
@@ -123,4 +133,12 @@ int64_t igi_onnx_out_oldest(const ig_graph *g)
     survey(g, &x);
     igi_text_fini(&x.list);
     return x.oldest;
+}
+
+int64_t igi_onnx_ml_opset(const ig_graph *g)
+{
+    needs x = {.opset = INT64_MAX};
+    survey(g, &x);
+    igi_text_fini(&x.list);
+    return x.ml;
 }

@@ -49,4 +49,7 @@ static inline const char *pb_str(const char *s)
     return s ? s : "";
 }
 
+/* The domain of classical machine learning. */
+#define IGI_ONNX_ML "ai.onnx.ml"
+
 #endif

@@ -43,7 +43,7 @@ igi_onnx_find(const igi_onnx_build *b, const pb_node *node, const igi_onnx_opset
         f.function = b->model->functions[f.function_index];
         return f;
     }
-    const igi_onnx_upgrade *u = *domain ? NULL : igi_onnx_upgrade_find(type);
+    const igi_onnx_upgrade *u = igi_onnx_upgrade_find(domain, type);
     const igi_op *op = igi_registry_find(b->reg, *domain ? domain : NULL,
                                          *domain ? type : igi_onnx_successor(type));
     if (u)

@@ -2,13 +2,15 @@
 #include "importers/onnx/upgrade.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "graph/core/dtype.h"
 
-/* Sorted by name. Versions are those of ONNX 1.22; a row whose versions differ only in
- * element types or wording has no function. */
+/* Sorted by name, with the domain in front where it is not ai.onnx. Versions are those
+ * of ONNX 1.22; a row whose versions differ only in element types or wording has no
+ * function. */
 static const igi_onnx_upgrade table[] = {
     {"Abs", {1, 6, 13}, igi_up_consumed},
     {"Acos", {7, 22}, NULL},
@@ -214,6 +216,9 @@ static const igi_onnx_upgrade table[] = {
     {"Upsample", {1, 7, 9, 10}, igi_up_upsample},
     {"Where", {9, 16}, NULL},
     {"Xor", {1, 7}, igi_up_broadcast},
+    {"ai.onnx.ml::LabelEncoder", {1, 2, 4}, igi_up_label_encoder},
+    {"ai.onnx.ml::TreeEnsembleClassifier", {1, 3, 5}, NULL},
+    {"ai.onnx.ml::TreeEnsembleRegressor", {1, 3, 5}, NULL},
 };
 
 static int compare(const void *key, const void *row)
@@ -221,9 +226,14 @@ static int compare(const void *key, const void *row)
     return strcmp(key, ((const igi_onnx_upgrade *)row)->op);
 }
 
-const igi_onnx_upgrade *igi_onnx_upgrade_find(const char *op)
+const igi_onnx_upgrade *igi_onnx_upgrade_find(const char *domain, const char *op)
 {
-    return bsearch(op, table, sizeof(table) / sizeof(*table), sizeof(*table), compare);
+    char name[160];
+    int n = snprintf(name, sizeof(name), "%s%s%s", domain, *domain ? "::" : "", op);
+    if (n < 0 || (size_t)n >= sizeof(name))
+        return NULL;
+    return bsearch(name, table, sizeof(table) / sizeof(*table), sizeof(*table),
+                   compare);
 }
 
 const igi_onnx_upgrade *igi_onnx_upgrade_at(size_t i)
@@ -340,13 +350,19 @@ ig_status igi_up_ints(igi_onnx_node *n, const char *name, ig_ints *out)
 
 /* Copies `value` for the node. */
 static ig_status add_attr(igi_onnx_node *n, const char *name, const pb_attribute *value)
+static ig_status
+add_attr(igi_onnx_node *n, const char *name, int kind, pb_attribute **out)
 {
     pb_attribute *a = igi_arena_dup(&n->b->scratch, value, sizeof(*value));
     if (!a)
         return IG_OUT_OF_MEMORY;
+    igi_onnx__attribute__init(a);
+    a->type = kind;
+    a->has_type = true;
     if (n->n_attrs == n->cap_attrs)
         return IG_BUG("no room for an attribute that an upgrade adds");
     n->attrs[n->n_attrs++] = (igi_onnx_attr){.name = name, .a = a};
+    *out = a;
     return IG_OK;
 }
 
@@ -382,6 +398,31 @@ ig_status igi_up_set_string(igi_onnx_node *n, const char *name, const char *v)
     a.s.len = strlen(v);
     a.has_s = true;
     return add_attr(n, name, &a);
+    pb_attribute *a;
+    IG_TRY(add_attr(n, name, PB_ATTR_INT, &a));
+    a->i = v;
+    a->has_i = true;
+    return IG_OK;
+}
+
+ig_status igi_up_set_ints(igi_onnx_node *n, const char *name, ig_ints v)
+{
+    pb_attribute *a;
+    IG_TRY(add_attr(n, name, PB_ATTR_INTS, &a));
+    a->ints = igi_arena_array(&n->b->scratch, (size_t)v.n + 1, sizeof(*v.v));
+    if (!a->ints)
+        return IG_OUT_OF_MEMORY;
+    for (int64_t i = 0; i < v.n; i++)
+        a->ints[i] = v.v[i];
+    a->n_ints = (size_t)v.n;
+    return IG_OK;
+}
+
+void igi_up_rename(igi_onnx_node *n, const char *from, const char *to)
+{
+    igi_onnx_attr *a = find_attr(n, from);
+    if (a)
+        a->name = to;
 }
 
 /* ---- values

@@ -17,7 +17,7 @@ typedef struct igi_onnx_upgrade {
 } igi_onnx_upgrade;
 
 /* NULL: an operator without history; its descriptor's `since` decides. */
-const igi_onnx_upgrade *igi_onnx_upgrade_find(const char *op);
+const igi_onnx_upgrade *igi_onnx_upgrade_find(const char *domain, const char *op);
 /* Row i of the table, NULL behind the last. */
 const igi_onnx_upgrade *igi_onnx_upgrade_at(size_t i);
 /* The operator that took the place of a deprecated one; other names as they are. */
@@ -68,6 +68,9 @@ ig_status igi_up_make(igi_onnx_node *n,
                       ig_value_id *out);
 /* Makes the node's operator from what is left of it. */
 ig_status igi_up_finish(igi_onnx_node *n);
+/* A list of integers; and another name for an attribute that is there. */
+ig_status igi_up_set_ints(igi_onnx_node *n, const char *name, ig_ints v);
+void igi_up_rename(igi_onnx_node *n, const char *from, const char *to);
 
 /* Families. */
 ig_status igi_up_consumed(igi_onnx_node *n);  /* drops consumed_inputs */
@@ -98,5 +101,6 @@ ig_status igi_up_resize(igi_onnx_node *n);
 ig_status igi_up_upsample(igi_onnx_node *n);
 ig_status igi_up_grid_sample(igi_onnx_node *n);
 ig_status igi_up_dft(igi_onnx_node *n);
+ig_status igi_up_label_encoder(igi_onnx_node *n);
 
 #endif

@@ -1,4 +1,5 @@
-/* Upgrades of Gemm, BatchNormalization, Dropout and the recurrent layers. */
+/* Upgrades of Gemm, BatchNormalization, Dropout, the recurrent layers and
+ * LabelEncoder. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -144,4 +145,26 @@ ig_status igi_up_recurrent(igi_onnx_node *n)
     if (n->version < 7)
         igi_up_drop(n, "output_sequence");
     return IG_OK;
+}
+
+/* Version 1 had one list of strings, numbered from 0, and mapped strings to their
+ * numbers or back. */
+ig_status igi_up_label_encoder(igi_onnx_node *n)
+{
+    static const char classes[] = "classes_strings";
+    size_t count = 0;
+    if (n->version >= 2)
+        return IG_OK;
+    for (size_t i = 0; i < n->n_attrs; i++)
+        if (strcmp(n->attrs[i].name, classes) == 0)
+            count = n->attrs[i].a->n_strings;
+    int64_t *numbers = igi_arena_array(&n->b->scratch, count + 1, sizeof(*numbers));
+    if (!numbers)
+        return IG_OUT_OF_MEMORY;
+    for (size_t i = 0; i < count; i++)
+        numbers[i] = (int64_t)i;
+    bool from_text = igi_up_dtype(n, n->in[0]) == IG_STRING;
+    igi_up_rename(n, classes, from_text ? "keys_strings" : "values_strings");
+    return igi_up_set_ints(n, from_text ? "values_int64s" : "keys_int64s",
+                           (ig_ints){(int64_t)count, numbers});
 }

@@ -3327,6 +3327,514 @@ IG_API ig_tensor *
 ig_op_xor_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B);
 #define ig_op_xor(...) ig_op_xor_at(IG_HERE, __VA_ARGS__)
 
+/* ---- ai.onnx.ml::ArrayFeatureExtractor ---- */
+/* Selects columns of the last axis by index.
+ * X: Data, of rank 1 at least. Y: Indices, any shape: 0 .. last dim of X - 1. */
+IG_API ig_tensor *ig_op_ai_onnx_ml_array_feature_extractor_at(const char *where,
+                                                              ig_ctx *c,
+                                                              ig_tensor *X,
+                                                              ig_tensor *Y);
+#define ig_op_ai_onnx_ml_array_feature_extractor(...)                                  \
+    ig_op_ai_onnx_ml_array_feature_extractor_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ai.onnx.ml::Binarizer ---- */
+/* 1 where X is above the threshold, else 0.
+ * X: Numbers. */
+typedef struct ig_ai_onnx_ml_binarizer_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ai_onnx_ml_binarizer_opts));
+    float threshold IG_DEF(0.0f); /* Larger values give 1. */
+} ig_ai_onnx_ml_binarizer_opts;
+#define IG_AI_ONNX_ML_BINARIZER_OPTS_INIT                                              \
+    {                                                                                  \
+        sizeof(ig_ai_onnx_ml_binarizer_opts), 0.0f                                     \
+    }
+IG_API ig_tensor *
+ig_op_ai_onnx_ml_binarizer_at(const char *where,
+                              ig_ctx *c,
+                              ig_tensor *X,
+                              const ig_ai_onnx_ml_binarizer_opts *opts);
+#define ig_op_ai_onnx_ml_binarizer(...)                                                \
+    ig_op_ai_onnx_ml_binarizer_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ai.onnx.ml::CategoryMapper ---- */
+/* Maps strings to integers or integers to strings by a table.
+ * X: Strings or integers. */
+typedef struct ig_ai_onnx_ml_category_mapper_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ai_onnx_ml_category_mapper_opts));
+    ig_ints cats_int64s IG_DEF(IG_NO_LIST_);      /* Integers of the table. */
+    ig_strings cats_strings IG_DEF(IG_NO_LIST_);  /* Strings of the table. */
+    int64_t default_int64 IG_DEF(-1);             /* For strings that are not there. */
+    const char *default_string IG_DEF("_Unused"); /* For integers that are not there. */
+} ig_ai_onnx_ml_category_mapper_opts;
+#define IG_AI_ONNX_ML_CATEGORY_MAPPER_OPTS_INIT                                        \
+    {                                                                                  \
+        sizeof(ig_ai_onnx_ml_category_mapper_opts), {0, 0}, {0, 0}, -1, "_Unused"      \
+    }
+IG_API ig_tensor *
+ig_op_ai_onnx_ml_category_mapper_at(const char *where,
+                                    ig_ctx *c,
+                                    ig_tensor *X,
+                                    const ig_ai_onnx_ml_category_mapper_opts *opts);
+#define ig_op_ai_onnx_ml_category_mapper(...)                                          \
+    ig_op_ai_onnx_ml_category_mapper_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ai.onnx.ml::FeatureVectorizer ---- */
+/* Joins feature matrices along their second axis, as float32.
+ * X: Feature matrices. */
+typedef struct ig_ai_onnx_ml_feature_vectorizer_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ai_onnx_ml_feature_vectorizer_opts));
+    ig_ints inputdimensions IG_DEF(IG_NO_LIST_); /* Columns of each input in the output;
+                                                    absent: all that it has. */
+} ig_ai_onnx_ml_feature_vectorizer_opts;
+#define IG_AI_ONNX_ML_FEATURE_VECTORIZER_OPTS_INIT                                     \
+    {                                                                                  \
+        sizeof(ig_ai_onnx_ml_feature_vectorizer_opts),                                 \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *ig_op_ai_onnx_ml_feature_vectorizer_at(
+    const char *where,
+    ig_ctx *c,
+    ig_tensor *const *X,
+    int n_X,
+    const ig_ai_onnx_ml_feature_vectorizer_opts *opts);
+#define ig_op_ai_onnx_ml_feature_vectorizer(...)                                       \
+    ig_op_ai_onnx_ml_feature_vectorizer_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ai.onnx.ml::Imputer ---- */
+/* Replaces one value by others, column by column.
+ * X: Numbers [..., F]. */
+typedef struct ig_ai_onnx_ml_imputer_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ai_onnx_ml_imputer_opts));
+    float replaced_value_float IG_DEF(0.0f); /* What to replace in floats. */
+    ig_floats imputed_value_floats
+        IG_DEF(IG_NO_LIST_); /* Values instead: one, or one per column. */
+    ig_ints imputed_value_int64s
+        IG_DEF(IG_NO_LIST_); /* Values instead: one, or one per column. */
+    int64_t replaced_value_int64 IG_DEF(0); /* What to replace in integers. */
+} ig_ai_onnx_ml_imputer_opts;
+#define IG_AI_ONNX_ML_IMPUTER_OPTS_INIT                                                \
+    {                                                                                  \
+        sizeof(ig_ai_onnx_ml_imputer_opts), 0.0f, {0, 0}, {0, 0}, 0                    \
+    }
+IG_API ig_tensor *ig_op_ai_onnx_ml_imputer_at(const char *where,
+                                              ig_ctx *c,
+                                              ig_tensor *X,
+                                              const ig_ai_onnx_ml_imputer_opts *opts);
+#define ig_op_ai_onnx_ml_imputer(...) ig_op_ai_onnx_ml_imputer_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ai.onnx.ml::LabelEncoder ---- */
+/* Maps elements to values by a table of keys.
+ * X: Elements of the keys' type. */
+typedef struct ig_ai_onnx_ml_label_encoder_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ai_onnx_ml_label_encoder_opts));
+    float default_float IG_DEF(-0.0f);             /* Value of unknown elements. */
+    ig_ints keys_int64s IG_DEF(IG_NO_LIST_);       /* Keys. */
+    ig_ints values_int64s IG_DEF(IG_NO_LIST_);     /* Values. */
+    ig_floats keys_floats IG_DEF(IG_NO_LIST_);     /* Keys. */
+    ig_floats values_floats IG_DEF(IG_NO_LIST_);   /* Values. */
+    ig_strings keys_strings IG_DEF(IG_NO_LIST_);   /* Keys. */
+    ig_strings values_strings IG_DEF(IG_NO_LIST_); /* Values. */
+    ig_tensor *keys_tensor IG_DEF(0);              /* Keys, a vector. */
+    ig_tensor *values_tensor IG_DEF(0);            /* Values, a vector. */
+    ig_tensor *
+        default_tensor IG_DEF(0); /* Value of unknown elements, one, of values_tensor's
+                                     type; absent: -1, -0.0 or _Unused. */
+    int64_t default_int64 IG_DEF(-1);             /* Value of unknown elements. */
+    const char *default_string IG_DEF("_Unused"); /* Value of unknown elements. */
+} ig_ai_onnx_ml_label_encoder_opts;
+#define IG_AI_ONNX_ML_LABEL_ENCODER_OPTS_INIT                                          \
+    {                                                                                  \
+        sizeof(ig_ai_onnx_ml_label_encoder_opts), -0.0f, {0, 0}, {0, 0}, {0, 0},       \
+            {0, 0}, {0, 0}, {0, 0}, 0, 0, 0, -1, "_Unused"                             \
+    }
+IG_API ig_tensor *
+ig_op_ai_onnx_ml_label_encoder_at(const char *where,
+                                  ig_ctx *c,
+                                  ig_tensor *X,
+                                  const ig_ai_onnx_ml_label_encoder_opts *opts);
+#define ig_op_ai_onnx_ml_label_encoder(...)                                            \
+    ig_op_ai_onnx_ml_label_encoder_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ai.onnx.ml::LinearClassifier ---- */
+/* Labels and scores of a linear model.
+ * X: Features [N, F], or [F]. */
+enum {
+    IG_AI_ONNX_ML_LINEAR_CLASSIFIER_POST_TRANSFORM_NONE = 0,
+    IG_AI_ONNX_ML_LINEAR_CLASSIFIER_POST_TRANSFORM_SOFTMAX = 1,
+    IG_AI_ONNX_ML_LINEAR_CLASSIFIER_POST_TRANSFORM_LOGISTIC = 2,
+    IG_AI_ONNX_ML_LINEAR_CLASSIFIER_POST_TRANSFORM_SOFTMAX_ZERO = 3,
+    IG_AI_ONNX_ML_LINEAR_CLASSIFIER_POST_TRANSFORM_PROBIT = 4
+};
+typedef struct ig_ai_onnx_ml_linear_classifier_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ai_onnx_ml_linear_classifier_opts));
+    int64_t post_transform
+        IG_DEF(0); /* Of the scores: NONE, SOFTMAX, LOGISTIC, SOFTMAX_ZERO or PROBIT. */
+    int64_t multi_class IG_DEF(0);                      /* Without effect. */
+    ig_floats coefficients IG_DEF(IG_NO_LIST_);         /* Weights [scores, F]. */
+    ig_floats intercepts IG_DEF(IG_NO_LIST_);           /* One per score; absent: 0. */
+    ig_ints classlabels_ints IG_DEF(IG_NO_LIST_);       /* Labels as integers. */
+    ig_strings classlabels_strings IG_DEF(IG_NO_LIST_); /* Labels as strings. */
+} ig_ai_onnx_ml_linear_classifier_opts;
+#define IG_AI_ONNX_ML_LINEAR_CLASSIFIER_OPTS_INIT                                      \
+    {                                                                                  \
+        sizeof(ig_ai_onnx_ml_linear_classifier_opts), 0, 0, {0, 0}, {0, 0}, {0, 0},    \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *
+ig_op_ai_onnx_ml_linear_classifier_at(const char *where,
+                                      ig_ctx *c,
+                                      ig_tensor *X,
+                                      const ig_ai_onnx_ml_linear_classifier_opts *opts,
+                                      ig_tensor **out_Z);
+#define ig_op_ai_onnx_ml_linear_classifier(...)                                        \
+    ig_op_ai_onnx_ml_linear_classifier_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ai.onnx.ml::LinearRegressor ---- */
+/* A linear model with one or more targets.
+ * X: Features [N, F], or [F]. */
+enum {
+    IG_AI_ONNX_ML_LINEAR_REGRESSOR_POST_TRANSFORM_NONE = 0,
+    IG_AI_ONNX_ML_LINEAR_REGRESSOR_POST_TRANSFORM_SOFTMAX = 1,
+    IG_AI_ONNX_ML_LINEAR_REGRESSOR_POST_TRANSFORM_LOGISTIC = 2,
+    IG_AI_ONNX_ML_LINEAR_REGRESSOR_POST_TRANSFORM_SOFTMAX_ZERO = 3,
+    IG_AI_ONNX_ML_LINEAR_REGRESSOR_POST_TRANSFORM_PROBIT = 4
+};
+typedef struct ig_ai_onnx_ml_linear_regressor_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ai_onnx_ml_linear_regressor_opts));
+    int64_t targets IG_DEF(1); /* Number of targets. */
+    int64_t post_transform
+        IG_DEF(0); /* Of the scores: NONE, SOFTMAX, LOGISTIC, SOFTMAX_ZERO or PROBIT. */
+    ig_floats coefficients IG_DEF(IG_NO_LIST_); /* Weights [targets, F]. */
+    ig_floats intercepts IG_DEF(IG_NO_LIST_);   /* One per target; absent: 0. */
+} ig_ai_onnx_ml_linear_regressor_opts;
+#define IG_AI_ONNX_ML_LINEAR_REGRESSOR_OPTS_INIT                                       \
+    {                                                                                  \
+        sizeof(ig_ai_onnx_ml_linear_regressor_opts), 1, 0, {0, 0},                     \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *
+ig_op_ai_onnx_ml_linear_regressor_at(const char *where,
+                                     ig_ctx *c,
+                                     ig_tensor *X,
+                                     const ig_ai_onnx_ml_linear_regressor_opts *opts);
+#define ig_op_ai_onnx_ml_linear_regressor(...)                                         \
+    ig_op_ai_onnx_ml_linear_regressor_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ai.onnx.ml::Normalizer ---- */
+/* Divides rows by their maximum, L1 norm or L2 norm.
+ * X: Rows [N, C], or one [C]. */
+enum {
+    IG_AI_ONNX_ML_NORMALIZER_NORM_MAX = 0,
+    IG_AI_ONNX_ML_NORMALIZER_NORM_L1 = 1,
+    IG_AI_ONNX_ML_NORMALIZER_NORM_L2 = 2
+};
+typedef struct ig_ai_onnx_ml_normalizer_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ai_onnx_ml_normalizer_opts));
+    int64_t norm IG_DEF(0); /* MAX, L1 or L2. */
+} ig_ai_onnx_ml_normalizer_opts;
+#define IG_AI_ONNX_ML_NORMALIZER_OPTS_INIT                                             \
+    {                                                                                  \
+        sizeof(ig_ai_onnx_ml_normalizer_opts), 0                                       \
+    }
+IG_API ig_tensor *
+ig_op_ai_onnx_ml_normalizer_at(const char *where,
+                               ig_ctx *c,
+                               ig_tensor *X,
+                               const ig_ai_onnx_ml_normalizer_opts *opts);
+#define ig_op_ai_onnx_ml_normalizer(...)                                               \
+    ig_op_ai_onnx_ml_normalizer_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ai.onnx.ml::OneHotEncoder ---- */
+/* Elements as vectors with a 1 at their category.
+ * X: Categories. */
+typedef struct ig_ai_onnx_ml_one_hot_encoder_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ai_onnx_ml_one_hot_encoder_opts));
+    ig_ints cats_int64s IG_DEF(IG_NO_LIST_);     /* Categories of numbers. */
+    ig_strings cats_strings IG_DEF(IG_NO_LIST_); /* Categories of strings. */
+    int64_t zeros IG_DEF(1); /* 1: all zeros for what is no category; 0: an error. */
+} ig_ai_onnx_ml_one_hot_encoder_opts;
+#define IG_AI_ONNX_ML_ONE_HOT_ENCODER_OPTS_INIT                                        \
+    {                                                                                  \
+        sizeof(ig_ai_onnx_ml_one_hot_encoder_opts), {0, 0}, {0, 0}, 1                  \
+    }
+IG_API ig_tensor *
+ig_op_ai_onnx_ml_one_hot_encoder_at(const char *where,
+                                    ig_ctx *c,
+                                    ig_tensor *X,
+                                    const ig_ai_onnx_ml_one_hot_encoder_opts *opts);
+#define ig_op_ai_onnx_ml_one_hot_encoder(...)                                          \
+    ig_op_ai_onnx_ml_one_hot_encoder_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ai.onnx.ml::SVMClassifier ---- */
+/* Labels and scores of a support vector machine.
+ * X: Features [N, F], or [F]. */
+enum {
+    IG_AI_ONNX_ML_SVM_CLASSIFIER_KERNEL_TYPE_LINEAR = 0,
+    IG_AI_ONNX_ML_SVM_CLASSIFIER_KERNEL_TYPE_POLY = 1,
+    IG_AI_ONNX_ML_SVM_CLASSIFIER_KERNEL_TYPE_RBF = 2,
+    IG_AI_ONNX_ML_SVM_CLASSIFIER_KERNEL_TYPE_SIGMOID = 3
+};
+enum {
+    IG_AI_ONNX_ML_SVM_CLASSIFIER_POST_TRANSFORM_NONE = 0,
+    IG_AI_ONNX_ML_SVM_CLASSIFIER_POST_TRANSFORM_SOFTMAX = 1,
+    IG_AI_ONNX_ML_SVM_CLASSIFIER_POST_TRANSFORM_LOGISTIC = 2,
+    IG_AI_ONNX_ML_SVM_CLASSIFIER_POST_TRANSFORM_SOFTMAX_ZERO = 3,
+    IG_AI_ONNX_ML_SVM_CLASSIFIER_POST_TRANSFORM_PROBIT = 4
+};
+typedef struct ig_ai_onnx_ml_svm_classifier_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ai_onnx_ml_svm_classifier_opts));
+    int64_t kernel_type IG_DEF(0); /* LINEAR, POLY, RBF or SIGMOID. */
+    int64_t post_transform
+        IG_DEF(0); /* Of the scores: NONE, SOFTMAX, LOGISTIC, SOFTMAX_ZERO or PROBIT. */
+    ig_floats kernel_params IG_DEF(IG_NO_LIST_); /* gamma, coef0, degree; absent: 0. */
+    ig_floats coefficients IG_DEF(IG_NO_LIST_);  /* Weights of the support vectors. */
+    ig_floats support_vectors IG_DEF(IG_NO_LIST_); /* Vectors, one after the other. */
+    ig_floats rho IG_DEF(IG_NO_LIST_);             /* Added to each decision. */
+    ig_floats prob_a IG_DEF(IG_NO_LIST_); /* Slopes of the pairs' probabilities. */
+    ig_floats prob_b IG_DEF(IG_NO_LIST_); /* Offsets of the pairs' probabilities. */
+    ig_ints vectors_per_class IG_DEF(
+        IG_NO_LIST_); /* Support vectors of each class; absent: a linear model. */
+    ig_ints classlabels_ints IG_DEF(IG_NO_LIST_);       /* Labels as integers. */
+    ig_strings classlabels_strings IG_DEF(IG_NO_LIST_); /* Labels as strings. */
+} ig_ai_onnx_ml_svm_classifier_opts;
+#define IG_AI_ONNX_ML_SVM_CLASSIFIER_OPTS_INIT                                         \
+    {                                                                                  \
+        sizeof(ig_ai_onnx_ml_svm_classifier_opts), 0, 0, {0, 0}, {0, 0}, {0, 0},       \
+            {0, 0}, {0, 0}, {0, 0}, {0, 0}, {0, 0},                                    \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *
+ig_op_ai_onnx_ml_svm_classifier_at(const char *where,
+                                   ig_ctx *c,
+                                   ig_tensor *X,
+                                   const ig_ai_onnx_ml_svm_classifier_opts *opts,
+                                   ig_tensor **out_Z);
+#define ig_op_ai_onnx_ml_svm_classifier(...)                                           \
+    ig_op_ai_onnx_ml_svm_classifier_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ai.onnx.ml::SVMRegressor ---- */
+/* Regression by a support vector machine.
+ * X: Features [N, F], or [F]. */
+enum {
+    IG_AI_ONNX_ML_SVM_REGRESSOR_KERNEL_TYPE_LINEAR = 0,
+    IG_AI_ONNX_ML_SVM_REGRESSOR_KERNEL_TYPE_POLY = 1,
+    IG_AI_ONNX_ML_SVM_REGRESSOR_KERNEL_TYPE_RBF = 2,
+    IG_AI_ONNX_ML_SVM_REGRESSOR_KERNEL_TYPE_SIGMOID = 3
+};
+enum {
+    IG_AI_ONNX_ML_SVM_REGRESSOR_POST_TRANSFORM_NONE = 0,
+    IG_AI_ONNX_ML_SVM_REGRESSOR_POST_TRANSFORM_SOFTMAX = 1,
+    IG_AI_ONNX_ML_SVM_REGRESSOR_POST_TRANSFORM_LOGISTIC = 2,
+    IG_AI_ONNX_ML_SVM_REGRESSOR_POST_TRANSFORM_SOFTMAX_ZERO = 3,
+    IG_AI_ONNX_ML_SVM_REGRESSOR_POST_TRANSFORM_PROBIT = 4
+};
+typedef struct ig_ai_onnx_ml_svm_regressor_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ai_onnx_ml_svm_regressor_opts));
+    int64_t kernel_type IG_DEF(0); /* LINEAR, POLY, RBF or SIGMOID. */
+    int64_t post_transform
+        IG_DEF(0); /* Of the scores: NONE, SOFTMAX, LOGISTIC, SOFTMAX_ZERO or PROBIT. */
+    int64_t n_supports IG_DEF(0); /* Number of support vectors; 0: a linear model. */
+    int64_t
+        one_class IG_DEF(0); /* 1: only whether the result is positive, as 1 or -1. */
+    ig_floats kernel_params IG_DEF(IG_NO_LIST_); /* gamma, coef0, degree; absent: 0. */
+    ig_floats coefficients IG_DEF(IG_NO_LIST_);  /* Weights of the support vectors. */
+    ig_floats support_vectors IG_DEF(IG_NO_LIST_); /* Vectors, one after the other. */
+    ig_floats rho IG_DEF(IG_NO_LIST_);             /* Added to each decision. */
+} ig_ai_onnx_ml_svm_regressor_opts;
+#define IG_AI_ONNX_ML_SVM_REGRESSOR_OPTS_INIT                                          \
+    {                                                                                  \
+        sizeof(ig_ai_onnx_ml_svm_regressor_opts), 0, 0, 0, 0, {0, 0}, {0, 0}, {0, 0},  \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *
+ig_op_ai_onnx_ml_svm_regressor_at(const char *where,
+                                  ig_ctx *c,
+                                  ig_tensor *X,
+                                  const ig_ai_onnx_ml_svm_regressor_opts *opts);
+#define ig_op_ai_onnx_ml_svm_regressor(...)                                            \
+    ig_op_ai_onnx_ml_svm_regressor_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ai.onnx.ml::Scaler ---- */
+/* (X - offset) * scale, as float32.
+ * X: Numbers [..., F]. */
+typedef struct ig_ai_onnx_ml_scaler_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ai_onnx_ml_scaler_opts));
+    ig_floats offset IG_DEF(IG_NO_LIST_); /* One, or one per column; absent: 0. */
+    ig_floats scale IG_DEF(IG_NO_LIST_);  /* One, or one per column; absent: 1. */
+} ig_ai_onnx_ml_scaler_opts;
+#define IG_AI_ONNX_ML_SCALER_OPTS_INIT                                                 \
+    {                                                                                  \
+        sizeof(ig_ai_onnx_ml_scaler_opts), {0, 0},                                     \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *ig_op_ai_onnx_ml_scaler_at(const char *where,
+                                             ig_ctx *c,
+                                             ig_tensor *X,
+                                             const ig_ai_onnx_ml_scaler_opts *opts);
+#define ig_op_ai_onnx_ml_scaler(...) ig_op_ai_onnx_ml_scaler_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ai.onnx.ml::TreeEnsemble ---- */
+/* Regression by decision trees.
+ * X: Features [N, F]. */
+typedef struct ig_ai_onnx_ml_tree_ensemble_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ai_onnx_ml_tree_ensemble_opts));
+    int64_t aggregate_function IG_DEF(1); /* 0 average, 1 sum, 2 minimum, 3 maximum. */
+    int64_t post_transform IG_DEF(
+        0); /* 0 none, 1 softmax, 2 logistic, 3 softmax of what is not 0, 4 probit. */
+    int64_t n_targets IG_DEF(1);                  /* Number of targets. */
+    ig_ints tree_roots IG_DEF(IG_NO_LIST_);       /* Root node of each tree. */
+    ig_ints nodes_featureids IG_DEF(IG_NO_LIST_); /* Feature that each node looks at. */
+    ig_ints nodes_truenodeids IG_DEF(IG_NO_LIST_);  /* Next node or leaf when true. */
+    ig_ints nodes_falsenodeids IG_DEF(IG_NO_LIST_); /* Next node or leaf when false. */
+    ig_ints nodes_trueleafs IG_DEF(IG_NO_LIST_);  /* 1: a leaf comes next when true. */
+    ig_ints nodes_falseleafs IG_DEF(IG_NO_LIST_); /* 1: a leaf comes next when false. */
+    ig_ints nodes_missing_value_tracks_true
+        IG_DEF(IG_NO_LIST_);                    /* 1: NaN goes where true does. */
+    ig_ints leaf_targetids IG_DEF(IG_NO_LIST_); /* Target of each leaf. */
+    ig_tensor *
+        nodes_modes IG_DEF(0); /* uint8: 0 <=, 1 <, 2 >=, 3 >, 4 ==, 5 !=, 6 member. */
+    ig_tensor *nodes_splits IG_DEF(0);   /* Bound of each node. */
+    ig_tensor *nodes_hitrates IG_DEF(0); /* Without effect. */
+    ig_tensor *leaf_weights IG_DEF(0);   /* Weight of each leaf. */
+    ig_tensor *
+        membership_values IG_DEF(0); /* Sets of the member nodes, each ended by NaN. */
+} ig_ai_onnx_ml_tree_ensemble_opts;
+#define IG_AI_ONNX_ML_TREE_ENSEMBLE_OPTS_INIT                                          \
+    {                                                                                  \
+        sizeof(ig_ai_onnx_ml_tree_ensemble_opts), 1, 0, 1, {0, 0}, {0, 0}, {0, 0},     \
+            {0, 0}, {0, 0}, {0, 0}, {0, 0}, {0, 0}, 0, 0, 0, 0, 0                      \
+    }
+IG_API ig_tensor *
+ig_op_ai_onnx_ml_tree_ensemble_at(const char *where,
+                                  ig_ctx *c,
+                                  ig_tensor *X,
+                                  const ig_ai_onnx_ml_tree_ensemble_opts *opts);
+#define ig_op_ai_onnx_ml_tree_ensemble(...)                                            \
+    ig_op_ai_onnx_ml_tree_ensemble_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ai.onnx.ml::TreeEnsembleClassifier ---- */
+/* Labels and scores by decision trees.
+ * X: Features [N, F]. */
+enum {
+    IG_AI_ONNX_ML_TREE_ENSEMBLE_CLASSIFIER_POST_TRANSFORM_NONE = 0,
+    IG_AI_ONNX_ML_TREE_ENSEMBLE_CLASSIFIER_POST_TRANSFORM_SOFTMAX = 1,
+    IG_AI_ONNX_ML_TREE_ENSEMBLE_CLASSIFIER_POST_TRANSFORM_LOGISTIC = 2,
+    IG_AI_ONNX_ML_TREE_ENSEMBLE_CLASSIFIER_POST_TRANSFORM_SOFTMAX_ZERO = 3,
+    IG_AI_ONNX_ML_TREE_ENSEMBLE_CLASSIFIER_POST_TRANSFORM_PROBIT = 4
+};
+typedef struct ig_ai_onnx_ml_tree_ensemble_classifier_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ai_onnx_ml_tree_ensemble_classifier_opts));
+    ig_ints nodes_treeids IG_DEF(IG_NO_LIST_);    /* Tree of each node. */
+    ig_ints nodes_nodeids IG_DEF(IG_NO_LIST_);    /* Number of each node in its tree. */
+    ig_ints nodes_featureids IG_DEF(IG_NO_LIST_); /* Feature that each node looks at. */
+    ig_ints nodes_truenodeids IG_DEF(IG_NO_LIST_);  /* Next node when true. */
+    ig_ints nodes_falsenodeids IG_DEF(IG_NO_LIST_); /* Next node when false. */
+    ig_ints nodes_missing_value_tracks_true
+        IG_DEF(IG_NO_LIST_); /* 1: NaN goes where true does. */
+    ig_strings
+        nodes_modes IG_DEF(IG_NO_LIST_);           /* BRANCH_LEQ, BRANCH_LT, BRANCH_GTE,
+                                                      BRANCH_GT, BRANCH_EQ, BRANCH_NEQ or LEAF. */
+    ig_floats nodes_values IG_DEF(IG_NO_LIST_);    /* Bound of each node. */
+    ig_floats nodes_hitrates IG_DEF(IG_NO_LIST_);  /* Without effect. */
+    ig_tensor *nodes_values_as_tensor IG_DEF(0);   /* Bounds as float64. */
+    ig_tensor *nodes_hitrates_as_tensor IG_DEF(0); /* Without effect. */
+    int64_t post_transform
+        IG_DEF(0); /* Of the scores: NONE, SOFTMAX, LOGISTIC, SOFTMAX_ZERO or PROBIT. */
+    ig_ints class_treeids IG_DEF(IG_NO_LIST_);          /* Tree of each vote. */
+    ig_ints class_nodeids IG_DEF(IG_NO_LIST_);          /* Leaf of each vote. */
+    ig_ints class_ids IG_DEF(IG_NO_LIST_);              /* Class of each vote. */
+    ig_ints classlabels_int64s IG_DEF(IG_NO_LIST_);     /* Labels as integers. */
+    ig_strings classlabels_strings IG_DEF(IG_NO_LIST_); /* Labels as strings. */
+    ig_floats class_weights IG_DEF(IG_NO_LIST_);        /* Weight of each vote. */
+    ig_floats base_values IG_DEF(IG_NO_LIST_);    /* Added at the end, one a class. */
+    ig_tensor *class_weights_as_tensor IG_DEF(0); /* Weights as float64. */
+    ig_tensor *base_values_as_tensor IG_DEF(0);   /* Base values as float64. */
+} ig_ai_onnx_ml_tree_ensemble_classifier_opts;
+#define IG_AI_ONNX_ML_TREE_ENSEMBLE_CLASSIFIER_OPTS_INIT                               \
+    {                                                                                  \
+        sizeof(ig_ai_onnx_ml_tree_ensemble_classifier_opts), {0, 0}, {0, 0}, {0, 0},   \
+            {0, 0}, {0, 0}, {0, 0}, {0, 0}, {0, 0}, {0, 0}, 0, 0, 0, {0, 0}, {0, 0},   \
+            {0, 0}, {0, 0}, {0, 0}, {0, 0}, {0, 0}, 0, 0                               \
+    }
+IG_API ig_tensor *ig_op_ai_onnx_ml_tree_ensemble_classifier_at(
+    const char *where,
+    ig_ctx *c,
+    ig_tensor *X,
+    const ig_ai_onnx_ml_tree_ensemble_classifier_opts *opts,
+    ig_tensor **out_Z);
+#define ig_op_ai_onnx_ml_tree_ensemble_classifier(...)                                 \
+    ig_op_ai_onnx_ml_tree_ensemble_classifier_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ai.onnx.ml::TreeEnsembleRegressor ---- */
+/* Regression by decision trees.
+ * X: Features [N, F]. */
+enum {
+    IG_AI_ONNX_ML_TREE_ENSEMBLE_REGRESSOR_AGGREGATE_FUNCTION_AVERAGE = 0,
+    IG_AI_ONNX_ML_TREE_ENSEMBLE_REGRESSOR_AGGREGATE_FUNCTION_SUM = 1,
+    IG_AI_ONNX_ML_TREE_ENSEMBLE_REGRESSOR_AGGREGATE_FUNCTION_MIN = 2,
+    IG_AI_ONNX_ML_TREE_ENSEMBLE_REGRESSOR_AGGREGATE_FUNCTION_MAX = 3
+};
+enum {
+    IG_AI_ONNX_ML_TREE_ENSEMBLE_REGRESSOR_POST_TRANSFORM_NONE = 0,
+    IG_AI_ONNX_ML_TREE_ENSEMBLE_REGRESSOR_POST_TRANSFORM_SOFTMAX = 1,
+    IG_AI_ONNX_ML_TREE_ENSEMBLE_REGRESSOR_POST_TRANSFORM_LOGISTIC = 2,
+    IG_AI_ONNX_ML_TREE_ENSEMBLE_REGRESSOR_POST_TRANSFORM_SOFTMAX_ZERO = 3,
+    IG_AI_ONNX_ML_TREE_ENSEMBLE_REGRESSOR_POST_TRANSFORM_PROBIT = 4
+};
+typedef struct ig_ai_onnx_ml_tree_ensemble_regressor_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ai_onnx_ml_tree_ensemble_regressor_opts));
+    ig_ints nodes_treeids IG_DEF(IG_NO_LIST_);    /* Tree of each node. */
+    ig_ints nodes_nodeids IG_DEF(IG_NO_LIST_);    /* Number of each node in its tree. */
+    ig_ints nodes_featureids IG_DEF(IG_NO_LIST_); /* Feature that each node looks at. */
+    ig_ints nodes_truenodeids IG_DEF(IG_NO_LIST_);  /* Next node when true. */
+    ig_ints nodes_falsenodeids IG_DEF(IG_NO_LIST_); /* Next node when false. */
+    ig_ints nodes_missing_value_tracks_true
+        IG_DEF(IG_NO_LIST_); /* 1: NaN goes where true does. */
+    ig_strings
+        nodes_modes IG_DEF(IG_NO_LIST_);           /* BRANCH_LEQ, BRANCH_LT, BRANCH_GTE,
+                                                      BRANCH_GT, BRANCH_EQ, BRANCH_NEQ or LEAF. */
+    ig_floats nodes_values IG_DEF(IG_NO_LIST_);    /* Bound of each node. */
+    ig_floats nodes_hitrates IG_DEF(IG_NO_LIST_);  /* Without effect. */
+    ig_tensor *nodes_values_as_tensor IG_DEF(0);   /* Bounds as float64. */
+    ig_tensor *nodes_hitrates_as_tensor IG_DEF(0); /* Without effect. */
+    int64_t aggregate_function IG_DEF(1);          /* AVERAGE, SUM, MIN or MAX. */
+    int64_t post_transform
+        IG_DEF(0); /* Of the scores: NONE, SOFTMAX, LOGISTIC, SOFTMAX_ZERO or PROBIT. */
+    int64_t n_targets IG_DEF(1);                   /* Number of targets. */
+    ig_ints target_treeids IG_DEF(IG_NO_LIST_);    /* Tree of each vote. */
+    ig_ints target_nodeids IG_DEF(IG_NO_LIST_);    /* Leaf of each vote. */
+    ig_ints target_ids IG_DEF(IG_NO_LIST_);        /* Target of each vote. */
+    ig_floats target_weights IG_DEF(IG_NO_LIST_);  /* Weight of each vote. */
+    ig_floats base_values IG_DEF(IG_NO_LIST_);     /* Added at the end, one a target. */
+    ig_tensor *target_weights_as_tensor IG_DEF(0); /* Weights as float64. */
+    ig_tensor *base_values_as_tensor IG_DEF(0);    /* Base values as float64. */
+} ig_ai_onnx_ml_tree_ensemble_regressor_opts;
+#define IG_AI_ONNX_ML_TREE_ENSEMBLE_REGRESSOR_OPTS_INIT                                \
+    {                                                                                  \
+        sizeof(ig_ai_onnx_ml_tree_ensemble_regressor_opts), {0, 0}, {0, 0}, {0, 0},    \
+            {0, 0}, {0, 0}, {0, 0}, {0, 0}, {0, 0}, {0, 0}, 0, 0, 1, 0, 1, {0, 0},     \
+            {0, 0}, {0, 0}, {0, 0}, {0, 0}, 0, 0                                       \
+    }
+IG_API ig_tensor *ig_op_ai_onnx_ml_tree_ensemble_regressor_at(
+    const char *where,
+    ig_ctx *c,
+    ig_tensor *X,
+    const ig_ai_onnx_ml_tree_ensemble_regressor_opts *opts);
+#define ig_op_ai_onnx_ml_tree_ensemble_regressor(...)                                  \
+    ig_op_ai_onnx_ml_tree_ensemble_regressor_at(IG_HERE, __VA_ARGS__)
+
 /* ---- ingot::AdamStep ---- */
 /* One step of Adam, or of AdamW with decoupled = 1, on param, in place.
  * param: Parameter, updated in place. grad: Its gradient. m: First moment, zero at
