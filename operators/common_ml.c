@@ -79,10 +79,11 @@ void igi_post_apply(igi_post post, double *scores, int64_t n)
 
 void igi_post_two(igi_post post, bool all_positive, double s, double out[2])
 {
-    out[0] = all_positive ? 1 - s : -s;
+    const bool rest =
+        post == IGI_POST_PROBIT || (post == IGI_POST_NONE && all_positive);
+    out[0] = rest ? 1 - s : -s;
     out[1] = s;
-    if (!all_positive || post == IGI_POST_PROBIT)
-        igi_post_apply(post, out, 2);
+    igi_post_apply(post, out, 2);
 }
 
 /* ---- labels ---- */

@@ -37,8 +37,8 @@ extern const char *const igi_post_names[];
                  "Of the scores: NONE, SOFTMAX, LOGISTIC, SOFTMAX_ZERO or PROBIT.")
 /* In place. */
 void igi_post_apply(igi_post post, double *scores, int64_t n);
-/* The scores of two classes from the one score s of the second: 1 - s and s when all
- * weights are positive, else -s and s, transformed. */
+/* The scores of two classes from the one score s of the second: -s and s, or 1 - s and
+ * s before a probit, and when nothing is transformed and all weights are positive. */
 void igi_post_two(igi_post post, bool all_positive, double s, double out[2]);
 
 /* ---- labels ---- */

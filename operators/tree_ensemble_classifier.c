@@ -1,7 +1,8 @@
 /* TreeEnsembleClassifier: the scores of the classes are the sums of the votes of the
  * leaves that a row reaches; the largest gives the label. When all votes are for one
  * class of two, its score s decides: above 1/2 if all weights are positive, above 0
- * otherwise; the other class has 1 - s or -s. */
+ * otherwise. Votes for the first class only are meant for the second, and the first has
+ * 1 - s or -s then. */
 #include "operators/common_trees.h"
 
 typedef struct {
@@ -100,8 +101,12 @@ static ig_status classifier_finish(ig_kernel_ctx *k, int64_t row, double *scores
         bool positive = all_positive(a);
         double s = scores[only];
         label = s > (positive ? 0.5 : 0.0);
-        igi_post_two(post, positive, s, two);
-        z = two;
+        if (only == 0) {
+            igi_post_two(post, positive, s, two);
+            z = two;
+        } else {
+            igi_post_apply(post, scores, n);
+        }
     } else {
         label = igi_ml_argmax(scores, n);
         igi_post_apply(post, scores, n);

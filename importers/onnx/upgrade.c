@@ -356,14 +356,25 @@ add_attr(igi_onnx_node *n, const char *name, int kind, pb_attribute **out)
     pb_attribute *a = igi_arena_dup(&n->b->scratch, value, sizeof(*value));
     if (!a)
         return IG_OUT_OF_MEMORY;
+/* NULL: *rc says why. */
+static pb_attribute *
+add_attr(igi_onnx_node *n, const char *name, int kind, ig_status *rc)
+{
+    *rc = IG_OK;
+    if (n->n_attrs == n->cap_attrs) {
+        *rc = IG_BUG("no room for an attribute that an upgrade adds");
+        return NULL;
+    }
+    pb_attribute *a = igi_arena_alloc(&n->b->scratch, sizeof(*a));
+    if (!a) {
+        *rc = IG_OUT_OF_MEMORY;
+        return NULL;
+    }
     igi_onnx__attribute__init(a);
     a->type = kind;
     a->has_type = true;
-    if (n->n_attrs == n->cap_attrs)
-        return IG_BUG("no room for an attribute that an upgrade adds");
     n->attrs[n->n_attrs++] = (igi_onnx_attr){.name = name, .a = a};
-    *out = a;
-    return IG_OK;
+    return a;
 }
 
 ig_status igi_up_set_int(igi_onnx_node *n, const char *name, int64_t v)
@@ -400,6 +411,10 @@ ig_status igi_up_set_string(igi_onnx_node *n, const char *name, const char *v)
     return add_attr(n, name, &a);
     pb_attribute *a;
     IG_TRY(add_attr(n, name, PB_ATTR_INT, &a));
+    ig_status rc;
+    pb_attribute *a = add_attr(n, name, PB_ATTR_INT, &rc);
+    if (!a)
+        return rc;
     a->i = v;
     a->has_i = true;
     return IG_OK;
@@ -407,8 +422,10 @@ ig_status igi_up_set_string(igi_onnx_node *n, const char *name, const char *v)
 
 ig_status igi_up_set_ints(igi_onnx_node *n, const char *name, ig_ints v)
 {
-    pb_attribute *a;
-    IG_TRY(add_attr(n, name, PB_ATTR_INTS, &a));
+    ig_status rc;
+    pb_attribute *a = add_attr(n, name, PB_ATTR_INTS, &rc);
+    if (!a)
+        return rc;
     a->ints = igi_arena_array(&n->b->scratch, (size_t)v.n + 1, sizeof(*v.v));
     if (!a->ints)
         return IG_OUT_OF_MEMORY;
