@@ -13,14 +13,55 @@ ig_status igi_up_gemm(igi_onnx_node *n)
     return IG_OK;
 }
 
+/* Mean and population variance of v over `axes`, which are dropped. */
+static ig_status batch_statistics(
+    igi_onnx_node *n, ig_value_id v, const int64_t *axes, int count, ig_value_id out[2])
+{
+    ig_value_id in[2] = {v}, d;
+    IG_TRY(igi_up_const_ints(n, axes, count, &in[1]));
+    IG_TRY(igi_up_make(n, "ReduceMean", "keepdims", 0, in, 2, &out[0]));
+    IG_TRY(igi_up_make(n, "ReduceMean", "keepdims", 1, in, 2, &d));
+    IG_TRY(igi_up_make(n, "Sub", NULL, 0, (ig_value_id[]){v, d}, 2, &d));
+    IG_TRY(igi_up_make(n, "Mul", NULL, 0, (ig_value_id[]){d, d}, 2, &in[0]));
+    return igi_up_make(n, "ReduceMean", "keepdims", 0, in, 2, &out[1]);
+}
+
+/* old * momentum + fresh * (1 - momentum) */
+static ig_status running(igi_onnx_node *n,
+                         ig_value_id old,
+                         ig_value_id fresh,
+                         float momentum,
+                         ig_value_id *out)
+{
+    ig_value_id m, rest, kept;
+    ig_dtype dtype = igi_up_dtype(n, old);
+    IG_TRY(igi_up_const(n, dtype, (double)momentum, &m));
+    IG_TRY(igi_up_const(n, dtype, 1 - (double)momentum, &rest));
+    IG_TRY(igi_up_make(n, "Mul", NULL, 0, (ig_value_id[]){old, m}, 2, &kept));
+    IG_TRY(igi_up_make(n, "Mul", NULL, 0, (ig_value_id[]){fresh, rest}, 2, &fresh));
+    return igi_up_make(n, "Add", NULL, 0, (ig_value_id[]){kept, fresh}, 2, out);
+}
+
 /* spatial = 0: statistics per feature, which is plain broadcasting without the batch
  * axis: (x - mean) / sqrt(var + epsilon) * scale + bias. */
-static ig_status per_feature(igi_onnx_node *n, float epsilon)
+static ig_status per_feature(igi_onnx_node *n, bool training)
 {
-    ig_value_id x = n->in[0], eps, v;
+    ig_value_id x = n->in[0], eps, v, use[2] = {n->in[3], n->in[4]};
+    float epsilon, momentum;
+    IG_TRY(igi_up_float(n, "epsilon", 1e-5f, &epsilon));
+    IG_TRY(igi_up_float(n, "momentum", 0.9f, &momentum));
+    if (n->n_in != 5)
+        return ig_fail(IG_INVALID_GRAPH, "%d inputs, expected 5", n->n_in);
+    if (training) {
+        IG_TRY(batch_statistics(n, x, (int64_t[]){0}, 1, use));
+        for (int i = 0; i < 2; i++)
+            IG_TRY(running(n, n->in[3 + i], use[i], momentum, &n->out[1 + i]));
+        n->out[3] = use[0];
+        n->out[4] = use[1];
+    }
     IG_TRY(igi_up_const(n, igi_up_dtype(n, x), (double)epsilon, &eps));
-    IG_TRY(igi_up_make(n, "Sub", NULL, 0, (ig_value_id[]){x, n->in[3]}, 2, &x));
-    IG_TRY(igi_up_make(n, "Add", NULL, 0, (ig_value_id[]){n->in[4], eps}, 2, &v));
+    IG_TRY(igi_up_make(n, "Sub", NULL, 0, (ig_value_id[]){x, use[0]}, 2, &x));
+    IG_TRY(igi_up_make(n, "Add", NULL, 0, (ig_value_id[]){use[1], eps}, 2, &v));
     IG_TRY(igi_up_make(n, "Sqrt", NULL, 0, &v, 1, &v));
     IG_TRY(igi_up_make(n, "Div", NULL, 0, (ig_value_id[]){x, v}, 2, &x));
     IG_TRY(igi_up_make(n, "Mul", NULL, 0, (ig_value_id[]){x, n->in[1]}, 2, &x));
@@ -29,35 +70,42 @@ static ig_status per_feature(igi_onnx_node *n, float epsilon)
     return IG_OK;
 }
 
+/* Outputs saved_mean and saved_var: statistics of the batch per channel. */
+static ig_status saved_statistics(igi_onnx_node *n)
+{
+    int64_t axes[IG_RANK_MAX];
+    int rank = igi_up_rank(n, n->in[0]), count = 0;
+    if (rank < 2)
+        return ig_fail(IG_UNSUPPORTED,
+                       "saved_mean and saved_var need an input of known rank");
+    for (int i = 0; i < rank; i++)
+        if (i != 1)
+            axes[count++] = i;
+    return batch_statistics(n, n->in[0], axes, count, &n->out[3]);
+}
+
 /* Before 14 the number of outputs told training (5) from inference (1); is_test, until
- * 7, said so too. Saved statistics (outputs 3 and 4) have no successor. */
+ * 7, said so too. Saved statistics (outputs 3 and 4) were those of the batch. */
 ig_status igi_up_batch_norm(igi_onnx_node *n)
 {
     int64_t is_test, spatial;
-    float epsilon;
     if (n->version >= 14)
         return IG_OK;
     igi_up_drop(n, "consumed_inputs");
     IG_TRY(igi_up_int(n, "is_test", 0, &is_test));
     IG_TRY(igi_up_int(n, "spatial", 1, &spatial));
-    if (n->wanted >> 3 && !is_test)
-        return ig_fail(IG_UNSUPPORTED,
-                       "outputs saved_mean and saved_var of version %" PRId64
-                       " are not supported",
-                       n->version);
-    bool training = n->wanted >> 1 && !is_test;
+    bool training = n->wanted >> 1 && !is_test, saved = n->wanted >> 3 && !is_test;
     if (is_test && n->wanted >> 1)
         return ig_fail(IG_UNSUPPORTED, "statistics as outputs although is_test is set");
+    if (!spatial)
+        return per_feature(n, training);
     n->n_out = training ? 3 : 1;
     if (training)
         IG_TRY(igi_up_set_int(n, "training_mode", 1));
-    if (spatial)
+    if (!saved)
         return IG_OK;
-    if (training || n->n_in != 5)
-        return ig_fail(IG_UNSUPPORTED, "training with spatial = 0 is not supported");
-    IG_TRY(igi_up_float(n, "epsilon", 1e-5f, &epsilon));
-    igi_up_drop(n, "momentum");
-    return per_feature(n, epsilon);
+    IG_TRY(saved_statistics(n));
+    return igi_up_finish(n);
 }
 
 /* Before 12 ratio was an attribute; before 7 is_test said whether anything is dropped,
