@@ -52,7 +52,7 @@ static ig_status run_net(const suite_case *c, ig_value **out)
     if (rc == IG_OK)
         rc = ig_net_new(&net, g, ws, &o);
     for (int i = 0; rc == IG_OK && i < c->call.n_in; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof(name), "x%d", i);
         ig_value_id id = ig_graph_find(g, name);
         if (!c->in[i] || !id.i || ig_graph_value_constant(g, id))
