@@ -19,20 +19,23 @@ ig_status igi_tape_init(igi_tape *t)
     return t->live ? IG_OK : IG_OUT_OF_MEMORY;
 }
 
-void igi_tape_release(igi_tape_node *n)
+void igi_tape_release(igi_tape_node *n, int state)
 {
-    n->released = true;
+    n->state = (uint8_t)state;
     if (!(n->holds & IGI_HOLDS_SAVED))
         return;
     n->holds &= (uint8_t)~IGI_HOLDS_SAVED;
-    for (int i = 0; i < n->n_in + n->n_out; i++)
-        if (n->saved[i])
-            igi_storage_unref(n->saved[i]->st);
+    for (int i = 0; i < n->n_in + n->n_out; i++) {
+        if (!n->saved[i])
+            continue;
+        igi_storage_unref(n->saved[i]->st);
+        n->saved[i]->st = NULL;
+    }
 }
 
 static void drop_node(igi_tape_node *n)
 {
-    igi_tape_release(n);
+    igi_tape_release(n, IGI_SAVED_RELEASED);
     for (int i = 0; n->holds & IGI_HOLDS_LEAVES && i < n->n_in; i++)
         ig_tensor_unref(n->edges[i].leaf);
     for (int i = 0; n->reached && i < n->n_out; i++)
@@ -49,6 +52,8 @@ static void reset(igi_tape *t)
             drop_node(n);
     }
     t->nodes.n = t->traced.n = 0;
+    while (t->regions.n)
+        igi_region_release(t->regions.p[--t->regions.n]);
     t->epoch++;
     igi_arena_reset(&t->arena);
 }
@@ -64,6 +69,7 @@ void igi_tape_fini(igi_tape *t)
     reset(t);
     IGI_VEC_FREE(&t->nodes);
     IGI_VEC_FREE(&t->traced);
+    IGI_VEC_FREE(&t->regions);
     igi_arena_fini(&t->arena);
     if (t->live && *t->live)
         *t->live |= IGI_LIVE_ORPHAN; /* kept tensors still count in it */
@@ -74,8 +80,7 @@ void igi_tape_fini(igi_tape *t)
 
 /* ---- recording ---- */
 
-/* A copy of t's header for backward; NULL: out of memory. */
-static ig_tensor *save(igi_arena *a, const ig_tensor *t)
+ig_tensor *igi_tape_save(igi_arena *a, const ig_tensor *t)
 {
     ig_tensor *s = igi_arena_raw(a, sizeof(*s));
     if (!s)
@@ -105,25 +110,35 @@ static void wanted_saves(const igi_op *op, uint64_t wants, uint64_t *in, uint64_
             *(s->what == IG_SAVED_INPUT ? in : out) |= IG_BIT(s->port);
 }
 
-/* Where the gradient of input v goes; false: nowhere. */
-static inline bool set_edge(igi_tape *t, igi_tape_node *n, int i, ig_value *v)
+static inline bool find_edge(const igi_tape *t, ig_tensor *x, igi_edge *e)
 {
-    igi_edge *e = &n->edges[i];
-    ig_tensor *x = (ig_tensor *)v;
     *e = (igi_edge){.node = IGI_NO_NODE};
-    if (v->flags & IGI_HAS_NODE && x->live == t->live) {
+    if (x->v.flags & IGI_HAS_NODE && x->live == t->live) {
         e->node = x->node;
         e->out = x->node_out;
         return true;
     }
-    if (!(v->flags & IGI_REQUIRES_GRAD))
+    if (!(x->v.flags & IGI_REQUIRES_GRAD))
         return false;
     e->leaf = ig_tensor_ref(x);
-    n->holds |= IGI_HOLDS_LEAVES;
     return true;
 }
 
-/* The header names the node: this is what keeps the tape alive. */
+bool igi_tape_edge(const igi_tape *t, ig_tensor *x, igi_edge *e)
+{
+    return find_edge(t, x, e);
+}
+
+/* The edge of input i; false: it leads nowhere. */
+static inline bool set_edge(igi_tape *t, igi_tape_node *n, int i, ig_value *v)
+{
+    if (!find_edge(t, (ig_tensor *)v, &n->edges[i]))
+        return false;
+    if (n->edges[i].leaf)
+        n->holds |= IGI_HOLDS_LEAVES;
+    return true;
+}
+
 static inline void name_node(igi_tape *t, ig_tensor *y, uint32_t node, uint32_t out)
 {
     if (y->v.flags & IGI_HAS_NODE) /* in place: it named an older node */
@@ -166,9 +181,10 @@ static bool save_plain(igi_tape *t,
     p->n.holds |= save_in | save_out ? IGI_HOLDS_SAVED : 0;
     for (int i = 0; save_in >> i; i++)
         if (save_in >> i & 1 &&
-            !(p->saved[i] = save(&t->arena, (const ig_tensor *)in[i])))
+            !(p->saved[i] = igi_tape_save(&t->arena, (const ig_tensor *)in[i])))
             return false;
-    if (save_out && !(p->saved[p->n.n_in] = save(&t->arena, (const ig_tensor *)out[0])))
+    if (save_out &&
+        !(p->saved[p->n.n_in] = igi_tape_save(&t->arena, (const ig_tensor *)out[0])))
         return false;
     return true;
 }
@@ -268,7 +284,7 @@ static bool keep_side(igi_arena *a, igi_tape_node *n, const side *s)
         bool wanted =
             s->ports == UINT64_MAX || ((unsigned)port < 64 && s->ports >> port & 1);
         if (wanted && s->v[i]->type.kind == IG_KIND_TENSOR) {
-            *saved = save(a, (const ig_tensor *)s->v[i]);
+            *saved = igi_tape_save(a, (const ig_tensor *)s->v[i]);
             if (!*saved)
                 return false;
             n->holds |= IGI_HOLDS_SAVED;
@@ -353,7 +369,7 @@ static COLD ig_status refuse_saved(const igi_tape_node *n, int what, int i)
     bool input = what == IG_SAVED_INPUT;
     const char *where = n->where ? n->where : "?", *name = n->op->def->name;
     const ig_tensor *s = n->saved[input ? i : n->n_in + i];
-    if (n->released)
+    if (n->state == IGI_SAVED_RELEASED)
         return ig_fail(IG_INVALID_ARGUMENT,
                        "%s at %s: backward went through it a second time, but its "
                        "saved values are released after the first; set retain_graph",
@@ -377,30 +393,42 @@ igi_tape_saved(const igi_tape *t, uint32_t node, int what, int i, ig_tensor **ou
     int at = what == IG_SAVED_INPUT ? i : n->n_in + i;
     ig_tensor *s = n->saved[at];
     *out = s;
-    if (!n->released && (!n->types[at] || (s && s->st->version == s->version)))
+    if (n->state == IGI_SAVED_DROPPED && s && !s->st)
+        IG_TRY(igi_region_restore(n->region));
+    if (n->state != IGI_SAVED_RELEASED &&
+        (!n->types[at] || (s && s->st && s->st->version == s->version)))
         return IG_OK;
     *out = NULL;
     return refuse_saved(n, what, i);
 }
 
+ig_status igi_tape_revive(igi_tape *t,
+                          igi_pool *pool,
+                          const ig_tensor *saved,
+                          const igi_edge *e,
+                          ig_tensor **out)
+{
+    if (e->leaf) {
+        *out = ig_tensor_ref(e->leaf);
+        return IG_OK;
+    }
+    IG_TRY(igi_tensor_alias(out, pool, saved));
+    if (e->node != IGI_NO_NODE)
+        name_node(t, *out, e->node, e->out);
+    return IG_OK;
+}
+
 ig_status igi_tape_unpack(
     igi_tape *t, igi_pool *pool, uint32_t node, int what, int i, ig_tensor **out)
 {
-    const igi_tape_node *n = t->nodes.p[node];
     ig_tensor *s;
+    const igi_edge own = {.node = node, .out = (uint32_t)i};
     *out = NULL;
     IG_TRY(igi_tape_saved(t, node, what, i, &s));
     if (!s)
         return IG_OK;
-    const igi_edge *e = what == IG_SAVED_INPUT ? &n->edges[i] : NULL;
-    if (e && e->leaf) {
-        *out = ig_tensor_ref(e->leaf);
-        return IG_OK;
-    }
-    IG_TRY(igi_tensor_alias(out, pool, s));
-    if (!e || e->node != IGI_NO_NODE)
-        name_node(t, *out, e ? e->node : node, e ? e->out : (uint32_t)i);
-    return IG_OK;
+    const igi_edge *e = &t->nodes.p[node]->edges[i];
+    return igi_tape_revive(t, pool, s, what == IG_SAVED_INPUT ? e : &own, out);
 }
 
 /* ---- traces ---- */

@@ -27,19 +27,28 @@ typedef struct igi_edge {
 /* igi_tape_node.holds: what is counted, and must be given back. */
 enum { IGI_HOLDS_LEAVES = 1, IGI_HOLDS_SAVED = 2, IGI_HOLDS_ATTRS = 4 };
 
+/* igi_tape_node.state: of the saved values. */
+enum {
+    IGI_SAVED_KEPT,
+    IGI_SAVED_RELEASED, /* backward went through */
+    IGI_SAVED_DROPPED   /* inside ig_checkpoint: made again on demand */
+};
+
+typedef struct igi_region igi_region; /* frontend_c/checkpoint.c */
+
 typedef struct igi_tape_node {
     const igi_op *op;
     void *attrs;
     const char *where;
     uint16_t n_in, n_out, n_captures;
-    uint8_t holds;
-    bool released;         /* saved values are gone: backward went through */
+    uint8_t holds, state;
     bool reached;          /* during backward: a gradient waits in dy */
     igi_edge *edges;       /* n_in */
     const ig_type **types; /* of n_in inputs, then n_out outputs; NULL: absent, not
                               made. Equal ones may be one. */
     ig_tensor **saved;     /* values, in the same order; NULL: not saved */
     ig_tensor **dy;        /* n_out, empty but during backward */
+    igi_region *region;    /* innermost checkpoint; NULL: none */
 } igi_tape_node;
 
 /* A node recorded in a trace in which a dim of its ports follows data: what the trace
@@ -56,7 +65,9 @@ typedef struct igi_tape {
     IGI_VEC(igi_tape_node *) nodes;
     uint32_t *
         live; /* counter that headers point at; its own block, counted by headers too */
-    uint32_t epoch; /* + 1 per reset */
+    uint32_t epoch;                /* + 1 per reset */
+    IGI_VEC(igi_region *) regions; /* checkpoints, in the order of their beginnings */
+    igi_region *open;              /* innermost one that is being recorded */
 } igi_tape;
 
 ig_status igi_tape_init(igi_tape *t);
@@ -88,10 +99,26 @@ ig_status igi_tape_note(igi_tape *t,
                         const ig_type *const *types);
 /* What was kept for a node in the trace with this epoch, or NULL. */
 const igi_tape_traced *igi_tape_noted(const igi_tape *t, uint32_t node, uint32_t epoch);
-/* Drops the saved values of a node. */
-void igi_tape_release(igi_tape_node *n);
+/* Gives back the saved values of a node, which is in `state` then. */
+void igi_tape_release(igi_tape_node *n, int state);
+/* A copy of x's header for backward, with its storage counted; NULL: out of memory. */
+ig_tensor *igi_tape_save(igi_arena *a, const ig_tensor *x);
+/* Where the gradient of x goes, a leaf counted; false: nowhere. */
+bool igi_tape_edge(const igi_tape *t, ig_tensor *x, igi_edge *e);
+/* A saved value as a tensor with the history that its edge tells (new reference). */
+ig_status igi_tape_revive(igi_tape *t,
+                          igi_pool *pool,
+                          const ig_tensor *saved,
+                          const igi_edge *e,
+                          ig_tensor **out);
+/* Makes dropped values again by running the region's function. */
+ig_status igi_region_restore(igi_region *r);
+/* Backward has released node number `node`; after the first one the inputs go. */
+void igi_region_visited(igi_region *r, size_t node);
+void igi_region_release(igi_region *r);
 /* A saved value, for reading: borrowed, valid until the node is released; NULL: the
- * port is absent. Errors: released, changed since (rule 1). */
+ * port is absent. Errors: released, changed since (rule 1). Dropped values are made
+ * again first. */
 ig_status
 igi_tape_saved(const igi_tape *t, uint32_t node, int what, int i, ig_tensor **out);
 /* The same as a tensor of its own with its old history, so that what is made of it can

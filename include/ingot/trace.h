@@ -17,12 +17,8 @@ IG_EXTERN_C_BEGIN
 
 #define IG_TRACE_INPUTS_MAX 16
 
-typedef ig_tensor *(*ig_trace_fn)(ig_ctx *c, ig_tensor *const *in, void *user);
-/* Several results: writes n_out of them. */
-typedef ig_status (*ig_trace_fn_n)(ig_ctx *c,
-                                   ig_tensor *const *in,
-                                   ig_tensor **out,
-                                   void *user);
+typedef ig_fn ig_trace_fn;
+typedef ig_fn_n ig_trace_fn_n; /* several results: writes n_out of them */
 
 /* Inputs and results of any kind: sequences and optionals too. */
 typedef ig_status (*ig_trace_fn_values)(ig_ctx *c,

@@ -220,6 +220,42 @@ IG_API ig_status ig_grad_at(const char *where,
                             const ig_grad_opts *opts);
 #define ig_grad(...) ig_grad_at(IG_HERE, __VA_ARGS__)
 
+/* ---- functions of tensors: for ig_checkpoint and ig_trace ---- */
+
+typedef ig_tensor *(*ig_fn)(ig_ctx *c, ig_tensor *const *in, void *user);
+/* Several results: writes them to out. */
+typedef ig_status (*ig_fn_n)(ig_ctx *c,
+                             ig_tensor *const *in,
+                             ig_tensor **out,
+                             void *user);
+
+#define IG_CHECKPOINT_MAX 16
+/* Activation checkpoint: fn(c, in, user), whose intermediate values are not kept for
+ * backward but made again by a second run of fn when backward needs the first of them.
+ * Values and gradients are those of the plain call; memory is that of the inputs.
+ *   in    n tensors, at most IG_CHECKPOINT_MAX; NULL entries are passed on.
+ *   user  what fn reads through it (parameters) gets its gradients too; it must stay
+ *         valid until the tape is done with the call.
+ * The second run sees the same inputs, seed and random draws, with recording on. It
+ * must make the same calls on tensors of the same types; otherwise backward fails and
+ * names the first call that differs. Side effects of fn happen twice, and a tensor that
+ * the second run puts aside has no history that backward could use. Checkpoints nest,
+ * and work under create_graph, ig_grad and in traces. Inputs and parameters must not be
+ * changed in place before backward. With recording off it is the plain call. */
+IG_API ig_tensor *ig_checkpoint_at(
+    const char *where, ig_ctx *c, ig_fn fn, ig_tensor *const *in, int n, void *user);
+/* n_out results, 1 to IG_CHECKPOINT_MAX, into out. */
+IG_API ig_status ig_checkpoint_n_at(const char *where,
+                                    ig_ctx *c,
+                                    ig_fn_n fn,
+                                    ig_tensor *const *in,
+                                    int n,
+                                    ig_tensor **out,
+                                    int n_out,
+                                    void *user);
+#define ig_checkpoint(...)   ig_checkpoint_at(IG_HERE, __VA_ARGS__)
+#define ig_checkpoint_n(...) ig_checkpoint_n_at(IG_HERE, __VA_ARGS__)
+
 /* In place: x op= y; returns x. Under the rules of autograd: x may be a view (its base
  * and all other views see the new values, gradients and traces know of it) or have
  * views; a value that backward still needs must not be overwritten, which backward

@@ -314,6 +314,33 @@ static ig_status in_place(void *arg)
     return rc;
 }
 
+static ig_tensor *writes_inside(ig_ctx *c, ig_tensor *const *in, void *user)
+{
+    ig_tensor *h = ig_mul(c, in[0], user), *v = ig_slice(c, h, 0, 1, 3, 1);
+    ig_add_(c, v, ig_slice(c, in[0], 0, 0, 2, 1));
+    return ig_tanh(c, h);
+}
+
+static ig_status checkpoint(void *arg)
+{
+    ig_ctx *c = NULL;
+    (void)arg;
+    IG_TRY(ig_ctx_new(&c, &(ig_ctx_opts){.threads = 1}));
+    ig_tensor *x = ig_requires_grad(c, ig_full(c, IG_FLOAT64, IG_SHAPE(3), 2), true);
+    ig_tensor *w = ig_requires_grad(c, ig_full(c, IG_FLOAT64, IG_SHAPE(3), 3), true);
+    ig_tensor *y = ig_checkpoint(c, writes_inside, &x, 1, w);
+    ig_backward(c, ig_sum(c, y, IG_ALL, false));
+    ig_status rc = status_of(c);
+    ig_ctx_free(c);
+    return rc;
+}
+
+static void checkpoints_and_writes_through_views_survive(void **state)
+{
+    (void)state;
+    igi_failing_each(checkpoint, NULL);
+}
+
 static void in_place_calls_survive(void **state)
 {
     (void)state;
@@ -444,6 +471,7 @@ IG_TESTS(TEST(loading_ingot_bytes_survives),
          TEST(training_steps_survive),
          TEST(second_gradients_survive),
          TEST(in_place_calls_survive),
+         TEST(checkpoints_and_writes_through_views_survive),
          TEST(a_context_works_again_after_it_is_cleared),
          TEST(tracing_survives),
          TEST(the_static_gradient_survives),
