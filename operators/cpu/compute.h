@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "operators/cpu/compute/step.h"
+
 /* ---- pointwise ----------------------------------------------------------------------
  */
 
@@ -377,6 +379,7 @@ typedef struct igi_cpu_isa {
     /* y[c] = mean over pixels of x[pixel][c] at stride x_pixel, pixels >= 1. */
     void (*global_avg_pool)(
         float *y, const float *x, int64_t pixels, int64_t x_pixel, int64_t channels);
+    igi_adam_fn adam;
 } igi_cpu_isa;
 
 /* The best table this CPU runs; never NULL. A few loads: call it once per prepare. */

@@ -37,28 +37,6 @@ static ig_status sgd_run(ig_kernel_ctx *k, int tid, int nth)
     return IG_OK;
 }
 
-typedef struct adam_rates {
-    float keep, decay; /* factor of the parameter; part of it in the gradient */
-    float beta1, beta2, rest1, rest2, rate, root, eps;
-} adam_rates;
-
-static void adam_part(const adam_rates *r,
-                      float *const *state,
-                      const float *const *old,
-                      const float *grad,
-                      int64_t lo,
-                      int64_t hi)
-{
-    for (int64_t i = lo; i < hi; i++) {
-        float x = old[0][i] * r->keep, g = grad[i] + r->decay * old[0][i];
-        float m = r->beta1 * old[1][i] + r->rest1 * g;
-        float v = r->beta2 * old[2][i] + r->rest2 * g * g;
-        state[1][i] = m;
-        state[2][i] = v;
-        state[0][i] = x - r->rate * m / (sqrtf(v) * r->root + r->eps);
-    }
-}
-
 static ig_status adam_run(ig_kernel_ctx *k, int tid, int nth)
 {
     static const int in[3] = {0, 2, 3};
@@ -73,11 +51,12 @@ static ig_status adam_run(ig_kernel_ctx *k, int tid, int nth)
     if (step < 1)
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
                               "step is %lld; steps count from 1", (long long)step);
+    ig_split(igi_tensor_count(igi_kout(k, 0)), IGI_GRAIN, tid, nth, &lo, &hi);
     for (int i = 0; i < 3; i++) {
-        state[i] = igi_kf32(igi_kout(k, i));
-        old[i] = igi_kf32(igi_kin(k, in[i]));
+        state[i] = igi_kf32(igi_kout(k, i)) + lo;
+        old[i] = igi_kf32(igi_kin(k, in[i])) + lo;
     }
-    const adam_rates r = {
+    const igi_adam r = {
         .keep = decoupled ? (float)(1 - lr * decay) : 1.0f,
         .decay = decoupled ? 0.0f : (float)decay,
         .beta1 = (float)beta1,
@@ -88,8 +67,7 @@ static ig_status adam_run(ig_kernel_ctx *k, int tid, int nth)
         .root = (float)(1 / sqrt(1 - pow(beta2, (double)step))),
         .eps = scalar(k, 8, 1e-8),
     };
-    ig_split(igi_tensor_count(igi_kout(k, 0)), IGI_GRAIN, tid, nth, &lo, &hi);
-    adam_part(&r, state, old, igi_kf32(igi_kin(k, 1)), lo, hi);
+    igi_cpu_isa_best()->adam(&r, state, old, igi_kf32(igi_kin(k, 1)) + lo, hi - lo);
     return IG_OK;
 }
 

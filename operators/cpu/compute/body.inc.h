@@ -31,6 +31,7 @@
 #include "operators/cpu/compute/transpose.inc.h"
 
 #include "operators/cpu/compute/recurrent.inc.h"
+#include "operators/cpu/compute/step.inc.h"
 #include "operators/cpu/compute/winograd.inc.h"
 
 #define BINARY_ROW(name_)                                                              \
@@ -80,6 +81,7 @@ static const igi_cpu_isa igi_cpu_table = {
     .winograd_output = winograd_output,
     .cell_block = VW,
     .cell_step = cell_step,
+    .adam = adam,
     .max_pool_row = max_pool_row,
     .avg_pool_row = avg_pool_row,
     .global_avg_pool = global_avg_pool,
