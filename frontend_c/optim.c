@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "frontend_c/optim.h"
+
 #include "frontend_c/ctx.h"
 #include "frontend_c/wrap.h"
 #include "graph/core/alloc.h"
@@ -157,10 +159,11 @@ ig_status ig_optim_step_at(const char *where, ig_optim *o)
     ig_status rc = c->status;
     if (rc != IG_OK)
         return rc;
-    if (o->step)
-        *(int64_t *)(void *)o->step->data += 1;
     ig_grad_mode mode = ig_grad_mode_set(c, false);
     ig_scope scope = ig_scope_enter(c);
+    if (o->step &&
+        !ig_add_inplace_at(where, c, o->step, ig_scalar_at(where, c, IG_INT64, 1)))
+        rc = c->status;
     for (int i = 0; rc == IG_OK && i < o->n; i++) {
         if (!o->slots[i].param->grad) /* unset differs from zero: skipped */
             continue;
@@ -172,33 +175,89 @@ ig_status ig_optim_step_at(const char *where, ig_optim *o)
     return rc;
 }
 
-double ig_clip_grad_norm_at(const char *where, ig_params params, double max_norm)
+/* ---- what a traced step takes in ---- */
+
+ig_ctx *igi_optim_ctx(const ig_optim *o)
 {
-    double sum = 0;
+    return o->c;
+}
+
+ig_status igi_optim_state(ig_optim *o, igi_optim_visit visit, void *user)
+{
+    static const char *const names[2][2] = {{"velocity", NULL}, {"m", "v"}};
+    IG_TRY(visit(user, "lr", o->numbers[0], NULL));
+    if (o->step)
+        IG_TRY(visit(user, "step", o->step, NULL));
+    for (int i = 0; i < o->n; i++) {
+        slot *s = &o->slots[i];
+        IG_TRY(make_states(o, s));
+        for (int k = 0; k < o->n_states; k++)
+            IG_TRY(visit(user, names[o->adam][k], s->state[k], s->param));
+    }
+    return IG_OK;
+}
+
+/* ---- clipping ---- */
+
+/* sqrt of the sum of all squares, as float64; NULL: no gradient, or an error. */
+static ig_tensor *global_norm(const char *where, ig_params params)
+{
     ig_ctx *c = params.c;
+    ig_tensor *sum = NULL;
     for (int p = 0; p < params.n; p++) {
         ig_tensor *g = params.v[p]->grad;
-        int64_t n = g ? igi_tensor_count(g) : 0;
-        if (g && igi_escape(c, where, "the norm of a gradient", g) != IG_OK)
-            return NAN;
-        for (int64_t i = 0; i < n; i++) {
-            double v = igi_get_f64((ig_dtype)g->v.type.dtype, g->data, i);
-            sum += v * v;
-        }
+        if (!g)
+            continue;
+        ig_tensor *wide =
+            ig_tensor_dtype(g) == IG_FLOAT64 || ig_tensor_dtype(g) == IG_FLOAT32
+                ? g
+                : ig_cast_at(where, c, g, IG_FLOAT32);
+        ig_tensor *part =
+            ig_sum_at(where, c, ig_mul_at(where, c, wide, wide), IG_ALL, false);
+        part = ig_cast_at(where, c, part, IG_FLOAT64);
+        sum = sum ? ig_add_at(where, c, sum, part) : part;
     }
-    double norm = sqrt(sum);
-    if (!(norm > max_norm) || c->status != IG_OK)
-        return norm;
-    ig_grad_mode mode = ig_grad_mode_set(c, false);
-    ig_scope scope = ig_scope_enter(c);
+    return sum ? ig_sqrt_at(where, c, sum) : NULL;
+}
+
+/* Multiplies all gradients by max / norm where norm > max: never by 0 / 0, and a norm
+ * that is no number changes nothing. */
+static void
+scale_grads(const char *where, ig_params params, ig_tensor *norm, double max_norm)
+{
+    ig_ctx *c = params.c;
+    ig_tensor *max = ig_scalar_at(where, c, IG_FLOAT64, max_norm);
+    ig_tensor *one = ig_scalar_at(where, c, IG_FLOAT64, 1);
+    ig_tensor *scale = ig_where_at(where, c, ig_gt_at(where, c, norm, max),
+                                   ig_div_at(where, c, max, norm), one);
     for (int p = 0; p < params.n; p++) {
         ig_tensor *g = params.v[p]->grad;
         if (g)
-            (void)ig_mul_inplace_at(
-                where, c, g,
-                ig_scalar_at(where, c, (ig_dtype)g->v.type.dtype, max_norm / norm));
+            (void)ig_mul_inplace_at(where, c, g,
+                                    ig_cast_at(where, c, scale, ig_tensor_dtype(g)));
     }
+}
+
+ig_tensor *ig_clip_grads_at(const char *where, ig_params params, double max_norm)
+{
+    ig_ctx *c = params.c;
+    if (c->status != IG_OK)
+        return NULL;
+    ig_grad_mode mode = ig_grad_mode_set(c, false);
+    ig_scope scope = ig_scope_enter(c);
+    ig_tensor *norm = global_norm(where, params);
+    if (norm)
+        scale_grads(where, params, norm, max_norm);
+    else
+        norm = ig_scalar_at(where, c, IG_FLOAT64, 0);
+    norm = c->status == IG_OK ? ig_tensor_ref(norm) : NULL;
     ig_scope_leave(&scope);
     ig_grad_mode_restore(&mode);
-    return norm;
+    return norm && igi_scope_push(c, &norm->v) == IG_OK ? norm : NULL;
+}
+
+double ig_clip_grad_norm_at(const char *where, ig_params params, double max_norm)
+{
+    ig_tensor *norm = ig_clip_grads_at(where, params, max_norm);
+    return norm ? ig_item_at(where, params.c, norm) : NAN;
 }

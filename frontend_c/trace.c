@@ -48,6 +48,59 @@ static ig_status id_of(igi_recording *r, ig_ctx *c, ig_value *v, ig_value_id *ou
     return capture(r, c, (ig_tensor *)v, out);
 }
 
+/* Whether t stands for a value of the graph that a run may change. */
+static bool is_value(const igi_recording *r, const ig_tensor *t)
+{
+    return t->v.trace && t->v.trace_epoch == r->epoch;
+}
+
+/* An input that is no state. */
+static bool is_given(const igi_recording *r, ig_value_id id)
+{
+    for (int i = 0; i < r->n_in; i++)
+        if (r->g->inputs.p[i].i == id.i)
+            return true;
+    return false;
+}
+
+/* Made by a recorded call, or fresh (igi_born): that becomes a constant before its
+ * first change. What the caller gave belongs to him, whether he passed it or the
+ * function took it from outside. */
+static ig_status writable(igi_sink *s, ig_ctx *c, ig_tensor *t, bool *yes)
+{
+    igi_recording *r = recording_of(s);
+    ig_value_id id = {t->v.trace};
+    *yes = t->v.flags & IGI_TRACED && t->v.trace_epoch == r->epoch &&
+           !(id.i && is_given(r, id));
+    return *yes && !id.i ? capture(r, c, t, &id) : IG_OK;
+}
+
+/* What a call wrote in place (MUTATED) stands for its output from now on. A run does
+ * the same to what it is given, but a constant would lose the change. */
+static ig_status settle_mutated(const igi_recording *r,
+                                const ig_call *call,
+                                ig_value *const *in,
+                                ig_value *const *out)
+{
+    const ig_op_def *op = call->op;
+    for (int i = 0; i < call->n_out && op->outputs[i].name; i++)
+        for (int j = 0; op->outputs[i].alias >> j && j < call->n_in; j++) {
+            if (!(op->outputs[i].alias >> j & 1) || !in[j] || !out[i] ||
+                !(op->inputs[j].flags & IG_MUTATED))
+                continue;
+            if (igi_value_at(r->g, (ig_value_id){in[j]->trace})->constant)
+                return ig_fail(IG_UNSUPPORTED,
+                               "%s in place: input %d comes from outside the trace, "
+                               "whose graph would lose the change; ig_trace_step makes "
+                               "parameters and optimiser state inputs",
+                               op->name, j);
+            ig_tensor *t = (ig_tensor *)in[j];
+            t->v.trace = out[i]->trace;
+            t->version = t->st->version;
+        }
+    return IG_OK;
+}
+
 static ig_status called(igi_sink *s,
                         ig_ctx *c,
                         const ig_call *call,
@@ -72,25 +125,7 @@ static ig_status called(igi_sink *s,
         out[i]->trace_epoch = r->epoch;
         out[i]->flags |= IGI_TRACED;
     }
-    return IG_OK;
-}
-
-/* Whether t stands for a value of the graph that a run may change. */
-static bool is_value(const igi_recording *r, const ig_tensor *t)
-{
-    return t->v.trace && t->v.trace_epoch == r->epoch;
-}
-
-/* Made by a recorded call, or fresh (igi_born): that becomes a constant before its
- * first change. What the caller gave belongs to him, whether he passed it or the
- * function took it from outside. */
-static ig_status writable(igi_sink *s, ig_ctx *c, ig_tensor *t, bool *yes)
-{
-    igi_recording *r = recording_of(s);
-    ig_value_id id = {t->v.trace};
-    *yes = t->v.flags & IGI_TRACED && t->v.trace_epoch == r->epoch &&
-           !(id.i && igi_value_at(r->g, id)->is_input);
-    return *yes && !id.i ? capture(r, c, t, &id) : IG_OK;
+    return settle_mutated(r, call, in, out);
 }
 
 /* Dims that are no numbers in a trace of examples. */
@@ -150,17 +185,6 @@ static void data_escaped(void *user, const ig_tensor *t)
 
 /* ---- one run ---- */
 
-typedef struct job {
-    ig_ctx *c;
-    ig_trace_fn fn;
-    ig_trace_fn_n fn_n;
-    ig_trace_fn_values fn_values;
-    void *user;
-    const ig_trace_opts *o;
-    int n_in, n_out;
-    ig_value *out[IG_TRACE_INPUTS_MAX]; /* results of the latest run, in its scope */
-} job;
-
 static uint32_t next_epoch(void)
 {
     static uint32_t epoch; /* identities of one trace must never be met by another */
@@ -174,7 +198,7 @@ static ig_value *example_of(const job *j, int i)
     return in->value ? in->value : (ig_value *)in->example;
 }
 
-static ig_status call_function(job *j, ig_value *const *in)
+static ig_status call_function(igi_trace_job *j, ig_value *const *in)
 {
     ig_tensor *const *tensors = (ig_tensor *const *)in;
     ig_status rc = IG_OK;
@@ -193,19 +217,45 @@ static ig_status call_function(job *j, ig_value *const *in)
     return j->c->status != IG_OK ? j->c->status : rc;
 }
 
-static ig_status add_inputs(job *j, igi_recording *r, ig_value *const *in)
+static void name_value(const igi_recording *r, ig_value *v, ig_value_id id)
+{
+    v->trace = id.i;
+    v->trace_epoch = r->epoch;
+    v->flags |= IGI_TRACED;
+}
+
+static ig_status add_inputs(igi_trace_job *j, igi_recording *r, ig_value *const *in)
 {
     for (int i = 0; i < j->n_in; i++) {
         ig_value_id id;
         IG_TRY(ig_graph_input_typed(r->g, j->o->inputs[i].name, &in[i]->type, &id));
-        in[i]->trace = id.i;
-        in[i]->trace_epoch = r->epoch;
-        in[i]->flags |= IGI_TRACED;
+        name_value(r, in[i], id);
+    }
+    r->n_in = j->n_in;
+    for (size_t i = 0; j->state && i < j->state->tensors.n; i++) {
+        ig_value_id id;
+        ig_value *v = &j->state->tensors.p[i]->v;
+        IG_TRY(ig_graph_input_typed(r->g, j->state->names.p[i], &v->type, &id));
+        name_value(r, v, id);
     }
     return IG_OK;
 }
 
-static ig_status add_outputs(job *j, igi_recording *r)
+/* "fc1.weight.next", in the order of the state's inputs. */
+static ig_status add_next_state(igi_trace_job *j, igi_recording *r)
+{
+    for (size_t i = 0; i < j->state->tensors.n; i++) {
+        igi_text name = {0};
+        ig_value_id id = {j->state->tensors.p[i]->v.trace};
+        igi_text_add(&name, "%s.next", j->state->names.p[i]);
+        ig_status rc = name.p ? ig_graph_output(r->g, name.p, id) : IG_OUT_OF_MEMORY;
+        igi_text_fini(&name);
+        IG_TRY(rc);
+    }
+    return IG_OK;
+}
+
+static ig_status add_outputs(igi_trace_job *j, igi_recording *r)
 {
     char made[32];
     for (int i = 0; i < j->n_out; i++) {
@@ -221,10 +271,10 @@ static ig_status add_outputs(job *j, igi_recording *r)
         }
         IG_TRY(ig_graph_output(r->g, name, id));
     }
-    return IG_OK;
+    return j->state ? add_next_state(j, r) : IG_OK;
 }
 
-static ig_status record_run(job *j, ig_value *const *in, ig_graph **out)
+static ig_status record_run(igi_trace_job *j, ig_value *const *in, ig_graph **out)
 {
     igi_recording r = {.epoch = next_epoch()};
     r.sink = (igi_sink){called, escaped, writable, follows_data, shape_of, r.epoch};
@@ -239,6 +289,8 @@ static ig_status record_run(job *j, ig_value *const *in, ig_graph **out)
     c->trace = NULL;
     if (rc == IG_OK)
         rc = add_outputs(j, &r);
+    ig_status again = j->state ? igi_trace_state_restore(j->state) : IG_OK;
+    rc = rc == IG_OK ? again : rc;
     if (rc == IG_OK && r.escapes)
         rc = ig_fail(
             IG_INVALID_ARGUMENT,
@@ -278,7 +330,7 @@ resized(ig_ctx *c, const ig_tensor *src, const int64_t *dims, ig_tensor **out)
 }
 
 static ig_status
-inputs_at(job *j, const igi_dynamic *d, const int64_t *sizes, ig_value **in)
+inputs_at(igi_trace_job *j, const igi_dynamic *d, const int64_t *sizes, ig_value **in)
 {
     for (int i = 0; i < j->n_in; i++) {
         int64_t dims[IG_RANK_MAX];
@@ -316,7 +368,7 @@ static ig_status alias_value(ig_ctx *c, ig_value *v, ig_value **out)
     return igi_scope_push(c, *out);
 }
 
-static ig_status trace_fixed(job *j, ig_graph **out)
+static ig_status trace_fixed(igi_trace_job *j, ig_graph **out)
 {
     ig_value *in[IG_TRACE_INPUTS_MAX];
     for (int i = 0; i < j->n_in; i++)
@@ -338,7 +390,7 @@ static void choose_sizes(int run, int n_runs, int n_sym, int64_t *sizes)
     }
 }
 
-static ig_status trace_dynamic(job *j, const igi_dynamic *d, ig_graph **out)
+static ig_status trace_dynamic(igi_trace_job *j, const igi_dynamic *d, ig_graph **out)
 {
     int n_sym = (int)d->symbols.n, n_runs = n_sym + 2;
     int64_t store[SYMBOLS_MAX + 2][SYMBOLS_MAX], *sizes[SYMBOLS_MAX + 2] = {0};
@@ -363,30 +415,43 @@ static ig_status trace_dynamic(job *j, const igi_dynamic *d, ig_graph **out)
     return rc;
 }
 
-/* Runs the function once more, untraced, on the examples; the vectors go into the file.
- */
-static ig_status add_self_test(job *j, ig_graph *g)
+static ig_status add_vector(ig_graph *g, const ig_value *v)
 {
-    ig_value *in[IG_TRACE_INPUTS_MAX];
-    if (j->o->no_self_test || !g)
-        return IG_OK;
-    for (int i = 0; i < j->n_in; i++)
-        in[i] = example_of(j, i);
-    IG_TRY(call_function(j, in));
-    if (!IGI_RESERVE(&g->self_test, (size_t)(j->n_in + j->n_out)))
+    ig_value *copy = NULL;
+    if (!v)
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "the traced function gave no result the second time");
+    if (!IGI_RESERVE(&g->self_test, g->self_test.n + 1))
         return IG_OUT_OF_MEMORY;
-    for (int i = 0; i < j->n_in + j->n_out; i++) {
-        ig_value *v = i < j->n_in ? in[i] : j->out[i - j->n_in], *copy = NULL;
-        if (!v)
-            return ig_fail(IG_INVALID_ARGUMENT,
-                           "the traced function gave no result the second time");
-        IG_TRY(igi_value_copy(&copy, v));
-        g->self_test.p[g->self_test.n++] = igi_value_share(copy);
-    }
+    IG_TRY(igi_value_copy(&copy, v));
+    g->self_test.p[g->self_test.n++] = igi_value_share(copy);
     return IG_OK;
 }
 
-static ig_status run_trace(job *j, ig_graph **out)
+/* Runs the function once more, untraced, on the examples; the vectors go into the file.
+ */
+static ig_status add_self_test(igi_trace_job *j, ig_graph *g)
+{
+    ig_value *in[IG_TRACE_INPUTS_MAX];
+    size_t n_state = j->state ? j->state->tensors.n : 0;
+    if (j->o->no_self_test || !g)
+        return IG_OK;
+    for (int i = 0; i < j->n_in; i++) {
+        in[i] = example_of(j, i);
+        IG_TRY(add_vector(g, in[i]));
+    }
+    for (size_t i = 0; i < n_state; i++)
+        IG_TRY(add_vector(g, &j->state->tensors.p[i]->v));
+    ig_status rc = call_function(j, in);
+    for (int i = 0; rc == IG_OK && i < j->n_out; i++)
+        rc = add_vector(g, j->out[i]);
+    for (size_t i = 0; rc == IG_OK && i < n_state; i++)
+        rc = add_vector(g, &j->state->tensors.p[i]->v);
+    ig_status again = j->state ? igi_trace_state_restore(j->state) : IG_OK;
+    return rc == IG_OK ? again : rc;
+}
+
+static ig_status run_trace(igi_trace_job *j, ig_graph **out)
 {
     igi_dynamic d = {0};
     for (; j->n_in < IG_TRACE_INPUTS_MAX && j->o->inputs[j->n_in].name; j->n_in++)
@@ -395,7 +460,7 @@ static ig_status run_trace(job *j, ig_graph **out)
                            j->o->inputs[j->n_in].name);
     if (j->c->trace)
         return ig_fail(IG_INVALID_ARGUMENT, "a trace runs inside a trace");
-    ig_grad_mode mode = ig_grad_mode_set(j->c, false);
+    ig_grad_mode mode = ig_grad_mode_set(j->c, j->state != NULL);
     ig_status rc = igi_dynamic_parse(&d, j->o, j->n_in);
     if (rc == IG_OK)
         rc = d.symbols.n ? trace_dynamic(j, &d, out) : trace_fixed(j, out);
@@ -406,7 +471,7 @@ static ig_status run_trace(job *j, ig_graph **out)
     return rc;
 }
 
-static ig_graph *trace(const char *where, job *j)
+ig_graph *igi_trace(const char *where, igi_trace_job *j)
 {
     ig_graph *g = NULL;
     ig_ctx *c = j->c;
@@ -430,18 +495,18 @@ static ig_graph *trace(const char *where, job *j)
 ig_graph *ig_trace_at(
     const char *where, ig_ctx *c, ig_trace_fn fn, void *user, const ig_trace_opts *opts)
 {
-    job j = {.c = c, .fn = fn, .user = user, .o = opts, .n_out = 1};
-    return trace(where, &j);
+    igi_trace_job j = {.c = c, .fn = fn, .user = user, .o = opts, .n_out = 1};
+    return igi_trace(where, &j);
 }
 
-static ig_graph *trace_several(const char *where, job *j)
+static ig_graph *trace_several(const char *where, igi_trace_job *j)
 {
     if (j->c->status == IG_OK && (j->n_out < 1 || j->n_out > IG_TRACE_INPUTS_MAX)) {
         (void)ig_ctx_fail(j->c, where, IG_LIMIT, "a trace has 1 to %d results",
                           IG_TRACE_INPUTS_MAX);
         return NULL;
     }
-    return trace(where, j);
+    return igi_trace(where, j);
 }
 
 ig_graph *ig_trace_n_at(const char *where,
@@ -451,7 +516,7 @@ ig_graph *ig_trace_n_at(const char *where,
                         int n_out,
                         const ig_trace_opts *opts)
 {
-    job j = {.c = c, .fn_n = fn, .user = user, .o = opts, .n_out = n_out};
+    igi_trace_job j = {.c = c, .fn_n = fn, .user = user, .o = opts, .n_out = n_out};
     return trace_several(where, &j);
 }
 
@@ -462,7 +527,7 @@ ig_graph *ig_trace_values_at(const char *where,
                              int n_out,
                              const ig_trace_opts *opts)
 {
-    job j = {.c = c, .fn_values = fn, .user = user, .o = opts, .n_out = n_out};
+    igi_trace_job j = {.c = c, .fn_values = fn, .user = user, .o = opts, .n_out = n_out};
     return trace_several(where, &j);
 }
 

@@ -14,7 +14,32 @@ typedef struct igi_recording {
     uint32_t epoch;  /* of trace identities in headers */
     igi_text ledger; /* escapes that nobody accounted for, one a line */
     int escapes;
+    int n_in; /* graph inputs from here on are state, which may be written */
 } igi_recording;
+
+/* Tensors that a traced step takes and gives back: parameters, buffers, the
+ * optimiser's. Borrowed. */
+typedef struct igi_trace_state {
+    IGI_VEC(ig_tensor *) tensors;
+    IGI_VEC(char *) names; /* owned */
+    ig_tensor **before;    /* their contents when the trace began; owned */
+} igi_trace_state;
+
+typedef struct igi_trace_job {
+    ig_ctx *c;
+    ig_trace_fn fn; /* or */
+    ig_trace_fn_n fn_n;
+    ig_trace_fn_values fn_values;
+    void *user;
+    const ig_trace_opts *o;
+    const igi_trace_state *state; /* NULL: none. Not NULL: recorded for backward */
+    int n_in, n_out;
+    ig_value *out[IG_TRACE_INPUTS_MAX]; /* results of the latest run, in its scope */
+} igi_trace_job;
+/* NULL with the error in the context. */
+ig_graph *igi_trace(const char *where, igi_trace_job *j);
+/* frontend_c/trace_step.c: contents of the state as before the trace, no gradients. */
+ig_status igi_trace_state_restore(const igi_trace_state *s);
 
 /* A dim of an input that may vary. */
 typedef struct igi_dyn_dim {

@@ -30,11 +30,14 @@ static exit_code self_test(ig_model *m, const compare_opts *c)
         inputs_fini(&in);
         return say_failure(NULL);
     }
-    for (int i = 0; i < n_in; i++) {
+    exit_code code = EXIT_OK;
+    for (int i = 0; i < n_in && code == EXIT_OK; i++) { /* a step updates its inputs */
         in.names[i] = ig_model_input_name(m, i);
-        in.v[i] = ig_value_ref(g->self_test.p[i]);
+        if (igi_value_copy(&in.v[i], g->self_test.p[i]) != IG_OK)
+            code = say_failure(NULL);
     }
-    exit_code code = outputs_run(&out, m, &in, &o);
+    if (code == EXIT_OK)
+        code = outputs_run(&out, m, &in, &o);
     for (int i = 0; code == EXIT_OK && i < n_out; i++) {
         compare_result r;
         if (compare_values(out.v[i], g->self_test.p[n_in + i], c, &r))

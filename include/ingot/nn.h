@@ -140,8 +140,12 @@ IG_API void ig_optim_free(ig_optim *o);
 IG_API ig_status ig_optim_step_at(const char *where, ig_optim *o);
 #define ig_optim_step(...) ig_optim_step_at(IG_HERE, __VA_ARGS__)
 IG_API void ig_optim_set_lr(ig_optim *o, double lr);
-/* Scales all gradients so that their common norm is at most max_norm; returns the old
- * norm. */
+/* Scales all gradients so that their common (Euclidean) norm is at most max_norm; gives
+ * the norm from before, float64, 0-d. A norm that is no number changes nothing. */
+IG_API ig_tensor *
+ig_clip_grads_at(const char *where, ig_params params, double max_norm);
+#define ig_clip_grads(...) ig_clip_grads_at(IG_HERE, __VA_ARGS__)
+/* The same, read as a number: in a trace an escape. */
 IG_API double
 ig_clip_grad_norm_at(const char *where, ig_params params, double max_norm);
 #define ig_clip_grad_norm(...) ig_clip_grad_norm_at(IG_HERE, __VA_ARGS__)

@@ -17,6 +17,9 @@ IG_EXTERN_C_BEGIN
 
 #define IG_TRACE_INPUTS_MAX 16
 
+struct ig_module; /* <ingot/nn.h> */
+struct ig_optim;
+
 typedef ig_fn ig_trace_fn;
 typedef ig_fn_n ig_trace_fn_n; /* several results: writes n_out of them */
 
@@ -63,6 +66,30 @@ IG_API ig_graph *ig_trace_values_at(const char *where,
 #define ig_trace(...)        ig_trace_at(IG_HERE, __VA_ARGS__)
 #define ig_trace_n(...)      ig_trace_n_at(IG_HERE, __VA_ARGS__)
 #define ig_trace_values(...) ig_trace_values_at(IG_HERE, __VA_ARGS__)
+
+/* A whole training step as one graph: fn calls ig_backward, ig_clip_grads,
+ * ig_optim_step on the module's parameters and returns the loss (or other tensors).
+ *   inputs   those of opts, then the state: parameters and buffers of the module under
+ *            their names ("fc1.weight"), and the optimiser's numbers under theirs
+ * ("lr", "step", "fc1.weight.m", "fc1.weight.v", "fc1.weight.velocity") outputs  the
+ * results of fn, then the next value of each state, "fc1.weight.next" A run that is
+ * given state tensors updates parameters and moments in their memory; with the same
+ * tensors bound as the `.next` outputs, all of the state moves on, and the next run
+ * continues. The trace itself leaves module and optimiser as they were. One of m and o
+ * may be NULL. Gradients from before must have been applied or cleared.
+ * Dynamic sizes, errors and ownership: as ig_trace. */
+IG_API ig_graph *ig_trace_step_at(const char *where,
+                                  ig_ctx *c,
+                                  ig_trace_fn fn,
+                                  void *user,
+                                  struct ig_module *m,
+                                  struct ig_optim *o,
+                                  const ig_trace_opts *opts);
+#define ig_trace_step(...) ig_trace_step_at(IG_HERE, __VA_ARGS__)
+/* The tensors of that state now, in the order of the graph's inputs; up to `cap` of
+ * them into out, borrowed. Returns their number, -1 with the error in the context. */
+IG_API int
+ig_step_state(struct ig_module *m, struct ig_optim *o, ig_tensor **out, int cap);
 
 /* ig_item whose value may be burned into a trace as a constant. */
 IG_API double ig_item_constant_at(const char *where, ig_ctx *c, ig_tensor *t);
