@@ -192,7 +192,7 @@ static uint32_t next_epoch(void)
 }
 
 /* The example of input i. */
-static ig_value *example_of(const job *j, int i)
+static ig_value *example_of(const igi_trace_job *j, int i)
 {
     const ig_trace_input *in = &j->o->inputs[i];
     return in->value ? in->value : (ig_value *)in->example;
