@@ -5,6 +5,7 @@ The header has the table of functions as a struct and as a list, and, for the bu
 a macro for each function that calls it through the table.
 """
 
+import re
 import sys
 
 import c_source
@@ -13,6 +14,10 @@ import c_source
 # <ingot/plugin_abi.h> wraps them.
 ADDRESSES = {"infer_same", "infer_broadcast", "values_same", "view_contiguous",
              "gradient_none", "gradient_forbidden", "gradient_todo"}
+
+# Of the headers that a plugin includes, but not for plugins: they own processes or whole graphs.
+NOT_FOR_PLUGINS = {"log_set", "allocator_set", "graph_new", "graph_clone", "graph_free", "graph_print",
+                   "string_free", "graph_gradient"}
 
 HEAD = """/* The functions that a plugin may call, as one table.
  *
@@ -47,8 +52,18 @@ def read():
     return names, abi
 
 
+def check_complete(names):
+    """Whoever adds a function to these headers must not forget the list."""
+    for header in ("base", "graph", "plugin"):
+        text = c_source.code(c_source.read(f"include/ingot/{header}.h"))
+        for name in re.findall(r"^IG_API\s[^;{(]*?\big_(\w+)\(", text, re.M):
+            if name not in names and name not in NOT_FOR_PLUGINS:
+                sys.exit(f"ig_{name} of <ingot/{header}.h> is not in tools/plugin_api.txt: append it")
+
+
 def main():
     names, abi = read()
+    check_complete(names)
     print(HEAD + f"#define IG_PLUGIN_ABI {abi}\n")
     print("#define IG_PLUGIN_API_LIST(X_) \\")
     print(" \\\n".join(f"    X_({name})" for name in names) + "\n")

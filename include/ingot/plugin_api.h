@@ -145,7 +145,8 @@
     X_(graph_replace)                                                                  \
     X_(graph_remove)                                                                   \
     X_(graph_verify)                                                                   \
-    X_(source_tensor)
+    X_(source_tensor)                                                                  \
+    X_(emit_call)
 
 struct ig_plugin_api {
     uint32_t abi, struct_size; /* of the library that runs */
@@ -285,6 +286,7 @@ struct ig_plugin_api {
     __typeof__(ig_graph_remove) *graph_remove;
     __typeof__(ig_graph_verify) *graph_verify;
     __typeof__(ig_source_tensor) *source_tensor;
+    __typeof__(ig_emit_call) *emit_call;
 };
 
 #ifndef IG_BUILTIN
@@ -417,6 +419,7 @@ struct ig_plugin_api {
 #define ig_graph_remove         ig_api->graph_remove
 #define ig_graph_verify         ig_api->graph_verify
 #define ig_source_tensor        ig_api->source_tensor
+#define ig_emit_call            ig_api->emit_call
 #endif
 
 #endif
