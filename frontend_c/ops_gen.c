@@ -1289,6 +1289,35 @@ ig_tensor *ig_op_one_hot_at(const char *where, ig_ctx *c, ig_tensor *indices, ig
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+_Static_assert(sizeof(ig_optional_opts) == 16, "Optional");
+_Static_assert(offsetof(ig_optional_opts, type) == 8, "type");
+ig_tensor *ig_op_optional_at(const char *where, ig_ctx *c, ig_tensor *input, const ig_optional_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "Optional");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+ig_tensor *ig_op_optional_get_element_at(const char *where, ig_ctx *c, ig_tensor *input)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "OptionalGetElement");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+ig_tensor *ig_op_optional_has_element_at(const char *where, ig_ctx *c, ig_tensor *input)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "OptionalHasElement");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
 ig_tensor *ig_op_or_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B)
 {
     static const ig_op_def *op;
@@ -1646,6 +1675,18 @@ ig_tensor *ig_op_resize_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+_Static_assert(sizeof(ig_reverse_sequence_opts) == 24, "ReverseSequence");
+_Static_assert(offsetof(ig_reverse_sequence_opts, batch_axis) == 8, "batch_axis");
+_Static_assert(offsetof(ig_reverse_sequence_opts, time_axis) == 16, "time_axis");
+ig_tensor *ig_op_reverse_sequence_at(const char *where, ig_ctx *c, ig_tensor *input, ig_tensor *sequence_lens, const ig_reverse_sequence_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input, sequence_lens};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "ReverseSequence");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 _Static_assert(sizeof(ig_roi_align_opts) == 56, "RoiAlign");
 _Static_assert(offsetof(ig_roi_align_opts, coordinate_transformation_mode) == 8, "coordinate_transformation_mode");
 _Static_assert(offsetof(ig_roi_align_opts, mode) == 16, "mode");
@@ -1685,6 +1726,17 @@ ig_tensor *ig_op_round_at(const char *where, ig_ctx *c, ig_tensor *X)
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
+_Static_assert(sizeof(ig_stft_opts) == 16, "STFT");
+_Static_assert(offsetof(ig_stft_opts, onesided) == 8, "onesided");
+ig_tensor *ig_op_stft_at(const char *where, ig_ctx *c, ig_tensor *signal, ig_tensor *frame_step, ig_tensor *window, ig_tensor *frame_length, const ig_stft_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {signal, frame_step, window, frame_length};
+    int n_in = 4;
+    const ig_op_def *d = igi_op_once(&op, "STFT");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 _Static_assert(sizeof(ig_scatter_elements_opts) == 24, "ScatterElements");
 _Static_assert(offsetof(ig_scatter_elements_opts, axis) == 8, "axis");
 _Static_assert(offsetof(ig_scatter_elements_opts, reduction) == 16, "reduction");
@@ -1717,6 +1769,30 @@ ig_tensor *ig_op_selu_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_se
     ig_tensor *in[] = {X};
     int n_in = 1;
     const ig_op_def *d = igi_op_once(&op, "Selu");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+ig_tensor *ig_op_sequence_construct_at(const char *where, ig_ctx *c, ig_tensor *const *inputs, int n_inputs)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[IG_PORTS_MAX];
+    int n_in = 0;
+    if (n_inputs < 0 || n_inputs > IG_PORTS_MAX - 0)
+        return igi_too_many(c, where), NULL;
+    for (int i = 0; i < n_inputs; i++)
+        in[n_in++] = inputs[i];
+    const ig_op_def *d = igi_op_once(&op, "SequenceConstruct");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_sequence_empty_opts) == 16, "SequenceEmpty");
+_Static_assert(offsetof(ig_sequence_empty_opts, dtype) == 8, "dtype");
+ig_tensor *ig_op_sequence_empty_at(const char *where, ig_ctx *c, const ig_sequence_empty_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *const *in = NULL;
+    int n_in = 0;
+    const ig_op_def *d = igi_op_once(&op, "SequenceEmpty");
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
@@ -1861,6 +1937,18 @@ ig_status ig_op_split_at(const char *where, ig_ctx *c, ig_tensor *input, ig_tens
     int n_in = 2;
     const ig_op_def *d = igi_op_once(&op, "Split");
     return igi_wrap(c, where, d, opts, in, n_in, outs, n_outs);
+}
+
+_Static_assert(sizeof(ig_split_to_sequence_opts) == 24, "SplitToSequence");
+_Static_assert(offsetof(ig_split_to_sequence_opts, axis) == 8, "axis");
+_Static_assert(offsetof(ig_split_to_sequence_opts, keepdims) == 16, "keepdims");
+ig_tensor *ig_op_split_to_sequence_at(const char *where, ig_ctx *c, ig_tensor *input, ig_tensor *split, const ig_split_to_sequence_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {input, split};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "SplitToSequence");
+    return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
 ig_tensor *ig_op_sqrt_at(const char *where, ig_ctx *c, ig_tensor *X)
@@ -2095,6 +2183,287 @@ ig_tensor *ig_op_xor_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
+ig_tensor *ig_op_ai_onnx_ml_array_feature_extractor_at(const char *where, ig_ctx *c, ig_tensor *X, ig_tensor *Y)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X, Y};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "ai.onnx.ml::ArrayFeatureExtractor");
+    return igi_wrap1(c, where, d, NULL, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ai_onnx_ml_binarizer_opts) == 8, "Binarizer");
+_Static_assert(offsetof(ig_ai_onnx_ml_binarizer_opts, threshold) == 4, "threshold");
+ig_tensor *ig_op_ai_onnx_ml_binarizer_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_ai_onnx_ml_binarizer_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ai.onnx.ml::Binarizer");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ai_onnx_ml_category_mapper_opts) == 56, "CategoryMapper");
+_Static_assert(offsetof(ig_ai_onnx_ml_category_mapper_opts, cats_int64s) == 8, "cats_int64s");
+_Static_assert(offsetof(ig_ai_onnx_ml_category_mapper_opts, cats_strings) == 24, "cats_strings");
+_Static_assert(offsetof(ig_ai_onnx_ml_category_mapper_opts, default_int64) == 40, "default_int64");
+_Static_assert(offsetof(ig_ai_onnx_ml_category_mapper_opts, default_string) == 48, "default_string");
+ig_tensor *ig_op_ai_onnx_ml_category_mapper_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_ai_onnx_ml_category_mapper_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ai.onnx.ml::CategoryMapper");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ai_onnx_ml_feature_vectorizer_opts) == 24, "FeatureVectorizer");
+_Static_assert(offsetof(ig_ai_onnx_ml_feature_vectorizer_opts, inputdimensions) == 8, "inputdimensions");
+ig_tensor *ig_op_ai_onnx_ml_feature_vectorizer_at(const char *where, ig_ctx *c, ig_tensor *const *X, int n_X, const ig_ai_onnx_ml_feature_vectorizer_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[IG_PORTS_MAX];
+    int n_in = 0;
+    if (n_X < 0 || n_X > IG_PORTS_MAX - 0)
+        return igi_too_many(c, where), NULL;
+    for (int i = 0; i < n_X; i++)
+        in[n_in++] = X[i];
+    const ig_op_def *d = igi_op_once(&op, "ai.onnx.ml::FeatureVectorizer");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ai_onnx_ml_imputer_opts) == 48, "Imputer");
+_Static_assert(offsetof(ig_ai_onnx_ml_imputer_opts, replaced_value_float) == 4, "replaced_value_float");
+_Static_assert(offsetof(ig_ai_onnx_ml_imputer_opts, imputed_value_floats) == 8, "imputed_value_floats");
+_Static_assert(offsetof(ig_ai_onnx_ml_imputer_opts, imputed_value_int64s) == 24, "imputed_value_int64s");
+_Static_assert(offsetof(ig_ai_onnx_ml_imputer_opts, replaced_value_int64) == 40, "replaced_value_int64");
+ig_tensor *ig_op_ai_onnx_ml_imputer_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_ai_onnx_ml_imputer_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ai.onnx.ml::Imputer");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ai_onnx_ml_label_encoder_opts) == 144, "LabelEncoder");
+_Static_assert(offsetof(ig_ai_onnx_ml_label_encoder_opts, default_float) == 4, "default_float");
+_Static_assert(offsetof(ig_ai_onnx_ml_label_encoder_opts, keys_int64s) == 8, "keys_int64s");
+_Static_assert(offsetof(ig_ai_onnx_ml_label_encoder_opts, values_int64s) == 24, "values_int64s");
+_Static_assert(offsetof(ig_ai_onnx_ml_label_encoder_opts, keys_floats) == 40, "keys_floats");
+_Static_assert(offsetof(ig_ai_onnx_ml_label_encoder_opts, values_floats) == 56, "values_floats");
+_Static_assert(offsetof(ig_ai_onnx_ml_label_encoder_opts, keys_strings) == 72, "keys_strings");
+_Static_assert(offsetof(ig_ai_onnx_ml_label_encoder_opts, values_strings) == 88, "values_strings");
+_Static_assert(offsetof(ig_ai_onnx_ml_label_encoder_opts, keys_tensor) == 104, "keys_tensor");
+_Static_assert(offsetof(ig_ai_onnx_ml_label_encoder_opts, values_tensor) == 112, "values_tensor");
+_Static_assert(offsetof(ig_ai_onnx_ml_label_encoder_opts, default_tensor) == 120, "default_tensor");
+_Static_assert(offsetof(ig_ai_onnx_ml_label_encoder_opts, default_int64) == 128, "default_int64");
+_Static_assert(offsetof(ig_ai_onnx_ml_label_encoder_opts, default_string) == 136, "default_string");
+ig_tensor *ig_op_ai_onnx_ml_label_encoder_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_ai_onnx_ml_label_encoder_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ai.onnx.ml::LabelEncoder");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ai_onnx_ml_linear_classifier_opts) == 88, "LinearClassifier");
+_Static_assert(offsetof(ig_ai_onnx_ml_linear_classifier_opts, post_transform) == 8, "post_transform");
+_Static_assert(offsetof(ig_ai_onnx_ml_linear_classifier_opts, multi_class) == 16, "multi_class");
+_Static_assert(offsetof(ig_ai_onnx_ml_linear_classifier_opts, coefficients) == 24, "coefficients");
+_Static_assert(offsetof(ig_ai_onnx_ml_linear_classifier_opts, intercepts) == 40, "intercepts");
+_Static_assert(offsetof(ig_ai_onnx_ml_linear_classifier_opts, classlabels_ints) == 56, "classlabels_ints");
+_Static_assert(offsetof(ig_ai_onnx_ml_linear_classifier_opts, classlabels_strings) == 72, "classlabels_strings");
+ig_tensor *ig_op_ai_onnx_ml_linear_classifier_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_ai_onnx_ml_linear_classifier_opts *opts, ig_tensor **out_Z)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ai.onnx.ml::LinearClassifier");
+    ig_tensor **outs[] = {out_Z};
+    return igi_wrap_n(c, where, d, opts, in, n_in, outs, 1);
+}
+
+_Static_assert(sizeof(ig_ai_onnx_ml_linear_regressor_opts) == 56, "LinearRegressor");
+_Static_assert(offsetof(ig_ai_onnx_ml_linear_regressor_opts, targets) == 8, "targets");
+_Static_assert(offsetof(ig_ai_onnx_ml_linear_regressor_opts, post_transform) == 16, "post_transform");
+_Static_assert(offsetof(ig_ai_onnx_ml_linear_regressor_opts, coefficients) == 24, "coefficients");
+_Static_assert(offsetof(ig_ai_onnx_ml_linear_regressor_opts, intercepts) == 40, "intercepts");
+ig_tensor *ig_op_ai_onnx_ml_linear_regressor_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_ai_onnx_ml_linear_regressor_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ai.onnx.ml::LinearRegressor");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ai_onnx_ml_normalizer_opts) == 16, "Normalizer");
+_Static_assert(offsetof(ig_ai_onnx_ml_normalizer_opts, norm) == 8, "norm");
+ig_tensor *ig_op_ai_onnx_ml_normalizer_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_ai_onnx_ml_normalizer_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ai.onnx.ml::Normalizer");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ai_onnx_ml_one_hot_encoder_opts) == 48, "OneHotEncoder");
+_Static_assert(offsetof(ig_ai_onnx_ml_one_hot_encoder_opts, cats_int64s) == 8, "cats_int64s");
+_Static_assert(offsetof(ig_ai_onnx_ml_one_hot_encoder_opts, cats_strings) == 24, "cats_strings");
+_Static_assert(offsetof(ig_ai_onnx_ml_one_hot_encoder_opts, zeros) == 40, "zeros");
+ig_tensor *ig_op_ai_onnx_ml_one_hot_encoder_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_ai_onnx_ml_one_hot_encoder_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ai.onnx.ml::OneHotEncoder");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ai_onnx_ml_svm_classifier_opts) == 168, "SVMClassifier");
+_Static_assert(offsetof(ig_ai_onnx_ml_svm_classifier_opts, kernel_type) == 8, "kernel_type");
+_Static_assert(offsetof(ig_ai_onnx_ml_svm_classifier_opts, kernel_params) == 24, "kernel_params");
+_Static_assert(offsetof(ig_ai_onnx_ml_svm_classifier_opts, coefficients) == 40, "coefficients");
+_Static_assert(offsetof(ig_ai_onnx_ml_svm_classifier_opts, support_vectors) == 56, "support_vectors");
+_Static_assert(offsetof(ig_ai_onnx_ml_svm_classifier_opts, rho) == 72, "rho");
+_Static_assert(offsetof(ig_ai_onnx_ml_svm_classifier_opts, post_transform) == 16, "post_transform");
+_Static_assert(offsetof(ig_ai_onnx_ml_svm_classifier_opts, prob_a) == 88, "prob_a");
+_Static_assert(offsetof(ig_ai_onnx_ml_svm_classifier_opts, prob_b) == 104, "prob_b");
+_Static_assert(offsetof(ig_ai_onnx_ml_svm_classifier_opts, vectors_per_class) == 120, "vectors_per_class");
+_Static_assert(offsetof(ig_ai_onnx_ml_svm_classifier_opts, classlabels_ints) == 136, "classlabels_ints");
+_Static_assert(offsetof(ig_ai_onnx_ml_svm_classifier_opts, classlabels_strings) == 152, "classlabels_strings");
+ig_tensor *ig_op_ai_onnx_ml_svm_classifier_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_ai_onnx_ml_svm_classifier_opts *opts, ig_tensor **out_Z)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ai.onnx.ml::SVMClassifier");
+    ig_tensor **outs[] = {out_Z};
+    return igi_wrap_n(c, where, d, opts, in, n_in, outs, 1);
+}
+
+_Static_assert(sizeof(ig_ai_onnx_ml_svm_regressor_opts) == 104, "SVMRegressor");
+_Static_assert(offsetof(ig_ai_onnx_ml_svm_regressor_opts, kernel_type) == 8, "kernel_type");
+_Static_assert(offsetof(ig_ai_onnx_ml_svm_regressor_opts, kernel_params) == 40, "kernel_params");
+_Static_assert(offsetof(ig_ai_onnx_ml_svm_regressor_opts, coefficients) == 56, "coefficients");
+_Static_assert(offsetof(ig_ai_onnx_ml_svm_regressor_opts, support_vectors) == 72, "support_vectors");
+_Static_assert(offsetof(ig_ai_onnx_ml_svm_regressor_opts, rho) == 88, "rho");
+_Static_assert(offsetof(ig_ai_onnx_ml_svm_regressor_opts, post_transform) == 16, "post_transform");
+_Static_assert(offsetof(ig_ai_onnx_ml_svm_regressor_opts, n_supports) == 24, "n_supports");
+_Static_assert(offsetof(ig_ai_onnx_ml_svm_regressor_opts, one_class) == 32, "one_class");
+ig_tensor *ig_op_ai_onnx_ml_svm_regressor_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_ai_onnx_ml_svm_regressor_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ai.onnx.ml::SVMRegressor");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ai_onnx_ml_scaler_opts) == 40, "Scaler");
+_Static_assert(offsetof(ig_ai_onnx_ml_scaler_opts, offset) == 8, "offset");
+_Static_assert(offsetof(ig_ai_onnx_ml_scaler_opts, scale) == 24, "scale");
+ig_tensor *ig_op_ai_onnx_ml_scaler_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_ai_onnx_ml_scaler_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ai.onnx.ml::Scaler");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ai_onnx_ml_tree_ensemble_opts) == 200, "TreeEnsemble");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_opts, aggregate_function) == 8, "aggregate_function");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_opts, post_transform) == 16, "post_transform");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_opts, n_targets) == 24, "n_targets");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_opts, tree_roots) == 32, "tree_roots");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_opts, nodes_featureids) == 48, "nodes_featureids");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_opts, nodes_truenodeids) == 64, "nodes_truenodeids");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_opts, nodes_falsenodeids) == 80, "nodes_falsenodeids");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_opts, nodes_trueleafs) == 96, "nodes_trueleafs");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_opts, nodes_falseleafs) == 112, "nodes_falseleafs");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_opts, nodes_missing_value_tracks_true) == 128, "nodes_missing_value_tracks_true");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_opts, leaf_targetids) == 144, "leaf_targetids");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_opts, nodes_modes) == 160, "nodes_modes");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_opts, nodes_splits) == 168, "nodes_splits");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_opts, nodes_hitrates) == 176, "nodes_hitrates");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_opts, leaf_weights) == 184, "leaf_weights");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_opts, membership_values) == 192, "membership_values");
+ig_tensor *ig_op_ai_onnx_ml_tree_ensemble_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_ai_onnx_ml_tree_ensemble_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ai.onnx.ml::TreeEnsemble");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ai_onnx_ml_tree_ensemble_classifier_opts) == 304, "TreeEnsembleClassifier");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_classifier_opts, nodes_treeids) == 8, "nodes_treeids");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_classifier_opts, nodes_nodeids) == 24, "nodes_nodeids");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_classifier_opts, nodes_featureids) == 40, "nodes_featureids");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_classifier_opts, nodes_truenodeids) == 56, "nodes_truenodeids");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_classifier_opts, nodes_falsenodeids) == 72, "nodes_falsenodeids");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_classifier_opts, nodes_missing_value_tracks_true) == 88, "nodes_missing_value_tracks_true");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_classifier_opts, nodes_modes) == 104, "nodes_modes");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_classifier_opts, nodes_values) == 120, "nodes_values");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_classifier_opts, nodes_hitrates) == 136, "nodes_hitrates");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_classifier_opts, nodes_values_as_tensor) == 152, "nodes_values_as_tensor");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_classifier_opts, nodes_hitrates_as_tensor) == 160, "nodes_hitrates_as_tensor");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_classifier_opts, post_transform) == 168, "post_transform");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_classifier_opts, class_treeids) == 176, "class_treeids");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_classifier_opts, class_nodeids) == 192, "class_nodeids");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_classifier_opts, class_ids) == 208, "class_ids");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_classifier_opts, classlabels_int64s) == 224, "classlabels_int64s");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_classifier_opts, classlabels_strings) == 240, "classlabels_strings");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_classifier_opts, class_weights) == 256, "class_weights");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_classifier_opts, base_values) == 272, "base_values");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_classifier_opts, class_weights_as_tensor) == 288, "class_weights_as_tensor");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_classifier_opts, base_values_as_tensor) == 296, "base_values_as_tensor");
+ig_tensor *ig_op_ai_onnx_ml_tree_ensemble_classifier_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_ai_onnx_ml_tree_ensemble_classifier_opts *opts, ig_tensor **out_Z)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ai.onnx.ml::TreeEnsembleClassifier");
+    ig_tensor **outs[] = {out_Z};
+    return igi_wrap_n(c, where, d, opts, in, n_in, outs, 1);
+}
+
+_Static_assert(sizeof(ig_ai_onnx_ml_tree_ensemble_regressor_opts) == 288, "TreeEnsembleRegressor");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_regressor_opts, nodes_treeids) == 8, "nodes_treeids");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_regressor_opts, nodes_nodeids) == 24, "nodes_nodeids");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_regressor_opts, nodes_featureids) == 40, "nodes_featureids");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_regressor_opts, nodes_truenodeids) == 56, "nodes_truenodeids");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_regressor_opts, nodes_falsenodeids) == 72, "nodes_falsenodeids");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_regressor_opts, nodes_missing_value_tracks_true) == 88, "nodes_missing_value_tracks_true");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_regressor_opts, nodes_modes) == 104, "nodes_modes");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_regressor_opts, nodes_values) == 120, "nodes_values");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_regressor_opts, nodes_hitrates) == 136, "nodes_hitrates");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_regressor_opts, nodes_values_as_tensor) == 152, "nodes_values_as_tensor");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_regressor_opts, nodes_hitrates_as_tensor) == 160, "nodes_hitrates_as_tensor");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_regressor_opts, aggregate_function) == 168, "aggregate_function");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_regressor_opts, post_transform) == 176, "post_transform");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_regressor_opts, n_targets) == 184, "n_targets");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_regressor_opts, target_treeids) == 192, "target_treeids");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_regressor_opts, target_nodeids) == 208, "target_nodeids");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_regressor_opts, target_ids) == 224, "target_ids");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_regressor_opts, target_weights) == 240, "target_weights");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_regressor_opts, base_values) == 256, "base_values");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_regressor_opts, target_weights_as_tensor) == 272, "target_weights_as_tensor");
+_Static_assert(offsetof(ig_ai_onnx_ml_tree_ensemble_regressor_opts, base_values_as_tensor) == 280, "base_values_as_tensor");
+ig_tensor *ig_op_ai_onnx_ml_tree_ensemble_regressor_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_ai_onnx_ml_tree_ensemble_regressor_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ai.onnx.ml::TreeEnsembleRegressor");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 _Static_assert(sizeof(ig_ingot_adam_step_opts) == 16, "AdamStep");
 _Static_assert(offsetof(ig_ingot_adam_step_opts, decoupled) == 8, "decoupled");
 ig_tensor *ig_op_ingot_adam_step_at(const char *where, ig_ctx *c, ig_tensor *param, ig_tensor *grad, ig_tensor *m, ig_tensor *v, ig_tensor *step, ig_tensor *lr, ig_tensor *beta1, ig_tensor *beta2, ig_tensor *eps, ig_tensor *weight_decay, const ig_ingot_adam_step_opts *opts, ig_tensor **out_m_out, ig_tensor **out_v_out)
@@ -2301,6 +2670,28 @@ ig_tensor *ig_op_ingot_einsum_grad_at(const char *where, ig_ctx *c, ig_tensor *d
     for (int i = 0; i < n_others; i++)
         in[n_in++] = others[i];
     const ig_op_def *d = igi_op_once(&op, "ingot::EinsumGrad");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ingot_frame_dft_opts) == 16, "FrameDft");
+_Static_assert(offsetof(ig_ingot_frame_dft_opts, onesided) == 8, "onesided");
+ig_tensor *ig_op_ingot_frame_dft_at(const char *where, ig_ctx *c, ig_tensor *frames, const ig_ingot_frame_dft_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {frames};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ingot::FrameDft");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ingot_frame_dft_grad_opts) == 16, "FrameDftGrad");
+_Static_assert(offsetof(ig_ingot_frame_dft_grad_opts, onesided) == 8, "onesided");
+ig_tensor *ig_op_ingot_frame_dft_grad_at(const char *where, ig_ctx *c, ig_tensor *dy, ig_tensor *shape, const ig_ingot_frame_dft_grad_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {dy, shape};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "ingot::FrameDftGrad");
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 

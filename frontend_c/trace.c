@@ -1,5 +1,4 @@
-/* Recording a function: a sink that turns calls into nodes and escapes into a ledger.
- */
+/* Recording a function: its runs, at one size or several, and what is made of them. */
 #include "frontend_c/trace.h"
 
 #include <stdio.h>
@@ -8,180 +7,6 @@
 #include "graph/core/alloc.h"
 #include "graph/core/dtype.h"
 #include "graph/core/escape.h"
-
-/* ---- the sink ---- */
-
-static igi_recording *recording_of(igi_sink *s)
-{
-    return (igi_recording *)s; /* the sink is its first member */
-}
-
-/* A tensor that was not made by a recorded call: a parameter, or a literal of the
- * function. */
-static ig_status capture(igi_recording *r, ig_ctx *c, ig_tensor *t, ig_value_id *out)
-{
-    ig_tensor *copy = NULL;
-    const char *name = c->param_name ? c->param_name(c, t) : NULL;
-    IG_TRY(igi_tensor_contiguous_copy(&copy, NULL, t));
-    const char *own = igi_graph_fresh_name(r->g, name ? name : "const");
-    ig_status rc = own ? ig_graph_constant(r->g, own, copy, out) : IG_OUT_OF_MEMORY;
-    ig_tensor_unref(copy);
-    IG_TRY(rc);
-    if (t->v.trace_epoch != r->epoch)
-        t->v.flags &= (uint16_t)~IGI_TRACED; /* of an earlier trace */
-    t->v.trace = out->i;
-    t->v.trace_epoch = r->epoch;
-    return IG_OK;
-}
-
-static ig_status id_of(igi_recording *r, ig_ctx *c, ig_value *v, ig_value_id *out)
-{
-    *out = (ig_value_id){0};
-    if (!v)
-        return IG_OK;
-    if (v->trace_epoch == r->epoch && v->trace) {
-        out->i = v->trace;
-        return IG_OK;
-    }
-    if (v->type.kind != IG_KIND_TENSOR)
-        return ig_fail(IG_UNSUPPORTED, "a sequence from outside cannot be traced");
-    return capture(r, c, (ig_tensor *)v, out);
-}
-
-/* Whether t stands for a value of the graph that a run may change. */
-static bool is_value(const igi_recording *r, const ig_tensor *t)
-{
-    return t->v.trace && t->v.trace_epoch == r->epoch;
-}
-
-/* An input that is no state. */
-static bool is_given(const igi_recording *r, ig_value_id id)
-{
-    for (int i = 0; i < r->n_in; i++)
-        if (r->g->inputs.p[i].i == id.i)
-            return true;
-    return false;
-}
-
-/* Made by a recorded call, or fresh (igi_born): that becomes a constant before its
- * first change. What the caller gave belongs to him, whether he passed it or the
- * function took it from outside. */
-static ig_status writable(igi_sink *s, ig_ctx *c, ig_tensor *t, bool *yes)
-{
-    igi_recording *r = recording_of(s);
-    ig_value_id id = {t->v.trace};
-    *yes = t->v.flags & IGI_TRACED && t->v.trace_epoch == r->epoch &&
-           !(id.i && is_given(r, id));
-    return *yes && !id.i ? capture(r, c, t, &id) : IG_OK;
-}
-
-/* What a call wrote in place (MUTATED) stands for its output from now on. A run does
- * the same to what it is given, but a constant would lose the change. */
-static ig_status settle_mutated(const igi_recording *r,
-                                const ig_call *call,
-                                ig_value *const *in,
-                                ig_value *const *out)
-{
-    const ig_op_def *op = call->op;
-    for (int i = 0; i < call->n_out && op->outputs[i].name; i++)
-        for (int j = 0; op->outputs[i].alias >> j && j < call->n_in; j++) {
-            if (!(op->outputs[i].alias >> j & 1) || !in[j] || !out[i] ||
-                !(op->inputs[j].flags & IG_MUTATED))
-                continue;
-            if (igi_value_at(r->g, (ig_value_id){in[j]->trace})->constant)
-                return ig_fail(IG_UNSUPPORTED,
-                               "%s in place: input %d comes from outside the trace, "
-                               "whose graph would lose the change; ig_trace_step makes "
-                               "parameters and optimiser state inputs",
-                               op->name, j);
-            ig_tensor *t = (ig_tensor *)in[j];
-            t->v.trace = out[i]->trace;
-            t->version = t->st->version;
-        }
-    return IG_OK;
-}
-
-static ig_status called(igi_sink *s,
-                        ig_ctx *c,
-                        const ig_call *call,
-                        ig_value *const *in,
-                        ig_value *const *out)
-{
-    igi_recording *r = recording_of(s);
-    ig_value_id ids[IG_PORTS_MAX], made[IG_PORTS_MAX];
-    ig_call node = *call;
-    for (int i = 0; i < call->n_in; i++)
-        IG_TRY(id_of(r, c, in[i], &ids[i]));
-    node.wanted = 0;
-    for (int i = 0; i < call->n_out && i < 64; i++)
-        node.wanted |= out[i] ? IG_BIT(i) : 0;
-    if (call->op->flags & (IG_OP_RANDOM | IG_OP_SUBGRAPH))
-        node.draw = c->invoker.draw;
-    IG_TRY(ig_graph_make(r->g, &node, ids, made));
-    for (int i = 0; i < call->n_out; i++) {
-        if (!out[i])
-            continue;
-        out[i]->trace = made[i].i;
-        out[i]->trace_epoch = r->epoch;
-        out[i]->flags |= IGI_TRACED;
-    }
-    return settle_mutated(r, call, in, out);
-}
-
-/* Dims that are no numbers in a trace of examples. */
-static const ig_type *follows_data(igi_sink *s, uint32_t id)
-{
-    const ig_type *t = ig_graph_value_type(recording_of(s)->g, (ig_value_id){id});
-    bool numbers = !t || t->kind != IG_KIND_TENSOR || t->rank >= 0;
-    for (int i = 0; t && numbers && i < t->rank; i++)
-        numbers = ig_type_dims(t)[i] >= 0;
-    return numbers ? NULL : t;
-}
-
-static ig_status
-shape_of(igi_sink *s, ig_ctx *c, uint32_t id, const ig_type *t, ig_tensor **out)
-{
-    ig_tensor *x = NULL;
-    ig_value *shape = NULL;
-    *out = NULL;
-    IG_TRY(ig_tensor_new(&x, (ig_dtype)t->dtype, t->rank, ig_type_dims(t)));
-    x->v.trace = id;
-    x->v.trace_epoch = s->epoch;
-    x->v.flags |= IGI_TRACED;
-    ig_value *in[1] = {&x->v};
-    ig_call call = {
-        .op = igi_registry_std(c->reg, IGI_STD_SHAPE), .n_in = 1, .n_out = 1};
-    ig_status rc = ig_dispatch(c, &call, in, &shape);
-    ig_tensor_unref(x);
-    if (rc == IG_OK)
-        *out = (ig_tensor *)shape;
-    return rc;
-}
-
-static ig_status
-escaped(igi_sink *s, ig_ctx *c, const char *where, const char *what, ig_tensor *t)
-{
-    igi_recording *r = recording_of(s);
-    (void)c;
-    if (t && !is_value(r, t))
-        return IG_OK; /* a constant of the trace anyway */
-    igi_text_add(&r->ledger, "\n  %s: %s", where ? where : "(unknown place)", what);
-    r->escapes++;
-    return IG_OK; /* the function goes on, so that all escapes are listed at once */
-}
-
-/* A raw pointer was taken (ig_tensor_data...): the place is not known, the tensor is.
- */
-static void data_escaped(void *user, const ig_tensor *t)
-{
-    igi_recording *r = user;
-    char type[160];
-    if (!is_value(r, t))
-        return;
-    igi_text_add(&r->ledger, "\n  ig_tensor_data: a pointer into %s",
-                 igi_type_print(&t->v.type, NULL, type, sizeof(type)));
-    r->escapes++;
-}
 
 /* ---- one run ---- */
 
@@ -263,7 +88,7 @@ static ig_status add_outputs(igi_trace_job *j, igi_recording *r)
         if (!j->out[i])
             return ig_fail(IG_INVALID_ARGUMENT,
                            "the traced function gave no result number %d", i);
-        IG_TRY(id_of(r, j->c, j->out[i], &id));
+        IG_TRY(igi_trace_id(r, j->c, j->out[i], &id));
         const char *name = j->o->outputs[i];
         if (!name) {
             snprintf(made, sizeof(made), i ? "y%d" : "y", i);
@@ -277,12 +102,12 @@ static ig_status add_outputs(igi_trace_job *j, igi_recording *r)
 static ig_status record_run(igi_trace_job *j, ig_value *const *in, ig_graph **out)
 {
     igi_recording r = {.epoch = next_epoch()};
-    r.sink = (igi_sink){called, escaped, writable, follows_data, shape_of, r.epoch};
+    r.sink = igi_trace_sink(r.epoch);
     ig_ctx *c = j->c;
     IG_TRY(igi_graph_new(&r.g, j->o->name ? j->o->name : "trace", c->reg, NULL));
     ig_status rc = add_inputs(j, &r, in);
     c->trace = &r.sink;
-    igi_escape_watch(data_escaped, &r);
+    igi_escape_watch(igi_trace_data_escaped, &r);
     if (rc == IG_OK)
         rc = call_function(j, in);
     igi_escape_watch(NULL, NULL);
@@ -527,7 +352,8 @@ ig_graph *ig_trace_values_at(const char *where,
                              int n_out,
                              const ig_trace_opts *opts)
 {
-    igi_trace_job j = {.c = c, .fn_values = fn, .user = user, .o = opts, .n_out = n_out};
+    igi_trace_job j = {
+        .c = c, .fn_values = fn, .user = user, .o = opts, .n_out = n_out};
     return trace_several(where, &j);
 }
 

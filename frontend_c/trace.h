@@ -17,6 +17,12 @@ typedef struct igi_recording {
     int n_in; /* graph inputs from here on are state, which may be written */
 } igi_recording;
 
+/* frontend_c/trace_sink.c: what a context tells of its calls while r is recorded. */
+igi_sink igi_trace_sink(uint32_t epoch);
+/* The graph value behind v; what is not of the graph becomes a constant. */
+ig_status igi_trace_id(igi_recording *r, ig_ctx *c, ig_value *v, ig_value_id *out);
+void igi_trace_data_escaped(void *user, const ig_tensor *t);
+
 /* Tensors that a traced step takes and gives back: parameters, buffers, the
  * optimiser's. Borrowed. */
 typedef struct igi_trace_state {

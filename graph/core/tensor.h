@@ -23,12 +23,12 @@ enum {
     IGI_IS_VIEW = 32,
     IGI_STATIC = 64, /* header lives in a plan: never freed by unref */
     IGI_TRACED = 128,
-    IGI_READONLY = 256,   /* storage: mapped or constant, must not be written */
-    IGI_KEPT = 512,       /* eager: moved out of its scope */
-    IGI_MAPPED = 1024,    /* storage: pages of a file, may be dropped and read again */
+    IGI_READONLY = 256,    /* storage: mapped or constant, must not be written */
+    IGI_KEPT = 512,        /* eager: moved out of its scope */
+    IGI_MAPPED = 1024,     /* storage: pages of a file, may be dropped and read again */
     IGI_UNRECORDED = 2048, /* view: made without recording, or by detach: it has no part
                               in the history of its base */
-    IGI_HOLDS = 4096 /* value: a sequence or optional; its items have flags too */
+    IGI_HOLDS = 4096       /* value: a sequence or optional; its items have flags too */
 };
 
 typedef struct igi_pool igi_pool; /* free lists of a context: graph/core/pool.h */

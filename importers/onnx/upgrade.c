@@ -91,10 +91,10 @@ static const igi_onnx_upgrade table[] = {
     {"HardSwish", {14, 22}, NULL},
     {"Hardmax", {1, 11, 13}, igi_up_softmax},
     {"Identity", {1, 13, 14, 16, 19, 21, 23, 24, 25}, NULL},
+    {"If", {1, 11, 13, 16, 19, 21, 23, 24, 25}, NULL},
     {"InstanceNormalization", {1, 6, 22}, igi_up_consumed},
     {"IsInf", {10, 20}, NULL},
     {"IsNaN", {9, 13, 20}, NULL},
-    {"If", {1, 11, 13, 16, 19, 21, 23, 24, 25}, NULL},
     {"LRN", {1, 13}, NULL},
     {"LSTM", {1, 7, 14, 22}, igi_up_recurrent},
     {"LayerNormalization", {17}, NULL},
@@ -104,9 +104,9 @@ static const igi_onnx_upgrade table[] = {
     {"LinearAttention", {27}, NULL},
     {"Log", {1, 6, 13}, igi_up_consumed},
     {"LogSoftmax", {1, 11, 13}, igi_up_softmax},
+    {"Loop", {1, 11, 13, 16, 19, 21, 23, 24, 25}, NULL},
     {"LpNormalization", {1, 22}, NULL},
     {"LpPool", {1, 2, 11, 18, 22}, igi_up_lp},
-    {"Loop", {1, 11, 13, 16, 19, 21, 23, 24, 25}, NULL},
     {"MatMul", {1, 9, 13}, NULL},
     {"MatMulInteger", {10}, NULL},
     {"Max", {1, 6, 8, 12, 13}, igi_up_consumed},
@@ -159,19 +159,16 @@ static const igi_onnx_upgrade table[] = {
     {"Relu", {1, 6, 13, 14}, igi_up_consumed},
     {"Reshape", {1, 5, 13, 14, 19, 21, 23, 24, 25}, igi_up_reshape},
     {"Resize", {10, 11, 13, 18, 19}, igi_up_resize},
+    {"ReverseSequence", {10}, NULL},
     {"RoiAlign", {10, 16, 22}, igi_up_roi_align},
     {"RotaryEmbedding", {23}, NULL},
     {"Round", {11, 22}, NULL},
     {"STFT", {17}, NULL},
-    {"Scatter", {9, 11}, NULL},
-    {"ScatterElements", {11, 13, 16, 18}, NULL},
-    {"ScatterND", {11, 13, 16, 18}, NULL},
-    {"Selu", {1, 6, 22}, igi_up_selu},
-    {"ReverseSequence", {10}, NULL},
     {"Scan", {8, 9, 11, 16, 19, 21, 23, 24, 25}, igi_up_scan},
     {"Scatter", {9, 11}, NULL},
     {"ScatterElements", {11, 13, 16, 18}, NULL},
     {"ScatterND", {11, 13, 16, 18}, NULL},
+    {"Selu", {1, 6, 22}, igi_up_selu},
     {"SequenceAt", {11}, NULL},
     {"SequenceConstruct", {11}, NULL},
     {"SequenceEmpty", {11}, NULL},
@@ -350,31 +347,14 @@ ig_status igi_up_ints(igi_onnx_node *n, const char *name, ig_ints *out)
 
 /* Copies `value` for the node. */
 static ig_status add_attr(igi_onnx_node *n, const char *name, const pb_attribute *value)
-static ig_status
-add_attr(igi_onnx_node *n, const char *name, int kind, pb_attribute **out)
 {
     pb_attribute *a = igi_arena_dup(&n->b->scratch, value, sizeof(*value));
     if (!a)
         return IG_OUT_OF_MEMORY;
-/* NULL: *rc says why. */
-static pb_attribute *
-add_attr(igi_onnx_node *n, const char *name, int kind, ig_status *rc)
-{
-    *rc = IG_OK;
-    if (n->n_attrs == n->cap_attrs) {
-        *rc = IG_BUG("no room for an attribute that an upgrade adds");
-        return NULL;
-    }
-    pb_attribute *a = igi_arena_alloc(&n->b->scratch, sizeof(*a));
-    if (!a) {
-        *rc = IG_OUT_OF_MEMORY;
-        return NULL;
-    }
-    igi_onnx__attribute__init(a);
-    a->type = kind;
-    a->has_type = true;
+    if (n->n_attrs == n->cap_attrs)
+        return IG_BUG("no room for an attribute that an upgrade adds");
     n->attrs[n->n_attrs++] = (igi_onnx_attr){.name = name, .a = a};
-    return a;
+    return IG_OK;
 }
 
 ig_status igi_up_set_int(igi_onnx_node *n, const char *name, int64_t v)
@@ -409,30 +389,17 @@ ig_status igi_up_set_string(igi_onnx_node *n, const char *name, const char *v)
     a.s.len = strlen(v);
     a.has_s = true;
     return add_attr(n, name, &a);
-    pb_attribute *a;
-    IG_TRY(add_attr(n, name, PB_ATTR_INT, &a));
-    ig_status rc;
-    pb_attribute *a = add_attr(n, name, PB_ATTR_INT, &rc);
-    if (!a)
-        return rc;
-    a->i = v;
-    a->has_i = true;
-    return IG_OK;
 }
 
 ig_status igi_up_set_ints(igi_onnx_node *n, const char *name, ig_ints v)
 {
-    ig_status rc;
-    pb_attribute *a = add_attr(n, name, PB_ATTR_INTS, &rc);
-    if (!a)
-        return rc;
-    a->ints = igi_arena_array(&n->b->scratch, (size_t)v.n + 1, sizeof(*v.v));
-    if (!a->ints)
-        return IG_OUT_OF_MEMORY;
-    for (int64_t i = 0; i < v.n; i++)
-        a->ints[i] = v.v[i];
-    a->n_ints = (size_t)v.n;
-    return IG_OK;
+    pb_attribute a;
+    igi_onnx__attribute__init(&a);
+    a.type = PB_ATTR_INTS;
+    a.has_type = true;
+    a.n_ints = (size_t)v.n;
+    a.ints = (int64_t *)(uintptr_t)v.v; /* nobody writes */
+    return add_attr(n, name, &a);
 }
 
 void igi_up_rename(igi_onnx_node *n, const char *from, const char *to)

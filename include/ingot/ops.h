@@ -4507,8 +4507,8 @@ IG_API ig_tensor *ig_op_ingot_inverse_at(const char *where, ig_ctx *c, ig_tensor
 /* ---- ingot::Linear ---- */
 /* y = act(alpha * x w + b + residual), or act(alpha * x w + b) + residual. Internal:
  * the optimiser makes it after gradients are taken. x: Rows [..., K]. w: Weights [K,
- * N], or [N, K] with trans_w. b: Bias [N]. residual: Added to the result; shape of y.
- */
+ * N], or [N, K] with trans_w; any float type. b: Bias [N]. residual: Added to the
+ * result; shape of y. */
 enum {
     IG_INGOT_LINEAR_ACTIVATION_NONE = 0,
     IG_INGOT_LINEAR_ACTIVATION_RELU = 1,

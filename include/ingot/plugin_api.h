@@ -146,7 +146,8 @@
     X_(graph_remove)                                                                   \
     X_(graph_verify)                                                                   \
     X_(source_tensor)                                                                  \
-    X_(emit_call)
+    X_(emit_call)                                                                      \
+    X_(charge)
 
 struct ig_plugin_api {
     uint32_t abi, struct_size; /* of the library that runs */
@@ -287,6 +288,7 @@ struct ig_plugin_api {
     __typeof__(ig_graph_verify) *graph_verify;
     __typeof__(ig_source_tensor) *source_tensor;
     __typeof__(ig_emit_call) *emit_call;
+    __typeof__(ig_charge) *charge;
 };
 
 #ifndef IG_BUILTIN
@@ -420,6 +422,7 @@ struct ig_plugin_api {
 #define ig_graph_verify         ig_api->graph_verify
 #define ig_source_tensor        ig_api->source_tensor
 #define ig_emit_call            ig_api->emit_call
+#define ig_charge               ig_api->charge
 #endif
 
 #endif

@@ -388,8 +388,7 @@ const igi_cpu_isa *igi_cpu_isa_best(void);
  * tests. */
 const igi_cpu_isa *igi_cpu_isa_get(igi_cpu_level level);
 
-/* ---- packing and general products (compute/gemm.c)
- * ------------------------------------ */
+/* ---- packing and general products (compute/gemm.c) ---- */
 
 /* Panels of n columns. */
 int64_t igi_gemm_panels(const igi_cpu_isa *isa, int64_t n);
@@ -436,8 +435,7 @@ void igi_matmul_run(const igi_cpu_isa *isa,
                     int64_t panel_lo,
                     int64_t panel_hi);
 
-/* ---- Winograd convolution (compute/winograd.c)
- * --------------------------------------- */
+/* ---- Winograd convolution (compute/winograd.c) ---- */
 
 /* Floats of packed weights; false when that overflows. */
 bool igi_winograd_packed_size(const igi_cpu_isa *isa,
@@ -463,8 +461,7 @@ void igi_winograd_run(const igi_cpu_isa *isa,
                       void (*meet)(void *user),
                       void *user);
 
-/* ---- movement (compute/move.c)
- * ------------------------------------------------------- */
+/* ---- movement (compute/move.c) ---- */
 
 /* dst[c][r] = src[r][c]; elements of 1, 2, 4, 8 or 16 bytes; row strides in elements.
  */
