@@ -84,18 +84,21 @@ void igi_convt_plain(igi_conv_attrs *plain,
     const bool same =
         a->auto_pad == IGI_PAD_SAME_UPPER || a->auto_pad == IGI_PAD_SAME_LOWER;
     for (int i = 0; i < n; i++) {
-        const int64_t stride = item(&a->strides, i, 1),
-                      more = item(&a->output_padding, i, 0) + span_of(a, i, wd[2 + i]);
-        if (a->output_shape.n)
-            share(a, stride * (xd[2 + i] - 1) + more - a->output_shape.v[i], &pads[i],
-                  &pads[n + i]);
-        else if (same)
-            share(a, more - stride, &pads[i], &pads[n + i]);
-        else {
-            const bool valid = a->auto_pad == IGI_PAD_VALID;
+        const bool valid = a->auto_pad == IGI_PAD_VALID;
+        if (!a->output_shape.n && !same) { /* sizes need not be known */
             pads[i] = valid ? 0 : item(&a->pads, i, 0);
             pads[n + i] = valid ? 0 : item(&a->pads, n + i, 0);
+            continue;
         }
+        if (xd[2 + i] < 0 || wd[2 + i] < 0) { /* the caller has SAME for it */
+            pads[i] = pads[n + i] = 0;
+            continue;
+        }
+        const int64_t stride = item(&a->strides, i, 1),
+                      more = item(&a->output_padding, i, 0) + span_of(a, i, wd[2 + i]);
+        const int64_t out =
+            a->output_shape.n ? a->output_shape.v[i] : stride * xd[2 + i];
+        share(a, stride * (xd[2 + i] - 1) + more - out, &pads[i], &pads[n + i]);
     }
     *plain = (igi_conv_attrs){.struct_size = sizeof(*plain),
                               .dilations = a->dilations,
