@@ -67,12 +67,24 @@ static ig_status init_bluestein(igi_fft *f)
     f->line = complexes(m);
     if (!f->inner || !f->chirp || !f->kernel || !f->line)
         return IG_OUT_OF_MEMORY;
-    IG_TRY(igi_fft_init(f->inner, m));
+    IG_TRY(igi_fft_init(f->inner, m, false));
     set_chirp(f);
     return IG_OK;
 }
 
-ig_status igi_fft_init(igi_fft *f, int64_t n)
+/* Buffers and roots of the passes in float32. */
+static ig_status init_single(igi_fft *f)
+{
+    f->single = igi_alloc_array((size_t)f->n, sizeof(float[6]));
+    if (!f->single)
+        return IG_OUT_OF_MEMORY;
+    float *root = f->single + 4 * f->n;
+    for (int64_t i = 0; i < 2 * f->n; i++)
+        root[i] = (float)f->root[i];
+    return IG_OK;
+}
+
+ig_status igi_fft_init(igi_fft *f, int64_t n, bool single)
 {
     *f = (igi_fft){.n = n};
     if (n > INT32_MAX)
@@ -89,7 +101,7 @@ ig_status igi_fft_init(igi_fft *f, int64_t n)
         f->root[2 * k] = cos(angle);
         f->root[2 * k + 1] = -sin(angle);
     }
-    return IG_OK;
+    return single ? init_single(f) : IG_OK;
 }
 
 void igi_fft_free(igi_fft *f)
@@ -102,93 +114,30 @@ void igi_fft_free(igi_fft *f)
     igi_free(f->chirp);
     igi_free(f->kernel);
     igi_free(f->line);
+    igi_free(f->single);
     *f = (igi_fft){0};
 }
 
 /* ---- passes ---- */
 
-typedef struct number {
-    double re, im;
-} number;
+#define FFT_REAL   double
+#define FFT_SUFFIX _64
+#include "operators/common_fft.inc.h"
 
-static number at(const double *x, int64_t i)
-{
-    return (number){x[2 * i], x[2 * i + 1]};
-}
+#define FFT_REAL   float
+#define FFT_SUFFIX _32
+#include "operators/common_fft.inc.h"
 
-static void put(double *x, int64_t i, number v)
+/* In float32: the line is rounded on its way in, which is exact for what came from it.
+ */
+static void forward_single(igi_fft *f, double *x)
 {
-    x[2 * i] = v.re;
-    x[2 * i + 1] = v.im;
-}
-
-static number product(number a, number b)
-{
-    return (number){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
-}
-
-/* b[u] = sum over t of a[t] exp(-2 pi i t u / r). */
-static void small_transform(const igi_fft *f, int64_t r, const number *a, number *b)
-{
-    const int64_t step = f->n / r;
-    for (int64_t u = 0; u < r; u++) {
-        b[u] = a[0];
-        for (int64_t t = 1; t < r; t++) {
-            const number v = product(a[t], at(f->root, t * u % r * step));
-            b[u].re += v.re;
-            b[u].im += v.im;
-        }
-    }
-}
-
-static void transform_4(const number *a, number *b)
-{
-    const number s = {a[0].re + a[2].re, a[0].im + a[2].im},
-                 d = {a[0].re - a[2].re, a[0].im - a[2].im},
-                 p = {a[1].re + a[3].re, a[1].im + a[3].im},
-                 q = {a[1].im - a[3].im, a[3].re - a[1].re}; /* -i (a1 - a3) */
-    b[0] = (number){s.re + p.re, s.im + p.im};
-    b[1] = (number){d.re + q.re, d.im + q.im};
-    b[2] = (number){s.re - p.re, s.im - p.im};
-    b[3] = (number){d.re - q.re, d.im - q.im};
-}
-
-/* One pass: `left` is what is left of n to transform, `done` what is done. */
-static void pass(
-    const igi_fft *f, int64_t r, int64_t left, int64_t done, const double *x, double *y)
-{
-    number a[LARGEST_FACTOR], b[LARGEST_FACTOR];
-    const int64_t part = left / r;
-    for (int64_t p = 0; p < part; p++) {
-        for (int64_t q = 0; q < done; q++) {
-            for (int64_t t = 0; t < r; t++)
-                a[t] = at(x, q + done * (p + t * part));
-            if (r == 4)
-                transform_4(a, b);
-            else
-                small_transform(f, r, a, b);
-            for (int64_t u = 0; u < r; u++)
-                put(y, q + done * (r * p + u),
-                    product(b[u], at(f->root, p * u * done)));
-        }
-    }
-}
-
-static void forward(igi_fft *f, double *x)
-{
-    double *from = x, *to = f->work;
-    int64_t done = 1;
-    for (int64_t left = f->n; left > 1;) {
-        const int64_t r = smallest_factor(left);
-        pass(f, r, left, done, from, to);
-        left /= r;
-        done *= r;
-        double *swap = from;
-        from = to;
-        to = swap;
-    }
-    if (from != x)
-        memcpy(x, from, (size_t)f->n * 2 * sizeof(double));
+    float *line = f->single, *work = line + 2 * f->n, *root = work + 2 * f->n;
+    for (int64_t i = 0; i < 2 * f->n; i++)
+        line[i] = (float)x[i];
+    forward_32(root, f->n, line, work);
+    for (int64_t i = 0; i < 2 * f->n; i++)
+        x[i] = (double)line[i];
 }
 
 static void bluestein(igi_fft *f, double *x)
@@ -196,14 +145,14 @@ static void bluestein(igi_fft *f, double *x)
     const int64_t n = f->n, m = f->inner->n;
     memset(f->line, 0, (size_t)m * 2 * sizeof(double));
     for (int64_t k = 0; k < n; k++)
-        put(f->line, k, product(at(x, k), at(f->chirp, k)));
+        put_64(f->line, k, product_64(at_64(x, k), at_64(f->chirp, k)));
     igi_fft_run(f->inner, f->line, false);
     for (int64_t k = 0; k < m; k++)
-        put(f->line, k, product(at(f->line, k), at(f->kernel, k)));
+        put_64(f->line, k, product_64(at_64(f->line, k), at_64(f->kernel, k)));
     igi_fft_run(f->inner, f->line, true);
     for (int64_t k = 0; k < n; k++) {
-        number v = product(at(f->line, k), at(f->chirp, k));
-        put(x, k, (number){v.re / (double)m, v.im / (double)m});
+        number_64 v = product_64(at_64(f->line, k), at_64(f->chirp, k));
+        put_64(x, k, (number_64){v.re / (double)m, v.im / (double)m});
     }
 }
 
@@ -219,8 +168,10 @@ void igi_fft_run(igi_fft *f, double *x, bool inverse)
         conjugate(x, f->n);
     if (f->inner)
         bluestein(f, x);
+    else if (f->single)
+        forward_single(f, x);
     else
-        forward(f, x);
+        forward_64(f->root, f->n, x, f->work);
     if (inverse)
         conjugate(x, f->n);
 }
@@ -355,7 +306,8 @@ ig_status igi_dft_lines(const igi_dft *d,
 {
     igi_fft f = {0};
     double *line = complexes(d->n);
-    ig_status rc = line ? igi_fft_init(&f, d->n) : IG_OUT_OF_MEMORY;
+    const bool single = ig_dtype_of(from) != IG_FLOAT64;
+    ig_status rc = line ? igi_fft_init(&f, d->n, single) : IG_OUT_OF_MEMORY;
     const int64_t x_parts = ig_dims(from)[ig_rank(from) - 1],
                   y_parts = ig_dims(to)[ig_rank(to) - 1];
     for (int64_t i = 0; rc == IG_OK && i < d->outer * d->inner; i++) {

@@ -1,9 +1,10 @@
-/* Discrete Fourier transforms of any length in double, and what DFT and its gradient
- * share.
+/* Discrete Fourier transforms of any length, and what DFT and its gradient share.
  *
  * Lengths whose prime factors are small go through Stockham passes (Swarztrauber 1984),
  * which need no bit reversal; others through Bluestein's convolution (1970) with a
- * power of two. Errors stay near 1e-16 times log2 n. */
+ * power of two. The latter work in double, the
+ * passes in double or, for tensors of float32 and below, in float32: errors are those
+ * of that type times log2 n, as in NumPy. */
 #ifndef OPERATORS_COMMON_FFT_H
 #define OPERATORS_COMMON_FFT_H
 
@@ -11,14 +12,15 @@
 
 typedef struct igi_fft {
     int64_t n;
-    double *root; /* n complex: exp(-2 pi i k / n) */
-    double *work; /* n complex */
+    double *root;  /* n complex: exp(-2 pi i k / n) */
+    double *work;  /* n complex */
+    float *single; /* passes in float32: line, work and roots of n complex; or NULL */
     /* Bluestein: a transform of length m, the chirp and its transform. */
     struct igi_fft *inner;
     double *chirp, *kernel, *line; /* n, m and m complex */
 } igi_fft;
 /* n >= 1. Freed by igi_fft_free, also after an error. */
-ig_status igi_fft_init(igi_fft *f, int64_t n);
+ig_status igi_fft_init(igi_fft *f, int64_t n, bool single);
 void igi_fft_free(igi_fft *f);
 /* x[n] complex := sum of x[k] exp(-+2 pi i k j / n), + for `inverse`; not divided. */
 void igi_fft_run(igi_fft *f, double *x, bool inverse);

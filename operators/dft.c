@@ -1,4 +1,4 @@
-/* DFT: the discrete Fourier transform along one axis, in double whatever the type.
+/* DFT: the discrete Fourier transform along one axis (precision: common_fft.h).
  *
  *   y[k] = sum over t of x[t] exp(-2 pi i k t / n), inverse: + and divided by n.
  * The last axis holds the parts of numbers: 1 (real) or 2. The signal is cut or padded
@@ -81,6 +81,19 @@ load_line(const igi_dft *d, ig_dtype type, const void *x, int64_t first, double 
     }
 }
 
+/* Part `part` of value t of the transform. The spectrum of a real signal is conjugate
+ * about n / 2: its second half is made from the first, and what has no partner is real.
+ */
+static double value_of(const igi_dft *d, const double *line, int64_t t, int64_t part)
+{
+    const int64_t other = t ? d->n - t : 0;
+    if (d->inverse || d->x_parts == 2 || t < other)
+        return line[2 * t + part];
+    if (t == other)
+        return part ? 0 : line[2 * t];
+    return part ? -line[2 * other + 1] : line[2 * other];
+}
+
 static void
 store_line(const igi_dft *d, ig_dtype type, void *y, int64_t first, const double *line)
 {
@@ -88,7 +101,8 @@ store_line(const igi_dft *d, ig_dtype type, void *y, int64_t first, const double
     const double by = d->inverse ? (double)d->n : 1;
     for (int64_t t = 0; t < d->y_line; t++)
         for (int64_t part = 0; part < d->y_parts; part++)
-            igi_store(type, y, first + t * step + part, line[2 * t + part] / by);
+            igi_store(type, y, first + t * step + part,
+                      value_of(d, line, t, part) / by);
 }
 
 static ig_status dft_reference(ig_kernel_ctx *k)
