@@ -392,7 +392,7 @@ static void check_trace(const suite_case *c)
     traced t = {.c = c};
     ig_trace_opts o = {.no_self_test = c->mutates || c->op->def->flags & IG_OP_RANDOM};
     ig_value *example[SUITE_PORTS] = {0};
-    if (ig_ctx_new(&ctx, NULL) != IG_OK) {
+    if (ig_ctx_new(&ctx, &(ig_ctx_opts){.registry = suite_registry()}) != IG_OK) {
         suite_fail(c, "traced", "%s", ig_error_message());
         return;
     }

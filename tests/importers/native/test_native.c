@@ -180,6 +180,15 @@ static bool sample_graph(const igi_op *op, const ig_sample *s)
     return true;
 }
 
+/* Bodies and sequences need values: tools/suite saves and reads those samples. */
+static bool is_of_tensors(const ig_sample *s)
+{
+    bool kinds = s->bodies;
+    for (int i = 0; i < s->n_in; i++)
+        kinds = kinds || s->in[i].kind;
+    return !kinds;
+}
+
 static void the_graph_of_every_sample_of_every_operator_comes_back(void **state)
 {
     (void)state;
@@ -187,6 +196,8 @@ static void the_graph_of_every_sample_of_every_operator_comes_back(void **state)
     for (int k = 0; k < igi_registry_count(nt_registry()); k++) {
         const igi_op *op = igi_registry_at(nt_registry(), k);
         for (const ig_sample *s = op->def->samples; s && s->name; s++) {
+            if (!is_of_tensors(s))
+                continue;
             if (!sample_graph(op, s))
                 fail_msg("%s, %s: %s", op->def->name, s->name, ig_error_message());
             b = nt_save(g);
