@@ -204,6 +204,7 @@ static ig_read_opts read_opts_of(const ig_model_opts *o)
     r.data_dir = o->data_dir;
     r.private_copy = o->private_copy;
     r.registry = o->registry;
+    r.feeds = o->feeds;
     r.warn = o->warn;
     r.user = o->user;
     return r;

@@ -34,6 +34,7 @@ typedef struct igi_onnx_build {
     const ig_registry *reg;
     void (*warn)(const char *text, void *user);
     void *user;
+    const char *const *feeds; /* initialisers that the caller will feed */
     igi_onnx_data data;
     igi_onnx_opsets opsets;
     pb_opset first, *first_list[1]; /* for files from before opset_import: version 1 */

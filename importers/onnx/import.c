@@ -151,24 +151,63 @@ add_constant(igi_onnx_build *b, igi_map *names, const char *name, ig_tensor *t)
     return rc == IG_OK ? igi_map_put(names, name, v.i) : rc;
 }
 
+static const char *sparse_name(const pb_sparse *s)
+{
+    return s->values ? pb_str(s->values->name) : "";
+}
+
+/* Whether the caller will feed the initialiser, which must be an input as well. */
+static bool is_fed(const igi_onnx_build *b, const char *name)
+{
+    size_t k = 0;
+    while (b->feeds && b->feeds[k] && strcmp(b->feeds[k], name) != 0)
+        k++;
+    return b->feeds && b->feeds[k];
+}
+
 static ig_status add_constants(igi_onnx_build *b, igi_map *names)
 {
     const pb_graph *g = b->model->graph;
     ig_tensor *t;
     for (size_t i = 0; i < g->n_initializer; i++) {
+        if (is_fed(b, pb_str(g->initializer[i]->name)))
+            continue;
         IG_TRY(igi_onnx_tensor(&b->data, g->initializer[i], &t));
         IG_TRY(add_constant(b, names, pb_str(g->initializer[i]->name), t));
     }
     for (size_t i = 0; i < g->n_sparse_initializer; i++) {
         const pb_sparse *s = g->sparse_initializer[i];
+        if (is_fed(b, sparse_name(s)))
+            continue;
         IG_TRY(igi_onnx_sparse(&b->data, s, &t));
-        IG_TRY(add_constant(b, names, pb_str(s->values->name), t));
+        IG_TRY(add_constant(b, names, sparse_name(s), t));
     }
     return IG_OK;
 }
 
-/* An input that is an initialiser too is a constant: before IR 4 every initialiser had
- * to be listed as an input, and nobody feeds those. */
+/* Each of them must be an initialiser and an input of the file. */
+static ig_status check_feeds(const igi_onnx_build *b)
+{
+    const pb_graph *g = b->model->graph;
+    for (size_t k = 0; b->feeds && b->feeds[k]; k++) {
+        bool input = false, constant = false;
+        for (size_t i = 0; i < g->n_input && !input; i++)
+            input = strcmp(pb_str(g->input[i]->name), b->feeds[k]) == 0;
+        for (size_t i = 0; i < g->n_initializer && !constant; i++)
+            constant = strcmp(pb_str(g->initializer[i]->name), b->feeds[k]) == 0;
+        for (size_t i = 0; i < g->n_sparse_initializer && !constant; i++)
+            constant = strcmp(sparse_name(g->sparse_initializer[i]), b->feeds[k]) == 0;
+        if (!input || !constant)
+            return ig_fail(IG_NOT_FOUND,
+                           "feeds: '%s' is %s of the model, so nobody can override it",
+                           b->feeds[k], input ? "no initialiser" : "no input");
+    }
+    return IG_OK;
+}
+
+/* An input that is an initialiser too is a constant, unless the caller says that it
+ * will be fed: before IR 4 every initialiser had to be listed as an input, and nobody
+ * feeds those. */
 static ig_status add_inputs(igi_onnx_build *b, igi_map *names)
 {
     const pb_graph *g = b->model->graph;
@@ -222,6 +261,7 @@ static ig_status build_graph(igi_onnx_build *b)
     IG_TRY(add_meta(b));
     IG_TRY(igi_onnx_note_model(b));
     IG_TRY(igi_onnx_list_declared(b));
+    IG_GO(check_feeds(b));
     IG_GO(add_constants(b, &names));
     IG_GO(add_inputs(b, &names));
     IG_GO(igi_onnx_body(b, b->model->graph, &names));
@@ -237,7 +277,10 @@ read_model(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
 {
     igi_onnx_scan scan = {0};
     ProtobufCMessage *m = NULL;
-    igi_onnx_build b = {.reg = opts->registry, .warn = opts->warn, .user = opts->user};
+    igi_onnx_build b = {.reg = opts->registry,
+                        .warn = opts->warn,
+                        .user = opts->user,
+                        .feeds = opts->feeds};
     ig_status rc;
     igi_arena_init(&b.arena);
     igi_arena_init(&b.scratch);

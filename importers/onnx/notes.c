@@ -82,6 +82,8 @@ static ig_status note_tensors(igi_onnx_build *b, const igi_map *names)
     for (size_t i = 0; i < p->n_initializer; i++) {
         const pb_tensor *t = p->initializer[i];
         uint32_t id = igi_map_get(names, pb_str(t->name));
+        if (!b->g->values.p[id].constant)
+            continue; /* the caller feeds it */
         igi_notes *list = &b->g->values.p[id].notes;
         IG_TRY(note_text(b->g, list, IGI_NOTE_TENSOR_DOC, NULL, t->doc_string));
         IG_TRY(note_entries(b->g, list, IGI_NOTE_TENSOR_META, t->metadata_props,

@@ -46,6 +46,7 @@ typedef struct ig_model_opts {
     void (*warn)(const char *text, void *user); /* NULL: dropped */
     void *user;
     bool strict_qdq; /* quantized models: keep every rounding to integers of the file */
+    const char *const *feeds; /* as of ig_read_opts */
 } ig_model_opts;
 
 typedef struct ig_run_opts {
@@ -74,6 +75,10 @@ typedef struct ig_read_opts {
     const ig_registry *registry; /* NULL: built-in */
     void (*warn)(const char *text, void *user);
     void *user;
+    /* ONNX: names of initialisers that are inputs too, so that callers may override
+     * them, NULL-terminated: they become inputs and their values are dropped. Otherwise
+     * such an initialiser is a constant. */
+    const char *const *feeds;
 } ig_read_opts;
 
 /* ONNX or .ingot, told by contents. UNSUPPORTED lists all that is unsupported. */

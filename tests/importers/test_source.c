@@ -46,6 +46,7 @@ static void a_file_is_mapped_and_its_folder_known(void **state)
     assert_true(src.owner->st->flags & IGI_READONLY);
 }
 
+/* V7 */
 static void a_private_copy_is_not_mapped(void **state)
 {
     (void)state;

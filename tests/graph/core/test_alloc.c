@@ -39,6 +39,7 @@ static void resizing_keeps_the_contents_and_the_alignment(void **state)
     igi_free(p);
 }
 
+/* V2 */
 static void sizes_that_overflow_are_out_of_memory(void **state)
 {
     (void)state;
@@ -135,6 +136,7 @@ static void indices_are_checked_from_both_ends(void **state)
     assert_int_equal(igi_index(0, 0), -1);
 }
 
+/* V2 */
 static void rounding_up_does_not_wrap(void **state)
 {
     (void)state;

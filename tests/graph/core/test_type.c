@@ -91,6 +91,7 @@ static void nesting_is_bounded(void **state)
     igi_failing_uninstall();
 }
 
+/* V14 */
 static void ranks_and_dims_are_checked(void **state)
 {
     (void)state;

@@ -21,13 +21,18 @@ IG_USES_OP(Reshape);
 
 static ig_registry *registry;
 
+ig_status nt_register(ig_registry **out)
+{
+    ig_status rc = igi_registry_new(out);
+    for (int i = 0; rc == IG_OK && igi_builtin_ops[i]; i++)
+        rc = igi_registry_add(*out, igi_builtin_ops[i]);
+    return rc;
+}
+
 const ig_registry *nt_registry(void)
 {
-    if (!registry) {
-        OK(igi_registry_new(&registry));
-        for (int i = 0; igi_builtin_ops[i]; i++)
-            OK(igi_registry_add(registry, igi_builtin_ops[i]));
-    }
+    if (!registry)
+        OK(nt_register(&registry));
     return registry;
 }
 

@@ -15,6 +15,8 @@ typedef struct file_bytes {
 
 const ig_registry *nt_registry(void);
 void nt_registry_free(void);
+/* A new registry of the built-in operators, the caller's also on failure. */
+ig_status nt_register(ig_registry **out);
 
 /* Every kind of attribute, symbolic and unknown dims, an absent input, an unwanted
  * output, strings, packed and empty constants, names, self-test vectors, metadata. */

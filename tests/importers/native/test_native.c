@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/importers/native/support.h"
 
@@ -272,9 +273,9 @@ static void trailing_bytes_are_an_error(void **state)
     assert_refused(&b, b.n, 0);
 }
 
-/* Lies behind right checksums: each 4- and 8-byte field of the graph section gets
- * values that break counts, sizes and offsets. The file must be refused, or be a valid
- * graph. */
+/* V1, V2, V3. Lies behind right checksums: each 4- and 8-byte field of the graph
+ * section gets values that break counts, sizes and offsets. The file must be refused,
+ * or be a valid graph. */
 static void lie_in_section(igi_section_kind kind)
 {
     static const uint64_t lies[] = {0,
@@ -320,6 +321,7 @@ static void lies_in_every_field_are_refused_or_harmless(void **state)
     lie_in_section(IGI_SECTION_NOTES);
 }
 
+/* V6 */
 static void a_name_that_is_no_text_is_refused(void **state)
 {
     (void)state;

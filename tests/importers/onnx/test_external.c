@@ -77,6 +77,32 @@ static void external_data_is_read_beneath_the_folder(void **state)
     assert_true(ig_tensor_data_f32(got)[1] == 2);
 }
 
+static void a_file_may_be_all_of_one_tensor_or_hold_many_at_any_offset(void **state)
+{
+    (void)state;
+    unsigned char odd[17] = {0};
+    memcpy(odd + 1, numbers, 16);
+    make_file("whole.bin", numbers, 8);
+    make_file("odd.bin", odd, 17);
+    data.src.dir = folder;
+    assert_status(igi_onnx_tensor(&data, external("whole.bin", NULL, NULL), &got),
+                  IG_OK);
+    assert_true(ig_tensor_data_f32(got)[1] == 1);
+    static const struct {
+        const char *offset, *length;
+        float first;
+    } many[] = {{"1", "8", 0}, {"9", "8", 2}, {"5", NULL, 1}};
+    for (int i = 0; i < 3; i++) {
+        ig_tensor_unref(got);
+        got = NULL;
+        assert_status(
+            igi_onnx_tensor(&data, external("odd.bin", many[i].offset, many[i].length),
+                            &got),
+            IG_OK);
+        assert_true(ig_tensor_data_f32(got)[0] == many[i].first);
+    }
+}
+
 static void external_data_must_fit_the_file_and_the_dims(void **state)
 {
     (void)state;
@@ -137,6 +163,7 @@ static void a_model_from_memory_has_no_external_data(void **state)
 
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, fresh, drop)
 IG_TESTS(TEST(external_data_is_read_beneath_the_folder),
+         TEST(a_file_may_be_all_of_one_tensor_or_hold_many_at_any_offset),
          TEST(external_data_must_fit_the_file_and_the_dims),
          TEST(external_data_cannot_leave_the_folder),
          TEST(links_are_not_followed),

@@ -258,12 +258,77 @@ static void a_domain_is_imported_once(void **state)
     igt_refused(IG_INVALID_GRAPH, "opset 0");
 }
 
+static ig_status read_fed(const char *const *feeds)
+{
+    igt_pack(&m);
+    ig_read_opts o = {.registry = igt_registry(), .feeds = feeds};
+    return igi_onnx_read(&g, &(igi_source){.bytes = m.bytes, .size = m.size}, &o);
+}
+
+static void an_initialiser_that_is_an_input_can_be_overridden(void **state)
+{
+    (void)state;
+    igt_frame();
+    igt_init_floats(&m, "y", 3, (float[]){1, 2, 3});
+    igt_init_floats(&m, "c", 3, (float[]){1, 2, 3});
+    igt_node(&m, "Add", "x y", "w");
+    igt_node(&m, "Add", "w c", "z");
+    assert_status(read_fed((const char *const[]){"y", NULL}), IG_OK);
+    assert_int_equal(ig_graph_n_inputs(g), 2);
+    assert_null(ig_graph_value_constant(g, ig_graph_find(g, "y")));
+    ig_graph_free(g);
+    g = NULL;
+    assert_status(read_fed((const char *const[]){"c", NULL}), IG_NOT_FOUND);
+    assert_message("'c' is no input");
+    assert_status(read_fed((const char *const[]){"x", NULL}), IG_NOT_FOUND);
+    assert_message("'x' is no initialiser");
+}
+
+static void sparse_constants_become_dense(void **state)
+{
+    (void)state;
+    igt_input(&m, "x", IG_FLOAT32, 2, (int64_t[]){2, 3});
+    igt_output(&m, "z", IG_FLOAT32);
+    pb_sparse *s = igt_alloc(&m, sizeof(*s));
+    igi_onnx__sparse_tensor__init(s);
+    s->values = igt_init_floats(&m, "s", 2, (float[]){5, 7});
+    s->indices = igt_init(&m, "at", IG_INT64, 2, (int64_t[]){2, 2});
+    s->indices->n_int64_data = 4;
+    s->indices->int64_data = (int64_t[]){0, 1, 1, 2};
+    s->n_dims = 2;
+    s->dims = (int64_t[]){2, 3};
+    m.graph.n_initializer = 0;
+    m.graph.sparse_initializer = igt_alloc(&m, sizeof(void *));
+    m.graph.sparse_initializer[0] = s;
+    m.graph.n_sparse_initializer = 1;
+    pb_node *c = igt_node(&m, "Constant", "", "k");
+    igt_attr(&m, c, "sparse_value", PB_ATTR_SPARSE_TENSOR)->sparse_tensor = s;
+    igt_node(&m, "Add", "x s", "w");
+    igt_node(&m, "Add", "w k", "z");
+    assert_status(igt_read(&m, &g), IG_OK);
+    static const char *const names[] = {"s", "k"};
+    for (int i = 0; i < 2; i++) {
+        ig_tensor *t = ig_graph_value_constant(g, ig_graph_find(g, names[i]));
+        assert_non_null(t);
+        assert_memory_equal(ig_tensor_data(t), ((float[]){0, 5, 0, 0, 0, 7}), 24);
+    }
+}
+
 static int warnings;
 static void count_warning(const char *text, void *user)
 {
     (void)text;
     (void)user;
     warnings++;
+}
+
+/* Reads m->bytes as they are. */
+static ig_status read_counting(void)
+{
+    ig_read_opts o = {.registry = igt_registry(), .warn = count_warning};
+    igi_source src = {.bytes = m.bytes, .size = m.size};
+    warnings = 0;
+    return igi_onnx_read(&g, &src, &o);
 }
 
 static void a_newer_opset_is_read_with_a_warning(void **state)
@@ -273,11 +338,29 @@ static void a_newer_opset_is_read_with_a_warning(void **state)
     igt_node(&m, "Add", "x y", "z");
     m.model.opset_import[0]->version = 28;
     igt_pack(&m);
-    ig_read_opts o = {.registry = igt_registry(), .warn = count_warning};
-    igi_source src = {.bytes = m.bytes, .size = m.size};
-    warnings = 0;
-    assert_status(igi_onnx_read(&g, &src, &o), IG_OK);
+    assert_status(read_counting(), IG_OK);
     assert_int_equal(warnings, 1);
+}
+
+static void a_newer_ir_is_read_with_a_warning_unless_what_is_new_is_used(void **state)
+{
+    (void)state;
+    static const unsigned char field_999[] = {0xb8, 0x3e, 1};
+    igt_frame();
+    igt_node(&m, "Add", "x y", "z");
+    m.model.ir_version = 99;
+    igt_pack(&m);
+    assert_status(read_counting(), IG_OK);
+    assert_int_equal(warnings, 1);
+    ig_graph_free(g);
+    g = NULL;
+    void *longer = igi_realloc(m.bytes, m.size + sizeof(field_999));
+    assert_non_null(longer);
+    m.bytes = longer;
+    memcpy((char *)longer + m.size, field_999, sizeof(field_999));
+    m.size += sizeof(field_999);
+    assert_status(read_counting(), IG_UNSUPPORTED);
+    assert_message("999");
 }
 
 /* ---- resources
@@ -356,6 +439,9 @@ IG_TESTS(IGT_TEST(a_model_becomes_a_graph),
          IGT_TEST(everything_unsupported_is_listed_at_once),
          IGT_TEST(operators_in_bodies_are_listed_too),
          IGT_TEST(a_domain_is_imported_once),
+         IGT_TEST(an_initialiser_that_is_an_input_can_be_overridden),
+         IGT_TEST(sparse_constants_become_dense),
          IGT_TEST(a_newer_opset_is_read_with_a_warning),
+         IGT_TEST(a_newer_ir_is_read_with_a_warning_unless_what_is_new_is_used),
          IGT_TEST(every_failing_allocation_ends_in_a_clean_error),
          IGT_TEST(sniffing_tells_models_from_other_files))
