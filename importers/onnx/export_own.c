@@ -212,11 +212,13 @@ static const struct {
     void (*run)(igi_own *w);
 } table[] = {
     {"AdamStep", 15, adam_step},
+    {"AffineGridGrad", 20, igi_own_affine_grid_grad},
     {"AveragePool", 19, igi_own_nhwc_average_pool},
     {"AveragePoolGrad", 14, igi_own_average_pool_grad},
     {"Conv", 16, igi_own_nhwc_conv},
     {"ConvGradInput", 14, igi_own_conv_grad_input},
     {"ConvGradWeight", 14, igi_own_conv_grad_weight},
+    {"DepthToSpaceGrad", 14, igi_own_depth_to_space_grad},
     {"DivByDims", 14, div_by_dims},
     {"GatherGrad", 16, igi_own_gather_grad},
     {"GatherNDGrad", 16, igi_own_gather_nd_grad},

@@ -77,6 +77,10 @@ void igi_own_max_pool_grad(igi_own *w);
 void igi_own_pad_grad(igi_own *w);
 void igi_own_slice_grad(igi_own *w);
 
+/* export_own_space.c: what lays space out anew */
+void igi_own_affine_grid_grad(igi_own *w);
+void igi_own_depth_to_space_grad(igi_own *w);
+
 /* export_own_window.c: gradients of convolution and pooling */
 void igi_own_average_pool_grad(igi_own *w);
 void igi_own_conv_grad_input(igi_own *w);
