@@ -10,12 +10,6 @@
 
 /* ---- one run ---- */
 
-static uint32_t next_epoch(void)
-{
-    static uint32_t epoch; /* identities of one trace must never be met by another */
-    return __atomic_add_fetch(&epoch, 1, __ATOMIC_RELAXED);
-}
-
 /* The example of input i. */
 static ig_value *example_of(const igi_trace_job *j, int i)
 {
@@ -101,13 +95,13 @@ static ig_status add_outputs(igi_trace_job *j, igi_recording *r)
 
 static ig_status record_run(igi_trace_job *j, ig_value *const *in, ig_graph **out)
 {
-    igi_recording r = {.epoch = next_epoch()};
-    r.sink = igi_trace_sink(r.epoch);
+    igi_recording r;
     ig_ctx *c = j->c;
+    igi_recording_init(&r);
     IG_TRY(igi_graph_new(&r.g, j->o->name ? j->o->name : "trace", c->reg, NULL));
     ig_status rc = add_inputs(j, &r, in);
     c->trace = &r.sink;
-    igi_escape_watch(igi_trace_data_escaped, &r);
+    igi_recording_watch(&r);
     if (rc == IG_OK)
         rc = call_function(j, in);
     igi_escape_watch(NULL, NULL);

@@ -15,13 +15,19 @@ typedef struct igi_recording {
     igi_text ledger; /* escapes that nobody accounted for, one a line */
     int escapes;
     int n_in; /* graph inputs from here on are state, which may be written */
+    struct igi_region *region;   /* of a body (frontend_c/region.c); NULL: none */
+    struct igi_recording *outer; /* of a body: the recording around it */
 } igi_recording;
+/* In a body: outer value v is an input of it. */
+ig_status igi_region_capture(igi_recording *r, ig_value *v, ig_value_id *out);
 
-/* frontend_c/trace_sink.c: what a context tells of its calls while r is recorded. */
-igi_sink igi_trace_sink(uint32_t epoch);
-/* The graph value behind v; what is not of the graph becomes a constant. */
+/* frontend_c/trace_sink.c. A recording without a graph, with an epoch of its own. */
+void igi_recording_init(igi_recording *r);
+/* Raw pointers into tensors of r are entries of its ledger from now on. */
+void igi_recording_watch(igi_recording *r);
+/* The graph value behind v; what is not of the graph becomes a constant or a capture.
+ */
 ig_status igi_trace_id(igi_recording *r, ig_ctx *c, ig_value *v, ig_value_id *out);
-void igi_trace_data_escaped(void *user, const ig_tensor *t);
 
 /* Tensors that a traced step takes and gives back: parameters, buffers, the
  * optimiser's. Borrowed. */

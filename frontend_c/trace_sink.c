@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "graph/core/alloc.h"
+#include "graph/core/escape.h"
 
 static igi_recording *recording_of(igi_sink *s)
 {
@@ -38,6 +39,8 @@ ig_status igi_trace_id(igi_recording *r, ig_ctx *c, ig_value *v, ig_value_id *ou
         out->i = v->trace;
         return IG_OK;
     }
+    if (r->region)
+        return igi_region_capture(r, v, out);
     if (v->type.kind != IG_KIND_TENSOR)
         return ig_fail(IG_UNSUPPORTED, "a sequence from outside cannot be traced");
     return capture(r, c, (ig_tensor *)v, out);
@@ -46,7 +49,10 @@ ig_status igi_trace_id(igi_recording *r, ig_ctx *c, ig_value *v, ig_value_id *ou
 /* Whether t stands for a value of the graph that a run may change. */
 static bool is_value(const igi_recording *r, const ig_tensor *t)
 {
-    return t->v.trace && t->v.trace_epoch == r->epoch;
+    for (; r; r = r->outer) /* in an arm also those around it */
+        if (t->v.trace && t->v.trace_epoch == r->epoch)
+            return true;
+    return false;
 }
 
 /* An input that is no state. */
@@ -74,6 +80,7 @@ static ig_status writable(igi_sink *s, ig_ctx *c, ig_tensor *t, bool *yes)
  * the same to what it is given, but a constant would lose the change. */
 static ig_status settle_mutated(const igi_recording *r,
                                 const ig_call *call,
+                                const ig_value_id *ids,
                                 ig_value *const *in,
                                 ig_value *const *out)
 {
@@ -83,7 +90,7 @@ static ig_status settle_mutated(const igi_recording *r,
             if (!(op->outputs[i].alias >> j & 1) || !in[j] || !out[i] ||
                 !(op->inputs[j].flags & IG_MUTATED))
                 continue;
-            if (igi_value_at(r->g, (ig_value_id){in[j]->trace})->constant)
+            if (in[j]->trace_epoch != r->epoch || igi_value_at(r->g, ids[j])->constant)
                 return ig_fail(IG_UNSUPPORTED,
                                "%s in place: input %d comes from outside the trace, "
                                "whose graph would lose the change; ig_trace_step makes "
@@ -120,7 +127,7 @@ static ig_status called(igi_sink *s,
         out[i]->trace_epoch = r->epoch;
         out[i]->flags |= IGI_TRACED;
     }
-    return settle_mutated(r, call, in, out);
+    return settle_mutated(r, call, ids, in, out);
 }
 
 /* Dims that are no numbers in a trace of examples. */
@@ -167,7 +174,7 @@ escaped(igi_sink *s, ig_ctx *c, const char *where, const char *what, ig_tensor *
 
 /* A raw pointer was taken (ig_tensor_data...): the place is not known, the tensor is.
  */
-void igi_trace_data_escaped(void *user, const ig_tensor *t)
+static void data_escaped(void *user, const ig_tensor *t)
 {
     igi_recording *r = user;
     char type[160];
@@ -178,7 +185,19 @@ void igi_trace_data_escaped(void *user, const ig_tensor *t)
     r->escapes++;
 }
 
-igi_sink igi_trace_sink(uint32_t epoch)
+static uint32_t next_epoch(void)
 {
-    return (igi_sink){called, escaped, writable, follows_data, shape_of, epoch};
+    static uint32_t epoch; /* identities of one trace must never be met by another */
+    return __atomic_add_fetch(&epoch, 1, __ATOMIC_RELAXED);
+}
+
+void igi_recording_init(igi_recording *r)
+{
+    *r = (igi_recording){.epoch = next_epoch()};
+    r->sink = (igi_sink){called, escaped, writable, follows_data, shape_of, r->epoch};
+}
+
+void igi_recording_watch(igi_recording *r)
+{
+    igi_escape_watch(data_escaped, r);
 }

@@ -95,5 +95,45 @@ ig_step_state(struct ig_module *m, struct ig_optim *o, ig_tensor **out, int cap)
 IG_API double ig_item_constant_at(const char *where, ig_ctx *c, ig_tensor *t);
 #define ig_item_constant(...) ig_item_constant_at(IG_HERE, __VA_ARGS__)
 
+/* ---- structured regions ---- */
+
+/* out = pred ? then_fn(in) : else_fn(in); pred: one bool, n_out results.
+ *
+ * In eager code one of the two runs, as a C branch would. In a trace both run once and
+ * become the arms of an If, with gradients; tensors of the surroundings that they read
+ * are captured. So both must give results of equal types, and what else they do (host
+ * variables, prints) happens for both; values that leave an arm as plain numbers are in
+ * the ledger of the trace under its name. */
+IG_API ig_status ig_cond_at(const char *where,
+                            ig_ctx *c,
+                            ig_tensor *pred,
+                            ig_trace_fn_n then_fn,
+                            ig_trace_fn_n else_fn,
+                            ig_tensor *const *in,
+                            ig_tensor **out,
+                            int n_out,
+                            void *user);
+#define ig_cond(...) ig_cond_at(IG_HERE, __VA_ARGS__)
+
+/* One round: writes n next states; *go_on: one bool, left NULL for "go on". `iter` is
+ * the number of the round, int64 of rank 0. */
+typedef ig_status (*ig_loop_fn)(ig_ctx *c,
+                                ig_tensor *iter,
+                                ig_tensor *const *state,
+                                ig_tensor **next,
+                                ig_tensor **go_on,
+                                void *user);
+/* Runs fn for at most `most` rounds (negative: no bound), as long as it goes on; state
+ * [n] holds the states before, and afterwards. In a trace fn runs once and becomes the
+ * body of a Loop, with gradients. */
+IG_API ig_status ig_loop_at(const char *where,
+                            ig_ctx *c,
+                            int64_t most,
+                            ig_loop_fn fn,
+                            ig_tensor **state,
+                            int n,
+                            void *user);
+#define ig_loop(...) ig_loop_at(IG_HERE, __VA_ARGS__)
+
 IG_EXTERN_C_END
 #endif
