@@ -108,7 +108,6 @@ ig_status igi_body_fix_input(ig_graph *body, int i, ig_tensor *t)
     igi_type_fini(&value->type);
     value->type = copy;
     value->constant = ig_tensor_share(ig_tensor_ref(t));
-    igi_body_drop_input(body, i);
     return IG_OK;
 }
 

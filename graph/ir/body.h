@@ -43,9 +43,9 @@ ig_status igi_body_add_input(ig_graph *body,
                              const ig_graph *outer,
                              ig_value_id like,
                              ig_value_id *out);
-/* Input i becomes the constant t (counted). */
+/* The value of input i becomes the constant t (counted); the input is then dropped. */
 ig_status igi_body_fix_input(ig_graph *body, int i, ig_tensor *t);
-/* Removes input i, which nobody reads. */
+/* Removes input i, which nobody reads, or whose value has become a constant. */
 void igi_body_drop_input(ig_graph *body, int i);
 /* Capture number c of node n goes, in node and bodies; no body may read it. */
 ig_status igi_node_drop_capture(ig_graph *g, ig_node_id n, int c);

@@ -96,6 +96,28 @@ static bool uses(const ig_graph *g, const char *op)
     return false;
 }
 
+static ig_status run_all(ig_graph *g, igi_pass_state *s, int *changes)
+{
+    int mine = 0;
+    IG_TRY(igi_graph_sort(g));
+    if (s->o->level >= 2 && uses(g, "DequantizeLinear")) {
+        s->keep_quantized = true;
+        IG_TRY(run_canonical(g, s));
+        IG_TRY(run_list(g, s, quantized, &mine));
+        s->keep_quantized = false;
+    }
+    IG_TRY(run_canonical(g, s));
+    mine = 0;
+    IG_TRY(igi_pass_bodies(g, s, run_all, &mine)); /* bounded: IGI_BODY_DEPTH */
+    if (mine)
+        IG_TRY(run_canonical(g, s));
+    mine = 0;
+    IG_TRY(run_list(g, s, patterns, &mine));
+    if (mine)
+        IG_TRY(run_canonical(g, s));
+    return run_list(g, s, last, changes);
+}
+
 ig_status igi_passes_run(ig_graph *g, const igi_pass_opts *o)
 {
     int changes = 0;
@@ -103,16 +125,5 @@ ig_status igi_passes_run(ig_graph *g, const igi_pass_opts *o)
         return IG_OK;
     igi_pass_state s = {.o = o};
     igi_fold_budget(g, &s);
-    IG_TRY(igi_graph_sort(g));
-    if (o->level >= 2 && uses(g, "DequantizeLinear")) {
-        s.keep_quantized = true;
-        IG_TRY(run_canonical(g, &s));
-        IG_TRY(run_list(g, &s, quantized, &changes));
-        s.keep_quantized = false;
-    }
-    IG_TRY(run_canonical(g, &s));
-    IG_TRY(run_list(g, &s, patterns, &changes));
-    if (changes)
-        IG_TRY(run_canonical(g, &s));
-    return run_list(g, &s, last, &changes);
+    return run_all(g, &s, &changes);
 }

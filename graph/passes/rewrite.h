@@ -22,6 +22,9 @@ typedef ig_status (*igi_pass_fn)(ig_graph *g, igi_pass_state *s, int *changes);
 void igi_fold_budget(const ig_graph *g, igi_pass_state *s);
 ig_status igi_pass_fold(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_simplify(ig_graph *g, igi_pass_state *s, int *changes);
+/* Runs `all` passes on the bodies of g, and what makes them independent of g. */
+ig_status
+igi_pass_bodies(ig_graph *g, igi_pass_state *s, igi_pass_fn all, int *changes);
 ig_status igi_pass_cse(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_fold_affine(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_fold_pad(ig_graph *g, igi_pass_state *s, int *changes);
