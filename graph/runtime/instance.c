@@ -3,13 +3,11 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "graph/core/alloc.h"
 #include "graph/core/dtype.h"
 #include "graph/runtime/profile.h"
 
-#define HUGE_PAGE ((size_t)2 << 20)
 /* Plans that differ in integers only: so many, then integers are no part of signatures
  * any more, and nodes whose shapes depend on them are late. */
 #define INT_PLANS 6
@@ -269,11 +267,6 @@ static ig_status ensure_arena(igi_instance *x, igi_plan *p)
         if (!x->arena)
             return ig_fail_context("the arena of %zu bytes", need);
         x->arena_bytes = need;
-        if (need >= 2 * HUGE_PAGE) {
-            uintptr_t lo = ((uintptr_t)x->arena + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
-            uintptr_t hi = ((uintptr_t)x->arena + need) & ~(HUGE_PAGE - 1);
-            (void)madvise((void *)lo, hi - lo, MADV_HUGEPAGE);
-        }
     }
     if (p->base != x->arena)
         igi_plan_bind_arena(p, x->arena);

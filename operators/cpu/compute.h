@@ -182,6 +182,33 @@ typedef struct igi_pool {
                                beyond) */
 } igi_pool;
 
+/* ---- patches ------------------------------------------------------------------------
+ */
+
+/* Windows over x[batch][h][w][c]; a window's patch is [kernel_h][kernel_w][c], zero
+ * where it leaves the image. */
+typedef struct igi_patches {
+    const float *x;
+    int64_t h, w, c;
+    int64_t out_h, out_w;
+    int64_t kernel_h, kernel_w;
+    int64_t stride_h, stride_w;
+    int64_t dilation_h, dilation_w;
+    int64_t pad_top, pad_left;
+} igi_patches;
+
+/* A convolution of each channel by itself: y[batch][out_h][out_w][c] =
+ * epilogue(patches * w), w[kernel_h * kernel_w][ldw], ldw a multiple of 16 and at least
+ * c, zero behind c. The residual is added before the activation, has the shape of y and
+ * may be y itself. */
+typedef struct igi_depthwise {
+    igi_patches p;
+    const float *w;
+    int64_t ldw;
+    float *y;
+    igi_epilogue epilogue;
+} igi_depthwise;
+
 /* ---- Winograd convolution -----------------------------------------------------------
  */
 
@@ -288,6 +315,7 @@ typedef enum igi_cpu_level {
 typedef struct igi_cpu_isa {
     const char *name;
     igi_cpu_level level;
+    int vector;     /* floats */
     int gemm_panel; /* columns of a packed panel */
     int gemm_rows;  /* rows of the tallest tile: split rows in multiples of it */
 
@@ -360,6 +388,21 @@ typedef struct igi_cpu_isa {
                          int64_t ld_src,
                          int64_t rows,
                          int64_t cols);
+
+    /* Patches of windows [lo, hi), counted over the whole batch, `ld` floats apart. */
+    void (*patches)(
+        const igi_patches *p, float *dst, int64_t ld, int64_t lo, int64_t hi);
+
+    /* Output rows [row_lo, row_hi) of the channels from `channel` on, as many as a
+     * vector has (`vector`). `tile`: the rows of the image that they meet, from the
+     * first tap's to the last one's, each as wide as all outputs of a row reach, times
+     * `vector`. */
+    void (*depthwise)(const igi_depthwise *d,
+                      int64_t image,
+                      int64_t row_lo,
+                      int64_t row_hi,
+                      int64_t channel,
+                      float *tile);
 
     /* The transforms; `zeros`: c of them; tiles [lo, hi). */
     void (*winograd_weights)(int tile, const igi_winograd_kernel *k);

@@ -8,8 +8,7 @@
 #include <stdio.h>
 
 #include "graph/core/alloc.h"
-#include "operators/common_fused.h"
-#include "operators/cpu/kernel.h"
+#include "operators/cpu/conv_problem.h"
 
 /* Images of so few tiles of F(4, 3) take F(2, 3); so few outputs are no work. */
 enum { FEW_TILES = 16, LEAST_OUTPUTS = 25 };
@@ -34,16 +33,11 @@ static int tile_of(const igi_winograd *g)
 /* The call as a problem without pointers; false: it is no 3 x 3 of stride 1. */
 static bool read_problem(const ig_kernel_ctx *k, igi_winograd *g)
 {
-    int64_t xd[IG_RANK_MAX], yd[IG_RANK_MAX];
-    const ig_tensor *x = igi_kin(k, 0), *w = igi_kin(k, 1), *y = igi_kout(k, 0);
-    const igi_nhwc_conv_attrs *a = k->attrs;
-    igi_conv_attrs plain = igi_nhwc_conv_plain(a);
     igi_conv c;
-    if (igi_krank(x) != 4 || a->group != 1)
+    igi_patches p;
+    igi_epilogue e;
+    if (!igi_conv_problem(k, &c, &p, &e) || c.group != 1)
         return false;
-    igi_dims_to_nchw(4, igi_kdims(x), xd);
-    igi_dims_to_nchw(4, igi_kdims(y), yd);
-    igi_conv_set(&c, &plain, 4, xd, igi_kdims(w), yd);
     for (int i = 0; i < 2; i++)
         if (c.w.axis[i].kernel != 3 || c.w.axis[i].stride != 1 ||
             c.w.axis[i].dilation != 1)
@@ -57,8 +51,7 @@ static bool read_problem(const ig_kernel_ctx *k, igi_winograd *g)
                         .n = c.m,
                         .pad_top = c.w.axis[0].pad,
                         .pad_left = c.w.axis[1].pad,
-                        .epilogue = igi_epilogue_of(a->activation, a->act_a, a->act_b,
-                                                    a->residual_after != 0)};
+                        .epilogue = e};
     g->tile = tile_of(g);
     return true;
 }

@@ -32,6 +32,11 @@
 
 #include "operators/cpu/compute/recurrent.inc.h"
 #include "operators/cpu/compute/step.inc.h"
+
+#include "operators/cpu/compute/patches.inc.h"
+
+#include "operators/cpu/compute/depthwise.inc.h"
+
 #include "operators/cpu/compute/winograd.inc.h"
 
 #define BINARY_ROW(name_)                                                              \
@@ -42,6 +47,7 @@
 static const igi_cpu_isa igi_cpu_table = {
     .name = VEC_NAME,
     .level = VEC_LEVEL,
+    .vector = VW,
     .gemm_panel = GEMM_PANEL,
     .gemm_rows = GEMM_MR,
     .unary = UNARY_TABLE,
@@ -76,6 +82,8 @@ static const igi_cpu_isa igi_cpu_table = {
     .narrow_f16 = narrow_f16,
     .narrow_bf16 = narrow_bf16,
     .transpose_32 = transpose_32,
+    .patches = patches,
+    .depthwise = depthwise,
     .winograd_weights = winograd_weights,
     .winograd_input = winograd_input,
     .winograd_output = winograd_output,

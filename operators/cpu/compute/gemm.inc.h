@@ -36,6 +36,8 @@ typedef struct gemm_tile {
     const float *add1;
     int64_t ld1;
     int64_t last; /* columns of the last vector, for the masked kernels */
+    bool bounded; /* results are kept between low and high */
+    float low, high;
 } gemm_tile;
 
 VEC_INLINE vf gemm_load(const float *p, bool tail, vm mask)
@@ -51,6 +53,8 @@ VEC_INLINE void gemm_store(const gemm_tile *t, int i, int j, bool tail, vm mask,
         x = vadd(x, gemm_load(t->add0 + i * t->ld0 + j * VW, tail, mask));
     if (t->add1)
         x = vadd(x, gemm_load(t->add1 + i * t->ld1 + j * VW, tail, mask));
+    if (t->bounded)
+        x = vmin(vset1(t->high), vmax(vset1(t->low), x));
     if (tail)
         vstore_tail(c, mask, x);
     else
@@ -243,6 +247,24 @@ static const gemm_kernel_fn gemv_kernels[] = {gemv_full, gemv_1, gemv_2, gemv_3,
 static const gemm_kernel_fn gemv_kernels[] = {gemv_full, gemv_1, gemv_2};
 #endif
 
+/* Whether what follows the addends is a minimum and a maximum (infinite without an
+ * activation), which need no second pass. */
+static bool epilogue_bounds(const igi_epilogue *e, float *low, float *high)
+{
+    *low = -INFINITY;
+    *high = INFINITY;
+    if (e->residual && e->residual_after)
+        return false;
+    if (e->act == IGI_UNARY_RELU) {
+        *low = 0.0f;
+    } else if (e->act == IGI_UNARY_CLIP) {
+        *low = e->act_params[0];
+        *high = e->act_params[1];
+    }
+    return e->act == IGI_UNARY_NONE || e->act == IGI_UNARY_RELU ||
+           e->act == IGI_UNARY_CLIP;
+}
+
 /* What follows the sum, on the finished tile of `rows` x `cols` at (row, col) of C. */
 static void
 gemm_finish(const igi_gemm *g, int64_t row, int64_t rows, int64_t col, int64_t cols)
@@ -292,13 +314,30 @@ static void gemm_do_tile(
             t.ld1 = e->ld_residual;
         }
     }
+    const bool bounds = epilogue_bounds(e, &t.low, &t.high);
+    t.bounded = kb->last && bounds && e->act;
     const int64_t kind = cols == GEMM_PANEL ? 0 : vectors;
     if (kb->single)
         gemv_kernels[kind](&t);
     else
         gemm_kernels[rows - 1][kind](&t);
-    if (kb->last && (e->act || (e->residual && e->residual_after)))
+    if (kb->last && !bounds)
         gemm_finish(g, row, rows, col, cols);
+}
+
+/* Asks for the lines that the next tile will write and add: they lie row strides apart,
+ * and no prefetcher of the CPU finds them. */
+static void gemm_ahead(const igi_gemm *g, int64_t row, int64_t rows, int64_t p)
+{
+    const int64_t col = p * GEMM_PANEL;
+    const igi_epilogue *e = &g->epilogue;
+    for (int64_t i = row; i < row + rows; i++) {
+        for (int64_t j = col; j < col + GEMM_PANEL; j += 16) {
+            __builtin_prefetch(g->c + i * g->ldc + j, 0, 2);
+            if (e->residual)
+                __builtin_prefetch(e->residual + i * e->ld_residual + j, 0, 2);
+        }
+    }
 }
 
 /* All row tiles against the panels [p0, p1) of one block of K. */
@@ -314,10 +353,22 @@ static void gemm_group(const igi_gemm *g,
     int64_t row = row_lo;
     for (int64_t i = 0; i < tiles; i++) {
         const int64_t height = rows / tiles + (i < rows % tiles);
-        for (int64_t p = p0; p < p1; p++)
+        for (int64_t p = p0; p < p1; p++) {
+            if (p + 1 < p1)
+                gemm_ahead(g, row, height, p + 1);
+            else if (i + 1 < tiles)
+                gemm_ahead(g, row + height, height, p0);
             gemm_do_tile(g, kb, row, height, p);
+        }
         row += height;
     }
+}
+
+/* Panels that stay in L2 together: more when they are shallow, so that rows of A and C
+ * are visited once. */
+static int64_t gemm_group_of(int64_t k)
+{
+    return k > 0 && k < GEMM_K_BLOCK ? GEMM_GROUP * (GEMM_K_BLOCK / k) : GEMM_GROUP;
 }
 
 static void gemm(const igi_gemm *g,
@@ -329,7 +380,6 @@ static void gemm(const igi_gemm *g,
     const bool slabs = g->ldb && g->n * g->k > GEMM_SLAB_FLOATS;
     const bool single = g->m == 1 && !slabs;
     const int64_t k_block = slabs ? GEMM_SLAB_ROWS : single ? g->k : GEMM_K_BLOCK;
-    const int64_t group = slabs ? panel_hi - panel_lo : GEMM_GROUP;
     int64_t k0 = 0;
     if (row_lo >= row_hi)
         return;
@@ -342,6 +392,7 @@ static void gemm(const igi_gemm *g,
             .last = left <= k_block,
             .single = single,
         };
+        const int64_t group = slabs ? panel_hi - panel_lo : gemm_group_of(kb.k);
         for (int64_t p0 = panel_lo; p0 < panel_hi; p0 += group) {
             const int64_t p1 = p0 + group < panel_hi ? p0 + group : panel_hi;
             gemm_group(g, &kb, row_lo, row_hi, p0, p1);

@@ -274,29 +274,13 @@ static void winograd_finish(const igi_winograd *g, const winograd_place *at)
     }
 }
 
-/* Whether the activation is a minimum and a maximum; they are infinite without one. */
-static bool winograd_bounds(const igi_epilogue *e, float *low, float *high)
-{
-    *low = -INFINITY;
-    *high = INFINITY;
-    if (e->act == IGI_UNARY_RELU) {
-        *low = 0.0f;
-    } else if (e->act == IGI_UNARY_CLIP) {
-        *low = e->act_params[0];
-        *high = e->act_params[1];
-    }
-    return e->act == IGI_UNARY_NONE || e->act == IGI_UNARY_RELU ||
-           e->act == IGI_UNARY_CLIP;
-}
-
 static void winograd_output(const igi_winograd *g, const igi_winograd_products *q)
 {
     const int64_t across = igi_winograd_across(g), down = igi_winograd_down(g);
     const int s = g->tile;
     float finished[16 * IGI_WINOGRAD_GROUP * GEMM_PANEL];
     float low, high;
-    const bool bounds = winograd_bounds(&g->epilogue, &low, &high) &&
-                        !(g->epilogue.residual && g->epilogue.residual_after);
+    const bool bounds = epilogue_bounds(&g->epilogue, &low, &high);
     winograd_place at = {.y = bounds ? NULL : finished,
                          .low = vset1(bounds ? low : -INFINITY),
                          .high = vset1(bounds ? high : INFINITY),
