@@ -273,10 +273,12 @@ static ig_status visit(walk *w, uint32_t index)
     if (rc == IG_OK)
         rc = run_rule(w);
     clear_slots(w->node);
-    if (!w->retain && w->node->state != IGI_SAVED_RELEASED)
-        igi_tape_release(w->node, IGI_SAVED_RELEASED);
-    if (!w->retain && w->node->region)
-        igi_region_visited(w->node->region, index);
+    if (!w->retain) {
+        if (w->node->state != IGI_SAVED_RELEASED)
+            igi_tape_release(w->node, IGI_SAVED_RELEASED);
+        if (w->node->region)
+            igi_region_visited(w->node->region, index);
+    }
     /* Not ig_scope_leave: the tape must not be collected while it is walked. */
     while (w->c->scope.n > mark)
         ig_value_unref(w->c->scope.p[--w->c->scope.n]);

@@ -51,8 +51,7 @@ static inline bool takes_part(const ig_ctx *c,
                               ig_value *const *in,
                               unsigned flags)
 {
-    if (!(flags & (IGI_REQUIRES_GRAD | IGI_HAS_NODE)) || !c->grad_mode ||
-        op->def->gradient == ig_gradient_none || op->def->flags & IG_OP_KEEPS)
+    if (!(flags & (IGI_REQUIRES_GRAD | IGI_HAS_NODE)) || !c->grad_mode || !op->records)
         return false;
     /* most operators have no ports that differ from the others */
     return !(op->nodiff_ports | (unsigned)call->n_captures) || any_grad(op, call, in);
@@ -85,6 +84,18 @@ note_open(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value *const *
     return any ? igi_tape_note(&c->tape, c->trace->epoch, id, types) : IG_OK;
 }
 
+static inline ig_status tell_tape(ig_ctx *c,
+                                  const igi_op *op,
+                                  const ig_call *call,
+                                  ig_value *const *in,
+                                  ig_value *const *out)
+{
+    bool uniform = c->invoker.uniform; /* nothing odd about it, no bodies either */
+    if (!uniform && op->def->flags & IG_OP_SUBGRAPH)
+        IG_TRY(igi_items_refuse(op, call, out));
+    return igi_tape_record(&c->tape, op, call, in, out, uniform);
+}
+
 ig_status igi_record(ig_ctx *c,
                      const igi_op *op,
                      const ig_call *call,
@@ -96,9 +107,7 @@ ig_status igi_record(ig_ctx *c,
         IG_TRY(c->trace->called(c->trace, c, call, in, out));
     if (!on_tape)
         return IG_OK;
-    if (op->def->flags & IG_OP_SUBGRAPH)
-        IG_TRY(igi_items_refuse(op, call, out));
-    ig_status rc = igi_tape_record(&c->tape, op, call, in, out, c->invoker.uniform);
+    ig_status rc = tell_tape(c, op, call, in, out);
     return rc == IG_OK && c->trace ? note_open(c, call, in, out) : rc;
 }
 
@@ -154,8 +163,10 @@ run(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value **out)
     ig_status rc = IG_OK;
     if (op->def->view)
         igi_view_link(c, call, in, out);
-    if (on_tape || c->trace)
+    if (c->trace)
         rc = igi_record(c, op, call, in, out, on_tape);
+    else if (on_tape)
+        rc = tell_tape(c, op, call, in, out);
     if (call->n_out == 1 && out[0])
         return igi_scope_push(c, out[0]) == IG_OK ? rc : IG_OUT_OF_MEMORY;
     for (int i = 0; i < call->n_out; i++)

@@ -144,7 +144,7 @@ static inline void name_node(igi_tape *t, ig_tensor *y, uint32_t node, uint32_t 
     if (y->v.flags & IGI_HAS_NODE) /* in place: it named an older node */
         --*y->live;
     y->v.flags = (uint16_t)((y->v.flags | IGI_HAS_NODE) & ~IGI_LEAF);
-    y->version = y->st ? y->st->version : 0;
+    y->version = y->st->version; /* results have storage, empty ones too */
     y->node = node;
     y->node_out = out;
     y->live = t->live;
@@ -386,20 +386,32 @@ static COLD ig_status refuse_saved(const igi_tape_node *n, int what, int i)
                    s->st->version, s->version);
 }
 
+/* A value that is not simply there: *out is what the node has of it. */
+static NOINLINE ig_status find_saved(const igi_tape_node *n,
+                                     int what,
+                                     int i,
+                                     ig_tensor **out)
+{
+    const ig_tensor *s = *out;
+    if (n->state == IGI_SAVED_DROPPED && s && !s->st)
+        IG_TRY(igi_region_restore(n->region));
+    bool absent = !n->types[what == IG_SAVED_INPUT ? i : n->n_in + i];
+    if (n->state != IGI_SAVED_RELEASED &&
+        (absent || (s && s->st && s->st->version == s->version)))
+        return IG_OK;
+    *out = NULL;
+    return refuse_saved(n, what, i);
+}
+
 ig_status
 igi_tape_saved(const igi_tape *t, uint32_t node, int what, int i, ig_tensor **out)
 {
     const igi_tape_node *n = t->nodes.p[node];
-    int at = what == IG_SAVED_INPUT ? i : n->n_in + i;
-    ig_tensor *s = n->saved[at];
+    ig_tensor *s = n->saved[what == IG_SAVED_INPUT ? i : n->n_in + i];
     *out = s;
-    if (n->state == IGI_SAVED_DROPPED && s && !s->st)
-        IG_TRY(igi_region_restore(n->region));
-    if (n->state != IGI_SAVED_RELEASED &&
-        (!n->types[at] || (s && s->st && s->st->version == s->version)))
-        return IG_OK;
-    *out = NULL;
-    return refuse_saved(n, what, i);
+    return n->state == IGI_SAVED_KEPT && s && s->st && s->st->version == s->version
+               ? IG_OK
+               : find_saved(n, what, i, out);
 }
 
 ig_status igi_tape_revive(igi_tape *t,

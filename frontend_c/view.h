@@ -31,8 +31,8 @@ igi_views_refresh(ig_ctx *c, const ig_call *call, ig_value *const *in, bool *cha
 {
     for (int i = 0; i < call->n_in; i++) {
         ig_tensor *x = (ig_tensor *)in[i];
-        if (!x || !(x->v.flags & (IGI_HAS_NODE | IGI_IS_VIEW)) || !x->st)
-            continue; /* only tensors have these flags */
+        if (!x || !(x->v.flags & (IGI_HAS_NODE | IGI_IS_VIEW)))
+            continue; /* only tensors with storage have these flags */
         if (x->st->version == x->version &&
             (!(x->v.flags & IGI_HAS_NODE) || x->live == c->tape.live))
             continue;

@@ -279,6 +279,7 @@ static ig_status compile(igi_op *op)
     IG_TRY(scan_attrs(d));
     IG_TRY(scan_saves(op));
     IG_TRY(scan_alias(op));
+    op->records = d->gradient != ig_gradient_none && !(d->flags & IG_OP_KEEPS);
     op->plain = is_plain(op);
     op->law_types = op->plain && obeys_law(op) ? op->var_types[op->out_var[0]] : 0;
     return IG_OK;

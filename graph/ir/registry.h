@@ -24,9 +24,10 @@ typedef struct igi_op {
     uint16_t min_in, min_out; /* required ones */
     uint64_t must_out;        /* mask of formal outputs that every node has */
     bool variadic_in, variadic_out;
-    bool plain; /* fixed tensor ports, one output, <= 3 inputs, nothing special: eager
-                   fast path */
-    bool holds; /* some port is or may be a sequence or optional */
+    bool records; /* a tape must know of its calls: it has a gradient of its own */
+    bool plain;   /* fixed tensor ports, one output, <= 3 inputs, nothing special: eager
+                     fast path */
+    bool holds;   /* some port is or may be a sequence or optional */
     uint64_t value_ports, nodiff_ports, type_only_ports; /* masks of formal inputs */
     uint64_t law_types; /* plain and ELEMENTWISE over one type variable: equal inputs of
                            these types give that same type and shape; 0: no such law */

@@ -1,6 +1,8 @@
 /* Chooses the variant: the best level that both the build and the running CPU have. The
  * compiler's run-time library has read cpuid (and what the system saves) at program
- * start, so nothing is cached here. */
+ * start; the choice is made once, because small kernels ask in every call. */
+#include <stdatomic.h>
+
 #include "operators/cpu/compute/isa.h"
 
 const igi_cpu_isa *igi_cpu_isa_get(igi_cpu_level level)
@@ -20,16 +22,21 @@ const igi_cpu_isa *igi_cpu_isa_get(igi_cpu_level level)
     return NULL;
 }
 
+static const igi_cpu_isa *choose(void)
+{
+    const igi_cpu_isa *isa = igi_cpu_isa_get(IGI_CPU_AVX512);
+    if (!isa)
+        isa = igi_cpu_isa_get(IGI_CPU_AVX2);
+    return isa ? isa : igi_cpu_isa_portable();
+}
+
 const igi_cpu_isa *igi_cpu_isa_best(void)
 {
-    const igi_cpu_isa *isa = NULL;
-#if defined(__x86_64__)
-    if (!igi_cpu_isa_get(IGI_CPU_AVX2))
-        return igi_cpu_isa_portable();
-    if (__builtin_cpu_supports("avx512f"))
-        isa = igi_cpu_isa_get(IGI_CPU_AVX512);
-    return isa ? isa : igi_cpu_isa_avx2();
-#else
-    return isa ? isa : igi_cpu_isa_portable();
-#endif
+    static _Atomic(const igi_cpu_isa *) best; /* threads that race find the same */
+    const igi_cpu_isa *isa = atomic_load_explicit(&best, memory_order_relaxed);
+    if (isa)
+        return isa;
+    isa = choose();
+    atomic_store_explicit(&best, isa, memory_order_relaxed);
+    return isa;
 }
