@@ -5,13 +5,24 @@
 
 #include "operators/cpu/compute/isa.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+/* By cpuid itself: not every compiler's run-time library knows the name. */
+static bool has_f16c(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && c & bit_F16C;
+}
+#endif
+
 const igi_cpu_isa *igi_cpu_isa_get(igi_cpu_level level)
 {
     if (level == IGI_CPU_PORTABLE)
         return igi_cpu_isa_portable();
 #if defined(__x86_64__)
-    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                      __builtin_cpu_supports("f16c");
+    const bool avx2 =
+        __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     if (level == IGI_CPU_AVX2 && avx2)
         return igi_cpu_isa_avx2();
     if (level == IGI_CPU_AVX512 && avx2 && __builtin_cpu_supports("avx512f") &&
