@@ -68,6 +68,7 @@ ig_status igi_up_make(igi_onnx_node *n,
                       ig_value_id *out);
 /* Makes the node's operator from what is left of it. */
 ig_status igi_up_finish(igi_onnx_node *n);
+
 /* A list of integers; and another name for an attribute that is there. */
 ig_status igi_up_set_ints(igi_onnx_node *n, const char *name, ig_ints v);
 void igi_up_rename(igi_onnx_node *n, const char *from, const char *to);
