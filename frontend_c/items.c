@@ -125,6 +125,8 @@ static ig_status
 split(ig_ctx *c, const igi_op *op, const ig_call *call, ig_value *x, ig_value **out)
 {
     const igi_sequence *s = (const igi_sequence *)*out;
+    if (!s)
+        return IG_BUG("a call without its sequence");
     int64_t at = 0, axis = *(const int64_t *)igi_attr_at(igi_attr_find(op->def, "axis"),
                                                          call->attrs);
     axis = axis < 0 ? axis + x->type.rank : axis;

@@ -178,7 +178,7 @@ stack_room(ig_kernel_ctx *k, igi_stack *s, const ig_type *item, int64_t room)
         return ig_kernel_fail(k, IG_LIMIT, "the stacked results overflow");
     IG_TRY(ig_charge(k, (int64_t)bytes));
     IG_TRY(igi_tensor_make(&more, NULL, (ig_dtype)item->dtype, item->rank + 1, dims));
-    if (s->n > 0) {
+    if (s->all) {
         dims[0] = s->n;
         igi_copy_nd((ig_dtype)item->dtype, item->rank + 1, dims, more->data, 0,
                     igi_strides(more), s->all->data, 0, igi_strides(s->all));
@@ -214,6 +214,8 @@ igi_stack_add(ig_kernel_ctx *k, igi_stack *s, const ig_value *item, const char *
                               igi_type_print(&s->all->v.type, NULL, b, sizeof(b)));
     if (!s->all || s->n == s->room)
         IG_TRY(stack_room(k, s, type, s->all ? 2 * s->room : s->room ? s->room : 4));
+    if (!s->all)
+        return IG_BUG("a stack has no room after it was made");
     igi_copy_nd((ig_dtype)type->dtype, type->rank, ig_type_dims(type), s->all->data,
                 s->n * igi_tensor_count(t), igi_strides(s->all) + 1, t->data, 0,
                 igi_strides(t));

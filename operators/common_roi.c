@@ -99,8 +99,9 @@ bool igi_roi_sample(const igi_roi *roi,
                     double weight[4])
 {
     int64_t low[2], high[2];
-    double fine_h = ((double)(i / roi->grid_w) + 0.5) / (double)roi->grid_h;
-    double fine_w = ((double)(i % roi->grid_w) + 0.5) / (double)roi->grid_w;
+    int64_t row = i / roi->grid_w, column = i % roi->grid_w;
+    double fine_h = ((double)row + 0.5) / (double)roi->grid_h;
+    double fine_w = ((double)column + 0.5) / (double)roi->grid_w;
     double y = roi->y + ((double)h + fine_h) * roi->cell_h;
     double x = roi->x + ((double)w + fine_w) * roi->cell_w;
     if (!(y >= -1 && y <= (double)roi->height && x >= -1 && x <= (double)roi->width) ||

@@ -15,7 +15,8 @@ static const char *const kind_names[] = {"",
                                          "a tensor",
                                          "a graph",
                                          "a string",
-                                         "an int (element type)"};
+                                         "an int (element type)",
+                                         "a type"}; /* ORDER: ig_attr_kind */
 
 /* Address of the field when the attribute exists and is of one of two kinds. */
 static ig_status field(const ig_op_def *op,

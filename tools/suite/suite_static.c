@@ -108,7 +108,7 @@ static ig_value *join(const ig_value *like,
                       int n,
                       ig_tensor *const *list)
 {
-    ig_value *items[SUITE_PORTS], *made = NULL;
+    ig_value *items[SUITE_PORTS] = {0}, *made = NULL;
     int m = 0;
     for (int k = 0; k < n; k++)
         if (at[k].port == port)

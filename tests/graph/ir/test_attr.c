@@ -183,6 +183,8 @@ static void setting_what_does_not_fit_names_both_kinds(void **state)
              "Opts has no attribute nope");
     IR_ERROR(igi_attrs_set_int(op, &o, "f", 1), IG_INVALID_GRAPH,
              "attribute f is a float, but an int");
+    IR_ERROR(igi_attrs_set_type(&a, op, &o, "i", &(ig_type){.rank = -1}),
+             IG_INVALID_GRAPH, "a type was given");
     IR_ERROR(igi_attrs_set_floats(&a, op, &o, "ints", NULL, 0), IG_INVALID_GRAPH,
              "ints is a list of ints, but a list of floats");
     IR_ERROR(igi_attrs_set_string(&a, op, &o, "mode", "huge"), IG_INVALID_GRAPH,
