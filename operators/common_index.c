@@ -166,6 +166,8 @@ ig_status igi_spots_strided(const ig_kernel_ctx *k,
                      .index = geometry};
     memcpy(s->base_stride, g + 1, sizeof(*g) * (size_t)rank);
     memcpy(s->item_stride, ig_strides(view), sizeof(*g) * (size_t)rank);
+    if (s->count == 0) // strides of no elements may be any numbers
+        memset(s->base_stride, 0, sizeof(s->base_stride));
     if (s->count > 0 && (!igi_strided_range(rank, s->space, g + 1, g[0], &lo, &hi) ||
                          lo < 0 || hi >= ig_numel(data)))
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT,

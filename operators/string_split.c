@@ -87,8 +87,9 @@ static bool next_word(splitter *s, igi_text_view *part)
     *part = s->left;
     part->n = s->cuts == 0 ? trimmed(s->left) : span(s->left, false);
     s->left = skip(s->left, part->n);
-    if (s->cuts-- == 0)
+    if (s->cuts == 0)
         s->left.n = 0;
+    s->cuts -= s->cuts > 0;
     return true;
 }
 
@@ -104,7 +105,7 @@ static bool next_part(splitter *s, igi_text_view *part)
             continue;
         part->n = i;
         s->left = skip(s->left, i + s->delimiter.n);
-        s->cuts--;
+        s->cuts -= s->cuts > 0;
         return true;
     }
     s->done = true;

@@ -1,6 +1,4 @@
 /* Where the elements of a strided view lie. */
-#include <stdlib.h>
-
 #include "graph/core/checked.h"
 #include "graph/core/tensor.h"
 
@@ -20,6 +18,11 @@ bool igi_strided_range(int rank,
     return true;
 }
 
+static uint64_t magnitude(int64_t v)
+{
+    return v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+}
+
 /* Axes from the smallest step on: a step that is longer than all before it can reach
  * never meets them. */
 bool igi_strided_overlap(int rank, const int64_t *dims, const int64_t *strides)
@@ -30,14 +33,15 @@ bool igi_strided_overlap(int rank, const int64_t *dims, const int64_t *strides)
         int next = -1;
         for (int i = 0; i < rank; i++)
             if (!(done >> i & 1) &&
-                (next < 0 || llabs(strides[i]) < llabs(strides[next])))
+                (next < 0 || magnitude(strides[i]) < magnitude(strides[next])))
                 next = i;
         done |= 1ull << next;
         if (dims[next] == 0)
             return false;
         if (dims[next] == 1)
             continue;
-        int64_t step = llabs(strides[next]);
+        int64_t step =
+            (int64_t)magnitude(strides[next]); /* negative: beyond any memory */
         if (step <= reach || !igi_mul_i64(dims[next] - 1, step, &span) ||
             !igi_add_i64(reach, span, &reach))
             return true;

@@ -2,7 +2,10 @@
 """`ingot check-plugin` on plugins that are broken in one way each, and on the examples; the command
 with --plugin.
 
-usage: tests/plugins/test_plugins.py INGOT BROKEN_FOLDER EXAMPLES_FOLDER
+usage: tests/plugins/test_plugins.py INGOT BROKEN_FOLDER EXAMPLES_FOLDER [--sanitized]
+
+A sanitizer brings its own malloc, whose use nobody can ask for: then leaks of the C library's heap
+are the sanitizer's to find.
 """
 
 import json
@@ -21,7 +24,7 @@ CAUGHT = {
     "leaks": r"Halve: each round of checks leaves \d+ more tensors or blocks",
     "leaks_heap": r"Halve: each round of checks leaves \d+ more bytes of the heap",
     "wrong_abi": r"needs plugin ABI 1000",
-    "crashes": r"crashed with signal 11",
+    "crashes": r"crashed with signal 11|store to null pointer",  # or as a sanitizer says it
     "lacks_operator": r"emits the operator NoSuchOperator, which is not here",
     "no_init": r"exports no ig_plugin_init",
     "newer_plugin": r"Halve uses a member that this version of Ingot does not know",
@@ -50,6 +53,8 @@ def run(*command, rc=0):
 
 def check_broken(ingot, folder):
     for name, reason in CAUGHT.items():
+        if name == "leaks_heap" and "--sanitized" in sys.argv:
+            continue
         out = run(ingot, "check-plugin", folder / f"{name}.so", rc=1)
         if not re.search(reason, out):
             sys.exit(f"FAILED: {name} is refused, but not for the right reason\n{out}")
