@@ -97,6 +97,7 @@ static void gradients_of_a_symbolic_selection_are_traced(void **state)
 {
     (void)state;
     check_dynamic(slope, NULL);
+    ig_graph_free(g);
     check_dynamic(slope_of_mean, NULL);
 }
 

@@ -27,7 +27,6 @@ static inline void
 trace_of(ig_trace_fn fn, void *user, ig_tensor *x, const char *dynamic)
 {
     ig_trace_opts o = options(x, dynamic);
-    ig_graph_free(g);
     g = ig_trace(c, fn, user, &o);
 }
 
