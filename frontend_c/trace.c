@@ -13,8 +13,8 @@
 /* The example of input i. */
 static ig_value *example_of(const igi_trace_job *j, int i)
 {
-    const ig_trace_input *in = &j->o->inputs[i];
-    return in->value ? in->value : (ig_value *)in->example;
+    ig_tensor *example = j->o->inputs[i].example;
+    return example ? ig_tensor_value(example) : j->o->values[i];
 }
 
 static ig_status call_function(igi_trace_job *j, ig_value *const *in)

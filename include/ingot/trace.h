@@ -32,12 +32,13 @@ typedef ig_status (*ig_trace_fn_values)(ig_ctx *c,
 typedef struct ig_trace_input {
     const char *name;
     ig_tensor *example;
-    ig_value *value; /* an example that is no tensor; NULL: `example` */
 } ig_trace_input;
 
 typedef struct ig_trace_opts {
     ig_trace_input inputs[IG_TRACE_INPUTS_MAX]; /* ended by a NULL name */
-    const char *outputs[IG_TRACE_INPUTS_MAX];   /* names; missing ones are made */
+    ig_value
+        *values[IG_TRACE_INPUTS_MAX]; /* of those without example: it is no tensor */
+    const char *outputs[IG_TRACE_INPUTS_MAX]; /* names; missing ones are made */
     const char *dynamic; /* "image: N,1,28,28; mask: N,T"; NULL: all sizes are fixed */
     const char *name;    /* of the graph */
     bool no_self_test;   /* else the examples and their results go into the file */

@@ -402,9 +402,10 @@ static void check_trace(const suite_case *c)
             t.literal[i] = example[i];
         else if (example[i] && k == IG_TRACE_INPUTS_MAX)
             suite_fail(c, "traced", "more inputs than a trace can have");
-        else if (example[i])
-            o.inputs[k++] =
-                (ig_trace_input){.name = input_name(i), .value = example[i]};
+        else if (example[i]) {
+            o.inputs[k].name = input_name(i);
+            o.values[k++] = example[i];
+        }
     }
     for (int i = 0; i < c->call.n_out; i++)
         o.outputs[i] = output_name(i);

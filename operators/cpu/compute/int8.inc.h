@@ -5,7 +5,8 @@
  * Tiles are like those of the float product (gemm.inc.h): all loops over rows and
  * vectors are unrolled, one kernel a height, rows addressed from three bases. */
 
-#if defined(__clang__)
+#if defined(Q_UNROLL) /* the plain C table leaves it to the compiler */
+#elif defined(__clang__)
 #define Q_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define Q_UNROLL _Pragma("GCC unroll 16")

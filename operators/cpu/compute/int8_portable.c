@@ -6,12 +6,13 @@
 
 #define Q_INLINE   static inline
 #define Q_KEEP(p_) ((void)(p_))
-#define QNAME      "portable"
-#define QTABLE     igi_int8_isa_portable
-#define QW         1
-#define QNV        4
-#define QMR        4
-#define QELEMENT   2
+#define Q_UNROLL
+#define QNAME    "portable"
+#define QTABLE   igi_int8_isa_portable
+#define QW       1
+#define QNV      4
+#define QMR      4
+#define QELEMENT 2
 
 typedef int32_t qi;
 typedef float qf;
