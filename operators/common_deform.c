@@ -49,6 +49,16 @@ const ig_attr_def igi_deform_options[] = {
     {0},
 };
 
+const igi_deform_attrs igi_deform_flat = {.struct_size = sizeof(igi_deform_attrs),
+                                          .kernel_shape = IGI_INTS(2, 2),
+                                          .offset_group = 2,
+                                          .pads = IGI_INTS(1, 0, 0, 1),
+                                          .strides = IGI_INTS(1, 2)};
+const igi_deform_attrs igi_deform_line = {.struct_size = sizeof(igi_deform_attrs),
+                                          .kernel_shape = IGI_INTS(2),
+                                          .offset_group = 1,
+                                          .slopes = 1};
+
 static bool fits(const ig_ints *list, int64_t n)
 {
     return list->n == 0 || list->n == n;

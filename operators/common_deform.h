@@ -29,6 +29,8 @@ typedef struct igi_deform_attrs {
     ig_ints strides;
 } igi_deform_attrs;
 extern const ig_attr_def igi_deform_options[];
+/* Of samples: two axes with groups, pads and steps; one axis, its slope. */
+extern const igi_deform_attrs igi_deform_flat, igi_deform_line;
 enum { IGI_DEFORM_AXES = 8 }; /* spatial axes at the most: 2^8 corners */
 
 typedef struct igi_deform {

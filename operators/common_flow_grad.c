@@ -125,8 +125,9 @@ typedef struct pairs {
     ig_value_id y[2 * IG_PORTS_MAX], dy[2 * IG_PORTS_MAX];
 } pairs;
 
-static ig_status build_arm(derived *x, const igi_arm_key *key, pairs *p)
+static ig_status build_arm(derived *x, const void *arm_key, pairs *p)
 {
+    const igi_arm_key *key = arm_key;
     for (int i = 0; i < key->n_in; i++) {
         IG_TRY(keep_input(x, i));
         if (key->wants[i])
@@ -150,20 +151,30 @@ static ig_status build_arm(derived *x, const igi_arm_key *key, pairs *p)
     return IG_OK;
 }
 
+/* The body that `build` makes of `key`. */
+static ig_status derive_gradient(const igi_derive *d,
+                                 const ig_graph *body,
+                                 ig_status (*build)(derived *, const void *, pairs *),
+                                 const void *key,
+                                 ig_graph **out)
+{
+    derived x;
+    pairs *p = igi_calloc(1, sizeof(*p));
+    if (!p)
+        return IG_OUT_OF_MEMORY;
+    ig_status rc = derived_begin(&x, d, body, "gradient");
+    if (rc == IG_OK)
+        rc = build(&x, key, p);
+    igi_free(p);
+    return derived_end(&x, rc, out);
+}
+
 ig_status igi_arm_gradient(const igi_derive *d,
                            const ig_graph *body,
                            const void *key,
                            ig_graph **out)
 {
-    derived x;
-    pairs *p = igi_calloc(1, sizeof(*p));
-    ig_status rc = p ? derived_begin(&x, d, body, "gradient") : IG_OUT_OF_MEMORY;
-    if (!p)
-        return rc;
-    if (rc == IG_OK)
-        rc = build_arm(&x, key, p);
-    igi_free(p);
-    return derived_end(&x, rc, out);
+    return derive_gradient(d, body, build_arm, key, out);
 }
 
 /* ---- Loop and Scan: shapes ---- */
@@ -378,8 +389,9 @@ put_gradients(derived *x, const igi_rounds_shape *s, const ig_value_id *sums, pa
     return IG_OK;
 }
 
-static ig_status build_backwards(derived *x, const igi_rounds_shape *s, pairs *p)
+static ig_status build_backwards(derived *x, const void *shape, pairs *p)
 {
+    const igi_rounds_shape *s = shape;
     ig_value_id sums[IG_PORTS_MAX];
     IG_TRY(add_states(x, s, sums, p));
     IG_TRY(add_items(x, s, p));
@@ -398,13 +410,5 @@ ig_status igi_make_backwards(const igi_derive *d,
                              const void *key,
                              ig_graph **out)
 {
-    derived x;
-    pairs *p = igi_calloc(1, sizeof(*p));
-    ig_status rc = p ? derived_begin(&x, d, body, "gradient") : IG_OUT_OF_MEMORY;
-    if (!p)
-        return rc;
-    if (rc == IG_OK)
-        rc = build_backwards(&x, key, p);
-    igi_free(p);
-    return derived_end(&x, rc, out);
+    return derive_gradient(d, body, build_backwards, key, out);
 }

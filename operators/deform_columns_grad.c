@@ -68,24 +68,18 @@ static ig_status deform_columns_grad_reference(ig_kernel_ctx *k)
     return IG_OK;
 }
 
-#define HEAD .struct_size = sizeof(igi_deform_attrs)
-static const igi_deform_attrs flat = {HEAD, .kernel_shape = IGI_INTS(2, 2),
-                                      .offset_group = 2, .pads = IGI_INTS(1, 0, 0, 1),
-                                      .strides = IGI_INTS(1, 2)};
-static const igi_deform_attrs line = {HEAD, .kernel_shape = IGI_INTS(2),
-                                      .offset_group = 1, .slopes = 1};
 static const ig_sample samples[] = {
     {.name = "flat",
-     .attrs = &flat,
+     .attrs = &igi_deform_flat,
      IGI_INPUTS(IGI_IN(1, 8, 3, 2),
                 IGI_IN(1, 16, 3, 2),
                 IGI_IN_INTS(1, 2, 3, 4),
                 IGI_IN(1, 8, 3, 2))},
     {.name = "slope",
-     .attrs = &line,
+     .attrs = &igi_deform_line,
      IGI_INPUTS(IGI_IN(1, 2, 3), IGI_IN(1, 2, 3), IGI_IN_INTS(1, 1, 4))},
     {.name = "empty",
-     .attrs = &line,
+     .attrs = &igi_deform_line,
      IGI_INPUTS(IGI_IN(0, 2, 3), IGI_IN(0, 2, 3), IGI_IN_INTS(0, 1, 4))},
     {0},
 };
