@@ -68,9 +68,11 @@ ig_status igi_onnx_out_value_notes(igi_onnx_out *o, ig_value_id v, pb_value *p);
 ig_status igi_onnx_out_tensor_notes(igi_onnx_out *o, ig_value_id v, pb_tensor *p);
 ig_status igi_onnx_out_graph_notes(igi_onnx_out *o);
 /* Opsets (export_needs.c): UNSUPPORTED lists nodes that o->opset cannot say; the oldest
- * opset that can say all of g. */
+ * opset that can say all of g, and the one of ai.onnx.ml, 0 when no node is of it. */
 ig_status igi_onnx_out_check(const igi_onnx_out *o);
 int64_t igi_onnx_out_oldest(const ig_graph *g);
+int64_t igi_onnx_ml_opset(const ig_graph *g);
+bool igi_onnx_is_ml(const ig_op_def *op);
 /* Graph attributes (export_body.c): the body of o->node, whose captures are read by
  * their outer names again. */
 ig_status igi_onnx_out_body(igi_onnx_out *o, const ig_graph *body, pb_graph **out);
@@ -80,10 +82,6 @@ ig_status igi_onnx_out_claim(igi_onnx_out *o, ig_value_id v, const char *name);
 const char *igi_onnx_out_unused(igi_onnx_out *o, const char *stem);
 /* Values and nodes of o->g into o->graph. */
 ig_status igi_onnx_out_graph(igi_onnx_out *o);
-
-/* Also: the opset of ai.onnx.ml that has all its nodes here, 0 when there are none. */
-int64_t igi_onnx_ml_opset(const ig_graph *g);
-bool igi_onnx_is_ml(const ig_op_def *op);
 
 /* Operators of Ingot's own (export_own.c): the oldest opset that can say one, 0 when
  * none can; and the nodes that say it. */

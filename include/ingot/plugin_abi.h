@@ -1,4 +1,4 @@
-/* Plugins: operators, kernels, devices and file formats in a shared library.
+/* Plugins: operators, kernels and file formats in a shared library.
  *
  * A plugin is a shared object with one exported function, ig_plugin_init. It needs no
  * link to Ingot: the macros below call Ingot through a table of functions that the
