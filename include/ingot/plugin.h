@@ -11,6 +11,7 @@
 #ifndef INGOT_PLUGIN_H
 #define INGOT_PLUGIN_H
 
+#include <ingot/device.h>
 #include <ingot/graph.h>
 
 IG_EXTERN_C_BEGIN
@@ -301,6 +302,8 @@ struct ig_kernel_ctx {
     const ig_run_api *rt;
     void *rt_self;
     const ig_op_def *op;
+    void *queue;  /* of the kernel's device (<ingot/device.h>); NULL on the CPU */
+    uint32_t tag; /* names this call in what the device reports later */
 };
 
 /* Inputs and outputs as tensors; NULL: absent or not wanted. Variadic: count with n_in.

@@ -87,6 +87,7 @@ typedef struct ig_plugin {
     ig_status (*none)(ig_grad *); /* the plugin's ig_gradient_none, ... */
     ig_status (*forbidden)(ig_grad *);
     ig_status (*todo)(ig_grad *);
+    const ig_device_def *const *devices; /* ended by NULL */
 } ig_plugin;
 
 typedef struct ig_plugin_api ig_plugin_api;
