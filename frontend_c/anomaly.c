@@ -7,9 +7,9 @@
 ig_status igi_check_finite(const igi_tape_node *n, int i, const ig_tensor *g)
 {
     ig_tensor *flat = NULL;
-    if (g->v.device || !igi_dtype_is_float((ig_dtype)g->v.type.dtype))
+    if (!igi_dtype_is_float((ig_dtype)g->v.type.dtype))
         return IG_OK;
-    IG_TRY(igi_tensor_contiguous_copy(&flat, NULL, g));
+    IG_TRY(igi_tensor_readable(&flat, g));
     int64_t count = igi_tensor_count(flat), bad = -1;
     for (int64_t k = 0; k < count && bad < 0; k++)
         if (isnan(igi_get_f64((ig_dtype)flat->v.type.dtype, flat->data, k)))

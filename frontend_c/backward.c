@@ -8,7 +8,7 @@
  * 20). */
 #include <string.h>
 
-#include "frontend_c/ctx.h"
+#include "frontend_c/place.h"
 #include "graph/core/alloc.h"
 #include "graph/core/dtype.h"
 #include "graph/ir/gradient.h"
@@ -178,7 +178,8 @@ static ig_status route(walk *w, int i, ig_tensor *g)
     if (w->xs || !e->leaf)
         return IG_OK;
     IG_TRY(add_into(w, &e->leaf->grad, g));
-    return settle_leaf(w, &e->leaf->grad);
+    IG_TRY(settle_leaf(w, &e->leaf->grad));
+    return igi_place_like(w->c, &e->leaf->grad, e->leaf);
 }
 
 /* ---- one node ---- */
@@ -302,7 +303,9 @@ static ig_status ones_like(ig_ctx *c, const ig_tensor *y, ig_tensor **out)
     ig_status rc = igi_tensor_alloc(*out, c->pool);
     if (rc == IG_OK)
         igi_put_f64((ig_dtype)y->v.type.dtype, (*out)->data, 0, 1.0);
-    else
+    if (rc == IG_OK)
+        rc = igi_place_like(c, out, y);
+    if (rc != IG_OK)
         ig_tensor_unref(*out);
     return rc;
 }

@@ -14,7 +14,7 @@
 #include "importers/data/safetensors.h"
 #include "importers/import.h"
 #include "importers/native/native.h"
-#include "operators/cpu/device.h"
+#include "operators/cpu/host.h"
 
 extern const ig_op_def *const igi_builtin_ops[];
 extern const ig_kernel_def *const igi_cpu_kernels[];
@@ -29,7 +29,7 @@ static ig_status fill(ig_registry *r)
         IG_TRY(igi_registry_add(r, igi_builtin_ops[i]));
     for (int i = 0; igi_cpu_kernels[i]; i++)
         IG_TRY(igi_registry_add_kernels(r, 0, igi_cpu_kernels[i]));
-    return igi_registry_set_device(r, igi_cpu_device());
+    return igi_registry_set_host(r, igi_cpu_host());
 }
 
 static void make_registry(void)

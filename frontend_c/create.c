@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "frontend_c/ctx.h"
+#include "frontend_c/place.h"
 #include "frontend_c/wrap.h"
 #include "graph/core/dtype.h"
 #include "graph/core/rng.h"
@@ -34,7 +34,7 @@ make(ig_ctx *c, const char *where, ig_dtype dtype, ig_shape shape, bool zero)
 
 ig_tensor *ig_zeros_at(const char *where, ig_ctx *c, ig_dtype dtype, ig_shape shape)
 {
-    return make(c, where, dtype, shape, true);
+    return igi_settle_new(c, where, make(c, where, dtype, shape, true));
 }
 
 ig_tensor *
@@ -44,7 +44,7 @@ ig_full_at(const char *where, ig_ctx *c, ig_dtype dtype, ig_shape shape, double 
     int64_t n = t && dtype != IG_STRING ? igi_tensor_count(t) : 0;
     for (int64_t i = 0; i < n; i++)
         igi_put_f64(dtype, t->data, i, value);
-    return t;
+    return igi_settle_new(c, where, t);
 }
 
 ig_tensor *ig_scalar_at(const char *where, ig_ctx *c, ig_dtype dtype, double value)
@@ -65,7 +65,7 @@ ig_tensor *ig_from_at(
     size_t bytes = t ? ig_tensor_nbytes(t) : 0;
     if (bytes)
         memcpy(t->data, data, bytes);
-    return t;
+    return igi_settle_new(c, where, t);
 }
 
 ig_tensor *ig_arange_at(const char *where,
@@ -86,7 +86,7 @@ ig_tensor *ig_arange_at(const char *where,
     ig_tensor *t = make(c, where, dtype, (ig_shape){1, &n}, true);
     for (int64_t i = 0; t && i < n; i++)
         igi_put_f64(dtype, t->data, i, start + (double)i * step);
-    return t;
+    return igi_settle_new(c, where, t);
 }
 
 /* ---- random: element i hashes (seed, draw, i), so threads and order do not matter
@@ -111,7 +111,7 @@ ig_tensor *ig_rand_at(const char *where, ig_ctx *c, ig_dtype dtype, ig_shape sha
     int64_t n = t ? igi_tensor_count(t) : 0;
     for (int64_t i = 0; i < n; i++)
         igi_put_f64(dtype, t->data, i, uniform(key, i));
-    return t;
+    return igi_settle_new(c, where, t);
 }
 
 /* Box and Muller's transform: two uniforms give a normal. */
@@ -125,7 +125,7 @@ ig_tensor *ig_randn_at(const char *where, ig_ctx *c, ig_dtype dtype, ig_shape sh
         double u = 1.0 - uniform(key, 2 * i), v = uniform(key, 2 * i + 1);
         igi_put_f64(dtype, t->data, i, sqrt(-2.0 * log(u)) * cos(two_pi * v));
     }
-    return t;
+    return igi_settle_new(c, where, t);
 }
 
 /* ---- reading ---- */
@@ -143,7 +143,12 @@ double ig_item_at(const char *where, ig_ctx *c, ig_tensor *t)
     }
     if (igi_escape(c, where, "the value of a tensor", t) != IG_OK)
         return NAN;
-    return igi_get_f64((ig_dtype)t->v.type.dtype, t->data, 0);
+    ig_tensor *home = NULL;
+    if (igi_ctx_record(c, where, igi_tensor_readable(&home, t)) != IG_OK)
+        return NAN;
+    double x = igi_get_f64((ig_dtype)t->v.type.dtype, home->data, 0);
+    ig_tensor_unref(home);
+    return x;
 }
 
 int64_t ig_size_at(const char *where, ig_ctx *c, ig_tensor *t, int axis)
@@ -213,7 +218,7 @@ ig_status ig_tensor_format(const ig_tensor *t, char **out)
     char type[256];
     ig_tensor *flat = NULL;
     igi_error_clear();
-    IG_TRY(igi_tensor_contiguous_copy(&flat, NULL, t));
+    IG_TRY(igi_tensor_readable(&flat, t));
     igi_text_add(&text, "%s ", igi_type_print(&t->v.type, NULL, type, sizeof(type)));
     format_axis(&text, flat);
     ig_tensor_unref(flat);

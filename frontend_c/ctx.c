@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "graph/core/alloc.h"
+#include "graph/runtime/remote.h"
 #include "graph/runtime/team.h"
 
 ig_status ig_ctx_new(ig_ctx **out, const ig_ctx_opts *opts)
@@ -33,6 +34,14 @@ ig_status ig_ctx_new(ig_ctx **out, const ig_ctx_opts *opts)
     igi_invoker_init(&c->invoker, c->reg, c->pool,
                      c->opts.threads ? c->opts.threads : igi_cpu_count());
     c->invoker.env.seed = c->seed;
+    igi_queue *q;
+    rc = igi_registry_find_device(c->reg, c->opts.device, &c->device);
+    if (rc == IG_OK && c->device) /* says now what hardware is missing */
+        rc = igi_remote_queue(&c->invoker, c->device, &q);
+    if (rc != IG_OK) {
+        ig_ctx_free(c);
+        return rc;
+    }
     *out = c;
     return IG_OK;
 }

@@ -41,6 +41,7 @@ struct ig_ctx {
     bool in_backward; /* gradient rules run, and are not recorded */
     igi_sink *trace;  /* NULL: not tracing */
     const ig_registry *reg;
+    int device; /* where new tensors live; 0: the host */
     igi_pool *pool;
     igi_invoker invoker;
     igi_tape tape;

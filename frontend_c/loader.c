@@ -38,11 +38,7 @@ static void shuffle(ig_loader *l)
 
 static ig_status keep_contiguous(ig_tensor **out, ig_tensor *t)
 {
-    if (t->v.flags & IGI_CONTIGUOUS) {
-        *out = ig_tensor_ref(t);
-        return IG_OK;
-    }
-    return igi_tensor_contiguous_copy(out, NULL, t);
+    return igi_tensor_readable(out, t);
 }
 
 static ig_status loader_fill(ig_loader *l, ig_tensor *x, ig_tensor *y)

@@ -5,7 +5,7 @@
 
 #include "frontend_c/optim.h"
 
-#include "frontend_c/ctx.h"
+#include "frontend_c/place.h"
 #include "frontend_c/wrap.h"
 #include "graph/core/alloc.h"
 #include "graph/core/dtype.h"
@@ -115,18 +115,28 @@ ig_optim *ig_adam_new(ig_params params, const ig_adam_opts *opts)
 
 void ig_optim_set_lr(ig_optim *o, double lr)
 {
-    igi_put_f64(IG_FLOAT64, o->numbers[0]->data, 0, lr);
+    ig_scope s = ig_scope_enter(o->c);
+    ig_tensor *t = ig_full(o->c, IG_FLOAT64, (ig_shape){0, NULL}, lr);
+    if (t)
+        (void)igi_ctx_record(o->c, NULL, igi_tensor_copy_into(o->numbers[0], t));
+    ig_scope_leave(&s);
 }
 
 static ig_status make_states(ig_optim *o, slot *s)
 {
     const ig_type *t = &s->param->v.type;
+    const ig_tensor *first = o->slots[0].param;
+    for (int k = 0; k < o->n_numbers; k++) /* once, or each step would send them */
+        IG_TRY(igi_place_like(o->c, &o->numbers[k], first));
+    if (o->step)
+        IG_TRY(igi_place_like(o->c, &o->step, first));
     for (int k = 0; k < o->n_states; k++) {
         if (!s->state[k])
             s->state[k] = ig_keep(o->c, ig_zeros(o->c, (ig_dtype)t->dtype,
                                                  (ig_shape){t->rank, ig_type_dims(t)}));
         if (!s->state[k])
             return o->c->status;
+        IG_TRY(igi_place_like(o->c, &s->state[k], s->param));
     }
     return IG_OK;
 }

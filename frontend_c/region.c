@@ -92,9 +92,13 @@ static ig_status put_outputs(igi_recording *r, ig_tensor *const *out, int n)
     return IG_OK;
 }
 
-static bool is_true(const ig_tensor *t)
+static ig_status is_true(const ig_tensor *t, bool *yes)
 {
-    return igi_get_i64((ig_dtype)t->v.type.dtype, t->data, 0) != 0;
+    ig_tensor *home = NULL;
+    IG_TRY(igi_tensor_readable(&home, t));
+    *yes = igi_get_i64((ig_dtype)t->v.type.dtype, home->data, 0) != 0;
+    ig_tensor_unref(home);
+    return IG_OK;
 }
 
 static ig_status check_flag(const ig_tensor *t, const char *what)
@@ -215,13 +219,14 @@ ig_status ig_cond_at(const char *where,
     cond_call call = {{then_fn, else_fn}, in, out, n_out, user};
     if (c->status != IG_OK)
         return c->status;
+    bool yes = false;
     ig_status rc = check_flag(pred, "the condition");
     if (rc == IG_OK && (n_out < 1 || n_out > IG_TRACE_INPUTS_MAX))
         rc = ig_fail(IG_LIMIT, "a region has 1 to %d results", IG_TRACE_INPUTS_MAX);
     if (rc == IG_OK && c->trace)
         rc = trace_cond(where, c, pred, &call);
-    else if (rc == IG_OK)
-        rc = call.fn[!is_true(pred)](c, in, out, user);
+    else if (rc == IG_OK && (rc = is_true(pred, &yes)) == IG_OK)
+        rc = call.fn[!yes](c, in, out, user);
     return c->status != IG_OK ? c->status : igi_ctx_record(c, where, rc);
 }
 
@@ -332,7 +337,10 @@ static ig_status eager_loop(ig_ctx *c, int64_t most, const loop_call *call)
         }
         if (go)
             IG_TRY(check_flag(go, "what a loop gives to go on"));
-        if (go && !is_true(go))
+        bool yes = true;
+        if (go)
+            IG_TRY(is_true(go, &yes));
+        if (!yes)
             break;
     }
     return IG_OK;

@@ -135,7 +135,7 @@ resized(ig_ctx *c, const ig_tensor *src, const int64_t *dims, ig_tensor **out)
 {
     ig_tensor *flat = NULL, *t = NULL;
     ig_dtype dtype = (ig_dtype)src->v.type.dtype;
-    IG_TRY(igi_tensor_contiguous_copy(&flat, NULL, src));
+    IG_TRY(igi_tensor_readable(&flat, src));
     ig_status rc = ig_tensor_new(&t, dtype, src->v.type.rank, dims);
     int64_t n = rc == IG_OK ? igi_tensor_count(t) : 0, have = igi_tensor_count(flat);
     const int64_t zero = 0, one = 1;

@@ -1,5 +1,6 @@
 /* The sink of a trace: turns calls into nodes and escapes into a ledger. */
 #include "frontend_c/trace.h"
+#include "graph/core/queue.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +19,7 @@ static ig_status capture(igi_recording *r, ig_ctx *c, ig_tensor *t, ig_value_id 
 {
     ig_tensor *copy = NULL;
     const char *name = c->param_name ? c->param_name(c, t) : NULL;
-    IG_TRY(igi_tensor_contiguous_copy(&copy, NULL, t));
+    IG_TRY(igi_queue_moved(&copy, NULL, NULL, t));
     const char *own = igi_graph_fresh_name(r->g, name ? name : "const");
     ig_status rc = own ? ig_graph_constant(r->g, own, copy, out) : IG_OUT_OF_MEMORY;
     ig_tensor_unref(copy);

@@ -93,13 +93,11 @@ exit_code cli_limits(ig_limits *out, const cli_args *a)
 /* A device that is not here is told apart from other failures of a load. */
 static exit_code check_device(const char *name, const ig_registry *r)
 {
-    int device = igi_device_index(name);
+    int device;
     if (!r)
         r = ig_registry_builtin();
-    if (device == 0 || (device > 0 && r && igi_registry_device(r, device)))
-        return EXIT_OK;
-    (void)ig_fail(IG_DEVICE, "device '%s' is not available here; there is: cpu", name);
-    return say_failure(NULL);
+    return r && igi_registry_find_device(r, name, &device) == IG_OK ? EXIT_OK
+                                                                    : say_failure(NULL);
 }
 
 exit_code cli_plugins(ig_registry **out, const cli_args *a)

@@ -11,6 +11,7 @@
 #include "graph/core/checked.h"
 #include "graph/core/dtype.h"
 #include "graph/core/pool.h"
+#include "graph/core/queue.h"
 
 #define STORAGE_HEAD 64
 
@@ -305,7 +306,9 @@ static __attribute__((noinline)) void unref_any(igi_storage *st)
         return;
     if (st->strings)
         drop_strings(st);
-    if (st->deleter)
+    if (st->device)
+        igi_storage_leave_device(st);
+    else if (st->deleter)
         st->deleter(st->data, st->user);
     if (st->home)
         igi_pool_block_put(st->home, st, STORAGE_HEAD + st->bytes);
@@ -403,7 +406,8 @@ ig_status igi_tensor_view(ig_tensor **out,
     }
     if (rank > 0)
         memcpy(igi_tensor_strides_mut(t), strides, (size_t)rank * sizeof(*strides));
-    t->v.flags = (uint16_t)(IGI_IS_VIEW | (contiguous ? IGI_CONTIGUOUS : 0));
+    t->v.flags = (uint16_t)(IGI_IS_VIEW | (contiguous ? IGI_CONTIGUOUS : 0) |
+                            (base->v.flags & IGI_REMOTE));
     t->v.device = base->v.device;
     t->st = igi_storage_ref(base->st);
     t->version = t->st->version;
@@ -417,7 +421,8 @@ ig_status igi_tensor_alias(ig_tensor **out, igi_pool *pool, const ig_tensor *t)
     ig_tensor *x;
     IG_TRY(igi_tensor_header(&x, pool, (ig_dtype)t->v.type.dtype, t->v.type.rank,
                              ig_type_dims(&t->v.type)));
-    x->v.flags = (uint16_t)(IGI_IS_VIEW | (t->v.flags & (IGI_CONTIGUOUS | IGI_TRACED)));
+    x->v.flags = (uint16_t)(IGI_IS_VIEW | (t->v.flags & (IGI_CONTIGUOUS | IGI_TRACED |
+                                                        IGI_REMOTE)));
     x->v.device = t->v.device;
     x->v.trace = t->v.trace;
     x->v.trace_epoch = t->v.trace_epoch;
@@ -435,6 +440,8 @@ ig_status
 igi_tensor_contiguous_copy(ig_tensor **out, igi_pool *pool, const ig_tensor *t)
 {
     ig_tensor *copy;
+    if (t->v.flags & IGI_REMOTE)
+        return igi_queue_moved(out, igi_queue_of(t), NULL, t);
     IG_TRY(igi_tensor_header(&copy, pool, (ig_dtype)t->v.type.dtype, t->v.type.rank,
                              ig_type_dims(&t->v.type)));
     ig_status rc = igi_tensor_alloc(copy, pool);
@@ -448,6 +455,14 @@ igi_tensor_contiguous_copy(ig_tensor **out, igi_pool *pool, const ig_tensor *t)
     return IG_OK;
 }
 
+ig_status igi_tensor_readable(ig_tensor **out, const ig_tensor *t)
+{
+    if (!(t->v.flags & IGI_CONTIGUOUS) || t->v.flags & IGI_REMOTE)
+        return igi_queue_moved(out, NULL, NULL, t);
+    *out = ig_tensor_ref((ig_tensor *)(uintptr_t)t);
+    return IG_OK;
+}
+
 ig_status igi_tensor_copy_into(ig_tensor *dst, const ig_tensor *src)
 {
     char a[256], b[256];
@@ -455,11 +470,10 @@ ig_status igi_tensor_copy_into(ig_tensor *dst, const ig_tensor *src)
         return ig_fail(IG_INVALID_ARGUMENT, "copy of %s into %s: types must be equal",
                        igi_type_print(&src->v.type, NULL, a, sizeof(a)),
                        igi_type_print(&dst->v.type, NULL, b, sizeof(b)));
-    if (dst->v.device != 0 || src->v.device != 0)
-        return ig_fail(IG_UNSUPPORTED,
-                       "copy on the host of a tensor on another device");
     if (!dst->st || !src->st)
         return ig_fail(IG_INVALID_ARGUMENT, "copy between tensors without memory");
+    if ((dst->v.flags | src->v.flags) & IGI_REMOTE)
+        return igi_queue_copy(dst, src);
     igi_copy_nd((ig_dtype)src->v.type.dtype, src->v.type.rank,
                 ig_type_dims(&src->v.type), dst->data, 0, igi_strides(dst), src->data,
                 0, igi_strides(src));

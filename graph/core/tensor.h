@@ -28,7 +28,8 @@ enum {
     IGI_MAPPED = 1024,     /* storage: pages of a file, may be dropped and read again */
     IGI_UNRECORDED = 2048, /* view: made without recording, or by detach: it has no part
                               in the history of its base */
-    IGI_HOLDS = 4096       /* value: a sequence or optional; its items have flags too */
+    IGI_HOLDS = 4096,      /* value: a sequence or optional; its items have flags too */
+    IGI_REMOTE = 8192      /* tensor: in the memory of a device (graph/core/queue.h) */
 };
 
 typedef struct igi_pool igi_pool; /* free lists of a context: graph/core/pool.h */
@@ -57,7 +58,7 @@ typedef struct igi_storage {
     char *data;
     igi_pool *home;
     ig_deleter deleter; /* NULL: data lies in this block or belongs to somebody else */
-    void *user;
+    void *user;         /* of the deleter; on a device: its queue, counted */
 } igi_storage;
 
 struct ig_tensor {
@@ -166,7 +167,9 @@ ig_status igi_tensor_alias(ig_tensor **out, igi_pool *pool, const ig_tensor *t);
 /* Contiguous copy (also of strings and packed types). */
 ig_status
 igi_tensor_contiguous_copy(ig_tensor **out, igi_pool *pool, const ig_tensor *t);
-/* dst (contiguous or strided) := src, same dims and dtype. */
+/* A new reference to t, or to a copy of it when it is not dense in host memory. */
+ig_status igi_tensor_readable(ig_tensor **out, const ig_tensor *t);
+/* dst (contiguous or strided) := src, same dims and dtype; anywhere. */
 ig_status igi_tensor_copy_into(ig_tensor *dst, const ig_tensor *src);
 int64_t *igi_tensor_strides_mut(ig_tensor *t);
 
@@ -186,6 +189,7 @@ char *igi_tensor_bytes(const ig_tensor *t, igi_storage **st);
 void igi_tensor_free(ig_tensor *t); /* at zero references */
 void igi_storage_unref(igi_storage *st);
 igi_storage *igi_storage_ref(igi_storage *st);
+void igi_storage_leave_device(igi_storage *st); /* gives back memory and queue */
 
 /* ---- other values: `type` is that of the whole value; they retain their items ---- */
 ig_status igi_sequence_new(ig_value **out,
@@ -197,8 +201,9 @@ ig_status igi_optional_new(ig_value **out, const ig_type *type, ig_value *item);
 size_t igi_value_bytes(const ig_value *v);
 /* igi_value_release of a value whose flags are not plain. */
 bool igi_value_release_special(ig_value *v);
-/* A copy that shares no memory with v, contiguous. */
+/* A copy that shares no memory with v, contiguous, where v lies; and on the host. */
 ig_status igi_value_copy(ig_value **out, const ig_value *v);
+ig_status igi_value_home(ig_value **out, const ig_value *v);
 /* Flags of all that v holds, its own among them. */
 uint16_t igi_value_flags(const ig_value *v);
 /* ig_tensor_share for any value, with all that is inside. */

@@ -6,7 +6,7 @@
 #include "graph/core/checked.h"
 #include "graph/core/dtype.h"
 #include "graph/core/escape.h"
-#include "graph/core/tensor.h"
+#include "graph/core/queue.h"
 
 static ig_status check_new(ig_tensor **out, int rank, const int64_t *dims)
 {
@@ -193,7 +193,28 @@ size_t ig_tensor_nbytes(const ig_tensor *t)
 void *ig_tensor_data(const ig_tensor *t)
 {
     igi_escape_data(t);
+    if (t && t->v.flags & IGI_REMOTE) {
+        igi_error_clear();
+        ig_fail(IG_DEVICE, "the tensor lies on device '%s': use ig_tensor_to_host",
+                ig_tensor_device(t));
+        return NULL;
+    }
     return t ? t->data : NULL;
+}
+
+const char *ig_tensor_device(const ig_tensor *t)
+{
+    const igi_queue *q = t ? igi_queue_of(t) : NULL;
+    return q ? q->def->name : "cpu";
+}
+
+ig_status ig_tensor_to_host(const ig_tensor *t, ig_tensor **out)
+{
+    igi_error_clear();
+    igi_escape_data(t);
+    *out = NULL;
+    return t ? igi_tensor_readable(out, t)
+             : ig_fail(IG_INVALID_ARGUMENT, "the tensor is NULL");
 }
 
 /* Data of a contiguous host tensor of that type, else NULL with a message. */

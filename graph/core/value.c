@@ -6,6 +6,7 @@
 
 #include "graph/core/alloc.h"
 #include "graph/core/pool.h"
+#include "graph/core/queue.h"
 #include "graph/core/tensor.h"
 
 /* ---- counted strings ---- */
@@ -249,18 +250,21 @@ size_t igi_value_bytes(const ig_value *v)
 }
 
 /* Types nest at most IGI_NEST_MAX deep. */
-ig_status igi_value_copy(ig_value **out, const ig_value *v)
+static ig_status copy_value(ig_value **out, const ig_value *v, bool home)
 {
     int64_t n, i = 0;
     *out = NULL;
-    if (v->type.kind == IG_KIND_TENSOR)
-        return igi_tensor_contiguous_copy((ig_tensor **)out, NULL,
-                                          (const ig_tensor *)v);
+    if (v->type.kind == IG_KIND_TENSOR) {
+        ig_tensor **to = (ig_tensor **)out;
+        const ig_tensor *t = (const ig_tensor *)v;
+        return home ? igi_queue_moved(to, NULL, NULL, t)
+                    : igi_tensor_contiguous_copy(to, NULL, t);
+    }
     ig_value **items = items_of((ig_value *)(uintptr_t)v, &n);
     ig_value **copy = igi_calloc((size_t)n + 1, sizeof(*copy));
     ig_status rc = copy ? IG_OK : IG_OUT_OF_MEMORY;
     for (; rc == IG_OK && i < n; i++)
-        rc = igi_value_copy(&copy[i], items[i]);
+        rc = copy_value(&copy[i], items[i], home);
     if (rc == IG_OK)
         rc = v->type.kind == IG_KIND_OPTIONAL
                  ? igi_optional_new(out, &v->type, copy[0])
@@ -269,6 +273,16 @@ ig_status igi_value_copy(ig_value **out, const ig_value *v)
         ig_value_unref(copy[k]);
     igi_free(copy);
     return rc;
+}
+
+ig_status igi_value_copy(ig_value **out, const ig_value *v)
+{
+    return copy_value(out, v, false);
+}
+
+ig_status igi_value_home(ig_value **out, const ig_value *v)
+{
+    return copy_value(out, v, true);
 }
 
 uint16_t igi_value_flags(const ig_value *v)

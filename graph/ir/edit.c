@@ -302,7 +302,6 @@ copy_node(ig_graph *dst, const ig_graph *src, const igi_node *n, ig_value_id *ma
         return IG_OUT_OF_MEMORY;
     IG_TRY(igi_graph_make_as(dst, &call, in, names, out));
     igi_node *made = igi_node_at(dst, dst->order.p[dst->order.n - 1]);
-    made->device = n->device;
     made->origin = origin;
     IG_TRY(igi_notes_copy(dst, &made->notes, src, &n->notes));
     for (int i = 0; i < n->n_out; i++) {

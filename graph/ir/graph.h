@@ -57,7 +57,6 @@ typedef struct igi_node {
     int n_in, n_captures, n_out;
     uint64_t draw;
     igi_notes notes;
-    uint8_t device;
     bool live;
 } igi_node;
 

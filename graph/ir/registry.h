@@ -9,10 +9,10 @@
 
 #include <ingot/plugin.h>
 
-#include "graph/core/device.h"
+#include "graph/core/host.h"
 #include "graph/core/status.h"
 
-#define IGI_DEVICES     2 /* ORDER: device. 0 cpu, 1 cuda */
+#define IGI_DEVICES     4 /* 0 is the CPU, the others are those of plugins */
 #define IGI_KERNELS_MAX 12
 
 typedef struct igi_op {
@@ -50,14 +50,18 @@ void igi_registry_free(const ig_registry *r); /* drops one hold */
 ig_status igi_registry_add(ig_registry *r, const ig_op_def *def);
 ig_status
 igi_registry_add_kernels(ig_registry *r, int device, const ig_kernel_def *table);
-/* The device behind d->index; NULL when none was set: host threads of the runtime. */
 /* Everything that a plugin brings, or nothing. `p` was filled by its ig_plugin_init. */
 ig_status igi_registry_add_plugin(ig_registry *r, const ig_plugin *p);
 /* The frontend for these bytes; NULL when none knows them. */
 const ig_frontend_def *
 igi_registry_sniff(const ig_registry *r, const void *bytes, size_t size);
-ig_status igi_registry_set_device(ig_registry *r, const igi_device *d);
-const igi_device *igi_registry_device(const ig_registry *r, int device);
+ig_status igi_registry_set_host(ig_registry *r, const igi_host *h);
+/* NULL when none was set: threads of the runtime. */
+const igi_host *igi_registry_host(const ig_registry *r);
+/* Devices have numbers from 1 on, in the order of loading; NULL beyond the last. */
+const ig_device_def *igi_registry_device(const ig_registry *r, int device);
+/* The number of a name ("cpu" and NULL: 0). INVALID_ARGUMENT lists those there are. */
+ig_status igi_registry_find_device(const ig_registry *r, const char *name, int *out);
 /* domain NULL, "" and "ai.onnx" are one. NULL when unknown (no record). */
 const igi_op *
 igi_registry_find(const ig_registry *r, const char *domain, const char *name);

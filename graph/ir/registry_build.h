@@ -11,7 +11,8 @@ struct ig_registry {
     int32_t refs;
     IGI_VEC(igi_op *) ops; /* sorted by domain, name */
     const ig_op_def *std[IGI_STD_COUNT];
-    const igi_device *devices[IGI_DEVICES];
+    const igi_host *host;
+    ig_device_def *devices[IGI_DEVICES]; /* owned copies; 0 stays empty */
     IGI_VEC(ig_frontend_def *) frontends; /* of plugins, in the order of loading */
     IGI_VEC(ig_kernel_def *) tables;      /* of plugins */
     IGI_VEC(char *) plugins;              /* their names */

@@ -110,14 +110,6 @@ static ig_status resolve(ig_registry *r, const ig_plugin *p)
 
 /* ---- kernels, frontends ---- */
 
-static int device_of(const ig_registry *r, const char *name)
-{
-    for (int i = 0; name && i < IGI_DEVICES; i++)
-        if (r->devices[i] && !strcmp(r->devices[i]->name, name))
-            return i;
-    return -1;
-}
-
 /* Rows stand as far apart as the plugin's struct is long. */
 static const ig_kernel_def *row_of(const ig_kernel_def *table, int i)
 {
@@ -153,10 +145,10 @@ static ig_status copy_table(const ig_kernel_def *table, ig_kernel_def **out)
 static ig_status add_table(ig_registry *r, const ig_plugin_kernels *k)
 {
     ig_kernel_def *own;
-    int device = device_of(r, k->device);
-    if (device < 0 || !k->table)
-        return ig_fail(IG_INVALID_ARGUMENT,
-                       "kernels for '%s': there is no such device, or no table",
+    int device;
+    IG_TRY(igi_registry_find_device(r, k->device, &device));
+    if (!k->table)
+        return ig_fail(IG_INVALID_ARGUMENT, "kernels for '%s': there is no table",
                        k->device);
     IG_TRY(copy_table(k->table, &own));
     ig_status rc = IGI_RESERVE(&r->tables, r->tables.n + 1)
@@ -229,6 +221,63 @@ igi_registry_sniff(const ig_registry *r, const void *bytes, size_t size)
     return NULL;
 }
 
+/* ---- devices ---- */
+
+static ig_status add_device(ig_registry *r, const ig_device_def *given)
+{
+    const char *name = given->name ? given->name : "?";
+    int at = 1;
+    while (at < IGI_DEVICES && r->devices[at] && strcmp(r->devices[at]->name, name) != 0)
+        at++;
+    if (at == IGI_DEVICES)
+        return ig_fail(IG_LIMIT, "device %s: there are %d already", name,
+                       IGI_DEVICES - 1);
+    if (r->devices[at] || !strcmp(name, "cpu"))
+        return ig_fail(IG_INVALID_ARGUMENT, "device %s is there already", name);
+    ig_device_def *own = igi_alloc(sizeof(*own));
+    if (!own)
+        return IG_OUT_OF_MEMORY;
+    ig_status rc = copy_sized(own, sizeof(*own), given, "device", name);
+    bool whole = own->name && own->doc && own->open && own->close && own->alloc &&
+                 own->release && own->upload && own->download && own->move && own->wait;
+    bool captures = own->capture_begin && own->capture_end && own->replay &&
+                    own->graph_free;
+    if (rc == IG_OK && (!whole || (own->capture_begin && !captures)))
+        rc = ig_fail(IG_INVALID_ARGUMENT,
+                     "device %s lacks one of its functions (open, close, alloc, "
+                     "release, upload, download, move, wait; all for capture or none)",
+                     name);
+    if (rc != IG_OK) {
+        igi_free(own);
+        return rc;
+    }
+    r->devices[at] = own;
+    return IG_OK;
+}
+
+static int count_devices(const ig_registry *r)
+{
+    int n = 1;
+    while (n < IGI_DEVICES && r->devices[n])
+        n++;
+    return n;
+}
+
+static void drop_devices(ig_registry *r, int before)
+{
+    for (int d = before; d < IGI_DEVICES; d++) {
+        igi_free(r->devices[d]);
+        r->devices[d] = NULL;
+    }
+}
+
+static ig_status add_devices(ig_registry *r, const ig_plugin *p)
+{
+    for (int i = 0; p->devices && p->devices[i]; i++)
+        IG_TRY(add_device(r, p->devices[i]));
+    return IG_OK;
+}
+
 /* ---- the whole ---- */
 
 static ig_status check(const ig_registry *r, const ig_plugin *p)
@@ -250,9 +299,11 @@ static ig_status check(const ig_registry *r, const ig_plugin *p)
 static ig_status add_all(ig_registry *r, const ig_plugin *p)
 {
     size_t tables = r->tables.n, frontends = r->frontends.n;
-    int n_ops = 0;
+    int n_ops = 0, devices = count_devices(r);
     IG_TRY(add_ops(r, p, &n_ops));
     ig_status rc = resolve(r, p);
+    if (rc == IG_OK)
+        rc = add_devices(r, p);
     if (rc == IG_OK)
         rc = add_tables(r, p);
     if (rc == IG_OK)
@@ -260,6 +311,7 @@ static ig_status add_all(ig_registry *r, const ig_plugin *p)
     if (rc != IG_OK) {
         drop_frontends(r, frontends);
         drop_tables(r, tables);
+        drop_devices(r, devices);
         drop_ops(r, p, n_ops);
     }
     return rc;

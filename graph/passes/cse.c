@@ -108,7 +108,7 @@ static bool same_node(const ig_graph *g, uint32_t x, uint32_t y)
     const igi_node *m = &g->nodes.p[x], *n = &g->nodes.p[y];
     ig_value_id a, b, c, d;
     if (!m->live || m->op != n->op || m->n_in != n->n_in || m->n_out != n->n_out ||
-        m->n_captures != n->n_captures || m->device != n->device)
+        m->n_captures != n->n_captures)
         return false;
     inputs_of(m, &a, &b);
     inputs_of(n, &c, &d);

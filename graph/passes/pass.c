@@ -48,11 +48,6 @@ static const pass patterns[] = {
     {0},
 };
 
-static const pass last[] = {
-    {"place", igi_pass_place, 1},
-    {0},
-};
-
 static ig_status run_one(ig_graph *g, igi_pass_state *s, const pass *p, int *changes)
 {
     int n = 0;
@@ -113,9 +108,8 @@ static ig_status run_all(ig_graph *g, igi_pass_state *s, int *changes)
         IG_TRY(run_canonical(g, s));
     mine = 0;
     IG_TRY(run_list(g, s, patterns, &mine));
-    if (mine)
-        IG_TRY(run_canonical(g, s));
-    return run_list(g, s, last, changes);
+    *changes += mine;
+    return mine ? run_canonical(g, s) : IG_OK;
 }
 
 ig_status igi_passes_run(ig_graph *g, const igi_pass_opts *o)

@@ -276,11 +276,9 @@ igi_make_node(ig_graph *g, const igi_make *m, const ig_value_id *in, ig_value_id
                     .wanted = m->wanted,
                     .n_in = m->n_in,
                     .n_out = m->n_out ? m->n_out : 1};
-    uint8_t device = like->device;
     IG_TRY(ig_graph_make(g, &call, in, out));
     igi_node *made = igi_node_at(g, g->order.p[g->order.n - 1]);
     made->origin = origin;
-    made->device = device;
     return IG_OK;
 }
 

@@ -37,7 +37,6 @@ ig_status igi_pass_qdq(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_fuse_qconv(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_layout(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_epilogue(ig_graph *g, igi_pass_state *s, int *changes);
-ig_status igi_pass_place(ig_graph *g, igi_pass_state *s, int *changes);
 
 /* One rewrite of a single node, tried on every node of a graph. */
 typedef struct igi_rule {

@@ -3,6 +3,7 @@
 
 #include "graph/runtime/call.h"
 #include "graph/runtime/instance.h"
+#include "graph/runtime/remote.h"
 
 /* ---- inputs ---- */
 
@@ -18,6 +19,15 @@ static ig_status bind_input(igi_instance *x, int i, ig_value *given)
                    : igi_sequence_new(&x->in[i], &pv->type, NULL, 0);
     if (!t)
         return IG_OK;
+    if (t->v.flags & IGI_REMOTE && pv->space == IGI_HOST) {
+        if (pv->mutated)
+            return ig_fail(IG_DEVICE,
+                           "input '%s' is updated in place, but lies on device '%s', "
+                           "where the net does not run",
+                           x->net->in_names[i], igi_queue_of(t)->def->name);
+        IG_TRY(igi_remote_home(&x->invoker, given, &x->in[i]));
+        t = (ig_tensor *)x->in[i];
+    }
     if (pv->mutated && x->nested) { /* a body changes nothing outside of it */
         ig_tensor *own = NULL;
         IG_TRY(igi_call_copy(&x->invoker, NULL, t, &own));
@@ -33,6 +43,8 @@ static ig_status bind_input(igi_instance *x, int i, ig_value *given)
     if (!(t->v.flags & IGI_CONTIGUOUS)) {
         ig_tensor *copy = NULL;
         IG_TRY(igi_call_copy(&x->invoker, NULL, t, &copy));
+        if (x->in[i] != given)
+            ig_value_unref(x->in[i]);
         x->in[i] = &copy->v;
         t = copy;
     }
@@ -86,7 +98,10 @@ static bool
 may_write_direct(const igi_instance *x, int j, ig_value *const *out, int n_out)
 {
     const ig_tensor *t = (const ig_tensor *)out[j];
-    if (!(t->v.flags & IGI_CONTIGUOUS) || ig_dtype_bits((ig_dtype)t->v.type.dtype) == 0)
+    int space = igi_plan_space_of(x->plan, x->plan->output[j]);
+    if (!(t->v.flags & IGI_CONTIGUOUS) ||
+        ig_dtype_bits((ig_dtype)t->v.type.dtype) == 0 ||
+        igi_plan_space(x->net, out[j]) != space || (t->v.flags & IGI_REMOTE && !space))
         return false;
     for (int i = 0; i < x->net->n_in; i++) {
         const ig_tensor *in = ig_value_tensor(x->in[i]);
@@ -113,6 +128,9 @@ static ig_status bind_own(igi_instance *x, uint32_t v, ig_value *const *out, int
         bound->st->version++;
         IG_TRY(igi_tensor_view(&t, NULL, bound, pv->type.rank, dims,
                                igi_strides(pv->header), 0));
+    } else if (pv->space == IGI_THERE) {
+        IG_TRY(igi_queue_tensor(&t, p->queue, (ig_dtype)pv->type.dtype, pv->type.rank,
+                                dims));
     } else {
         IG_TRY(
             igi_tensor_header(&t, NULL, (ig_dtype)pv->type.dtype, pv->type.rank, dims));
@@ -135,6 +153,8 @@ ig_status igi_bind_run(igi_instance *x, ig_value *const *in, ig_value **out, int
         x->in[i] = in[i]; /* unbind compares with these also after a failure */
     for (int i = 0; i < x->net->n_in; i++)
         IG_TRY(bind_input(x, i, in[i]));
+    if (p->queue)
+        IG_TRY(igi_queue_enter(p->queue, x->in, x->net->n_in));
     for (int j = 0; j < n_out; j++) {
         x->direct[j] = false;
         if (out[j])
@@ -194,6 +214,12 @@ static bool is_settled(const ig_value *v)
     return true;
 }
 
+/* Results are the host's, unless the net's options say otherwise. */
+static bool goes_home(const igi_instance *x, const ig_value *v)
+{
+    return !x->net->keep_on_device && !x->nested && igi_value_flags(v) & IGI_REMOTE;
+}
+
 /* A result of a late node: the caller's alone. What shares memory with anything is
  * copied. */
 static ig_status deliver_heap(igi_instance *x, int j, ig_value **out)
@@ -208,6 +234,8 @@ static ig_status deliver_heap(igi_instance *x, int j, ig_value **out)
         ((ig_tensor *)*out)->st->version++;
         return igi_tensor_copy_into((ig_tensor *)*out, t);
     }
+    if (goes_home(x, v))
+        return igi_remote_home(&x->invoker, v, out);
     if (t && !x->nested &&
         (v->refs > 1 || t->st->refs > 1 || !(v->flags & IGI_CONTIGUOUS) ||
          t->st->flags & IGI_READONLY)) {
@@ -277,6 +305,8 @@ static ig_status deliver_one(igi_instance *x, int j, ig_value **out)
         return pass_on(x, j, (ig_tensor *)x->real[pv->root], out);
     if (root->where == IGI_AT_INPUT && root->mutated && pv->contiguous && pv->root != v)
         return pass_on(x, j, (ig_tensor *)x->in[root->input], out);
+    if (goes_home(x, &pv->header->v))
+        return igi_remote_home(&x->invoker, &pv->header->v, out);
     ig_tensor *copy = NULL;
     IG_TRY(igi_call_copy(&x->invoker, NULL, pv->header, &copy));
     *out = &copy->v;

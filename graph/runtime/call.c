@@ -4,6 +4,7 @@
 #include "graph/core/alloc.h"
 #include "graph/core/rng.h"
 #include "graph/runtime/bodies.h"
+#include "graph/runtime/remote.h"
 
 /* ---- services of a kernel ---- */
 
@@ -23,7 +24,8 @@ igi_call_copy(igi_invoker *v, igi_pool *pool, const ig_tensor *t, ig_tensor **ou
     return igi_tensor_contiguous_copy(out, pool, t);
 }
 
-ig_status igi_call_tensor(igi_invoker *v, const ig_type *type, ig_tensor **out)
+ig_status
+igi_call_tensor(igi_invoker *v, igi_queue *q, const ig_type *type, ig_tensor **out)
 {
     int64_t count;
     size_t bytes = 0;
@@ -33,6 +35,8 @@ ig_status igi_call_tensor(igi_invoker *v, const ig_type *type, ig_tensor **out)
         !igi_dtype_bytes(dtype, count, &bytes))
         return ig_fail(IG_LIMIT, "the size of an output overflows");
     IG_TRY(fits(v, bytes));
+    if (q)
+        return igi_queue_tensor(out, q, dtype, type->rank, dims);
     IG_TRY(igi_tensor_header(out, v->pool, dtype, type->rank, dims));
     ig_status rc = igi_tensor_alloc(*out, v->pool);
     if (rc != IG_OK) {
@@ -53,7 +57,7 @@ static ig_status serve_out_alloc(ig_kernel_ctx *k, int i, int rank, const int64_
     ig_type type = {0};
     IG_TRY(igi_type_set(&type, (ig_dtype)old->type.dtype, rank, dims));
     ig_tensor *t = NULL;
-    ig_status rc = igi_call_tensor(f->v, &type, &t);
+    ig_status rc = igi_call_tensor(f->v, f->queue, &type, &t);
     igi_type_fini(&type);
     if (rc != IG_OK)
         return rc;
@@ -161,7 +165,7 @@ static ig_status run_team(igi_frame *f, ig_kernel_ctx *k)
     f->barrier = &barrier;
     f->error = &error;
     atomic_init(&f->failed, 0);
-    igi_team_run(f->v->device, team_member, k, k->threads);
+    igi_team_run(f->v->host, team_member, k, k->threads);
     f->barrier = NULL;
     return atomic_load(&f->failed) ? igi_error_set(&error) : IG_OK;
 }
@@ -203,19 +207,38 @@ static ig_status run_prepared(igi_frame *f, ig_kernel_ctx *k, igi_prepared_entry
     return rc;
 }
 
+/* The same on a device, with scratch of its memory for this run. */
+static ig_status
+run_prepared_there(igi_frame *f, ig_kernel_ctx *k, igi_prepared_entry *e)
+{
+    size_t bytes = k->scratch_bytes;
+    ig_status rc = bytes ? igi_queue_alloc(f->queue, bytes, &k->scratch) : IG_OK;
+    if (rc == IG_OK)
+        rc = run_bare(f, k);
+    if (bytes)
+        igi_queue_release(f->queue, k->scratch, bytes);
+    k->state = k->scratch = NULL;
+    k->scratch_bytes = 0;
+    igi_prepared_put(f->v->prepared, e);
+    return rc;
+}
+
 ig_status igi_call_run_slow(igi_frame *f, ig_kernel_ctx *k)
 {
     igi_prepared_entry *e = NULL;
+    int device = f->queue ? f->queue->device : 0;
     while (f->kernel && f->kernel->prepare) {
         ig_status rc = igi_prepared_get(&f->v->prepared, f->op, f->kernel, k, &e);
         if (rc == IG_OK)
-            return run_prepared(f, k, e);
+            return device ? run_prepared_there(f, k, e) : run_prepared(f, k, e);
         if (rc != IG_UNSUPPORTED)
             return rc;
         /* Its supports said yes, its prepare no: the next kernel. */
         f->kernel =
-            igi_select_after(f->op, f->v->device_index, k, igi_facts_of(k), f->kernel);
+            igi_select_after(f->op, device, k, igi_facts_of(k), f->kernel);
     }
+    if (!f->kernel && device)
+        return IG_UNSUPPORTED; /* as if none had been there */
     return run_bare(f, k);
 }
 

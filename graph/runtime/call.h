@@ -18,12 +18,17 @@ typedef struct igi_frame {
     igi_error *error;            /* of a team: the first failure */
     atomic_int failed;
     uint64_t rounds; /* runs of bodies so far */
+    struct igi_queue *queue; /* of the device that the call runs on; NULL: the host */
 } igi_frame;
 
 extern const ig_run_api igi_call_services;
 
-/* Header and storage of `type` from the invoker's pool, within its limits. */
-ig_status igi_call_tensor(igi_invoker *v, const ig_type *type, ig_tensor **out);
+/* Header and storage of `type` from the invoker's pool, or in q's memory, within its
+ * limits. */
+ig_status igi_call_tensor(igi_invoker *v,
+                          struct igi_queue *q,
+                          const ig_type *type,
+                          ig_tensor **out);
 /* A contiguous copy of t from `pool`, within the invoker's limits: a view may stand for
  * far more elements than it has memory. */
 ig_status
@@ -49,5 +54,20 @@ ig_status igi_call_general(igi_invoker *v,
                            const ig_call *call,
                            ig_value *const *in,
                            ig_value **out);
+/* The same with a place: the host, or q's device, where *refused says that it has no
+ * kernel for the call. Contents of inputs are read in that place only, but those of
+ * VALUE ports on the host. */
+ig_status igi_call_placed(igi_invoker *v,
+                          const igi_op *op,
+                          const ig_call *call,
+                          ig_value *const *in,
+                          ig_value **out,
+                          struct igi_queue *q,
+                          bool *refused);
+/* The input that output i overwrites (MUTATED), -1: none. */
+int igi_call_mutates(const igi_op *op,
+                     const ig_call *call,
+                     ig_value *const *in,
+                     int i);
 
 #endif

@@ -157,9 +157,14 @@ static void add_node(igi_text *out, const igi_plan *p, const igi_step *s)
     igi_json_string(out, igi_op_full_name(n->op->def, text, sizeof(text)));
     igi_text_add(out, ", \"kernel\": ");
     igi_json_string(out, s->mode == IGI_LATE ? "late" : igi_kernel_name(s->kernel));
-    if (s->mode != IGI_LATE && !s->kernel && n->op->n_kernels[p->net->device_index]) {
+    int device = s->space == IGI_THERE ? p->net->device : 0;
+    if (s->mode != IGI_LATE && p->queue) {
+        igi_text_add(out, ", \"device\": ");
+        igi_json_string(out, device ? p->queue->def->name : "cpu");
+    }
+    if (s->mode != IGI_LATE && !s->kernel && n->op->n_kernels[device]) {
         igi_text why = {0};
-        igi_select_explain(n->op, p->net->device_index, &s->k, &why);
+        igi_select_explain(n->op, device, &s->k, &why);
         igi_text_add(out, ", \"why\": ");
         igi_json_string(out, why.p ? why.p : "");
         igi_text_fini(&why);
@@ -185,7 +190,7 @@ static void add_nodes(igi_text *out, const igi_plan *p)
         igi_text_add(
             out,
             ",\n\"steps\": %u, \"views\": %u, \"folded\": %u, \"arena_bytes\": %zu",
-            p->n_steps, p->n_nodes_view, p->n_nodes_folded, p->total_bytes);
+            p->n_steps, p->n_nodes_view, p->n_nodes_folded, igi_plan_bytes(p));
 }
 
 ig_status ig_model_describe(const ig_model *m, char **json)

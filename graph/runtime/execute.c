@@ -39,7 +39,8 @@ static const void *serve_pack(ig_kernel_ctx *k,
     const igi_instance *x = k->rt_self;
     const ig_tensor *t = ig_in(k, port);
     const void *out = NULL;
-    if (!t || port < 0 || port > 63 || !(k->constants >> port & 1) || !t->st)
+    if (!t || port < 0 || port > 63 || !(k->constants >> port & 1) || !t->st ||
+        t->v.flags & IGI_REMOTE)
         (void)ig_kernel_fail(k, IG_INTERNAL, "pack of input %d, which is no constant",
                              port);
     else
@@ -226,7 +227,7 @@ static ig_status run_segment(igi_instance *x, uint32_t lo, uint32_t hi)
     igi_barrier_init(&g.barrier, x->net->threads);
     atomic_init(&g.failed, 0);
     x->barrier = &g.barrier;
-    igi_team_run(x->net->device, member, &g, x->net->threads);
+    igi_team_run(x->net->host, member, &g, x->net->threads);
     x->barrier = NULL;
     return atomic_load(&g.failed) ? igi_error_set(&g.error) : IG_OK;
 }

@@ -6,6 +6,7 @@
 #include "graph/core/alloc.h"
 #include "graph/ir/attr.h"
 #include "graph/runtime/call.h"
+#include "graph/runtime/remote.h"
 
 typedef struct space {
     igi_invoker *v;
@@ -18,6 +19,8 @@ typedef struct space {
     ig_type **out_type; /* NULL: not wanted */
     ig_value **kin;     /* what the kernel reads: in, or contiguous copies */
     ig_value **kout;    /* what it writes: new, bound or temporary; counted */
+    igi_queue *queue;   /* where it runs; NULL: on the host */
+    bool refused;       /* the device has no kernel for it */
 } space;
 
 #define SMALL_IN  16
@@ -41,13 +44,12 @@ static uint32_t out_flags(const space *s, int i)
     return port < 0 ? 0 : s->op->def->outputs[port].flags;
 }
 
-/* The input that output i overwrites (MUTATED), -1: none. */
-static int mutated_by(const space *s, int i)
+int igi_call_mutates(const igi_op *op, const ig_call *call, ig_value *const *in, int i)
 {
-    int port = igi_op_out_port(s->op, i), n = s->call->n_in - s->call->n_captures;
-    uint32_t alias = port < 0 ? 0 : s->op->def->outputs[port].alias;
-    for (int j = 0; alias >> j && j < n && j < s->op->n_in; j++)
-        if (alias >> j & 1 && s->op->def->inputs[j].flags & IG_MUTATED && s->in[j])
+    int port = igi_op_out_port(op, i), n = call->n_in - call->n_captures;
+    uint32_t alias = port < 0 ? 0 : op->def->outputs[port].alias;
+    for (int j = 0; alias >> j && j < n && j < op->n_in; j++)
+        if (alias >> j & 1 && op->def->inputs[j].flags & IG_MUTATED && in[j])
             return j;
     return -1;
 }
@@ -171,7 +173,8 @@ static bool bound_is_direct(const space *s, int i, const ig_tensor *bound)
 {
     int port = igi_op_out_port(s->op, i);
     uint32_t alias = port < 0 ? 0 : s->op->def->outputs[port].alias;
-    if (!(bound->v.flags & IGI_CONTIGUOUS) || !bound->data)
+    if (!(bound->v.flags & IGI_CONTIGUOUS) || !bound->data ||
+        (bound->v.flags & IGI_REMOTE) != (s->queue ? IGI_REMOTE : 0))
         return false;
     int shared = 0;
     for (int j = 0; j < s->call->n_in; j++) {
@@ -216,7 +219,7 @@ static ig_status make_outputs(space *s)
             continue;
         if (s->out[i])
             IG_TRY(check_bound(s, i));
-        if ((from = mutated_by(s, i)) >= 0) {
+        if ((from = igi_call_mutates(s->op, s->call, s->in, i)) >= 0) {
             IG_TRY(mutated_output(s, i, from));
         } else if (out_flags(s, i) & IG_DYNAMIC || !is_complete(&s->type[i])) {
             IG_TRY(placeholder(s, i));
@@ -225,7 +228,7 @@ static ig_status make_outputs(space *s)
             ig_value_tensor(s->out[i])->st->version++;
         } else {
             ig_tensor *t = NULL;
-            IG_TRY(igi_call_tensor(s->v, &s->type[i], &t));
+            IG_TRY(igi_call_tensor(s->v, s->queue, &s->type[i], &t));
             s->kout[i] = &t->v;
         }
     }
@@ -237,7 +240,7 @@ static ig_status make_outputs(space *s)
 static ig_status make_contiguous(space *s)
 {
     for (int i = 0; i < s->call->n_in - s->call->n_captures; i++) {
-        const ig_tensor *t = s->in[i] ? ig_value_tensor(s->in[i]) : NULL;
+        const ig_tensor *t = s->kin[i] ? ig_value_tensor(s->kin[i]) : NULL;
         if (!t || t->v.flags & IGI_CONTIGUOUS)
             continue;
         ig_tensor *copy = NULL;
@@ -247,10 +250,46 @@ static ig_status make_contiguous(space *s)
     return IG_OK;
 }
 
+/* Host tensors follow the others to the device, but those that must be read here. */
+static ig_status send_inputs(space *s)
+{
+    for (int i = 0; i < s->call->n_in; i++) {
+        ig_tensor *t = s->in[i] ? ig_value_tensor(s->in[i]) : NULL, *there = NULL;
+        int port = igi_op_in_port(s->op, s->call->n_in, s->call->n_captures, i);
+        uint32_t flags = port < 0 ? 0 : s->op->def->inputs[port].flags;
+        if (!t || t->v.flags & IGI_REMOTE || flags & (IG_VALUE | IG_TYPE_ONLY))
+            continue;
+        IG_TRY(igi_queue_moved(&there, s->queue, NULL, t));
+        s->kin[i] = &there->v;
+    }
+    return igi_queue_enter(s->queue, s->kin, s->call->n_in);
+}
+
+/* Picks the kernel and makes inputs as it wants them; a refusal is UNSUPPORTED. */
+static ig_status choose(space *s, igi_frame *f, ig_kernel_ctx *k)
+{
+    k->threads = 1;
+    f->kernel = igi_select(s->op, s->queue ? s->queue->device : 0, k, igi_facts_of(k));
+    if (!s->queue) {
+        k->threads = igi_call_threads(s->v, k, f->kernel);
+    } else {
+        s->refused = !f->kernel;
+        if (s->refused)
+            return IG_UNSUPPORTED;
+        IG_TRY(send_inputs(s));
+        k->queue = s->queue->self;
+        k->tag = igi_remote_tag(s->v, s->call);
+    }
+    /* What prepare refuses may end at a kernel that takes no strides. */
+    if (!igi_takes_strides(s->op, f->kernel) || (f->kernel && f->kernel->prepare))
+        IG_TRY(make_contiguous(s));
+    return IG_OK;
+}
+
 static ig_status run(space *s)
 {
     const ig_call *c = s->call;
-    igi_frame f = {.v = s->v, .op = s->op};
+    igi_frame f = {.v = s->v, .op = s->op, .queue = s->queue};
     ig_kernel_ctx k = {.struct_size = sizeof(k),
                        .n_in = (int16_t)c->n_in,
                        .n_out = (int16_t)c->n_out,
@@ -265,15 +304,11 @@ static ig_status run(space *s)
                        .op = s->op->def};
     if (s->op->def->flags & (IG_OP_RANDOM | IG_OP_SUBGRAPH) && !c->draw)
         k.draw = ++s->v->draw;
-    k.threads = 1;
-    f.kernel = igi_select(s->op, s->v->device_index, &k, igi_facts_of(&k));
-    k.threads = igi_call_threads(s->v, &k, f.kernel);
-    /* What prepare refuses may end at a kernel that takes no strides. */
-    if (!igi_takes_strides(s->op, f.kernel) || (f.kernel && f.kernel->prepare))
-        IG_TRY(make_contiguous(s));
+    IG_TRY(choose(s, &f, &k));
     uint64_t used = s->v->env.memory_used;
     ig_status rc = igi_call_run(&f, &k);
     s->v->env.memory_used = used; /* what the kernel held for itself */
+    s->refused = s->queue && rc == IG_UNSUPPORTED && !f.kernel;
     return rc;
 }
 
@@ -365,14 +400,31 @@ ig_status igi_call_general(igi_invoker *v,
                            ig_value *const *in,
                            ig_value **out)
 {
-    space s = {.v = v, .op = op, .call = call, .in = in, .out = out};
     if (call->n_in < 0 || call->n_in > IG_PORTS_MAX || call->n_out < 0 ||
         call->n_out > IG_PORTS_MAX || call->n_captures > call->n_in)
         return ig_fail(IG_INVALID_ARGUMENT,
                        "%s: %d inputs and %d outputs; at most %d are possible",
                        op->def->name, call->n_in, call->n_out, IG_PORTS_MAX);
-    if (call->n_in <= SMALL_IN && call->n_out <= SMALL_OUT)
-        return run_small(&s);
+    return __builtin_expect(igi_remote_any(call, in, out), 0)
+               ? igi_call_remote(v, op, call, in, out)
+               : igi_call_placed(v, op, call, in, out, NULL, NULL);
+}
+
+ig_status igi_call_placed(igi_invoker *v,
+                          const igi_op *op,
+                          const ig_call *call,
+                          ig_value *const *in,
+                          ig_value **out,
+                          igi_queue *q,
+                          bool *refused)
+{
+    space s = {.v = v, .op = op, .call = call, .in = in, .out = out, .queue = q};
+    if (call->n_in <= SMALL_IN && call->n_out <= SMALL_OUT) {
+        ig_status small = run_small(&s);
+        if (refused)
+            *refused = s.refused;
+        return small;
+    }
     size_t n = (size_t)(call->n_in > call->n_out ? call->n_in : call->n_out);
     char *block = igi_calloc(n, BYTES_PER_PORT);
     if (!block)
@@ -383,6 +435,8 @@ ig_status igi_call_general(igi_invoker *v,
     s.kin = (ig_value **)(void *)(s.out_type + n);
     s.kout = s.kin + n;
     ig_status rc = run_space(&s);
+    if (refused)
+        *refused = s.refused;
     igi_free(block);
     return rc;
 }

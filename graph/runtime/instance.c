@@ -19,8 +19,8 @@ ig_status igi_instance_new(igi_instance **out, ig_net *net)
         return IG_OUT_OF_MEMORY;
     x->net = igi_net_ref(net);
     igi_invoker_init(&x->invoker, NULL, NULL, net->threads);
-    x->invoker.device = net->device;
-    x->invoker.device_index = net->device_index;
+    x->invoker.host = net->host;
+    x->invoker.reg = net->graph->reg;
     x->invoker.owner = x;
     x->bodies = igi_calloc(net->n_bodies + 1, sizeof(*x->bodies));
     x->plans = igi_calloc(net->plan_cache, sizeof(igi_plan *));
@@ -42,13 +42,16 @@ void igi_instance_free(igi_instance *x)
     for (size_t i = 0; x->bodies && i < x->net->n_bodies; i++)
         igi_instance_free(x->bodies[i]);
     igi_free(x->bodies);
+    igi_free(x->arena[IGI_HOST]);
+    if (x->arena[IGI_THERE])
+        igi_queue_release(x->invoker.queue[x->net->device], x->arena[IGI_THERE],
+                          x->arena_bytes[IGI_THERE]);
     igi_invoker_fini(&x->invoker);
     igi_free(x->plans);
     igi_free(x->key);
     igi_free(x->in);
     igi_free(x->real);
     igi_free(x->direct);
-    igi_free(x->arena);
     ig_net_free(x->net);
     igi_free(x);
 }
@@ -89,7 +92,7 @@ static void key_ints(igi_instance *x, const ig_tensor *t)
 {
     int64_t n = igi_tensor_count(t);
     int rank = t->v.type.rank;
-    if (n > IGI_KEY_INTS || rank > 1 || !t->data ||
+    if (n > IGI_KEY_INTS || rank > 1 || !t->data || t->v.flags & IGI_REMOTE ||
         !igi_dtype_is_int((ig_dtype)t->v.type.dtype))
         return;
     for (int64_t i = 0; i < n; i++)
@@ -104,7 +107,8 @@ static ig_status make_key(igi_instance *x, ig_value *const *in)
         const ig_type *t = &in[i]->type;
         int rank = t->kind == IG_KIND_TENSOR ? t->rank : 0;
         IG_TRY(key_room(x, (size_t)(rank + 1 + IGI_KEY_INTS) * sizeof(int64_t)));
-        key_put(x, t->kind | t->dtype << 8 | rank << 16);
+        key_put(x, t->kind | t->dtype << 8 | rank << 16 |
+                       (int64_t)igi_plan_space(x->net, in[i]) << 32);
         for (int d = 0; d < rank; d++)
             key_put(x, ig_type_dims(t)[d]);
         if (x->net->keyed[i] && t->kind == IG_KIND_TENSOR && igi_instance_keyed(x))
@@ -253,23 +257,40 @@ ig_status igi_inputs_check(const ig_net *net, ig_value *const *in)
 
 /* ---- one run ---- */
 
-static ig_status ensure_arena(igi_instance *x, igi_plan *p)
+static void drop_arena(igi_instance *x, const igi_plan *p, int space)
 {
-    size_t need = p->total_bytes > 64 ? p->total_bytes : 64;
-    if (need > x->arena_bytes) {
-        igi_free(x->arena);
-        x->arena_bytes = 0;
-        x->arena = igi_alloc(need);
+    if (space == IGI_HOST)
+        igi_free(x->arena[space]);
+    else
+        igi_queue_release(p->queue, x->arena[space], x->arena_bytes[space]);
+    x->arena[space] = NULL;
+    x->arena_bytes[space] = 0;
+}
+
+static ig_status ensure_arena(igi_instance *x, igi_plan *p, int space)
+{
+    char **arena = &x->arena[space];
+    size_t need = p->arena[space].total_bytes;
+    need = need > 64 ? need : 64;
+    if (space == IGI_THERE && !p->queue)
+        return IG_OK;
+    if (need > x->arena_bytes[space]) {
+        ig_status rc = IG_OK;
+        drop_arena(x, p, space);
+        if (space == IGI_THERE)
+            rc = igi_queue_alloc(p->queue, need, arena);
+        else if (!(*arena = igi_alloc(need)))
+            rc = IG_OUT_OF_MEMORY;
         for (size_t i = 0; i < x->n_plans;
              i++) /* an address may come back: bind anew */
-            if (x->plans[i]->base)
-                igi_plan_bind_arena(x->plans[i], x->arena);
-        if (!x->arena)
+            if (x->plans[i]->arena[space].base)
+                igi_plan_bind_arena(x->plans[i], space, *arena);
+        if (rc != IG_OK)
             return ig_fail_context("the arena of %zu bytes", need);
-        x->arena_bytes = need;
+        x->arena_bytes[space] = need;
     }
-    if (p->base != x->arena)
-        igi_plan_bind_arena(p, x->arena);
+    if (p->arena[space].base != *arena)
+        igi_plan_bind_arena(p, space, *arena);
     return IG_OK;
 }
 
@@ -296,6 +317,8 @@ run_bound(igi_instance *x, ig_value *const *in, ig_value **out, int n_out)
     ig_status rc = igi_bind_run(x, in, out, n_out);
     if (rc == IG_OK)
         rc = igi_execute(x);
+    if (rc == IG_OK && p->queue)
+        rc = igi_queue_wait(p->queue); /* what the device found wrong */
     if (rc == IG_OK)
         rc = igi_deliver(x, out, n_out);
     igi_unbind_run(x, in);
@@ -308,16 +331,17 @@ static ig_status prepare(igi_instance *x, ig_value *const *in)
     igi_plan *p;
     igi_env *env = &x->invoker.env;
     IG_TRY(igi_instance_plan(x, in, &p));
-    uint64_t need = (uint64_t)p->total_bytes + p->own_bytes;
+    uint64_t need = (uint64_t)igi_plan_bytes(p) + p->own_bytes;
     if (need > env->memory_bytes || env->memory_used > env->memory_bytes - need)
         return ig_fail(
             IG_LIMIT,
             "the run needs %llu bytes (arena %zu, outputs %zu), over the limit "
             "memory_bytes of %llu; raise it in the limits of the model or run",
-            (unsigned long long)need, p->total_bytes, p->own_bytes,
+            (unsigned long long)need, igi_plan_bytes(p), p->own_bytes,
             (unsigned long long)env->memory_bytes);
     env->memory_used += need;
-    IG_TRY(ensure_arena(x, p));
+    for (int space = 0; space < IGI_SPACES; space++)
+        IG_TRY(ensure_arena(x, p, space));
     IG_TRY(ensure_real(x, p));
     x->plan = p;
     x->profile = NULL;

@@ -18,8 +18,8 @@ struct igi_instance {
     uint64_t clock;
     char *key; /* of the run at hand */
     size_t key_n, key_cap;
-    char *arena;
-    size_t arena_bytes;
+    char *arena[IGI_SPACES];
+    size_t arena_bytes[IGI_SPACES];
     igi_invoker invoker; /* runs late nodes; its env is the run's */
 
     /* The run at hand. */

@@ -13,6 +13,7 @@
 #include "graph/ir/attr.h"
 #include "graph/runtime/bodies.h"
 #include "graph/runtime/call.h"
+#include "graph/runtime/remote.h"
 
 #define STRAIGHT_MAX                                                                   \
     (1 << 16) /* elements; larger outputs are charged to the limits first */
@@ -23,7 +24,8 @@ void igi_invoker_init(igi_invoker *v,
                       int threads)
 {
     *v = (igi_invoker){.pool = pool,
-                       .device = reg ? igi_registry_device(reg, 0) : NULL,
+                       .reg = reg,
+                       .host = reg ? igi_registry_host(reg) : NULL,
                        .threads = threads > 0 ? threads : igi_cpu_count()};
     v->plain =
         (ig_kernel_ctx){.struct_size = sizeof(v->plain), .n_out = 1, .threads = 1};
@@ -35,6 +37,7 @@ void igi_invoker_fini(igi_invoker *v)
 {
     igi_bodies_free(v->bodies);
     igi_prepared_free(v->prepared);
+    igi_remote_fini(v);
     igi_free(v->scratch);
     v->prepared = NULL;
     v->bodies = NULL;
@@ -53,7 +56,8 @@ static inline uint32_t type_head(const ig_value *v)
 
 static inline bool is_dense(const ig_value *v)
 {
-    return v && v->type.kind == IG_KIND_TENSOR && v->flags & IGI_CONTIGUOUS &&
+    return v && v->type.kind == IG_KIND_TENSOR &&
+           (v->flags & (IGI_CONTIGUOUS | IGI_REMOTE)) == IGI_CONTIGUOUS &&
            v->type.rank <= 8;
 }
 
@@ -88,7 +92,7 @@ static inline ig_status
 output_by_law(igi_invoker *v, const ig_tensor *like, int64_t count, ig_tensor **out)
 {
     if (count > STRAIGHT_MAX)
-        return igi_call_tensor(v, &like->v.type, out);
+        return igi_call_tensor(v, NULL, &like->v.type, out);
     return igi_tensor_like_plain(out, v->pool, like, count);
 }
 
@@ -115,7 +119,7 @@ __attribute__((noinline)) static ig_status output_by_infer(igi_invoker *v,
         rc = ig_fail(IG_INTERNAL, "%s: infer gave no rank for concrete inputs",
                      op->def->name);
     if (rc == IG_OK)
-        rc = igi_call_tensor(v, &local, out);
+        rc = igi_call_tensor(v, NULL, &local, out);
     igi_type_fini(&local);
     return rc;
 }
@@ -136,6 +140,7 @@ static inline ig_status plain_run(igi_invoker *v,
     f.op = op;
     f.kernel = NULL;
     f.barrier = NULL;
+    f.queue = NULL;
     k->n_in = (int16_t)call->n_in;
     k->in = in;
     k->out = &made;
@@ -143,11 +148,11 @@ static inline ig_status plain_run(igi_invoker *v,
     k->threads = 1;
     k->rt_self = &f;
     k->op = op->def;
-    if (op->n_kernels[v->device_index]) {
+    if (op->n_kernels[0]) {
         igi_facts facts = {IG_BIT(made->type.dtype), IGI_FACT_BITS};
         if (__builtin_expect(!law || count == 0, 0))
             facts = igi_facts_of(k);
-        f.kernel = igi_select(op, v->device_index, k, facts);
+        f.kernel = igi_select(op, 0, k, facts);
         if (__builtin_expect(v->threads > 1 && count > IGI_PARALLEL_WORK / 8, 0))
             k->threads = igi_call_threads(v, k, f.kernel);
     }

@@ -20,8 +20,10 @@ typedef struct igi_bodies igi_bodies;     /* graph/runtime/bodies.h */
 
 typedef struct igi_invoker {
     igi_pool *pool; /* of outputs' headers and storages; NULL: the allocator */
-    const igi_device *device; /* threads; NULL: made per call */
-    int device_index;         /* which kernels: ORDER: device */
+    const ig_registry *reg; /* borrowed; may be NULL */
+    const igi_host *host;   /* threads; NULL: made per call */
+    struct igi_queue *queue[IGI_DEVICES]; /* opened when first needed; see remote.h */
+    struct igi_trail *trail; /* of calls on devices */
     int threads;              /* budget of one call, >= 1 */
     igi_env env;
     uint64_t draw; /* number of the last draw of a random operator */

@@ -73,7 +73,9 @@ static ig_status compile(ig_model *m, const ig_model_opts *o)
                      .plan_cache = o->plan_cache,
                      .exact_conv = o->exact_conv,
                      .small_memory = o->small_memory,
-                     .strict_qdq = o->strict_qdq};
+                     .strict_qdq = o->strict_qdq,
+                     .keep_on_device = o->keep_on_device,
+                     .capture = o->capture};
     IG_TRY(set_dims(m->graph, o->dims));
     m->weights = ig_workspace_new(NULL);
     if (!m->weights)
@@ -165,8 +167,8 @@ void igi_model_memory(ig_model *m, size_t *arena, size_t *packed)
     *arena = 0;
     igi_mutex_lock(&m->lock);
     for (size_t i = 0; i < m->idle.n; i++)
-        if (m->idle.p[i]->arena_bytes > *arena)
-            *arena = m->idle.p[i]->arena_bytes;
+        if (m->idle.p[i]->arena_bytes[IGI_HOST] > *arena)
+            *arena = m->idle.p[i]->arena_bytes[IGI_HOST];
     igi_mutex_unlock(&m->lock);
     igi_mutex_lock(&m->weights->packs.lock);
     *packed = m->weights->packs.bytes;

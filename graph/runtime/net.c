@@ -29,17 +29,6 @@ void ig_net_free(ig_net *net)
     igi_free(net);
 }
 
-int igi_device_index(const char *name)
-{
-    static const char *const names[IGI_DEVICES] = {"cpu", "cuda"}; /* ORDER: device */
-    if (!name)
-        return 0;
-    for (int i = 0; i < IGI_DEVICES; i++)
-        if (strcmp(names[i], name) == 0)
-            return i;
-    return -1;
-}
-
 /* ---- what belongs to a signature ---- */
 
 /* Marks inputs whose integers reach a VALUE port, directly or through `values` hooks:
@@ -117,7 +106,7 @@ static ig_status run_passes(ig_net *net)
     v.env.memory_bytes = net->limits.memory_bytes;
     igi_pass_opts o = {.struct_size = sizeof(o),
                        .level = net->level,
-                       .device = net->device_index,
+                       .device = net->device,
                        .threads = net->threads,
                        .exact_conv = net->exact_conv,
                        .strict_qdq = net->strict_qdq,
@@ -130,10 +119,7 @@ static ig_status run_passes(ig_net *net)
 
 static ig_status set_options(ig_net *net, const ig_graph *g, const ig_net_opts *o)
 {
-    net->device_index = igi_device_index(o->device);
-    if (net->device_index < 0)
-        return ig_fail(IG_INVALID_ARGUMENT, "there is no device '%s'; try \"cpu\"",
-                       o->device);
+    IG_TRY(igi_registry_find_device(g->reg, o->device, &net->device));
     if (o->level < -1 || o->level > 2)
         return ig_fail(IG_INVALID_ARGUMENT,
                        "optimisation level %d: must be -1 (none), 0 (default), 1 or 2",
@@ -148,13 +134,13 @@ static ig_status set_options(ig_net *net, const ig_graph *g, const ig_net_opts *
     net->exact_conv = o->exact_conv || net->level < 2;
     net->small_memory = o->small_memory;
     net->strict_qdq = o->strict_qdq;
-    net->parallel_branches = o->parallel_branches;
-    net->device = g->reg ? igi_registry_device(g->reg, net->device_index) : NULL;
+    net->parallel_branches = o->parallel_branches && net->device == 0;
+    net->keep_on_device = o->keep_on_device;
+    net->capture = o->capture;
+    net->host = igi_registry_host(g->reg);
     if (net->plan_cache > 4096)
         return ig_fail(IG_INVALID_ARGUMENT, "a plan cache of %zu; at most 4096",
                        net->plan_cache);
-    if (net->device_index != 0 && !net->device)
-        return ig_fail(IG_UNSUPPORTED, "device '%s' is not loaded", o->device);
     return IG_OK;
 }
 
@@ -183,8 +169,8 @@ compile(ig_net *net, const ig_graph *g, ig_workspace *weights, const ig_net_opts
     IG_TRY(run_passes(net));
     IG_TRY(igi_graph_sort(net->graph));
     IG_TRY(finish(net, o));
-    if (net->device && net->device->warm_up && net->threads > 1)
-        net->device->warm_up(net->device, net->threads);
+    if (net->host && net->host->warm_up && net->threads > 1)
+        net->host->warm_up(net->host, net->threads);
     return weights ? feed_constants(net) : IG_OK;
 }
 

@@ -16,8 +16,10 @@ struct ig_net {
     int32_t refs;          /* atomic */
     ig_graph *graph;       /* optimised clone */
     ig_workspace *weights; /* packed constants, and the constants by name */
-    const igi_device *device;
-    int device_index, threads, level;
+    const igi_host *host;
+    int device; /* where nodes run that have a kernel there; 0: the CPU */
+    int threads, level;
+    bool keep_on_device, capture;
     bool exact_conv, small_memory, strict_qdq, parallel_branches;
     ig_limits limits;
     size_t plan_cache;
@@ -39,7 +41,5 @@ ig_status igi_net_of_body(ig_net **out,
                           const ig_graph *body,
                           ig_workspace *weights,
                           const ig_net_opts *o);
-/* Device index of a name ("cpu", NULL), -1: unknown. */
-int igi_device_index(const char *name);
 
 #endif

@@ -23,6 +23,11 @@ void igi_packs_fini(igi_packs *p)
         igi_free(e->data);
     }
     IGI_VEC_FREE(&p->entries);
+    for (size_t i = 0; i < p->sent.n; i++) {
+        igi_storage_unref(p->sent.p[i].pin);
+        ig_tensor_unref(p->sent.p[i].there);
+    }
+    IGI_VEC_FREE(&p->sent);
     igi_mutex_fini(&p->lock);
 }
 
@@ -91,6 +96,49 @@ ig_status igi_packs_get(igi_packs *p,
         e = rc == IG_OK ? &p->entries.p[p->entries.n - 1] : NULL;
     }
     *out = rc == IG_OK ? e->data : NULL;
+    igi_mutex_unlock(&p->lock);
+    return rc;
+}
+
+static ig_tensor *find_sent(igi_packs *p, const ig_tensor *t, const igi_queue *q)
+{
+    for (size_t i = 0; i < p->sent.n; i++) {
+        const igi_sent *e = &p->sent.p[i];
+        if (e->source == t->data && igi_queue_of(e->there)->def == q->def &&
+            igi_type_equal(&e->there->v.type, &t->v.type))
+            return e->there;
+    }
+    return NULL;
+}
+
+/* Waited for: other queues read it without asking. */
+static ig_status send(igi_packs *p, const ig_tensor *t, igi_queue *q, ig_tensor **out)
+{
+    if (!IGI_RESERVE(&p->sent, p->sent.n + 1))
+        return IG_OUT_OF_MEMORY;
+    IG_TRY(igi_queue_moved(out, q, NULL, t));
+    ig_status rc = igi_queue_wait(q);
+    if (rc != IG_OK) {
+        ig_tensor_unref(*out);
+        return rc;
+    }
+    (*out)->st->flags |= IGI_READONLY;
+    (void)ig_tensor_share(*out);
+    p->sent.p[p->sent.n++] = (igi_sent){igi_storage_ref(t->st), t->data, *out};
+    if (t->st && t->st->flags & IGI_MAPPED)
+        igi_pages_forget(t->data, ig_tensor_nbytes(t));
+    return IG_OK;
+}
+
+ig_status
+igi_packs_sent(igi_packs *p, const ig_tensor *constant, igi_queue *q, ig_tensor **out)
+{
+    ig_status rc = IG_OK;
+    igi_mutex_lock(&p->lock);
+    ig_tensor *there = find_sent(p, constant, q);
+    if (!there)
+        rc = send(p, constant, q, &there);
+    *out = rc == IG_OK ? ig_tensor_ref(there) : NULL;
     igi_mutex_unlock(&p->lock);
     return rc;
 }

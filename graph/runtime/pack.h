@@ -7,7 +7,7 @@
 #ifndef GRAPH_RUNTIME_PACK_H
 #define GRAPH_RUNTIME_PACK_H
 
-#include "graph/core/tensor.h"
+#include "graph/core/queue.h"
 #include "graph/core/thread.h"
 #include "graph/core/vec.h"
 #include "graph/ir/registry.h"
@@ -22,10 +22,17 @@ typedef struct igi_packed {
     size_t bytes;
 } igi_packed;
 
+typedef struct igi_sent { /* a constant in a device's memory */
+    igi_storage *pin;
+    const char *source;
+    ig_tensor *there;
+} igi_sent;
+
 typedef struct igi_packs {
     igi_mutex lock;
     IGI_VEC(igi_packed) entries;
     size_t bytes; /* of all packed data */
+    IGI_VEC(igi_sent) sent;
 } igi_packs;
 
 ig_status igi_packs_init(igi_packs *p);
@@ -39,5 +46,9 @@ ig_status igi_packs_get(igi_packs *p,
                         ig_pack_fn fill,
                         void *user,
                         const void **out);
+/* The constant (contiguous) in the memory of q's device: a new reference to what is
+ * sent once for all. */
+ig_status
+igi_packs_sent(igi_packs *p, const ig_tensor *constant, igi_queue *q, ig_tensor **out);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "graph/core/log.h"
 #include "graph/runtime/instance.h"
+#include "graph/runtime/remote.h"
 #include "graph/runtime/select.h"
 
 ig_status igi_plan_context(const igi_plan *p, ig_node_id id)
@@ -36,13 +37,19 @@ plan_init(igi_plan **out, const ig_net *net, struct igi_instance *owner)
     p->net = net;
     p->owner = owner;
     p->with_ints = !owner || igi_instance_keyed(owner);
-    p->arena_storage = (igi_storage){.refs = 1};
+    if (net->device && owner)
+        IG_TRY(igi_remote_queue(&owner->invoker, net->device, &p->queue));
+    p->arena[IGI_HOST].storage = (igi_storage){.refs = 1};
+    p->arena[IGI_THERE].storage =
+        (igi_storage){.refs = 1, .device = (uint8_t)net->device, .user = p->queue};
     p->n_graph = p->n_values = (uint32_t)net->graph->values.n;
     p->cap_values = p->n_values;
     p->value = igi_calloc(p->n_values ? p->n_values : 1, sizeof(*p->value));
     p->output = igi_arena_array(&p->mem, net->graph->outputs.n + 1, sizeof(*p->output));
     for (uint32_t v = 0; p->value && v < p->n_values; v++)
         p->value[v].output = p->value[v].input = -1;
+    for (size_t j = 0; p->output && j < net->graph->outputs.n; j++)
+        p->output[j] = net->graph->outputs.p[j].i;
     return p->value && p->output ? IG_OK : IG_OUT_OF_MEMORY;
 }
 
@@ -54,8 +61,14 @@ static void log_plan(const igi_plan *p)
             "%s: %u steps, %u views, %u folded, %u buffers, arena %zu bytes, scratch "
             "%zu, own %zu",
             p->net->graph->name, p->n_steps, p->n_nodes_view, p->n_nodes_folded,
-            p->n_buffers, p->arena_bytes, p->total_bytes - p->arena_bytes,
+            p->n_buffers, p->arena[IGI_HOST].arena_bytes,
+            p->arena[IGI_HOST].total_bytes - p->arena[IGI_HOST].arena_bytes,
             p->own_bytes);
+    if (p->queue)
+        igi_log(IGI_LOG_PLAN, "%s: on '%s': arena %zu bytes, scratch %zu",
+                p->net->graph->name, p->queue->def->name,
+                p->arena[IGI_THERE].arena_bytes,
+                p->arena[IGI_THERE].total_bytes - p->arena[IGI_THERE].arena_bytes);
 }
 
 static ig_status set_drops(igi_plan *p);
@@ -132,7 +145,7 @@ static ig_status set_drops(igi_plan *p)
     if (!seen)
         return IG_OUT_OF_MEMORY;
     for (size_t j = 0; j < g->outputs.n; j++)
-        seen[g->outputs.p[j].i] = true;
+        seen[p->output[j]] = true;
     ig_status rc = IG_OK;
     for (uint32_t i = p->n_steps; i-- > 0 && rc == IG_OK;) {
         igi_step *s = &p->step[i];
@@ -195,22 +208,23 @@ ig_status igi_plan_headers(igi_plan *p)
     return IG_OK;
 }
 
-void igi_plan_bind_arena(igi_plan *p, char *base)
+void igi_plan_bind_arena(igi_plan *p, int space, char *base)
 {
+    igi_arena_of *a = &p->arena[space];
     for (uint32_t v = 1; v < p->n_values; v++) {
         igi_pvalue *pv = &p->value[v];
         const igi_pvalue *root = igi_plan_root(p, v);
-        if (!pv->header || root->where != IGI_AT_ARENA)
+        if (!pv->header || root->where != IGI_AT_ARENA || root->space != space)
             continue;
         size_t at = root->buffer ? p->buffer[root->buffer - 1].at : 0;
         pv->header->data = base + at + byte_offset(pv);
     }
     for (uint32_t i = 0; i < p->n_steps; i++) {
         ig_kernel_ctx *k = &p->step[i].k;
-        if (k->scratch_bytes)
-            k->scratch = base + ((uintptr_t)k->scratch - (uintptr_t)p->base);
+        if (k->scratch_bytes && p->step[i].space == space)
+            k->scratch = base + ((uintptr_t)k->scratch - (uintptr_t)a->base);
     }
-    p->base = base;
-    p->arena_storage.data = base;
-    p->arena_storage.bytes = p->total_bytes;
+    a->base = base;
+    a->storage.data = base;
+    a->storage.bytes = a->total_bytes;
 }

@@ -17,6 +17,7 @@
 #define GRAPH_RUNTIME_PLAN_H
 
 #include "graph/core/arena.h"
+#include "graph/core/queue.h"
 #include "graph/ir/graph.h"
 #include "graph/runtime/net.h"
 
@@ -29,6 +30,9 @@ typedef enum igi_where {
     IGI_AT_HEAP
 } igi_where;
 
+/* The two arenas of a plan: in host memory, and in that of the net's device. */
+enum { IGI_HOST, IGI_THERE, IGI_SPACES };
+
 typedef struct igi_pvalue {
     ig_type type;
     bool known;      /* the type is a tensor's, with numbers for dims */
@@ -36,6 +40,7 @@ typedef struct igi_pvalue {
     bool needed;     /* some step or output reads its data */
     bool mutated;    /* root: overwritten by a step (IG_MUTATED) */
     uint8_t where;   /* igi_where, of the root */
+    uint8_t space;   /* IGI_HOST or IGI_THERE, of the root */
     uint32_t root;   /* plan value that has the memory; itself when this is no view */
     int64_t offset;  /* of a view, in elements from the root's first */
     int64_t *stride; /* NULL: contiguous */
@@ -46,15 +51,17 @@ typedef struct igi_pvalue {
     int output;          /* OWN: the graph output that takes the storage, -1: none */
     uint32_t buffer;     /* ARENA: index + 1; 0: no bytes */
     uint32_t copy;       /* contiguous copy of this view, 0: none */
+    uint32_t other;      /* the same in the other space, 0: not there */
 } igi_pvalue;
 
 typedef struct igi_buffer {
     size_t bytes, at;     /* at: offset in the arena */
     uint32_t first, last; /* times */
+    uint8_t space;
 } igi_buffer;
 
 typedef enum igi_mode {
-    IGI_SERIAL,  /* one thread of the team */
+    IGI_SERIAL,  /* one thread of the team; on a device: the caller starts it */
     IGI_TEAM,    /* all threads */
     IGI_OUTSIDE, /* the caller alone, team dismissed: the kernel has threads of its own
                   */
@@ -68,6 +75,7 @@ typedef struct igi_step {
     ig_kernel_ctx k;
     ig_node_id node; /* {0}: a copy that the plan has put in */
     uint8_t mode;
+    uint8_t space;      /* where the kernel runs */
     bool barrier;       /* the team meets before this step */
     bool prepared;      /* unprepare when the plan dies */
     uint16_t who;       /* SERIAL: thread of the team */
@@ -82,6 +90,12 @@ typedef struct igi_patch { /* a header over memory that changes from run to run 
     ig_tensor *header, *root;
     int64_t bytes; /* from the root's first byte */
 } igi_patch;
+
+typedef struct igi_arena_of { /* of one space */
+    size_t arena_bytes, scratch_at, total_bytes; /* buffers, then scratch */
+    char *base;          /* address the headers are bound to; NULL: not bound */
+    igi_storage storage; /* what static headers over the arena name */
+} igi_arena_of;
 
 typedef struct igi_plan {
     igi_arena mem;
@@ -98,13 +112,12 @@ typedef struct igi_plan {
     uint32_t n_steps, cap_steps;
     igi_buffer *buffer;
     uint32_t n_buffers;
-    size_t arena_bytes, scratch_at, total_bytes; /* arena: buffers, then scratch */
+    igi_arena_of arena[IGI_SPACES];
+    igi_queue *queue; /* of the device, borrowed from the owner; NULL: CPU only */
     size_t own_bytes;
     IGI_VEC(igi_patch) patches; /* views of inputs and of OWN values, outermost first */
     IGI_VEC(uint32_t) own;      /* roots at OWN */
-    char *base; /* arena address the headers are bound to; NULL: not bound */
-    igi_storage arena_storage; /* what static headers over the arena name */
-    uint32_t *output;          /* per graph output: plan value */
+    uint32_t *output; /* per graph output: plan value */
     ig_node_id failed;         /* node of the last error, for its context */
     uint32_t n_nodes_view, n_nodes_folded;
     bool has_late, has_team, has_random, all_serial;
@@ -122,8 +135,12 @@ ig_status igi_plan_new(igi_plan **out,
                        ig_value *const *in);
 void igi_plan_free(igi_plan *p);
 
-/* Points all headers over the arena to `base` (64-byte aligned, total_bytes long). */
-void igi_plan_bind_arena(igi_plan *p, char *base);
+/* Points all headers over an arena to `base` (aligned, total_bytes long). */
+void igi_plan_bind_arena(igi_plan *p, int space, char *base);
+static inline size_t igi_plan_bytes(const igi_plan *p)
+{
+    return p->arena[IGI_HOST].total_bytes + p->arena[IGI_THERE].total_bytes;
+}
 
 /* Proves from steps and offsets alone that no two values that live at one time overlap,
  * except views and allowed in-place pairs. INTERNAL names two values. */
@@ -142,6 +159,30 @@ ig_status igi_plan_schedule(igi_plan *p);       /* threads, times, barriers */
 ig_status igi_plan_memory(igi_plan *p);         /* in-place, offsets */
 ig_status igi_plan_headers(igi_plan *p);        /* patches */
 
+/* Where a given input lies as far as this net's plans are concerned. */
+int igi_plan_space(const ig_net *net, const ig_value *given);
+static inline int igi_plan_space_of(const igi_plan *p, uint32_t v)
+{
+    return p->value[p->value[v].root].space;
+}
+/* A step before the one at hand that makes view `v` contiguous; *out is the copy. */
+ig_status
+igi_plan_copy(igi_plan *p, uint32_t v, const ig_run_api *rt, uint32_t *out);
+/* Value `v` in the other space: the device's copy of a constant, or made by a step. */
+ig_status
+igi_plan_move(igi_plan *p, uint32_t v, const ig_run_api *rt, uint32_t *out);
+/* Whether a kernel of the device should run node n if it takes it. */
+bool igi_plan_prefers_device(const igi_plan *p, const igi_node *n);
+/* Copies of the graph's outputs that were made on the device, for the host. */
+ig_status igi_plan_bring_home(igi_plan *p, const ig_run_api *rt);
+/* A node that writes in place an input that its kernel cannot reach: UNSUPPORTED. */
+ig_status igi_plan_check_mutated(const igi_plan *p, const igi_node *n, int space);
+/* A new step; with arrays for its values; one slot of them bound. */
+igi_step *igi_plan_add_step(igi_plan *p);
+ig_status igi_plan_step_arrays(igi_plan *p, igi_step *s, int n_in, int n_out);
+ig_status igi_plan_bind_value(igi_plan *p, igi_step *s, uint32_t v, ig_value **slot);
+/* Marks value v, and its header if made, as one of the device's memory. */
+void igi_plan_set_space(igi_plan *p, uint32_t v, int space);
 /* Header of value v, made when missing. NULL + record. */
 ig_tensor *igi_plan_header(igi_plan *p, uint32_t v);
 /* A new value of the plan; 0 + record. Pointers into p->value move. */

@@ -47,9 +47,8 @@ static bool pair_is_allowed(const igi_plan *p, uint32_t w, uint32_t a, uint32_t 
 /* Whether every touch of value a is over before b is written, or b takes a over. */
 static bool dies_before(const igi_plan *p, const span *a, const span *b)
 {
-    const ig_graph *g = p->net->graph;
-    for (size_t j = 0; j < g->outputs.n; j++)
-        if (p->value[g->outputs.p[j].i].root == a->value)
+    for (size_t j = 0; j < p->net->graph->outputs.n; j++)
+        if (p->value[p->output[j]].root == a->value)
             return false; /* read when all steps are done */
     if (!igi_step_before(p, a->writer, b->writer))
         return false;
@@ -81,8 +80,9 @@ static ig_status collect(const igi_plan *p, span *spans, size_t *n)
                 !p->value[v].buffer)
                 continue;
             size_t at = p->buffer[p->value[v].buffer - 1].at;
-            if (!igi_type_bytes(&p->value[v].type, &bytes) || at % 64 ||
-                at > p->arena_bytes || bytes > p->arena_bytes - at)
+            size_t arena = p->arena[p->value[v].space].arena_bytes;
+            if (!igi_type_bytes(&p->value[v].type, &bytes) || at % 64 || at > arena ||
+                bytes > arena - at)
                 return ig_fail(IG_INTERNAL, "plan: value '%s' is not inside the arena",
                                name_of(p, v));
             spans[(*n)++] = (span){at, at + bytes, v, i};
@@ -99,7 +99,8 @@ ig_status igi_plan_check(const igi_plan *p)
     for (size_t i = 0; i < n && rc == IG_OK; i++) {
         for (size_t j = 0; j < i && rc == IG_OK; j++) {
             const span *a = &spans[i], *b = &spans[j];
-            if (a->at >= b->end || b->at >= a->end || dies_before(p, a, b) ||
+            if (p->value[a->value].space != p->value[b->value].space ||
+                a->at >= b->end || b->at >= a->end || dies_before(p, a, b) ||
                 dies_before(p, b, a))
                 continue;
             rc = ig_fail(IG_INTERNAL,

@@ -11,7 +11,8 @@
 #include "graph/core/checked.h"
 #include "graph/runtime/plan.h"
 
-#define ALIGN   64
+/* The device's own is 256 bytes: all that starts a buffer must be that. */
+#define ALIGN(space_) ((space_) == IGI_THERE ? (size_t)256 : (size_t)64)
 #define FOREVER UINT32_MAX
 
 /* Steps that read each root: readers[first[v]..first[v + 1]) are step indices,
@@ -37,9 +38,8 @@ static void place_outputs(igi_plan *p)
 {
     const ig_graph *g = p->net->graph;
     for (size_t j = 0; j < g->outputs.n; j++) {
-        uint32_t v = g->outputs.p[j].i;
+        uint32_t v = p->output[j];
         igi_pvalue *root = igi_plan_root(p, v);
-        p->output[j] = v;
         if ((root->where != IGI_AT_ARENA && root->where != IGI_AT_OWN) ||
             root->output >= 0 || !is_whole(p, v))
             continue;
@@ -83,7 +83,7 @@ static ig_status uses_init(uses *u, const igi_plan *p)
                 u->reader[u->first[p->value[p->step[i].in[j]].root + 1]++] = i;
     const ig_graph *g = p->net->graph;
     for (size_t j = 0; j < g->outputs.n; j++) {
-        uint32_t root = p->value[g->outputs.p[j].i].root;
+        uint32_t root = p->value[p->output[j]].root;
         u->at_end[root] = u->at_end[root] || p->value[root].where == IGI_AT_ARENA;
     }
     return IG_OK;
@@ -110,7 +110,7 @@ may_take_over(const igi_plan *p, const uses *u, uint32_t at, int j, size_t bytes
     uint32_t v = s->in[j], r = v ? p->value[v].root : 0;
     const igi_pvalue *root = &p->value[r];
     size_t have;
-    if (!v || root->where != IGI_AT_ARENA || root->mutated || !root->buffer ||
+    if (!v || root->where != IGI_AT_ARENA || root->space != s->space || root->mutated || !root->buffer ||
         u->at_end[r] || !is_whole(p, v) || !igi_type_bytes(&root->type, &have) ||
         have != bytes)
         return false;
@@ -161,14 +161,16 @@ static ig_status make_buffers(igi_plan *p, const uses *u)
             if (!v || p->value[v].root != v || p->value[v].where != IGI_AT_ARENA)
                 continue;
             if (!igi_type_bytes(&p->value[v].type, &bytes) ||
-                !igi_round_up(bytes, ALIGN, &bytes))
+                !igi_round_up(bytes, ALIGN(p->value[v].space), &bytes))
                 return ig_fail(IG_LIMIT, "the size of a value overflows");
             size_t exact = 0;
             (void)igi_type_bytes(&p->value[v].type, &exact);
             uint32_t last = last_time(p, u, v, i), taken = take_over(p, u, i, o, exact);
             if (!taken && bytes) {
                 p->buffer[p->n_buffers++] =
-                    (igi_buffer){.bytes = bytes, .first = s->time};
+                    (igi_buffer){.bytes = bytes,
+                                 .first = s->time,
+                                 .space = p->value[v].space};
                 taken = p->n_buffers;
             }
             p->value[v].buffer = taken;
@@ -208,15 +210,16 @@ static size_t find_gap(const igi_buffer *b, igi_buffer *const *placed, size_t n)
     return best == SIZE_MAX ? end : at;
 }
 
-static ig_status set_offsets(igi_plan *p)
+static ig_status set_offsets(igi_plan *p, int space)
 {
-    size_t n = p->n_buffers, total = 0;
-    igi_buffer **order = igi_alloc_array(n + n + 1, sizeof(*order)),
-               **placed = order + n;
+    size_t n = 0, total = 0;
+    igi_buffer **order = igi_alloc_array(2 * (size_t)p->n_buffers + 1, sizeof(*order)),
+               **placed = order + p->n_buffers;
     if (!order)
         return IG_OUT_OF_MEMORY;
-    for (size_t i = 0; i < n; i++)
-        order[i] = &p->buffer[i];
+    for (size_t i = 0; i < p->n_buffers; i++)
+        if (p->buffer[i].space == space)
+            order[n++] = &p->buffer[i];
     qsort(order, n, sizeof(*order), larger_first);
     for (size_t i = 0; i < n; i++) {
         igi_buffer *b = order[i];
@@ -233,18 +236,21 @@ static ig_status set_offsets(igi_plan *p)
         b->bytes -= b->at;
     }
     igi_free(order);
-    p->arena_bytes = total;
+    p->arena[space].arena_bytes = total;
     return IG_OK;
 }
 
 /* Scratch behind the buffers: one region for teams, one for each thread's serial steps.
  */
-static ig_status set_scratch(igi_plan *p)
+static ig_status set_scratch(igi_plan *p, int space)
 {
+    igi_arena_of *a = &p->arena[space];
     size_t team = 0, serial = 0, threads = 1;
     for (uint32_t i = 0; i < p->n_steps; i++) {
         const igi_step *s = &p->step[i];
         size_t need;
+        if (s->space != space)
+            continue;
         if (!igi_mul_size(s->k.scratch_bytes, (size_t)s->k.threads, &need))
             return ig_fail(IG_LIMIT, "the scratch of a kernel overflows");
         size_t *most = s->mode == IGI_SERIAL ? &serial : &team;
@@ -253,14 +259,16 @@ static ig_status set_scratch(igi_plan *p)
             threads = (size_t)s->who + 1;
     }
     size_t all;
-    p->scratch_at = p->arena_bytes;
+    a->scratch_at = a->arena_bytes;
     if (!igi_mul_size(serial, threads, &all) || !igi_add_size(all, team, &all) ||
-        !igi_add_size(all, p->scratch_at, &p->total_bytes))
+        !igi_add_size(all, a->scratch_at, &a->total_bytes))
         return ig_fail(IG_LIMIT, "the scratch of kernels overflows");
     for (uint32_t i = 0; i < p->n_steps; i++) {
         igi_step *s = &p->step[i]; /* offsets now, addresses when the arena is bound */
+        if (s->space != space)
+            continue;
         size_t at =
-            p->scratch_at + (s->mode == IGI_SERIAL ? team + s->who * serial : 0);
+            a->scratch_at + (s->mode == IGI_SERIAL ? team + s->who * serial : 0);
         s->k.scratch = s->k.scratch_bytes ? (char *)(uintptr_t)at : NULL;
     }
     return IG_OK;
@@ -301,7 +309,9 @@ ig_status igi_plan_memory(igi_plan *p)
         rc = make_buffers(p, &u);
     uses_fini(&u);
     IG_TRY(rc);
-    IG_TRY(set_offsets(p));
-    IG_TRY(set_scratch(p));
+    for (int space = 0; space < IGI_SPACES; space++) {
+        IG_TRY(set_offsets(p, space));
+        IG_TRY(set_scratch(p, space));
+    }
     return check_limits(p);
 }

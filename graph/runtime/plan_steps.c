@@ -21,7 +21,7 @@ uint32_t igi_plan_add_value(igi_plan *p)
     return p->n_values++;
 }
 
-static igi_step *add_step(igi_plan *p)
+igi_step *igi_plan_add_step(igi_plan *p)
 {
     if (p->n_steps == p->cap_steps) {
         size_t cap = p->cap_steps;
@@ -68,6 +68,21 @@ static ig_tensor *constant_header(igi_plan *p, ig_tensor *t)
     return h;
 }
 
+static void place_header(igi_plan *p, ig_tensor *h, int space)
+{
+    bool there = space == IGI_THERE;
+    h->v.flags = (uint16_t)((h->v.flags & ~IGI_REMOTE) | (there ? IGI_REMOTE : 0));
+    h->v.device = there ? (uint8_t)p->net->device : 0;
+    h->st = &p->arena[space].storage;
+}
+
+void igi_plan_set_space(igi_plan *p, uint32_t v, int space)
+{
+    p->value[v].space = (uint8_t)space;
+    if (p->value[v].header)
+        place_header(p, p->value[v].header, space);
+}
+
 ig_tensor *igi_plan_header(igi_plan *p, uint32_t v)
 {
     igi_pvalue *pv = &p->value[v];
@@ -85,7 +100,7 @@ ig_tensor *igi_plan_header(igi_plan *p, uint32_t v)
     h->v.type = pv->type; /* dims of high ranks stay the plan value's */
     if (!header_strides(p, h, pv))
         return NULL;
-    h->st = &p->arena_storage;
+    place_header(p, h, root->space);
     if (root->where == IGI_AT_CONST) {
         if (igi_tensor_settle(root->constant) != IG_OK)
             return NULL;
@@ -98,7 +113,7 @@ ig_tensor *igi_plan_header(igi_plan *p, uint32_t v)
 }
 
 /* Arrays of a step: plan values and the pointers that its kernel gets. */
-static ig_status step_arrays(igi_plan *p, igi_step *s, int n_in, int n_out)
+ig_status igi_plan_step_arrays(igi_plan *p, igi_step *s, int n_in, int n_out)
 {
     size_t n = (size_t)(n_in + n_out) + 1;
     uint32_t *ids = igi_arena_array(&p->mem, n, sizeof(*ids));
@@ -119,7 +134,7 @@ static ig_value **step_in(igi_step *s)
     return (ig_value **)(uintptr_t)s->k.in;
 }
 
-static ig_status bind_value(igi_plan *p, igi_step *s, uint32_t v, ig_value **slot)
+ig_status igi_plan_bind_value(igi_plan *p, igi_step *s, uint32_t v, ig_value **slot)
 {
     ig_tensor *h = igi_plan_header(p, v);
     if (!h)
@@ -129,95 +144,22 @@ static ig_status bind_value(igi_plan *p, igi_step *s, uint32_t v, ig_value **slo
     return IG_OK;
 }
 
-/* ---- copies ---- */
-
-/* Copies the part [lo, hi) of axis `axis`, by the device's fast mover where it has one.
- */
-static ig_status copy_part(const ig_kernel_ctx *k, int axis, int64_t lo, int64_t hi)
-{
-    const ig_tensor *from = (const ig_tensor *)k->in[0];
-    ig_tensor *to = (ig_tensor *)k->out[0];
-    const igi_device *d = ((const igi_instance *)k->rt_self)->net->device;
-    int64_t dims[IG_RANK_MAX];
-    int rank = to->v.type.rank, bits = ig_dtype_bits((ig_dtype)to->v.type.dtype);
-    if (!d || !d->copy || bits < 8 || to->v.type.dtype == IG_STRING)
-        return lo == 0 ? igi_tensor_copy_into(to, from) : IG_OK;
-    memcpy(dims, ig_type_dims(&to->v.type), (size_t)rank * sizeof(*dims));
-    const int64_t *dst = igi_strides(to), *src = igi_strides(from);
-    int64_t dst_at = 0, src_at = 0;
-    if (axis < rank) {
-        dims[axis] = hi - lo;
-        dst_at = lo * dst[axis] * bits / 8;
-        src_at = lo * src[axis] * bits / 8;
-    }
-    if (lo < hi)
-        d->copy(d, (size_t)bits / 8, rank, dims, to->data + dst_at, dst,
-                from->data + src_at, src);
-    return IG_OK;
-}
-
-/* Threads share the first axis that is long enough. */
-static ig_status run_copy(ig_kernel_ctx *k, int tid, int nth)
-{
-    const ig_type *t = &k->out[0]->type;
-    int axis = 0;
-    int64_t lo = 0, hi = 1;
-    while (axis < t->rank && ig_type_dims(t)[axis] < nth)
-        axis++;
-    if (axis < t->rank)
-        ig_split(ig_type_dims(t)[axis], 1, tid, nth, &lo, &hi);
-    else if (tid > 0)
-        return IG_OK;
-    if (axis == t->rank && t->rank > 0) /* all axes are short: little work */
-        return igi_tensor_copy_into((ig_tensor *)k->out[0], (ig_tensor *)k->in[0]);
-    return copy_part(k, axis, lo, hi);
-}
-
-/* A step before the one at hand that makes view `v` contiguous; *out is the copy. */
-static ig_status add_copy(igi_plan *p, uint32_t v, const ig_run_api *rt, uint32_t *out)
-{
-    *out = p->value[v].copy;
-    if (*out)
-        return IG_OK;
-    uint32_t c = igi_plan_add_value(p);
-    igi_step *s = c ? add_step(p) : NULL;
-    if (!s)
-        return IG_OUT_OF_MEMORY;
-    igi_pvalue *pv = &p->value[c];
-    IG_TRY(igi_type_copy(&pv->type, &p->value[v].type));
-    pv->known = pv->contiguous = pv->needed = true;
-    pv->where = IGI_AT_ARENA;
-    IG_TRY(step_arrays(p, s, 1, 1));
-    s->in[0] = v;
-    s->out[0] = c;
-    IG_TRY(bind_value(p, s, v, &step_in(s)[0]));
-    IG_TRY(bind_value(p, s, c, &s->k.out[0]));
-    s->run_team = run_copy;
-    s->k.struct_size = sizeof(s->k);
-    s->k.threads = s->work >= IGI_PARALLEL_WORK ? p->net->threads : 1;
-    s->mode = s->k.threads > 1 ? IGI_TEAM : IGI_SERIAL;
-    s->k.rt = rt;
-    s->k.rt_self = p->owner;
-    p->value[v].copy = *out = c;
-    return IG_OK;
-}
-
 /* ---- a node's step ---- */
 
 static ig_status node_values(igi_plan *p, igi_step *s, const igi_node *n)
 {
-    IG_TRY(step_arrays(p, s, n->n_in, n->n_out));
+    IG_TRY(igi_plan_step_arrays(p, s, n->n_in, n->n_out));
     for (int i = 0; i < n->n_in; i++) {
         s->in[i] = n->in[i].i;
         if (s->in[i] && s->mode != IGI_LATE)
-            IG_TRY(bind_value(p, s, s->in[i], &step_in(s)[i]));
+            IG_TRY(igi_plan_bind_value(p, s, s->in[i], &step_in(s)[i]));
         if (i < 64 && s->in[i] && igi_plan_root(p, s->in[i])->where == IGI_AT_CONST)
             s->k.constants |= IG_BIT(i);
     }
     for (int o = 0; o < n->n_out; o++) {
         s->out[o] = n->out[o].i;
         if (s->out[o] && s->mode != IGI_LATE)
-            IG_TRY(bind_value(p, s, s->out[o], &s->k.out[o]));
+            IG_TRY(igi_plan_bind_value(p, s, s->out[o], &s->k.out[o]));
     }
     return IG_OK;
 }
@@ -237,30 +179,55 @@ bind_context(const igi_plan *p, igi_step *s, const igi_node *n, const ig_run_api
     s->k.op = n->op->def;
 }
 
-/* Copies of inputs that kernel `d` cannot stride over. They precede the step, which is
- * the last one: it is taken off and put back behind them. */
-static ig_status contiguous_inputs(igi_plan *p,
-                                   const igi_node *n,
-                                   const ig_kernel_def *d,
-                                   const ig_run_api *rt)
+/* Input i as a kernel in `space` wants it: there (those of VALUE ports on the host), and
+ * dense unless the kernel strides. */
+static ig_status fit_input(igi_plan *p,
+                           const igi_node *n,
+                           int i,
+                           int space,
+                           bool strides,
+                           const ig_run_api *rt,
+                           uint32_t *v)
 {
-    if (igi_takes_strides(n->op, d))
+    int port = igi_op_in_port(n->op, n->n_in, n->n_captures, i);
+    uint32_t flags = port < 0 ? 0 : n->op->def->inputs[port].flags;
+    if (p->queue && !(flags & IG_TYPE_ONLY) &&
+        igi_plan_space_of(p, *v) != (flags & IG_VALUE ? IGI_HOST : space))
+        IG_TRY(igi_plan_move(p, *v, rt, v));
+    return strides || port < 0 || p->value[*v].contiguous
+               ? IG_OK
+               : igi_plan_copy(p, *v, rt, v);
+}
+
+/* Copies of inputs that kernel `d` cannot read as they are. They precede the step,
+ * which is the last one: it is taken off and put back behind them. */
+static ig_status fit_inputs(igi_plan *p,
+                            const igi_node *n,
+                            const ig_kernel_def *d,
+                            int space,
+                            const ig_run_api *rt)
+{
+    bool strides = igi_takes_strides(n->op, d);
+    if (strides && !p->queue)
         return IG_OK;
     igi_step s = p->step[--p->n_steps];
     ig_status rc = IG_OK;
-    for (int i = 0; rc == IG_OK && i < n->n_in - n->n_captures; i++) {
-        uint32_t copy;
-        if (!s.in[i] || p->value[s.in[i]].contiguous)
+    for (int i = 0; rc == IG_OK && i < n->n_in; i++) {
+        uint32_t v = s.in[i];
+        if (v)
+            rc = fit_input(p, n, i, space, strides, rt, &v);
+        if (rc != IG_OK || v == s.in[i])
             continue;
-        rc = add_copy(p, s.in[i], rt, &copy);
-        if (rc != IG_OK)
-            break;
-        s.in[i] = copy;
-        step_in(&s)[i] = &p->value[copy].header->v;
-        if (i < 64)
+        s.in[i] = v;
+        ig_tensor *h = igi_plan_header(p, v);
+        if (!h)
+            rc = IG_OUT_OF_MEMORY;
+        else
+            step_in(&s)[i] = &h->v;
+        if (i < 64 && igi_plan_root(p, v)->where != IGI_AT_CONST)
             s.k.constants &= ~IG_BIT(i);
     }
-    igi_step *back = add_step(p);
+    igi_step *back = igi_plan_add_step(p);
     if (!back)
         return IG_OUT_OF_MEMORY;
     *back = s;
@@ -290,7 +257,9 @@ set_kernel(const igi_plan *p, igi_step *s, const igi_node *n, const ig_kernel_de
     s->run = d ? d->run ? d->run : d->run_own : n->op->def->reference;
     s->run_team = d ? d->run_team : NULL;
     s->mode = IGI_SERIAL;
-    if (d && d->run_own)
+    if (s->space == IGI_THERE)
+        s->k.threads = 1;
+    else if (d && d->run_own)
         s->mode = p->net->threads > 1 ? IGI_OUTSIDE : IGI_SERIAL;
     else if (s->run_team && s->k.threads > 1)
         s->mode = IGI_TEAM;
@@ -298,17 +267,48 @@ set_kernel(const igi_plan *p, igi_step *s, const igi_node *n, const ig_kernel_de
         s->k.threads = 1;
 }
 
-/* Selects and prepares; a kernel whose prepare says UNSUPPORTED gives way to the next.
- */
-static ig_status choose(igi_plan *p, const igi_node *n, const ig_run_api *rt)
+/* The node's own values again, after a kernel for which they were moved has refused. */
+static ig_status reset_inputs(igi_plan *p, igi_step *s, const igi_node *n)
 {
-    int device = p->net->device_index;
+    int64_t work = s->work;
+    for (int i = 0; i < n->n_in; i++) {
+        s->in[i] = n->in[i].i;
+        if (!s->in[i])
+            continue;
+        IG_TRY(igi_plan_bind_value(p, s, s->in[i], &step_in(s)[i]));
+        if (i < 64 && igi_plan_root(p, s->in[i])->where == IGI_AT_CONST)
+            s->k.constants |= IG_BIT(i);
+    }
+    s->work = work;
+    return IG_OK;
+}
+
+static void enter_space(igi_plan *p, igi_step *s, const igi_node *n, int space)
+{
+    s->space = (uint8_t)space;
+    s->k.queue = space == IGI_THERE ? p->queue->self : NULL;
+    s->k.tag = s->node.i;
+    for (int o = 0; o < n->n_out; o++)
+        if (n->out[o].i && p->value[n->out[o].i].root == n->out[o].i)
+            igi_plan_set_space(p, n->out[o].i, space);
+}
+
+/* Selects and prepares; a kernel whose prepare says UNSUPPORTED gives way to the next.
+ * *taken false: the device has no kernel that takes the node. */
+static ig_status choose_in(
+    igi_plan *p, const igi_node *n, const ig_run_api *rt, int space, bool *taken)
+{
+    int device = space == IGI_THERE ? p->net->device : 0;
     igi_step *s = &p->step[p->n_steps - 1];
     igi_facts f = igi_facts_of(&s->k);
     const ig_kernel_def *d = igi_select(n->op, device, &s->k, f);
     for (;;) {
-        IG_TRY(contiguous_inputs(p, n, d, rt));
+        *taken = d || space == IGI_HOST;
+        if (!*taken)
+            return reset_inputs(p, s, n);
+        IG_TRY(fit_inputs(p, n, d, space, rt));
         s = &p->step[p->n_steps - 1];
+        enter_space(p, s, n, space);
         IG_TRY(aligned_inputs(p, s, d));
         s->k.threads = s->work >= igi_parallel_work(d) ? p->net->threads : 1;
         set_kernel(p, s, n, d);
@@ -324,8 +324,19 @@ static ig_status choose(igi_plan *p, const igi_node *n, const ig_run_api *rt)
             return rc;
         s->k.state = NULL;
         s->k.scratch_bytes = 0;
+        enter_space(p, s, n, IGI_HOST);
         d = igi_select_after(n->op, device, &s->k, f, d);
     }
+}
+
+static ig_status choose(igi_plan *p, const igi_node *n, const ig_run_api *rt)
+{
+    bool taken = false;
+    if (p->queue && igi_plan_prefers_device(p, n))
+        IG_TRY(choose_in(p, n, rt, IGI_THERE, &taken));
+    if (p->queue)
+        IG_TRY(igi_plan_check_mutated(p, n, taken ? IGI_THERE : IGI_HOST));
+    return taken ? IG_OK : choose_in(p, n, rt, IGI_HOST, &taken);
 }
 
 static bool is_step(const igi_plan *p, const igi_node *n, bool *late)
@@ -348,7 +359,7 @@ static bool is_step(const igi_plan *p, const igi_node *n, bool *late)
 static ig_status node_step(igi_plan *p, ig_node_id id, bool late, const ig_run_api *rt)
 {
     const igi_node *n = igi_node_at(p->net->graph, id);
-    igi_step *s = add_step(p);
+    igi_step *s = igi_plan_add_step(p);
     if (!s)
         return IG_OUT_OF_MEMORY;
     s->node = id;
@@ -370,5 +381,5 @@ ig_status igi_plan_steps(igi_plan *p, const ig_run_api *rt)
         if (rc != IG_OK)
             return igi_plan_context(p, id);
     }
-    return IG_OK;
+    return p->queue && !p->net->keep_on_device ? igi_plan_bring_home(p, rt) : IG_OK;
 }

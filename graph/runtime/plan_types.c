@@ -81,6 +81,7 @@ static ig_status set_input(igi_plan *p, uint32_t v, int index, const ig_value *g
     pv->contiguous = true; /* others are copied when a run begins */
     pv->known = type_is_known(&pv->type);
     pv->where = IGI_AT_INPUT;
+    pv->space = (uint8_t)igi_plan_space(p->net, given);
     return IG_OK;
 }
 
@@ -121,7 +122,8 @@ static bool gather(walk *w, const igi_node *n, ig_value *const *given)
         if (pv->where == IGI_AT_CONST && !igi_is_unaligned(pv->constant))
             w->known[i] = (ig_value *)pv->constant;
         else if (pv->where == IGI_AT_INPUT && pv->root == n->in[i].i &&
-                 p->net->keyed[pv->input] && p->with_ints)
+                 p->net->keyed[pv->input] && p->with_ints &&
+                 !(given[pv->input]->flags & IGI_REMOTE))
             w->known[i] = given[pv->input];
         int port = igi_op_in_port(n->op, n->n_in, n->n_captures, i);
         bool type_only = port >= 0 && n->op->type_only_ports >> port & 1 && pv->known;

@@ -56,11 +56,12 @@ static const char *op_of(const igi_plan *p, const igi_step *s)
     return s->node.i ? igi_node_at(p->net->graph, s->node)->op->def->name : "copy";
 }
 
-static const char *kernel_of(const igi_step *s)
+static const char *kernel_of(const igi_plan *p, const igi_step *s)
 {
-    return s->mode == IGI_LATE ? "late"
-           : s->node.i         ? igi_kernel_name(s->kernel)
-                               : "copy";
+    if (s->mode == IGI_LATE || s->node.i)
+        return s->mode == IGI_LATE ? "late" : igi_kernel_name(s->kernel);
+    int from = igi_plan_space_of(p, s->in[0]), to = igi_plan_space_of(p, s->out[0]);
+    return from == to ? "copy" : to == IGI_THERE ? "to the device" : "to the host";
 }
 
 static void add_shapes(igi_text *out, const igi_plan *p, const igi_step *s)
@@ -86,7 +87,7 @@ add_event(igi_text *out, const igi_profile *f, const igi_plan *p, uint32_t i)
     igi_text_add(
         out, ", \"cat\": \"%s\", \"ts\": %.3f, \"dur\": %.3f, \"args\": {\"kernel\": ",
         op_of(p, s), (t->begin - f->begin) * 1e6, (t->end - t->begin) * 1e6);
-    igi_json_string(out, kernel_of(s));
+    igi_json_string(out, kernel_of(p, s));
     if (n && n->origin) {
         igi_text_add(out, ", \"origin\": ");
         igi_json_string(out, n->origin);
@@ -113,10 +114,10 @@ static row *summarise(const igi_profile *f, const igi_plan *p, size_t *n)
         const igi_step *s = &p->step[i];
         size_t r = 0;
         while (r < *n && (strcmp(rows[r].op, op_of(p, s)) != 0 ||
-                          strcmp(rows[r].kernel, kernel_of(s)) != 0))
+                          strcmp(rows[r].kernel, kernel_of(p, s)) != 0))
             r++;
         if (r == *n)
-            rows[(*n)++] = (row){op_of(p, s), kernel_of(s), 0, 0};
+            rows[(*n)++] = (row){op_of(p, s), kernel_of(p, s), 0, 0};
         rows[r].count++;
         rows[r].seconds += f->step[i].end - f->step[i].begin;
     }

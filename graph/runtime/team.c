@@ -1,4 +1,4 @@
-/* Thread counts, teams without a device, and the spin barrier. */
+/* Thread counts, teams without a host, and the spin barrier. */
 #include "graph/runtime/team.h"
 
 #include <limits.h>
@@ -18,7 +18,7 @@ int igi_cpu_count(void)
     return n > IGI_THREADS_MAX ? IGI_THREADS_MAX : n;
 }
 
-/* ---- a team without a device ---- */
+/* ---- a team without a host ---- */
 
 typedef struct member {
     igi_thread thread;
@@ -76,7 +76,7 @@ static void host_team_run(igi_team_fn fn, void *arg, int n)
     igi_mutex_fini(&t.lock);
 }
 
-void igi_team_run(const igi_device *d, igi_team_fn fn, void *arg, int n)
+void igi_team_run(const igi_host *d, igi_team_fn fn, void *arg, int n)
 {
     if (n > IGI_THREADS_MAX)
         n = IGI_THREADS_MAX;

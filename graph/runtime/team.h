@@ -1,15 +1,15 @@
 /* Threads: how many there are, and one team that runs a function together.
  *
  * All parallel work of the runtime goes through igi_team_run: nets enter it once per
- * segment of steps, single calls once per large kernel. The device provides the threads
- * (graph/core/device.h); without one they are made for the region, which is slow but
+ * segment of steps, single calls once per large kernel. The host provides the threads
+ * (graph/core/host.h); without one they are made for the region, which is slow but
  * right. */
 #ifndef GRAPH_RUNTIME_TEAM_H
 #define GRAPH_RUNTIME_TEAM_H
 
 #include <stdatomic.h>
 
-#include "graph/core/device.h"
+#include "graph/core/host.h"
 #include "graph/core/status.h"
 
 /* Work of fewer elements than this stays on one thread. */
@@ -21,7 +21,7 @@ int igi_cpu_count(void);
 
 /* fn(arg, tid, nth) on up to n threads at once, tid 0 being the caller. `d` may be
  * NULL. */
-void igi_team_run(const igi_device *d, igi_team_fn fn, void *arg, int n);
+void igi_team_run(const igi_host *d, igi_team_fn fn, void *arg, int n);
 
 /* A barrier that spins for some ten microseconds, then sleeps. It also carries one
  * verdict: what igi_barrier_stop said before the meeting is what every thread sees

@@ -309,10 +309,8 @@ ig_status igi_npy_save(const ig_tensor *t, const char *path)
         return ig_fail(IG_UNSUPPORTED,
                        "%s: .npy cannot hold elements of type %s; save it as .pb", path,
                        ig_dtype_name(ig_tensor_dtype(t)));
-    if (!ig_tensor_is_contiguous(t)) {
-        IG_TRY(igi_tensor_contiguous_copy(&own, NULL, t));
-        t = own;
-    }
+    IG_TRY(igi_tensor_readable(&own, t));
+    t = own;
     ig_status rc = igi_writer_begin(&w, path);
     if (rc == IG_OK) {
         rc = write_array(w, t);

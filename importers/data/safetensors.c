@@ -176,10 +176,8 @@ static ig_status write_contents(igi_writer *w, const ig_tensor *t)
     ig_tensor *own = NULL;
     if (ig_tensor_nbytes(t) == 0)
         return IG_OK;
-    if (!ig_tensor_is_contiguous(t)) {
-        IG_TRY(igi_tensor_contiguous_copy(&own, NULL, t));
-        t = own;
-    }
+    IG_TRY(igi_tensor_readable(&own, t));
+    t = own;
     ig_status rc = igi_writer_write(w, ig_tensor_data(t), ig_tensor_nbytes(t));
     ig_tensor_unref(own);
     return rc;

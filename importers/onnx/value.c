@@ -178,10 +178,8 @@ ig_status igi_onnx_fill_tensor(const ig_tensor *t,
 {
     igi_onnx__tensor__init(p);
     *copy = NULL;
-    if (!ig_tensor_is_contiguous(t)) {
-        IG_TRY(igi_tensor_contiguous_copy(copy, NULL, t));
-        t = *copy;
-    }
+    IG_TRY(igi_tensor_readable(copy, t));
+    t = *copy;
     p->name = (char *)(uintptr_t)name;
     p->has_data_type = true;
     p->data_type = (int32_t)ig_tensor_dtype(t);

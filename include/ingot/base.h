@@ -209,8 +209,13 @@ IG_API const int64_t *ig_tensor_strides(const ig_tensor *t); /* in elements */
 IG_API bool ig_tensor_is_contiguous(const ig_tensor *t);
 IG_API size_t ig_tensor_nbytes(const ig_tensor *t); /* of a contiguous copy */
 
+/* Where the elements lie: "cpu", or the name of a device. */
+IG_API const char *ig_tensor_device(const ig_tensor *t);
+/* A dense copy in host memory, or t itself when it is one; a new reference. Waits for
+ * the work of t's device. Errors: OUT_OF_MEMORY, and those of that work. */
+IG_API ig_status ig_tensor_to_host(const ig_tensor *t, ig_tensor **out);
 /* First element. The caller may write only to tensors that nobody else reads. NULL for
- * NULL. */
+ * NULL, and with a message for a tensor on a device. */
 IG_API void *ig_tensor_data(const ig_tensor *t);
 /* Typed access: NULL with a message when the type differs or the tensor is not
  * contiguous. */

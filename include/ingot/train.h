@@ -24,7 +24,7 @@ IG_EXTERN_C_BEGIN
  * --------------------------------------------------------------------------- */
 
 typedef struct ig_ctx_opts {
-    const char *device; /* "cpu" */
+    const char *device; /* where new tensors live; NULL: "cpu" */
     int threads;        /* 0: as many as the process may use */
     uint64_t seed;      /* of all random calls; 0: a fixed default */
     bool anomaly;       /* check every gradient for NaN and name the forward line */
@@ -187,6 +187,14 @@ IG_API bool ig_tensor_requires_grad(const ig_tensor *t);
 /* Accumulated gradient of a leaf, borrowed; NULL: none. */
 IG_API ig_tensor *ig_tensor_grad(const ig_tensor *t);
 IG_API void ig_tensor_clear_grad(ig_tensor *t);
+/* The tensor on a device ("cpu", or one of a plugin: "cuda"): t itself when it lies
+ * there. Calls run where their inputs lie; host tensors follow the others, and what a
+ * device has no kernel for runs on the CPU between copies (IG_LOG=dispatch shows it).
+ * Gradients flow through; in a trace it is nothing, for nets are placed as a whole.
+ * Errors: DEVICE (no such device), UNSUPPORTED (no such hardware). */
+IG_API ig_tensor *
+ig_to_at(const char *where, ig_ctx *c, ig_tensor *t, const char *device);
+#define ig_to(...) ig_to_at(IG_HERE, __VA_ARGS__)
 /* Same storage and version counter, no history. */
 IG_API ig_tensor *ig_detach_at(const char *where, ig_ctx *c, ig_tensor *t);
 #define ig_detach(...) ig_detach_at(IG_HERE, __VA_ARGS__)

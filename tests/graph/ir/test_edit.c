@@ -236,7 +236,6 @@ static ig_status fill(ig_graph *g, ig_graph *body)
         .op = IG_OP(Call), .attrs = &attrs, .n_in = 2, .n_captures = 1, .n_out = 1};
     IG_TRY(ig_graph_make(g, &call, in, y));
     igi_node *sum = igi_node_at(g, ig_graph_value_producer(g, z));
-    sum->device = 1;
     sum->origin = igi_arena_strdup(&g->arena, "p+q");
     if (!sum->origin)
         return IG_OUT_OF_MEMORY;
@@ -329,7 +328,6 @@ static void a_clone_keeps_what_is_not_printed(void **state)
     copies *c = *state;
     ig_value_id z = ig_graph_output_at(c->copy, 0);
     const igi_node *sum = igi_node_at(c->copy, made(c->copy, z));
-    assert_int_equal(sum->device, 1);
     assert_string_equal(sum->origin, "p+q");
     assert_string_equal(c->copy->doc, "What it does.");
     assert_string_equal(c->copy->producer, "tests");

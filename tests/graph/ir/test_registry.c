@@ -241,7 +241,7 @@ static void a_table_of_kernels_is_taken_as_a_whole(void **state)
     table[2] = good, table[2].name = NULL;
     IR_ERROR(igi_registry_add_kernels(s->reg, 0, table), IG_INVALID_ARGUMENT, "of Add");
     IR_ERROR(igi_registry_add_kernels(s->reg, IGI_DEVICES, table), IG_INVALID_ARGUMENT,
-             "device 2");
+             "device 4");
     assert_int_equal(add->n_kernels[0], 0);
     table[2] = good;
     for (int i = 0; i < IGI_KERNELS_MAX / 3; i++)

@@ -52,7 +52,7 @@ static void a_chain_reuses_one_buffer(void **state)
     igi_plan *p = plan_for(&r, x);
     assert_int_equal(p->n_steps, 100);
     assert_int_equal(p->n_buffers, 1);
-    assert_int_equal(p->arena_bytes, 64);
+    assert_int_equal(p->arena[IGI_HOST].arena_bytes, 64);
     assert_string_equal(p->step[0].kernel->name, "fast");
     ig_tensor *y = run_one(&r, x);
     assert_true(((float *)ig_tensor_data(y))[7] == 7 + 800);
@@ -144,7 +144,7 @@ static void an_output_that_is_a_whole_view_needs_no_copy(void **state)
     ig_tensor *t = tiny_iota(2, TINY_DIMS(2, 3), 0);
     igi_plan *p = plan_for(&r, t);
     assert_int_equal(p->own.n, 1);
-    assert_int_equal(p->arena_bytes, 0);
+    assert_int_equal(p->arena[IGI_HOST].arena_bytes, 0);
     ig_value *in[] = {ig_tensor_value(t)}, *out[2] = {NULL};
     OK(igi_instance_run(r.x, in, out, 2, NULL));
     assert_int_equal(ig_tensor_dim(ig_value_tensor(out[0]), 0), 3);

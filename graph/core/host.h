@@ -1,7 +1,6 @@
-/* A device: what the runtime must be able to ask of hardware, without naming any.
+/* The host: what the runtime must be able to ask of the CPU's backend, without naming it.
  *
- * A table of functions, filled by the module that owns the hardware
- * (operators/cpu/device.c) and put into the registry by the composition root; without
+ * A table of functions, filled by operators/cpu/host.c and put into the registry by the composition root; without
  * one the runtime uses threads of its own (graph/runtime/team.h).
  *
  * Teams: `parallel` calls fn(arg, tid, nth) once on each of nth threads at once, tid 0
@@ -11,23 +10,21 @@
  * process has one set of threads. Any number of callers may be inside at once, each
  * with its own team.
  * Memory: static and const; append only. */
-#ifndef GRAPH_CORE_DEVICE_H
-#define GRAPH_CORE_DEVICE_H
+#ifndef GRAPH_CORE_HOST_H
+#define GRAPH_CORE_HOST_H
 
 #include <ingot/base.h>
 
 typedef void (*igi_team_fn)(void *arg, int tid, int nth);
 
-typedef struct igi_device {
+typedef struct igi_host {
     uint32_t struct_size;
-    int index;        /* ORDER: device; the byte in headers of values */
-    const char *name; /* "cpu" */
-    void (*parallel)(const struct igi_device *d, igi_team_fn fn, void *arg, int n);
+    void (*parallel)(const struct igi_host *d, igi_team_fn fn, void *arg, int n);
     /* NULL or: makes n threads ready, so that the first run need not wait for them. */
-    void (*warm_up)(const struct igi_device *d, int n);
+    void (*warm_up)(const struct igi_host *d, int n);
     /* NULL or: dst[i] = src[i] over dims, elements of 1, 2, 4, 8 or 16 bytes, strides
      * in elements, no overlap. By any number of threads at once. */
-    void (*copy)(const struct igi_device *d,
+    void (*copy)(const struct igi_host *d,
                  size_t element,
                  int rank,
                  const int64_t *dims,
@@ -35,7 +32,7 @@ typedef struct igi_device {
                  const int64_t *dst_strides,
                  const void *src,
                  const int64_t *src_strides);
-} igi_device;
-#define IGI_DEVICE_HEAD .struct_size = (uint32_t)sizeof(igi_device)
+} igi_host;
+#define IGI_HOST_HEAD .struct_size = (uint32_t)sizeof(igi_host)
 
 #endif

@@ -1,10 +1,10 @@
 /* Teams by OpenMP. A team keeps its size for a net's life: changing it is slow in
  * libgomp. Inside another parallel region the team is the caller alone. */
-#include "operators/cpu/device.h"
+#include "operators/cpu/host.h"
 
 #include "operators/cpu/compute.h"
 
-static void copy(const igi_device *d,
+static void copy(const igi_host *d,
                  size_t element,
                  int rank,
                  const int64_t *dims,
@@ -27,7 +27,7 @@ static void copy(const igi_device *d,
 #ifdef _OPENMP
 #include <omp.h>
 
-static void parallel(const igi_device *d, igi_team_fn fn, void *arg, int n)
+static void parallel(const igi_host *d, igi_team_fn fn, void *arg, int n)
 {
     (void)d;
 #pragma omp parallel num_threads(n)
@@ -39,19 +39,17 @@ static void nothing(void *arg, int tid, int nth)
     (void)arg, (void)tid, (void)nth;
 }
 
-static void warm_up(const igi_device *d, int n)
+static void warm_up(const igi_host *d, int n)
 {
     parallel(d, nothing, NULL, n);
 }
 
-static const igi_device cpu = {IGI_DEVICE_HEAD,      .index = 0,         .name = "cpu",
-                               .parallel = parallel, .warm_up = warm_up, .copy = copy};
+static const igi_host cpu = {IGI_HOST_HEAD, .parallel = parallel, .warm_up = warm_up, .copy = copy};
 #else
-static const igi_device cpu = {IGI_DEVICE_HEAD, .index = 0, .name = "cpu",
-                               .copy = copy};
+static const igi_host cpu = {IGI_HOST_HEAD, .copy = copy};
 #endif
 
-const igi_device *igi_cpu_device(void)
+const igi_host *igi_cpu_host(void)
 {
     return &cpu;
 }
