@@ -23,6 +23,13 @@
 
 #include "operators/gpu/launch.cuh"
 
+#ifdef IG_GPU_HOST // the overloads for float, which CUDA has in the global namespace
+using std::acos, std::acosh, std::asin, std::asinh, std::atan, std::atanh, std::ceil;
+using std::cos, std::cosh, std::erf, std::erfc, std::exp, std::expm1, std::fabs;
+using std::floor, std::fmax, std::fmin, std::fmod, std::log, std::log1p, std::nearbyint;
+using std::pow, std::sin, std::sinh, std::sqrt, std::tan, std::tanh;
+#endif
+
 struct gpu_half {
     uint16_t bits;
 };

@@ -156,6 +156,17 @@ inline int64_t gpu_count(const ig_tensor *t, int lo, int hi)
     return n;
 }
 
+/* The integers of a VALUE input (host memory), or none where t is NULL; at most `cap`
+ * of them. Returns how many there are. */
+inline int gpu_ints(const ig_tensor *t, int64_t *out, int cap)
+{
+    int n = t ? (int)ig_numel(t) : 0;
+    for (int i = 0; i < n && i < cap; i++)
+        out[i] = ig_dtype_of(t) == IG_INT32 ? ((const int32_t *)ig_data(t))[i]
+                                            : ((const int64_t *)ig_data(t))[i];
+    return n;
+}
+
 /* An axis of t made non-negative. */
 inline int gpu_axis(const ig_tensor *t, int64_t axis)
 {
