@@ -103,4 +103,26 @@ GPU_FN uint64_t gpu_to_u64(double x)
     return x >= 18446744073709551616.0 ? UINT64_MAX : (uint64_t)x;
 }
 
+/* The stream (seed, draw) of a call, element by element as the references draw it. */
+struct gpu_random {
+    uint64_t key;
+
+    explicit gpu_random(const ig_kernel_ctx *k)
+        : key(mix(mix(k->seed + golden) ^ (k->draw * golden + 1)))
+    {
+    }
+    static constexpr uint64_t golden = 0x9e3779b97f4a7c15u;
+    static GPU_BOTH uint64_t mix(uint64_t x)
+    {
+        x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+        x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+        return x ^ x >> 31;
+    }
+    /* Uniform in [0, 1). */
+    GPU_FN double unit(uint64_t i) const
+    {
+        return (double)(mix(key + (i + 1) * golden) >> 11) * 0x1p-53;
+    }
+};
+
 #endif
