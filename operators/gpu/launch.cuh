@@ -7,6 +7,7 @@
  * gpu_rows(k, n, work, f)  f(block, row) for row in [0, n): a block of threads works on
  *                          one row of about `work` elements. The block offers each,
  *                          reduce, scan and sync; a row is a warp where rows are short.
+ *                          f(block, row) is a template over the type of block.
  *
  * With IG_GPU_HOST a block has one thread, reduce is the identity and sync is nothing;
  * launches run in a loop, later, first to last or last to first by turns
@@ -71,14 +72,32 @@ inline gpu_report gpu_report_of(const ig_kernel_ctx *k)
 
 /* ---- blocks ---- */
 
-/* Of two partial results the one that stands for both. */
-struct gpu_plus {
-    template <class C> GPU_FN C operator()(C a, C b) const
+/* One thread that has a row for itself, with the members of a block. */
+struct gpu_solo {
+    static constexpr int lane = 0, lanes = 1;
+
+    template <class F> GPU_FN void each(int64_t n, F f) const
     {
-        return a + b;
+        for (int64_t i = 0; i < n; i++)
+            f(i);
+    }
+    GPU_FN void sync() const
+    {
+    }
+    template <class C, class Op> GPU_FN C reduce(C v, Op) const
+    {
+        return v;
+    }
+    template <class C, class Op> GPU_FN C scan(C v, Op, C *total) const
+    {
+        *total = v;
+        return v;
     }
 };
 
+#ifdef IG_GPU_HOST
+using gpu_block = gpu_solo;
+#else
 struct gpu_block {
     int lane, lanes; /* this thread, and how many share the row */
 
@@ -89,20 +108,6 @@ struct gpu_block {
             f(i);
     }
 
-#ifdef IG_GPU_HOST
-    void sync() const
-    {
-    }
-    template <class C, class Op> C reduce(C v, Op) const
-    {
-        return v;
-    }
-    template <class C, class Op> C scan(C v, Op, C *total) const
-    {
-        *total = v;
-        return v;
-    }
-#else
     /* What was written before is seen by the block's other threads. */
     GPU_FN void sync() const
     {
@@ -184,8 +189,8 @@ struct gpu_block {
     {
         return words(v, [from](uint32_t w) { return __shfl_sync(~0u, w, from); });
     }
-#endif
 };
+#endif
 
 /* ---- launches ---- */
 
@@ -205,7 +210,7 @@ template <class F> void gpu_host_rows(const void *kernel, int64_t n, bool backwa
 {
     const F &f = *static_cast<const F *>(kernel);
     for (int64_t i = 0; i < n; i++)
-        f(gpu_block{0, 1}, backwards ? n - 1 - i : i);
+        f(gpu_block{}, backwards ? n - 1 - i : i);
 }
 
 template <class F> ig_status gpu_each(const ig_kernel_ctx *k, int64_t n, const F &f)
@@ -296,6 +301,26 @@ gpu_fetch(const ig_kernel_ctx *k, void *host, const void *device, size_t bytes)
 }
 
 #endif
+
+/* A kernel of rows with one thread a row, for gpu_each. */
+template <class F> struct gpu_alone {
+    F f;
+    GPU_FN void operator()(int64_t i) const
+    {
+        f(gpu_solo{}, i);
+    }
+};
+
+/* Rows whose elements are neighbours (stride 1) take a block each; others, of which
+ * neighbours lie beside each other, a thread each when there are enough of them. */
+template <class F>
+ig_status gpu_rows_or_columns(
+    const ig_kernel_ctx *k, int64_t n, int64_t work, int64_t stride, const F &f)
+{
+    if (stride != 1 && (n >= 4096 || work <= 32))
+        return gpu_each(k, n, gpu_alone<F>{f});
+    return gpu_rows(k, n, work, f);
+}
 
 /* ---- rows of tables ---- */
 

@@ -64,6 +64,49 @@ template <class C> GPU_FN C gpu_min(C a, C b)
     return a != a || a < b ? a : b;
 }
 
+struct gpu_plus {
+    template <class C> GPU_FN C operator()(C a, C b) const
+    {
+        return a + b;
+    }
+};
+struct gpu_larger {
+    template <class C> GPU_FN C operator()(C a, C b) const
+    {
+        return gpu_max(a, b);
+    }
+};
+
+/* An element and where it stood; at -1: none yet. */
+template <class C> struct gpu_placed {
+    C v;
+    int64_t at;
+};
+
+/* The better of two: the larger (smaller) one, NaN before all; of equals the first
+ * (last). */
+struct gpu_best {
+    bool least = false, last = false;
+
+    template <class C> GPU_FN bool before(C a, C b) const
+    {
+        if (a != a || b != b)
+            return b == b;
+        return least ? a < b : a > b;
+    }
+    template <class C>
+    GPU_FN gpu_placed<C> operator()(gpu_placed<C> a, gpu_placed<C> b) const
+    {
+        if (a.at < 0 || b.at < 0)
+            return a.at < 0 ? b : a;
+        if (before(a.v, b.v))
+            return a;
+        if (before(b.v, a.v))
+            return b;
+        return (a.at < b.at) != last ? a : b;
+    }
+};
+
 /* Wrapping integer arithmetic. */
 template <class C> GPU_FN C gpu_add(C a, C b)
 {

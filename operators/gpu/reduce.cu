@@ -182,19 +182,15 @@ template <class C, bool least> struct extremum {
 template <class C> using maximum = extremum<C, false>;
 template <class C> using minimum = extremum<C, true>;
 
-template <class C> struct placed {
-    C v;
-    int64_t at; // -1: nothing yet
-};
-
 // The place of the first (last) extremum; NaN is beyond every number.
 template <class C, bool least> struct arg {
-    using state = placed<C>;
+    using state = gpu_placed<C>;
     using result = int64_t;
-    bool last;
+    gpu_best best;
     explicit arg(const ig_kernel_ctx *k)
-        : last(((const ig_arg_max_opts *)k->attrs)->select_last_index != 0)
     {
+        best.least = least;
+        best.last = ((const ig_arg_max_opts *)k->attrs)->select_last_index != 0;
     }
     GPU_FN state first() const
     {
@@ -202,19 +198,11 @@ template <class C, bool least> struct arg {
     }
     GPU_FN state merge(state a, state b) const
     {
-        if (a.at < 0 || b.at < 0)
-            return a.at < 0 ? b : a;
-        bool tie = a.v == b.v || (a.v != a.v && b.v != b.v);
-        bool earlier = a.at < b.at;
-        if (tie)
-            return earlier != last ? a : b;
-        if (a.v != a.v || b.v != b.v)
-            return a.v != a.v ? a : b;
-        return (least ? a.v < b.v : a.v > b.v) ? a : b;
+        return best(a, b);
     }
     GPU_FN state add(state s, C v, int64_t i) const
     {
-        return merge(s, {v, i});
+        return best(s, state{v, i});
     }
     GPU_FN int64_t done(state s, int64_t, int) const
     {

@@ -17,6 +17,7 @@ static const ig_device_def *device;
 static void *queue;
 static const ig_kernel_def *current;
 static ig_kernel_def stand_in;
+static bool works_in_place;
 
 /* ---- loading ---- */
 
@@ -142,16 +143,29 @@ static ig_status send_inputs(passage *p, ig_kernel_ctx *k)
     return IG_OK;
 }
 
-/* An output in the memory of an input stays in it. */
+/* The device's memory of an input that output t is, or may be, computed in. */
+static void *shared_memory(const passage *p, uint32_t alias, const ig_tensor *t)
+{
+    for (int j = 0; j < p->k.n_in && ig_numel(t) > 0; j++) {
+        const ig_tensor *x = p->in[j] ? ig_value_tensor(p->outer->in[j]) : NULL;
+        bool fits = x && ig_contiguous(x) && ig_dtype_of(x) == ig_dtype_of(t) &&
+                    ig_numel(x) == ig_numel(t);
+        bool may = works_in_place && j < 32 && alias >> j & 1;
+        if (x && (ig_data(x) == ig_data(t) || (may && fits)))
+            return ig_data(ig_value_tensor(p->in[j]));
+    }
+    return NULL;
+}
+
 static ig_status make_output(passage *p, ig_kernel_ctx *k, int i)
 {
     const ig_tensor *t = ig_value_tensor(k->out[i]);
-    void *memory = NULL;
+    int formal = 0;
+    while (formal < i && k->op->outputs[formal + 1].name)
+        formal++;
     if (!ig_data(t) && ig_numel(t) != 0)
         return IG_OK; /* the kernel makes it */
-    for (int j = 0; j < k->n_in && ig_numel(t) > 0; j++)
-        if (p->in[j] && ig_data(ig_value_tensor(k->in[j])) == ig_data(t))
-            memory = ig_data(ig_value_tensor(p->in[j]));
+    void *memory = shared_memory(p, k->op->outputs[formal].alias, t);
     size_t bytes = ig_tensor_nbytes(t);
     if (!memory)
         IG_TRY(take_block(p, bytes, &memory));
@@ -231,8 +245,9 @@ static ig_status run(ig_kernel_ctx *k)
     return rc;
 }
 
-const ig_kernel_def *bridge_to(const ig_kernel_def *kernel)
+const ig_kernel_def *bridge_to(const ig_kernel_def *kernel, bool in_place)
 {
+    works_in_place = in_place;
     current = kernel;
     stand_in = *kernel;
     stand_in.prepare = NULL;

@@ -23,13 +23,13 @@ static bool check_case(const igi_op *op, int sample, ig_dtype dtype)
     return taken != 0;
 }
 
-static void check_kernel(const igi_op *op, const ig_kernel_def *kernel)
+static void check_kernel(const igi_op *op, const ig_kernel_def *kernel, bool in_place)
 {
     igi_op one = *op;
     bool taken = false;
     memset(one.n_kernels, 0, sizeof(one.n_kernels));
     one.n_kernels[0] = 1;
-    one.kernels[0][0] = bridge_to(kernel);
+    one.kernels[0][0] = bridge_to(kernel, in_place);
     for (int s = 0; op->def->samples[s].name; s++) {
         uint64_t types = suite_dtypes(op, &op->def->samples[s]);
         for (int d = 1; d < IG_DTYPE_COUNT; d++)
@@ -54,14 +54,25 @@ static int kernels_of(const igi_op *op, const ig_kernel_def **out, int cap)
     return n;
 }
 
+static bool may_be_in_place(const igi_op *op)
+{
+    for (const ig_port *p = op->def->outputs; p->name; p++)
+        if (p->alias)
+            return true;
+    return false;
+}
+
 static void kernels_on_the_host_agree_with_the_reference(void **state)
 {
     const igi_op *op = *state;
     const ig_kernel_def *list[8];
     int n = kernels_of(op, list, 8);
     suite_failures_reset();
-    for (int i = 0; i < n; i++)
-        check_kernel(op, list[i]);
+    for (int i = 0; i < n; i++) {
+        check_kernel(op, list[i], false);
+        if (may_be_in_place(op))
+            check_kernel(op, list[i], true);
+    }
     assert_int_equal(suite_failures(), 0);
 }
 
