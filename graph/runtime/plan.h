@@ -113,6 +113,7 @@ typedef struct igi_plan {
     igi_buffer *buffer;
     uint32_t n_buffers;
     igi_arena_of arena[IGI_SPACES];
+    struct igi_capture *capture; /* NULL: runs are not kept */
     igi_queue *queue; /* of the device, borrowed from the owner; NULL: CPU only */
     size_t own_bytes;
     IGI_VEC(igi_patch) patches; /* views of inputs and of OWN values, outermost first */

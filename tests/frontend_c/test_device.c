@@ -17,7 +17,7 @@ static int setup(void **state)
 {
     (void)state;
     if (ig_registry_new(&reg) != IG_OK ||
-        ig_registry_load_plugin(reg, IG_BINARY_DIR "/operators/gpu/gpu_host.so") != IG_OK)
+        ig_registry_load_plugin(reg, IG_HOST_GPU) != IG_OK)
         fail_msg("%s", ig_error_message());
     return ig_ctx_new(&c, &(ig_ctx_opts){.registry = reg}) != IG_OK;
 }
@@ -324,6 +324,43 @@ static void late_nodes_and_fallbacks(void **state)
     ig_model_free(here), ig_model_free(there), ig_graph_free(g);
 }
 
+/* A run is kept at the second time, and repeated while addresses stay. */
+static ig_tensor *chain(ig_ctx *t, ig_tensor *const *in, void *user)
+{
+    ig_tensor *h = ig_tanh(t, ig_add(t, in[0], user));
+    return ig_mul(t, h, ig_sum(t, h, 1, true));
+}
+
+static void kept_runs_repeat(void **state)
+{
+    (void)state;
+    ig_tensor *x = numbers(c, 3, 5, 0.5f), *w = numbers(c, 3, 5, 0.1f);
+    ig_graph *g = ig_trace(c, chain, w, &(ig_trace_opts){.inputs = {{"x", x}}});
+    FINE();
+    ig_model *there;
+    OK(ig_model_from_graph(&there, g,
+                           &(ig_model_opts){.registry = reg,
+                                            .device = "host-gpu",
+                                            .capture = true}));
+    for (int i = 0; i < 6; i++) { /* host inputs, then two on the device by turns */
+        ig_tensor *v = numbers(c, 3, 5, 0.1f * (float)(i + 1)), *y = NULL;
+        ig_tensor *in = i < 3 ? v : ig_to(c, v, "host-gpu");
+        OK(ig_model_run(there, IG_INPUTS(in), IG_OUTPUTS(&y), NULL));
+        same(y, chain(c, &v, w), 1e-6);
+        ig_tensor_unref(y);
+    }
+    ig_tensor *fixed = ig_to(c, x, "host-gpu"), *y = NULL;
+    for (int i = 0; i < 4; i++) { /* one place, other contents */
+        ig_tensor *v = numbers(c, 3, 5, 0.2f * (float)(i + 1));
+        OK(igi_tensor_copy_into(fixed, v));
+        OK(ig_model_run(there, IG_INPUTS(fixed), IG_OUTPUTS(&y), NULL));
+        same(y, chain(c, &v, w), 1e-6);
+    }
+    ig_tensor_unref(y);
+    FINE();
+    ig_model_free(there), ig_graph_free(g);
+}
+
 #define DEVICE_TEST(name_) cmocka_unit_test_setup_teardown(name_, setup, teardown)
 
 IG_TESTS(DEVICE_TEST(tensors_go_there_and_back),
@@ -335,4 +372,5 @@ IG_TESTS(DEVICE_TEST(tensors_go_there_and_back),
          DEVICE_TEST(late_errors_name_their_call),
          DEVICE_TEST(nets_run_there),
          DEVICE_TEST(outputs_stay_there_when_asked),
-         DEVICE_TEST(late_nodes_and_fallbacks))
+         DEVICE_TEST(late_nodes_and_fallbacks),
+         DEVICE_TEST(kept_runs_repeat))
