@@ -1,11 +1,13 @@
-/* Devices from end to end, on "host-gpu": the GPU's own kernels as loops, in memory that
- * nobody but them can touch. Every step is compared with the CPU's. */
+/* Devices from end to end, on "host-gpu": the GPU's own kernels as loops, in memory
+ * that nobody but them can touch. Every step is compared with the CPU's. */
 #include <math.h>
 #include <string.h>
 
 #include <ingot/train.h>
 
 #include "graph/core/queue.h"
+#include "graph/runtime/capture.h"
+#include "graph/runtime/model.h"
 #include "graph/runtime/net.h"
 #include "graph/runtime/plan.h"
 #include "tests/support/test_main.h"
@@ -146,8 +148,7 @@ static void train(const char *device, ig_tensor **w1, ig_tensor **w2, double *lo
     ig_optim *o = ig_adam_new(ig_module_params(m), &(ig_adam_opts){.lr = 0.05});
     int64_t labels[4] = {0, 2, 1, 2};
     for (int step = 0; step < 5; step++) {
-        IG_SCOPE(t)
-        {
+        IG_SCOPE(t) {
             ig_tensor *x = numbers(t, 4, 5, 0.2f);
             ig_tensor *y = ig_from(t, IG_INT64, IG_SHAPE(4), labels);
             ig_tensor *h = ig_tanh(t, ig_nn_linear_apply(t, one, x));
@@ -213,9 +214,9 @@ static void late_errors_name_their_call(void **state)
     assert_non_null(strstr(ig_ctx_message(c), "Gather"));
     assert_non_null(strstr(ig_ctx_message(c), "9"));
     ig_ctx_clear(c);
-    assert_int_equal(ig_item(c, ig_sum(c, ig_full(c, IG_FLOAT32, IG_SHAPE(2), 1), IG_ALL,
-                                       false)),
-                     2);
+    assert_int_equal(
+        ig_item(c, ig_sum(c, ig_full(c, IG_FLOAT32, IG_SHAPE(2), 1), IG_ALL, false)),
+        2);
     FINE();
 }
 
@@ -246,7 +247,8 @@ static void nets_run_there(void **state)
     ig_model *here, *there;
     OK(ig_model_from_graph(&here, g, &(ig_model_opts){.registry = reg}));
     OK(ig_model_from_graph(
-        &there, g, &(ig_model_opts){.registry = reg, .device = "host-gpu", .level = 1}));
+        &there, g,
+        &(ig_model_opts){.registry = reg, .device = "host-gpu", .level = 1}));
     for (int n = 1; n <= 3; n++) {
         ig_tensor *part = numbers(c, n + 1, 5, 0.5f);
         OK(ig_model_run(here, IG_INPUTS(part), IG_OUTPUTS(&y), NULL));
@@ -338,10 +340,9 @@ static void kept_runs_repeat(void **state)
     ig_graph *g = ig_trace(c, chain, w, &(ig_trace_opts){.inputs = {{"x", x}}});
     FINE();
     ig_model *there;
-    OK(ig_model_from_graph(&there, g,
-                           &(ig_model_opts){.registry = reg,
-                                            .device = "host-gpu",
-                                            .capture = true}));
+    OK(ig_model_from_graph(
+        &there, g,
+        &(ig_model_opts){.registry = reg, .device = "host-gpu", .capture = true}));
     for (int i = 0; i < 6; i++) { /* host inputs, then two on the device by turns */
         ig_tensor *v = numbers(c, 3, 5, 0.1f * (float)(i + 1)), *y = NULL;
         ig_tensor *in = i < 3 ? v : ig_to(c, v, "host-gpu");
@@ -358,6 +359,11 @@ static void kept_runs_repeat(void **state)
     }
     ig_tensor_unref(y);
     FINE();
+    igi_instance *run;
+    OK(igi_model_borrow(there, &run));
+    assert_non_null(run->last->capture);
+    assert_non_null(run->last->capture->graph);
+    igi_model_return(there, run);
     ig_model_free(there), ig_graph_free(g);
 }
 

@@ -1,5 +1,6 @@
 /* The kernels of a device against the references: each alone, on every sample that it
- * takes, and the ways a call reaches it: eager, recorded with gradients, and in nets. */
+ * takes, and the ways a call reaches it: eager, recorded with gradients, and in nets.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -18,8 +19,8 @@ typedef struct device_case {
 } device_case;
 
 /* Input i in the device's memory; layout 1: with its axes in reverse order there. */
-static ig_status send(
-    const device_case *d, igi_invoker *v, int i, int layout, ig_value **out)
+static ig_status
+send(const device_case *d, igi_invoker *v, int i, int layout, ig_value **out)
 {
     ig_tensor *t = suite_tensor(d->c, i), *turned = NULL, *there = NULL;
     uint32_t flags = suite_in_port(d->c, i)->flags;
