@@ -6,6 +6,9 @@ endif()
 include(CMakePackageConfigHelpers)
 
 install(TARGETS ingot_shared ingot_static EXPORT ingotTargets)
+if(TARGET ingot_images)
+    install(TARGETS ingot_images LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/ingot")
+endif()
 install(DIRECTORY include/ingot DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
         FILES_MATCHING PATTERN "*.h")
 if(TARGET ingot)

@@ -207,6 +207,17 @@ class Command(unittest.TestCase):
         for got in values:
             self.assertAlmostEqual(got, 0.2, 6)
 
+    def test_images_say_what_to_install_when_the_decoders_are_missing(self):
+        (self.at / "p.onnx").write_bytes(PICTURE)
+        (self.at / "p.png").write_bytes(png(2, 2, [[0, 51], [102, 255]]))
+        (self.at / "p.pgm").write_bytes(b"P5 4 4 255\n" + bytes([51]) * 16)
+        os.environ["INGOT_COMPANIONS"] = str(self.at)
+        self.addCleanup(os.environ.pop, "INGOT_COMPANIONS")
+        self.run_it("run", "p.onnx", "p.png", code=4)
+        self.assertIn("libwebp", self.err)
+        self.run_it("run", "p.onnx", "p.pgm")
+        self.assertIn("libwebp", self.run_json("doctor")["images"])
+
     def test_run_reads_raw_bytes(self):
         (self.at / "x.raw").write_bytes(struct.pack("<6f", *[1] * 6))
         self.run_it("run", "m.onnx", "x.raw", code=1)
