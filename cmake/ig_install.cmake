@@ -11,6 +11,9 @@ if(TARGET ingot_images)
 endif()
 install(DIRECTORY include/ingot DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
         FILES_MATCHING PATTERN "*.h")
+# The Python module is plain files; dist-packages is where Debian's Python looks.
+install(DIRECTORY tools/python/ingot DESTINATION "${CMAKE_INSTALL_LIBDIR}/python3/dist-packages"
+        FILES_MATCHING PATTERN "*.py" PATTERN "__pycache__" EXCLUDE)
 if(TARGET ingot)
     install(TARGETS ingot)
     install(DIRECTORY tools/man/ DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" OPTIONAL

@@ -100,6 +100,8 @@ typedef struct igi_plan {
     uint32_t n_buffers;
     size_t arena_bytes, scratch_at, total_bytes; /* arena: buffers, then scratch */
     size_t own_bytes;
+    size_t largest_bytes; /* of one value, and which */
+    uint32_t largest;
     IGI_VEC(igi_patch) patches; /* views of inputs and of OWN values, outermost first */
     IGI_VEC(uint32_t) own;      /* roots at OWN */
     char *base; /* arena address the headers are bound to; NULL: not bound */
@@ -122,6 +124,8 @@ ig_status igi_plan_new(igi_plan **out,
                        ig_value *const *in);
 void igi_plan_free(igi_plan *p);
 
+/* LIMIT when a value of the plan is larger than a run allows. */
+ig_status igi_plan_fits(const igi_plan *p, uint64_t tensor_bytes);
 /* Points all headers over the arena to `base` (64-byte aligned, total_bytes long). */
 void igi_plan_bind_arena(igi_plan *p, char *base);
 

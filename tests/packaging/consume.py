@@ -82,6 +82,19 @@ def images(args, prefix, environment):
         sys.exit(f"FAILED: without libingot_images.so there was {refused.returncode}, {refused.stderr}")
 
 
+def python(args, prefix):
+    """The installed module finds the installed library by itself."""
+    if "-fsanitize" in args.flags:
+        return
+    module = next(prefix.rglob("dist-packages"))
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("INGOT_", "LD_LIBRARY_PATH"))}
+    out = run(sys.executable, "-c", "import ingot; print(ingot.version(), ingot._library.library()._name)",
+              env={**environment, "PYTHONPATH": str(module)}, cwd=prefix)
+    if str(prefix) not in out:
+        sys.exit(f"FAILED: the installed Python module uses {out!r}")
+    print("the Python module works")
+
+
 def subproject(args, work):
     source = work / "subproject"
     source.mkdir()
@@ -118,6 +131,7 @@ def main():
         environment["LD_LIBRARY_PATH"] = str(next(prefix.rglob("libingot.so")).parent)
         pkg_config(args, prefix, work, environment)
         images(args, prefix, environment)
+        python(args, prefix)
         subproject(args, work)
 
 
