@@ -269,6 +269,12 @@ class Command(unittest.TestCase):
 
     # ---- test ----
 
+    def test_cases_run_after_a_round_trip(self):
+        self.case("good", ADD_RELU, [2, 0, 1.5])
+        for format_ in ("ingot", "onnx"):
+            self.assertIn("1 passed, 0 failed", self.run_it("test", "cases", "--round-trip", format_))
+        self.run_it("test", "cases", "--round-trip", "pb", code=2)
+
     def case(self, name, bytes_, want):
         data = self.at / "cases" / name / "test_data_set_0"
         data.mkdir(parents=True)
