@@ -54,14 +54,21 @@ target_link_libraries(ig_zlib INTERFACE PkgConfig::ZLIB)
 
 find_program(IG_PROTOC_C protoc-c) # only the freshness check of generated files needs it
 
+# Decoders of images, of a library of its own (operators/images). All or none.
 add_library(ig_images INTERFACE)
-if(IG_TOOLS)
-    find_package(PNG QUIET)
-    find_package(JPEG QUIET)
-    if(NOT PNG_FOUND)
-        ig_missing("libpng" "libpng-dev" IG_TOOLS)
-    elseif(NOT JPEG_FOUND)
-        ig_missing("libjpeg" "libjpeg-dev" IG_TOOLS)
+set(IG_HAVE_IMAGES OFF)
+if(IG_IMAGES)
+    # libtiff from 4.5 on limits its own memory.
+    pkg_check_modules(IMAGES QUIET IMPORTED_TARGET libjpeg libopenjp2 libpng "libtiff-4 >= 4.5"
+                      libwebp)
+    if(IMAGES_FOUND)
+        set(IG_HAVE_IMAGES ON)
+        target_link_libraries(ig_images INTERFACE PkgConfig::IMAGES)
+    else()
+        message(STATUS "Images other than BMP and PNM: not built, for lack of libjpeg62-turbo-dev, "
+                       "libopenjp2-7-dev, libpng-dev, libtiff-dev or libwebp-dev")
     endif()
-    target_link_libraries(ig_images INTERFACE PNG::PNG JPEG::JPEG)
+endif()
+if(IG_TOOLS)
+    find_package(PNG QUIET) # an example writes files
 endif()

@@ -6,8 +6,14 @@ endif()
 include(CMakePackageConfigHelpers)
 
 install(TARGETS ingot_shared ingot_static EXPORT ingotTargets)
+if(TARGET ingot_images)
+    install(TARGETS ingot_images LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/ingot")
+endif()
 install(DIRECTORY include/ingot DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
         FILES_MATCHING PATTERN "*.h")
+# The Python module is plain files; dist-packages is where Debian's Python looks.
+install(DIRECTORY tools/python/ingot DESTINATION "${CMAKE_INSTALL_LIBDIR}/python3/dist-packages"
+        FILES_MATCHING PATTERN "*.py" PATTERN "__pycache__" EXCLUDE)
 if(TARGET ingot)
     install(TARGETS ingot)
     install(DIRECTORY tools/man/ DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" OPTIONAL

@@ -15,6 +15,7 @@ if(NOT CMOCKA_FOUND)
 endif()
 
 set(IG_TEST_ENVIRONMENT
+    "INGOT_COMPANIONS=${PROJECT_BINARY_DIR}/${CMAKE_INSTALL_LIBDIR}/ingot"
     "OMP_WAIT_POLICY=passive"
     "ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1"
     "UBSAN_OPTIONS=print_stacktrace=1"

@@ -890,6 +890,17 @@ ig_tensor *ig_op_identity_at(const char *where, ig_ctx *c, ig_tensor *input)
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
+_Static_assert(sizeof(ig_image_decoder_opts) == 16, "ImageDecoder");
+_Static_assert(offsetof(ig_image_decoder_opts, pixel_format) == 8, "pixel_format");
+ig_tensor *ig_op_image_decoder_at(const char *where, ig_ctx *c, ig_tensor *encoded_stream, const ig_image_decoder_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {encoded_stream};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ImageDecoder");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 _Static_assert(sizeof(ig_instance_normalization_opts) == 8, "InstanceNormalization");
 _Static_assert(offsetof(ig_instance_normalization_opts, epsilon) == 4, "epsilon");
 ig_tensor *ig_op_instance_normalization_at(const char *where, ig_ctx *c, ig_tensor *input, ig_tensor *scale, ig_tensor *B, const ig_instance_normalization_opts *opts)

@@ -27,6 +27,7 @@ MAY_INCLUDE = {
     "operators/": ["<ingot/plugin.h>"] + COMMON,
     "operators/common": IR + COMMON,  # the one door from operators to core and ir
     "operators/cpu/": IR + COMMON + ["operators/cpu/"],
+    "operators/images/": [INGOT, "operators/images/", "operators/common_image_job.h"],
     "operators/gpu/": IR + COMMON + ["operators/gpu/"],
     "importers/": IR + [r"importers/[^/]*$"],
     "importers/onnx/": IR + [r"importers/[^/]*$", "importers/onnx/"],
@@ -59,8 +60,8 @@ EXTERNAL = {
     r"omp\.h": ["graph/core/", "operators/cpu/", "bench/"],
     r"protobuf-c/": ["importers/onnx/", "tests/importers/onnx/"],
     r"(cuda|cudnn|cublas|nvtx|cupti|nccl)": ["operators/gpu/"],
-    r"(png|jpeglib|turbojpeg)\.h": ["tools/", "examples/"],
-    r"dlfcn\.h": ["graph/runtime/"] + PROGRAMS,
+    r"(jerror|jpeglib|openjpeg|png|tiffio|webp/decode)\.h": ["operators/images/", "examples/"],
+    r"(dlfcn|link)\.h": ["graph/core/companion.c", "graph/runtime/"] + PROGRAMS,
     r"(pthread|threads|semaphore)\.h": ["graph/core/", "graph/runtime/"] + PROGRAMS,
     r"cmocka\.h": ["tests/"],
 }

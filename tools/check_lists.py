@@ -9,7 +9,7 @@ import re
 import c_source
 
 # Compiled by the test scripts, or part of a file for one instruction set.
-ELSEWHERE = re.compile(r"^tests/packaging/consumer\.c$|^tests/api/snippets\.c$|^include/|\.inc\.h$|_(?:avx2|avx512|portable)\.h$|^tests/support/fuzz_(?:replay|damage)\.c$")
+ELSEWHERE = re.compile(r"^tests/packaging/(?:consumer|images)\.c$|^tests/api/snippets\.c$|^include/|\.inc\.h$|_(?:avx2|avx512|portable)\.h$|^tests/support/fuzz_(?:replay|damage)\.c$")
 
 
 LOOP = re.compile(r"foreach\(\s*(\w+)\s+([^)$]*)\)(.*?)endforeach", re.S)

@@ -7,18 +7,14 @@
 
 #include "graph/core/file.h"
 #include "graph/ir/registry.h"
+#include "operators/common_image.h"
 #include "tools/commands.h"
 #include "tools/json.h"
 #include "tools/version.h"
 
 static const char *const variables[] = {
-    "IG_LOG",
-    "OMP_NUM_THREADS",
-    "OMP_WAIT_POLICY",
-    "OMP_PROC_BIND",
-    "GOMP_CPU_AFFINITY",
-    "LD_PRELOAD",
-    NULL,
+    "IG_LOG",        "INGOT_COMPANIONS",  "OMP_NUM_THREADS", "OMP_WAIT_POLICY",
+    "OMP_PROC_BIND", "GOMP_CPU_AFFINITY", "LD_PRELOAD",      NULL,
 };
 
 /* "MemTotal:       16 kB" of /proc/meminfo, in bytes; 0 when it cannot be read. */
@@ -72,9 +68,21 @@ static bool self_check(const char **what)
     return ok;
 }
 
+/* What images can be read: "BMP, PNM, JPEG, ...", or why no more. */
+static void image_formats(char *buf, size_t size)
+{
+    int at = snprintf(buf, size, "BMP, PNM");
+    const igi_image_format *f = igi_image_formats();
+    if (!f)
+        (void)snprintf(buf + at, size - (size_t)at, "; %s", ig_error_message());
+    for (; f && f->name && at >= 0 && (size_t)at < size; f++)
+        at += snprintf(buf + at, size - (size_t)at, ", %s", f->name);
+}
+
 static void print_text(const version_info *v, const char *check)
 {
     struct utsname host;
+    char images[1024];
     const ig_registry *r = ig_registry_builtin();
     version_print(v);
     if (uname(&host) == 0)
@@ -83,6 +91,8 @@ static void print_text(const version_info *v, const char *check)
            (double)memory_field("MemTotal:") / 0x1p30,
            (double)memory_field("MemAvailable:") / 0x1p30);
     printf("operators: %d\n", r ? igi_registry_count(r) : 0);
+    image_formats(images, sizeof(images));
+    printf("images:   %s\n", images);
     for (int i = 0; variables[i]; i++)
         if (getenv(variables[i]))
             printf("%s=%s\n", variables[i], getenv(variables[i]));
@@ -93,6 +103,7 @@ static void print_json(const version_info *v, const char *check, bool ok)
 {
     json_out j = {0};
     struct utsname host;
+    char images[1024];
     const ig_registry *r = ig_registry_builtin();
     json_begin(&j, '{');
     json_int(&j, "schema", 1);
@@ -103,6 +114,8 @@ static void print_json(const version_info *v, const char *check, bool ok)
     json_int(&j, "memory_bytes", memory_field("MemTotal:"));
     json_int(&j, "memory_available_bytes", memory_field("MemAvailable:"));
     json_int(&j, "operators", r ? igi_registry_count(r) : 0);
+    image_formats(images, sizeof(images));
+    json_string(&j, "images", images);
     json_key(&j, "environment");
     json_begin(&j, '{');
     for (int i = 0; variables[i]; i++)

@@ -169,11 +169,10 @@ const cli_command cmd_run = {
         "ingot run model.onnx input_ids=ids.npy mask=ones --dim N=4 --out results\n"
         "ingot run model.onnx x=random:7 --json",
     .text =
-        "INPUT is FILE, by position, or NAME=FILE. FILE is .npy, .npz, .pb (ONNX), "
-        ".png, "
-        ".jpg, .ppm, .raw, or one of zeros, ones, random, random:SEED. Inputs that are "
-        "not "
-        "given are made up, with a note. Images are decoded, turned grey or RGB by the "
+        "INPUT is FILE, by position, or NAME=FILE. FILE is .npy, .npz, .pb (ONNX), an "
+        "image (.png, .jpg, .jp2, .bmp, .tif, .webp, .ppm), .raw, or one of zeros, "
+        "ones, random, random:SEED. Inputs that are not given are made up, with a "
+        "note. Images are decoded, turned grey or RGB by the "
         "input's channel count, resized to its height and width (bilinear, "
         "antialiased, "
         "half-pixel centres, as Pillow), divided by 255 for float inputs, and laid out "

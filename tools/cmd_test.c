@@ -17,6 +17,8 @@ static const cli_option options[] = {
     {"jobs", 'j', "N", "Processes at a time, 0 for one a CPU (default: 0)."},
     {"timeout", 0, "S", "Seconds for one case (default: 120)."},
     {"filter", 0, "GLOB", "Only cases whose path or last component matches."},
+    {"round-trip", 0, "FORMAT",
+     "Save each model as ingot or onnx and test what is read back."},
     {"json", 0, "FILE", "Write the results of all cases there, - for standard output."},
     {"list", 0, NULL, "List the cases, run nothing."},
     {0},
@@ -159,6 +161,11 @@ static exit_code read_options(test_opts *o, const cli_args *a)
         rc = cli_double(a, "timeout", 0.001, &o->timeout_s);
     if (rc == EXIT_OK)
         rc = cli_int(a, "jobs", 0, 256, &jobs);
+    o->round_trip = cli_value(a, "round-trip");
+    if (rc == EXIT_OK && o->round_trip && strcmp(o->round_trip, "ingot") != 0 &&
+        strcmp(o->round_trip, "onnx") != 0)
+        rc = say_usage(a->command->name, "--round-trip is '%s', expected ingot or onnx",
+                       o->round_trip);
     o->jobs = jobs ? (int)jobs : igi_cpu_budget();
     return rc;
 }

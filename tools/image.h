@@ -1,10 +1,10 @@
 /* Images as model inputs, in one documented way:
  *
- *   decode (PNG, JPEG, PPM/PGM; to 8 bits a channel, transparent parts over black) ->
- * grey or RGB, by the input's channel count -> resize to the input's height and width,
- * bilinear with antialiasing and half-pixel centres (as Pillow) -> values / 255 for
- * float inputs -> minus mean, divided by std where given -> NCHW, CHW, NHWC or HWC, by
- * the input's shape.
+ *   decode (operators/common_image.h: every format of ImageDecoder, to 8 bits a
+ * channel) -> grey or RGB, by the input's channel count -> resize to the input's height
+ * and width, bilinear with antialiasing and half-pixel centres (as Pillow) -> values /
+ * 255 for float inputs -> minus mean, divided by std where given -> NCHW, CHW, NHWC or
+ * HWC, by the input's shape.
  *
  * Images are hostile input: dimensions are limited before memory is taken. */
 #ifndef TOOLS_IMAGE_H
@@ -12,16 +12,11 @@
 
 #include <ingot/ingot.h>
 
-#define IMAGE_SIDE_MAX   65535
-#define IMAGE_PIXELS_MAX ((int64_t)1 << 28)
-
 typedef struct image {
     int width, height, channels; /* 1 or 3 */
     unsigned char *pixels;       /* igi_free; rows without padding */
 } image;
 
-/* Told by the first bytes. */
-bool image_sniff(const void *bytes, size_t n);
 ig_status image_decode(image *out, const void *bytes, size_t n);
 void image_fini(image *im);
 /* Checks the size and takes the memory. */
@@ -39,9 +34,5 @@ typedef struct image_opts {
  * dims take the image's). Changes im. */
 ig_status
 image_to_tensor(ig_tensor **out, image *im, const ig_type *want, const image_opts *o);
-
-/* Decoders, one file each or so: image_png.c, image_jpeg.c. */
-ig_status image_decode_png(image *out, const void *bytes, size_t n);
-ig_status image_decode_jpeg(image *out, const void *bytes, size_t n);
 
 #endif

@@ -10,7 +10,7 @@ _ingot()
     run) options="--out --top --labels --values --seed --timeout --profile --mean --std --raw-dims --device --threads --level --dim --exact-conv --small-memory --strict-qdq --limits --data-dir --plugin --json --quiet --verbose --help" ;;
     info) options="--nodes --device --threads --level --dim --exact-conv --small-memory --strict-qdq --limits --data-dir --plugin --json --quiet --verbose --help" ;;
     verify) options="--rtol --atol --no-run --device --threads --level --dim --exact-conv --small-memory --strict-qdq --limits --data-dir --plugin --json --quiet --verbose --help" ;;
-    test) options="--rtol --atol --jobs --timeout --filter --json --list --device --threads --level --dim --exact-conv --small-memory --strict-qdq --limits --data-dir --plugin --quiet --verbose --help" ;;
+    test) options="--rtol --atol --jobs --timeout --filter --round-trip --json --list --device --threads --level --dim --exact-conv --small-memory --strict-qdq --limits --data-dir --plugin --quiet --verbose --help" ;;
     bench) options="--runs --warmup --seed --mean --std --raw-dims --device --threads --level --dim --exact-conv --small-memory --strict-qdq --limits --data-dir --plugin --json --quiet --verbose --help" ;;
     profile) options="--out --top --by-node --warmup --seed --mean --std --raw-dims --device --threads --level --dim --exact-conv --small-memory --strict-qdq --limits --data-dir --plugin --json --quiet --verbose --help" ;;
     dot) options="--out --optimized --max-nodes --weights --device --threads --level --dim --exact-conv --small-memory --strict-qdq --limits --data-dir --plugin --quiet --verbose --help" ;;

@@ -30,6 +30,17 @@ static bool ends_with(const char *s, const char *end)
     return n >= k && strcasecmp(s + n - k, end) == 0;
 }
 
+static bool is_picture(const char *path)
+{
+    static const char *const endings[] = {".png", ".jpg", ".jpeg", ".jp2", ".j2k",
+                                          ".bmp", ".tif", ".tiff", ".pbm", ".pgm",
+                                          ".ppm", ".pnm", ".webp"};
+    for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++)
+        if (ends_with(path, endings[i]))
+            return true;
+    return false;
+}
+
 static exit_code usage(const maker *k, const char *word, const char *what)
 {
     return say_usage(k->a->command->name, "%s: %s", word, what);
@@ -164,10 +175,7 @@ static exit_code put_file(maker *k, int i, const char *path)
     ig_tensor *t = NULL;
     ig_value *v = NULL;
     ig_status rc;
-    bool picture = ends_with(path, ".png") || ends_with(path, ".jpg") ||
-                   ends_with(path, ".jpeg") || ends_with(path, ".ppm") ||
-                   ends_with(path, ".pgm");
-    if (picture)
+    if (is_picture(path))
         rc = load_image(k, &t, path, type);
     else if (ends_with(path, ".raw") || ends_with(path, ".bin"))
         rc = load_raw(k, &t, path, type);

@@ -9,8 +9,8 @@ stop() {
     exit 1
 }
 
-build_packages="gcc libc6-dev cmake ninja-build pkg-config libprotobuf-c-dev libdnnl-dev zlib1g-dev libpng-dev
-    libjpeg62-turbo-dev"
+build_packages="gcc libc6-dev cmake ninja-build pkg-config libprotobuf-c-dev libdnnl-dev zlib1g-dev
+    libjpeg62-turbo-dev libopenjp2-7-dev libpng-dev libtiff-dev libwebp-dev"
 test_packages="g++ make libcmocka-dev protobuf-c-compiler python3 python3-pip ca-certificates
     clang-format clang-tidy libomp-dev"
 

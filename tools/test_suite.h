@@ -39,6 +39,7 @@ void test_list_fini(test_list *list);
 
 typedef struct test_opts {
     ig_model_opts model;
+    const char *round_trip; /* "ingot" or "onnx": saved so and read back first; NULL */
     compare_opts compare;
     double timeout_s;
     int jobs;

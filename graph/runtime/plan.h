@@ -116,6 +116,8 @@ typedef struct igi_plan {
     struct igi_capture *capture; /* NULL: runs are not kept */
     igi_queue *queue; /* of the device, borrowed from the owner; NULL: CPU only */
     size_t own_bytes;
+    size_t largest_bytes; /* of one value, and which */
+    uint32_t largest;
     IGI_VEC(igi_patch) patches; /* views of inputs and of OWN values, outermost first */
     IGI_VEC(uint32_t) own;      /* roots at OWN */
     uint32_t *output;           /* per graph output: plan value */
@@ -142,6 +144,8 @@ static inline size_t igi_plan_bytes(const igi_plan *p)
 {
     return p->arena[IGI_HOST].total_bytes + p->arena[IGI_THERE].total_bytes;
 }
+/* LIMIT when a value of the plan is larger than a run allows. */
+ig_status igi_plan_fits(const igi_plan *p, uint64_t tensor_bytes);
 
 /* Proves from steps and offsets alone that no two values that live at one time overlap,
  * except views and allowed in-place pairs. INTERNAL names two values. */

@@ -272,6 +272,24 @@ static ig_status set_scratch(igi_plan *p, int space)
     return IG_OK;
 }
 
+/* A value over the limit on tensors, of the model at planning and of each run after. */
+static ig_status
+value_too_large(const igi_plan *p, uint32_t v, size_t bytes, uint64_t limit)
+{
+    const ig_graph *g = p->net->graph;
+    return ig_fail(IG_LIMIT,
+                   "value '%s' of %zu bytes exceeds the limit tensor_bytes of %" PRIu64
+                   "; raise it in the limits of the run, model or net",
+                   v < p->n_graph ? g->values.p[v].name : "(copy)", bytes, limit);
+}
+
+ig_status igi_plan_fits(const igi_plan *p, uint64_t tensor_bytes)
+{
+    if (p->largest_bytes <= tensor_bytes)
+        return IG_OK;
+    return value_too_large(p, p->largest, p->largest_bytes, tensor_bytes);
+}
+
 static ig_status check_limits(igi_plan *p)
 {
     const ig_limits *l = &p->net->limits;
@@ -280,14 +298,11 @@ static ig_status check_limits(igi_plan *p)
         size_t bytes = 0;
         if (!pv->known || pv->root != v || pv->where == IGI_AT_CONST || !pv->needed)
             continue;
-        if (!igi_type_bytes(&pv->type, &bytes) || bytes > l->tensor_bytes) {
-            const ig_graph *g = p->net->graph;
-            return ig_fail(
-                IG_LIMIT,
-                "value '%s' of %zu bytes exceeds the limit tensor_bytes of %" PRIu64
-                "; raise it in the limits of the model or net",
-                v < p->n_graph ? g->values.p[v].name : "(copy)", bytes,
-                l->tensor_bytes);
+        if (!igi_type_bytes(&pv->type, &bytes) || bytes > l->tensor_bytes)
+            return value_too_large(p, v, bytes, l->tensor_bytes);
+        if (bytes > p->largest_bytes) {
+            p->largest_bytes = bytes;
+            p->largest = v;
         }
         if (pv->where == IGI_AT_OWN &&
             !igi_add_size(p->own_bytes, bytes, &p->own_bytes))

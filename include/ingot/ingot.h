@@ -220,6 +220,30 @@ IG_API ig_status ig_model_describe(const ig_model *m, char **json);
 /* The graph as loaded, before optimisation. */
 IG_API const ig_graph *ig_model_graph(const ig_model *m);
 
+/* ---- values of runs: sequences, optionals, memory ---- */
+
+/* From now on counts of v and of everything in it are atomic: ig_tensor_share for any
+ * value. */
+IG_API ig_value *ig_value_share(ig_value *v);
+
+/* A sequence of n values, which it retains. They are of one kind and element type,
+ * those of `like`; NULL takes the first item's. `like` may be any value, a tensor
+ * without elements too, and is only read. Errors: INVALID_ARGUMENT (an item that does
+ * not fit, or no item and no `like`), OUT_OF_MEMORY. */
+IG_API ig_status ig_sequence_new(ig_value **out,
+                                 ig_value *const *items,
+                                 int64_t n,
+                                 const ig_value *like);
+/* An optional that holds `item` (retained); NULL: an empty one, of what `like` is. */
+IG_API ig_status ig_optional_new(ig_value **out, ig_value *item, const ig_value *like);
+/* Number of items: of an optional 0 or 1, of a tensor 0. */
+IG_API int64_t ig_value_n_items(const ig_value *v);
+/* Item i, borrowed from v; NULL when there is none. */
+IG_API ig_value *ig_value_item(const ig_value *v, int64_t i);
+/* Nobody else reads these elements: no other tensor, no model, no file that they were
+ * mapped from. Then the caller may write them. */
+IG_API bool ig_tensor_is_writable(const ig_tensor *t);
+
 /* ---- registries and plugins ---- */
 
 /* Operators that come with the library. */

@@ -1329,6 +1329,29 @@ IG_API ig_tensor *ig_op_hardmax_at(const char *where,
 IG_API ig_tensor *ig_op_identity_at(const char *where, ig_ctx *c, ig_tensor *input);
 #define ig_op_identity(...) ig_op_identity_at(IG_HERE, __VA_ARGS__)
 
+/* ---- ImageDecoder ---- */
+/* Decodes BMP, JPEG, JPEG 2000, PNG, PNM, TIFF and WebP files, told by their contents,
+ * to 8 bits a channel; alpha and profiles are not applied. What cannot be decoded is an
+ * error. encoded_stream: The bytes of the file, rank 1. */
+enum {
+    IG_IMAGE_DECODER_PIXEL_FORMAT_RGB = 0,
+    IG_IMAGE_DECODER_PIXEL_FORMAT_BGR = 1,
+    IG_IMAGE_DECODER_PIXEL_FORMAT_GRAYSCALE = 2
+};
+typedef struct ig_image_decoder_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_image_decoder_opts));
+    int64_t pixel_format IG_DEF(0); /* Channels of the image. */
+} ig_image_decoder_opts;
+#define IG_IMAGE_DECODER_OPTS_INIT                                                     \
+    {                                                                                  \
+        sizeof(ig_image_decoder_opts), 0                                               \
+    }
+IG_API ig_tensor *ig_op_image_decoder_at(const char *where,
+                                         ig_ctx *c,
+                                         ig_tensor *encoded_stream,
+                                         const ig_image_decoder_opts *opts);
+#define ig_op_image_decoder(...) ig_op_image_decoder_at(IG_HERE, __VA_ARGS__)
+
 /* ---- InstanceNormalization ---- */
 /* Each instance and channel made standard, then scaled and moved per channel.
  * input: [N, C, ...]. scale: Factor per channel, [C]. B: Term per channel, [C]. */

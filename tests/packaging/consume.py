@@ -47,13 +47,52 @@ def pkg_config(args, prefix, work, environment):
     search = {**environment, "PKG_CONFIG_PATH": str(pc)}
     flags = run(*query, env=search).split()
     static = run(*query, "--static", env=search).replace("-lingot", "-l:libingot.a").split()
-    compilers = [(args.cc, "consumer.c", flags, "pc_consumer"), (args.cc, "consumer.c", static, "pc_static")]
+    compilers = [(args.cc, "consumer.c", flags, "pc_consumer"), (args.cc, "consumer.c", static, "pc_static"),
+                 (args.cc, "images.c", flags, "pc_images"), (args.cc, "images.c", static, "pc_images_static")]
     cxx = shutil.which("clang++" if "clang" in args.cc else "c++")
     if cxx:
         compilers.append((cxx, "consumer.cpp", flags, "pc_consumer_cxx"))
     for compiler, source, link, name in compilers:
         run(compiler, *args.flags.split(), HERE / source, "-o", work / name, *link)
-        run_consumer(work / name, environment)
+        if source.startswith("consumer"):
+            run_consumer(work / name, environment)
+
+
+def images(args, prefix, environment):
+    """The library of decoders, which an installed command and library find by themselves; a program
+    that links Ingot statically is told where it lies."""
+    library = next(prefix.rglob("libingot_images.so"), None)
+    if not library:
+        if (args.build / "ingot/libingot_images.so").exists():
+            sys.exit("FAILED: libingot_images.so was built and not installed")
+        print("images are left out")
+        return
+    command = prefix / "bin/ingot"
+    if command.exists() and "WebP" not in run(command, "doctor", env=environment):
+        sys.exit("FAILED: the installed command does not find libingot_images.so")
+    picture = HERE.parent / "fuzz/images/lossless.webp"
+    for name, extra in (("pc_images", {}), ("pc_images_static", {"INGOT_COMPANIONS": str(library.parent)})):
+        out = run(prefix.parent / name, picture, env={**environment, **extra})
+        if out != "5 6 3\n":
+            sys.exit(f"FAILED: {name} printed {out!r}")
+        print(f"{name} works")
+    refused = subprocess.run([prefix.parent / "pc_images_static", picture], env=environment, capture_output=True,
+                             text=True, check=False)
+    if refused.returncode != 3 or "libwebp" not in refused.stderr:
+        sys.exit(f"FAILED: without libingot_images.so there was {refused.returncode}, {refused.stderr}")
+
+
+def python(args, prefix):
+    """The installed module finds the installed library by itself."""
+    if "-fsanitize" in args.flags:
+        return
+    module = next(prefix.rglob("dist-packages"))
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("INGOT_", "LD_LIBRARY_PATH"))}
+    out = run(sys.executable, "-c", "import ingot; print(ingot.version(), ingot._library.library()._name)",
+              env={**environment, "PYTHONPATH": str(module)}, cwd=prefix)
+    if str(prefix) not in out:
+        sys.exit(f"FAILED: the installed Python module uses {out!r}")
+    print("the Python module works")
 
 
 def subproject(args, work):
@@ -91,6 +130,8 @@ def main():
         prefix = prefix.rename(work / "moved_again")  # pkg-config quotes spaces in its own way
         environment["LD_LIBRARY_PATH"] = str(next(prefix.rglob("libingot.so")).parent)
         pkg_config(args, prefix, work, environment)
+        images(args, prefix, environment)
+        python(args, prefix)
         subproject(args, work)
 
 

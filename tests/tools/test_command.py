@@ -18,46 +18,13 @@ import time
 import unittest
 import zlib
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from onnx_bytes import model, node, tensor, value  # noqa: E402
+
 INGOT, SOURCE = sys.argv[1], pathlib.Path(sys.argv[2])
 COMMANDS = "run info verify test bench profile dot convert optimize compare ops doctor".split()
 
 # ---- files ----
-
-
-def varint(v):
-    out = b""
-    while v > 127:
-        out += bytes([v & 127 | 128])
-        v >>= 7
-    return out + bytes([v])
-
-
-def field(number, value):
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    data = value.encode() if isinstance(value, str) else value
-    return varint(number << 3 | 2) + varint(len(data)) + data
-
-
-def tensor(name, dims, floats):
-    return (b"".join(field(1, d) for d in dims) + field(2, 1) + field(8, name)
-            + field(9, struct.pack(f"<{len(floats)}f", *floats)))
-
-
-def value(name, dims, dtype=1):
-    shape = b"".join(field(1, field(1, d) if isinstance(d, int) else field(2, d)) for d in dims)
-    return field(1, name) + field(2, field(1, field(1, dtype) + field(2, shape)))
-
-
-def node(op, inputs, outputs):
-    return b"".join(field(1, i) for i in inputs) + b"".join(field(2, o) for o in outputs) + field(4, op)
-
-
-def model(nodes, inputs, outputs, initializers=()):
-    graph = (b"".join(field(1, n) for n in nodes) + field(2, "test")
-             + b"".join(field(5, t) for t in initializers)
-             + b"".join(field(11, i) for i in inputs) + b"".join(field(12, o) for o in outputs))
-    return field(1, 8) + field(7, graph) + field(8, field(2, 17))
 
 
 def npy(dims, floats):
@@ -207,6 +174,17 @@ class Command(unittest.TestCase):
         for got in values:
             self.assertAlmostEqual(got, 0.2, 6)
 
+    def test_images_say_what_to_install_when_the_decoders_are_missing(self):
+        (self.at / "p.onnx").write_bytes(PICTURE)
+        (self.at / "p.png").write_bytes(png(2, 2, [[0, 51], [102, 255]]))
+        (self.at / "p.pgm").write_bytes(b"P5 4 4 255\n" + bytes([51]) * 16)
+        os.environ["INGOT_COMPANIONS"] = str(self.at)
+        self.addCleanup(os.environ.pop, "INGOT_COMPANIONS")
+        self.run_it("run", "p.onnx", "p.png", code=4)
+        self.assertIn("libwebp", self.err)
+        self.run_it("run", "p.onnx", "p.pgm")
+        self.assertIn("libwebp", self.run_json("doctor")["images"])
+
     def test_run_reads_raw_bytes(self):
         (self.at / "x.raw").write_bytes(struct.pack("<6f", *[1] * 6))
         self.run_it("run", "m.onnx", "x.raw", code=1)
@@ -290,6 +268,12 @@ class Command(unittest.TestCase):
         self.assertTrue(self.run_json("doctor")["ok"])
 
     # ---- test ----
+
+    def test_cases_run_after_a_round_trip(self):
+        self.case("good", ADD_RELU, [2, 0, 1.5])
+        for format_ in ("ingot", "onnx"):
+            self.assertIn("1 passed, 0 failed", self.run_it("test", "cases", "--round-trip", format_))
+        self.run_it("test", "cases", "--round-trip", "pb", code=2)
 
     def case(self, name, bytes_, want):
         data = self.at / "cases" / name / "test_data_set_0"

@@ -35,6 +35,7 @@ static void check_docs(const igi_op *op)
 
 typedef struct sizes {
     bool empty, one, any;
+    bool filled; /* some contents are not spelled out */
 } sizes;
 
 static void note_sizes(sizes *z, const ig_sample_in *in)
@@ -44,12 +45,14 @@ static void note_sizes(sizes *z, const ig_sample_in *in)
         z->one = z->one || in->dims[k] == 1;
         z->any = true;
     }
+    z->filled = z->filled || (in->rank >= 0 && !in->data);
     for (int k = 0; k < in->n_items; k++)
         note_sizes(z, &in->items[k]);
 }
 
 /* Empty tensors and axes of size 1 are where loops go wrong: an operator over tensors
- * of any size must have samples of both. */
+ * of any size must have samples of both. One whose samples all spell their contents out
+ * reads a format in them (the bytes of a file). */
 static void check_sizes(const igi_op *op)
 {
     suite_case c = {.op = op};
@@ -57,9 +60,9 @@ static void check_sizes(const igi_op *op)
     for (const ig_sample *s = op->def->samples; s && s->name; s++)
         for (int i = 0; i < s->n_in; i++)
             note_sizes(&z, &s->in[i]);
-    if (z.any && !z.empty)
+    if (z.any && z.filled && !z.empty)
         suite_fail(&c, "samples", "none has an empty input");
-    if (z.any && !z.one)
+    if (z.any && z.filled && !z.one)
         suite_fail(&c, "samples", "none has an axis of size 1");
 }
 

@@ -164,6 +164,19 @@ static void a_limit_on_tensors_names_the_value(void **state)
     ig_model_free(m);
 }
 
+static void a_run_may_tighten_the_limit_on_tensors(void **state)
+{
+    ig_model *m = large_chain(*state, 2);
+    const ig_run_opts tight = {.limits = {.tensor_bytes = 1000}};
+    ig_tensor *x = tiny_iota(1, TINY_DIMS(LARGE), 1), *y = NULL;
+    OK(ig_model_run(m, IG_INPUTS(x), IG_OUTPUTS(&y), NULL)); /* the plan is kept */
+    ig_tensor_unref(y);
+    y = NULL;
+    assert_int_equal(ig_model_run(m, IG_INPUTS(x), IG_OUTPUTS(&y), &tight), IG_LIMIT);
+    MESSAGE_HAS("tensor_bytes of 1000");
+    ig_tensor_unref(x), ig_model_free(m);
+}
+
 static void a_profile_is_a_chrome_trace_with_a_summary(void **state)
 {
     ig_model *m = large_chain(*state, 2);
@@ -211,5 +224,6 @@ IG_TESTS(cmocka_unit_test(any_number_of_threads_gives_the_same_bits),
          TEST(a_passed_deadline_stops_the_run),
          TEST(limits_on_memory_name_the_limit),
          TEST(a_limit_on_tensors_names_the_value),
+         TEST(a_run_may_tighten_the_limit_on_tensors),
          TEST(a_profile_is_a_chrome_trace_with_a_summary),
          TEST(random_nodes_repeat_with_the_seed))

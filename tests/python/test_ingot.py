@@ -1,0 +1,321 @@
+#!/usr/bin/env python3
+"""The Python module: everything without NumPy through bytes and memoryviews, and the rest when NumPy is
+there. Models are made here, byte by byte.
+
+usage: tests/python/test_ingot.py LIBINGOT LAYOUT [SANITIZERS]
+"""
+
+import ctypes
+import gc
+import os
+import pathlib
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+LIBRARY, LAYOUT, *SANITIZERS = sys.argv[1:]
+if any(SANITIZERS):
+    print("python_module: the interpreter is not built with sanitizers, skipped")
+    sys.exit(77)
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+os.environ["INGOT_LIBRARY"] = LIBRARY
+sys.path[:0] = [str(ROOT / "tools/python"), str(ROOT / "tests/support")]
+
+import ingot  # noqa: E402
+from ingot import _library, values  # noqa: E402
+from onnx_bytes import model, node, optional_type, sequence_type, tensor, tensor_type, typed, value  # noqa: E402
+
+try:
+    import numpy as np
+except ImportError:
+    np = None
+needs_numpy = unittest.skipIf(np is None, "NumPy is not installed")
+
+FLOAT, INT64, STRING, BFLOAT16, INT4 = 1, 7, 8, 16, 22
+ADD_RELU = model([node("Add", ["x", "b"], ["s"]), node("Relu", ["s"], ["y"])],
+                 [value("x", ["N", 3])], [value("y", ["N", 3])], [tensor("b", [3], [1, -2, 0.5])])
+TWO = model([node("Sub", ["a", "b"], ["d"]), node("Neg", ["d"], ["n"])],
+            [value("a", [2]), value("b", [2])], [value("d", [2]), value("n", [2])])
+ITEMS = tensor_type(None)
+GROW = model([node("SequenceInsert", ["s", "t"], ["r"])],
+             [typed("s", sequence_type(ITEMS)), typed("t", ITEMS)], [typed("r", sequence_type(ITEMS))])
+HAS = model([node("OptionalHasElement", ["o"], ["y"]), node("Identity", ["o"], ["same"])],
+            [typed("o", optional_type(ITEMS))], [value("y", [], 9), typed("same", optional_type(ITEMS))])
+
+
+def passing(dtype, dims):
+    """y = x of a type."""
+    return model([node("Identity", ["x"], ["y"])], [value("x", dims, dtype)], [value("y", dims, dtype)])
+
+
+def floats(values_, shape):
+    return ingot.Tensor.copy(struct.pack(f"={len(values_)}f", *values_), "float32", shape)
+
+
+class Structs(unittest.TestCase):
+    def test_structs_lie_as_in_the_headers(self):
+        ours = {"ig_limits": _library.Limits, "ig_model_opts": _library.ModelOpts, "ig_run_opts": _library.RunOpts,
+                "ig_type": _library.Type}
+        rows = [line.split() for line in subprocess.run([LAYOUT], capture_output=True, text=True,
+                                                        check=True).stdout.splitlines()]
+        seen = {name: set() for name in ours}
+        for name, member, offset, size in rows:
+            if member == "-":
+                self.assertEqual(ctypes.sizeof(ours[name]), int(size), name)
+                continue
+            place = getattr(ours[name], member)
+            self.assertEqual((place.offset, place.size), (int(offset), int(size)), f"{name}.{member}")
+            seen[name].add(member)
+        for name, struct_ in ours.items():
+            self.assertEqual(seen[name], {field[0] for field in struct_._fields_})
+
+
+class Base(unittest.TestCase):
+    """Without NumPy."""
+
+    def test_a_model_says_what_it_takes_and_gives(self):
+        m = ingot.Model(ADD_RELU)
+        self.assertEqual(m.inputs, [("x", "tensor", "float32", ("N", 3))])
+        self.assertEqual(m.outputs, [("y", "tensor", "float32", ("N", 3))])
+        self.assertEqual(ingot.Model(GROW).inputs[0][:3], ("s", "sequence", "float32"))
+        self.assertEqual(m.describe()["outputs"][0]["name"], "y")
+
+    def test_inputs_go_by_name_by_position_and_alone(self):
+        x = floats([1, 1, 1], (1, 3))
+        for given in ({"x": x}, [x], (x,), x):
+            y, = ingot.Model(ADD_RELU).run_tensors(given)
+            self.assertEqual((y.dtype, y.shape), ("float32", (1, 3)))
+            self.assertEqual(y.tolist(), [[2, 0, 1.5]])
+
+    def test_outputs_can_be_chosen(self):
+        m = ingot.Model(TWO)
+        a, b = floats([5, 7], (2,)), floats([1, 2], (2,))
+        self.assertEqual([y.tolist() for y in m.run_tensors({"b": b, "a": a})], [[4, 5], [-4, -5]])
+        n, = m.run_tensors([a, b], outputs=["n"])
+        self.assertEqual(n.tolist(), [-4, -5])
+
+    def test_elements_are_read_and_written_without_a_copy(self):
+        y, = ingot.Model(ADD_RELU).run_tensors(floats([0, 3, 0], (1, 3)))
+        view = y.data
+        self.assertEqual((view.format, view.shape, view[0, 1]), ("f", (1, 3), 1))
+        self.assertTrue(y.writable)
+        view[0, 1] = 9
+        self.assertEqual(y.tolist(), [[1, 9, 0.5]])
+        del y
+        gc.collect()
+        self.assertEqual(view[0, 1], 9)  # the view keeps the memory
+
+    def test_scalars_and_empty_tensors_have_views(self):
+        self.assertEqual(ingot.Tensor.copy(struct.pack("=d", 2.5), "float64", ()).data[()], 2.5)
+        empty = ingot.Tensor.copy(b"", "float32", (0, 3))
+        self.assertEqual((empty.shape, empty.tolist(), len(empty.data)), ((0, 3), [], 0))
+        self.assertEqual(ingot.Tensor.copy(b"", "float32", (2, 0)).tolist(), [[], []])
+
+    def test_buffers_bring_their_type_and_shape(self):
+        block = memoryview(struct.pack("=6q", *range(6))).cast("q", [2, 3])
+        t = ingot.Tensor.copy(block)
+        self.assertEqual((t.dtype, t.tolist()), ("int64", [[0, 1, 2], [3, 4, 5]]))
+
+    def test_strings_go_through(self):
+        y, = ingot.Model(passing(STRING, [2, 1])).run_tensors(ingot.Tensor.strings(["ä", b"b"], (2, 1)))
+        self.assertEqual((y.dtype, y.tolist()), ("string", [["ä"], ["b"]]))
+        with self.assertRaises(ingot.Unsupported):
+            y.data  # noqa: B018
+        with self.assertRaisesRegex(ingot.InvalidArgument, "NUL"):
+            ingot.Tensor.strings(["a\0b"])
+
+    def test_types_that_python_lacks_are_bytes(self):
+        y, = ingot.Model(passing(BFLOAT16, [2])).run_tensors(ingot.Tensor.copy(b"\1\2\3\4", "bfloat16", (2,)))
+        self.assertEqual((y.dtype, bytes(y.data)), ("bfloat16", b"\1\2\3\4"))
+        with self.assertRaises(ingot.Unsupported):
+            y.tolist()
+
+    def test_sequences_are_lists(self):
+        m = ingot.Model(GROW)
+        one, two = floats([1], (1,)), floats([2, 3], (2,))
+        grown, = m.run_tensors([[one], two])
+        self.assertEqual([t.tolist() for t in grown], [[1], [2, 3]])
+        grown, = m.run_tensors({"s": [], "t": two})
+        self.assertEqual([t.tolist() for t in grown], [[2, 3]])
+
+    def test_optionals_are_an_item_or_none(self):
+        m = ingot.Model(HAS)
+        has, same = m.run_tensors([floats([4], (1,))])
+        self.assertEqual((has.tolist(), same.tolist()), (True, [4]))
+        has, same = m.run_tensors([None])
+        self.assertEqual((has.tolist(), same), (False, None))
+
+    def test_paths_and_bytes_give_the_same_model(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "m.onnx")
+            path.write_bytes(ADD_RELU)
+            y, = ingot.Model(path).run_tensors(floats([1, 1, 1], (1, 3)))
+        self.assertEqual(y.tolist(), [[2, 0, 1.5]])
+
+    def test_options_reach_the_library(self):
+        m = ingot.Model(ADD_RELU, threads=1, level=0, dims={"N": 2}, exact_conv=True)
+        self.assertEqual(m.inputs[0].shape, (2, 3))
+        with self.assertRaises(ingot.LimitExceeded):
+            ingot.Model(ADD_RELU, limits={"nodes": 1})
+        with self.assertRaisesRegex(ingot.LimitExceeded, "memory_bytes|tensor_bytes"):
+            ingot.Model(ADD_RELU).run_tensors(floats([0] * 3000, (1000, 3)), limits={"tensor_bytes": 100})
+        with self.assertRaisesRegex(ingot.InvalidArgument, "nods.*nodes"):
+            ingot.Model(ADD_RELU, limits={"nods": 1})
+        with self.assertRaisesRegex(ingot.InvalidArgument, "option 'speed'"):
+            ingot.Model(ADD_RELU, speed=9)
+        with self.assertRaises(ingot.InvalidArgument):
+            ingot.Model(ADD_RELU, level=3)
+
+    def test_errors_are_exceptions_with_a_status(self):
+        unknown = model([node("Frobnicate", ["x"], ["y"])], [value("x", [2])], [value("y", [2])])
+        for source, kind, name in ((unknown, ingot.Unsupported, "unsupported"),
+                                   (b"rubbish", ingot.Error, None),
+                                   ("/no/such/file.onnx", ingot.NotFound, "not found")):
+            with self.assertRaises(kind) as caught:
+                ingot.Model(source)
+            self.assertTrue(str(caught.exception))
+            if name:
+                self.assertEqual(caught.exception.status_name, name)
+                self.assertEqual(caught.exception.status, kind.status)
+        with self.assertRaisesRegex(ingot.InvalidArgument, "'x'"):
+            ingot.Model(ADD_RELU).run_tensors(floats([1, 2], (1, 2)))
+        with self.assertRaisesRegex(ingot.InvalidArgument, "no input 'z'"):
+            ingot.Model(ADD_RELU).run_tensors({"z": None})
+        with self.assertRaises(ingot.InvalidArgument):
+            ingot.Model(ADD_RELU).run_tensors([floats([1] * 3, (1, 3))] * 2)
+        with self.assertRaises(ingot.InvalidArgument):
+            ingot.Model(ADD_RELU).run_tensors([b"123"])
+        with self.assertRaises(ingot.InvalidArgument):
+            ingot.Tensor.copy(b"123", "float32", (1,))
+        with self.assertRaises(ingot.InvalidArgument):
+            ingot.Tensor.copy(b"1234", "float31", (1,))
+
+    def test_memory_of_the_caller_is_kept_and_let_go(self):
+        before = len(values._kept)
+        block = (ctypes.c_float * 3)(1, 1, 1)
+        x = ingot.Tensor.wrap(block, ctypes.addressof(block), 12, "float32", (1, 3))
+        self.assertEqual(len(values._kept), before + 1)
+        y, = ingot.Model(ADD_RELU).run_tensors(x)
+        self.assertEqual(y.tolist(), [[2, 0, 1.5]])
+        del x, y
+        gc.collect()
+        self.assertEqual(len(values._kept), before)
+        with self.assertRaises(ingot.InvalidArgument):
+            ingot.Tensor.wrap(block, ctypes.addressof(block), 11, "float32", (1, 3))
+        self.assertEqual(len(values._kept), before)
+
+    def test_dlpack_goes_both_ways(self):
+        t = floats([1, 2, 3, 4], (2, 2))
+        back = ingot.from_dlpack(t)
+        self.assertEqual((back.dtype, back.shape, back.address), ("float32", (2, 2), t.address))
+        self.assertEqual(back.tolist(), [[1, 2], [3, 4]])
+        t.__dlpack__()  # a capsule that nobody takes
+        from ingot import dlpack
+
+        del t, back
+        gc.collect()
+        self.assertEqual(len(dlpack._lent), 0)
+        y, = ingot.Model(ADD_RELU).run_tensors([Foreign(floats([1, 1, 1], (1, 3)))])
+        self.assertEqual(y.tolist(), [[2, 0, 1.5]])
+
+    def test_threads_share_a_model(self):
+        m = ingot.Model(ADD_RELU)
+        wrong = []
+
+        def work(k):
+            x = floats([k, k, k], (1, 3))
+            for _ in range(200):
+                y, = m.run_tensors({"x": x})
+                if y.tolist() != [[k + 1, k - 2, k + 0.5]]:
+                    wrong.append(y.tolist())
+
+        threads = [threading.Thread(target=work, args=(k,)) for k in (2, 3, 4, 5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(wrong, [])
+
+
+class Foreign:
+    """A tensor of another library, as far as DLPack can tell."""
+
+    def __init__(self, tensor_):
+        self.tensor = tensor_
+
+    def __dlpack__(self, **options):
+        return self.tensor.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return (1, 0)
+
+
+@needs_numpy
+class Arrays(unittest.TestCase):
+    def test_arrays_go_in_and_out(self):
+        x = np.array([[1, 1, 1]], np.float32)
+        for given in ({"x": x}, [x], x, [[[1, 1, 1]]]):
+            y, = ingot.Model(ADD_RELU).run(given)
+            self.assertEqual((y.dtype, y.tolist()), (np.float32, [[2, 0, 1.5]]))
+        y[0, 0] = 7  # outputs are the caller's
+
+    def test_arrays_in_any_order_and_of_any_make_are_taken(self):
+        x = np.arange(6, dtype=np.float32).reshape(3, 2)
+        frozen = x.T.copy()
+        frozen.flags.writeable = False
+        for given in (x.T, frozen, x.T.astype(">f4")):
+            y, = ingot.Model(ADD_RELU).run([given])
+            np.testing.assert_array_equal(y, np.maximum(x.T + np.array([1, -2, 0.5], np.float32), 0))
+
+    def test_arrays_are_used_where_they_lie(self):
+        from ingot._numpy import tensor_of
+
+        x = np.zeros((2, 3), np.float32)
+        t = tensor_of(x)
+        self.assertEqual(t.address, x.ctypes.data)
+        self.assertEqual(np.asarray(t).ctypes.data, x.ctypes.data)
+
+    def test_results_outlive_model_and_input(self):
+        m = ingot.Model(ADD_RELU)
+        y, = m.run([np.ones((1, 3), np.float32)])
+        del m
+        gc.collect()
+        self.assertEqual(y.tolist(), [[2, 0, 1.5]])
+
+    def test_every_type_of_numpy_comes_back(self):
+        types = {1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 9: "bool",
+                 10: "float16", 11: "float64", 12: "uint32", 13: "uint64", 14: "complex64", 15: "complex128"}
+        for number, name in types.items():
+            x = np.array([[0, 1], [1, 3]]).astype(name)
+            y, = ingot.Model(passing(number, [2, 2])).run([x])
+            self.assertEqual(y.dtype, x.dtype)
+            np.testing.assert_array_equal(y, x)
+        y, = ingot.Model(passing(STRING, [2])).run([np.array(["a", "ü"])])
+        self.assertEqual(y.tolist(), ["a", "ü"])
+        y, = ingot.Model(passing(FLOAT, [0, 2])).run([np.zeros((0, 2), np.float32)])
+        self.assertEqual(y.shape, (0, 2))
+
+    def test_packed_types_are_one_element_a_byte(self):
+        try:
+            import ml_dtypes
+        except ImportError:
+            self.skipTest("ml_dtypes is not installed")
+        for number, dtype in ((INT4, ml_dtypes.int4), (21, ml_dtypes.uint4), (BFLOAT16, ml_dtypes.bfloat16)):
+            x = np.array([1, -7 if number == INT4 else 7, 3, 0, 2]).astype(dtype)
+            y, = ingot.Model(passing(number, [5])).run([x])
+            self.assertEqual(y.dtype, x.dtype)
+            self.assertEqual(y.tolist(), x.tolist())
+
+    def test_sequences_and_dlpack_of_arrays(self):
+        grown, = ingot.Model(GROW).run([[np.float32([1])], np.float32([2, 3])])
+        self.assertEqual([a.tolist() for a in grown], [[1], [2, 3]])
+        t = ingot.from_dlpack(np.float32([1, 2]))
+        self.assertEqual(t.tolist(), [1, 2])
+        self.assertEqual(np.from_dlpack(t).tolist(), [1, 2])
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
