@@ -19,6 +19,11 @@ typedef struct igi_scan_attrs {
     ig_ints scan_output_axes, scan_output_directions;
 } igi_scan_attrs;
 
+typedef struct igi_if_attrs {
+    uint32_t struct_size;
+    ig_graph *then_branch, *else_branch;
+} igi_if_attrs;
+
 /* Which captures want gradients and which outputs have one: what the gradient of an arm
  * depends on. */
 typedef struct igi_arm_key {
