@@ -132,7 +132,8 @@ ig_status igi_node_drop_capture(ig_graph *g, ig_node_id n, int c)
     int at = node->n_in - node->n_captures + c, left = node->n_captures - c;
     for (int k = 0; igi_body_of(node, k); k++) {
         IG_TRY(igi_body_own(g, n, k, &body));
-        igi_body_drop_input(body, (int)body->inputs.n - left);
+        if (body)
+            igi_body_drop_input(body, (int)body->inputs.n - left);
     }
     if (node->in[at].i)
         igi_use_remove(g, node->in[at], (igi_use){n, at});

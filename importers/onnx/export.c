@@ -383,7 +383,7 @@ ig_status
 igi_onnx_out_begin(igi_onnx_out *o, const ig_graph *g, const ig_save_opts *opts)
 {
     *o = (igi_onnx_out){
-        .g = g, .opset = opts && opts->opset ? opts->opset : igi_onnx_out_oldest(g)};
+        .g = g, .opset = opts && opts->opset ? opts->opset : igi_onnx_out_default(g)};
     igi_arena_init(&o->arena);
     if (o->opset < 13 || o->opset > IGI_ONNX_OPSET)
         return ig_fail(IG_INVALID_ARGUMENT,

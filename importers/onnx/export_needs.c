@@ -4,11 +4,15 @@
 
 #include "graph/core/text.h"
 #include "graph/ir/body.h"
+#include "graph/ir/note.h"
 #include "importers/onnx/export.h"
 #include "importers/onnx/upgrade.h"
 
-static const char *const domains[IGI_ONNX_DOMAINS] = {"ai.onnx.ml", "ai.onnx.preview",
-                                                      "ai.onnx.preview.training"};
+enum { ML, PREVIEW, TRAINING };
+static const char *const domains[IGI_ONNX_DOMAINS] = {[ML] = "ai.onnx.ml",
+                                                      [PREVIEW] = "ai.onnx.preview",
+                                                      [TRAINING] =
+                                                          "ai.onnx.preview.training"};
 
 /* Its number among them; -1: another domain. */
 static int domain_of(const ig_op_def *op)
@@ -140,7 +144,7 @@ ig_status igi_onnx_out_check(const igi_onnx_out *o)
 }
 
 /* The oldest opset that says what every node does: most runtimes read it. */
-int64_t igi_onnx_out_oldest(const ig_graph *g)
+static int64_t oldest_opset(const ig_graph *g)
 {
     needs x = {.opset = INT64_MAX, .oldest = 13};
     survey(g, &x);
@@ -148,11 +152,29 @@ int64_t igi_onnx_out_oldest(const ig_graph *g)
     return x.oldest;
 }
 
+/* Whether training_info goes with the model, as the bytes of the file it came from. */
+static bool has_training(const ig_graph *g)
+{
+    for (uint32_t i = g->own_notes.first; i; i = igi_note_at(g, i)->next)
+        if (igi_note_at(g, i)->kind == IGI_NOTE_TRAINING)
+            return true;
+    return false;
+}
+
+int64_t igi_onnx_out_default(const ig_graph *g)
+{
+    int64_t oldest = oldest_opset(g);
+    bool keep = g->opset > oldest && g->opset <= IGI_ONNX_OPSET && has_training(g);
+    return keep ? g->opset : oldest;
+}
+
 ig_status igi_onnx_out_opsets(igi_onnx_out *o)
 {
     needs x = {.opset = INT64_MAX};
     survey(o->g, &x);
     igi_text_fini(&x.list);
+    if (!x.of[TRAINING] && has_training(o->g))
+        x.of[TRAINING] = 1;
     IG_TRY(igi_onnx_out_opset(o, "", o->opset));
     for (int i = 0; i < IGI_ONNX_DOMAINS; i++)
         if (x.of[i])
