@@ -38,6 +38,10 @@ ig_status igi_arm_gradient(const igi_derive *d,
                            const void *key,
                            ig_graph **out);
 
+/* Emits an If that always runs `arm`, a graph of as many inputs as `in` has. */
+ig_status igi_emit_arm(
+    ig_grad *g, ig_graph *arm, const ig_var *in, int n_in, ig_var *out, int n_out);
+
 /* The ports of a body that runs in rounds:
  *   (lead..., states..., items..., captures...) -> (lead_out..., states..., results...)
  */

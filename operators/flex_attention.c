@@ -13,7 +13,6 @@
 #include "operators/common_softmax.h"
 
 IG_USES_OP(Add);
-IG_USES_OP(If);
 IG_USES_OP(MatMul);
 IG_USES_OP(Mul);
 IG_USES_OP(Shape);
@@ -276,28 +275,17 @@ static ig_var by_heads(rule *r, ig_var v, ig_var kv)
     return from_groups(r, product(r, to_groups(r, v), kv));
 }
 
-/* An If that always runs `arm`: x, the captures and maybe dy are what the arm reads. */
+/* x, the captures and maybe dy are what an arm reads. */
 static void run_arm(rule *r, ig_graph *arm, ig_var x, ig_var dy, ig_var *out, int n_out)
 {
-    ig_var in[IG_PORTS_MAX + 3];
+    ig_var in[IG_PORTS_MAX + 2];
     int n = 0;
-    const igi_if_attrs arms = {sizeof(arms), arm, arm};
-    in[n++] = ig_grad_scalar(r->g, IG_BOOL, 1);
     in[n++] = x;
     for (int c = 0; c < r->n_captures; c++)
         in[n++] = ig_grad_in(r->g, FORMAL + c);
     if (dy.h)
         in[n++] = dy;
-    ig_call call = {.op = IG_OP(If),
-                    .attrs = &arms,
-                    .n_in = n,
-                    .n_captures = n - 1,
-                    .n_out = n_out};
-    if (n > IG_PORTS_MAX)
-        (void)ig_grad_fail(r->g, IG_LIMIT, "its bodies read %d outer values",
-                           r->n_captures);
-    else if (arm)
-        (void)ig_emit_call(r->g, &call, in, out);
+    (void)igi_emit_arm(r->g, arm, in, n, out, n_out);
 }
 
 /* What an arm gave, wide; bodies need not know the rank, the operator does. */
