@@ -119,10 +119,15 @@ read_source(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
         o.registry = ig_registry_builtin();
     if (!o.registry)
         return ig_error_status();
-    if (igi_native_sniff(src->bytes, src->size))
-        return igi_native_read(out, src, &o);
-    if (igi_onnx_sniff(src->bytes, src->size))
+    const bool native = igi_native_sniff(src->bytes, src->size);
+    if (!native && igi_onnx_sniff(src->bytes, src->size))
         return igi_onnx_read(out, src, &o);
+    if (o.part != IG_READ_MODEL)
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "%s is no ONNX file: opts->part asks for its training",
+                       src->name ? src->name : "the data");
+    if (native)
+        return igi_native_read(out, src, &o);
     const ig_frontend_def *f = igi_registry_sniff(o.registry, src->bytes, src->size);
     if (f)
         return read_foreign(out, f, src, o.registry);

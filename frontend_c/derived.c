@@ -40,7 +40,7 @@ static ig_status derive(struct entry *e,
                         size_t key_bytes)
 {
     igi_derive d = {.gradient = ig_graph_gradient};
-    IG_TRY(igi_symtab_copy(&d.syms, body->syms));
+    IG_TRY(body ? igi_symtab_copy(&d.syms, body->syms) : igi_symtab_new(&d.syms));
     ig_status rc = make(&d, body, key, &e->made);
     igi_symtab_unref(d.syms);
     IG_TRY(rc);
@@ -69,8 +69,8 @@ ig_graph *igi_derived_eager(ig_grad *g,
     struct entry *oldest = &d->entry[0];
     for (int i = 0; i < DERIVED; i++) {
         struct entry *e = &d->entry[i];
-        if (e->body == body && e->make == make && e->key_bytes == key_bytes &&
-            !memcmp(e->key, key, key_bytes)) {
+        if (e->made && e->body == body && e->make == make &&
+            e->key_bytes == key_bytes && !memcmp(e->key, key, key_bytes)) {
             e->used = ++d->clock;
             return e->made;
         }

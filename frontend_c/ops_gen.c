@@ -2475,6 +2475,66 @@ ig_tensor *ig_op_ai_onnx_ml_tree_ensemble_regressor_at(const char *where, ig_ctx
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+_Static_assert(sizeof(ig_ai_onnx_preview_training_adagrad_opts) == 16, "Adagrad");
+_Static_assert(offsetof(ig_ai_onnx_preview_training_adagrad_opts, decay_factor) == 4, "decay_factor");
+_Static_assert(offsetof(ig_ai_onnx_preview_training_adagrad_opts, epsilon) == 8, "epsilon");
+_Static_assert(offsetof(ig_ai_onnx_preview_training_adagrad_opts, norm_coefficient) == 12, "norm_coefficient");
+ig_status ig_op_ai_onnx_preview_training_adagrad_at(const char *where, ig_ctx *c, ig_tensor *R, ig_tensor *T, ig_tensor *const *inputs, int n_inputs, const ig_ai_onnx_preview_training_adagrad_opts *opts, ig_tensor **outs, int n_outs)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[IG_PORTS_MAX];
+    int n_in = 0;
+    if (n_inputs < 0 || n_inputs > IG_PORTS_MAX - 2)
+        return igi_too_many(c, where);
+    in[n_in++] = R;
+    in[n_in++] = T;
+    for (int i = 0; i < n_inputs; i++)
+        in[n_in++] = inputs[i];
+    const ig_op_def *d = igi_op_once(&op, "ai.onnx.preview.training::Adagrad");
+    return igi_wrap(c, where, d, opts, in, n_in, outs, n_outs);
+}
+
+_Static_assert(sizeof(ig_ai_onnx_preview_training_adam_opts) == 24, "Adam");
+_Static_assert(offsetof(ig_ai_onnx_preview_training_adam_opts, alpha) == 4, "alpha");
+_Static_assert(offsetof(ig_ai_onnx_preview_training_adam_opts, beta) == 8, "beta");
+_Static_assert(offsetof(ig_ai_onnx_preview_training_adam_opts, epsilon) == 12, "epsilon");
+_Static_assert(offsetof(ig_ai_onnx_preview_training_adam_opts, norm_coefficient) == 16, "norm_coefficient");
+_Static_assert(offsetof(ig_ai_onnx_preview_training_adam_opts, norm_coefficient_post) == 20, "norm_coefficient_post");
+ig_status ig_op_ai_onnx_preview_training_adam_at(const char *where, ig_ctx *c, ig_tensor *R, ig_tensor *T, ig_tensor *const *inputs, int n_inputs, const ig_ai_onnx_preview_training_adam_opts *opts, ig_tensor **outs, int n_outs)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[IG_PORTS_MAX];
+    int n_in = 0;
+    if (n_inputs < 0 || n_inputs > IG_PORTS_MAX - 2)
+        return igi_too_many(c, where);
+    in[n_in++] = R;
+    in[n_in++] = T;
+    for (int i = 0; i < n_inputs; i++)
+        in[n_in++] = inputs[i];
+    const ig_op_def *d = igi_op_once(&op, "ai.onnx.preview.training::Adam");
+    return igi_wrap(c, where, d, opts, in, n_in, outs, n_outs);
+}
+
+_Static_assert(sizeof(ig_ai_onnx_preview_training_momentum_opts) == 24, "Momentum");
+_Static_assert(offsetof(ig_ai_onnx_preview_training_momentum_opts, alpha) == 4, "alpha");
+_Static_assert(offsetof(ig_ai_onnx_preview_training_momentum_opts, beta) == 8, "beta");
+_Static_assert(offsetof(ig_ai_onnx_preview_training_momentum_opts, norm_coefficient) == 12, "norm_coefficient");
+_Static_assert(offsetof(ig_ai_onnx_preview_training_momentum_opts, mode) == 16, "mode");
+ig_status ig_op_ai_onnx_preview_training_momentum_at(const char *where, ig_ctx *c, ig_tensor *R, ig_tensor *T, ig_tensor *const *inputs, int n_inputs, const ig_ai_onnx_preview_training_momentum_opts *opts, ig_tensor **outs, int n_outs)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[IG_PORTS_MAX];
+    int n_in = 0;
+    if (n_inputs < 0 || n_inputs > IG_PORTS_MAX - 2)
+        return igi_too_many(c, where);
+    in[n_in++] = R;
+    in[n_in++] = T;
+    for (int i = 0; i < n_inputs; i++)
+        in[n_in++] = inputs[i];
+    const ig_op_def *d = igi_op_once(&op, "ai.onnx.preview.training::Momentum");
+    return igi_wrap(c, where, d, opts, in, n_in, outs, n_outs);
+}
+
 _Static_assert(sizeof(ig_ingot_adam_step_opts) == 16, "AdamStep");
 _Static_assert(offsetof(ig_ingot_adam_step_opts, decoupled) == 8, "decoupled");
 ig_tensor *ig_op_ingot_adam_step_at(const char *where, ig_ctx *c, ig_tensor *param, ig_tensor *grad, ig_tensor *m, ig_tensor *v, ig_tensor *step, ig_tensor *lr, ig_tensor *beta1, ig_tensor *beta2, ig_tensor *eps, ig_tensor *weight_decay, const ig_ingot_adam_step_opts *opts, ig_tensor **out_m_out, ig_tensor **out_v_out)

@@ -1,6 +1,9 @@
 /* ArrayFeatureExtractor: the columns Y of the last axis of X; a vector gives a row. */
 #include "operators/common_ml.h"
 
+IG_USES_OP(GatherGrad);
+IG_USES_OP(Reshape);
+
 static const ig_port inputs[] = {
     IG_PORT("X", 'T', "Data, of rank 1 at least."),
     IG_PORT("Y", 'I', "Indices, any shape: 0 .. last dim of X - 1."),
@@ -9,8 +12,7 @@ static const ig_port inputs[] = {
 static const ig_port outputs[] = {
     IG_PORT("Z",
             'T',
-            "Shape of X with the number of indices as last dim; [1, n] for a vector.",
-            .flags = IG_NODIFF),
+            "Shape of X with the number of indices as last dim; [1, n] for a vector."),
     {0},
 };
 static const ig_type_rule types[] = {
@@ -45,6 +47,22 @@ static ig_status extractor_reference(ig_kernel_ctx *k)
     return IG_OK;
 }
 
+/* Columns of dy are added to those that they were read from. */
+static ig_status extractor_gradient(ig_grad *g)
+{
+    const igi_axis_attrs last = {sizeof(last), -1};
+    const int64_t all = -1;
+    ig_var flat = ig_grad_ints(g, &all, 1), dy = ig_grad_dy(g, 0),
+           indices = ig_emit2(g, IG_OP(Reshape), NULL, ig_grad_in(g, 1), flat);
+    if (ig_grad_in_type(g, 0)->rank == 1)
+        dy = ig_emit2(g, IG_OP(Reshape), NULL, dy, flat);
+    ig_grad_set(
+        g, 0,
+        ig_emit3(g, IG_OP(GatherGrad), &last, dy, indices, ig_grad_in_shape(g, 0)));
+    return IG_OK;
+}
+static const ig_save saves[] = {IG_SAVE_IN(1, IG_BIT(0)), {0}};
+
 static const ig_sample samples[] = {
     {.name = "matrix", IGI_INPUTS(IGI_IN(3, 4), IGI_IN_INTS(2, 0, 2))},
     {.name = "vector", IGI_INPUTS(IGI_IN(4), IGI_IN_INTS(3, 1))},
@@ -66,7 +84,8 @@ IG_OPERATOR(ArrayFeatureExtractor) = {
     .outputs = outputs,
     .types = types,
     .infer = extractor_infer,
-    .gradient = ig_gradient_none,
+    .gradient = extractor_gradient,
+    .saves = saves,
     .reference = extractor_reference,
     .samples = samples,
 };

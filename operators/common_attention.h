@@ -58,6 +58,14 @@ int64_t igi_attention_keys(const ig_kernel_ctx *k,
 ig_status igi_attention_infer(ig_infer *x);
 ig_status igi_attention_gradient(ig_grad *g);
 
+/* In gradient rules: [batch, q_heads, rows, n] as [batch, kv_heads, group * rows, n],
+ * so that query heads meet the keys they share in one product, and the way back; v
+ * scaled as scores are, 0: by 1 / sqrt(size of a head). `keys` and `queries`: K and Q
+ * of rank 4. */
+ig_var igi_heads_to_groups(ig_grad *g, ig_var v, ig_var keys);
+ig_var igi_heads_from_groups(ig_grad *g, ig_var v, ig_var queries);
+ig_var igi_attention_scaled(ig_grad *g, ig_var v, float scale, ig_var queries);
+
 static inline int64_t igi_heads_at(const igi_heads *h, int64_t b, int64_t head)
 {
     return b * h->batch + head * h->head;

@@ -76,52 +76,55 @@ static ig_var from_heads(rule *r, ig_var v, int port)
     return igi_emit_reshape(r->g, v, ig_grad_in_shape(r->g, port));
 }
 
-static ig_var shape_of(rule *r, ig_var v)
-{
-    return ig_emit1(r->g, IG_OP(Shape), NULL, v);
-}
-
 /* Elements of the shape of v, as a vector. */
-static ig_var dims_of(rule *r, ig_var v, const int64_t *axes, int n)
+static ig_var dims_of(ig_grad *g, ig_var v, const int64_t *axes, int n)
 {
-    return ig_emit2(r->g, IG_OP(Gather), NULL, shape_of(r, v),
-                    ig_grad_ints(r->g, axes, n));
+    return ig_emit2(g, IG_OP(Gather), NULL, ig_emit1(g, IG_OP(Shape), NULL, v),
+                    ig_grad_ints(g, axes, n));
 }
 
-static ig_var dim_of(rule *r, ig_var v, int64_t axis)
+static ig_var dim_of(ig_grad *g, ig_var v, int64_t axis)
 {
-    return dims_of(r, v, &axis, 1);
+    return dims_of(g, v, &axis, 1);
 }
 
-static ig_var join(rule *r, const ig_var *part, int n)
+static ig_var join(ig_grad *g, const ig_var *part, int n)
 {
     const igi_axis_attrs first = {sizeof(first), 0};
     ig_var all;
-    (void)ig_emit_n(r->g, IG_OP(Concat), &first, part, n, &all, 1);
+    (void)ig_emit_n(g, IG_OP(Concat), &first, part, n, &all, 1);
     return all;
 }
 
-/* [batch, q_heads, rows, n] as [batch, kv_heads, group * rows, n]. */
-static ig_var to_groups(rule *r, ig_var v)
+ig_var igi_heads_to_groups(ig_grad *g, ig_var v, ig_var keys)
 {
-    if (!r->grouped || !v.h)
+    if (!v.h)
         return v;
-    ig_var heads = dim_of(r, r->k, 1);
-    ig_var rows = igi_emit_mul(r->g, dim_of(r, v, 1), dim_of(r, v, 2));
-    const ig_var part[4] = {dim_of(r, v, 0), heads,
-                            ig_emit2(r->g, IG_OP(Div), NULL, rows, heads),
-                            dim_of(r, v, 3)};
-    return igi_emit_reshape(r->g, v, join(r, part, 4));
+    ig_var heads = dim_of(g, keys, 1);
+    ig_var rows = igi_emit_mul(g, dim_of(g, v, 1), dim_of(g, v, 2));
+    const ig_var part[4] = {dim_of(g, v, 0), heads,
+                            ig_emit2(g, IG_OP(Div), NULL, rows, heads),
+                            dim_of(g, v, 3)};
+    return igi_emit_reshape(g, v, join(g, part, 4));
 }
 
-/* The way back. */
-static ig_var from_groups(rule *r, ig_var v)
+ig_var igi_heads_from_groups(ig_grad *g, ig_var v, ig_var queries)
 {
     const int64_t axes[3] = {0, 1, 2};
-    if (!r->grouped || !v.h)
+    if (!v.h)
         return v;
-    const ig_var part[2] = {dims_of(r, r->heads, axes, 3), dim_of(r, v, 3)};
-    return igi_emit_reshape(r->g, v, join(r, part, 2));
+    const ig_var part[2] = {dims_of(g, queries, axes, 3), dim_of(g, v, 3)};
+    return igi_emit_reshape(g, v, join(g, part, 2));
+}
+
+static ig_var to_groups(rule *r, ig_var v)
+{
+    return r->grouped ? igi_heads_to_groups(r->g, v, r->k) : v;
+}
+
+static ig_var from_groups(rule *r, ig_var v)
+{
+    return r->grouped ? igi_heads_from_groups(r->g, v, r->heads) : v;
 }
 
 static ig_var with_past(rule *r, int port, int past)
@@ -210,7 +213,7 @@ static void set_cache(rule *r, ig_var d, int present, int port, int past)
                            ig_grad_ints(r->g, row, 1)),
             now = ig_emit2(r->g, IG_OP(Gather), NULL, ig_grad_in_shape(r->g, port),
                            ig_grad_ints(r->g, r->packed ? packed_row : row, 1)),
-            in[2] = {d, join(r, (const ig_var[]){old, now}, 2)};
+            in[2] = {d, join(r->g, (const ig_var[]){old, now}, 2)};
         (void)ig_emit_n(r->g, IG_OP(Split), &rows, in, 2, part, 2);
         ig_grad_set(r->g, past, part[0]);
         d = part[1];
@@ -218,20 +221,20 @@ static void set_cache(rule *r, ig_var d, int present, int port, int past)
     ig_grad_set(r->g, port, from_heads(r, d, port));
 }
 
-/* 1 / sqrt(size of a head), which may be a symbol. */
-static ig_var default_scale(rule *r)
+/* The size of a head may be a symbol. */
+ig_var igi_attention_scaled(ig_grad *g, ig_var v, float scale, ig_var queries)
 {
-    ig_var size = igi_emit_cast(r->g, dim_of(r, r->heads, 3), r->wide);
-    size = ig_emit1(r->g, IG_OP(Sqrt), NULL, size);
-    return ig_emit1(r->g, IG_OP(Reciprocal), NULL, size);
+    if (scale < 0 || scale > 0 || !v.h)
+        return igi_emit_scale(g, v, (double)scale);
+    ig_var size =
+        igi_emit_cast(g, dim_of(g, queries, 3), (ig_dtype)ig_grad_type(g, v)->dtype);
+    size = ig_emit1(g, IG_OP(Sqrt), NULL, size);
+    return igi_emit_mul(g, v, ig_emit1(g, IG_OP(Reciprocal), NULL, size));
 }
 
 static ig_var scaled(rule *r, ig_var ds)
 {
-    const double scale = (double)r->attrs->scale;
-    if (scale < 0 || scale > 0)
-        return igi_emit_scale(r->g, ds, scale);
-    return ds.h ? igi_emit_mul(r->g, ds, default_scale(r)) : ds;
+    return igi_attention_scaled(r->g, ds, r->attrs->scale, r->heads);
 }
 
 /* ds * (1 - tanh^2) when scores are capped. */

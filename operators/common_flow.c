@@ -272,6 +272,23 @@ void igi_stack_fini(igi_stack *s)
     *s = (igi_stack){0};
 }
 
+ig_status
+igi_body_typed(const ig_graph *body, const ig_type *const *in, int n, ig_graph **out)
+{
+    IG_TRY(ig_graph_clone(out, body));
+    for (int i = 0; i < n && i < (int)(*out)->inputs.n; i++) {
+        ig_type *t = &igi_value_at(*out, (*out)->inputs.p[i])->type, copy;
+        if (!in[i] || !igi_type_same_kind(t, in[i]))
+            continue;
+        IG_TRY(igi_type_copy(&copy, in[i]));
+        igi_type_fini(t);
+        *t = copy;
+    }
+    if (igi_graph_infer(*out) != IG_OK)
+        igi_error_clear(); /* then no round could run; but none has to */
+    return IG_OK;
+}
+
 /* ---- items ---- */
 
 ig_status

@@ -67,6 +67,11 @@ ig_status igi_stack_give(ig_kernel_ctx *k,
                          bool reversed);
 void igi_stack_fini(igi_stack *s);
 
+/* What a round would make that never runs: a copy of the body whose inputs have the
+ * types `in` (NULL: as declared), inferred as far as it goes. The caller frees it. */
+ig_status
+igi_body_typed(const ig_graph *body, const ig_type *const *in, int n, ig_graph **out);
+
 /* ---- items ---- */
 
 /* Item i of tensor t along axis: a tensor without that axis (kept as size `n` when

@@ -1,7 +1,31 @@
 /* The way back of Loop and Scan, emitted: one Scan from the last round to the first.
  * Its body is made by common_flow_grad.c. */
+#include <string.h>
+
 #include "graph/core/alloc.h"
 #include "operators/common_flow_grad.h"
+
+IG_USES_OP(If);
+
+ig_status igi_emit_arm(
+    ig_grad *g, ig_graph *arm, const ig_var *in, int n_in, ig_var *out, int n_out)
+{
+    const igi_if_attrs arms = {sizeof(arms), arm, arm};
+    ig_var all[IG_PORTS_MAX];
+    if (n_in >= IG_PORTS_MAX)
+        return ig_grad_fail(g, IG_LIMIT, "it reads %d values, at most %d can be", n_in,
+                            IG_PORTS_MAX - 1);
+    if (!arm)
+        return IG_OUT_OF_MEMORY; /* the rule has failed */
+    all[0] = ig_grad_scalar(g, IG_BOOL, 1);
+    memcpy(all + 1, in, (size_t)n_in * sizeof(*in));
+    ig_call call = {.op = IG_OP(If),
+                    .attrs = &arms,
+                    .n_in = n_in + 1,
+                    .n_captures = n_in,
+                    .n_out = n_out};
+    return ig_emit_call(g, &call, all, out);
+}
 
 static ig_var emit_zeros_like(ig_grad *g, ig_var v)
 {

@@ -19,6 +19,11 @@ typedef struct igi_scan_attrs {
     ig_ints scan_output_axes, scan_output_directions;
 } igi_scan_attrs;
 
+typedef struct igi_if_attrs {
+    uint32_t struct_size;
+    ig_graph *then_branch, *else_branch;
+} igi_if_attrs;
+
 /* Which captures want gradients and which outputs have one: what the gradient of an arm
  * depends on. */
 typedef struct igi_arm_key {
@@ -32,6 +37,10 @@ ig_status igi_arm_gradient(const igi_derive *d,
                            const ig_graph *body,
                            const void *key,
                            ig_graph **out);
+
+/* Emits an If that always runs `arm`, a graph of as many inputs as `in` has. */
+ig_status igi_emit_arm(
+    ig_grad *g, ig_graph *arm, const ig_var *in, int n_in, ig_var *out, int n_out);
 
 /* The ports of a body that runs in rounds:
  *   (lead..., states..., items..., captures...) -> (lead_out..., states..., results...)

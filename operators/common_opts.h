@@ -50,6 +50,11 @@ typedef struct igi_slope_attrs {
     float alpha;
 } igi_slope_attrs;
 
+typedef struct igi_shape_attrs {
+    uint32_t struct_size;
+    int64_t start, end;
+} igi_shape_attrs;
+
 typedef struct igi_split_attrs {
     uint32_t struct_size;
     int64_t axis, num_outputs;

@@ -17,8 +17,7 @@ static const ig_attr_def attrs[] = {
 static const ig_port inputs[] = {
     IG_PORT("X", 'T', "Feature matrices.", .flags = IG_VARIADIC), {0}};
 static const ig_port outputs[] = {
-    IG_PORT("Y", 'F', "All features [N, sum of the columns].", .flags = IG_NODIFF),
-    {0}};
+    IG_PORT("Y", 'F', "All features [N, sum of the columns]."), {0}};
 static const ig_type_rule types[] = {{'T', IGI_ML_NUMBERS}, {'F', IG_T(FLOAT32)}, {0}};
 
 static ig_status vectorizer_infer(ig_infer *x)

@@ -10,11 +10,6 @@ IG_USES_OP(Add);
 IG_USES_OP(Mul);
 IG_USES_OP(Sub);
 
-typedef struct if_attrs {
-    uint32_t struct_size;
-    ig_graph *then_branch, *else_branch;
-} if_attrs;
-
 static const ig_port inputs[] = {
     IG_PORT("cond", 'B', "Which arm: one element.", .flags = IG_NODIFF),
     {0},
@@ -32,11 +27,11 @@ static const ig_type_rule types[] = {
     {0},
 };
 static const ig_attr_def attrs[] = {
-    IG_ATTR_GRAPH(if_attrs,
+    IG_ATTR_GRAPH(igi_if_attrs,
                   then_branch,
                   "Runs when cond is true; its inputs are the captures.",
                   .flags = IG_REQUIRED),
-    IG_ATTR_GRAPH(if_attrs,
+    IG_ATTR_GRAPH(igi_if_attrs,
                   else_branch,
                   "Runs when cond is false; as many outputs as the other.",
                   .flags = IG_REQUIRED),
@@ -45,7 +40,7 @@ static const ig_attr_def attrs[] = {
 
 static ig_status if_infer(ig_infer *x)
 {
-    const if_attrs *a = x->attrs;
+    const igi_if_attrs *a = x->attrs;
     IG_TRY(igi_body_ends(x, a->then_branch, "then_branch", 0, x->n_out));
     IG_TRY(igi_body_ends(x, a->else_branch, "else_branch", 0, x->n_out));
     for (int o = 0; o < x->n_out; o++) {
@@ -70,7 +65,7 @@ static ig_status if_infer(ig_infer *x)
 
 static ig_status if_reference(ig_kernel_ctx *k)
 {
-    const if_attrs *a = k->attrs;
+    const igi_if_attrs *a = k->attrs;
     const ig_tensor *cond = ig_in(k, 0);
     igi_rounds r;
     if (igi_tensor_count(cond) != 1)
@@ -97,16 +92,16 @@ static ig_status if_reference(ig_kernel_ctx *k)
 
 static ig_status if_gradient(ig_grad *g)
 {
-    const if_attrs *a = ig_grad_attrs(g);
+    const igi_if_attrs *a = ig_grad_attrs(g);
     ig_var in[IG_PORTS_MAX], out[IG_PORTS_MAX];
     igi_arm_key key;
     int n_in = ig_grad_n_in(g), n_out = 0, n = n_in;
     igi_arm_key_fill(g, &key);
-    if_attrs arms = {.struct_size = sizeof(arms),
-                     .then_branch = igi_grad_derived(
-                         g, a->then_branch, igi_arm_gradient, &key, sizeof(key)),
-                     .else_branch = igi_grad_derived(
-                         g, a->else_branch, igi_arm_gradient, &key, sizeof(key))};
+    igi_if_attrs arms = {.struct_size = sizeof(arms),
+                         .then_branch = igi_grad_derived(
+                             g, a->then_branch, igi_arm_gradient, &key, sizeof(key)),
+                         .else_branch = igi_grad_derived(
+                             g, a->else_branch, igi_arm_gradient, &key, sizeof(key))};
     for (int i = 0; i < n_in; i++) {
         in[i] = ig_grad_in(g, i);
         n_out += ig_grad_wants(g, i);
@@ -144,7 +139,7 @@ arm(const ig_sample_scene *s, const ig_op_def *op, const char *name, ig_graph **
 
 static ig_status sample_arms(const ig_sample_scene *s, void *out)
 {
-    if_attrs *a = out;
+    igi_if_attrs *a = out;
     IG_TRY(arm(s, IG_OP(Mul), "then", &a->then_branch));
     return arm(s, IG_OP(Sub), "else", &a->else_branch);
 }
@@ -172,7 +167,7 @@ IG_OPERATOR(If) = {
     .outputs = outputs,
     .types = types,
     .attrs = attrs,
-    .attrs_size = sizeof(if_attrs),
+    .attrs_size = sizeof(igi_if_attrs),
     .flags = IG_OP_SUBGRAPH | IG_OP_UNRANKED,
     .infer = if_infer,
     .gradient = if_gradient,

@@ -3,13 +3,20 @@
  *   o = scale * S^T q,
  * decay = exp(decay input) of a key dim or of the whole head. Query heads in groups
  * share the state of one key and value head.
- *
- * No gradient yet: it is a recurrence backwards. */
+ */
 #include "operators/common_float.h"
+#include "operators/common_linear_attention.h"
 #include "operators/common_move.h"
 
-enum { Q, K, V, PAST, DECAY, BETA };
-enum { LINEAR, GATED, DELTA, GATED_DELTA }; /* ORDER: rules */
+enum {
+    Q = IGI_LIN_Q,
+    K = IGI_LIN_K,
+    V = IGI_LIN_V,
+    PAST = IGI_LIN_PAST,
+    DECAY = IGI_LIN_DECAY,
+    BETA = IGI_LIN_BETA
+};
+/* ORDER: IGI_LIN_LINEAR ... */
 static const char *const rules[] = {"linear", "gated", "delta", "gated_delta", NULL};
 
 static const ig_port inputs[] = {
@@ -40,45 +47,42 @@ static const ig_port outputs[] = {
 /* float64 is more than ONNX has. */
 static const ig_type_rule types[] = {{'T', IG_FLOATS}, {'S', IG_FLOATS}, {0}};
 
-typedef struct {
-    uint32_t struct_size;
-    int64_t chunk_size, kv_num_heads, q_num_heads;
-    float scale;
-    int64_t update_rule;
-} linear_attention_attrs;
 static const ig_attr_def attrs[] = {
-    IG_ATTR_INT(linear_attention_attrs, chunk_size, 64, "A hint for parallel devices."),
-    IG_ATTR_INT(linear_attention_attrs,
+    IG_ATTR_INT(
+        igi_linear_attention_attrs, chunk_size, 64, "A hint for parallel devices."),
+    IG_ATTR_INT(igi_linear_attention_attrs,
                 kv_num_heads,
                 0,
                 "Heads of key and value.",
                 .flags = IG_REQUIRED,
                 .min = 1,
                 .max = INT32_MAX),
-    IG_ATTR_INT(linear_attention_attrs,
+    IG_ATTR_INT(igi_linear_attention_attrs,
                 q_num_heads,
                 0,
                 "Heads of query, a multiple of kv_num_heads.",
                 .flags = IG_REQUIRED,
                 .min = 1,
                 .max = INT32_MAX),
-    IG_ATTR_FLOAT(
-        linear_attention_attrs, scale, 0, "Factor of the output; 0: 1 / sqrt(d_k)."),
-    IG_ATTR_ENUM(linear_attention_attrs,
+    IG_ATTR_FLOAT(igi_linear_attention_attrs,
+                  scale,
+                  0,
+                  "Factor of the output; 0: 1 / sqrt(d_k)."),
+    IG_ATTR_ENUM(igi_linear_attention_attrs,
                  update_rule,
-                 GATED_DELTA,
+                 IGI_LIN_GATED_DELTA,
                  rules,
                  "linear, gated (decay), delta (beta), gated_delta (both)."),
     {0},
 };
 
-static bool is_gated(const linear_attention_attrs *a)
+static bool is_gated(const igi_linear_attention_attrs *a)
 {
-    return a->update_rule == GATED || a->update_rule == GATED_DELTA;
+    return igi_lin_is_gated(a->update_rule);
 }
-static bool is_delta(const linear_attention_attrs *a)
+static bool is_delta(const igi_linear_attention_attrs *a)
 {
-    return a->update_rule == DELTA || a->update_rule == GATED_DELTA;
+    return igi_lin_is_delta(a->update_rule);
 }
 
 /* ---- infer ---- */
@@ -127,7 +131,7 @@ static ig_status check_ranks(ig_infer *x)
 
 static ig_status check_rule(ig_infer *x)
 {
-    const linear_attention_attrs *a = x->attrs;
+    const igi_linear_attention_attrs *a = x->attrs;
     bool decay = x->n_in > DECAY && x->in[DECAY], beta = x->n_in > BETA && x->in[BETA];
     if (a->q_num_heads % a->kv_num_heads)
         return ig_infer_fail(x, "q_num_heads must be a multiple of kv_num_heads");
@@ -139,7 +143,7 @@ static ig_status check_rule(ig_infer *x)
 
 static ig_status linear_attention_infer(ig_infer *x)
 {
-    const linear_attention_attrs *a = x->attrs;
+    const igi_linear_attention_attrs *a = x->attrs;
     const int64_t heads = a->kv_num_heads, *dq = ig_type_dims(x->in[Q]);
     const ig_type *past = x->n_in > PAST ? x->in[PAST] : NULL;
     int64_t dk, key, dv;
@@ -165,7 +169,7 @@ static ig_status linear_attention_infer(ig_infer *x)
 /* ---- reference ---- */
 
 typedef struct {
-    const linear_attention_attrs *a;
+    const igi_linear_attention_attrs *a;
     const ig_kernel_ctx *k;
     int64_t tokens, dk, dv;
     double scale, *state, *row; /* [dk][dv]; [dv] */
@@ -276,15 +280,16 @@ static ig_status linear_attention_reference(ig_kernel_ctx *k)
     return rc;
 }
 
-#define HEAD .struct_size = sizeof(linear_attention_attrs), .chunk_size = 64
-static const linear_attention_attrs linear = {HEAD, .kv_num_heads = 2, .q_num_heads = 2,
-                                              .update_rule = LINEAR};
-static const linear_attention_attrs gated = {HEAD, .kv_num_heads = 2, .q_num_heads = 4,
-                                             .update_rule = GATED};
-static const linear_attention_attrs delta = {HEAD, .kv_num_heads = 2, .q_num_heads = 2,
-                                             .scale = 0.5f, .update_rule = DELTA};
-static const linear_attention_attrs both = {HEAD, .kv_num_heads = 1, .q_num_heads = 3,
-                                            .update_rule = GATED_DELTA};
+#define HEAD .struct_size = sizeof(igi_linear_attention_attrs), .chunk_size = 64
+static const igi_linear_attention_attrs linear = {
+    HEAD, .kv_num_heads = 2, .q_num_heads = 2, .update_rule = IGI_LIN_LINEAR};
+static const igi_linear_attention_attrs gated = {
+    HEAD, .kv_num_heads = 2, .q_num_heads = 4, .update_rule = IGI_LIN_GATED};
+static const igi_linear_attention_attrs delta = {HEAD, .kv_num_heads = 2,
+                                                 .q_num_heads = 2, .scale = 0.5f,
+                                                 .update_rule = IGI_LIN_DELTA};
+static const igi_linear_attention_attrs both = {
+    HEAD, .kv_num_heads = 1, .q_num_heads = 3, .update_rule = IGI_LIN_GATED_DELTA};
 
 static const ig_sample samples[] = {
     {.name = "linear",
@@ -328,6 +333,16 @@ static const ig_sample samples[] = {
     {0},
 };
 
+static const ig_save saves[] = {
+    IG_SAVE_IN(Q, IG_SAVE_ANY),
+    IG_SAVE_IN(K, IG_SAVE_ANY),
+    IG_SAVE_IN(V, IG_SAVE_ANY),
+    IG_SAVE_IN(PAST, IG_SAVE_ANY),
+    IG_SAVE_IN(DECAY, IG_SAVE_ANY),
+    IG_SAVE_IN(BETA, IG_SAVE_ANY),
+    {0},
+};
+
 IG_OPERATOR(LinearAttention) = {
     IG_OP_HEAD,
     .name = "LinearAttention",
@@ -338,9 +353,10 @@ IG_OPERATOR(LinearAttention) = {
     .outputs = outputs,
     .types = types,
     .attrs = attrs,
-    .attrs_size = sizeof(linear_attention_attrs),
+    .attrs_size = sizeof(igi_linear_attention_attrs),
     .infer = linear_attention_infer,
-    .gradient = ig_gradient_forbidden,
+    .gradient = igi_linear_attention_gradient,
+    .saves = saves,
     .reference = linear_attention_reference,
     .samples = samples,
 };

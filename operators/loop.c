@@ -185,10 +185,9 @@ static ig_status loop_advance(loop_run *l)
     return IG_OK;
 }
 
-static ig_status loop_end(loop_run *l)
+static ig_status loop_give(loop_run *l, const ig_graph *body)
 {
     ig_kernel_ctx *k = l->r.k;
-    const ig_graph *body = l->r.body;
     for (int o = 0; o < k->n_out; o++) {
         if (!k->out[o])
             continue;
@@ -200,6 +199,21 @@ static ig_status loop_end(loop_run *l)
                                   false));
     }
     return IG_OK;
+}
+
+static ig_status loop_end(loop_run *l)
+{
+    ig_graph *typed = NULL;
+    ig_status rc = IG_OK;
+    const ig_type *in[IG_PORTS_MAX];
+    for (int i = 0; i < l->r.n_in; i++)
+        in[i] = l->r.in[i] ? &l->r.in[i]->type : NULL;
+    if (l->t == 0 && l->n_states < l->r.k->n_out)
+        rc = igi_body_typed(l->r.body, in, l->r.n_in, &typed);
+    if (rc == IG_OK)
+        rc = loop_give(l, typed ? typed : l->r.body);
+    ig_graph_free(typed);
+    return rc;
 }
 
 static ig_status run(loop_run *l)

@@ -11,8 +11,7 @@ typedef struct {
 static const ig_attr_def attrs[] = {
     IG_ATTR_ENUM(normalizer_attrs, norm, MAX, norms, "MAX, L1 or L2."), {0}};
 static const ig_port inputs[] = {IG_PORT("X", 'T', "Rows [N, C], or one [C]."), {0}};
-static const ig_port outputs[] = {IG_PORT("Y", 'F', "Shape of X.", .flags = IG_NODIFF),
-                                  {0}};
+static const ig_port outputs[] = {IG_PORT("Y", 'F', "Shape of X."), {0}};
 static const ig_type_rule types[] = {{'T', IGI_ML_NUMBERS}, {'F', IG_T(FLOAT32)}, {0}};
 
 static ig_status normalizer_infer(ig_infer *x)

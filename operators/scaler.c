@@ -11,8 +11,7 @@ static const ig_attr_def attrs[] = {
     {0},
 };
 static const ig_port inputs[] = {IG_PORT("X", 'T', "Numbers [..., F]."), {0}};
-static const ig_port outputs[] = {IG_PORT("Y", 'F', "Shape of X.", .flags = IG_NODIFF),
-                                  {0}};
+static const ig_port outputs[] = {IG_PORT("Y", 'F', "Shape of X."), {0}};
 static const ig_type_rule types[] = {{'T', IGI_ML_NUMBERS}, {'F', IG_T(FLOAT32)}, {0}};
 
 static ig_status scaler_infer(ig_infer *x)

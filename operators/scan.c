@@ -195,10 +195,35 @@ static ig_status scan_round(scan_run *s, int64_t t)
     return IG_OK;
 }
 
-static ig_status scan_end(scan_run *s)
+/* The body with the types of states, captures, and items that are not there. */
+static ig_status type_body(scan_run *s, ig_graph **out)
+{
+    const ig_type *in[IG_PORTS_MAX];
+    ig_type *item = igi_calloc((size_t)s->n_scan, sizeof(*item));
+    ig_status rc = item ? IG_OK : IG_OUT_OF_MEMORY;
+    for (int i = 0; i < s->r.n_in; i++)
+        in[i] = s->r.in[i] ? &s->r.in[i]->type : NULL;
+    for (int i = 0; rc == IG_OK && i < s->n_scan; i++) {
+        const ig_type *t = &s->r.k->in[s->n_states + i]->type;
+        int64_t dims[IG_RANK_MAX];
+        int rank = 0;
+        for (int d = 0; d < t->rank; d++)
+            if (d != s->axis[i])
+                dims[rank++] = ig_type_dims(t)[d];
+        rc = igi_type_set(&item[i], (ig_dtype)t->dtype, rank, dims);
+        in[s->n_states + i] = &item[i];
+    }
+    if (rc == IG_OK)
+        rc = igi_body_typed(s->a->body, in, s->r.n_in, out);
+    for (int i = 0; item && i < s->n_scan; i++)
+        igi_type_fini(&item[i]);
+    igi_free(item);
+    return rc;
+}
+
+static ig_status scan_give(scan_run *s, const ig_graph *body)
 {
     ig_kernel_ctx *k = s->r.k;
-    const ig_graph *body = s->a->body;
     for (int o = 0; o < k->n_out; o++) {
         if (!k->out[o])
             continue;
@@ -219,6 +244,17 @@ static ig_status scan_end(scan_run *s)
                               listed(&s->a->scan_output_directions, result)));
     }
     return IG_OK;
+}
+
+static ig_status scan_end(scan_run *s)
+{
+    ig_graph *typed = NULL;
+    ig_status rc =
+        s->length || s->r.k->n_out <= s->n_states ? IG_OK : type_body(s, &typed);
+    if (rc == IG_OK)
+        rc = scan_give(s, typed ? typed : s->a->body);
+    ig_graph_free(typed);
+    return rc;
 }
 
 static ig_status scan_reference(ig_kernel_ctx *k)

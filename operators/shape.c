@@ -2,11 +2,6 @@
 
 #include "operators/common_move.h"
 
-typedef struct shape_attrs {
-    uint32_t struct_size;
-    int64_t start, end;
-} shape_attrs;
-
 static const ig_port inputs[] = {
     IG_PORT("data", 'T', "Any tensor.", .flags = IG_TYPE_ONLY),
     {0},
@@ -17,8 +12,9 @@ static const ig_port outputs[] = {
 };
 static const ig_type_rule types[] = {{'T', IG_ALL_TYPES}, {'S', IG_T(INT64)}, {0}};
 static const ig_attr_def attrs[] = {
-    IG_ATTR_INT(shape_attrs, start, 0, "First axis; negative: from the end; clamped."),
-    IG_ATTR_INT(shape_attrs,
+    IG_ATTR_INT(
+        igi_shape_attrs, start, 0, "First axis; negative: from the end; clamped."),
+    IG_ATTR_INT(igi_shape_attrs,
                 end,
                 INT64_MAX,
                 "Axis after the last; negative: from the end; clamped."),
@@ -26,7 +22,7 @@ static const ig_attr_def attrs[] = {
 };
 
 // Axes [*lo, *hi) of a tensor of this rank.
-static void axis_range(const shape_attrs *o, int rank, int *lo, int *hi)
+static void axis_range(const igi_shape_attrs *o, int rank, int *lo, int *hi)
 {
     igi_span s = igi_slice_span(rank, o->start, o->end, 1);
     *lo = (int)s.start;
@@ -71,9 +67,9 @@ static ig_status shape_reference(ig_kernel_ctx *k)
     return IG_OK;
 }
 
-static const shape_attrs middle = {sizeof(shape_attrs), 1, -1};
-static const shape_attrs clipped = {sizeof(shape_attrs), -10, 10};
-static const shape_attrs crossed = {sizeof(shape_attrs), 2, 1};
+static const igi_shape_attrs middle = {sizeof(igi_shape_attrs), 1, -1};
+static const igi_shape_attrs clipped = {sizeof(igi_shape_attrs), -10, 10};
+static const igi_shape_attrs crossed = {sizeof(igi_shape_attrs), 2, 1};
 static const ig_sample samples[] = {
     {.name = "all", IGI_INPUTS(IGI_IN(3, 4, 5))},
     {.name = "middle", .attrs = &middle, IGI_INPUTS(IGI_IN(3, 4, 5))},
@@ -94,7 +90,7 @@ IG_OPERATOR(Shape) = {
     .outputs = outputs,
     .types = types,
     .attrs = attrs,
-    .attrs_size = sizeof(shape_attrs),
+    .attrs_size = sizeof(igi_shape_attrs),
     .flags = IG_OP_STRIDED | IG_OP_UNRANKED,
     .infer = shape_infer,
     .values = shape_values,

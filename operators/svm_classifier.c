@@ -30,8 +30,7 @@ static const ig_port outputs[] = {
     IG_PORT("Y", 'L', "Labels [N].", .flags = IG_NODIFF),
     IG_PORT("Z",
             'F',
-            "Scores [N, E]: of classes, or of pairs of them without probabilities.",
-            .flags = IG_NODIFF),
+            "Scores [N, E]: of classes, or of pairs of them without probabilities."),
     {0},
 };
 static const ig_type_rule types[] = {{'T', IGI_ML_NUMBERS},

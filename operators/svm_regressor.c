@@ -24,8 +24,7 @@ static const ig_attr_def attrs[] = {
     {0},
 };
 static const ig_port inputs[] = {IG_PORT("X", 'T', "Features [N, F], or [F]."), {0}};
-static const ig_port outputs[] = {
-    IG_PORT("Y", 'F', "Results [N, 1].", .flags = IG_NODIFF), {0}};
+static const ig_port outputs[] = {IG_PORT("Y", 'F', "Results [N, 1]."), {0}};
 static const ig_type_rule types[] = {{'T', IGI_ML_NUMBERS}, {'F', IG_T(FLOAT32)}, {0}};
 
 static ig_status svm_infer(ig_infer *x)

@@ -1,9 +1,13 @@
 // Unique: the distinct elements, or the distinct slices along an axis.
 //
 // Positions are sorted (slices lexicographically, elements as igi_order has it, so that
-// all NaNs are one), then runs of equals are counted. Not differentiable, as in ONNX.
+// all NaNs are one), then runs of equals are counted. A gradient goes to the first of
+// equals.
 
 #include "operators/common_sort.h"
+
+IG_USES_OP(GatherGrad);
+IG_USES_OP(ReduceProd);
 
 typedef struct unique_attrs {
     uint32_t struct_size;
@@ -11,11 +15,11 @@ typedef struct unique_attrs {
 } unique_attrs;
 
 static const ig_port inputs[] = {
-    IG_PORT("X", 'T', "Any tensor.", .flags = IG_NODIFF),
+    IG_PORT("X", 'T', "Any tensor."),
     {0},
 };
 static const ig_port outputs[] = {
-    IG_PORT("Y", 'T', "The distinct ones.", .flags = IG_DYNAMIC | IG_NODIFF),
+    IG_PORT("Y", 'T', "The distinct ones.", .flags = IG_DYNAMIC),
     IG_PORT("indices",
             'I',
             "Where each occurs first.",
@@ -177,6 +181,24 @@ static ig_status unique_reference(ig_kernel_ctx *k)
 
 static const unique_attrs unsorted = {sizeof(unique_attrs), IGI_NO_AXIS, 0};
 static const unique_attrs axis0 = {sizeof(unique_attrs), 0, 1};
+static ig_status unique_gradient(ig_grad *g)
+{
+    const int64_t axis = ((const unique_attrs *)ig_grad_attrs(g))->axis;
+    const bool flat = axis == IGI_NO_AXIS;
+    const igi_axis_attrs along = {sizeof(along), flat ? 0 : axis};
+    const igi_reduce_attrs keep = {.struct_size = sizeof(keep), .keepdims = 1};
+    ig_var shape = ig_grad_in_shape(g, 0), to = shape;
+    if (flat)
+        to = ig_emit1(g, IG_OP(ReduceProd), &keep, shape);
+    ig_var dx =
+        ig_emit3(g, IG_OP(GatherGrad), &along, ig_grad_dy(g, 0), ig_grad_out(g, 1), to);
+    if (flat)
+        dx = igi_emit_reshape(g, dx, shape);
+    ig_grad_set(g, 0, dx);
+    return IG_OK;
+}
+static const ig_save saves[] = {IG_SAVE_OUT(1, IG_BIT(0)), {0}};
+
 static const unique_attrs axis1 = {sizeof(unique_attrs), -2, 1};
 static const unique_attrs axis2_unsorted = {sizeof(unique_attrs), 2, 0};
 #define REPEATED                                                                       \
@@ -190,20 +212,43 @@ static const unique_attrs axis2_unsorted = {sizeof(unique_attrs), 2, 0};
     {                                                                                  \
         IG_SHAPE_IN(__VA_ARGS__), .fill = IG_FILL_ZERO_ONE                             \
     }
+#define DISTINCT(...)                                                                  \
+    {                                                                                  \
+        IG_SHAPE_IN(__VA_ARGS__), .fill = IG_FILL_DISTINCT                             \
+    }
 static const ig_sample samples[] = {
-    {.name = "sorted", .n_out = 4, IGI_INPUTS(REPEATED)},
-    {.name = "unsorted", .attrs = &unsorted, .n_out = 4, IGI_INPUTS(REPEATED)},
-    {.name = "flattened", IGI_INPUTS(BITS(3, 2))},
-    {.name = "rows", .attrs = &axis0, .n_out = 4, IGI_INPUTS(BITS(6, 2))},
-    {.name = "middle", .attrs = &axis1, .n_out = 4, IGI_INPUTS(BITS(2, 5, 1))},
+    {.name = "sorted", .n_out = 4, IGI_INPUTS(REPEATED), .no_gradient = true},
+    {.name = "unsorted",
+     .attrs = &unsorted,
+     .n_out = 4,
+     IGI_INPUTS(REPEATED),
+     .no_gradient = true},
+    {.name = "flattened", IGI_INPUTS(BITS(3, 2)), .no_gradient = true},
+    {.name = "rows",
+     .attrs = &axis0,
+     .n_out = 4,
+     IGI_INPUTS(BITS(6, 2)),
+     .no_gradient = true},
+    {.name = "middle",
+     .attrs = &axis1,
+     .n_out = 4,
+     IGI_INPUTS(BITS(2, 5, 1)),
+     .no_gradient = true},
     {.name = "last_unsorted",
      .attrs = &axis2_unsorted,
      .n_out = 3,
-     IGI_INPUTS(BITS(1, 2, 7))},
+     IGI_INPUTS(BITS(1, 2, 7)),
+     .no_gradient = true},
     {.name = "nans",
      .n_out = 4,
      .types = IG_FLOATS,
-     IGI_INPUTS({IG_SHAPE_IN(5), .data = (const double[]){NAN, 1, NAN, -1, 1}})},
+     IGI_INPUTS({IG_SHAPE_IN(5), .data = (const double[]){NAN, 1, NAN, -1, 1}}),
+     .no_gradient = true},
+    {.name = "distinct", .attrs = &unsorted, IGI_INPUTS(DISTINCT(2, 3))},
+    {.name = "distinct_slices",
+     .attrs = &axis1,
+     .n_out = 4,
+     IGI_INPUTS(DISTINCT(2, 3, 2))},
     {.name = "scalar", .n_out = 4, IGI_INPUTS(IGI_IN_SCALAR)},
     {.name = "empty", .n_out = 4, IGI_INPUTS(IGI_IN(0, 2))},
     {.name = "no_slices", .attrs = &axis0, .n_out = 4, IGI_INPUTS(IGI_IN(0, 2))},
@@ -225,7 +270,8 @@ IG_OPERATOR(Unique) = {
     .attrs = attrs,
     .attrs_size = sizeof(unique_attrs),
     .infer = unique_infer,
-    .gradient = ig_gradient_none,
+    .gradient = unique_gradient,
+    .saves = saves,
     .reference = unique_reference,
     .samples = samples,
 };

@@ -13,6 +13,21 @@ ig_graph **igi_body_slot(const ig_op_def *op, const void *attrs, int k)
     return NULL;
 }
 
+static ig_graph **present_slot(const igi_node *n, int k)
+{
+    ig_graph **slot;
+    for (int i = 0; (slot = igi_body_slot(n->op->def, n->attrs, i)); i++)
+        if (*slot && k-- == 0)
+            return slot;
+    return NULL;
+}
+
+ig_graph *igi_body_of(const igi_node *n, int k)
+{
+    ig_graph **slot = present_slot(n, k);
+    return slot ? *slot : NULL;
+}
+
 size_t igi_graph_count(const ig_graph *g)
 {
     size_t n = g->nodes.n - 1;
@@ -61,8 +76,7 @@ ig_status igi_bodies_adopt(ig_graph *g, const ig_op_def *op, void *attrs)
 
 ig_status igi_body_own(ig_graph *g, ig_node_id n, int k, ig_graph **out)
 {
-    const igi_node *node = igi_node_at(g, n);
-    ig_graph **slot = igi_body_slot(node->op->def, node->attrs, k);
+    ig_graph **slot = present_slot(igi_node_at(g, n), k);
     *out = slot ? *slot : NULL;
     if (!*out || __atomic_load_n(&(*out)->refs, __ATOMIC_ACQUIRE) == 1)
         return IG_OK;

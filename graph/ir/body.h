@@ -14,11 +14,9 @@
 
 /* Where attribute number k that is a graph stands, NULL behind the last. */
 ig_graph **igi_body_slot(const ig_op_def *op, const void *attrs, int k);
-static inline ig_graph *igi_body_of(const igi_node *n, int k)
-{
-    ig_graph **slot = igi_body_slot(n->op->def, n->attrs, k);
-    return slot ? *slot : NULL;
-}
+/* Body k of a node, NULL behind the last; graph attributes that are absent (those of
+ * FlexAttention may be) are not counted. */
+ig_graph *igi_body_of(const igi_node *n, int k);
 static inline bool igi_has_bodies(const igi_node *n)
 {
     return n->op->def->flags & IG_OP_SUBGRAPH;

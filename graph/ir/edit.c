@@ -271,9 +271,10 @@ ig_status igi_graph_sort(ig_graph *g)
 
 /* ---- copying between graphs ---- */
 
-/* Node n of src, with the names of its values. */
-static ig_status
-copy_node(ig_graph *dst, const ig_graph *src, const igi_node *n, ig_value_id *map)
+ig_status igi_graph_copy_node(ig_graph *dst,
+                              const ig_graph *src,
+                              const igi_node *n,
+                              ig_value_id *map)
 {
     ig_value_id in[IG_PORTS_MAX], out[IG_PORTS_MAX];
     const char *names[IG_PORTS_MAX], *origin = NULL;
@@ -341,7 +342,7 @@ ig_status igi_graph_inline(ig_graph *dst, const ig_graph *src, ig_value_id *map)
     IG_TRY(igi_graph_topological(src, &order, &count));
     ig_status rc = IG_OK;
     for (size_t k = 0; rc == IG_OK && k < count; k++)
-        rc = copy_node(dst, src, igi_node_at(src, order[k]), map);
+        rc = igi_graph_copy_node(dst, src, igi_node_at(src, order[k]), map);
     igi_free(order);
     return rc;
 }

@@ -206,7 +206,7 @@ ig_graph *igi_grad_derived(ig_grad *g,
 {
     if (g->status != IG_OK)
         return NULL;
-    if (igi_graph_is_random(body)) {
+    if (body && igi_graph_is_random(body)) {
         (void)ig_grad_fail(g, IG_UNSUPPORTED,
                            "its body draws random numbers, which would be others when "
                            "it runs again; draw them outside");

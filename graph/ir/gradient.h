@@ -32,8 +32,8 @@ typedef struct igi_grad_api {
     ig_var (*constant)(ig_grad *g, ig_tensor *t); /* retains */
     const ig_type *(*type_of)(ig_grad *g, ig_var v);
     ig_var (*shape_in)(ig_grad *g, int i); /* int64 shape of input i */
-    /* What `make` derives from body; equal (body, make, key) may give the same graph.
-     * Borrowed; NULL with a record. */
+    /* What `make` derives from body (NULL: from the key alone); equal (body, make, key)
+     * may give the same graph. Borrowed; NULL with a record. */
     ig_graph *(*derived)(ig_grad *g,
                          const ig_graph *body,
                          igi_derive_fn make,
@@ -62,7 +62,8 @@ struct ig_grad {
  * the rule. Afterwards every dx has been summed down (SumTo) to its input's shape when
  * broadcast made it larger, and dtype and rank are checked (AUTOGRAD rule 9). */
 ig_status igi_grad_run(ig_grad *g);
-/* For rules of operators with bodies; NULL once the rule has failed. Borrowed. */
+/* For rules of operators with bodies, or (body NULL) of those that are graphs
+ * themselves; NULL once the rule has failed. Borrowed. */
 ig_graph *igi_grad_derived(ig_grad *g,
                            const ig_graph *body,
                            igi_derive_fn make,

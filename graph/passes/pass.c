@@ -38,6 +38,12 @@ static const pass quantized[] = {
     {0},
 };
 
+/* Before patterns are looked for, which may lie across the border of a body. */
+static const pass lowering[] = {
+    {"lower_flex", igi_pass_lower_flex, 2},
+    {0},
+};
+
 static const pass patterns[] = {
     {"half", igi_pass_half, 2, HOST},
     {"fuse_gelu", igi_pass_fuse_gelu, 2, "Gelu"},
@@ -114,6 +120,7 @@ static ig_status run_all(ig_graph *g, igi_pass_state *s, int *changes)
     IG_TRY(run_canonical(g, s));
     mine = 0;
     IG_TRY(igi_pass_bodies(g, s, run_all, &mine)); /* bounded: IGI_BODY_DEPTH */
+    IG_TRY(run_list(g, s, lowering, &mine));
     if (mine)
         IG_TRY(run_canonical(g, s));
     mine = 0;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "graph/core/utf8.h"
-#include "importers/onnx/frame.h"
+#include "importers/onnx/gradient.h"
 
 #define ABSENT IGI_ONNX_ABSENT
 
@@ -36,101 +36,6 @@ ig_status igi_onnx_set_name(ig_graph *g, ig_value_id v, const char *name)
     igi_map_remove(&g->names, value->name);
     value->name = own;
     return IG_OK;
-}
-
-/* ---- order
- * ------------------------------------------------------------------------------- */
-
-typedef struct sorter {
-    frame *f;
-    igi_map producers; /* value name -> node index + 1 */
-    uint8_t *state;    /* 0 new, 1 on the stack, 2 placed */
-    struct {
-        uint32_t node;
-        size_t input;
-    } * stack;
-    size_t depth, done;
-} sorter;
-
-static ig_status note_outputs(sorter *s, uint32_t i)
-{
-    const pb_node *node = s->f->nodes[i];
-    for (size_t k = 0; k < node->n_output; k++) {
-        const char *name = node->output[k];
-        if (!*name)
-            continue;
-        if (igi_map_get(&s->producers, name) || igi_map_get(&s->f->names, name))
-            return ig_fail(IG_INVALID_GRAPH,
-                           "node '%s' (%s, byte %" PRIu64
-                           "): its output '%s' is defined "
-                           "already",
-                           pb_str(node->name), pb_str(node->op_type), node->at, name);
-        IG_TRY(igi_map_put(&s->producers, name, i + 1));
-    }
-    return IG_OK;
-}
-
-/* The next producer that is not placed yet, as index + 1; 0 when all are. */
-static uint32_t next_producer(const sorter *s, uint32_t node, size_t *input)
-{
-    const pb_node *n = s->f->nodes[node];
-    while (*input < n->n_input) {
-        uint32_t p = igi_map_get(&s->producers, n->input[(*input)++]);
-        if (p && s->state[p - 1] != 2)
-            return p;
-    }
-    return 0;
-}
-
-static ig_status place(sorter *s, uint32_t root)
-{
-    if (s->state[root])
-        return IG_OK;
-    s->state[root] = 1;
-    s->stack[0].node = root;
-    s->stack[0].input = 0;
-    s->depth = 1;
-    while (s->depth) {
-        size_t top = s->depth - 1;
-        uint32_t node = s->stack[top].node,
-                 p = next_producer(s, node, &s->stack[top].input);
-        if (p == 0) {
-            s->state[node] = 2;
-            s->f->order[s->done++] = node;
-            s->depth--;
-        } else if (s->state[p - 1] == 1) {
-            const pb_node *n = s->f->nodes[p - 1];
-            return ig_fail(IG_INVALID_GRAPH,
-                           "node '%s' (%s, byte %" PRIu64 ") is part of a cycle",
-                           pb_str(n->name), pb_str(n->op_type), n->at);
-        } else {
-            s->state[p - 1] = 1;
-            s->stack[s->depth].node = p - 1;
-            s->stack[s->depth++].input = 0;
-        }
-    }
-    return IG_OK;
-}
-
-static ig_status sort_frame(frame *f)
-{
-    sorter s = {.f = f};
-    ig_status rc = IG_OUT_OF_MEMORY;
-    f->order = igi_alloc_array(f->n + 1, sizeof(*f->order));
-    s.state = igi_calloc(f->n + 1, 1);
-    s.stack = igi_alloc_array(f->n + 1, sizeof(*s.stack));
-    if (!f->order || !s.state || !s.stack)
-        goto out;
-    for (size_t i = 0; i < f->n; i++)
-        IG_GO(note_outputs(&s, (uint32_t)i));
-    for (size_t i = 0; i < f->n; i++)
-        IG_GO(place(&s, (uint32_t)i));
-    rc = IG_OK;
-out:
-    igi_map_fini(&s.producers);
-    igi_free(s.state);
-    igi_free(s.stack);
-    return rc;
 }
 
 /* ---- frames
@@ -301,7 +206,7 @@ static ig_status push_function(igi_onnx_build *b,
     if (rc == IG_OK)
         rc = bind_attributes(f, call);
     if (rc == IG_OK)
-        rc = sort_frame(f);
+        rc = igi_onnx_order(b, f);
     *top = f;
     if (rc != IG_OK)
         pop(top);
@@ -382,9 +287,11 @@ make_node(igi_onnx_node *n, frame *f, const pb_node *node, const igi_onnx_found 
     n->op = found->op;
     n->upgrade = found->upgrade;
     n->version = found->version;
-    if (found->meaning == IGI_ONNX_CONSTANT)
+    if (found->meaning == IGI_ONNX_CONSTANT) {
         IG_TRY(make_constant(n));
-    else {
+    } else if (found->meaning == IGI_ONNX_GRADIENT) {
+        IG_TRY(igi_onnx_gradient(n, f));
+    } else {
         IG_TRY(igi_onnx_subgraphs(n, f));
         IG_TRY(igi_onnx_emit(n));
     }
@@ -468,7 +375,7 @@ static ig_status walk(igi_onnx_build *b, frame **top, const frame *root)
 ig_status igi_onnx_walk(igi_onnx_build *b, frame *f)
 {
     frame *top = f;
-    IG_TRY(sort_frame(f));
+    IG_TRY(igi_onnx_order(b, f));
     ig_status rc = walk(b, &top, f);
     while (top != f)
         pop(&top);

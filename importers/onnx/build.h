@@ -28,6 +28,11 @@ typedef struct igi_onnx_opsets { /* opset_import of a model or function */
         *up; /* of the model, for domains that a function omits */
 } igi_onnx_opsets;
 
+typedef struct igi_onnx_end { /* one more output of the graph */
+    const char *name, *value;
+    int32_t dtype;
+} igi_onnx_end;
+
 typedef struct igi_onnx_build {
     ig_graph *g;
     const pb_model *model;
@@ -35,6 +40,8 @@ typedef struct igi_onnx_build {
     void (*warn)(const char *text, void *user);
     void *user;
     const char *const *feeds; /* initialisers that the caller will feed */
+    igi_onnx_end *ends;       /* outputs of a training step, behind the graph's */
+    size_t n_ends;
     igi_onnx_data data;
     igi_onnx_opsets opsets;
     pb_opset first, *first_list[1]; /* for files from before opset_import: version 1 */
@@ -76,6 +83,7 @@ typedef enum igi_onnx_meaning {
     IGI_ONNX_FUNCTION,   /* of the model */
     IGI_ONNX_OPERATOR,   /* of the registry */
     IGI_ONNX_CONSTANT,   /* Constant: becomes a constant of the graph */
+    IGI_ONNX_GRADIENT,   /* Gradient: becomes the nodes that compute it */
     IGI_ONNX_UNSUPPORTED /* nobody knows it */
 } igi_onnx_meaning;
 
@@ -103,6 +111,10 @@ void igi_onnx_warn(const igi_onnx_build *b, const char *fmt, ...) IG_PRINTF(2, 3
 
 /* import.c: the initialisers of a graph, or of a body, into b->g. */
 ig_status igi_onnx_add_constants(igi_onnx_build *b, const pb_graph *g, igi_map *names);
+
+/* training.c: the graph of the model becomes that of a step of its training_info i, or
+ * the one that makes the first values of its state; the model itself is not changed. */
+ig_status igi_onnx_training(igi_onnx_build *b, int i, bool start);
 
 /* body.c: builds the main graph's nodes; `names` maps value names to ids and grows. */
 ig_status igi_onnx_body(igi_onnx_build *b, const pb_graph *graph, igi_map *names);

@@ -261,7 +261,7 @@ static size_t outputs_of(const ig_graph *g, const igi_node *n)
 static ig_status put_node(igi_onnx_out *o, ig_node_id id)
 {
     const igi_node *n = igi_node_at(o->g, id);
-    if (n->op->def->domain && !igi_onnx_is_ml(n->op->def)) {
+    if (igi_onnx_is_own(n->op->def)) {
         /* its notes go to the last of the nodes that say it */
         IG_TRY(igi_onnx_out_own(o, n));
         return igi_onnx_out_node_notes(o, &n->notes, o->nodes.p[o->nodes.n - 1]);
@@ -343,7 +343,7 @@ static ig_status put_meta(igi_onnx_out *o)
     return IG_OK;
 }
 
-static ig_status put_opset(igi_onnx_out *o, const char *domain, int64_t version)
+ig_status igi_onnx_out_opset(igi_onnx_out *o, const char *domain, int64_t version)
 {
     pb_opset *set = igi_arena_alloc(&o->arena, sizeof(*set));
     if (!set)
@@ -371,13 +371,11 @@ static ig_status put_model(igi_onnx_out *o)
     o->graph->name = text(o->g->name);
     if (o->g->doc && *o->g->doc)
         m->doc_string = text(o->g->doc);
-    m->opset_import = igi_arena_array(&o->arena, 2, sizeof(*m->opset_import));
+    m->opset_import =
+        igi_arena_array(&o->arena, 1 + IGI_ONNX_DOMAINS, sizeof(*m->opset_import));
     if (!m->opset_import)
         return IG_OUT_OF_MEMORY;
-    int64_t ml = igi_onnx_ml_opset(o->g);
-    IG_TRY(put_opset(o, "", o->opset));
-    if (ml)
-        IG_TRY(put_opset(o, IGI_ONNX_ML, ml));
+    IG_TRY(igi_onnx_out_opsets(o));
     return put_meta(o);
 }
 
@@ -385,7 +383,7 @@ ig_status
 igi_onnx_out_begin(igi_onnx_out *o, const ig_graph *g, const ig_save_opts *opts)
 {
     *o = (igi_onnx_out){
-        .g = g, .opset = opts && opts->opset ? opts->opset : igi_onnx_out_oldest(g)};
+        .g = g, .opset = opts && opts->opset ? opts->opset : igi_onnx_out_default(g)};
     igi_arena_init(&o->arena);
     if (o->opset < 13 || o->opset > IGI_ONNX_OPSET)
         return ig_fail(IG_INVALID_ARGUMENT,

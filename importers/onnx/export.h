@@ -68,11 +68,15 @@ ig_status igi_onnx_out_value_notes(igi_onnx_out *o, ig_value_id v, pb_value *p);
 ig_status igi_onnx_out_tensor_notes(igi_onnx_out *o, ig_value_id v, pb_tensor *p);
 ig_status igi_onnx_out_graph_notes(igi_onnx_out *o);
 /* Opsets (export_needs.c): UNSUPPORTED lists nodes that o->opset cannot say; the oldest
- * opset that can say all of g, and the one of ai.onnx.ml, 0 when no node is of it. */
+ * opset that can say all of g, or that of its file when training_info, which is kept as
+ * it was, goes with the model; the imports of the model, one of each domain that it
+ * uses; whether an operator is of a domain that ONNX does not have. */
+enum { IGI_ONNX_DOMAINS = 3 }; /* of ONNX, beside the default one */
 ig_status igi_onnx_out_check(const igi_onnx_out *o);
-int64_t igi_onnx_out_oldest(const ig_graph *g);
-int64_t igi_onnx_ml_opset(const ig_graph *g);
-bool igi_onnx_is_ml(const ig_op_def *op);
+int64_t igi_onnx_out_default(const ig_graph *g);
+ig_status igi_onnx_out_opsets(igi_onnx_out *o);
+ig_status igi_onnx_out_opset(igi_onnx_out *o, const char *domain, int64_t version);
+bool igi_onnx_is_own(const ig_op_def *op);
 /* Graph attributes (export_body.c): the body of o->node, whose captures are read by
  * their outer names again. */
 ig_status igi_onnx_out_body(igi_onnx_out *o, const ig_graph *body, pb_graph **out);

@@ -4,12 +4,28 @@
 
 #include "graph/core/text.h"
 #include "graph/ir/body.h"
+#include "graph/ir/note.h"
 #include "importers/onnx/export.h"
 #include "importers/onnx/upgrade.h"
 
-bool igi_onnx_is_ml(const ig_op_def *op)
+enum { ML, PREVIEW, TRAINING };
+static const char *const domains[IGI_ONNX_DOMAINS] = {[ML] = "ai.onnx.ml",
+                                                      [PREVIEW] = "ai.onnx.preview",
+                                                      [TRAINING] =
+                                                          "ai.onnx.preview.training"};
+
+/* Its number among them; -1: another domain. */
+static int domain_of(const ig_op_def *op)
 {
-    return op->domain && strcmp(op->domain, IGI_ONNX_ML) == 0;
+    for (int i = 0; op->domain && i < IGI_ONNX_DOMAINS; i++)
+        if (strcmp(op->domain, domains[i]) == 0)
+            return i;
+    return -1;
+}
+
+bool igi_onnx_is_own(const ig_op_def *op)
+{
+    return op->domain && domain_of(op) < 0;
 }
 
 /* Version in which the operator of a node got its present meaning; 0 when ONNX cannot
@@ -17,8 +33,8 @@ bool igi_onnx_is_ml(const ig_op_def *op)
 static int64_t newest_version(const ig_graph *g, ig_node_id n)
 {
     const ig_op_def *op = ig_graph_node_op(g, n);
-    if (igi_onnx_is_ml(op))
-        return 1; /* ai.onnx.ml counts its own opsets */
+    if (domain_of(op) >= 0)
+        return 1; /* such a domain counts its own opsets */
     if (op->domain)
         return igi_onnx_own_opset(g, igi_node_at(g, n));
     const igi_onnx_upgrade *u = igi_onnx_upgrade_find("", op->name);
@@ -81,9 +97,9 @@ static int64_t needed_version(const ig_graph *g, ig_node_id n)
 
 /* What a walk over all nodes, those of bodies too, finds out. */
 typedef struct needs {
-    int64_t opset;  /* nodes that need a newer one are listed */
-    int64_t oldest; /* that says what every node does */
-    int64_t ml;     /* of ai.onnx.ml; 0: no node is of that domain */
+    int64_t opset;                /* nodes that need a newer one are listed */
+    int64_t oldest;               /* that says what every node does */
+    int64_t of[IGI_ONNX_DOMAINS]; /* per domain; 0: no node is of it */
     igi_text list;
     int count;
 } needs;
@@ -97,8 +113,9 @@ static void survey(const ig_graph *g, needs *x)
         const igi_node *node = igi_node_at(g, n);
         int64_t version = needed_version(g, n);
         x->oldest = version > x->oldest ? version : x->oldest;
-        if (igi_onnx_is_ml(node->op->def) && (int64_t)node->op->def->since > x->ml)
-            x->ml = node->op->def->since;
+        int domain = domain_of(node->op->def);
+        if (domain >= 0 && (int64_t)node->op->def->since > x->of[domain])
+            x->of[domain] = node->op->def->since;
         for (int k = 0; igi_has_bodies(node) && igi_body_of(node, k); k++)
             survey(igi_body_of(node, k), x);
         if (version && version <= x->opset)
@@ -127,7 +144,7 @@ ig_status igi_onnx_out_check(const igi_onnx_out *o)
 }
 
 /* The oldest opset that says what every node does: most runtimes read it. */
-int64_t igi_onnx_out_oldest(const ig_graph *g)
+static int64_t oldest_opset(const ig_graph *g)
 {
     needs x = {.opset = INT64_MAX, .oldest = 13};
     survey(g, &x);
@@ -135,10 +152,32 @@ int64_t igi_onnx_out_oldest(const ig_graph *g)
     return x.oldest;
 }
 
-int64_t igi_onnx_ml_opset(const ig_graph *g)
+/* Whether training_info goes with the model, as the bytes of the file it came from. */
+static bool has_training(const ig_graph *g)
+{
+    for (uint32_t i = g->own_notes.first; i; i = igi_note_at(g, i)->next)
+        if (igi_note_at(g, i)->kind == IGI_NOTE_TRAINING)
+            return true;
+    return false;
+}
+
+int64_t igi_onnx_out_default(const ig_graph *g)
+{
+    int64_t oldest = oldest_opset(g);
+    bool keep = g->opset > oldest && g->opset <= IGI_ONNX_OPSET && has_training(g);
+    return keep ? g->opset : oldest;
+}
+
+ig_status igi_onnx_out_opsets(igi_onnx_out *o)
 {
     needs x = {.opset = INT64_MAX};
-    survey(g, &x);
+    survey(o->g, &x);
     igi_text_fini(&x.list);
-    return x.ml;
+    if (!x.of[TRAINING] && has_training(o->g))
+        x.of[TRAINING] = 1;
+    IG_TRY(igi_onnx_out_opset(o, "", o->opset));
+    for (int i = 0; i < IGI_ONNX_DOMAINS; i++)
+        if (x.of[i])
+            IG_TRY(igi_onnx_out_opset(o, domains[i], x.of[i]));
+    return IG_OK;
 }

@@ -31,6 +31,10 @@ typedef struct igi_onnx_frame {
     size_t first_capture;    /* body: its first input that is a capture */
 } igi_onnx_frame;
 
+/* order.c: fills f->order. Errors: INVALID_GRAPH for cycles and names that are made
+ * twice. */
+ig_status igi_onnx_order(igi_onnx_build *b, igi_onnx_frame *f);
+
 /* body.c */
 ig_status igi_onnx_lookup(igi_onnx_build *b,
                           igi_onnx_frame *f,

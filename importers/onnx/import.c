@@ -231,7 +231,7 @@ static ig_status add_inputs(igi_onnx_build *b, igi_map *names)
 static ig_status add_outputs(igi_onnx_build *b, const igi_map *names)
 {
     const pb_graph *g = b->model->graph;
-    if (g->n_output == 0 || g->n_output > IGI_ONNX_OUTPUTS)
+    if (g->n_output + b->n_ends == 0 || g->n_output > IGI_ONNX_OUTPUTS)
         return ig_fail(g->n_output ? IG_LIMIT : IG_INVALID_GRAPH,
                        "the graph has %zu outputs, allowed are 1 to %d", g->n_output,
                        IGI_ONNX_OUTPUTS);
@@ -243,6 +243,27 @@ static ig_status add_outputs(igi_onnx_build *b, const igi_map *names)
         if (igi_onnx_declare(b, g->output[i], v) != IG_OK)
             return ig_fail_context("output '%s'", name);
         IG_TRY(ig_graph_output(b->g, name, v));
+    }
+    return IG_OK;
+}
+
+/* Values of a state have its type. */
+static ig_status add_ends(igi_onnx_build *b, const igi_map *names)
+{
+    for (size_t i = 0; i < b->n_ends; i++) {
+        const igi_onnx_end *e = &b->ends[i];
+        ig_value_id v = {igi_map_get(names, e->value)};
+        if (!v.i)
+            return ig_fail(IG_INVALID_GRAPH,
+                           "output '%s': its value '%s' is defined nowhere", e->name,
+                           e->value);
+        const ig_type *t = ig_graph_value_type(b->g, v);
+        if (t->kind != IG_KIND_TENSOR || t->dtype != e->dtype)
+            return ig_fail(
+                IG_INVALID_GRAPH,
+                "output '%s': its value '%s' has another type than the state", e->name,
+                e->value);
+        IG_TRY(ig_graph_output(b->g, e->name, v));
     }
     return IG_OK;
 }
@@ -265,6 +286,7 @@ static ig_status build_graph(igi_onnx_build *b)
     IG_GO(add_inputs(b, &names));
     IG_GO(igi_onnx_body(b, b->model->graph, &names));
     IG_GO(add_outputs(b, &names));
+    IG_GO(add_ends(b, &names));
     IG_GO(igi_onnx_note_values(b, &names));
 out:
     igi_map_fini(&names);
@@ -294,6 +316,8 @@ read_model(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
                              .private_copy = opts->private_copy};
     b.max_nodes = igi_onnx_limit(opts->limits.nodes, 2000000);
     b.max_depth = (uint32_t)igi_onnx_limit(opts->limits.depth, 64);
+    if (opts->part != IG_READ_MODEL)
+        IG_GO(igi_onnx_training(&b, opts->training, opts->part == IG_READ_START));
     IG_GO(build_graph(&b));
     *out = b.g;
     b.g = NULL;
@@ -313,6 +337,9 @@ ig_status igi_onnx_read(ig_graph **out, const igi_source *src, const ig_read_opt
     *out = NULL;
     if (!opts || !opts->registry)
         return ig_fail(IG_INVALID_ARGUMENT, "igi_onnx_read: opts->registry is missing");
+    if ((int)opts->part < IG_READ_MODEL || (int)opts->part > IG_READ_START)
+        return ig_fail(IG_INVALID_ARGUMENT, "opts->part is %d, no ig_read_part",
+                       (int)opts->part);
     if (read_model(out, src, opts) != IG_OK)
         return src->name ? ig_fail_context("%s", src->name) : ig_error_status();
     return IG_OK;

@@ -166,7 +166,8 @@ static ig_status note_training(igi_onnx_build *b)
 {
     const igi_onnx_scan *s = b->data.scan;
     uint64_t tag, n;
-    for (size_t at = 0; b->model->n_training_info && at < s->size;) {
+    bool whole = b->model->n_training_info && !b->n_ends; /* not one of its steps */
+    for (size_t at = 0; whole && at < s->size;) {
         if (!igi_onnx_varint(s->bytes, s->size, &at, &tag))
             return IG_BUG("a scanned file has a damaged tag");
         bool length = (tag & 7) == WIRE_LENGTH;

@@ -49,7 +49,4 @@ static inline const char *pb_str(const char *s)
     return s ? s : "";
 }
 
-/* The domain of classical machine learning. */
-#define IGI_ONNX_ML "ai.onnx.ml"
-
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "graph/core/text.h"
+#include "importers/onnx/gradient.h"
 #include "importers/onnx/upgrade.h"
 
 static int64_t opset_of(const igi_onnx_opsets *o, const char *domain)
@@ -41,6 +42,11 @@ igi_onnx_find(const igi_onnx_build *b, const pb_node *node, const igi_onnx_opset
         f.meaning = IGI_ONNX_FUNCTION;
         f.function_index = function - 1;
         f.function = b->model->functions[f.function_index];
+        return f;
+    }
+    if (igi_onnx_is_gradient(node) && f.opset > 0) {
+        f.meaning = IGI_ONNX_GRADIENT;
+        f.version = 1;
         return f;
     }
     const igi_onnx_upgrade *u = igi_onnx_upgrade_find(domain, type);

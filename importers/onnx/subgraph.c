@@ -63,6 +63,23 @@ ig_status igi_onnx_capture(igi_onnx_build *b,
 
 /* ---- inputs of a body ---- */
 
+/* Scores and probabilities of FlexAttention. */
+static ig_status flex_type(const igi_onnx_node *n, ig_type *out)
+{
+    const ig_type *q = ig_graph_value_type(n->b->g, n->in[0]);
+    *out = (ig_type){.dtype = q && q->dtype == IG_FLOAT64 ? IG_FLOAT64 : IG_FLOAT32,
+                     .rank = 4,
+                     .u.dim = {-1, -1, -1, -1}};
+    for (size_t i = 0; i < n->n_attrs; i++)
+        if (strcmp(n->attrs[i].name, "softmax_precision") == 0) {
+            int64_t type = n->attrs[i].a->i;
+            if (type <= 0 || type >= IG_DTYPE_COUNT)
+                return ig_fail(IG_INVALID_GRAPH, "softmax_precision is no type");
+            out->dtype = (uint8_t)type;
+        }
+    return IG_OK;
+}
+
 /* The type of input i when the file does not say it: what the node will give. */
 static ig_status implied_type(const igi_onnx_node *n, size_t i, ig_type *out)
 {
@@ -72,6 +89,8 @@ static ig_status implied_type(const igi_onnx_node *n, size_t i, ig_type *out)
         *out = (ig_type){.dtype = i ? IG_BOOL : IG_INT64, .rank = 0};
         return IG_OK;
     }
+    if (strcmp(op, "FlexAttention") == 0)
+        return flex_type(n, out);
     const ig_type *t = (int)i < n->n_in ? ig_graph_value_type(n->b->g, n->in[i]) : NULL;
     if (!t)
         return ig_fail(IG_INVALID_GRAPH,

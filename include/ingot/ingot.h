@@ -72,6 +72,19 @@ IG_API ig_status ig_tensor_save(const ig_tensor *t,
 /* ---- graphs from and to files
  * ------------------------------------------------------------- */
 
+/* What of an ONNX file is read: the model, or one training_info of it (ONNX's IR 7),
+ * as graphs that the plain runtime trains with.
+ *   STEP   inputs: those of the model and of the algorithm, then the state ("W");
+ *          outputs: those of both, then the next value of each state ("W.next").
+ *   START  no inputs; outputs: the values that the state begins with, in that order.
+ * The state are the initialisers that the file updates or initialises. A run of STEP
+ * whose next values are given to the following run trains. */
+typedef enum ig_read_part {
+    IG_READ_MODEL = 0,
+    IG_READ_STEP = 1,
+    IG_READ_START = 2
+} ig_read_part;
+
 typedef struct ig_read_opts {
     ig_limits limits;
     const char *data_dir;
@@ -83,6 +96,10 @@ typedef struct ig_read_opts {
      * them, NULL-terminated: they become inputs and their values are dropped. Otherwise
      * such an initialiser is a constant. */
     const char *const *feeds;
+    /* ONNX: STEP and START of training_info number `training`, from 0. NOT_FOUND: the
+     * file has no such. Other formats have none: INVALID_ARGUMENT. */
+    ig_read_part part;
+    int training;
 } ig_read_opts;
 
 /* ONNX or .ingot, told by contents. UNSUPPORTED lists all that is unsupported. */

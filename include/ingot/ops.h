@@ -3858,6 +3858,100 @@ IG_API ig_tensor *ig_op_ai_onnx_ml_tree_ensemble_regressor_at(
 #define ig_op_ai_onnx_ml_tree_ensemble_regressor(...)                                  \
     ig_op_ai_onnx_ml_tree_ensemble_regressor_at(IG_HERE, __VA_ARGS__)
 
+/* ---- ai.onnx.preview.training::Adagrad ---- */
+/* One step of Adagrad on any number of tensors.
+ * R: Learning rate, a scalar. T: Number of updates so far, a scalar. inputs: All
+ * tensors to be updated, then the gradient of each, then the state of each (of every
+ * kind of state). */
+typedef struct ig_ai_onnx_preview_training_adagrad_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ai_onnx_preview_training_adagrad_opts));
+    float decay_factor IG_DEF(0.0f);       /* The rate is R / (1 + T decay_factor). */
+    float epsilon IG_DEF(9.99999997e-07f); /* Keeps the divisor from zero. */
+    float norm_coefficient IG_DEF(0.0f);   /* c of the penalty c/2 |x|^2. */
+} ig_ai_onnx_preview_training_adagrad_opts;
+#define IG_AI_ONNX_PREVIEW_TRAINING_ADAGRAD_OPTS_INIT                                  \
+    {                                                                                  \
+        sizeof(ig_ai_onnx_preview_training_adagrad_opts), 0.0f, 9.99999997e-07f, 0.0f  \
+    }
+IG_API ig_status ig_op_ai_onnx_preview_training_adagrad_at(
+    const char *where,
+    ig_ctx *c,
+    ig_tensor *R,
+    ig_tensor *T,
+    ig_tensor *const *inputs,
+    int n_inputs,
+    const ig_ai_onnx_preview_training_adagrad_opts *opts,
+    ig_tensor **outs,
+    int n_outs);
+#define ig_op_ai_onnx_preview_training_adagrad(...)                                    \
+    ig_op_ai_onnx_preview_training_adagrad_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ai.onnx.preview.training::Adam ---- */
+/* One step of Adam on any number of tensors.
+ * R: Learning rate, a scalar. T: Number of updates so far, a scalar. inputs: All
+ * tensors to be updated, then the gradient of each, then the state of each (of every
+ * kind of state). */
+typedef struct ig_ai_onnx_preview_training_adam_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ai_onnx_preview_training_adam_opts));
+    float alpha IG_DEF(0.899999976f);      /* Decay of the mean of gradients. */
+    float beta IG_DEF(0.999000013f);       /* Decay of the mean of their squares. */
+    float epsilon IG_DEF(9.99999997e-07f); /* Keeps the divisor from zero. */
+    float norm_coefficient IG_DEF(0.0f);   /* c of the penalty c/2 |x|^2. */
+    float norm_coefficient_post
+        IG_DEF(0.0f); /* Part of x that is taken away after the step. */
+} ig_ai_onnx_preview_training_adam_opts;
+#define IG_AI_ONNX_PREVIEW_TRAINING_ADAM_OPTS_INIT                                     \
+    {                                                                                  \
+        sizeof(ig_ai_onnx_preview_training_adam_opts), 0.899999976f, 0.999000013f,     \
+            9.99999997e-07f, 0.0f, 0.0f                                                \
+    }
+IG_API ig_status ig_op_ai_onnx_preview_training_adam_at(
+    const char *where,
+    ig_ctx *c,
+    ig_tensor *R,
+    ig_tensor *T,
+    ig_tensor *const *inputs,
+    int n_inputs,
+    const ig_ai_onnx_preview_training_adam_opts *opts,
+    ig_tensor **outs,
+    int n_outs);
+#define ig_op_ai_onnx_preview_training_adam(...)                                       \
+    ig_op_ai_onnx_preview_training_adam_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ai.onnx.preview.training::Momentum ---- */
+/* One step of gradient descent with momentum on any number of tensors.
+ * R: Learning rate, a scalar. T: Number of updates so far, a scalar. inputs: All
+ * tensors to be updated, then the gradient of each, then the state of each (of every
+ * kind of state). */
+enum {
+    IG_AI_ONNX_PREVIEW_TRAINING_MOMENTUM_MODE_STANDARD = 0,
+    IG_AI_ONNX_PREVIEW_TRAINING_MOMENTUM_MODE_NESTEROV = 1
+};
+typedef struct ig_ai_onnx_preview_training_momentum_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ai_onnx_preview_training_momentum_opts));
+    float alpha IG_DEF(0.0f); /* Decay of the momentum. */
+    float beta IG_DEF(
+        0.0f); /* Weight of the gradient in the momentum, from the second step on. */
+    float norm_coefficient IG_DEF(0.0f); /* c of the penalty c/2 |x|^2. */
+    int64_t mode IG_DEF(0);              /* standard, or nesterov: look ahead. */
+} ig_ai_onnx_preview_training_momentum_opts;
+#define IG_AI_ONNX_PREVIEW_TRAINING_MOMENTUM_OPTS_INIT                                 \
+    {                                                                                  \
+        sizeof(ig_ai_onnx_preview_training_momentum_opts), 0.0f, 0.0f, 0.0f, 0         \
+    }
+IG_API ig_status ig_op_ai_onnx_preview_training_momentum_at(
+    const char *where,
+    ig_ctx *c,
+    ig_tensor *R,
+    ig_tensor *T,
+    ig_tensor *const *inputs,
+    int n_inputs,
+    const ig_ai_onnx_preview_training_momentum_opts *opts,
+    ig_tensor **outs,
+    int n_outs);
+#define ig_op_ai_onnx_preview_training_momentum(...)                                   \
+    ig_op_ai_onnx_preview_training_momentum_at(IG_HERE, __VA_ARGS__)
+
 /* ---- ingot::AdamStep ---- */
 /* One step of Adam, or of AdamW with decoupled = 1, on param, in place.
  * param: Parameter, updated in place. grad: Its gradient. m: First moment, zero at

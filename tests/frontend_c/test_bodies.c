@@ -143,6 +143,25 @@ static void states_may_change_their_shape_but_not_stacked_results(void **state)
     ig_graph_free(g);
 }
 
+/* The body declares no size; that of the state tells it. */
+static void results_of_no_round_have_the_sizes_of_one(void **state)
+{
+    (void)state;
+    ig_model *m = NULL;
+    ig_tensor *x = NULL, *y = NULL, *all = NULL, **outs[2] = {&y, &all};
+    ig_graph *g = make_loop(make_body(false, true), 0, 2);
+    OK(ig_model_from_graph(&m, g, NULL));
+    OK(ig_tensor_new(&x, IG_FLOAT32, 1, (const int64_t[]){3}));
+    OK(ig_model_run(m, IG_INPUTS(x), (ig_outputs){2, outs}, NULL));
+    assert_int_equal(ig_tensor_dim(all, 0), 0);
+    assert_int_equal(ig_tensor_dim(all, 1), 3);
+    ig_tensor_unref(x);
+    ig_tensor_unref(y);
+    ig_tensor_unref(all);
+    ig_model_free(m);
+    ig_graph_free(g);
+}
+
 static void bodies_nest_to_a_bound(void **state)
 {
     (void)state;
@@ -252,6 +271,7 @@ static void captured_constants_move_into_bodies(void **state)
 IG_TESTS(cmocka_unit_test(a_loop_without_end_stops_at_the_limits),
          cmocka_unit_test(what_a_loop_keeps_is_counted),
          cmocka_unit_test(states_may_change_their_shape_but_not_stacked_results),
+         cmocka_unit_test(results_of_no_round_have_the_sizes_of_one),
          cmocka_unit_test(bodies_nest_to_a_bound),
          cmocka_unit_test(an_if_of_a_known_cond_becomes_its_arm),
          cmocka_unit_test(captured_constants_move_into_bodies))

@@ -274,6 +274,7 @@ run_node(const ig_graph *g, const igi_node *n, igi_invoker *v, ig_value **value)
                     .attrs = n->attrs,
                     .draw = n->draw,
                     .n_in = n->n_in,
+                    .n_captures = n->n_captures,
                     .n_out = n->n_out};
     for (int i = 0; i < n->n_in; i++)
         in[i] = n->in[i].i ? value[n->in[i].i] : NULL;

@@ -59,13 +59,18 @@ void igt_begin(igt_model *m, int64_t opset)
     m->model.graph = &m->graph;
     m->model.has_ir_version = true;
     m->model.ir_version = 8;
+    igt_opset(m, "", opset);
+}
+
+void igt_opset(igt_model *m, const char *domain, int64_t version)
+{
     pb_opset *o = igt_alloc(m, sizeof(*o));
     igi_onnx__operator_set_id__init(o);
-    o->domain = copy(m, "");
+    o->domain = copy(m, domain);
     o->has_version = true;
-    o->version = opset;
-    m->model.opset_import = grown(m, NULL, 0, o);
-    m->model.n_opset_import = 1;
+    o->version = version;
+    m->model.opset_import = grown(m, m->model.opset_import, m->model.n_opset_import, o);
+    m->model.n_opset_import++;
 }
 
 void igt_end(igt_model *m)
@@ -235,6 +240,59 @@ void igt_ints(igt_model *m, pb_node *n, const char *name, int count, const int64
     a->ints = igt_alloc(m, (size_t)count * sizeof(*v));
     if (count)
         memcpy(a->ints, v, (size_t)count * sizeof(*v));
+}
+
+void igt_strings(igt_model *m, pb_node *n, const char *name, const char *list)
+{
+    pb_attribute *a = igt_attr(m, n, name, PB_ATTR_STRINGS);
+    char **v = igt_names(m, list, &a->n_strings);
+    a->strings = igt_alloc(m, a->n_strings * sizeof(*a->strings));
+    for (size_t i = 0; i < a->n_strings; i++)
+        a->strings[i] = (ProtobufCBinaryData){strlen(v[i]), (uint8_t *)v[i]};
+}
+
+pb_graph *igt_take_graph(igt_model *m)
+{
+    pb_graph *g = igt_alloc(m, sizeof(*g));
+    *g = m->graph;
+    igi_onnx__graph__init(&m->graph);
+    m->graph.name = copy(m, "g");
+    return g;
+}
+
+static pb_entry **bindings(igt_model *m, const char *list, size_t *n)
+{
+    char **text = igt_names(m, list, n);
+    pb_entry **out = igt_alloc(m, *n * sizeof(*out));
+    for (size_t i = 0; i < *n; i++) {
+        out[i] = igt_alloc(m, sizeof(**out));
+        igi_onnx__string_string_entry__init(out[i]);
+        char *equals = strchr(text[i], '=');
+        assert_non_null(equals);
+        *equals = 0;
+        out[i]->key = text[i];
+        out[i]->value = equals + 1;
+    }
+    return out;
+}
+
+IgiOnnx__TrainingInfo *igt_training(igt_model *m,
+                                    pb_graph *initialization,
+                                    const char *initialization_binding,
+                                    pb_graph *algorithm,
+                                    const char *update_binding)
+{
+    IgiOnnx__TrainingInfo *t = igt_alloc(m, sizeof(*t));
+    igi_onnx__training_info__init(t);
+    t->initialization = initialization;
+    t->algorithm = algorithm;
+    t->initialization_binding =
+        bindings(m, initialization_binding, &t->n_initialization_binding);
+    t->update_binding = bindings(m, update_binding, &t->n_update_binding);
+    m->model.training_info =
+        grown(m, m->model.training_info, m->model.n_training_info, t);
+    m->model.n_training_info++;
+    return t;
 }
 
 pb_function *

@@ -31,6 +31,7 @@ void igt_registry_free(void);
 
 void igt_begin(igt_model *m, int64_t opset);
 void igt_end(igt_model *m);
+void igt_opset(igt_model *m, const char *domain, int64_t version);
 void igt_input(
     igt_model *m, const char *name, int dtype, int rank, const int64_t *dims);
 void igt_output(igt_model *m, const char *name, int dtype);
@@ -46,6 +47,15 @@ void igt_int(igt_model *m, pb_node *n, const char *name, int64_t v);
 void igt_float(igt_model *m, pb_node *n, const char *name, float v);
 void igt_string(igt_model *m, pb_node *n, const char *name, const char *v);
 void igt_ints(igt_model *m, pb_node *n, const char *name, int count, const int64_t *v);
+void igt_strings(igt_model *m, pb_node *n, const char *name, const char *list);
+/* What m->graph holds so far, which is empty afterwards. */
+pb_graph *igt_take_graph(igt_model *m);
+/* Bindings are "key=value key=value". */
+IgiOnnx__TrainingInfo *igt_training(igt_model *m,
+                                    pb_graph *initialization,
+                                    const char *initialization_binding,
+                                    pb_graph *algorithm,
+                                    const char *update_binding);
 pb_function *
 igt_function(igt_model *m, const char *name, const char *in, const char *out);
 void igt_function_node(igt_model *m, pb_function *f, pb_node *n);
