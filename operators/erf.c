@@ -1,4 +1,5 @@
-// Erf: error function, y = 2 / sqrt(pi) * integral of e^(-t^2) over 0..x.
+// Erf: error function, y = 2 / sqrt(pi) * integral of e^(-t^2) over 0..x. Integers give
+// its whole part.
 
 #include "operators/common.h"
 
@@ -6,7 +7,7 @@ IG_USES_OP(Exp);
 IG_USES_OP(Mul);
 IG_USES_OP(Neg);
 
-static const ig_type_rule types[] = {{'T', IG_FLOATS}, {0}};
+static const ig_type_rule types[] = {{'T', IG_NUMERIC}, {0}};
 static const ig_save saves[] = {IG_SAVE_IN(0, IG_BIT(0)), {0}};
 static const ig_sample samples[] = {IGI_SAMPLES_UNARY(NULL, IG_FILL_NORMAL, 0), {0}};
 
@@ -24,7 +25,8 @@ static ig_status erf_gradient(ig_grad *g)
 
 static ig_status erf_reference(ig_kernel_ctx *k)
 {
-    IGI_UNARY(k, IGI_CASES_FLOAT(erf(a)));
+    IGI_UNARY(k, IGI_CASES_FLOAT(erf(a)) IGI_CASES_SIGNED((int64_t)erf((double)a))
+                     IGI_CASES_UNSIGNED((uint64_t)erf((double)a)));
 }
 
 IG_OPERATOR(Erf) = {

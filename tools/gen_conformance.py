@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Writes docs/conformance.md from the report of `ingot test`; --check compares instead.
+"""Writes docs/conformance.md from reports of `ingot test`; --check compares instead.
 
-usage: tools/gen_conformance.py REPORT.json [--check]
+usage: tools/gen_conformance.py SUITE.json VERSIONS.json [--check]
 
-    tools/fetch_onnx_tests build/onnx-tests
-    build/tools/ingot test build/onnx-tests --json conformance.json
-    tools/gen_conformance.py conformance.json
+SUITE.json is of ONNX's own cases, VERSIONS.json of those in tests/versions. The two tests write them:
+
+    ctest --test-dir build -R '^(conformance|onnx_versions)$'
+    tools/gen_conformance.py build/conformance.json build/onnx_versions.json
 """
 
 import collections
@@ -13,7 +14,9 @@ import json
 import pathlib
 import sys
 
-PAGE = pathlib.Path(__file__).resolve().parent.parent / "docs/conformance.md"
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs/conformance.md"
+PAIRS = ROOT / "tests/versions/pairs.txt"
 FOLDERS = {
     "light": "whole networks whose weights are constants",
     "node": "single operators, every attribute and type",
@@ -32,18 +35,28 @@ tolerance (rtol 1e-3, atol 1e-7). A case that needs an operator or type that is 
 | folder | what it holds | cases | passed | unsupported | wrong |
 |---|---|---|---|---|---|
 """
+VERSIONS = """
+## Every version of every operator
+
+{right}/{all} (operator, since-version) pairs of ai.onnx, ai.onnx.ml, ai.onnx.preview and ai.onnx.preview.training in
+ONNX 1.22.0's registry load and compute what their version says. Each has a case
+([tests/versions](../tests/versions/README.md); {suite} of them in ONNX's own): attributes and defaults of that
+version, its broadcasting, the element types that it added. This shows it:
+
+    ctest --test-dir build -R '^(conformance|onnx_versions)$' --verbose
+
+"""
 REFRESH = """
 To write this page again:
 
-    tools/fetch_onnx_tests build/onnx-tests
-    build/tools/ingot test build/onnx-tests --json conformance.json
-    tools/gen_conformance.py conformance.json
+    ctest --test-dir build -R '^(conformance|onnx_versions)$'
+    tools/gen_conformance.py build/conformance.json build/onnx_versions.json
 """
 
 
-def page(report):
+def page(suite, versions):
     rows = collections.defaultdict(collections.Counter)
-    for case in report["cases"]:
+    for case in suite["cases"]:
         rows[case["name"].split("/")[0]][case["status"]] += 1
     text = TOP
     total = collections.Counter()
@@ -51,11 +64,24 @@ def page(report):
         total += counts
         text += row(f"`{folder}`", FOLDERS.get(folder, ""), counts)
     text += row("all", "", total)
-    operators = report["unsupported_operators"]
-    text += "\n## Operators that are not there yet\n\nWith the number of cases that name them.\n\n"
-    by_count = sorted(operators.items(), key=lambda item: (-item[1], item[0]))
-    text += "\n".join(f"- {name}: {count}" for name, count in by_count) + "\n"
+    text += every_version(suite, versions)
+    operators = collections.Counter(suite["unsupported_operators"]) + collections.Counter(versions["unsupported_operators"])
+    if operators:
+        text += "\n## Operators that are not there yet\n\nWith the number of cases that name them.\n\n"
+        by_count = sorted(operators.items(), key=lambda item: (-item[1], item[0]))
+        text += "\n".join(f"- {name}: {count}" for name, count in by_count) + "\n"
     return text + REFRESH
+
+
+def every_version(suite, versions):
+    """The pairs whose case passes; those whose case does not are listed."""
+    passed = {f"suite:{case['name']}" for case in suite["cases"] if case["status"] == "passed"}
+    passed |= {f"versions:{case['name']}" for case in versions["cases"] if case["status"] == "passed"}
+    pairs = [line.split(" ") for line in PAIRS.read_text(encoding="utf-8").splitlines()]
+    wrong = [f"{domain}::{op}-{since}" for domain, op, since, case in pairs if case not in passed]
+    borrowed = sum(case.startswith("suite:") for *_, case in pairs)
+    text = VERSIONS.format(right=len(pairs) - len(wrong), all=len(pairs), suite=borrowed)
+    return text + (f"Not among them: {', '.join(wrong)}.\n" if wrong else "")
 
 
 def row(name, what, counts):
@@ -64,15 +90,16 @@ def row(name, what, counts):
 
 
 def main():
-    report = pathlib.Path(sys.argv[1])
-    if not report.exists():
-        print(f"{report} does not exist: the conformance cases have not run, skipped")
-        sys.exit(77)
-    text = page(json.loads(report.read_text(encoding="utf-8")))
-    if "--check" not in sys.argv[2:]:
+    reports = [pathlib.Path(name) for name in sys.argv[1:3]]
+    for report in reports:
+        if not report.exists():
+            print(f"{report} does not exist: the cases have not run, skipped")
+            sys.exit(77)
+    text = page(*(json.loads(report.read_text(encoding="utf-8")) for report in reports))
+    if "--check" not in sys.argv[3:]:
         PAGE.write_text(text, encoding="utf-8")
     elif PAGE.read_text(encoding="utf-8") != text:
-        sys.exit(f"docs/conformance.md does not agree with the cases: run tools/gen_conformance.py {report}")
+        sys.exit(f"docs/conformance.md does not agree with the cases: run tools/gen_conformance.py {reports[0]} {reports[1]}")
 
 
 if __name__ == "__main__":

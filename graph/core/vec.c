@@ -11,6 +11,8 @@
 bool igi_vec_grow(void **p, size_t *cap, size_t need, size_t size)
 {
     size_t want = *cap < 8 ? 8 : *cap, bytes;
+    if (need <= *cap)
+        return true;
     if (!igi_add_size(want, *cap, &want) || want < need)
         want = need;
     if (!igi_mul_size(want, size, &bytes)) {

@@ -10,7 +10,7 @@
         T_ *p;                                                                         \
         size_t n, cap;                                                                 \
     }
-/* Room for one more item; false with a record when out of memory. */
+/* Room for `need` items; false with a record when out of memory. */
 bool igi_vec_grow(void **p, size_t *cap, size_t need, size_t size);
 #define IGI_RESERVE(v_, need_)                                                         \
     ((need_) <= (v_)->cap ||                                                           \

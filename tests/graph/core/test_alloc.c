@@ -123,6 +123,18 @@ static void growth_that_overflows_is_refused(void **state)
     assert_null(p);
 }
 
+static void an_array_that_has_room_does_not_grow(void **state)
+{
+    (void)state;
+    void *p = NULL;
+    size_t cap = 0;
+    assert_true(igi_vec_grow(&p, &cap, 1, 8));
+    const size_t first = cap;
+    assert_true(igi_vec_grow(&p, &cap, first, 8));
+    assert_int_equal(cap, first);
+    igi_free(p);
+}
+
 static void indices_are_checked_from_both_ends(void **state)
 {
     (void)state;
@@ -155,5 +167,6 @@ IG_TESTS(cmocka_unit_test(blocks_are_aligned_and_distinct),
          cmocka_unit_test(the_chosen_allocation_fails_once_or_for_ever),
          cmocka_unit_test(an_array_survives_failing_growth),
          cmocka_unit_test(growth_that_overflows_is_refused),
+         cmocka_unit_test(an_array_that_has_room_does_not_grow),
          cmocka_unit_test(indices_are_checked_from_both_ends),
          cmocka_unit_test(rounding_up_does_not_wrap))
