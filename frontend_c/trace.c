@@ -104,19 +104,17 @@ static ig_status record_run(igi_trace_job *j, ig_value *const *in, ig_graph **ou
     igi_recording_watch(&r);
     if (rc == IG_OK)
         rc = call_function(j, in);
-    igi_escape_watch(NULL, NULL);
+    igi_recording_watch(NULL);
     c->trace = NULL;
     if (rc == IG_OK)
         rc = add_outputs(j, &r);
     ig_status again = j->state ? igi_trace_state_restore(j->state) : IG_OK;
     rc = rc == IG_OK ? again : rc;
-    if (rc == IG_OK && r.escapes)
-        rc = ig_fail(
-            IG_INVALID_ARGUMENT,
-            "the trace fails, because %d value(s) left it and would be frozen:%s\n"
-            "keep them as tensors, or use ig_item_constant where a constant is meant",
-            r.escapes, r.ledger.p ? r.ledger.p : "");
-    igi_text_fini(&r.ledger);
+    if (rc == IG_OK)
+        rc = igi_ledger_check(&r);
+    if (rc == IG_OK && r.notes.p)
+        rc = igi_graph_add_meta(r.g, "trace.notes", r.notes.p);
+    igi_recording_fini(&r);
     if (rc == IG_OK)
         (void)igi_graph_sweep(r.g);
     if (rc != IG_OK) {

@@ -125,8 +125,9 @@ typedef ig_status (*ig_loop_fn)(ig_ctx *c,
                                 ig_tensor **go_on,
                                 void *user);
 /* Runs fn for at most `most` rounds (negative: no bound), as long as it goes on; state
- * [n] holds the states before, and afterwards. In a trace fn runs once and becomes the
- * body of a Loop, with gradients. */
+ * [n] holds the states before, and afterwards. In a trace fn becomes the body of a
+ * Loop, with gradients: it runs once, and once more when it changes the size of a
+ * state, which is no number inside then. */
 IG_API ig_status ig_loop_at(const char *where,
                             ig_ctx *c,
                             int64_t most,
@@ -135,6 +136,32 @@ IG_API ig_status ig_loop_at(const char *where,
                             int n,
                             void *user);
 #define ig_loop(...) ig_loop_at(IG_HERE, __VA_ARGS__)
+
+/* One slice: reads the states and a slice of each input (without the axis), writes
+ * n_state next states of the same types and n_out results. */
+typedef ig_status (*ig_scan_fn)(ig_ctx *c,
+                                ig_tensor *const *state,
+                                ig_tensor *const *item,
+                                ig_tensor **next,
+                                ig_tensor **result,
+                                void *user);
+typedef struct ig_scan_args {
+    ig_tensor **state; /* [n_state] before, and afterwards */
+    int n_state;
+    ig_tensor *const *in; /* [n_in], at least one, as many slices each */
+    int n_in;
+    ig_tensor **out; /* [n_out] the results of all slices, stacked */
+    int n_out;
+    int axis;     /* of the slices in all inputs and results; negative: from the end */
+    bool reverse; /* from the last slice to the first; results keep their places */
+} ig_scan_args;
+/* Runs fn for each slice of the inputs along an axis; states go round. In eager code a
+ * C loop. In a trace fn runs once and becomes the body of a Scan, with gradients, which
+ * runs at any length. No slice at all: the states stay, results have length 0; to know
+ * their types fn runs once on zeros, and what it computes is dropped. */
+IG_API ig_status ig_scan_at(
+    const char *where, ig_ctx *c, ig_scan_fn fn, const ig_scan_args *args, void *user);
+#define ig_scan(...) ig_scan_at(IG_HERE, __VA_ARGS__)
 
 IG_EXTERN_C_END
 #endif
