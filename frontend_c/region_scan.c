@@ -137,7 +137,7 @@ static ig_status eager_scan(const scan_call *s)
 {
     int n_in = s->a->n_in, n_out = s->a->n_out;
     size_t n;
-    if (!igi_mul_size((size_t)(n_in + n_out), (size_t)s->length, &n))
+    if (!igi_mul_size((size_t)n_in + (size_t)n_out, (size_t)s->length, &n))
         return IG_OUT_OF_MEMORY;
     ig_tensor **all = igi_alloc_array(n, sizeof(*all));
     if (!all)

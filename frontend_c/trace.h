@@ -22,14 +22,24 @@ typedef struct igi_escape_entry {
     char *text; /* "file.c:12: the value of a tensor"; owned */
 } igi_escape_entry;
 
+/* A value that the function read, while examples of several paths are traced. */
+typedef struct igi_read {
+    ig_value_id value;
+    size_t at;   /* nodes recorded before */
+    double seen; /* in this example */
+    char *where; /* owned */
+} igi_read;
+typedef IGI_VEC(igi_read) igi_reads;
+
 typedef struct igi_recording {
     igi_sink sink;
     ig_graph *g;
     uint32_t epoch;                    /* of trace identities in headers */
     IGI_VEC(igi_escape_entry) escapes; /* the ledger: nobody accounted for them */
     bool lost;                         /* an entry found no memory */
-    igi_text notes; /* what the trace reports and does not fail for */
-    int n_in;       /* graph inputs from here on are state, which may be written */
+    igi_reads *reads; /* of a path of a merged trace; NULL: a read is an escape */
+    igi_text notes;   /* what the trace reports and does not fail for */
+    int n_in;         /* graph inputs from here on are state, which may be written */
     struct igi_bodies *bodies;   /* of a body (frontend_c/region.h); NULL: none */
     struct igi_recording *outer; /* of a body: the recording around it */
 } igi_recording;

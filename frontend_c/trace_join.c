@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "graph/core/alloc.h"
-#include "graph/ir/attr.h"
 #include "graph/ir/body.h"
 #include "graph/ir/build.h"
+#include "graph/ir/same.h"
 
 /* ---- alignment ---- */
 
@@ -37,35 +37,12 @@ pair_value(igi_join *j, int r, const igi_node *n, ig_value_id base, ig_value_id 
     return IG_OK;
 }
 
-/* Attributes but for bodies, which are aligned in their turn. */
-static ig_status same_attrs(const igi_node *a, const igi_node *b, bool *same)
-{
-    const ig_op_def *op = a->op->def;
-    *same = true;
-    if (!a->attrs)
-        return IG_OK;
-    char *copy = igi_alloc_array(2, op->attrs_size);
-    if (!copy)
-        return IG_OUT_OF_MEMORY;
-    for (int i = 0; i < 2; i++) {
-        char *at = i ? copy + op->attrs_size : copy;
-        memcpy(at, i ? b->attrs : a->attrs, op->attrs_size);
-        for (int k = 0; igi_has_bodies(a) && igi_body_slot(op, at, k); k++)
-            *igi_body_slot(op, at, k) = NULL;
-    }
-    *same = igi_attrs_equal(op, copy, copy + op->attrs_size);
-    igi_free(copy);
-    return IG_OK;
-}
-
 static ig_status pair_node(igi_join *j, int r, ig_node_id base, const igi_node *b)
 {
     const igi_node *a = igi_node_at(j->runs[0], base);
-    bool same;
     if (a->op != b->op || a->n_in != b->n_in || a->n_out != b->n_out)
         return igi_join_differs(a, "is another operator");
-    IG_TRY(same_attrs(a, b, &same));
-    if (!same)
+    if (!igi_node_same(a, b, true)) /* bodies are aligned in their turn */
         return igi_join_differs(a, "has other attributes");
     for (int i = 0; i < a->n_in; i++)
         IG_TRY(pair_value(j, r, a, a->in[i], b->in[i]));

@@ -173,6 +173,23 @@ shape_of(igi_sink *s, ig_ctx *c, uint32_t id, const ig_type *t, ig_tensor **out)
     return rc;
 }
 
+/* The merged trace decides by this value which path a run takes. */
+static ig_status read_on_path(igi_recording *r, const char *where, const ig_tensor *t)
+{
+    igi_read read = {.value = {t->v.trace},
+                     .at = r->g->order.n,
+                     .seen = igi_get_f64((ig_dtype)t->v.type.dtype, t->data, 0),
+                     .where = igi_strdup(where ? where : "(unknown place)")};
+    if (igi_value_at(r->g, read.value)->constant) {
+        igi_free(read.where);
+        return IG_OK;
+    }
+    if (read.where && IGI_PUSH(r->reads, read))
+        return IG_OK;
+    igi_free(read.where);
+    return IG_OUT_OF_MEMORY;
+}
+
 static ig_status
 escaped(igi_sink *s, ig_ctx *c, const char *where, const char *what, ig_tensor *t)
 {
@@ -180,6 +197,8 @@ escaped(igi_sink *s, ig_ctx *c, const char *where, const char *what, ig_tensor *
     (void)c;
     if (t && !igi_recording_has(r, t))
         return IG_OK; /* a constant of the trace anyway */
+    if (t && r->reads)
+        return read_on_path(r, where, t);
     igi_ledger_add(r, IGI_ESCAPE_VALUE, "%s: %s", where ? where : "(unknown place)",
                    what);
     return IG_OK; /* the function goes on, so that all escapes are listed at once */

@@ -14,6 +14,7 @@
 #include "frontend_c/wrap.h"
 #include "graph/core/alloc.h"
 #include "graph/core/dtype.h"
+#include "graph/ir/same.h"
 
 /* ---- solving ---- */
 
@@ -61,13 +62,6 @@ static const ig_tensor *constant_at(const igi_join *j, int r, ig_value_id base)
 {
     ig_value_id id = r ? j->twin[r][base.i] : base;
     return id.i ? igi_value_at(j->runs[r], id)->constant : NULL;
-}
-
-static bool same_tensor(const ig_tensor *x, const ig_tensor *y)
-{
-    size_t n = ig_tensor_nbytes(x);
-    return igi_type_equal(&x->v.type, &y->v.type) &&
-           (x->v.type.dtype == IG_STRING || !n || !memcmp(x->data, y->data, n));
 }
 
 /* ---- building ---- */
@@ -311,7 +305,7 @@ ig_status igi_join_constants(igi_join *j)
             continue;
         for (int r = 1; r < j->n_runs && same; r++) {
             const ig_tensor *x = constant_at(j, r, id);
-            same = !x || same_tensor(base->values.p[i].constant, x);
+            same = !x || igi_constant_same(base->values.p[i].constant, x);
         }
         if (!same)
             IG_TRY(rebuild_constant(j, id, &j->map[i]));
