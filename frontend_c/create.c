@@ -156,6 +156,8 @@ int64_t ig_size_at(const char *where, ig_ctx *c, ig_tensor *t, int axis)
     if (igi_refuses(c, where, "size", t))
         return -1;
     int64_t d = ig_tensor_dim(t, axis);
+    if (c->trace)
+        c->trace->sized(c->trace, where, t, axis);
     if (d < 0)
         (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
                           "size: axis %d of a tensor of rank %d", axis, t->v.type.rank);

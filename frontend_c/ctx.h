@@ -24,6 +24,8 @@ typedef struct igi_sink {
                          const char *where,
                          const char *what,
                          ig_tensor *t);
+    /* A size left the library: an escape when it follows data. */
+    void (*sized)(struct igi_sink *s, const char *where, const ig_tensor *t, int axis);
     /* Whether t may be written in place: it was made during the trace. */
     ig_status (*writable)(struct igi_sink *s, ig_ctx *c, ig_tensor *t, bool *yes);
     /* The type of value `id` of the trace when its dims follow data, so that a number

@@ -2643,6 +2643,17 @@ ig_tensor *ig_op_ingot_conv_grad_weight_at(const char *where, ig_ctx *c, ig_tens
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+_Static_assert(sizeof(ig_ingot_covered_opts) == 16, "Covered");
+_Static_assert(offsetof(ig_ingot_covered_opts, place) == 8, "place");
+ig_tensor *ig_op_ingot_covered_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *covered, const ig_ingot_covered_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {x, covered};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "ingot::Covered");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 _Static_assert(sizeof(ig_ingot_dft_grad_opts) == 24, "DFTGrad");
 _Static_assert(offsetof(ig_ingot_dft_grad_opts, inverse) == 8, "inverse");
 _Static_assert(offsetof(ig_ingot_dft_grad_opts, onesided) == 16, "onesided");

@@ -1,5 +1,5 @@
 /* Recording a function: its runs, at one size or several, and what is made of them. */
-#include "frontend_c/trace.h"
+#include "frontend_c/trace_merge.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -93,31 +93,33 @@ static ig_status add_outputs(igi_trace_job *j, igi_recording *r)
     return j->state ? add_next_state(j, r) : IG_OK;
 }
 
-static ig_status record_run(igi_trace_job *j, ig_value *const *in, ig_graph **out)
+/* `reads`: the values that the function reads decide about its path; NULL: they are
+ * escapes. */
+static ig_status
+record_run(igi_trace_job *j, ig_value *const *in, igi_reads *reads, ig_graph **out)
 {
     igi_recording r;
     ig_ctx *c = j->c;
     igi_recording_init(&r);
+    r.reads = reads;
     IG_TRY(igi_graph_new(&r.g, j->o->name ? j->o->name : "trace", c->reg, NULL));
     ig_status rc = add_inputs(j, &r, in);
     c->trace = &r.sink;
     igi_recording_watch(&r);
     if (rc == IG_OK)
         rc = call_function(j, in);
-    igi_escape_watch(NULL, NULL);
+    igi_recording_watch(NULL);
     c->trace = NULL;
     if (rc == IG_OK)
         rc = add_outputs(j, &r);
     ig_status again = j->state ? igi_trace_state_restore(j->state) : IG_OK;
     rc = rc == IG_OK ? again : rc;
-    if (rc == IG_OK && r.escapes)
-        rc = ig_fail(
-            IG_INVALID_ARGUMENT,
-            "the trace fails, because %d value(s) left it and would be frozen:%s\n"
-            "keep them as tensors, or use ig_item_constant where a constant is meant",
-            r.escapes, r.ledger.p ? r.ledger.p : "");
-    igi_text_fini(&r.ledger);
     if (rc == IG_OK)
+        rc = igi_ledger_check(&r);
+    if (rc == IG_OK && r.notes.p)
+        rc = igi_graph_add_meta(r.g, "trace.notes", r.notes.p);
+    igi_recording_fini(&r);
+    if (rc == IG_OK && !reads)
         (void)igi_graph_sweep(r.g);
     if (rc != IG_OK) {
         igi_graph_unref(r.g);
@@ -192,8 +194,68 @@ static ig_status trace_fixed(igi_trace_job *j, ig_graph **out)
     ig_value *in[IG_TRACE_INPUTS_MAX];
     for (int i = 0; i < j->n_in; i++)
         IG_TRY(alias_value(j->c, example_of(j, i), &in[i]));
-    return record_run(j, in, out);
+    return record_run(j, in, NULL, out);
 }
+
+/* ---- examples of several paths ---- */
+
+static ig_status check_also(const igi_trace_job *j, int set)
+{
+    char a[160], b[160];
+    for (int i = 0; i < j->n_in; i++) {
+        const ig_tensor *first = j->o->inputs[i].example, *x = j->o->also[set][i];
+        if (!first || !x)
+            return ig_fail(IG_INVALID_ARGUMENT,
+                           "input %s has no tensor in set %d of further examples",
+                           j->o->inputs[i].name, set);
+        if (!igi_type_equal(&first->v.type, &x->v.type))
+            return ig_fail(IG_INVALID_ARGUMENT,
+                           "input %s is %s in set %d of further examples, and %s in "
+                           "the first",
+                           j->o->inputs[i].name,
+                           igi_type_print(&x->v.type, NULL, a, sizeof(a)), set,
+                           igi_type_print(&first->v.type, NULL, b, sizeof(b)));
+    }
+    return IG_OK;
+}
+
+static ig_status record_path(igi_trace_job *j, int set, igi_path *path)
+{
+    ig_value *in[IG_TRACE_INPUTS_MAX];
+    ig_scope s = ig_scope_enter(j->c);
+    ig_status rc = set < 0 ? IG_OK : check_also(j, set);
+    for (int i = 0; rc == IG_OK && i < j->n_in; i++)
+        rc = alias_value(j->c, set < 0 ? example_of(j, i) : &j->o->also[set][i]->v,
+                         &in[i]);
+    if (rc == IG_OK)
+        rc = record_run(j, in, &path->reads, &path->g);
+    ig_scope_leave(&s);
+    return rc;
+}
+
+static ig_status trace_paths(igi_trace_job *j, const igi_dynamic *d, ig_graph **out)
+{
+    igi_path paths[IG_TRACE_PATHS_MAX + 1] = {{0}};
+    ig_status rc = IG_OK;
+    int n = 0;
+    if (d->symbols.n || j->state)
+        return ig_fail(IG_UNSUPPORTED, "examples of several paths (also) in a trace %s",
+                       j->state ? "of a training step" : "at several sizes (dynamic)");
+    do
+        rc = record_path(j, n - 1, &paths[n]);
+    while (rc == IG_OK && ++n <= IG_TRACE_PATHS_MAX && j->o->also[n - 1]);
+    if (rc == IG_OK)
+        rc = igi_trace_merge(out, paths, n);
+    for (int k = 0; k <= IG_TRACE_PATHS_MAX; k++) {
+        for (size_t i = 0; i < paths[k].reads.n; i++)
+            igi_free(paths[k].reads.p[i].where);
+        IGI_VEC_FREE(&paths[k].reads);
+        igi_graph_unref(paths[k].g);
+    }
+    return rc;
+}
+
+/* ---- several sizes ---- */
 
 /* Distinct primes, none 0 or 1, so that no size can pass for another. */
 static const int64_t primes[] = {3,  5,  7,  11, 13, 17, 19, 23, 29,
@@ -224,7 +286,7 @@ static ig_status trace_dynamic(igi_trace_job *j, const igi_dynamic *d, ig_graph 
         choose_sizes(r, n_runs, n_sym, sizes[r]);
         rc = inputs_at(j, d, sizes[r], in);
         if (rc == IG_OK)
-            rc = record_run(j, in, &runs[r]);
+            rc = record_run(j, in, NULL, &runs[r]);
         ig_scope_leave(&s);
     }
     if (rc == IG_OK)
@@ -282,7 +344,9 @@ static ig_status run_trace(igi_trace_job *j, ig_graph **out)
     ig_grad_mode mode = ig_grad_mode_set(j->c, j->state != NULL);
     ig_status rc = igi_dynamic_parse(&d, j->o, j->n_in);
     if (rc == IG_OK)
-        rc = d.symbols.n ? trace_dynamic(j, &d, out) : trace_fixed(j, out);
+        rc = j->o->also[0] ? trace_paths(j, &d, out)
+             : d.symbols.n ? trace_dynamic(j, &d, out)
+                           : trace_fixed(j, out);
     if (rc == IG_OK)
         rc = add_self_test(j, *out);
     ig_grad_mode_restore(&mode);

@@ -1,42 +1,15 @@
-/* Differential tracing: recordings of one function at several sizes become one graph.
- *
- * Run 0 is the base, run k + 1 changes symbol k alone, the last run changes all and
- * only checks. The recordings are aligned node by node; operators, attributes and
- * wiring must agree. A constant that differs is a size that the C code computed:
- *   integers     element by element an affine function of the dims, b + sum of a_k *
- * N_k; one number   affine, or the inverse of an affine function (a mean by hand);
- *   filled array dims affine, contents one value.
- * Each is rebuilt from the shapes of the inputs, so the graph runs at any size.
- * Anything else fails with the place of the call that reads it. */
-#include <inttypes.h>
-#include <math.h>
+#include "frontend_c/trace_join.h"
+
 #include <string.h>
 
-#include "frontend_c/trace.h"
-#include "frontend_c/wrap.h"
 #include "graph/core/alloc.h"
-#include "graph/core/dtype.h"
-
-#define RUNS_MAX 8
-
-typedef struct joiner {
-    ig_graph *const *runs;
-    int n_runs, n_sym;
-    int64_t *const *sizes;
-    const igi_dynamic *d;
-    ig_value_id *twin[RUNS_MAX]; /* per base value: the same value in run r */
-    ig_graph *out;
-    ig_value_id *map;          /* per base value: value of `out` */
-    ig_value_id dim[RUNS_MAX]; /* per symbol: its size as int64[1] in `out` */
-} joiner;
-
-typedef struct affine {
-    int64_t a[RUNS_MAX], b;
-} affine;
+#include "graph/ir/body.h"
+#include "graph/ir/build.h"
+#include "graph/ir/same.h"
 
 /* ---- alignment ---- */
 
-static ig_status differs(const igi_node *n, const char *what)
+ig_status igi_join_differs(const igi_node *n, const char *what)
 {
     return ig_fail(IG_INVALID_ARGUMENT,
                    "the trace depends on the sizes of its inputs: at %s, %s %s at "
@@ -46,10 +19,10 @@ static ig_status differs(const igi_node *n, const char *what)
 }
 
 static ig_status
-pair_value(joiner *j, int r, const igi_node *n, ig_value_id base, ig_value_id other)
+pair_value(igi_join *j, int r, const igi_node *n, ig_value_id base, ig_value_id other)
 {
     if (!base.i != !other.i)
-        return differs(n, "has another number of inputs");
+        return igi_join_differs(n, "has another number of inputs");
     if (!base.i)
         return IG_OK;
     ig_value_id *twin = &j->twin[r][base.i];
@@ -60,30 +33,32 @@ pair_value(joiner *j, int r, const igi_node *n, ig_value_id base, ig_value_id ot
     /* A literal may be one tensor in one run and several equal ones in another. */
     if (twin->i != other.i &&
         !(x->constant && y->constant && igi_type_equal(&x->type, &y->type)))
-        return differs(n, "reads another value");
+        return igi_join_differs(n, "reads another value");
     return IG_OK;
 }
 
-static ig_status pair_node(joiner *j, int r, const igi_node *a, const igi_node *b)
+static ig_status pair_node(igi_join *j, int r, ig_node_id base, const igi_node *b)
 {
+    const igi_node *a = igi_node_at(j->runs[0], base);
     if (a->op != b->op || a->n_in != b->n_in || a->n_out != b->n_out)
-        return differs(a, "is another operator");
-    if (a->attrs && !igi_attrs_equal(a->op->def, a->attrs, b->attrs))
-        return differs(a, "has other attributes");
+        return igi_join_differs(a, "is another operator");
+    if (!igi_node_same(a, b, true)) /* bodies are aligned in their turn */
+        return igi_join_differs(a, "has other attributes");
     for (int i = 0; i < a->n_in; i++)
         IG_TRY(pair_value(j, r, a, a->in[i], b->in[i]));
     for (int i = 0; i < a->n_out; i++)
         if (a->out[i].i)
             j->twin[r][a->out[i].i] = b->out[i];
+    j->peer[r][base.i] = b;
     return IG_OK;
 }
 
-static ig_status align(joiner *j, int r)
+static ig_status align(igi_join *j, int r)
 {
     const ig_graph *base = j->runs[0], *g = j->runs[r];
     ig_node_iter x = ig_graph_nodes(base), y = ig_graph_nodes(g);
     ig_node_id a, b;
-    for (size_t i = 0; i < base->inputs.n; i++)
+    for (size_t i = 0; i < base->inputs.n && i < g->inputs.n; i++)
         j->twin[r][base->inputs.p[i].i] = g->inputs.p[i];
     for (;;) {
         bool more = ig_node_next(&x, &a), also = ig_node_next(&y, &b);
@@ -94,298 +69,195 @@ static ig_status align(joiner *j, int r)
                            "the traced function makes another number of calls at "
                            "another size; at %s",
                            igi_node_at(more ? base : g, more ? a : b)->where);
-        IG_TRY(pair_node(j, r, igi_node_at(base, a), igi_node_at(g, b)));
+        IG_TRY(pair_node(j, r, a, igi_node_at(g, b)));
     }
-    for (size_t i = 0; i < base->outputs.n; i++)
-        if (j->twin[r][base->outputs.p[i].i].i != g->outputs.p[i].i)
+    for (size_t i = 0; i < base->outputs.n; i++) {
+        ig_value_id id = base->outputs.p[i], other = g->outputs.p[i];
+        ig_value_id *twin = &j->twin[r][id.i];
+        if (!twin->i && igi_value_at(base, id)->constant &&
+            igi_value_at(g, other)->constant)
+            *twin = other;
+        if (twin->i != other.i)
             return ig_fail(IG_INVALID_ARGUMENT,
-                           "output %zu is another value at another size", i);
+                           "output %zu of %s is another value at another size", i,
+                           base->name);
+    }
     return IG_OK;
 }
 
-/* ---- solving ---- */
+/* ---- one level ---- */
 
-/* v[r] per run; false: not affine with whole coefficients. */
-static bool solve(const joiner *j, const int64_t *v, affine *out)
+static ig_status join_begin(igi_join *j, ig_symtab *syms)
 {
-    out->b = v[0];
-    for (int k = 0; k < j->n_sym; k++) {
-        int64_t dv = v[k + 1] - v[0], ds = j->sizes[k + 1][k] - j->sizes[0][k];
-        if (dv % ds)
-            return false;
-        out->a[k] = dv / ds;
-        out->b -= out->a[k] * j->sizes[0][k];
+    const ig_graph *base = j->runs[0];
+    for (int r = 1; r < j->n_runs; r++) {
+        j->twin[r] = igi_calloc(base->values.n, sizeof(*j->twin[r]));
+        j->peer[r] = igi_calloc(base->nodes.n, sizeof(*j->peer[r]));
+        if (!j->twin[r] || !j->peer[r])
+            return IG_OUT_OF_MEMORY;
+        IG_TRY(align(j, r));
     }
-    int last = j->n_runs - 1;
-    int64_t check = out->b;
-    for (int k = 0; k < j->n_sym; k++)
-        check += out->a[k] * j->sizes[last][k];
-    return check == v[last];
+    j->map = igi_calloc(base->values.n, sizeof(*j->map));
+    if (!j->map)
+        return IG_OUT_OF_MEMORY;
+    return igi_graph_new(&j->out, base->name, base->reg, syms);
 }
 
-static const ig_tensor *constant_at(const joiner *j, int r, ig_value_id base)
+/* The graph stays in j->out; NULL after a failure. */
+static ig_status join_end(igi_join *j, ig_status rc)
 {
-    ig_value_id id = r ? j->twin[r][base.i] : base;
-    return id.i ? igi_value_at(j->runs[r], id)->constant : NULL;
-}
-
-static bool same_tensor(const ig_tensor *x, const ig_tensor *y)
-{
-    size_t n = ig_tensor_nbytes(x);
-    return igi_type_equal(&x->v.type, &y->v.type) &&
-           (x->v.type.dtype == IG_STRING || !n || !memcmp(x->data, y->data, n));
-}
-
-/* ---- building ---- */
-
-static ig_status make(joiner *j,
-                      const char *op,
-                      const void *attrs,
-                      const ig_value_id *in,
-                      int n,
-                      ig_value_id *out)
-{
-    return ig_graph_make_named(j->out, op, attrs, in, n, out, 1);
-}
-
-static ig_status int_vector(joiner *j, const int64_t *v, int64_t n, ig_value_id *out)
-{
-    ig_tensor *t = NULL;
-    IG_TRY(ig_tensor_new_copy(&t, IG_INT64, 1, &n, v, (size_t)n * sizeof(*v)));
-    ig_status rc = ig_graph_constant(j->out, NULL, t, out);
-    ig_tensor_unref(t);
+    for (int r = 0; r < j->n_runs; r++) {
+        igi_free(j->twin[r]);
+        igi_free(j->peer[r]);
+    }
+    igi_free(j->map);
+    if (rc != IG_OK) {
+        igi_graph_unref(j->out);
+        j->out = NULL;
+    }
     return rc;
 }
 
-/* The size of a symbol, from the first input that has it. */
-static ig_status symbol_size(joiner *j, int symbol, ig_value_id *out)
-{
-    ig_value_id in[2];
-    if (j->dim[symbol].i) {
-        *out = j->dim[symbol];
-        return IG_OK;
-    }
-    for (size_t k = 0; k < j->d->dims.n; k++) {
-        const igi_dyn_dim *d = &j->d->dims.p[k];
-        int64_t axis = d->axis;
-        if (d->symbol != symbol)
-            continue;
-        ig_value_id x = j->out->inputs.p[d->input];
-        IG_TRY(make(j, "Shape", NULL, &x, 1, &in[0]));
-        IG_TRY(int_vector(j, &axis, 1, &in[1]));
-        IG_TRY(make(j, "Gather", NULL, in, 2, &j->dim[symbol]));
-        break;
-    }
-    *out = j->dim[symbol];
-    return IG_OK;
-}
+static ig_status copy_region(igi_join *j, ig_node_id id);
 
-/* b + sum a_k N_k as int64[1]. */
-static ig_status build_affine(joiner *j, const affine *f, ig_value_id *out)
-{
-    ig_value_id sum = {0}, in[2];
-    for (int k = 0; k < j->n_sym; k++) {
-        if (!f->a[k])
-            continue;
-        IG_TRY(symbol_size(j, k, &in[0]));
-        if (f->a[k] != 1) {
-            IG_TRY(int_vector(j, &f->a[k], 1, &in[1]));
-            IG_TRY(make(j, "Mul", NULL, in, 2, &in[0]));
-        }
-        in[1] = sum;
-        if (sum.i)
-            IG_TRY(make(j, "Add", NULL, in, 2, &sum));
-        else
-            sum = in[0];
-    }
-    if (!sum.i)
-        return int_vector(j, &f->b, 1, out);
-    in[0] = sum;
-    if (f->b) {
-        IG_TRY(int_vector(j, &f->b, 1, &in[1]));
-        IG_TRY(make(j, "Add", NULL, in, 2, &sum));
-    }
-    *out = sum;
-    return IG_OK;
-}
-
-static ig_status build_vector(joiner *j, const affine *f, int n, ig_value_id *out)
-{
-    ig_value_id parts[IG_RANK_MAX];
-    ig_concat_opts o = IG_CONCAT_OPTS_INIT;
-    o.axis = 0;
-    if (n == 0)
-        return int_vector(j, NULL, 0, out);
-    for (int i = 0; i < n; i++)
-        IG_TRY(build_affine(j, &f[i], &parts[i]));
-    if (n == 1) {
-        *out = parts[0];
-        return IG_OK;
-    }
-    return make(j, "Concat", &o, parts, n, out);
-}
-
-static ig_status cast_to(joiner *j, ig_dtype dtype, ig_value_id *v)
-{
-    ig_cast_opts o = IG_CAST_OPTS_INIT;
-    o.to = dtype;
-    return dtype == IG_INT64 ? IG_OK : make(j, "Cast", &o, v, 1, v);
-}
-
-static ig_status to_scalar(joiner *j, ig_value_id *v)
-{
-    ig_value_id in[2] = {*v};
-    IG_TRY(int_vector(j, NULL, 0, &in[1]));
-    return make(j, "Reshape", NULL, in, 2, v);
-}
-
-/* Integers: each element affine. */
-static bool solve_ints(const joiner *j, ig_value_id base, affine *f)
-{
-    const ig_tensor *t = constant_at(j, 0, base);
-    int64_t n = igi_tensor_count(t), v[RUNS_MAX];
-    if (t->v.type.rank > 1 || n > IG_RANK_MAX ||
-        !igi_dtype_is_int((ig_dtype)t->v.type.dtype))
-        return false;
-    for (int64_t i = 0; i < n; i++) {
-        for (int r = 0; r < j->n_runs; r++) {
-            const ig_tensor *x = constant_at(j, r, base);
-            if (!x || !igi_type_equal(&x->v.type, &t->v.type))
-                return false;
-            v[r] = igi_get_i64((ig_dtype)t->v.type.dtype, x->data, i);
-        }
-        if (!solve(j, v, &f[i]))
-            return false;
-    }
-    return true;
-}
-
-/* One floating point number: whole and affine (*inverse false), or the inverse of such.
- */
-static bool solve_number(const joiner *j, ig_value_id base, affine *f, bool *inverse)
-{
-    const ig_tensor *t = constant_at(j, 0, base);
-    if (!igi_dtype_is_float((ig_dtype)t->v.type.dtype) || t->v.type.rank != 0)
-        return false;
-    for (int form = 0; form < 2; form++) {
-        int64_t v[RUNS_MAX];
-        bool whole = true;
-        for (int r = 0; r < j->n_runs && whole; r++) {
-            const ig_tensor *x = constant_at(j, r, base);
-            double y = x && x->v.type.rank == 0
-                           ? igi_get_f64((ig_dtype)t->v.type.dtype, x->data, 0)
-                           : NAN;
-            y = form ? 1.0 / y : y;
-            whole = fabs(y - rint(y)) <= 1e-6 * fabs(y) && fabs(y) < 1e15;
-            v[r] = whole ? (int64_t)rint(y) : 0;
-        }
-        *inverse = form;
-        if (whole && solve(j, v, f))
-            return true;
-    }
-    return false;
-}
-
-static bool one_value(const ig_tensor *t)
-{
-    size_t n = ig_tensor_nbytes(t),
-           size = (size_t)ig_dtype_bits((ig_dtype)t->v.type.dtype) / 8;
-    return size && n >= size && t->v.type.dtype != IG_STRING &&
-           !memcmp(t->data, t->data + size, n - size);
-}
-
-/* An array filled with one value whose dims are affine. */
-static bool solve_filled(const joiner *j, ig_value_id base, affine *f)
-{
-    const ig_tensor *t = constant_at(j, 0, base);
-    int64_t v[RUNS_MAX];
-    size_t size = (size_t)ig_dtype_bits((ig_dtype)t->v.type.dtype) / 8;
-    for (int r = 0; r < j->n_runs; r++) {
-        const ig_tensor *x = constant_at(j, r, base);
-        if (!x || x->v.type.rank != t->v.type.rank ||
-            x->v.type.dtype != t->v.type.dtype || !one_value(x) ||
-            memcmp(x->data, t->data, size) != 0)
-            return false;
-    }
-    for (int i = 0; i < t->v.type.rank; i++) {
-        for (int r = 0; r < j->n_runs; r++)
-            v[r] = ig_type_dims(&constant_at(j, r, base)->v.type)[i];
-        if (!solve(j, v, &f[i]))
-            return false;
-    }
-    return true;
-}
-
-static ig_status
-build_filled(joiner *j, const ig_tensor *t, const affine *f, ig_value_id *out)
-{
-    ig_tensor *one = NULL;
-    ig_value_id in[2];
-    size_t size = (size_t)ig_dtype_bits((ig_dtype)t->v.type.dtype) / 8;
-    IG_TRY(ig_tensor_new_copy(&one, (ig_dtype)t->v.type.dtype, 0, NULL, t->data, size));
-    ig_status rc = ig_graph_constant(j->out, NULL, one, &in[0]);
-    ig_tensor_unref(one);
-    IG_TRY(rc);
-    IG_TRY(build_vector(j, f, t->v.type.rank, &in[1]));
-    return make(j, "Expand", NULL, in, 2, out);
-}
-
-/* ---- the constants of the base that differ ---- */
-
-static const igi_node *first_reader(const joiner *j, ig_value_id v)
-{
-    const igi_gvalue *x = igi_value_at(j->runs[0], v);
-    for (size_t u = 0; u < x->uses.n; u++)
-        if (x->uses.p[u].node.i)
-            return igi_node_at(j->runs[0], x->uses.p[u].node);
-    return NULL;
-}
-
-static ig_status rebuild_constant(joiner *j, ig_value_id base, ig_value_id *out)
-{
-    affine f[IG_RANK_MAX];
-    bool inverse;
-    const ig_tensor *t = constant_at(j, 0, base);
-    ig_dtype dtype = (ig_dtype)t->v.type.dtype;
-    if (solve_ints(j, base, f)) {
-        IG_TRY(build_vector(j, f, (int)igi_tensor_count(t), out));
-        IG_TRY(cast_to(j, dtype, out));
-        return t->v.type.rank == 0 ? to_scalar(j, out) : IG_OK;
-    }
-    if (solve_number(j, base, f, &inverse)) {
-        IG_TRY(build_affine(j, f, out));
-        IG_TRY(to_scalar(j, out));
-        IG_TRY(cast_to(j, dtype, out));
-        return inverse ? make(j, "Reciprocal", NULL, out, 1, out) : IG_OK;
-    }
-    if (solve_filled(j, base, f))
-        return build_filled(j, t, f, out);
-    const igi_node *n = first_reader(j, base);
-    return n ? differs(n, "reads a constant that has other contents")
-             : ig_fail(IG_INVALID_ARGUMENT,
-                       "an output of the trace is a constant that follows sizes");
-}
-
-static ig_status join_constants(joiner *j)
+/* Constants, nodes and outputs, when the inputs are there. */
+static ig_status join_contents(igi_join *j)
 {
     const ig_graph *base = j->runs[0];
-    for (uint32_t i = 1; i < base->values.n; i++) {
-        ig_value_id id = {i};
-        bool same = true;
-        if (!base->values.p[i].live || !base->values.p[i].constant ||
-            !base->values.p[i].uses.n)
-            continue;
-        for (int r = 1; r < j->n_runs && same; r++) {
-            const ig_tensor *x = constant_at(j, r, id);
-            same = !x || same_tensor(base->values.p[i].constant, x);
+    ig_node_iter it = ig_graph_nodes(base);
+    ig_node_id id;
+    IG_TRY(igi_join_constants(j));
+    IG_TRY(igi_graph_copy_constants(j->out, base, j->map));
+    while (ig_node_next(&it, &id))
+        IG_TRY(igi_has_bodies(igi_node_at(base, id))
+                   ? copy_region(j, id)
+                   : igi_graph_copy_node(j->out, base, id, NULL, j->map));
+    for (size_t i = 0; i < base->outputs.n; i++)
+        IG_TRY(ig_graph_output(j->out, base->output_names.p[i],
+                               j->map[base->outputs.p[i].i]));
+    (void)igi_graph_sweep(j->out);
+    return IG_OK;
+}
+
+/* ---- bodies ---- */
+
+/* Input i of the body, of the node of `outer` that holds it: a capture has the type
+ * that its outer value has now, what comes in rounds has sizes that follow the dims as
+ * those of the runs did. */
+static ig_status body_input(igi_join *j, const igi_node *node, size_t i)
+{
+    const ig_graph *base = j->runs[0];
+    size_t from_end = base->inputs.n - i;
+    ig_value_id *to = &j->map[base->inputs.p[i].i];
+    const igi_gvalue *v = igi_value_at(base, base->inputs.p[i]);
+    if (from_end <= (size_t)node->n_captures) {
+        ig_value_id outer = j->outer->map[node->in[(size_t)node->n_in - from_end].i];
+        const igi_gvalue *o = igi_value_at(j->outer->out, outer);
+        IG_TRY(ig_graph_input_typed(j->out, v->name, &o->type, to));
+        return igi_graph_know_ints(j->out, *to, &o->ints);
+    }
+    ig_type type;
+    IG_TRY(igi_type_copy(&type, &v->type));
+    int64_t *dims = type.rank > 8 ? type.u.dim_far : type.u.dim;
+    ig_status rc = IG_OK;
+    for (int d = 0; type.kind == IG_KIND_TENSOR && d < type.rank && rc == IG_OK; d++) {
+        int64_t at[IGI_JOIN_RUNS] = {0};
+        bool known = dims[d] >= 0;
+        for (int r = 0; r < j->n_runs; r++) {
+            const ig_type *t = &igi_value_at(j->runs[r], j->runs[r]->inputs.p[i])->type;
+            at[r] = t->rank == type.rank ? ig_type_dims(t)[d] : -1;
+            known = known && at[r] >= 0;
         }
-        if (!same)
-            IG_TRY(rebuild_constant(j, id, &j->map[i]));
+        if (known)
+            rc = igi_join_dim(j, at, &dims[d]);
+        else
+            dims[d] = -1;
+    }
+    if (rc == IG_OK)
+        rc = ig_graph_input_typed(j->out, v->name, &type, to);
+    igi_type_fini(&type);
+    return rc;
+}
+
+/* The sizes of all symbols are further captures of the body. */
+static ig_status body_sizes(igi_join *j, const ig_value_id *sizes)
+{
+    for (int k = 0; k < j->n_sym; k++) {
+        IG_TRY(igi_body_add_input(j->out, j->outer->out, sizes[k], &j->dim[k]));
+        IG_TRY(igi_graph_know_ints(j->out, j->dim[k],
+                                   &igi_value_at(j->outer->out, sizes[k])->ints));
     }
     return IG_OK;
 }
 
-static ig_status join_inputs(joiner *j)
+static ig_status join_body(
+    igi_join *outer, ig_node_id id, int k, const ig_value_id *sizes, ig_graph **out)
+{
+    const igi_node *node = igi_node_at(outer->runs[0], id);
+    igi_join *j = igi_calloc(1, sizeof(*j));
+    if (!j)
+        return IG_OUT_OF_MEMORY;
+    j->outer = outer;
+    j->n_runs = outer->n_runs;
+    j->n_sym = outer->n_sym;
+    j->sizes = outer->sizes;
+    j->d = outer->d;
+    for (int r = 0; r < j->n_runs; r++)
+        j->runs[r] = igi_body_of(r ? outer->peer[r][id.i] : node, k);
+    ig_status rc = join_begin(j, outer->out->syms);
+    for (size_t i = 0; rc == IG_OK && i < j->runs[0]->inputs.n; i++)
+        rc = body_input(j, node, i);
+    if (rc == IG_OK)
+        rc = body_sizes(j, sizes);
+    if (rc == IG_OK)
+        rc = join_contents(j);
+    rc = join_end(j, rc);
+    *out = j->out;
+    igi_free(j);
+    return rc;
+}
+
+/* Sizes that no body reads are no captures after all. */
+static ig_status drop_idle(ig_graph *g, ig_node_id id, int n)
+{
+    int last = igi_node_at(g, id)->n_captures - 1;
+    for (int c = last; c > last - n; c--)
+        if (!igi_capture_is_read(igi_node_at(g, id), c))
+            IG_TRY(igi_node_drop_capture(g, id, c));
+    return IG_OK;
+}
+
+static ig_status copy_region(igi_join *j, ig_node_id id)
+{
+    const igi_node *node = igi_node_at(j->runs[0], id);
+    const ig_op_def *op = node->op->def;
+    ig_value_id sizes[IGI_JOIN_RUNS] = {{0}};
+    igi_node_changes as = {.extra = sizes, .n_extra = j->n_sym};
+    ig_status rc = IG_OK;
+    char *attrs = igi_alloc(op->attrs_size);
+    if (!attrs)
+        return IG_OUT_OF_MEMORY;
+    memcpy(attrs, node->attrs, op->attrs_size);
+    for (int k = 0; igi_body_slot(op, attrs, k); k++)
+        *igi_body_slot(op, attrs, k) = NULL;
+    for (int k = 0; rc == IG_OK && k < j->n_sym; k++)
+        rc = igi_join_size(j, k, &sizes[k]);
+    for (int k = 0; rc == IG_OK && igi_body_slot(op, attrs, k); k++)
+        rc = join_body(j, id, k, sizes, igi_body_slot(op, attrs, k));
+    as.attrs = attrs;
+    if (rc == IG_OK)
+        rc = igi_graph_copy_node(j->out, j->runs[0], id, &as, j->map);
+    for (int k = 0; igi_body_slot(op, attrs, k); k++)
+        igi_graph_unref(*igi_body_slot(op, attrs, k));
+    igi_free(attrs);
+    return rc == IG_OK
+               ? drop_idle(j->out, j->out->order.p[j->out->order.n - 1], j->n_sym)
+               : rc;
+}
+
+/* ---- the trace itself ---- */
+
+static ig_status join_inputs(igi_join *j)
 {
     const ig_graph *base = j->runs[0];
     for (size_t i = 0; i < base->inputs.n; i++) {
@@ -404,48 +276,24 @@ static ig_status join_inputs(joiner *j)
     return IG_OK;
 }
 
-static ig_status join(joiner *j)
-{
-    const ig_graph *base = j->runs[0];
-    for (int r = 1; r < j->n_runs; r++) {
-        j->twin[r] = igi_calloc(base->values.n, sizeof(ig_value_id));
-        if (!j->twin[r])
-            return IG_OUT_OF_MEMORY;
-        IG_TRY(align(j, r));
-    }
-    j->map = igi_calloc(base->values.n, sizeof(*j->map));
-    if (!j->map)
-        return IG_OUT_OF_MEMORY;
-    IG_TRY(igi_graph_new(&j->out, base->name, base->reg, NULL));
-    IG_TRY(join_inputs(j));
-    IG_TRY(join_constants(j));
-    IG_TRY(igi_graph_inline(j->out, base, j->map));
-    for (size_t i = 0; i < base->outputs.n; i++)
-        IG_TRY(ig_graph_output(j->out, base->output_names.p[i],
-                               j->map[base->outputs.p[i].i]));
-    (void)igi_graph_sweep(j->out);
-    return IG_OK;
-}
-
 ig_status igi_trace_join(ig_graph **out,
                          ig_graph *const *runs,
                          int n_runs,
                          int64_t *const *sizes,
                          const igi_dynamic *d)
 {
-    joiner j = {.runs = runs,
-                .n_runs = n_runs,
-                .n_sym = (int)d->symbols.n,
-                .sizes = sizes,
-                .d = d};
-    ig_status rc = join(&j);
-    for (int r = 0; r < n_runs; r++)
-        igi_free(j.twin[r]);
-    igi_free(j.map);
-    if (rc != IG_OK) {
-        igi_graph_unref(j.out);
-        return rc;
-    }
-    *out = j.out;
-    return IG_OK;
+    igi_join j = {.n_runs = n_runs, .n_sym = (int)d->symbols.n, .sizes = sizes, .d = d};
+    memcpy(j.runs, runs, (size_t)n_runs * sizeof(*runs));
+    ig_status rc = join_begin(&j, NULL);
+    if (rc == IG_OK)
+        rc = join_inputs(&j);
+    if (rc == IG_OK)
+        rc = join_contents(&j);
+    for (size_t i = 0; rc == IG_OK && i < runs[0]->meta.n; i++)
+        rc =
+            igi_graph_add_meta(j.out, runs[0]->meta.p[i].key, runs[0]->meta.p[i].value);
+    rc = join_end(&j, rc);
+    if (rc == IG_OK)
+        *out = j.out;
+    return rc;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "graph/core/alloc.h"
+#include "graph/core/dtype.h"
 #include "graph/core/escape.h"
 
 static igi_recording *recording_of(igi_sink *s)
@@ -31,6 +32,24 @@ static ig_status capture(igi_recording *r, ig_ctx *c, ig_tensor *t, ig_value_id 
     return IG_OK;
 }
 
+bool igi_recording_has(const igi_recording *r, const ig_tensor *t)
+{
+    for (; r; r = r->outer) /* in an arm also those around it */
+        if (t->v.trace && t->v.trace_epoch == r->epoch)
+            return true;
+    return false;
+}
+
+/* In a body: a few integers that the C code made there (a shape, axes) stand in the
+ * body itself, where inference sees them; all else is captured. */
+static bool is_literal(const igi_recording *r, ig_ctx *c, const ig_value *v)
+{
+    const ig_tensor *t = (const ig_tensor *)v;
+    return v->type.kind == IG_KIND_TENSOR && v->type.rank <= 1 &&
+           igi_dtype_is_int((ig_dtype)v->type.dtype) && igi_tensor_count(t) <= 64 &&
+           !igi_recording_has(r, t) && !(c->param_name && c->param_name(c, t));
+}
+
 ig_status igi_trace_id(igi_recording *r, ig_ctx *c, ig_value *v, ig_value_id *out)
 {
     *out = (ig_value_id){0};
@@ -40,20 +59,11 @@ ig_status igi_trace_id(igi_recording *r, ig_ctx *c, ig_value *v, ig_value_id *ou
         out->i = v->trace;
         return IG_OK;
     }
-    if (r->region)
-        return igi_region_capture(r, v, out);
+    if (r->bodies && !is_literal(r, c, v))
+        return igi_bodies_capture(r, v, out);
     if (v->type.kind != IG_KIND_TENSOR)
         return ig_fail(IG_UNSUPPORTED, "a sequence from outside cannot be traced");
     return capture(r, c, (ig_tensor *)v, out);
-}
-
-/* Whether t stands for a value of the graph that a run may change. */
-static bool is_value(const igi_recording *r, const ig_tensor *t)
-{
-    for (; r; r = r->outer) /* in an arm also those around it */
-        if (t->v.trace && t->v.trace_epoch == r->epoch)
-            return true;
-    return false;
 }
 
 /* An input that is no state. */
@@ -120,6 +130,9 @@ static ig_status called(igi_sink *s,
         node.wanted |= out[i] ? IG_BIT(i) : 0;
     if (call->op->flags & (IG_OP_RANDOM | IG_OP_SUBGRAPH))
         node.draw = c->invoker.draw;
+    if (call->op->flags & IG_OP_RANDOM)
+        igi_ledger_add(r, IGI_ESCAPE_DRAWS, "%s: %s draws random numbers",
+                       call->where ? call->where : "(unknown place)", call->op->name);
     IG_TRY(ig_graph_make(r->g, &node, ids, made));
     for (int i = 0; i < call->n_out; i++) {
         if (!out[i])
@@ -161,16 +174,48 @@ shape_of(igi_sink *s, ig_ctx *c, uint32_t id, const ig_type *t, ig_tensor **out)
     return rc;
 }
 
+/* The merged trace decides by this value which path a run takes. */
+static ig_status read_on_path(igi_recording *r, const char *where, const ig_tensor *t)
+{
+    igi_read read = {.value = {t->v.trace},
+                     .at = r->g->order.n,
+                     .seen = igi_get_f64((ig_dtype)t->v.type.dtype, t->data, 0),
+                     .where = igi_strdup(where ? where : "(unknown place)")};
+    if (igi_value_at(r->g, read.value)->constant) {
+        igi_free(read.where);
+        return IG_OK;
+    }
+    if (read.where && IGI_PUSH(r->reads, read))
+        return IG_OK;
+    igi_free(read.where);
+    return IG_OUT_OF_MEMORY;
+}
+
 static ig_status
 escaped(igi_sink *s, ig_ctx *c, const char *where, const char *what, ig_tensor *t)
 {
     igi_recording *r = recording_of(s);
     (void)c;
-    if (t && !is_value(r, t))
+    if (t && !igi_recording_has(r, t))
         return IG_OK; /* a constant of the trace anyway */
-    igi_text_add(&r->ledger, "\n  %s: %s", where ? where : "(unknown place)", what);
-    r->escapes++;
+    if (t && r->reads)
+        return read_on_path(r, where, t);
+    igi_ledger_add(r, IGI_ESCAPE_VALUE, "%s: %s", where ? where : "(unknown place)",
+                   what);
     return IG_OK; /* the function goes on, so that all escapes are listed at once */
+}
+
+static void sized(igi_sink *s, const char *where, const ig_tensor *t, int axis)
+{
+    igi_recording *r = recording_of(s), *of = r;
+    while (of && !(t->v.trace && t->v.trace_epoch == of->epoch))
+        of = of->outer;
+    const ig_type *type = of ? follows_data(&of->sink, t->v.trace) : NULL;
+    axis += axis < 0 ? t->v.type.rank : 0;
+    if (!type || (type->rank > axis && axis >= 0 && ig_type_dims(type)[axis] >= 0))
+        return;
+    igi_ledger_add(r, IGI_ESCAPE_SIZE, "%s: the size of axis %d, which follows data",
+                   where ? where : "(unknown place)", axis);
 }
 
 /* A raw pointer was taken (ig_tensor_data...): the place is not known, the tensor is.
@@ -179,11 +224,9 @@ static void data_escaped(void *user, const ig_tensor *t)
 {
     igi_recording *r = user;
     char type[160];
-    if (!is_value(r, t))
-        return;
-    igi_text_add(&r->ledger, "\n  ig_tensor_data: a pointer into %s",
-                 igi_type_print(&t->v.type, NULL, type, sizeof(type)));
-    r->escapes++;
+    if (igi_recording_has(r, t))
+        igi_ledger_add(r, IGI_ESCAPE_DATA, "ig_tensor_data: a pointer into %s",
+                       igi_type_print(&t->v.type, NULL, type, sizeof(type)));
 }
 
 static uint32_t next_epoch(void)
@@ -195,10 +238,11 @@ static uint32_t next_epoch(void)
 void igi_recording_init(igi_recording *r)
 {
     *r = (igi_recording){.epoch = next_epoch()};
-    r->sink = (igi_sink){called, escaped, writable, follows_data, shape_of, r->epoch};
+    r->sink =
+        (igi_sink){called, escaped, sized, writable, follows_data, shape_of, r->epoch};
 }
 
 void igi_recording_watch(igi_recording *r)
 {
-    igi_escape_watch(data_escaped, r);
+    igi_escape_watch(r ? data_escaped : NULL, r);
 }

@@ -125,6 +125,17 @@ ig_status igi_body_fix_input(ig_graph *body, int i, ig_tensor *t)
     return IG_OK;
 }
 
+bool igi_capture_is_read(const igi_node *n, int c)
+{
+    const ig_graph *body;
+    for (int k = 0; (body = igi_body_of(n, k)); k++) {
+        size_t at = body->inputs.n - (size_t)(n->n_captures - c);
+        if (igi_value_at(body, body->inputs.p[at])->uses.n)
+            return true;
+    }
+    return false;
+}
+
 ig_status igi_node_drop_capture(ig_graph *g, ig_node_id n, int c)
 {
     ig_graph *body;

@@ -45,6 +45,8 @@ ig_status igi_body_add_input(ig_graph *body,
 ig_status igi_body_fix_input(ig_graph *body, int i, ig_tensor *t);
 /* Removes input i, which nobody reads, or whose value has become a constant. */
 void igi_body_drop_input(ig_graph *body, int i);
+/* Whether some body reads capture number c. */
+bool igi_capture_is_read(const igi_node *n, int c);
 /* Capture number c of node n goes, in node and bodies; no body may read it. */
 ig_status igi_node_drop_capture(ig_graph *g, ig_node_id n, int c);
 

@@ -29,6 +29,21 @@ ig_status igi_graph_copy_node(ig_graph *dst,
  * the list (igi_node.use_at), so both take constant time. */
 void igi_use_put(ig_graph *g, ig_value_id v, igi_use use);
 void igi_use_remove(ig_graph *g, ig_value_id v, igi_use use);
+/* The live constants of src that have no place in map yet get one. */
+ig_status
+igi_graph_copy_constants(ig_graph *dst, const ig_graph *src, ig_value_id *map);
+/* What a copy of a node has instead: attributes (NULL: the same), further captures. */
+typedef struct igi_node_changes {
+    const void *attrs;
+    const ig_value_id *extra; /* of dst */
+    int n_extra;
+} igi_node_changes;
+/* A copy of a node with the names of its values; `as` NULL: as it is. */
+ig_status igi_graph_copy_node(ig_graph *dst,
+                              const ig_graph *src,
+                              ig_node_id id,
+                              const igi_node_changes *as,
+                              ig_value_id *map);
 /* Nodes in topological order, whatever the state of g->order; igi_free(*out). */
 ig_status igi_graph_topological(const ig_graph *g, ig_node_id **out, size_t *n);
 

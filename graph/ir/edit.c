@@ -269,13 +269,28 @@ ig_status igi_graph_sort(ig_graph *g)
     return IG_OK;
 }
 
+ig_status igi_graph_know_ints(ig_graph *g, ig_value_id v, const ig_ints *ints)
+{
+    if (!ints->v)
+        return IG_OK;
+    size_t n = (size_t)ints->n;
+    int64_t *own = igi_arena_array(&g->arena, n + 1, sizeof(*own));
+    if (!own)
+        return IG_OUT_OF_MEMORY;
+    memcpy(own, ints->v, n * sizeof(*own));
+    igi_value_at(g, v)->ints = (ig_ints){ints->n, own};
+    return IG_OK;
+}
+
 /* ---- copying between graphs ---- */
 
 ig_status igi_graph_copy_node(ig_graph *dst,
                               const ig_graph *src,
-                              const igi_node *n,
+                              ig_node_id id,
+                              const igi_node_changes *as,
                               ig_value_id *map)
 {
+    const igi_node *n = igi_node_at(src, id);
     ig_value_id in[IG_PORTS_MAX], out[IG_PORTS_MAX];
     const char *names[IG_PORTS_MAX], *origin = NULL;
     ig_call call = {.op = n->op->def,
@@ -299,6 +314,14 @@ ig_status igi_graph_copy_node(ig_graph *dst,
         if (i < 64)
             call.wanted |= n->out[i].i ? IG_BIT(i) : 0;
     }
+    if (as && n->n_in + as->n_extra > IG_PORTS_MAX)
+        return ig_fail(IG_LIMIT, "node '%s' has too many captures", n->name);
+    for (int i = 0; as && i < as->n_extra; i++) {
+        in[call.n_in++] = as->extra[i];
+        call.n_captures++;
+    }
+    if (as && as->attrs)
+        call.attrs = as->attrs;
     if (n->origin && !(origin = igi_arena_strdup(&dst->arena, n->origin)))
         return IG_OUT_OF_MEMORY;
     IG_TRY(igi_graph_make_as(dst, &call, in, names, out));
@@ -326,7 +349,7 @@ void igi_graph_rename(ig_graph *dst, ig_value_id id, const char *name)
     v->name = own;
 }
 
-ig_status igi_graph_inline(ig_graph *dst, const ig_graph *src, ig_value_id *map)
+ig_status igi_graph_copy_constants(ig_graph *dst, const ig_graph *src, ig_value_id *map)
 {
     for (size_t i = 1; i < src->values.n; i++) {
         const igi_gvalue *v = &src->values.p[i];
@@ -337,12 +360,18 @@ ig_status igi_graph_inline(ig_graph *dst, const ig_graph *src, ig_value_id *map)
                     : IG_OUT_OF_MEMORY);
         IG_TRY(igi_notes_copy_value(dst, map[i], src, (ig_value_id){(uint32_t)i}));
     }
+    return IG_OK;
+}
+
+ig_status igi_graph_inline(ig_graph *dst, const ig_graph *src, ig_value_id *map)
+{
     ig_node_id *order;
     size_t count;
+    IG_TRY(igi_graph_copy_constants(dst, src, map));
     IG_TRY(igi_graph_topological(src, &order, &count));
     ig_status rc = IG_OK;
     for (size_t k = 0; rc == IG_OK && k < count; k++)
-        rc = igi_graph_copy_node(dst, src, igi_node_at(src, order[k]), map);
+        rc = igi_graph_copy_node(dst, src, order[k], NULL, map);
     igi_free(order);
     return rc;
 }

@@ -112,6 +112,9 @@ static inline igi_node *igi_node_at(const ig_graph *g, ig_node_id n)
 ig_status igi_graph_sort(ig_graph *g);
 /* Input i of node n becomes v. */
 ig_status igi_graph_set_input(ig_graph *g, ig_node_id n, int i, ig_value_id v);
+/* Value v is known to hold these integers, as inference would propagate them; symbols
+ * only of g's own table. */
+ig_status igi_graph_know_ints(ig_graph *g, ig_value_id v, const ig_ints *ints);
 /* Removes all nodes whose outputs nobody uses (EFFECTS stay). Returns how many. */
 int igi_graph_sweep(ig_graph *g);
 /* A fresh unique value name from a stem. */

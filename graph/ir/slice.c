@@ -90,7 +90,7 @@ static ig_status copy(cutter *c)
                 IG_TRY(add_leaf(c, n->in[i]));
         for (int i = 0; i < n->n_out; i++)
             kept[i] = c->map[n->out[i].i];
-        IG_TRY(igi_graph_copy_node(c->s->g, c->src, n, c->map));
+        IG_TRY(igi_graph_copy_node(c->s->g, c->src, id, NULL, c->map));
         for (int i = 0; i < n->n_out; i++)
             if (n->out[i].i && c->from[n->out[i].i])
                 c->map[n->out[i].i] = kept[i];

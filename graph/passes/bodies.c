@@ -18,24 +18,12 @@ static ig_status sink_constant(ig_graph *g, ig_node_id id, int c)
     return igi_node_drop_capture(g, id, c);
 }
 
-/* Whether some body reads capture c. */
-static bool is_read(const igi_node *n, int c)
-{
-    const ig_graph *body;
-    for (int k = 0; (body = igi_body_of(n, k)); k++) {
-        size_t at = body->inputs.n - (size_t)(n->n_captures - c);
-        if (igi_value_at(body, body->inputs.p[at])->uses.n)
-            return true;
-    }
-    return false;
-}
-
 static ig_status settle_captures(ig_graph *g, ig_node_id id, int *changes)
 {
     for (int c = igi_node_at(g, id)->n_captures; c-- > 0;) {
         const igi_node *n = igi_node_at(g, id);
         ig_value_id v = n->in[n->n_in - n->n_captures + c];
-        bool constant = igi_value_at(g, v)->constant, read = is_read(n, c);
+        bool constant = igi_value_at(g, v)->constant, read = igi_capture_is_read(n, c);
         if (!constant && read)
             continue;
         IG_TRY(constant && read ? sink_constant(g, id, c)

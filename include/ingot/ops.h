@@ -4220,6 +4220,24 @@ ig_op_ingot_conv_grad_weight_at(const char *where,
 #define ig_op_ingot_conv_grad_weight(...)                                              \
     ig_op_ingot_conv_grad_weight_at(IG_HERE, __VA_ARGS__)
 
+/* ---- ingot::Covered ---- */
+/* The place of a number among values; an error when it is none of them.
+ * x: The number that was read. covered: Rank 1: the values that were seen. */
+typedef struct ig_ingot_covered_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_covered_opts));
+    const char *place IG_DEF(""); /* Where the value was read, for the error. */
+} ig_ingot_covered_opts;
+#define IG_INGOT_COVERED_OPTS_INIT                                                     \
+    {                                                                                  \
+        sizeof(ig_ingot_covered_opts), ""                                              \
+    }
+IG_API ig_tensor *ig_op_ingot_covered_at(const char *where,
+                                         ig_ctx *c,
+                                         ig_tensor *x,
+                                         ig_tensor *covered,
+                                         const ig_ingot_covered_opts *opts);
+#define ig_op_ingot_covered(...) ig_op_ingot_covered_at(IG_HERE, __VA_ARGS__)
+
 /* ---- ingot::DFTGrad ---- */
 /* Gradient of DFT, given dy and the input's shape. Attributes are DFT's.
  * dy: Gradient of DFT's output. shape: Shape of DFT's input. dft_length: As DFT's.

@@ -16,6 +16,7 @@
 IG_EXTERN_C_BEGIN
 
 #define IG_TRACE_INPUTS_MAX 16
+#define IG_TRACE_PATHS_MAX  16
 
 struct ig_module; /* <ingot/nn.h> */
 struct ig_optim;
@@ -38,13 +39,27 @@ typedef struct ig_trace_opts {
     ig_trace_input inputs[IG_TRACE_INPUTS_MAX]; /* ended by a NULL name */
     ig_value
         *values[IG_TRACE_INPUTS_MAX]; /* of those without example: it is no tensor */
+    /* Further examples, in the order of inputs and of their types, ended by NULL: the
+     * paths that they take through C code become one graph (below). */
+    ig_tensor *const *also[IG_TRACE_PATHS_MAX];
     const char *outputs[IG_TRACE_INPUTS_MAX]; /* names; missing ones are made */
     const char *dynamic; /* "image: N,1,28,28; mask: N,T"; NULL: all sizes are fixed */
     const char *name;    /* of the graph */
     bool no_self_test;   /* else the examples and their results go into the file */
 } ig_trace_opts;
 
-/* The graph is the caller's (ig_graph_free); NULL with the error in the context.
+/* Several paths. With `also`, a value that the function reads (ig_item) is no escape: a
+ * run of the graph takes the path of the example that read the same value there. Read
+ * bools (ig_item of a comparison) or small integers:
+ *     if (ig_item(c, ig_op_greater(c, ig_sum(c, x, IG_ALL, false), zero))) ...
+ * A run that reads a value which no example has read fails with the place of the read
+ * and the value, so there is no wrong answer; where the examples have read both true
+ * and false, no run can. Examples that part without such a read fail the trace. Weights
+ * are stored once; the rest of the function behind a decision is in both arms of an
+ * If. Not together with `dynamic` or ig_trace_step. A graph in which a path may be
+ * missing is not exported to ONNX, which has no way to say so.
+ *
+ * The graph is the caller's (ig_graph_free); NULL with the error in the context.
  * Tensors from outside (parameters) become constants, copied, under their module's
  * names. Gradients are not recorded meanwhile unless the function takes them itself. */
 IG_API ig_graph *ig_trace_at(const char *where,
@@ -125,8 +140,9 @@ typedef ig_status (*ig_loop_fn)(ig_ctx *c,
                                 ig_tensor **go_on,
                                 void *user);
 /* Runs fn for at most `most` rounds (negative: no bound), as long as it goes on; state
- * [n] holds the states before, and afterwards. In a trace fn runs once and becomes the
- * body of a Loop, with gradients. */
+ * [n] holds the states before, and afterwards. In a trace fn becomes the body of a
+ * Loop, with gradients: it runs once, and once more when it changes the size of a
+ * state, which is no number inside then. */
 IG_API ig_status ig_loop_at(const char *where,
                             ig_ctx *c,
                             int64_t most,
@@ -135,6 +151,32 @@ IG_API ig_status ig_loop_at(const char *where,
                             int n,
                             void *user);
 #define ig_loop(...) ig_loop_at(IG_HERE, __VA_ARGS__)
+
+/* One slice: reads the states and a slice of each input (without the axis), writes
+ * n_state next states of the same types and n_out results. */
+typedef ig_status (*ig_scan_fn)(ig_ctx *c,
+                                ig_tensor *const *state,
+                                ig_tensor *const *item,
+                                ig_tensor **next,
+                                ig_tensor **result,
+                                void *user);
+typedef struct ig_scan_args {
+    ig_tensor **state; /* [n_state] before, and afterwards */
+    int n_state;
+    ig_tensor *const *in; /* [n_in], at least one, as many slices each */
+    int n_in;
+    ig_tensor **out; /* [n_out] the results of all slices, stacked */
+    int n_out;
+    int axis;     /* of the slices in all inputs and results; negative: from the end */
+    bool reverse; /* from the last slice to the first; results keep their places */
+} ig_scan_args;
+/* Runs fn for each slice of the inputs along an axis; states go round. In eager code a
+ * C loop. In a trace fn runs once and becomes the body of a Scan, with gradients, which
+ * runs at any length. No slice at all: the states stay, results have length 0; to know
+ * their types fn runs once on zeros, and what it computes is dropped. */
+IG_API ig_status ig_scan_at(
+    const char *where, ig_ctx *c, ig_scan_fn fn, const ig_scan_args *args, void *user);
+#define ig_scan(...) ig_scan_at(IG_HERE, __VA_ARGS__)
 
 IG_EXTERN_C_END
 #endif
