@@ -204,15 +204,18 @@ static ig_status all_heads(ig_kernel_ctx *k, const call *c)
 {
     const igi_attention *a = &c->a;
     const int64_t group = a->kv_heads ? a->q_heads / a->kv_heads : 0;
+    igi_pace pace = igi_pace_of(k);
     int64_t at[3];
     for (at[0] = 0; at[0] < a->batch; at[0]++) {
         for (int64_t head = 0; head < a->kv_heads; head++) {
-            IG_TRY(ig_poll(k));
+            IG_TRY(igi_pace_go(&pace, a->total));
             load_cache(c, IGI_ATT_K, at[0], head);
             load_cache(c, IGI_ATT_V, at[0], head);
             for (at[1] = head * group; at[1] < (head + 1) * group; at[1]++)
-                for (at[2] = 0; at[2] < a->q_len; at[2]++)
+                for (at[2] = 0; at[2] < a->q_len; at[2]++) {
+                    IG_TRY(igi_pace_go(&pace, a->total * (a->size + a->v_size + 8)));
                     one_query(c, at);
+                }
         }
     }
     return IG_OK;

@@ -40,17 +40,20 @@ typedef struct {
     void *y;
     int64_t in_plane, out_plane;
     int64_t plane, row; /* where it is */
+    igi_pace pace;
 } average_call;
 
 /* acc[o - lo] = sums over the windows of outputs [lo, hi) of one outer row. */
-IGI_INLINE void
-average_row(ig_dtype T, const average_call *v, int64_t lo, int64_t hi, double *acc)
+IGI_INLINE ig_status
+average_row(ig_dtype T, average_call *v, int64_t lo, int64_t hi, double *acc)
 {
     const igi_window_axis *a = &v->w.axis[v->w.rank - 1];
     for (int64_t tap_row = 0; tap_row < v->w.kernel_outer; tap_row++) {
+        IG_TRY(igi_pace_go(&v->pace, 1));
         int64_t in_row = igi_window_in_row(&v->w, v->row, tap_row);
         for (int64_t tap = 0; in_row >= 0 && tap < a->kernel; tap++) {
             int64_t from, to;
+            IG_TRY(igi_pace_go(&v->pace, hi - lo));
             igi_window_taps(a, tap, lo, hi, &from, &to);
             int64_t at =
                 v->plane * v->in_plane + in_row * a->in + tap * a->dilation - a->pad;
@@ -58,9 +61,10 @@ average_row(ig_dtype T, const average_call *v, int64_t lo, int64_t hi, double *a
                 acc[o - lo] += igi_load(T, v->x, at + o * a->stride);
         }
     }
+    return IG_OK;
 }
 
-IGI_INLINE void average_plane(ig_dtype T, average_call *v)
+IGI_INLINE ig_status average_plane(ig_dtype T, average_call *v)
 {
     const igi_window_axis *a = &v->w.axis[v->w.rank - 1];
     double acc[IGI_CHUNK];
@@ -71,13 +75,14 @@ IGI_INLINE void average_plane(ig_dtype T, average_call *v)
             int64_t at = v->plane * v->out_plane + v->row * a->out;
             for (int64_t o = lo; o < hi; o++)
                 acc[o - lo] = 0;
-            average_row(T, v, lo, hi, acc);
+            IG_TRY(average_row(T, v, lo, hi, acc));
             for (int64_t o = lo; o < hi; o++) {
                 int64_t n = rows * igi_window_count(a, o, v->padded);
                 igi_store(T, v->y, at + o, n ? acc[o - lo] / (double)n : 0);
             }
         }
     }
+    return IG_OK;
 }
 
 static ig_status average_pool_reference(ig_kernel_ctx *k)
@@ -86,13 +91,15 @@ static ig_status average_pool_reference(ig_kernel_ctx *k)
     const ig_tensor *x = ig_in(k, 0);
     ig_tensor *y = ig_out(k, 0);
     igi_window_spec s = igi_average_pool_spec(a);
-    average_call v = {
-        .padded = a->count_include_pad != 0, .x = ig_data(x), .y = ig_data(y)};
+    average_call v = {.padded = a->count_include_pad != 0,
+                      .x = ig_data(x),
+                      .y = ig_data(y),
+                      .pace = igi_pace_of(k)};
     igi_pool_set(&v.w, &s, ig_rank(x), ig_dims(x), ig_dims(y));
     v.in_plane = v.w.in_outer * v.w.axis[v.w.rank - 1].in;
     v.out_plane = v.w.out_outer * v.w.axis[v.w.rank - 1].out;
     for (v.plane = 0; v.plane < ig_dims(x)[0] * ig_dims(x)[1]; v.plane++)
-        IGI_EACH_FLOAT(k, ig_dtype_of(x), average_plane(T, &v));
+        IGI_EACH_FLOAT(k, ig_dtype_of(x), IG_TRY(average_plane(T, &v)));
     return IG_OK;
 }
 

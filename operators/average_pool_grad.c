@@ -49,14 +49,16 @@ typedef struct {
     void *dx;
     int64_t in_plane, out_plane;
     int64_t plane, row; /* where it is */
+    igi_pace pace;
 } average_grad_call;
 
 /* acc[i - lo] = gradient of positions [lo, hi) of one outer input row. */
-IGI_INLINE void average_grad_row(
-    ig_dtype T, const average_grad_call *v, int64_t lo, int64_t hi, double *acc)
+IGI_INLINE ig_status
+average_grad_row(ig_dtype T, average_grad_call *v, int64_t lo, int64_t hi, double *acc)
 {
     const igi_window_axis *a = &v->w.axis[v->w.rank - 1];
     for (int64_t tap_row = 0; tap_row < v->w.kernel_outer; tap_row++) {
+        IG_TRY(igi_pace_go(&v->pace, 1));
         int64_t out_row = igi_window_out_row(&v->w, v->row, tap_row);
         if (out_row < 0)
             continue;
@@ -64,6 +66,7 @@ IGI_INLINE void average_grad_row(
         int64_t at = v->plane * v->out_plane + out_row * a->out;
         for (int64_t tap = 0; tap < a->kernel; tap++) {
             int64_t from, to, shift = tap * a->dilation - a->pad - lo;
+            IG_TRY(igi_pace_go(&v->pace, hi - lo));
             igi_window_range(a, tap, lo, hi, &from, &to);
             for (int64_t o = from; o < to; o++) {
                 int64_t n = rows * igi_window_count(a, o, v->padded);
@@ -71,9 +74,10 @@ IGI_INLINE void average_grad_row(
             }
         }
     }
+    return IG_OK;
 }
 
-IGI_INLINE void average_grad_plane(ig_dtype T, average_grad_call *v)
+IGI_INLINE ig_status average_grad_plane(ig_dtype T, average_grad_call *v)
 {
     double acc[IGI_CHUNK];
     int64_t width = v->w.axis[v->w.rank - 1].in;
@@ -83,11 +87,12 @@ IGI_INLINE void average_grad_plane(ig_dtype T, average_grad_call *v)
             int64_t at = v->plane * v->in_plane + v->row * width;
             for (int64_t i = lo; i < hi; i++)
                 acc[i - lo] = 0;
-            average_grad_row(T, v, lo, hi, acc);
+            IG_TRY(average_grad_row(T, v, lo, hi, acc));
             for (int64_t i = lo; i < hi; i++)
                 igi_store(T, v->dx, at + i, acc[i - lo]);
         }
     }
+    return IG_OK;
 }
 
 static ig_status average_pool_grad_reference(ig_kernel_ctx *k)
@@ -96,13 +101,15 @@ static ig_status average_pool_grad_reference(ig_kernel_ctx *k)
     const ig_tensor *dy = ig_in(k, 0);
     ig_tensor *dx = ig_out(k, 0);
     igi_window_spec s = igi_average_pool_spec(a);
-    average_grad_call v = {
-        .padded = a->count_include_pad != 0, .dy = ig_data(dy), .dx = ig_data(dx)};
+    average_grad_call v = {.padded = a->count_include_pad != 0,
+                           .dy = ig_data(dy),
+                           .dx = ig_data(dx),
+                           .pace = igi_pace_of(k)};
     igi_pool_set(&v.w, &s, ig_rank(dx), ig_dims(dx), ig_dims(dy));
     v.in_plane = v.w.in_outer * v.w.axis[v.w.rank - 1].in;
     v.out_plane = v.w.out_outer * v.w.axis[v.w.rank - 1].out;
     for (v.plane = 0; v.plane < ig_dims(dx)[0] * ig_dims(dx)[1]; v.plane++)
-        IGI_EACH_FLOAT(k, ig_dtype_of(dy), average_grad_plane(T, &v));
+        IGI_EACH_FLOAT(k, ig_dtype_of(dy), IG_TRY(average_grad_plane(T, &v)));
     return IG_OK;
 }
 

@@ -56,7 +56,10 @@ static ig_status mapper_reference(ig_kernel_ctx *k)
 {
     const ig_tensor *x = ig_in(k, 0);
     ig_tensor *y = ig_out(k, 0);
+    const int64_t cats = ((const mapper_attrs *)k->attrs)->cats_int64s.n;
+    igi_pace pace = igi_pace_of(k);
     for (int64_t i = 0; i < ig_numel(x); i++) {
+        IG_TRY(igi_pace_go(&pace, cats + 1));
         if (ig_dtype_of(x) == IG_STRING) {
             ((int64_t *)ig_data(y))[i] =
                 find_string(k->attrs, ((igi_str **)ig_data(x))[i]);

@@ -213,6 +213,7 @@ typedef struct {
     const void *x, *w, *bias, *past;
     void *y, *present;
     int64_t channels, length, k, act;
+    igi_pace pace;
 } causal_conv_call;
 
 /* Value t of past and input of line `line` (batch item and channel). */
@@ -225,10 +226,11 @@ state_at(ig_dtype T, const causal_conv_call *v, int64_t line, int64_t t)
     return v->past ? igi_load(T, v->past, line * before + t) : 0;
 }
 
-IGI_INLINE void causal_conv_line(ig_dtype T, const causal_conv_call *v, int64_t line)
+IGI_INLINE ig_status causal_conv_line(ig_dtype T, causal_conv_call *v, int64_t line)
 {
     const int64_t c = line % v->channels;
     for (int64_t t = 0; t < v->length; t++) {
+        IG_TRY(igi_pace_go(&v->pace, v->k));
         double sum = v->bias ? igi_load(T, v->bias, c) : 0;
         for (int64_t j = 0; j < v->k; j++)
             sum += igi_load(T, v->w, c * v->k + j) * state_at(T, v, line, t + j);
@@ -237,6 +239,7 @@ IGI_INLINE void causal_conv_line(ig_dtype T, const causal_conv_call *v, int64_t 
     for (int64_t t = 0; t < v->k - 1; t++)
         igi_store(T, v->present, line * (v->k - 1) + t,
                   state_at(T, v, line, v->length + t));
+    return IG_OK;
 }
 
 static ig_status causal_conv_reference(ig_kernel_ctx *k)
@@ -253,9 +256,10 @@ static ig_status causal_conv_reference(ig_kernel_ctx *k)
                           .channels = d[1],
                           .length = d[2],
                           .k = ig_dims(ig_in(k, W))[2],
-                          .act = a->activation == NONE ? IGI_ACT_NONE : IGI_ACT_SILU};
+                          .act = a->activation == NONE ? IGI_ACT_NONE : IGI_ACT_SILU,
+                          .pace = igi_pace_of(k)};
     for (int64_t line = 0; line < d[0] * d[1]; line++)
-        IGI_EACH_FLOAT(k, ig_dtype_of(x), causal_conv_line(T, &v, line));
+        IGI_EACH_FLOAT(k, ig_dtype_of(x), IG_TRY(causal_conv_line(T, &v, line)));
     return IG_OK;
 }
 

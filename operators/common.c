@@ -37,23 +37,39 @@ void igi_walk_init(
     }
     bool scalar = w->rank == 0;
     w->rank -= !scalar; // the last dim becomes the row
-    w->inner = scalar ? 1 : w->dim[w->rank];
+    w->whole = scalar ? 1 : w->dim[w->rank];
+    w->done = 0;
+    w->inner = w->whole < IGI_POLL_WORK ? w->whole : IGI_POLL_WORK;
     w->unit = true;
     for (int j = 0; j < n; j++) {
         w->at[j] = 0;
         w->step[j] = scalar ? 1 : w->stride[j][w->rank];
         w->unit = w->unit && w->step[j] == 1;
     }
-    w->rows = !empty;
+    w->rows = empty ? 0 : (w->whole + IGI_POLL_WORK - 1) / IGI_POLL_WORK;
     for (int d = 0; d < w->rank; d++) {
         w->index[d] = 0;
         w->rows *= w->dim[d];
     }
 }
 
+/* The next part of a row that was cut; false: it was the last one. */
+static bool walk_on(igi_walk *w)
+{
+    int64_t left = w->whole - w->done - w->inner, move = left > 0 ? w->inner : -w->done;
+    for (int j = 0; j < w->n; j++)
+        w->at[j] += move * w->step[j];
+    w->done += move;
+    left = left > 0 ? left : w->whole;
+    w->inner = left < IGI_POLL_WORK ? left : IGI_POLL_WORK;
+    return w->done > 0;
+}
+
 void igi_walk_next(igi_walk *w)
 {
     w->rows--;
+    if (w->whole > IGI_POLL_WORK && walk_on(w))
+        return;
     for (int d = w->rank - 1; d >= 0; d--) {
         bool carry = ++w->index[d] == w->dim[d];
         int64_t move = carry ? 1 - w->dim[d] : 1;
@@ -107,18 +123,18 @@ ig_status igi_copy_to_output(ig_kernel_ctx *k, int out, int port)
 
 double igi_scalar_f64(const ig_tensor *t, double none)
 {
-    return t ? igi_get_f64(ig_dtype_of(t), ig_data(t), 0) : none;
+    return t && ig_numel(t) > 0 ? igi_get_f64(ig_dtype_of(t), ig_data(t), 0) : none;
 }
 
 int64_t igi_scalar_i64(const ig_tensor *t, int64_t none)
 {
-    return t ? igi_get_i64(ig_dtype_of(t), ig_data(t), 0) : none;
+    return t && ig_numel(t) > 0 ? igi_get_i64(ig_dtype_of(t), ig_data(t), 0) : none;
 }
 
 int igi_read_ints(const ig_tensor *t, int64_t *buf, int cap)
 {
     int64_t n = ig_numel(t), stride = ig_rank(t) > 0 ? ig_strides(t)[0] : 1;
-    if (n > cap)
+    if (n > cap || ig_rank(t) > 1)
         return -1;
     for (int64_t i = 0; i < n; i++)
         buf[i] = igi_get_i64(ig_dtype_of(t), ig_data(t), i * stride);

@@ -39,10 +39,11 @@ enum { IGI_WALK_MAX = 6 };
  *             ... operand j at element w.at[j] + i * w.step[j] ... */
 typedef struct igi_walk {
     int64_t rows;  /* left, this one included; 0: done */
-    int64_t inner; /* elements of a row */
+    int64_t inner; /* elements of a row, at most IGI_POLL_WORK: longer ones are cut */
     int64_t at[IGI_WALK_MAX], step[IGI_WALK_MAX];
     bool unit; /* every step is 1 */
     int n, rank;
+    int64_t whole, done; /* elements of the uncut row; those of rows before in it */
     int64_t dim[IG_RANK_MAX], index[IG_RANK_MAX];
     int64_t stride[IGI_WALK_MAX][IG_RANK_MAX];
 } igi_walk;
@@ -66,11 +67,11 @@ void igi_broadcast_strides(const ig_tensor *t,
 
 /* Output 0 := input `port` broadcast to its shape; any element type, any strides. */
 ig_status igi_copy_to_output(ig_kernel_ctx *k, int out, int port);
-/* The one number of a scalar (numel 1) tensor; `none` when t is NULL. */
+/* The one number of a scalar (numel 1) tensor; `none` when t is NULL or empty. */
 double igi_scalar_f64(const ig_tensor *t, double none);
 int64_t igi_scalar_i64(const ig_tensor *t, int64_t none);
 /* Integers of a rank 0 or 1 tensor of any integer type: their count, -1 when more than
- * cap. */
+ * cap, or when the rank is higher. */
 int igi_read_ints(const ig_tensor *t, int64_t *buf, int cap);
 /* *slot := s, counted; the old string is released. */
 void igi_string_put(igi_str **slot, igi_str *s);
@@ -105,6 +106,30 @@ static inline int64_t igi_wrap_sub(int64_t a, int64_t b)
 static inline int64_t igi_wrap_mul(int64_t a, int64_t b)
 {
     return (int64_t)((uint64_t)a * (uint64_t)b);
+}
+
+/* ---- long loops ---- */
+
+/* Polls for a reference (ig_poll), about once in IGI_POLL_WORK elementary steps, so
+ * that cancelling and deadlines take effect within milliseconds and cost nothing. A
+ * loop says what the next round of it will take. */
+#define IGI_POLL_WORK ((int64_t)1 << 20)
+typedef struct igi_pace {
+    ig_kernel_ctx *k;
+    int64_t left;
+} igi_pace;
+static inline igi_pace igi_pace_of(ig_kernel_ctx *k)
+{
+    return (igi_pace){k, IGI_POLL_WORK};
+}
+/* `work` >= 0: of one round. The status of ig_poll. */
+static inline ig_status igi_pace_go(igi_pace *p, int64_t work)
+{
+    p->left -= work < IGI_POLL_WORK ? work : IGI_POLL_WORK;
+    if (p->left > 0)
+        return IG_OK;
+    p->left = IGI_POLL_WORK;
+    return ig_poll(p->k);
 }
 
 /* ---- rows of element types ---- */
@@ -159,6 +184,7 @@ static inline int64_t igi_wrap_mul(int64_t a, int64_t b)
     do {                                                                               \
         const ig_tensor *t_[2] = {ig_out(k_, 0), ig_in(k_, 0)};                        \
         igi_walk w_;                                                                   \
+        igi_pace pace_ = igi_pace_of(k_);                                              \
         igi_walk_tensors(&w_, t_[0], t_, 2);                                           \
         switch (ig_dtype_of(t_[1])) {                                                  \
             __VA_ARGS__                                                                \
@@ -171,6 +197,7 @@ static inline int64_t igi_wrap_mul(int64_t a, int64_t b)
 #define IGI_UNARY_CASE(dtype_, T_, C_, LOAD_, STORE_, ...)                             \
     case dtype_:                                                                       \
         for (; w_.rows > 0; igi_walk_next(&w_)) {                                      \
+            IG_TRY(igi_pace_go(&pace_, w_.inner));                                     \
             T_ *y_ = (T_ *)ig_data(t_[0]) + w_.at[0];                                  \
             const T_ *a_ = (const T_ *)ig_data(t_[1]) + w_.at[1];                      \
             int64_t sy_ = w_.step[0], sa_ = w_.step[1];                                \
@@ -196,6 +223,7 @@ static inline int64_t igi_wrap_mul(int64_t a, int64_t b)
     do {                                                                               \
         const ig_tensor *t_[3] = {y_, a_, b_};                                         \
         igi_walk w_;                                                                   \
+        igi_pace pace_ = igi_pace_of(k_);                                              \
         igi_walk_tensors(&w_, t_[0], t_, 3);                                           \
         switch (ig_dtype_of(t_[1])) {                                                  \
             __VA_ARGS__                                                                \
@@ -213,6 +241,7 @@ static inline int64_t igi_wrap_mul(int64_t a, int64_t b)
 /* Y_ is the stored type of the result, PUT_ its store. */
 #define IGI_BINARY_LOOP_(Y_, PUT_, T_, C_, LOAD_, ...)                                 \
     for (; w_.rows > 0; igi_walk_next(&w_)) {                                          \
+        IG_TRY(igi_pace_go(&pace_, w_.inner));                                         \
         Y_ *y_ = (Y_ *)ig_data(t_[0]) + w_.at[0];                                      \
         const T_ *a_ = (const T_ *)ig_data(t_[1]) + w_.at[1];                          \
         const T_ *b_ = (const T_ *)ig_data(t_[2]) + w_.at[2];                          \

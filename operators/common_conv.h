@@ -73,21 +73,20 @@ typedef struct igi_conv_call {
     const void *x, *w;
     int64_t item, channel, pixel; /* strides of x */
     int64_t n, m;                 /* item of the batch, output channel */
+    igi_pace pace;
 } igi_conv_call;
 
 /* acc[o - lo] += sum over channels and taps, for outputs [lo, hi) of outer row `row`:
- * for every tap, the part of the input row that it meets is added with one weight. */
-IGI_INLINE void igi_conv_row(ig_dtype T,
-                             const igi_conv_call *v,
-                             int64_t row,
-                             int64_t lo,
-                             int64_t hi,
-                             double *acc)
+ * for every tap, the part of the input row that it meets is added with one weight.
+ * Polls. */
+IGI_INLINE ig_status igi_conv_row(
+    ig_dtype T, igi_conv_call *v, int64_t row, int64_t lo, int64_t hi, double *acc)
 {
     const igi_conv *c = &v->c;
     const igi_window_axis *a = igi_conv_row_axis(c);
     int64_t base = v->n * v->item + v->m / c->m * c->c * v->channel;
     int64_t step = a->stride * v->pixel;
+    IG_TRY(igi_pace_go(&v->pace, c->c * c->taps * ((hi - lo) / 16 + 1)));
     for (int64_t tap_row = 0; tap_row < c->w.kernel_outer; tap_row++) {
         int64_t in_row = igi_window_in_row(&c->w, row, tap_row);
         for (int64_t tap = 0; in_row >= 0 && tap < a->kernel; tap++) {
@@ -105,6 +104,7 @@ IGI_INLINE void igi_conv_row(ig_dtype T,
             }
         }
     }
+    return IG_OK;
 }
 
 /* The transposed map, x from y: for the gradient by x and for ConvTranspose. */
@@ -112,19 +112,17 @@ typedef struct igi_conv_back {
     igi_conv c;
     const void *dy, *w;
     int64_t n, ch; /* item of the batch, input channel */
+    igi_pace pace;
 } igi_conv_back;
 
-/* acc[i - lo] += what y gives to positions [lo, hi) of outer input row `row`. */
-IGI_INLINE void igi_conv_back_row(ig_dtype T,
-                                  const igi_conv_back *v,
-                                  int64_t row,
-                                  int64_t lo,
-                                  int64_t hi,
-                                  double *acc)
+/* acc[i - lo] += what y gives to positions [lo, hi) of outer input row `row`. Polls. */
+IGI_INLINE ig_status igi_conv_back_row(
+    ig_dtype T, igi_conv_back *v, int64_t row, int64_t lo, int64_t hi, double *acc)
 {
     const igi_conv *c = &v->c;
     const igi_window_axis *a = igi_conv_row_axis(c);
     int64_t group = v->ch / c->c;
+    IG_TRY(igi_pace_go(&v->pace, c->m * c->taps * ((hi - lo) / 16 + 1)));
     int64_t dy_item = (v->n * c->group + group) * c->m * c->out_plane;
     for (int64_t tap_row = 0; tap_row < c->w.kernel_outer; tap_row++) {
         int64_t out_row = igi_window_out_row(&c->w, row, tap_row);
@@ -149,6 +147,7 @@ IGI_INLINE void igi_conv_back_row(ig_dtype T,
             }
         }
     }
+    return IG_OK;
 }
 
 /* Attributes in the samples of the gradients. */

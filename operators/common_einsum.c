@@ -141,6 +141,7 @@ typedef struct space {
     int64_t source[IGI_EINSUM_OPERANDS + 1][IGI_EINSUM_LABELS];
     int n_source;
     int64_t index[IGI_EINSUM_LABELS], at[IGI_EINSUM_OPERANDS + 1], to;
+    igi_pace pace;
 } space;
 
 static void add_strides(const igi_term *t,
@@ -178,6 +179,7 @@ static bool advance(space *w, int lo, int hi)
         do {                                                                           \
             S_ sum = 0;                                                                \
             do {                                                                       \
+                IG_TRY(igi_pace_go(&w->pace, 4));                                      \
                 S_ term = 1;                                                           \
                 for (int j = 0; j < w->n_source; j++)                                  \
                     term *= (S_)LOAD_((const T_ *)ig_data(source[j]), w->at[j]);       \
@@ -187,10 +189,8 @@ static bool advance(space *w, int lo, int hi)
         } while (advance(w, 0, w->n_target));                                          \
         return IG_OK;
 
-static ig_status run(const ig_kernel_ctx *k,
-                     space *w,
-                     const ig_tensor *target,
-                     const ig_tensor *const *source)
+static ig_status
+run(ig_kernel_ctx *k, space *w, const ig_tensor *target, const ig_tensor *const *source)
 {
     switch (ig_dtype_of(target)) {
         IGI_FLOAT_ROWS(EINSUM_CASE, double)
@@ -217,7 +217,7 @@ static bool find_sizes(const ig_tensor *target,
            igi_einsum_sizes(NULL, to, ig_dims(target), sizes);
 }
 
-ig_status igi_einsum_run(const ig_kernel_ctx *k,
+ig_status igi_einsum_run(ig_kernel_ctx *k,
                          const ig_tensor *target,
                          const igi_term *to,
                          int n,
@@ -237,6 +237,7 @@ ig_status igi_einsum_run(const ig_kernel_ctx *k,
     if (!w)
         return IG_OUT_OF_MEMORY;
     w->n_source = n;
+    w->pace = igi_pace_of(k);
     for (int pass = 1; pass >= 0; pass--)
         for (int l = 0; l < IGI_EINSUM_LABELS; l++) {
             if (moves[l] != pass || sizes[l] == 1)

@@ -54,7 +54,7 @@ bool igi_einsum_sizes(ig_symtab *s,
 
 /* target := the sum over all labels of the product of the sources; tensors contiguous,
  * dims as their terms say. Errors: INVALID_ARGUMENT when sizes do not agree. */
-ig_status igi_einsum_run(const ig_kernel_ctx *k,
+ig_status igi_einsum_run(ig_kernel_ctx *k,
                          const ig_tensor *target,
                          const igi_term *to,
                          int n,

@@ -38,11 +38,12 @@ static double *complexes(int64_t n)
     return igi_alloc_array((size_t)n, sizeof(double[2]));
 }
 
-static void set_chirp(igi_fft *f)
+static ig_status set_chirp(igi_fft *f)
 {
     const int64_t n = f->n, m = f->inner->n;
     memset(f->kernel, 0, (size_t)m * 2 * sizeof(double));
     for (int64_t k = 0; k < n; k++) {
+        IG_TRY(igi_pace_go(f->pace, 16));
         const double angle = pi * (double)(k * k % (2 * n)) / (double)n;
         f->chirp[2 * k] = cos(angle);
         f->chirp[2 * k + 1] = -sin(angle);
@@ -53,7 +54,7 @@ static void set_chirp(igi_fft *f)
             f->kernel[2 * (m - k) + 1] = -f->chirp[2 * k + 1];
         }
     }
-    igi_fft_run(f->inner, f->kernel, false);
+    return igi_fft_run(f->inner, f->kernel, false);
 }
 
 static ig_status init_bluestein(igi_fft *f)
@@ -67,9 +68,8 @@ static ig_status init_bluestein(igi_fft *f)
     f->line = complexes(m);
     if (!f->inner || !f->chirp || !f->kernel || !f->line)
         return IG_OUT_OF_MEMORY;
-    IG_TRY(igi_fft_init(f->inner, m, false));
-    set_chirp(f);
-    return IG_OK;
+    IG_TRY(igi_fft_init(f->inner, m, false, f->pace));
+    return set_chirp(f);
 }
 
 /* Buffers and roots of the passes in float32. */
@@ -84,9 +84,9 @@ static ig_status init_single(igi_fft *f)
     return IG_OK;
 }
 
-ig_status igi_fft_init(igi_fft *f, int64_t n, bool single)
+ig_status igi_fft_init(igi_fft *f, int64_t n, bool single, igi_pace *pace)
 {
-    *f = (igi_fft){.n = n};
+    *f = (igi_fft){.n = n, .pace = pace};
     if (n > INT32_MAX)
         return ig_fail(IG_UNSUPPORTED, "a transform of length %" PRId64 "; at most %d",
                        n, INT32_MAX);
@@ -97,6 +97,7 @@ ig_status igi_fft_init(igi_fft *f, int64_t n, bool single)
     if (!f->root || !f->work)
         return IG_OUT_OF_MEMORY;
     for (int64_t k = 0; k < n; k++) {
+        IG_TRY(igi_pace_go(pace, 16));
         const double angle = 2 * pi * (double)k / (double)n;
         f->root[2 * k] = cos(angle);
         f->root[2 * k + 1] = -sin(angle);
@@ -130,30 +131,32 @@ void igi_fft_free(igi_fft *f)
 
 /* In float32: the line is rounded on its way in, which is exact for what came from it.
  */
-static void forward_single(igi_fft *f, double *x)
+static ig_status forward_single(igi_fft *f, double *x)
 {
     float *line = f->single, *work = line + 2 * f->n, *root = work + 2 * f->n;
     for (int64_t i = 0; i < 2 * f->n; i++)
         line[i] = (float)x[i];
-    forward_32(root, f->n, line, work);
+    IG_TRY(forward_32(f->pace, root, f->n, line, work));
     for (int64_t i = 0; i < 2 * f->n; i++)
         x[i] = (double)line[i];
+    return IG_OK;
 }
 
-static void bluestein(igi_fft *f, double *x)
+static ig_status bluestein(igi_fft *f, double *x)
 {
     const int64_t n = f->n, m = f->inner->n;
     memset(f->line, 0, (size_t)m * 2 * sizeof(double));
     for (int64_t k = 0; k < n; k++)
         put_64(f->line, k, product_64(at_64(x, k), at_64(f->chirp, k)));
-    igi_fft_run(f->inner, f->line, false);
+    IG_TRY(igi_fft_run(f->inner, f->line, false));
     for (int64_t k = 0; k < m; k++)
         put_64(f->line, k, product_64(at_64(f->line, k), at_64(f->kernel, k)));
-    igi_fft_run(f->inner, f->line, true);
+    IG_TRY(igi_fft_run(f->inner, f->line, true));
     for (int64_t k = 0; k < n; k++) {
         number_64 v = product_64(at_64(f->line, k), at_64(f->chirp, k));
         put_64(x, k, (number_64){v.re / (double)m, v.im / (double)m});
     }
+    return IG_OK;
 }
 
 static void conjugate(double *x, int64_t n)
@@ -162,18 +165,19 @@ static void conjugate(double *x, int64_t n)
         x[2 * i + 1] = -x[2 * i + 1];
 }
 
-void igi_fft_run(igi_fft *f, double *x, bool inverse)
+ig_status igi_fft_run(igi_fft *f, double *x, bool inverse)
 {
     if (inverse)
         conjugate(x, f->n);
     if (f->inner)
-        bluestein(f, x);
+        IG_TRY(bluestein(f, x));
     else if (f->single)
-        forward_single(f, x);
+        IG_TRY(forward_single(f, x));
     else
-        forward_64(f->root, f->n, x, f->work);
+        IG_TRY(forward_64(f->pace, f->root, f->n, x, f->work));
     if (inverse)
         conjugate(x, f->n);
+    return IG_OK;
 }
 
 /* ---- geometry of DFT ---- */
@@ -299,24 +303,27 @@ ig_status igi_dft_set(igi_dft *d,
     return IG_OK;
 }
 
-ig_status igi_dft_lines(const igi_dft *d,
+ig_status igi_dft_lines(ig_kernel_ctx *k,
+                        const igi_dft *d,
                         const igi_dft_way *w,
                         const ig_tensor *from,
                         ig_tensor *to)
 {
     igi_fft f = {0};
+    igi_pace pace = igi_pace_of(k);
     double *line = complexes(d->n);
     const bool single = ig_dtype_of(from) != IG_FLOAT64;
-    ig_status rc = line ? igi_fft_init(&f, d->n, single) : IG_OUT_OF_MEMORY;
+    ig_status rc = line ? igi_fft_init(&f, d->n, single, &pace) : IG_OUT_OF_MEMORY;
     const int64_t x_parts = ig_dims(from)[ig_rank(from) - 1],
                   y_parts = ig_dims(to)[ig_rank(to) - 1];
     for (int64_t i = 0; rc == IG_OK && i < d->outer * d->inner; i++) {
         const int64_t o = i / d->inner, in = i % d->inner;
         w->load(d, ig_dtype_of(from), ig_data(from),
                 o * d->inner * w->from + in * x_parts, line);
-        igi_fft_run(&f, line, w->inverse);
-        w->store(d, ig_dtype_of(to), ig_data(to), o * d->inner * w->to + in * y_parts,
-                 line);
+        rc = igi_fft_run(&f, line, w->inverse);
+        if (rc == IG_OK)
+            w->store(d, ig_dtype_of(to), ig_data(to),
+                     o * d->inner * w->to + in * y_parts, line);
     }
     igi_fft_free(&f);
     igi_free(line);

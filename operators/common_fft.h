@@ -18,12 +18,13 @@ typedef struct igi_fft {
     /* Bluestein: a transform of length m, the chirp and its transform. */
     struct igi_fft *inner;
     double *chirp, *kernel, *line; /* n, m and m complex */
+    igi_pace *pace;                /* of the call */
 } igi_fft;
-/* n >= 1. Freed by igi_fft_free, also after an error. */
-ig_status igi_fft_init(igi_fft *f, int64_t n, bool single);
+/* n >= 1. Freed by igi_fft_free, also after an error. Polls, as igi_fft_run does. */
+ig_status igi_fft_init(igi_fft *f, int64_t n, bool single, igi_pace *pace);
 void igi_fft_free(igi_fft *f);
 /* x[n] complex := sum of x[k] exp(-+2 pi i k j / n), + for `inverse`; not divided. */
-void igi_fft_run(igi_fft *f, double *x, bool inverse);
+ig_status igi_fft_run(igi_fft *f, double *x, bool inverse);
 
 typedef struct igi_dft_attrs {
     uint32_t struct_size;
@@ -68,7 +69,8 @@ typedef struct igi_dft_way {
     int64_t from, to; /* elements of a line: lengths times parts */
     bool inverse;
 } igi_dft_way;
-ig_status igi_dft_lines(const igi_dft *d,
+ig_status igi_dft_lines(ig_kernel_ctx *k,
+                        const igi_dft *d,
                         const igi_dft_way *w,
                         const ig_tensor *from,
                         ig_tensor *to);

@@ -86,16 +86,18 @@ static void FFT(transform)(const FFT_REAL *root,
 }
 
 /* One pass: `left` is what is left of n to transform, `done` what is done. */
-static void FFT(pass)(const FFT_REAL *root,
-                      int64_t r,
-                      int64_t left,
-                      int64_t done,
-                      const FFT_REAL *x,
-                      FFT_REAL *y)
+static ig_status FFT(pass)(igi_pace *pace,
+                           const FFT_REAL *root,
+                           int64_t r,
+                           int64_t left,
+                           int64_t done,
+                           const FFT_REAL *x,
+                           FFT_REAL *y)
 {
     FFT(number) a[LARGEST_FACTOR], b[LARGEST_FACTOR];
     const int64_t part = left / r, step = left * done / r;
     for (int64_t p = 0; p < part; p++) {
+        IG_TRY(igi_pace_go(pace, r * done));
         for (int64_t q = 0; q < done; q++) {
             for (int64_t t = 0; t < r; t++)
                 a[t] = FFT(at)(x, q + done * (p + t * part));
@@ -107,16 +109,18 @@ static void FFT(pass)(const FFT_REAL *root,
              p ? FFT(product)(b[u], FFT(at)(root, p * u * done)) : b[u]);
         }
     }
+    return IG_OK;
 }
 
 /* x[n] := its transform, by way of work[n]. */
-static void FFT(forward)(const FFT_REAL *root, int64_t n, FFT_REAL *x, FFT_REAL *work)
+static ig_status FFT(forward)(
+    igi_pace *pace, const FFT_REAL *root, int64_t n, FFT_REAL *x, FFT_REAL *work)
 {
     FFT_REAL *from = x, *to = work;
     int64_t done = 1;
     for (int64_t left = n; left > 1;) {
         const int64_t r = smallest_factor(left);
-        FFT(pass)(root, r, left, done, from, to);
+        IG_TRY(FFT(pass)(pace, root, r, left, done, from, to));
         left /= r;
         done *= r;
         FFT_REAL *swap = from;
@@ -125,6 +129,7 @@ static void FFT(forward)(const FFT_REAL *root, int64_t n, FFT_REAL *x, FFT_REAL 
     }
     if (from != x)
         memcpy(x, from, (size_t)n * 2 * sizeof(FFT_REAL));
+    return IG_OK;
 }
 
 #undef FFT

@@ -24,6 +24,37 @@ ig_status igi_infer_wrap(ig_infer *x, int o, ig_kind kind, const ig_type *elem)
     return igi_infer_take(x, o, &copy);
 }
 
+/* Whether a tensor of type t may be given where `want` is declared, as a run will ask.
+ */
+static bool shape_fits(const ig_type *t, const ig_type *want)
+{
+    bool fits = true;
+    if (t->kind != IG_KIND_TENSOR || t->rank < 0 || want->rank < 0)
+        return true;
+    for (int d = 0; d < t->rank && t->rank == want->rank; d++) {
+        int64_t have = ig_type_dims(t)[d], need = ig_type_dims(want)[d];
+        fits = fits && (have < 0 || need < 0 || have == need);
+    }
+    return fits && t->rank == want->rank;
+}
+
+static ig_status refuse(ig_infer *x, const ig_graph *body, int i, const ig_type *t)
+{
+    char want[160], have[160];
+    const igi_gvalue *v = igi_value_at(body, body->inputs.p[i]);
+    return ig_infer_fail(x, "input '%s' of the body is %s, but is given %s", v->name,
+                         igi_type_print(&v->type, body->syms, want, sizeof(want)),
+                         t ? igi_type_print(t, x->syms, have, sizeof(have))
+                           : "nothing");
+}
+
+ig_status igi_body_takes(ig_infer *x, const ig_graph *body, int i, const ig_type *t)
+{
+    return t && igi_type_same_kind(t, &igi_value_at(body, body->inputs.p[i])->type)
+               ? IG_OK
+               : refuse(x, body, i, t);
+}
+
 ig_status igi_body_ends(
     ig_infer *x, const ig_graph *body, const char *name, int n_formal, int n_out)
 {
@@ -35,22 +66,13 @@ ig_status igi_body_ends(
     if ((int)body->outputs.n < n_out)
         return ig_infer_fail(x, "%s has %zu outputs, expected %d", name,
                              body->outputs.n, n_out);
-    for (int c = 0; c < x->n_captures; c++)
-        IG_TRY(
-            igi_body_takes(x, body, n_formal + c, x->in[x->n_in - x->n_captures + c]));
+    for (int c = 0; c < x->n_captures; c++) {
+        const ig_type *t = x->in[x->n_in - x->n_captures + c];
+        IG_TRY(igi_body_takes(x, body, n_formal + c, t));
+        if (!shape_fits(t, &igi_value_at(body, body->inputs.p[n_formal + c])->type))
+            return refuse(x, body, n_formal + c, t);
+    }
     return IG_OK;
-}
-
-ig_status igi_body_takes(ig_infer *x, const ig_graph *body, int i, const ig_type *t)
-{
-    char want[160], have[160];
-    const igi_gvalue *v = igi_value_at(body, body->inputs.p[i]);
-    if (t && igi_type_same_kind(t, &v->type))
-        return IG_OK;
-    return ig_infer_fail(x, "input '%s' of the body is %s, but is given %s", v->name,
-                         igi_type_print(&v->type, body->syms, want, sizeof(want)),
-                         t ? igi_type_print(t, x->syms, have, sizeof(have))
-                           : "nothing");
 }
 
 ig_status igi_body_gives(ig_infer *x, const ig_graph *body, int j, ig_type *out)

@@ -18,8 +18,7 @@ int64_t igi_frames_bins(ig_symtab *s, int64_t n, bool onesided)
     return onesided ? ig_dim_add(s, ig_dim_div(s, n, 2), 1) : n;
 }
 
-ig_status
-igi_frames_begin(const ig_kernel_ctx *k, int64_t n, bool onesided, igi_frames *f)
+ig_status igi_frames_begin(ig_kernel_ctx *k, int64_t n, bool onesided, igi_frames *f)
 {
     if (n < 1 || n > INT32_MAX)
         return ig_kernel_fail(k, IG_LIMIT, "frames must have 1 to 2^31 - 1 elements");
@@ -34,7 +33,8 @@ igi_frames_begin(const ig_kernel_ctx *k, int64_t n, bool onesided, igi_frames *f
                       all + 2 * row,
                       all + 3 * row,
                       all + 4 * row,
-                      all + 5 * row};
+                      all + 5 * row,
+                      igi_pace_of(k)};
     for (int64_t i = 0; i < n; i++) {
         double turn = 6.283185307179586 * (double)i / (double)n;
         f->cosine[i] = cos(turn);
@@ -48,9 +48,10 @@ void igi_frames_end(igi_frames *f)
     igi_free(f->cosine);
 }
 
-void igi_frames_forward(const igi_frames *f)
+ig_status igi_frames_forward(igi_frames *f)
 {
     for (int64_t b = 0; b < f->bins; b++) {
+        IG_TRY(igi_pace_go(&f->pace, f->n));
         double re = 0, im = 0;
         for (int64_t t = 0, at = 0; t < f->n; t++) {
             re += f->re[t] * f->cosine[at] + f->im[t] * f->sine[at];
@@ -60,11 +61,13 @@ void igi_frames_forward(const igi_frames *f)
         f->to_re[b] = re;
         f->to_im[b] = im;
     }
+    return IG_OK;
 }
 
-void igi_frames_back(const igi_frames *f)
+ig_status igi_frames_back(igi_frames *f)
 {
     for (int64_t t = 0; t < f->n; t++) {
+        IG_TRY(igi_pace_go(&f->pace, f->bins));
         double re = 0, im = 0;
         for (int64_t b = 0, at = 0; b < f->bins; b++) {
             re += f->re[b] * f->cosine[at] - f->im[b] * f->sine[at];
@@ -74,4 +77,5 @@ void igi_frames_back(const igi_frames *f)
         f->to_re[t] = re;
         f->to_im[t] = im;
     }
+    return IG_OK;
 }

@@ -14,13 +14,15 @@ typedef struct igi_matrix {
 typedef struct igi_product { /* a[m][depth] * b[depth][n] */
     igi_matrix a, b;
     int64_t m, n, depth;
+    igi_pace pace;
 } igi_product;
 
-/* acc[j] = sum over k of a[row][k] * b[k][col + j], 0 <= j < n <= IGI_CHUNK. */
-IGI_INLINE void igi_product_float(
-    ig_dtype T, const igi_product *p, int64_t row, int64_t col, int64_t n, double *acc)
+/* acc[j] = sum over k of a[row][k] * b[k][col + j], 0 <= j < n <= IGI_CHUNK. Polls. */
+IGI_INLINE ig_status igi_product_float(
+    ig_dtype T, igi_product *p, int64_t row, int64_t col, int64_t n, double *acc)
 {
     const igi_matrix *a = &p->a, *b = &p->b;
+    IG_TRY(igi_pace_go(&p->pace, p->depth * (n / 16 + 1)));
     for (int64_t j = 0; j < n; j++)
         acc[j] = 0;
     if (b->rs == 1 && b->cs != 1) { /* columns of b are contiguous: dot products */
@@ -29,13 +31,14 @@ IGI_INLINE void igi_product_float(
             igi_line y = {b->data, b->at + (col + j) * b->cs, 1};
             acc[j] = igi_dot(T, x, y, p->depth);
         }
-        return;
+        return IG_OK;
     }
     for (int64_t k = 0; k < p->depth; k++) {
         double v = igi_load(T, a->data, a->at + row * a->rs + k * a->cs);
         igi_line y = {b->data, b->at + k * b->rs + col * b->cs, b->cs};
         igi_axpy(T, acc, v, y, n);
     }
+    return IG_OK;
 }
 
 /* 32- and 64-bit integers by their width; signed ones of 32 bits are sign-extended. */
@@ -59,14 +62,11 @@ IGI_INLINE void igi_store_int(ig_dtype type, void *p, int64_t i, uint64_t v)
         ((uint64_t *)p)[i] = v;
 }
 
-IGI_INLINE void igi_product_int(ig_dtype T,
-                                const igi_product *p,
-                                int64_t row,
-                                int64_t col,
-                                int64_t n,
-                                uint64_t *acc)
+IGI_INLINE ig_status igi_product_int(
+    ig_dtype T, igi_product *p, int64_t row, int64_t col, int64_t n, uint64_t *acc)
 {
     const igi_matrix *a = &p->a, *b = &p->b;
+    IG_TRY(igi_pace_go(&p->pace, p->depth * (n / 16 + 1)));
     for (int64_t j = 0; j < n; j++)
         acc[j] = 0;
     for (int64_t k = 0; k < p->depth; k++) {
@@ -75,6 +75,7 @@ IGI_INLINE void igi_product_int(ig_dtype T,
         for (int64_t j = 0; j < n; j++)
             acc[j] += v * igi_load_int(T, b->data, from + j * b->cs);
     }
+    return IG_OK;
 }
 
 /* The integer cases beside IGI_EACH_FLOAT. */

@@ -240,8 +240,10 @@ ig_status igi_grid_sample(ig_kernel_ctx *k, const igi_grid_slope_attrs *a)
     if (v.plane == 0)
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
                               "X has no elements to sample from");
+    igi_pace pace = igi_pace_of(k);
     for (int64_t n = 0; n < v.batch; n++) {
         for (int64_t p = 0; p < v.places; p++) {
+            IG_TRY(igi_pace_go(&pace, 32 * (v.channels + 1)));
             igi_grid_seek(&v, n, p);
             for (int64_t c = 0; c < v.channels; c++) {
                 const int64_t plane = n * v.channels + c, to = plane * v.places + p;

@@ -14,12 +14,12 @@ ig_status igi_infer_square(ig_infer *x)
     return ig_infer_equal(x, dims[rank - 2], dims[rank - 1], "rows and columns", &same);
 }
 
-ig_status igi_matrices_begin(const ig_kernel_ctx *k, int64_t columns, igi_matrices *m)
+ig_status igi_matrices_begin(ig_kernel_ctx *k, int64_t columns, igi_matrices *m)
 {
     const ig_tensor *x = ig_in(k, 0);
     int rank = ig_rank(x);
     int64_t size;
-    *m = (igi_matrices){.n = ig_dims(x)[rank - 1], .count = 1};
+    *m = (igi_matrices){.n = ig_dims(x)[rank - 1], .count = 1, .pace = igi_pace_of(k)};
     for (int i = 0; i < rank - 2; i++)
         m->count *= ig_dims(x)[i];
     if (!igi_mul_i64(m->n, columns, &m->width) || !igi_mul_i64(m->width, m->n, &size))
@@ -54,9 +54,11 @@ int igi_matrix_pivot(const igi_matrices *m, int64_t c)
     return m->a[c * m->width + c] == 0 ? 0 : best == c ? 1 : -1;
 }
 
-void igi_matrix_subtract(
-    const igi_matrices *m, int64_t r, int64_t c, double factor, int64_t from)
+ig_status
+igi_matrix_subtract(igi_matrices *m, int64_t r, int64_t c, double factor, int64_t from)
 {
+    IG_TRY(igi_pace_go(&m->pace, m->width));
     for (int64_t j = from; j < m->width && factor != 0; j++)
         m->a[r * m->width + j] -= factor * m->a[c * m->width + j];
+    return IG_OK;
 }

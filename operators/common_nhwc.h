@@ -17,6 +17,7 @@ typedef struct igi_nhwc_pool {
     int64_t channels, in_plane;
     int64_t pixels, taps; /* of the output; of a window */
     int64_t n, row, o;
+    igi_pace pace; /* of references */
 } igi_nhwc_pool;
 
 void igi_nhwc_pool_set(igi_nhwc_pool *v,

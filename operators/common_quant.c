@@ -199,6 +199,7 @@ ig_status igi_quant_each_product(ig_kernel_ctx *k,
     const ig_tensor *a = ig_in(k, ports->a), *b = ig_in(k, ports->b), *y = ig_out(k, 0);
     igi_mat_mul_shape s;
     igi_mat_mul_set(&s, a, b, y);
+    igi_pace pace = igi_pace_of(k);
     for (int64_t i = 0; i < s.items; i++) {
         igi_quant_product p = {
             .a = a,
@@ -212,8 +213,9 @@ ig_status igi_quant_each_product(ig_kernel_ctx *k,
             .b_at = igi_batch_offset(b, s.depth * s.n, ig_dims(y), s.batch, i),
             .y_at = i * s.m * s.n,
             .item = i};
-        IG_TRY(ig_poll(k));
+        p.pace = pace;
         IG_TRY(f(k, &p));
+        pace = p.pace;
     }
     return IG_OK;
 }
@@ -317,12 +319,13 @@ igi_quant_conv_run(ig_kernel_ctx *k, igi_quant_conv *c, igi_quant_conv_fn f, voi
 {
     int32_t acc[IGI_CHUNK];
     igi_conv_call *v = &c->v;
+    v->pace = igi_pace_of(k);
     const int64_t width = igi_conv_row_axis(&v->c)->out;
     const int64_t channels = v->c.group * v->c.m, rows = v->c.w.out_outer;
     for (v->n = 0; v->n < v->c.batch; v->n++)
         for (v->m = 0; v->m < channels; v->m++) {
-            IG_TRY(ig_poll(k));
             for (int64_t i = 0; i < rows; i++) {
+                IG_TRY(igi_pace_go(&v->pace, v->c.c * v->c.taps * (width / 16 + 1)));
                 int64_t at = v->n * channels * v->c.out_plane + v->m * c->y_channel +
                              i * width * c->y_pixel;
                 for (int64_t lo = 0, hi; lo < width; lo = hi) {

@@ -106,6 +106,7 @@ typedef struct igi_quant_product {
     igi_quant_line a_zero, b_zero;
     int64_t m, n, depth, a_at, b_at, y_at;
     int64_t item;
+    igi_pace pace;
 } igi_quant_product;
 /* Calls f for every matrix of the batch. */
 typedef ig_status (*igi_quant_product_fn)(ig_kernel_ctx *k, igi_quant_product *p);

@@ -151,6 +151,9 @@ ig_status igi_reduce_read(const ig_kernel_ctx *k, igi_reduce *r)
     uint64_t reduced = 0;
     int rank = ig_rank(x), n = axes ? igi_read_ints(axes, list, IG_RANK_MAX) : 0;
     r->outputs = 0;
+    if (n < 0)
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                              "axes must be a list of at most %d", IG_RANK_MAX);
     for (int i = 0; i < n; i++) {
         int64_t a = igi_index(list[i], rank);
         if (a < 0)

@@ -423,6 +423,14 @@ ig_status igi_resize_make(igi_resize *r,
     return IG_OK;
 }
 
+int64_t igi_resize_work(const igi_resize *r)
+{
+    int64_t n = 1;
+    for (int i = 0; i < r->rank && n < IGI_POLL_WORK; i++)
+        n *= r->axis[i].taps;
+    return n;
+}
+
 bool igi_resize_is_copy(const igi_resize_axis *a)
 {
     if (a->in != a->out || a->taps != 1)

@@ -63,6 +63,8 @@ ig_status igi_resize_make(igi_resize *r,
 void igi_put_sampled(ig_dtype type, void *y, int64_t i, double v);
 /* Element i of y := element `at` of x, of any type with addresses. */
 void igi_put_element(ig_tensor *y, int64_t i, const void *x, int64_t at);
+/* Elements that one output reads, at least up to IGI_POLL_WORK: for igi_pace_go. */
+int64_t igi_resize_work(const igi_resize *r);
 /* Does the axis copy its input? */
 bool igi_resize_is_copy(const igi_resize_axis *a);
 

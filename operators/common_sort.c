@@ -35,21 +35,24 @@ int igi_order(ig_dtype type, const void *p, int64_t i, int64_t j)
     }
 }
 
-void igi_sort(int64_t *at,
-              int64_t *spare,
-              int64_t n,
-              int (*order)(const void *user, int64_t a, int64_t b),
-              const void *user)
+ig_status igi_sort(igi_pace *pace,
+                   int64_t *at,
+                   int64_t *spare,
+                   int64_t n,
+                   int (*order)(const void *user, int64_t a, int64_t b),
+                   const void *user)
 {
     int64_t *from = at, *to = spare;
     for (int64_t width = 1; width < n; width *= 2) {
         for (int64_t lo = 0; lo < n; lo += 2 * width) {
             int64_t mid = n - lo < width ? n : lo + width;
             int64_t hi = n - lo < 2 * width ? n : lo + 2 * width, a = lo, b = mid;
-            for (int64_t i = lo; i < hi; i++)
+            for (int64_t i = lo; i < hi; i++) {
+                IG_TRY(igi_pace_go(pace, 8));
                 to[i] = b == hi || (a < mid && order(user, from[a], from[b]) <= 0)
                             ? from[a++]
                             : from[b++];
+            }
         }
         int64_t *swap = from;
         from = to;
@@ -57,4 +60,5 @@ void igi_sort(int64_t *at,
     }
     if (from != at && n > 0)
         memcpy(at, from, (size_t)n * sizeof(*at));
+    return IG_OK;
 }

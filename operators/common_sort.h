@@ -10,10 +10,11 @@
 int igi_order(ig_dtype type, const void *p, int64_t i, int64_t j);
 
 /* Sorts n positions; equal ones keep their order. `spare` has room for n. */
-void igi_sort(int64_t *at,
-              int64_t *spare,
-              int64_t n,
-              int (*order)(const void *user, int64_t a, int64_t b),
-              const void *user);
+ig_status igi_sort(igi_pace *pace,
+                   int64_t *at,
+                   int64_t *spare,
+                   int64_t n,
+                   int (*order)(const void *user, int64_t a, int64_t b),
+                   const void *user);
 
 #endif

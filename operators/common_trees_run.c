@@ -132,6 +132,7 @@ ig_status igi_trees_rows(ig_kernel_ctx *k,
 {
     for (int64_t row = lo; row < hi; row += IGI_TREE_ROWS) {
         int64_t n = hi - row < IGI_TREE_ROWS ? hi - row : IGI_TREE_ROWS;
+        IG_TRY(ig_poll(k));
         igi_trees_block(t, ig_in(k, 0), row, n, scratch);
         for (int64_t r = 0; r < n; r++)
             IG_TRY(op->finish(k, row + r, scratch + r * t->targets));
@@ -149,9 +150,7 @@ ig_status igi_trees_reference(ig_kernel_ctx *k, const igi_tree_op *op)
     ig_status rc = scratch ? IG_OK : IG_OUT_OF_MEMORY;
     for (int64_t row = 0; rc == IG_OK && row < rows; row += IGI_TREE_ROWS) {
         int64_t end = rows - row < IGI_TREE_ROWS ? rows : row + IGI_TREE_ROWS;
-        rc = ig_poll(k);
-        if (rc == IG_OK)
-            rc = igi_trees_rows(k, op, &t, row, end, scratch);
+        rc = igi_trees_rows(k, op, &t, row, end, scratch);
     }
     igi_ml_free(scratch);
     igi_trees_free(&t);

@@ -62,7 +62,7 @@ static ig_status conv_gradient(ig_grad *g)
     return IG_OK;
 }
 
-IGI_INLINE void conv_plane(ig_dtype T, const igi_conv_call *v, const void *b, void *y)
+IGI_INLINE ig_status conv_plane(ig_dtype T, igi_conv_call *v, const void *b, void *y)
 {
     const igi_conv *c = &v->c;
     double acc[IGI_CHUNK], bias = b ? igi_load(T, b, v->m) : 0;
@@ -73,26 +73,29 @@ IGI_INLINE void conv_plane(ig_dtype T, const igi_conv_call *v, const void *b, vo
             int64_t hi = igi_chunk_end(lo, width);
             for (int64_t o = lo; o < hi; o++)
                 acc[o - lo] = bias;
-            igi_conv_row(T, v, row, lo, hi, acc);
+            IG_TRY(igi_conv_row(T, v, row, lo, hi, acc));
             for (int64_t o = lo; o < hi; o++)
                 igi_store(T, y, at + row * width + o, acc[o - lo]);
         }
     }
+    return IG_OK;
 }
 
 static ig_status conv_reference(ig_kernel_ctx *k)
 {
     const ig_tensor *x = ig_in(k, 0), *w = ig_in(k, 1), *b = ig_in(k, 2);
     ig_tensor *y = ig_out(k, 0);
-    igi_conv_call v = {.x = ig_data(x), .w = ig_data(w), .pixel = 1};
+    igi_conv_call v = {
+        .x = ig_data(x), .w = ig_data(w), .pixel = 1, .pace = igi_pace_of(k)};
     igi_conv_set(&v.c, k->attrs, ig_rank(x), ig_dims(x), ig_dims(w), ig_dims(y));
     v.channel = v.c.in_plane;
     v.item = v.c.group * v.c.c * v.channel;
     for (v.n = 0; v.n < v.c.batch; v.n++) {
         for (v.m = 0; v.m < v.c.group * v.c.m; v.m++) {
-            IG_TRY(ig_poll(k));
-            IGI_EACH_FLOAT(k, ig_dtype_of(x),
-                           conv_plane(T, &v, b ? ig_data(b) : NULL, ig_data(y)));
+            IG_TRY(igi_pace_go(&v.pace, 1));
+            IGI_EACH_FLOAT(
+                k, ig_dtype_of(x),
+                IG_TRY(conv_plane(T, &v, b ? ig_data(b) : NULL, ig_data(y))));
         }
     }
     return IG_OK;

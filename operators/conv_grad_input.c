@@ -55,7 +55,7 @@ static ig_status grad_input_gradient(ig_grad *g)
     return IG_OK;
 }
 
-IGI_INLINE void grad_input_plane(ig_dtype T, const igi_conv_back *v, void *dx)
+IGI_INLINE ig_status grad_input_plane(ig_dtype T, igi_conv_back *v, void *dx)
 {
     const igi_conv *c = &v->c;
     double acc[IGI_CHUNK];
@@ -66,23 +66,25 @@ IGI_INLINE void grad_input_plane(ig_dtype T, const igi_conv_back *v, void *dx)
             int64_t hi = igi_chunk_end(lo, width);
             for (int64_t i = lo; i < hi; i++)
                 acc[i - lo] = 0;
-            igi_conv_back_row(T, v, row, lo, hi, acc);
+            IG_TRY(igi_conv_back_row(T, v, row, lo, hi, acc));
             for (int64_t i = lo; i < hi; i++)
                 igi_store(T, dx, at + row * width + i, acc[i - lo]);
         }
     }
+    return IG_OK;
 }
 
 static ig_status grad_input_reference(ig_kernel_ctx *k)
 {
     const ig_tensor *dy = ig_in(k, 0), *w = ig_in(k, 1);
     ig_tensor *dx = ig_out(k, 0);
-    igi_conv_back v = {.dy = ig_data(dy), .w = ig_data(w)};
+    igi_conv_back v = {.dy = ig_data(dy), .w = ig_data(w), .pace = igi_pace_of(k)};
     igi_conv_set(&v.c, k->attrs, ig_rank(w), ig_dims(dx), ig_dims(w), ig_dims(dy));
     for (v.n = 0; v.n < v.c.batch; v.n++) {
         for (v.ch = 0; v.ch < v.c.group * v.c.c; v.ch++) {
-            IG_TRY(ig_poll(k));
-            IGI_EACH_FLOAT(k, ig_dtype_of(w), grad_input_plane(T, &v, ig_data(dx)));
+            IG_TRY(igi_pace_go(&v.pace, 1));
+            IGI_EACH_FLOAT(k, ig_dtype_of(w),
+                           IG_TRY(grad_input_plane(T, &v, ig_data(dx))));
         }
     }
     return IG_OK;

@@ -61,10 +61,11 @@ typedef struct {
     int64_t m, ch;        /* output channel, input channel inside its group */
     int64_t tap_row, tap; /* the weight */
     int64_t from, to;     /* outputs of a row that the tap meets */
+    igi_pace pace;
 } grad_weight_call;
 
 /* Sum over the batch and all rows. */
-IGI_INLINE double grad_weight_one(ig_dtype T, const grad_weight_call *v)
+IGI_INLINE ig_status grad_weight_one(ig_dtype T, grad_weight_call *v, double *out)
 {
     const igi_conv *c = &v->c;
     const igi_window_axis *a = igi_conv_row_axis(c);
@@ -73,6 +74,7 @@ IGI_INLINE double grad_weight_one(ig_dtype T, const grad_weight_call *v)
     for (int64_t row = 0; row < c->w.out_outer; row++) {
         int64_t in_row = igi_window_in_row(&c->w, row, v->tap_row);
         for (int64_t n = 0; in_row >= 0 && n < c->batch; n++) {
+            IG_TRY(igi_pace_go(&v->pace, a->out));
             int64_t dy_at = (n * c->group * c->m + v->m) * c->out_plane + row * a->out;
             int64_t x_at =
                 (n * c->group * c->c + channel) * c->in_plane + in_row * a->in;
@@ -82,33 +84,38 @@ IGI_INLINE double grad_weight_one(ig_dtype T, const grad_weight_call *v)
             sum += igi_dot(T, dy, x, v->to - v->from);
         }
     }
-    return sum;
+    *out = sum;
+    return IG_OK;
 }
 
 /* All taps of one pair of channels. */
-IGI_INLINE void grad_weight_taps(ig_dtype T, grad_weight_call *v, void *dw)
+IGI_INLINE ig_status grad_weight_taps(ig_dtype T, grad_weight_call *v, void *dw)
 {
     const igi_conv *c = &v->c;
     const igi_window_axis *a = igi_conv_row_axis(c);
     int64_t at = (v->m * c->c + v->ch) * c->taps;
+    double sum;
     for (v->tap_row = 0; v->tap_row < c->w.kernel_outer; v->tap_row++) {
         for (v->tap = 0; v->tap < a->kernel; v->tap++) {
             igi_window_range(a, v->tap, 0, a->in, &v->from, &v->to);
-            igi_store(T, dw, at++, grad_weight_one(T, v));
+            IG_TRY(grad_weight_one(T, v, &sum));
+            igi_store(T, dw, at++, sum);
         }
     }
+    return IG_OK;
 }
 
 static ig_status grad_weight_reference(ig_kernel_ctx *k)
 {
     const ig_tensor *dy = ig_in(k, 0), *x = ig_in(k, 1);
     ig_tensor *dw = ig_out(k, 0);
-    grad_weight_call v = {.dy = ig_data(dy), .x = ig_data(x)};
+    grad_weight_call v = {.dy = ig_data(dy), .x = ig_data(x), .pace = igi_pace_of(k)};
     igi_conv_set(&v.c, k->attrs, ig_rank(x), ig_dims(x), ig_dims(dw), ig_dims(dy));
     for (v.m = 0; v.m < v.c.group * v.c.m; v.m++) {
         for (v.ch = 0; v.ch < v.c.c; v.ch++) {
-            IG_TRY(ig_poll(k));
-            IGI_EACH_FLOAT(k, ig_dtype_of(x), grad_weight_taps(T, &v, ig_data(dw)));
+            IG_TRY(igi_pace_go(&v.pace, 1));
+            IGI_EACH_FLOAT(k, ig_dtype_of(x),
+                           IG_TRY(grad_weight_taps(T, &v, ig_data(dw))));
         }
     }
     return IG_OK;

@@ -278,8 +278,10 @@ static ig_status conv_transpose_gradient(ig_grad *g)
 
 /* ---- reference ---- */
 
-IGI_INLINE void
-conv_transpose_plane(ig_dtype T, const igi_conv_back *v, const void *b, void *y)
+IGI_INLINE ig_status conv_transpose_plane(ig_dtype T,
+                                          igi_conv_back *v,
+                                          const void *b,
+                                          void *y)
 {
     const igi_conv *c = &v->c;
     double acc[IGI_CHUNK], bias = b ? igi_load(T, b, v->ch) : 0;
@@ -290,11 +292,12 @@ conv_transpose_plane(ig_dtype T, const igi_conv_back *v, const void *b, void *y)
             int64_t hi = igi_chunk_end(lo, width);
             for (int64_t i = lo; i < hi; i++)
                 acc[i - lo] = bias;
-            igi_conv_back_row(T, v, row, lo, hi, acc);
+            IG_TRY(igi_conv_back_row(T, v, row, lo, hi, acc));
             for (int64_t i = lo; i < hi; i++)
                 igi_store(T, y, at + row * width + i, acc[i - lo]);
         }
     }
+    return IG_OK;
 }
 
 static ig_status conv_transpose_reference(ig_kernel_ctx *k)
@@ -303,15 +306,15 @@ static ig_status conv_transpose_reference(ig_kernel_ctx *k)
     igi_conv_attrs a;
     const ig_tensor *x = ig_in(k, 0), *w = ig_in(k, 1), *b = ig_in(k, 2);
     ig_tensor *y = ig_out(k, 0);
-    igi_conv_back v = {.dy = ig_data(x), .w = ig_data(w)};
+    igi_conv_back v = {.dy = ig_data(x), .w = ig_data(w), .pace = igi_pace_of(k)};
     igi_convt_plain(&a, pads, k->attrs, ig_rank(x), ig_dims(x), ig_dims(w));
     igi_conv_set(&v.c, &a, ig_rank(x), ig_dims(y), ig_dims(w), ig_dims(x));
     for (v.n = 0; v.n < v.c.batch; v.n++) {
         for (v.ch = 0; v.ch < v.c.group * v.c.c; v.ch++) {
-            IG_TRY(ig_poll(k));
+            IG_TRY(igi_pace_go(&v.pace, 1));
             IGI_EACH_FLOAT(
                 k, ig_dtype_of(x),
-                conv_transpose_plane(T, &v, b ? ig_data(b) : NULL, ig_data(y)));
+                IG_TRY(conv_transpose_plane(T, &v, b ? ig_data(b) : NULL, ig_data(y))));
         }
     }
     return IG_OK;

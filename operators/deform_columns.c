@@ -65,8 +65,10 @@ static ig_status deform_columns_reference(ig_kernel_ctx *k)
                            ig_in(k, 2), &d));
     if (ig_numel(y) != d.batch * d.c * d.places * d.out_plane)
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "offset does not fit the output");
+    igi_pace pace = igi_pace_of(k);
     IGI_EACH_FLOAT(k, ig_dtype_of(y), {
         for (int64_t i = 0; i < ig_numel(y); i++) {
+            IG_TRY(igi_pace_go(&pace, 32));
             int64_t out = i % d.out_plane, place = i / d.out_plane % d.places;
             int64_t plane = i / (d.out_plane * d.places), c = plane % d.c;
             int n = igi_deform_corners(&d, plane / d.c, c / (d.c / d.groups), place,

@@ -51,10 +51,13 @@ static ig_status deform_columns_grad_reference(ig_kernel_ctx *k)
     double *sum = igi_calloc((size_t)d.in_plane + 1, sizeof(*sum));
     if (!sum)
         return IG_OUT_OF_MEMORY;
-    for (int64_t plane = 0; plane < d.batch * d.c; plane++) {
+    igi_pace pace = igi_pace_of(k);
+    ig_status rc = IG_OK;
+    for (int64_t plane = 0; plane < d.batch * d.c && rc == IG_OK; plane++) {
         int64_t group = plane % d.c / (d.c / d.groups), size = d.places * d.out_plane;
         memset(sum, 0, (size_t)d.in_plane * sizeof(*sum));
-        for (int64_t i = 0; i < size; i++) {
+        for (int64_t i = 0; i < size && rc == IG_OK; i++) {
+            rc = igi_pace_go(&pace, 32);
             int n = igi_deform_corners(&d, plane / d.c, group, i / d.out_plane,
                                        i % d.out_plane, corner);
             double v = igi_get_f64(ig_dtype_of(in), ig_data(in), plane * size + i);
@@ -65,7 +68,7 @@ static ig_status deform_columns_grad_reference(ig_kernel_ctx *k)
             igi_put_f64(ig_dtype_of(dx), ig_data(dx), plane * d.in_plane + i, sum[i]);
     }
     igi_free(sum);
-    return IG_OK;
+    return rc;
 }
 
 static const ig_sample samples[] = {

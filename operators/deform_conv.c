@@ -209,7 +209,10 @@ static ig_status deform_conv_reference(ig_kernel_ctx *k)
     double *read = igi_calloc((size_t)row + 1, sizeof(*read));
     if (!read)
         return IG_OUT_OF_MEMORY;
-    for (int64_t i = 0; i < d.batch * d.out_plane; i++)
+    igi_pace pace = igi_pace_of(k);
+    ig_status rc = IG_OK;
+    for (int64_t i = 0; i < d.batch * d.out_plane && rc == IG_OK; i++) {
+        rc = igi_pace_go(&pace, (ig_dims(w)[0] + 8) * row);
         switch (ig_dtype_of(x)) {
         case IG_FLOAT64:
             position(IG_FLOAT64, k, &d, i / d.out_plane, i % d.out_plane, read);
@@ -224,8 +227,9 @@ static ig_status deform_conv_reference(ig_kernel_ctx *k)
             position(IG_FLOAT32, k, &d, i / d.out_plane, i % d.out_plane, read);
             break;
         }
+    }
     igi_free(read);
-    return IG_OK;
+    return rc;
 }
 
 #define HEAD .struct_size = sizeof(deform_conv_attrs)

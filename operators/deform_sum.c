@@ -64,8 +64,10 @@ static ig_status deform_sum_reference(ig_kernel_ctx *k)
     if (ig_numel(in) != d.batch * d.c * size ||
         ig_numel(y) != d.batch * d.groups * size)
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "d does not fit x and offset");
+    igi_pace pace = igi_pace_of(k);
     IGI_EACH_FLOAT(k, ig_dtype_of(y), {
         for (int64_t i = 0; i < ig_numel(y); i++) {
+            IG_TRY(igi_pace_go(&pace, 32 + 8 * per));
             int64_t group = i / size, place = i % size / d.out_plane;
             int n = igi_deform_corners(&d, group / d.groups, group % d.groups, place,
                                        i % d.out_plane, corner);

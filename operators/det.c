@@ -58,8 +58,8 @@ static ig_status det_reference(ig_kernel_ctx *k)
             int sign = igi_matrix_pivot(&m, c);
             double pivot = m.a[c * m.n + c];
             det *= sign * pivot;
-            for (int64_t r = c + 1; r < m.n && sign; r++)
-                igi_matrix_subtract(&m, r, c, m.a[r * m.n + c] / pivot, c);
+            for (int64_t r = c + 1; r < m.n && sign && rc == IG_OK; r++)
+                rc = igi_matrix_subtract(&m, r, c, m.a[r * m.n + c] / pivot, c);
         }
         if (rc == IG_OK)
             igi_put_f64(ig_dtype_of(y), ig_data(y), i, det);

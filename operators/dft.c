@@ -115,7 +115,7 @@ static ig_status dft_reference(ig_kernel_ctx *k)
     IG_TRY(igi_dft_set(&d, k, 1, 2, x, y));
     const igi_dft_way way = {load_line, store_line, d.x_line * d.x_parts,
                              d.y_line * d.y_parts, d.inverse};
-    return igi_dft_lines(&d, &way, x, y);
+    return igi_dft_lines(k, &d, &way, x, y);
 }
 
 #define A_(name_, inverse_, onesided_)                                                 \

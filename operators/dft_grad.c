@@ -99,7 +99,7 @@ static ig_status dft_grad_reference(ig_kernel_ctx *k)
     IG_TRY(igi_dft_set(&d, k, 2, 3, dx, dy));
     const igi_dft_way way = {load_line, store_line, d.y_line * d.y_parts,
                              d.x_line * d.x_parts, !d.inverse};
-    return igi_dft_lines(&d, &way, dy, dx);
+    return igi_dft_lines(k, &d, &way, dy, dx);
 }
 
 #define A_(name_, inverse_, onesided_)                                                 \

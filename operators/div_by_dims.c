@@ -33,6 +33,14 @@ static const ig_attr_def attrs[] = {
     {0},
 };
 
+static ig_status div_by_dims_infer(ig_infer *x)
+{
+    for (int i = 1; i < x->n_in; i++)
+        if (x->in[i] && x->in[i]->rank > 1)
+            return ig_infer_fail(x, "%s must be a list", x->op->inputs[i].name);
+    return ig_infer_same(x);
+}
+
 static ig_status div_by_dims_gradient(ig_grad *g)
 {
     ig_grad_set(g, 0,
@@ -53,8 +61,8 @@ static ig_status div_by_dims_reference(ig_kernel_ctx *k)
         n == 0 && !((const igi_div_by_dims_attrs *)k->attrs)->noop_with_empty_axes;
     double product = 1;
     if (rank < 0 || n < 0)
-        return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "more than %d dims or axes",
-                              IG_RANK_MAX);
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                              "dims and axes must be lists of at most %d", IG_RANK_MAX);
     for (int i = 0; i < (all ? rank : n); i++) {
         int64_t a = all ? i : igi_index(list[i], rank);
         if (a < 0)
@@ -86,7 +94,7 @@ IG_OPERATOR(DivByDims) = {
     .types = types,
     .attrs = attrs,
     .attrs_size = sizeof(igi_div_by_dims_attrs),
-    .infer = ig_infer_same,
+    .infer = div_by_dims_infer,
     .gradient = div_by_dims_gradient,
     .saves = saves,
     .reference = div_by_dims_reference,

@@ -45,7 +45,7 @@ static ig_status frame_dft_grad_reference(ig_kernel_ctx *k)
             f.re[i] = igi_get_f64(ig_dtype_of(dy), ig_data(dy), at);
             f.im[i] = igi_get_f64(ig_dtype_of(dy), ig_data(dy), at + 1);
         }
-        igi_frames_back(&f);
+        rc = igi_frames_back(&f);
         for (int64_t i = 0; i < n * parts; i++)
             igi_put_f64(ig_dtype_of(dx), ig_data(dx), r * n * parts + i,
                         i % parts ? f.to_im[i / parts] : f.to_re[i / parts]);

@@ -89,13 +89,13 @@ typedef struct {
     void *y;
 } gemm_call;
 
-IGI_INLINE void gemm_float(ig_dtype T, const gemm_call *v)
+IGI_INLINE ig_status gemm_float(ig_dtype T, gemm_call *v)
 {
     double acc[IGI_CHUNK];
     for (int64_t row = 0; row < v->p.m; row++) {
         for (int64_t col = 0; col < v->p.n; col += IGI_CHUNK) {
             int64_t n = igi_chunk_end(col, v->p.n) - col;
-            igi_product_float(T, &v->p, row, col, n, acc);
+            IG_TRY(igi_product_float(T, &v->p, row, col, n, acc));
             for (int64_t j = 0; j < n; j++) {
                 double y = v->alpha * acc[j];
                 if (v->c.data)
@@ -105,6 +105,7 @@ IGI_INLINE void gemm_float(ig_dtype T, const gemm_call *v)
             }
         }
     }
+    return IG_OK;
 }
 
 IGI_INLINE double int_value(ig_dtype T, uint64_t v)
@@ -126,13 +127,13 @@ IGI_INLINE uint64_t gemm_int_value(ig_dtype T,
                                             : (uint64_t)igi_f64_to_i64(y);
 }
 
-IGI_INLINE void gemm_int(ig_dtype T, const gemm_call *v)
+IGI_INLINE ig_status gemm_int(ig_dtype T, gemm_call *v)
 {
     uint64_t acc[IGI_CHUNK];
     for (int64_t row = 0; row < v->p.m; row++) {
         for (int64_t col = 0; col < v->p.n; col += IGI_CHUNK) {
             int64_t n = igi_chunk_end(col, v->p.n) - col;
-            igi_product_int(T, &v->p, row, col, n, acc);
+            IG_TRY(igi_product_int(T, &v->p, row, col, n, acc));
             for (int64_t j = 0; j < n; j++) {
                 int64_t at = row * v->c.rs + (col + j) * v->c.cs;
                 uint64_t c = v->c.data ? igi_load_int(T, v->c.data, at) : 0;
@@ -141,6 +142,7 @@ IGI_INLINE void gemm_int(ig_dtype T, const gemm_call *v)
             }
         }
     }
+    return IG_OK;
 }
 
 static igi_matrix matrix_of(const ig_tensor *t, bool transposed)
@@ -159,6 +161,7 @@ static ig_status gemm_reference(ig_kernel_ctx *k)
                    .p.m = ig_dims(y)[0],
                    .p.n = ig_dims(y)[1],
                    .p.depth = ig_dims(a)[o->transA ? 0 : 1],
+                   .p.pace = igi_pace_of(k),
                    .alpha = (double)o->alpha,
                    .beta = (double)o->beta,
                    .y = ig_data(y)};
@@ -168,9 +171,9 @@ static ig_status gemm_reference(ig_kernel_ctx *k)
         v.c = (igi_matrix){ig_data(c), 0, strides[0], strides[1]};
     }
     switch (ig_dtype_of(a)) {
-        IGI_EACH_WIDE_INT(gemm_int(T, &v))
+        IGI_EACH_WIDE_INT(IG_TRY(gemm_int(T, &v)))
     default:
-        IGI_EACH_FLOAT(k, ig_dtype_of(a), gemm_float(T, &v));
+        IGI_EACH_FLOAT(k, ig_dtype_of(a), IG_TRY(gemm_float(T, &v)));
     }
     return IG_OK;
 }

@@ -68,8 +68,11 @@ static ig_status grid_grad_reference(ig_kernel_ctx *k)
     double *sum = igi_calloc((size_t)count, sizeof(*sum));
     if (!sum)
         return IG_OUT_OF_MEMORY;
+    igi_pace pace = igi_pace_of(k);
+    ig_status rc = IG_OK;
     for (int64_t n = 0; n < v.batch; n++)
-        for (int64_t p = 0; p < v.places; p++) {
+        for (int64_t p = 0; p < v.places && rc == IG_OK; p++) {
+            rc = igi_pace_go(&pace, 32 * (v.channels + 1));
             igi_grid_seek(&v, n, p);
             for (int64_t c = 0; c < v.channels; c++) {
                 const int64_t plane = n * v.channels + c;
@@ -81,7 +84,7 @@ static ig_status grid_grad_reference(ig_kernel_ctx *k)
     for (int64_t i = 0; i < count; i++)
         igi_store(ig_dtype_of(dx), ig_data(dx), i, sum[i]);
     igi_free(sum);
-    return IG_OK;
+    return rc;
 }
 
 #define HEAD .struct_size = sizeof(igi_grid_slope_attrs)

@@ -41,6 +41,12 @@ static const ig_attr_def attrs[] = {
 static ig_status if_infer(ig_infer *x)
 {
     const igi_if_attrs *a = x->attrs;
+    if (x->in[0]->rank >= 0) {
+        int64_t count = ig_infer_count(x, 0, 0, x->in[0]->rank);
+        if (count >= 0 && count != 1)
+            return ig_infer_fail(x, "cond must have one element, not %lld",
+                                 (long long)count);
+    }
     IG_TRY(igi_body_ends(x, a->then_branch, "then_branch", 0, x->n_out));
     IG_TRY(igi_body_ends(x, a->else_branch, "else_branch", 0, x->n_out));
     for (int o = 0; o < x->n_out; o++) {

@@ -41,23 +41,25 @@ static ig_status inverse_gradient(ig_grad *g)
 }
 static const ig_save saves[] = {IG_SAVE_OUT(0, IG_BIT(0)), {0}};
 
-// Turns [A, I] into [I, A^-1]; false when A is singular.
-static bool invert(const igi_matrices *m)
+// Turns [A, I] into [I, A^-1].
+static ig_status invert(igi_matrices *m, bool *regular)
 {
+    *regular = false;
     for (int64_t r = 0; r < m->n; r++)
         for (int64_t c = 0; c < m->n; c++)
             m->a[r * m->width + m->n + c] = r == c;
     for (int64_t c = 0; c < m->n; c++) {
         if (!igi_matrix_pivot(m, c))
-            return false;
+            return IG_OK;
         double *row = m->a + c * m->width, pivot = row[c];
         for (int64_t j = c; j < m->width; j++)
             row[j] /= pivot;
         for (int64_t r = 0; r < m->n; r++)
             if (r != c)
-                igi_matrix_subtract(m, r, c, m->a[r * m->width + c], c);
+                IG_TRY(igi_matrix_subtract(m, r, c, m->a[r * m->width + c], c));
     }
-    return true;
+    *regular = true;
+    return IG_OK;
 }
 
 static ig_status inverse_reference(ig_kernel_ctx *k)
@@ -67,8 +69,10 @@ static ig_status inverse_reference(ig_kernel_ctx *k)
     IG_TRY(igi_matrices_begin(k, 2, &m));
     ig_status rc = IG_OK;
     for (int64_t i = 0; i < m.count && rc == IG_OK; i++) {
+        bool regular = false;
         rc = igi_matrix_load(k, &m, i);
-        bool regular = invert(&m);
+        if (rc == IG_OK)
+            rc = invert(&m, &regular);
         for (int64_t j = 0; j < m.n * m.n && rc == IG_OK; j++)
             igi_put_f64(ig_dtype_of(y), ig_data(y), i * m.n * m.n + j,
                         regular ? m.a[j / m.n * m.width + m.n + j % m.n] : (double)NAN);

@@ -58,19 +58,21 @@ typedef struct {
 } linear_call;
 
 /* igi_product_float for weights of another type. */
-IGI_INLINE void mixed_product(
-    ig_dtype T, const linear_call *v, int64_t row, int64_t col, int64_t n, double *acc)
+IGI_INLINE ig_status mixed_product(
+    ig_dtype T, linear_call *v, int64_t row, int64_t col, int64_t n, double *acc)
 {
     const igi_matrix *a = &v->p.a, *b = &v->p.b;
     for (int64_t j = 0; j < n; j++) {
+        IG_TRY(igi_pace_go(&v->p.pace, v->p.depth));
         acc[j] = 0;
         for (int64_t k = 0; k < v->p.depth; k++)
             acc[j] += igi_load(T, a->data, row * a->rs + k) *
                       igi_load(v->w, b->data, k * b->rs + (col + j) * b->cs);
     }
+    return IG_OK;
 }
 
-IGI_INLINE void linear_rows(ig_dtype T, const linear_call *v)
+IGI_INLINE ig_status linear_rows(ig_dtype T, linear_call *v)
 {
     const igi_linear_attrs *e = v->a;
     double acc[IGI_CHUNK];
@@ -78,9 +80,9 @@ IGI_INLINE void linear_rows(ig_dtype T, const linear_call *v)
         for (int64_t col = 0; col < v->p.n; col += IGI_CHUNK) {
             int64_t n = igi_chunk_end(col, v->p.n) - col;
             if (v->w == T)
-                igi_product_float(T, &v->p, row, col, n, acc);
+                IG_TRY(igi_product_float(T, &v->p, row, col, n, acc));
             else
-                mixed_product(T, v, row, col, n, acc);
+                IG_TRY(mixed_product(T, v, row, col, n, acc));
             for (int64_t j = 0; j < n; j++) {
                 int64_t at = row * v->p.n + col + j;
                 double b = v->b ? igi_load(T, v->b, col + j) : 0;
@@ -92,6 +94,7 @@ IGI_INLINE void linear_rows(ig_dtype T, const linear_call *v)
             }
         }
     }
+    return IG_OK;
 }
 
 static ig_status linear_reference(ig_kernel_ctx *k)
@@ -108,12 +111,13 @@ static ig_status linear_reference(ig_kernel_ctx *k)
                      .p.m = m,
                      .p.n = n,
                      .p.depth = depth,
+                     .p.pace = igi_pace_of(k),
                      .w = ig_dtype_of(w),
                      .a = a,
                      .b = b ? ig_data(b) : NULL,
                      .residual = r ? ig_data(r) : NULL,
                      .y = ig_data(y)};
-    IGI_EACH_FLOAT(k, ig_dtype_of(x), linear_rows(T, &v));
+    IGI_EACH_FLOAT(k, ig_dtype_of(x), IG_TRY(linear_rows(T, &v)));
     return IG_OK;
 }
 

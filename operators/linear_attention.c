@@ -235,7 +235,7 @@ static void read_state(const call *c, int64_t b, int64_t t, int64_t q_head)
                   c->row[j]);
 }
 
-static void one_head(const call *c, int64_t b, int64_t h)
+static ig_status one_head(const call *c, igi_pace *pace, int64_t b, int64_t h)
 {
     const ig_tensor *past = ig_in(c->k, PAST), *present = ig_out(c->k, 1);
     const int64_t n = c->dk * c->dv, from = (b * c->a->kv_num_heads + h) * n,
@@ -243,6 +243,7 @@ static void one_head(const call *c, int64_t b, int64_t h)
     for (int64_t i = 0; i < n; i++)
         c->state[i] = past ? igi_load(ig_dtype_of(past), ig_data(past), from + i) : 0;
     for (int64_t t = 0; t < c->tokens; t++) {
+        IG_TRY(igi_pace_go(pace, n * (group + 2)));
         decay_state(c, b, t, h);
         update_state(c, b, t, h);
         for (int64_t i = 0; i < group; i++)
@@ -250,6 +251,7 @@ static void one_head(const call *c, int64_t b, int64_t h)
     }
     for (int64_t i = 0; i < n; i++)
         igi_store(ig_dtype_of(present), ig_data(present), from + i, c->state[i]);
+    return IG_OK;
 }
 
 static ig_status linear_attention_reference(ig_kernel_ctx *k)
@@ -271,11 +273,10 @@ static ig_status linear_attention_reference(ig_kernel_ctx *k)
         return IG_OUT_OF_MEMORY;
     c.row = c.state + c.dk * c.dv;
     ig_status rc = IG_OK;
-    for (int64_t b = 0; rc == IG_OK && b < ig_dims(q)[0]; b++) {
-        rc = ig_poll(k);
+    igi_pace pace = igi_pace_of(k);
+    for (int64_t b = 0; rc == IG_OK && b < ig_dims(q)[0]; b++)
         for (int64_t h = 0; rc == IG_OK && h < c.a->kv_num_heads; h++)
-            one_head(&c, b, h);
-    }
+            rc = one_head(&c, &pace, b, h);
     igi_free(c.state);
     return rc;
 }

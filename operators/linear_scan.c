@@ -82,8 +82,10 @@ static ig_status linear_scan_reference(ig_kernel_ctx *k)
     IG_TRY(igi_scan_lines(k, y, 2, &l));
     bool back = o->adjoint != o->reverse;
     int64_t step = back ? -l.step : l.step;
+    igi_pace pace = igi_pace_of(k);
     IGI_EACH_FLOAT(k, ig_dtype_of(y), {
         for (int64_t j = 0; j < l.count; j++) {
+            IG_TRY(igi_pace_go(&pace, l.n));
             int64_t at = igi_lines_at(&l, j) + (back ? (l.n - 1) * l.step : 0);
             double last = 0;
             for (int64_t i = 0; i < l.n; i++, at += step) {

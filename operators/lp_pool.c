@@ -80,17 +80,20 @@ typedef struct pool_call {
     void *y;
     int64_t in_plane, out_plane, p;
     int64_t plane, row; // where it is
+    igi_pace pace;
 } pool_call;
 
 // acc[o - lo] = sums of powers over the windows of outputs [lo, hi) of one outer row.
-IGI_INLINE void
-power_row(ig_dtype T, const pool_call *v, int64_t lo, int64_t hi, double *acc)
+IGI_INLINE ig_status
+power_row(ig_dtype T, pool_call *v, int64_t lo, int64_t hi, double *acc)
 {
     const igi_window_axis *a = &v->w.axis[v->w.rank - 1];
     for (int64_t tap_row = 0; tap_row < v->w.kernel_outer; tap_row++) {
+        IG_TRY(igi_pace_go(&v->pace, 1));
         int64_t in_row = igi_window_in_row(&v->w, v->row, tap_row);
         for (int64_t tap = 0; in_row >= 0 && tap < a->kernel; tap++) {
             int64_t from, to;
+            IG_TRY(igi_pace_go(&v->pace, hi - lo));
             igi_window_taps(a, tap, lo, hi, &from, &to);
             int64_t at = v->plane * v->in_plane + in_row * a->in + tap * a->dilation;
             for (int64_t o = from; o < to; o++)
@@ -98,9 +101,10 @@ power_row(ig_dtype T, const pool_call *v, int64_t lo, int64_t hi, double *acc)
                     igi_lp_power(igi_load(T, v->x, at - a->pad + o * a->stride), v->p);
         }
     }
+    return IG_OK;
 }
 
-IGI_INLINE void power_plane(ig_dtype T, pool_call *v)
+IGI_INLINE ig_status power_plane(ig_dtype T, pool_call *v)
 {
     const int64_t width = v->w.axis[v->w.rank - 1].out;
     double acc[IGI_CHUNK];
@@ -108,11 +112,12 @@ IGI_INLINE void power_plane(ig_dtype T, pool_call *v)
         for (int64_t lo = 0; lo < width; lo += IGI_CHUNK) {
             int64_t hi = igi_chunk_end(lo, width);
             memset(acc, 0, sizeof(acc));
-            power_row(T, v, lo, hi, acc);
+            IG_TRY(power_row(T, v, lo, hi, acc));
             for (int64_t o = lo; o < hi; o++)
                 igi_store(T, v->y, v->plane * v->out_plane + v->row * width + o,
                           igi_lp_root(acc[o - lo], v->p));
         }
+    return IG_OK;
 }
 
 static ig_status lp_pool_reference(ig_kernel_ctx *k)
@@ -120,12 +125,12 @@ static ig_status lp_pool_reference(ig_kernel_ctx *k)
     const lp_pool_attrs *o = k->attrs;
     const ig_tensor *x = ig_in(k, 0), *y = ig_out(k, 0);
     igi_window_spec s = spec(o);
-    pool_call v = {.x = ig_data(x), .y = ig_data(y), .p = o->p};
+    pool_call v = {.x = ig_data(x), .y = ig_data(y), .p = o->p, .pace = igi_pace_of(k)};
     igi_pool_set(&v.w, &s, ig_rank(x), ig_dims(x), ig_dims(y));
     v.in_plane = v.w.in_outer * v.w.axis[v.w.rank - 1].in;
     v.out_plane = v.w.out_outer * v.w.axis[v.w.rank - 1].out;
     for (v.plane = 0; v.plane < ig_dims(x)[0] * ig_dims(x)[1]; v.plane++)
-        IGI_EACH_FLOAT(k, ig_dtype_of(x), power_plane(T, &v));
+        IGI_EACH_FLOAT(k, ig_dtype_of(x), IG_TRY(power_plane(T, &v)));
     return IG_OK;
 }
 

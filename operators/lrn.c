@@ -94,11 +94,12 @@ typedef struct {
     const void *x;
     void *y;
     int64_t channels, inner;
+    igi_pace pace;
 } lrn_call;
 
 /* One item: x[c][inner]. The window's sum is added up anew per element: nothing
  * cancels. */
-IGI_INLINE void lrn_item(ig_dtype T, const lrn_call *v, int64_t at)
+IGI_INLINE ig_status lrn_item(ig_dtype T, lrn_call *v, int64_t at)
 {
     const lrn_attrs *o = v->o;
     int64_t before = (o->size - 1) / 2, after = o->size - 1 - before;
@@ -107,6 +108,7 @@ IGI_INLINE void lrn_item(ig_dtype T, const lrn_call *v, int64_t at)
         int64_t lo = c > before ? c - before : 0,
                 hi = last - c > after ? c + after : last;
         for (int64_t i = 0; i < inner; i++) {
+            IG_TRY(igi_pace_go(&v->pace, hi - lo + 1));
             double sum = 0;
             for (int64_t j = lo; j <= hi; j++) {
                 double e = igi_load(T, v->x, at + j * inner + i);
@@ -117,6 +119,7 @@ IGI_INLINE void lrn_item(ig_dtype T, const lrn_call *v, int64_t at)
             igi_store(T, v->y, at + c * inner + i, e * pow(s, -(double)o->beta));
         }
     }
+    return IG_OK;
 }
 
 static ig_status lrn_reference(ig_kernel_ctx *k)
@@ -126,11 +129,13 @@ static ig_status lrn_reference(ig_kernel_ctx *k)
                   .x = ig_data(x),
                   .y = ig_data(ig_out(k, 0)),
                   .channels = ig_dims(x)[1],
-                  .inner = 1};
+                  .inner = 1,
+                  .pace = igi_pace_of(k)};
     for (int i = 2; i < ig_rank(x); i++)
         v.inner *= ig_dims(x)[i];
     for (int64_t n = 0; n < ig_dims(x)[0]; n++)
-        IGI_EACH_FLOAT(k, ig_dtype_of(x), lrn_item(T, &v, n * v.channels * v.inner));
+        IGI_EACH_FLOAT(k, ig_dtype_of(x),
+                       IG_TRY(lrn_item(T, &v, n * v.channels * v.inner)));
     return IG_OK;
 }
 

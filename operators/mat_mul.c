@@ -79,38 +79,40 @@ typedef struct {
     int64_t at;
 } mat_mul_call;
 
-IGI_INLINE void mat_mul_float(ig_dtype T, const mat_mul_call *v)
+IGI_INLINE ig_status mat_mul_float(ig_dtype T, mat_mul_call *v)
 {
     double acc[IGI_CHUNK];
     for (int64_t row = 0; row < v->p.m; row++) {
         for (int64_t col = 0; col < v->p.n; col += IGI_CHUNK) {
             int64_t n = igi_chunk_end(col, v->p.n) - col;
-            igi_product_float(T, &v->p, row, col, n, acc);
+            IG_TRY(igi_product_float(T, &v->p, row, col, n, acc));
             for (int64_t j = 0; j < n; j++)
                 igi_store(T, v->y, v->at + row * v->p.n + col + j, acc[j]);
         }
     }
+    return IG_OK;
 }
 
-IGI_INLINE void mat_mul_int(ig_dtype T, const mat_mul_call *v)
+IGI_INLINE ig_status mat_mul_int(ig_dtype T, mat_mul_call *v)
 {
     uint64_t acc[IGI_CHUNK];
     for (int64_t row = 0; row < v->p.m; row++) {
         for (int64_t col = 0; col < v->p.n; col += IGI_CHUNK) {
             int64_t n = igi_chunk_end(col, v->p.n) - col;
-            igi_product_int(T, &v->p, row, col, n, acc);
+            IG_TRY(igi_product_int(T, &v->p, row, col, n, acc));
             for (int64_t j = 0; j < n; j++)
                 igi_store_int(T, v->y, v->at + row * v->p.n + col + j, acc[j]);
         }
     }
+    return IG_OK;
 }
 
-static ig_status mat_mul_one(ig_kernel_ctx *k, const mat_mul_call *v, ig_dtype dtype)
+static ig_status mat_mul_one(ig_kernel_ctx *k, mat_mul_call *v, ig_dtype dtype)
 {
     switch (dtype) {
-        IGI_EACH_WIDE_INT(mat_mul_int(T, v))
+        IGI_EACH_WIDE_INT(IG_TRY(mat_mul_int(T, v)))
     default:
-        IGI_EACH_FLOAT(k, dtype, mat_mul_float(T, v));
+        IGI_EACH_FLOAT(k, dtype, IG_TRY(mat_mul_float(T, v)));
     }
     return IG_OK;
 }
@@ -121,9 +123,11 @@ static ig_status mat_mul_reference(ig_kernel_ctx *k)
     ig_tensor *y = ig_out(k, 0);
     igi_mat_mul_shape s;
     igi_mat_mul_set(&s, a, b, y);
-    mat_mul_call v = {.p.m = s.m, .p.n = s.n, .p.depth = s.depth, .y = ig_data(y)};
+    mat_mul_call v = {
+        .p = {.m = s.m, .n = s.n, .depth = s.depth, .pace = igi_pace_of(k)},
+        .y = ig_data(y)};
     for (int64_t i = 0; i < s.items; i++) {
-        IG_TRY(ig_poll(k));
+        IG_TRY(igi_pace_go(&v.p.pace, 1));
         v.p.a = (igi_matrix){ig_data(a),
                              igi_batch_offset(a, s.m * s.depth, ig_dims(y), s.batch, i),
                              s.depth, 1};

@@ -38,8 +38,10 @@ static ig_status mat_mul_integer_infer(ig_infer *x)
 static ig_status product(ig_kernel_ctx *k, igi_quant_product *p)
 {
     int32_t *y = (int32_t *)ig_data(ig_out(k, 0)) + p->y_at;
-    for (int64_t i = 0; i < p->m * p->n; i++)
+    for (int64_t i = 0; i < p->m * p->n; i++) {
+        IG_TRY(igi_pace_go(&p->pace, 4 * p->depth));
         y[i] = igi_wrap_i32(igi_quant_dot(p, i / p->n, i % p->n));
+    }
     return IG_OK;
 }
 

@@ -63,17 +63,20 @@ typedef struct {
     bool column_major;
     double best[IGI_CHUNK];
     int64_t at[IGI_CHUNK]; /* in the plane, row-major */
+    igi_pace pace;
 } max_pool_call;
 
 /* Offers every element of the windows of outputs [lo, hi) of one outer row. */
-IGI_INLINE void max_pool_row(
+IGI_INLINE ig_status max_pool_row(
     ig_dtype T, max_pool_call *v, int64_t plane, int64_t row, int64_t lo, int64_t hi)
 {
     const igi_window_axis *a = &v->w.axis[v->w.rank - 1];
     for (int64_t tap_row = 0; tap_row < v->w.kernel_outer; tap_row++) {
+        IG_TRY(igi_pace_go(&v->pace, 1));
         int64_t in_row = igi_window_in_row(&v->w, row, tap_row);
         for (int64_t tap = 0; in_row >= 0 && tap < a->kernel; tap++) {
             int64_t from, to;
+            IG_TRY(igi_pace_go(&v->pace, hi - lo));
             igi_window_taps(a, tap, lo, hi, &from, &to);
             for (int64_t o = from; o < to; o++) {
                 int64_t at =
@@ -87,9 +90,10 @@ IGI_INLINE void max_pool_row(
             }
         }
     }
+    return IG_OK;
 }
 
-IGI_INLINE void max_pool_plane(ig_dtype T, max_pool_call *v, int64_t plane)
+IGI_INLINE ig_status max_pool_plane(ig_dtype T, max_pool_call *v, int64_t plane)
 {
     int64_t width = v->w.axis[v->w.rank - 1].out;
     double lowest = T == IG_INT8 ? -128 : T == IG_UINT8 ? 0 : -(double)INFINITY;
@@ -101,7 +105,7 @@ IGI_INLINE void max_pool_plane(ig_dtype T, max_pool_call *v, int64_t plane)
                 v->best[i] = lowest;
                 v->at[i] = -1;
             }
-            max_pool_row(T, v, plane, row, lo, hi);
+            IG_TRY(max_pool_row(T, v, plane, row, lo, hi));
             for (int64_t i = 0; i < hi - lo; i++) {
                 int64_t at = v->at[i];
                 igi_store(T, v->y, to + i, v->best[i]);
@@ -112,6 +116,7 @@ IGI_INLINE void max_pool_plane(ig_dtype T, max_pool_call *v, int64_t plane)
             }
         }
     }
+    return IG_OK;
 }
 
 static ig_status max_pool_reference(ig_kernel_ctx *k)
@@ -123,7 +128,8 @@ static ig_status max_pool_reference(ig_kernel_ctx *k)
     max_pool_call v = {.x = ig_data(x),
                        .y = ig_data(y),
                        .indices = indices ? ig_data(indices) : NULL,
-                       .column_major = a->storage_order != 0};
+                       .column_major = a->storage_order != 0,
+                       .pace = igi_pace_of(k)};
     igi_pool_set(&v.w, &s, ig_rank(x), ig_dims(x), ig_dims(y));
     memcpy(v.dims, ig_dims(x) + 2, (size_t)v.w.rank * sizeof(*v.dims));
     v.in_plane = v.w.in_outer * v.w.axis[v.w.rank - 1].in;
@@ -131,13 +137,13 @@ static ig_status max_pool_reference(ig_kernel_ctx *k)
     for (int64_t p = 0; p < ig_dims(x)[0] * ig_dims(x)[1]; p++) {
         switch (ig_dtype_of(x)) {
         case IG_INT8:
-            max_pool_plane(IG_INT8, &v, p);
+            IG_TRY(max_pool_plane(IG_INT8, &v, p));
             break;
         case IG_UINT8:
-            max_pool_plane(IG_UINT8, &v, p);
+            IG_TRY(max_pool_plane(IG_UINT8, &v, p));
             break;
         default:
-            IGI_EACH_FLOAT(k, ig_dtype_of(x), max_pool_plane(T, &v, p));
+            IGI_EACH_FLOAT(k, ig_dtype_of(x), IG_TRY(max_pool_plane(T, &v, p)));
         }
     }
     return IG_OK;

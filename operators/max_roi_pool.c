@@ -87,8 +87,12 @@ static void cell(int64_t i,
     *hi = to < 0 ? 0 : to > (double)size ? size : (int64_t)to;
 }
 
-IGI_INLINE void pool_region(
-    ig_dtype T, ig_kernel_ctx *k, int64_t r, int64_t batch, const double *corner)
+IGI_INLINE ig_status pool_region(ig_dtype T,
+                                 ig_kernel_ctx *k,
+                                 igi_pace *pace,
+                                 int64_t r,
+                                 int64_t batch,
+                                 const double *corner)
 {
     const ig_tensor *x = ig_in(k, 0), *y = ig_out(k, 0), *indices = ig_out(k, 1);
     const int64_t *in = ig_dims(x), *out = ig_dims(y);
@@ -97,7 +101,8 @@ IGI_INLINE void pool_region(
         double most = 0;
         cell(i / out[3] % out[2], out[2], corner[1], corner[3], in[2], &lo[0], &hi[0]);
         cell(i % out[3], out[3], corner[0], corner[2], in[3], &lo[1], &hi[1]);
-        for (int64_t h = lo[0]; h < hi[0]; h++)
+        for (int64_t h = lo[0]; h < hi[0]; h++) {
+            IG_TRY(igi_pace_go(pace, hi[1] - lo[1] + 1));
             for (int64_t w = lo[1]; w < hi[1]; w++) {
                 int64_t e = ((batch * in[1] + c) * in[2] + h) * in[3] + w;
                 double v = igi_load(T, ig_data(x), e);
@@ -106,17 +111,20 @@ IGI_INLINE void pool_region(
                     at = e;
                 }
             }
+        }
         int64_t to = r * out[1] * out[2] * out[3] + i;
         igi_store(T, ig_data(y), to, most);
         if (indices)
             ((int64_t *)ig_data(indices))[to] = at;
     }
+    return IG_OK;
 }
 
 static ig_status max_roi_reference(ig_kernel_ctx *k)
 {
     const ig_tensor *x = ig_in(k, 0), *rois = ig_in(k, 1);
     double scale = (double)((const max_roi_attrs *)k->attrs)->spatial_scale;
+    igi_pace pace = igi_pace_of(k);
     for (int64_t r = 0; r < ig_dims(rois)[0]; r++) {
         double v[5];
         for (int i = 0; i < 5; i++) {
@@ -132,7 +140,8 @@ static ig_status max_roi_reference(ig_kernel_ctx *k)
                                   "region %" PRId64
                                   " is of image %g, there are %" PRId64,
                                   r, v[0], ig_dims(x)[0]);
-        IGI_EACH_FLOAT(k, ig_dtype_of(x), pool_region(T, k, r, (int64_t)v[0], v + 1));
+        IGI_EACH_FLOAT(k, ig_dtype_of(x),
+                       IG_TRY(pool_region(T, k, &pace, r, (int64_t)v[0], v + 1)));
     }
     return IG_OK;
 }

@@ -97,11 +97,13 @@ static ig_status multinomial_reference(ig_kernel_ctx *k)
     ig_tensor *y = ig_out(k, 0);
     row r = {.x = ig_in(k, 0), .classes = ig_dims(ig_in(k, 0))[1]};
     igi_random numbers;
+    igi_pace pace = igi_pace_of(k);
     igi_random_begin(&numbers, k, igi_random_seed(a->seed));
     for (int64_t i = 0; a->sample_size && i < ig_dims(y)[0]; i++) {
         r.at = i * r.classes;
         IG_TRY(set_row(k, &r));
         for (int64_t s = i * a->sample_size; s < (i + 1) * a->sample_size; s++) {
+            IG_TRY(igi_pace_go(&pace, 16 * r.classes));
             int64_t c = pick(&r, igi_random_next(&numbers, s));
             igi_put_f64(ig_dtype_of(y), ig_data(y), s, (double)c);
         }

@@ -11,17 +11,14 @@ static ig_status nhwc_average_pool_infer(ig_infer *x)
 }
 
 /* Channels [lo, hi) of output pixel `pixel`, whose window has `count` elements. */
-IGI_INLINE void average_pixel(ig_dtype T,
-                              const igi_nhwc_pool *v,
-                              int64_t pixel,
-                              int64_t count,
-                              int64_t lo,
-                              int64_t hi)
+IGI_INLINE ig_status average_pixel(
+    ig_dtype T, igi_nhwc_pool *v, int64_t pixel, int64_t count, int64_t lo, int64_t hi)
 {
     double sum[IGI_CHUNK];
     for (int64_t c = lo; c < hi; c++)
         sum[c - lo] = 0;
     for (int64_t tap = 0; tap < v->taps; tap++) {
+        IG_TRY(igi_pace_go(&v->pace, hi - lo));
         int64_t at = igi_nhwc_pool_tap(v, tap);
         for (int64_t c = lo; at >= 0 && c < hi; c++)
             sum[c - lo] += igi_load(T, v->x, at + c);
@@ -29,9 +26,10 @@ IGI_INLINE void average_pixel(ig_dtype T,
     for (int64_t c = lo; c < hi; c++)
         igi_store(T, v->y, pixel * v->channels + c,
                   count ? sum[c - lo] / (double)count : 0);
+    return IG_OK;
 }
 
-IGI_INLINE void average_pixels(ig_dtype T, igi_nhwc_pool *v, bool padded)
+IGI_INLINE ig_status average_pixels(ig_dtype T, igi_nhwc_pool *v, bool padded)
 {
     const igi_window_axis *a = &v->w.axis[v->w.rank - 1];
     int64_t c = v->channels;
@@ -40,8 +38,9 @@ IGI_INLINE void average_pixels(ig_dtype T, igi_nhwc_pool *v, bool padded)
         int64_t count = igi_window_count_row(&v->w, v->row, padded);
         count *= igi_window_count(a, v->o, padded);
         for (int64_t lo = 0; lo < c; lo += IGI_CHUNK)
-            average_pixel(T, v, i, count, lo, igi_chunk_end(lo, c));
+            IG_TRY(average_pixel(T, v, i, count, lo, igi_chunk_end(lo, c)));
     }
+    return IG_OK;
 }
 
 static ig_status nhwc_average_pool_reference(ig_kernel_ctx *k)
@@ -50,8 +49,9 @@ static ig_status nhwc_average_pool_reference(ig_kernel_ctx *k)
     igi_window_spec s = igi_average_pool_spec(a);
     igi_nhwc_pool v;
     igi_nhwc_pool_set(&v, k, &s);
+    v.pace = igi_pace_of(k);
     IGI_EACH_FLOAT(k, ig_dtype_of(ig_in(k, 0)),
-                   average_pixels(T, &v, a->count_include_pad != 0));
+                   IG_TRY(average_pixels(T, &v, a->count_include_pad != 0)));
     return IG_OK;
 }
 

@@ -81,7 +81,7 @@ typedef struct {
 } nhwc_conv_call;
 
 /* Channel v.m of item v.n. */
-IGI_INLINE void nhwc_conv_plane(ig_dtype T, const nhwc_conv_call *f)
+IGI_INLINE ig_status nhwc_conv_plane(ig_dtype T, nhwc_conv_call *f)
 {
     const igi_conv *c = &f->v.c;
     const igi_nhwc_conv_attrs *e = f->a;
@@ -92,7 +92,7 @@ IGI_INLINE void nhwc_conv_plane(ig_dtype T, const nhwc_conv_call *f)
             int64_t hi = igi_chunk_end(lo, width);
             for (int64_t o = lo; o < hi; o++)
                 acc[o - lo] = bias;
-            igi_conv_row(T, &f->v, row, lo, hi, acc);
+            IG_TRY(igi_conv_row(T, &f->v, row, lo, hi, acc));
             for (int64_t o = lo; o < hi; o++) {
                 int64_t pixel = f->v.n * c->out_plane + row * width + o;
                 int64_t at = pixel * channels + f->v.m;
@@ -104,6 +104,7 @@ IGI_INLINE void nhwc_conv_plane(ig_dtype T, const nhwc_conv_call *f)
             }
         }
     }
+    return IG_OK;
 }
 
 static ig_status nhwc_conv_reference(ig_kernel_ctx *k)
@@ -113,11 +114,12 @@ static ig_status nhwc_conv_reference(ig_kernel_ctx *k)
                     *r = ig_in(k, 3);
     ig_tensor *y = ig_out(k, 0);
     igi_conv_attrs a = igi_nhwc_conv_plain(k->attrs);
-    nhwc_conv_call f = {.v = {.x = ig_data(x), .w = ig_data(w), .channel = 1},
-                        .a = k->attrs,
-                        .b = b ? ig_data(b) : NULL,
-                        .residual = r ? ig_data(r) : NULL,
-                        .y = ig_data(y)};
+    nhwc_conv_call f = {
+        .v = {.x = ig_data(x), .w = ig_data(w), .channel = 1, .pace = igi_pace_of(k)},
+        .a = k->attrs,
+        .b = b ? ig_data(b) : NULL,
+        .residual = r ? ig_data(r) : NULL,
+        .y = ig_data(y)};
     igi_dims_to_nchw(ig_rank(x), ig_dims(x), xd);
     igi_dims_to_nchw(ig_rank(y), ig_dims(y), yd);
     igi_conv *c = &f.v.c;
@@ -126,8 +128,8 @@ static ig_status nhwc_conv_reference(ig_kernel_ctx *k)
     f.v.item = c->in_plane * f.v.pixel;
     for (f.v.n = 0; f.v.n < c->batch; f.v.n++) {
         for (f.v.m = 0; f.v.m < c->group * c->m; f.v.m++) {
-            IG_TRY(ig_poll(k));
-            IGI_EACH_FLOAT(k, ig_dtype_of(x), nhwc_conv_plane(T, &f));
+            IG_TRY(igi_pace_go(&f.v.pace, 1));
+            IGI_EACH_FLOAT(k, ig_dtype_of(x), IG_TRY(nhwc_conv_plane(T, &f)));
         }
     }
     return IG_OK;

@@ -12,13 +12,14 @@ static ig_status nhwc_max_pool_infer(ig_infer *x)
 }
 
 /* Channels [lo, hi) of output pixel `pixel`. NaN beats everything. */
-IGI_INLINE void
-max_pixel(ig_dtype T, const igi_nhwc_pool *v, int64_t pixel, int64_t lo, int64_t hi)
+IGI_INLINE ig_status
+max_pixel(ig_dtype T, igi_nhwc_pool *v, int64_t pixel, int64_t lo, int64_t hi)
 {
     double best[IGI_CHUNK];
     for (int64_t c = lo; c < hi; c++)
         best[c - lo] = T == IG_INT8 ? -128 : T == IG_UINT8 ? 0 : -(double)INFINITY;
     for (int64_t tap = 0; tap < v->taps; tap++) {
+        IG_TRY(igi_pace_go(&v->pace, hi - lo));
         int64_t at = igi_nhwc_pool_tap(v, tap);
         for (int64_t c = lo; at >= 0 && c < hi; c++) {
             double e = igi_load(T, v->x, at + c);
@@ -28,16 +29,18 @@ max_pixel(ig_dtype T, const igi_nhwc_pool *v, int64_t pixel, int64_t lo, int64_t
     }
     for (int64_t c = lo; c < hi; c++)
         igi_store(T, v->y, pixel * v->channels + c, best[c - lo]);
+    return IG_OK;
 }
 
-IGI_INLINE void max_pixels(ig_dtype T, igi_nhwc_pool *v)
+IGI_INLINE ig_status max_pixels(ig_dtype T, igi_nhwc_pool *v)
 {
     int64_t c = v->channels;
     for (int64_t i = 0; i < v->pixels; i++) {
         igi_nhwc_pool_seek(v, i);
         for (int64_t lo = 0; lo < c; lo += IGI_CHUNK)
-            max_pixel(T, v, i, lo, igi_chunk_end(lo, c));
+            IG_TRY(max_pixel(T, v, i, lo, igi_chunk_end(lo, c)));
     }
+    return IG_OK;
 }
 
 static ig_status nhwc_max_pool_reference(ig_kernel_ctx *k)
@@ -45,11 +48,12 @@ static ig_status nhwc_max_pool_reference(ig_kernel_ctx *k)
     igi_window_spec s = igi_pool_spec(k->attrs);
     igi_nhwc_pool v;
     igi_nhwc_pool_set(&v, k, &s);
+    v.pace = igi_pace_of(k);
     switch (ig_dtype_of(ig_in(k, 0))) {
-        IGI_EACH_CASE_(IG_INT8, max_pixels(T, &v))
-        IGI_EACH_CASE_(IG_UINT8, max_pixels(T, &v))
+        IGI_EACH_CASE_(IG_INT8, IG_TRY(max_pixels(T, &v)))
+        IGI_EACH_CASE_(IG_UINT8, IG_TRY(max_pixels(T, &v)))
     default:
-        IGI_EACH_FLOAT(k, ig_dtype_of(ig_in(k, 0)), max_pixels(T, &v));
+        IGI_EACH_FLOAT(k, ig_dtype_of(ig_in(k, 0)), IG_TRY(max_pixels(T, &v)));
     }
     return IG_OK;
 }

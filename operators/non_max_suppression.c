@@ -109,16 +109,18 @@ typedef struct search {
     int64_t n, most;
     float overlap, score;
     bool center, scored;
+    igi_pace pace;
 } search;
 
-static int64_t take(const search *s, int64_t *at, int64_t *spare)
+static ig_status take(search *s, int64_t *at, int64_t *spare, int64_t *count)
 {
     int64_t n = 0, taken = 0;
     for (int64_t i = 0; i < s->n; i++)
         if (!s->scored || s->scores[i] > s->score)
             at[n++] = i;
-    igi_sort(at, spare, n, by_score, s->scores);
+    IG_TRY(igi_sort(&s->pace, at, spare, n, by_score, s->scores));
     for (int64_t i = 0; i < n && taken < s->most; i++) {
+        IG_TRY(igi_pace_go(&s->pace, 8 * (taken + 1)));
         box b = box_of(s->boxes + 4 * at[i], s->center);
         bool free = true;
         for (int64_t j = 0; j < taken && free; j++)
@@ -126,11 +128,13 @@ static int64_t take(const search *s, int64_t *at, int64_t *spare)
         if (free)
             at[taken++] = at[i];
     }
-    return taken;
+    *count = taken;
+    return IG_OK;
 }
 
 // All batches and classes; y NULL: only counts.
-static int64_t select_boxes(const ig_kernel_ctx *k, search s, int64_t *at, int64_t *y)
+static ig_status
+select_boxes(const ig_kernel_ctx *k, search s, int64_t *at, int64_t *y, int64_t *count)
 {
     const ig_tensor *scores = ig_in(k, 1);
     int64_t batches = ig_dims(scores)[0], classes = ig_dims(scores)[1], total = 0;
@@ -139,7 +143,8 @@ static int64_t select_boxes(const ig_kernel_ctx *k, search s, int64_t *at, int64
         for (int64_t c = 0; c < classes; c++) {
             s.boxes = boxes + b * s.n * 4;
             s.scores = all + (b * classes + c) * s.n;
-            int64_t n = take(&s, at, at + s.n);
+            int64_t n;
+            IG_TRY(take(&s, at, at + s.n, &n));
             for (int64_t i = 0; y && i < n; i++) {
                 int64_t *row = y + 3 * (total + i);
                 row[0] = b;
@@ -148,7 +153,8 @@ static int64_t select_boxes(const ig_kernel_ctx *k, search s, int64_t *at, int64
             }
             total += n;
         }
-    return total;
+    *count = total;
+    return IG_OK;
 }
 
 static ig_status nms_reference(ig_kernel_ctx *k)
@@ -159,7 +165,8 @@ static ig_status nms_reference(ig_kernel_ctx *k)
                 .overlap = (float)igi_scalar_f64(ig_in(k, 3), 0),
                 .score = (float)igi_scalar_f64(ig_in(k, 4), 0),
                 .center = ((const nms_attrs *)k->attrs)->center_point_box,
-                .scored = ig_in(k, 4) != NULL};
+                .scored = ig_in(k, 4) != NULL,
+                .pace = igi_pace_of(k)};
     if (ig_dims(boxes)[0] != ig_dims(scores)[0] || s.n != ig_dims(scores)[2] ||
         ig_dims(boxes)[2] != 4)
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
@@ -171,10 +178,12 @@ static ig_status nms_reference(ig_kernel_ctx *k)
     int64_t *at = igi_calloc((size_t)s.n + 1, sizeof(int64_t[2]));
     if (!at)
         return IG_OUT_OF_MEMORY;
-    const int64_t dims[2] = {select_boxes(k, s, at, NULL), 3};
-    ig_status rc = ig_out_alloc(k, 0, 2, dims);
+    int64_t dims[2] = {0, 3};
+    ig_status rc = select_boxes(k, s, at, NULL, &dims[0]);
     if (rc == IG_OK)
-        (void)select_boxes(k, s, at, ig_data(ig_out(k, 0)));
+        rc = ig_out_alloc(k, 0, 2, dims);
+    if (rc == IG_OK)
+        rc = select_boxes(k, s, at, ig_data(ig_out(k, 0)), &dims[0]);
     igi_free(at);
     return rc;
 }

@@ -48,6 +48,7 @@ static ig_status product(ig_kernel_ctx *k, igi_quant_product *p)
     igi_quant_line a = igi_quant_line_of(k, A_SCALE, p->item),
                    b = igi_quant_line_of(k, B_SCALE, p->item);
     for (int64_t i = 0; i < p->m * p->n; i++) {
+        IG_TRY(igi_pace_go(&p->pace, 4 * p->depth));
         double acc = igi_quant_dot(p, i / p->n, i % p->n);
         if (!(both & IG_FLOAT8S))
             acc = igi_wrap_i32(acc);

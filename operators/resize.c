@@ -145,10 +145,14 @@ static ig_status resize_reference(ig_kernel_ctx *k)
         v.stride[i] = step;
         step *= ig_dims(x)[i];
     }
-    for (int64_t n = 0; n < ig_numel(y); n++, next_position(&v))
+    igi_pace pace = igi_pace_of(k);
+    ig_status rc = IG_OK;
+    for (int64_t n = 0; n < ig_numel(y) && rc == IG_OK; n++, next_position(&v)) {
         put_element(&v, a->mode == IGI_RESIZE_NEAREST, y, n);
+        rc = igi_pace_go(&pace, igi_resize_work(&v.r));
+    }
     igi_free(v.r.memory);
-    return IG_OK;
+    return rc;
 }
 
 #define HEAD    .struct_size = sizeof(igi_resize_attrs), .cubic_coeff_a = -0.75f

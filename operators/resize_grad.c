@@ -110,12 +110,15 @@ static ig_status resize_grad_reference(ig_kernel_ctx *k)
         step *= ig_dims(dx)[i];
     }
     v.dx = igi_calloc((size_t)count, sizeof(*v.dx));
-    for (int64_t n = 0; v.dx && n < ig_numel(dy); n++)
+    igi_pace pace = igi_pace_of(k);
+    ig_status rc = v.dx ? IG_OK : IG_OUT_OF_MEMORY;
+    for (int64_t n = 0; rc == IG_OK && n < ig_numel(dy); n++) {
         if (seek(&v, n))
             spread(&v, 0, 0, igi_get_f64(ig_dtype_of(dy), ig_data(dy), n));
+        rc = igi_pace_go(&pace, igi_resize_work(&v.r));
+    }
     for (int64_t i = 0; v.dx && i < count; i++)
         igi_store(ig_dtype_of(dx), ig_data(dx), i, v.dx[i]);
-    ig_status rc = v.dx ? IG_OK : IG_OUT_OF_MEMORY;
     igi_free(v.dx);
     igi_free(v.r.memory);
     return rc;

@@ -82,8 +82,12 @@ typedef struct best {
 } best;
 
 // Cell i of region r.
-IGI_INLINE void
-cell(ig_dtype T, ig_kernel_ctx *k, const igi_roi *roi, int64_t to, int64_t i)
+IGI_INLINE ig_status cell(ig_dtype T,
+                          ig_kernel_ctx *k,
+                          igi_pace *pace,
+                          const igi_roi *roi,
+                          int64_t to,
+                          int64_t i)
 {
     const igi_roi_attrs *o = k->attrs;
     const ig_tensor *x = ig_in(k, 0), *indices = ig_out(k, 1), *weights = ig_out(k, 2);
@@ -93,6 +97,7 @@ cell(ig_dtype T, ig_kernel_ctx *k, const igi_roi *roi, int64_t to, int64_t i)
     double sum = 0, weight[4];
     best most = {0, 0, -1, false};
     for (int64_t s = 0; s < n; s++) {
+        IG_TRY(igi_pace_go(pace, 8));
         if (!igi_roi_sample(roi, h, w, s, at, weight)) {
             if (!most.any || most.value < 0) // a sample outside is 0
                 most = (best){0, 0, -1, true};
@@ -112,6 +117,7 @@ cell(ig_dtype T, ig_kernel_ctx *k, const igi_roi *roi, int64_t to, int64_t i)
         ((int64_t *)ig_data(indices))[to] = max ? most.at : -1;
     if (weights)
         igi_store(T, ig_data(weights), to, max ? most.weight : 0);
+    return IG_OK;
 }
 
 static ig_status roi_align_reference(ig_kernel_ctx *k)
@@ -121,13 +127,14 @@ static ig_status roi_align_reference(ig_kernel_ctx *k)
     if (ig_dims(rois)[0] != regions || ig_numel(ig_in(k, 2)) != regions)
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
                               "rois and batch_indices must have one length");
+    igi_pace pace = igi_pace_of(k);
     for (int64_t r = 0; r < regions; r++) {
         igi_roi roi;
         IG_TRY(igi_roi_read(k, rois, ig_in(k, 2), ig_dims(x), r, &roi));
-        IG_TRY(ig_poll(k));
+        IG_TRY(igi_pace_go(&pace, 1));
         IGI_EACH_FLOAT(k, ig_dtype_of(x), {
             for (int64_t i = 0; i < size; i++)
-                cell(T, k, &roi, r * size + i, i);
+                IG_TRY(cell(T, k, &pace, &roi, r * size + i, i));
         })
     }
     return IG_OK;

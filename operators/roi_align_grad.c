@@ -34,7 +34,8 @@ static const ig_save saves[] = {
     {0},
 };
 
-static void spread(const ig_kernel_ctx *k, const igi_roi *roi, int64_t r, double *sum)
+static ig_status
+spread(ig_kernel_ctx *k, igi_pace *pace, const igi_roi *roi, int64_t r, double *sum)
 {
     const ig_tensor *dy = ig_in(k, 0);
     int64_t channels = ig_dims(dy)[1], rows = ig_dims(dy)[2], columns = ig_dims(dy)[3];
@@ -42,6 +43,7 @@ static void spread(const ig_kernel_ctx *k, const igi_roi *roi, int64_t r, double
     double weight[4];
     for (int64_t cell = 0; cell < rows * columns; cell++)
         for (int64_t s = 0; s < n; s++) {
+            IG_TRY(igi_pace_go(pace, 4 * (channels + 1)));
             if (!igi_roi_sample(roi, cell / columns, cell % columns, s, at, weight))
                 continue;
             for (int64_t c = 0; c < channels; c++) {
@@ -52,6 +54,7 @@ static void spread(const ig_kernel_ctx *k, const igi_roi *roi, int64_t r, double
                         v * weight[i] / (double)n;
             }
         }
+    return IG_OK;
 }
 
 static ig_status roi_align_grad_reference(ig_kernel_ctx *k)
@@ -66,11 +69,12 @@ static ig_status roi_align_grad_reference(ig_kernel_ctx *k)
                               "dy, rois, batch_indices and shape do not fit");
     double *sum = igi_calloc((size_t)n + 1, sizeof(*sum));
     ig_status rc = sum ? IG_OK : IG_OUT_OF_MEMORY;
+    igi_pace pace = igi_pace_of(k);
     for (int64_t r = 0; r < ig_dims(dy)[0] && rc == IG_OK; r++) {
         igi_roi roi;
         rc = igi_roi_read(k, rois, ig_in(k, 2), ig_dims(dx), r, &roi);
         if (rc == IG_OK)
-            spread(k, &roi, r, sum);
+            rc = spread(k, &pace, &roi, r, sum);
     }
     for (int64_t i = 0; i < n && rc == IG_OK; i++)
         igi_put_f64(ig_dtype_of(dx), ig_data(dx), i, sum[i]);

@@ -183,15 +183,16 @@ static ig_status stft_reference(ig_kernel_ctx *k)
                               " do not fit a signal of %" PRId64 " and the window",
                               n, step, length);
     IG_TRY(igi_frames_begin(k, n, onesided, &f));
-    for (int64_t r = 0; r < ig_dims(x)[0] * frames; r++) {
+    ig_status rc = IG_OK;
+    for (int64_t r = 0; r < ig_dims(x)[0] * frames && rc == IG_OK; r++) {
         load(k, &f, r / frames * length + r % frames * step);
-        igi_frames_forward(&f);
+        rc = igi_frames_forward(&f);
         for (int64_t i = 0; i < 2 * f.bins; i++)
             igi_put_f64(ig_dtype_of(y), ig_data(y), 2 * r * f.bins + i,
                         i % 2 ? f.to_im[i / 2] : f.to_re[i / 2]);
     }
     igi_frames_end(&f);
-    return IG_OK;
+    return rc;
 }
 
 static const igi_onesided_attrs two = {sizeof(igi_onesided_attrs), 0};

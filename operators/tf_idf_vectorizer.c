@@ -97,6 +97,7 @@ typedef struct pool {
     int64_t n, slots; // slots: a power of two
     gram *gram;
     int64_t *slot;
+    igi_pace pace;
 } pool;
 
 static uint64_t mix(uint64_t h, uint64_t v)
@@ -191,8 +192,8 @@ static void count(const pool *p,
     }
 }
 
-static void
-count_row(const pool *p, const ig_tensor *x, int64_t from, int64_t n, int64_t *found)
+static ig_status
+count_row(pool *p, const ig_tensor *x, int64_t from, int64_t n, int64_t *found)
 {
     const tf_idf_attrs *o = p->o;
     for (int64_t skip = 0; skip <= o->max_skip_count && skip < n; skip++)
@@ -200,9 +201,12 @@ count_row(const pool *p, const ig_tensor *x, int64_t from, int64_t n, int64_t *f
              length <= o->max_gram_length && length <= n; length++) {
             if ((length - 1) * (skip + 1) >= n || (length == 1 && skip > 0))
                 continue;
-            for (int64_t i = 0; i + (length - 1) * (skip + 1) < n; i++)
+            for (int64_t i = 0; i + (length - 1) * (skip + 1) < n; i++) {
+                IG_TRY(igi_pace_go(&p->pace, 8 * length));
                 count(p, x, from + i, length, skip + 1, found);
+            }
         }
+    return IG_OK;
 }
 
 static void write_row(const pool *p, const int64_t *found, float *y)
@@ -222,7 +226,7 @@ static ig_status tf_idf_reference(ig_kernel_ctx *k)
     const ig_tensor *x = ig_in(k, 0), *y = ig_out(k, 0);
     int64_t width = ig_dims(y)[ig_rank(y) - 1], n = ig_dims(x)[ig_rank(x) - 1];
     int64_t rows = ig_rank(x) == 2 ? ig_dims(x)[0] : 1, grams = o->ngram_indexes.n;
-    pool p = {.o = o, .slots = 4};
+    pool p = {.o = o, .slots = 4, .pace = igi_pace_of(k)};
     while (p.slots < 2 * grams)
         p.slots *= 2;
     p.gram = igi_calloc((size_t)grams + 1, sizeof(*p.gram));
@@ -232,7 +236,7 @@ static ig_status tf_idf_reference(ig_kernel_ctx *k)
     for (int64_t r = 0; r < rows && rc == IG_OK && width > 0; r++) {
         int64_t *found = p.slot + p.slots;
         memset(found, 0, (size_t)grams * sizeof(*found));
-        count_row(&p, x, r * n, n, found);
+        rc = count_row(&p, x, r * n, n, found);
         write_row(&p, found, (float *)ig_data(y) + r * width);
     }
     igi_free(p.gram);

@@ -108,14 +108,16 @@ static ig_status top_k_reference(ig_kernel_ctx *k)
     int64_t *at = igi_calloc((size_t)from.n + 1, sizeof(int64_t[2]));
     if (!at)
         return IG_OUT_OF_MEMORY;
-    for (int64_t j = 0; j < from.count && want > 0; j++) {
+    ig_status rc = IG_OK;
+    igi_pace pace = igi_pace_of(k);
+    for (int64_t j = 0; j < from.count && want > 0 && rc == IG_OK; j++) {
         line l = {ig_dtype_of(x), ig_data(x), igi_lines_at(&from, j), from.step,
                   o->largest ? -1 : 1};
         int64_t put = igi_lines_at(&to, j);
         for (int64_t i = 0; i < from.n; i++)
             at[i] = i;
-        igi_sort(at, at + from.n, from.n, order, &l);
-        for (int64_t i = 0; i < want; i++) {
+        rc = igi_sort(&pace, at, at + from.n, from.n, order, &l);
+        for (int64_t i = 0; i < want && rc == IG_OK; i++) {
             const int64_t one = 1;
             if (values)
                 igi_copy_nd(l.type, 1, &one, ig_data(values), put + i * to.step, &one,
@@ -125,7 +127,7 @@ static ig_status top_k_reference(ig_kernel_ctx *k)
         }
     }
     igi_free(at);
-    return IG_OK;
+    return rc;
 }
 
 static const top_k_attrs smallest = {sizeof(top_k_attrs), 1, 0, 1};

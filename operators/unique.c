@@ -106,11 +106,11 @@ typedef struct groups {
     int64_t *first, *count, *place, *rank; // per run: its first position, size; order
 } groups;
 
-static void group(const slices *s, bool sorted, groups *f)
+static ig_status group(igi_pace *pace, const slices *s, bool sorted, groups *f)
 {
     for (int64_t i = 0; i < s->size; i++)
         f->at[i] = i;
-    igi_sort(f->at, f->spare, s->size, order, s);
+    IG_TRY(igi_sort(pace, f->at, f->spare, s->size, order, s));
     for (int64_t i = 0; i < s->size; i++) {
         if (i == 0 || order(s, f->at[i - 1], f->at[i]) != 0) {
             f->first[f->n] = f->at[i]; // the sort is stable
@@ -121,9 +121,10 @@ static void group(const slices *s, bool sorted, groups *f)
     for (int64_t i = 0; i < f->n; i++)
         f->place[i] = i;
     if (!sorted)
-        igi_sort(f->place, f->spare, f->n, by_first, f->first);
+        IG_TRY(igi_sort(pace, f->place, f->spare, f->n, by_first, f->first));
     for (int64_t i = 0; i < f->n; i++)
         f->rank[f->place[i]] = i;
+    return IG_OK;
 }
 
 static ig_status write(ig_kernel_ctx *k, const slices *s, const groups *f)
@@ -173,8 +174,10 @@ static ig_status unique_reference(ig_kernel_ctx *k)
     if (!all)
         return IG_OUT_OF_MEMORY;
     groups f = {0, all, all + n, all + 2 * n, all + 3 * n, all + 4 * n, all + 5 * n};
-    group(&s, o->sorted, &f);
-    ig_status rc = write(k, &s, &f);
+    igi_pace pace = igi_pace_of(k);
+    ig_status rc = group(&pace, &s, o->sorted, &f);
+    if (rc == IG_OK)
+        rc = write(k, &s, &f);
     igi_free(all);
     return rc;
 }

@@ -420,8 +420,10 @@ static ig_status run(ig_kernel_ctx *k, int tid, int nth)
         for (int64_t t = 0; t < p.a.total;) {
             const span s = span_at(&w, t);
             pack_span(&w, &s);
-            for (int64_t i = from; i < to; i++)
+            for (int64_t i = from; i < to; i++) {
+                IG_TRY(ig_poll(k));
                 one_block(&w, &s, i);
+            }
             t += s.n;
         }
         for (int64_t i = from; i < to; i++)

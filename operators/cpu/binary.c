@@ -82,7 +82,22 @@ part(const loop *l, igi_binary_mode mode, int64_t y, int64_t a, int64_t b, int64
                                     (const float *)(const void *)l->b->data + b, n);
 }
 
-static void run_rows(const space *s, const loop *l, int64_t lo, int64_t hi)
+/* Elements [lo, hi) of one long row. */
+static ig_status
+run_line(ig_kernel_ctx *k, const loop *l, igi_binary_mode mode, int64_t lo, int64_t hi)
+{
+    for (int64_t n; lo < hi; lo += n) {
+        n = hi - lo < IGI_POLL_BLOCK ? hi - lo : IGI_POLL_BLOCK;
+        part(l, mode, lo, mode == IGI_BINARY_SV ? 0 : lo,
+             mode == IGI_BINARY_VS ? 0 : lo, n);
+        if (n < hi - lo)
+            IG_TRY(ig_poll(k));
+    }
+    return IG_OK;
+}
+
+static ig_status
+run_rows(ig_kernel_ctx *k, const space *s, const loop *l, int64_t lo, int64_t hi)
 {
     int64_t at[IG_RANK_MAX], oa = 0, ob = 0, rest = lo;
     for (int i = s->rank - 1; i >= 0; i--) {
@@ -91,7 +106,12 @@ static void run_rows(const space *s, const loop *l, int64_t lo, int64_t hi)
         oa += at[i] * s->a[i];
         ob += at[i] * s->b[i];
     }
+    int64_t left = IGI_POLL_BLOCK;
     for (int64_t r = lo; r < hi; r++) {
+        if ((left -= s->row + 8) < 0) {
+            IG_TRY(ig_poll(k));
+            left = IGI_POLL_BLOCK;
+        }
         part(l, s->mode, r * s->row, oa, ob, s->row);
         for (int i = s->rank - 1; i >= 0; i--) {
             oa += s->a[i];
@@ -103,6 +123,7 @@ static void run_rows(const space *s, const loop *l, int64_t lo, int64_t hi)
             at[i] = 0;
         }
     }
+    return IG_OK;
 }
 
 static ig_status run_broadcast(ig_kernel_ctx *k, int tid, int nth, igi_binary op)
@@ -115,13 +136,10 @@ static ig_status run_broadcast(ig_kernel_ctx *k, int tid, int nth, igi_binary op
     build(&s, l.a, l.b, l.y);
     if (s.rank == 0) { /* one row: split inside it */
         ig_split(s.row, IGI_GRAIN, tid, nth, &lo, &hi);
-        part(&l, s.mode, lo, s.mode == IGI_BINARY_SV ? 0 : lo,
-             s.mode == IGI_BINARY_VS ? 0 : lo, hi - lo);
-        return IG_OK;
+        return run_line(k, &l, s.mode, lo, hi);
     }
     ig_split(s.rows, 1 + IGI_GRAIN / s.row, tid, nth, &lo, &hi);
-    run_rows(&s, &l, lo, hi);
-    return IG_OK;
+    return run_rows(k, &s, &l, lo, hi);
 }
 
 static ig_status run_same(ig_kernel_ctx *k, int tid, int nth, igi_binary op)
@@ -131,8 +149,7 @@ static ig_status run_same(ig_kernel_ctx *k, int tid, int nth, igi_binary op)
     int64_t n = igi_tensor_count(l.a), lo = 0, hi = n;
     if (nth > 1)
         ig_split(n, IGI_GRAIN, tid, nth, &lo, &hi);
-    part(&l, IGI_BINARY_VV, lo, lo, lo, hi - lo);
-    return IG_OK;
+    return run_line(k, &l, IGI_BINARY_VV, lo, hi);
 }
 
 /* Max, Min and Sum take any number of inputs; two is the usual one. */

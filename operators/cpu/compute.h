@@ -95,6 +95,21 @@ typedef struct igi_epilogue {
     float act_params[2];
 } igi_epilogue;
 
+/* Asked by what may take long, every few milliseconds; once true, it stays. Work that
+ * is left is skipped, results are undefined then. */
+typedef struct igi_stop {
+    bool (*poll)(void *user);
+    void *user;
+    bool yes;
+} igi_stop;
+/* NULL: never. */
+static inline bool igi_stopped(igi_stop *s)
+{
+    if (s && !s->yes)
+        s->yes = s->poll(s->user);
+    return s && s->yes;
+}
+
 /* C[m][n] = epilogue(A[m][k] * B[k][n]), rows of A, B and C at strides lda, ldb and ldc
  * with neighbouring columns adjacent. ldb 0 says that b is packed (igi_gemm_pack). Row
  * strides that are a multiple of 4096 bytes cost up to 15 %: pad them. */
@@ -227,6 +242,7 @@ typedef struct igi_winograd {
     const float *u; /* igi_winograd_pack */
     float *y;
     igi_epilogue epilogue;
+    igi_stop *stop;
 } igi_winograd;
 
 /* Panels whose columns are transformed back together. */
@@ -454,6 +470,16 @@ void igi_gemm_pack(const igi_cpu_isa *isa,
                    int64_t panel_lo,
                    int64_t panel_hi);
 
+/* isa->gemm of that part; when it is large in pieces of some milliseconds, between
+ * which `stop` is asked. Nothing when it said yes before. */
+void igi_gemm_run(const igi_cpu_isa *isa,
+                  const igi_gemm *g,
+                  int64_t row_lo,
+                  int64_t row_hi,
+                  int64_t panel_lo,
+                  int64_t panel_hi,
+                  igi_stop *stop);
+
 /* A product whose B is not worth packing ahead: C = epilogue(alpha * A * B), any
  * strides. */
 typedef struct igi_matmul {
@@ -466,6 +492,7 @@ typedef struct igi_matmul {
     float *c;
     int64_t ldc;
     igi_epilogue epilogue;
+    igi_stop *stop;
 } igi_matmul;
 
 /* Floats of scratch that igi_matmul_run needs per thread for these sizes and strides

@@ -113,6 +113,7 @@ static ig_status run(ig_kernel_ctx *k, int tid, int nth)
     for (int64_t i = lo; i < hi; i++) {
         const int64_t band = i / vectors % bands, row = band * s->band;
         const int64_t end = row + s->band < d.p.out_h ? row + s->band : d.p.out_h;
+        IG_TRY(ig_poll(k));
         isa->depthwise(&d, i / vectors / bands, row, end, i % vectors * isa->vector,
                        ig_scratch(k, tid));
     }

@@ -147,22 +147,24 @@ static ig_status run(ig_kernel_ctx *k, int tid, int nth)
     g.c = y;
     if (t.row_lo >= t.row_hi || t.panel_lo >= t.panel_hi)
         return IG_OK;
+    igi_stop stop = igi_kstop(k);
     if (s->in_place) {
-        isa->gemm(&g, t.row_lo, t.row_hi, t.panel_lo, t.panel_hi);
-        return IG_OK;
+        igi_gemm_run(isa, &g, t.row_lo, t.row_hi, t.panel_lo, t.panel_hi, &stop);
+        return igi_kstop_status(&stop);
     }
     p.x = x;
     g.a = ig_scratch(k, tid);
     const int64_t rows = t.row_hi - t.row_lo, blocks = (rows + s->block - 1) / s->block;
-    for (int64_t b = 0, at = t.row_lo, n; b < blocks; b++, at += n) {
+    for (int64_t b = 0, at = t.row_lo, n; b < blocks && !igi_stopped(&stop);
+         b++, at += n) {
         n = rows / blocks + (b < rows % blocks);
         isa->patches(&p, (float *)(uintptr_t)g.a, g.lda, at, at + n);
         g.c = y + at * g.n;
         if (residual)
             g.epilogue.residual = residual + at * g.n;
-        isa->gemm(&g, 0, n, t.panel_lo, t.panel_hi);
+        igi_gemm_run(isa, &g, 0, n, t.panel_lo, t.panel_hi, &stop);
     }
-    return IG_OK;
+    return igi_kstop_status(&stop);
 }
 
 IG_KERNELS(conv_gemm) = {

@@ -121,8 +121,10 @@ static ig_status run(ig_kernel_ctx *k, int tid, int nth)
     g.y = igi_kf32(igi_kout(k, 0));
     g.epilogue.bias = igi_kf32(igi_kin(k, 2));
     g.epilogue.residual = igi_kf32(igi_kin(k, 3));
+    igi_stop stop = igi_kstop(k);
+    g.stop = &stop;
     igi_winograd_run(igi_cpu_isa_best(), &g, ig_scratch(k, 0), tid, nth, meet, k);
-    return IG_OK;
+    return igi_kstop_status(&stop);
 }
 
 IG_KERNELS(conv_winograd) = {

@@ -200,11 +200,13 @@ static ig_status run(ig_kernel_ctx *k, int tid, int nth)
     igi_matmul first = p->g;
     int64_t panels = igi_gemm_panels(isa, first.n), lo, hi;
     float *scratch = k->scratch_bytes ? ig_scratch(k, tid) : NULL;
+    igi_stop stop = igi_kstop(k);
+    first.stop = &stop;
     first.a = igi_kf32(igi_kin(k, p->turned ? 1 : 0));
     first.b = igi_kf32(igi_kin(k, p->turned ? 0 : 1));
     first.c = igi_kf32(igi_kout(k, 0));
     ig_split(p->batch * panels, 1, tid, nth, &lo, &hi);
-    for (int64_t i = lo; i < hi;) {
+    for (int64_t i = lo; i < hi && !igi_stopped(&stop);) {
         int64_t batch = i / panels, rest = batch, from = i % panels;
         int64_t to = hi - i < panels - from ? from + (hi - i) : panels;
         igi_matmul g = first;
@@ -218,7 +220,7 @@ static ig_status run(ig_kernel_ctx *k, int tid, int nth)
         igi_matmul_run(isa, &g, scratch, from, to);
         i += to - from;
     }
-    return IG_OK;
+    return igi_kstop_status(&stop);
 }
 
 IG_KERNELS(einsum) = {

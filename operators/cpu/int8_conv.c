@@ -230,6 +230,7 @@ typedef struct job {
     int32_t *bias, *acc;
     float *factor;
     igi_int8_finish finish;
+    igi_stop *stop;
 } job;
 
 static const int32_t *sums_of(const job *j, int64_t g)
@@ -351,7 +352,7 @@ static void run_blocks(job *j, int64_t lo, int64_t hi, int64_t from, int64_t to)
     const int64_t bytes =
         s->isa->rows * s->w->stride * s->channels * s->element * s->h->kernel;
     const int64_t block = bytes < BLOCK_BYTES ? BLOCK_BYTES / bytes : 1;
-    for (; lo < hi; lo += block)
+    for (; lo < hi && !igi_stopped(j->stop); lo += block)
         run_tiles(j, lo, hi - lo < block ? hi : lo + block, from, to);
 }
 
@@ -362,7 +363,7 @@ static void run_depthwise(job *j, int64_t lo, int64_t hi)
     igi_int8_rows r = {.acc = j->acc, .m = 1};
     j->finish.bias = j->bias;
     j->finish.factor = j->factor;
-    for (int64_t i = lo; i < hi; i++) {
+    for (int64_t i = lo; i < hi && !igi_stopped(j->stop); i++) {
         for (int64_t o = 0; o < s->w->out; o++) {
             const char *x = j->image + (i * s->h->stride * s->cols + o * s->w->stride) *
                                            s->channels;
@@ -408,8 +409,10 @@ static ig_status run(ig_kernel_ctx *k, int tid, int nth)
     const ig_tensor *x = igi_kin(k, 0), *r = igi_kin(k, IGI_QCONV_RESIDUAL),
                     *y = igi_kout(k, 0);
     char *own = k->scratch + s->shared + (size_t)tid * (2 * s->arrays + s->acc);
+    igi_stop stop = igi_kstop(k);
     job j = {.s = s,
              .k = k,
+             .stop = &stop,
              .packed = s->packed ? s->packed : k->scratch + s->image_bytes,
              .ld = s->c.group * s->c.m,
              .bias = (int32_t *)(void *)own,
@@ -437,7 +440,7 @@ static ig_status run(ig_kernel_ctx *k, int tid, int nth)
         }
         run_image(&j, tid, nth);
     }
-    return IG_OK;
+    return igi_kstop_status(&stop);
 }
 
 IG_KERNELS(int8_conv) = {

@@ -304,8 +304,10 @@ static ig_status run(ig_kernel_ctx *k, const ports *p, int tid, int nth)
         }
         if (item == 0 || !s->packed)
             set_columns(k, p, &j, from * s->isa->panel, to * s->isa->panel);
-        for (int64_t lo = 0; lo < m->m; lo += s->block)
+        for (int64_t lo = 0; lo < m->m; lo += s->block) {
+            IG_TRY(ig_poll(k));
             run_block(&j, lo, m->m - lo < s->block ? m->m : lo + s->block, from, to);
+        }
     }
     return IG_OK;
 }

@@ -59,6 +59,7 @@ static ig_status run(ig_kernel_ctx *k, int tid, int nth)
     const int64_t width = v.w.axis[v.w.rank - 1].out;
     ig_split(v.pixels / width, 1, tid, nth, &lo, &hi);
     for (int64_t row = lo; row < hi; row++) {
+        IG_TRY(ig_poll(k));
         uint8_t *y = (uint8_t *)v.y + row * width * v.channels;
         igi_nhwc_pool_seek(&v, row * width);
         const int64_t n_rows = rows_of(&v, rows);

@@ -39,6 +39,24 @@ static inline int64_t igi_kcount(const ig_tensor *t, int lo, int hi)
     return n;
 }
 
+/* To ask while a thread of a kernel works. Without barriers a kernel leaves as soon as
+ * the answer is yes; with them it skips what is left and keeps meeting the others. Ends
+ * with igi_kstop_status. */
+static inline bool igi_kstop_poll(void *k)
+{
+    return ig_poll((ig_kernel_ctx *)k) != IG_OK;
+}
+static inline igi_stop igi_kstop(ig_kernel_ctx *k)
+{
+    return (igi_stop){igi_kstop_poll, k, false};
+}
+static inline ig_status igi_kstop_status(const igi_stop *s)
+{
+    return s->yes ? ig_error_status() : IG_OK;
+}
+/* Elements of simple loops between two polls. */
+#define IGI_POLL_BLOCK ((int64_t)1 << 20)
+
 /* Elements of one thread's smallest share: below it, splitting costs more than it
  * gives. */
 #define IGI_GRAIN 4096

@@ -18,7 +18,13 @@
 #include "graph/core/tensor.h"
 #include "operators/cpu/product.h"
 
-enum { FEW_ROWS = 4, F64_ROWS = 4, LARGE_FLOATS = 1 << 20, STRIP_FLOATS = 1 << 20 };
+enum {
+    FEW_ROWS = 4,
+    F64_ROWS = 4,
+    F64_PIECE = 1 << 27,
+    LARGE_FLOATS = 1 << 20,
+    STRIP_FLOATS = 1 << 20
+};
 
 typedef igi_cpu_product product;
 typedef igi_cpu_reader reader;
@@ -71,13 +77,17 @@ static ig_status run_product(ig_kernel_ctx *k, int tid, int nth, reader read)
         return IG_OK;
     panels = igi_gemm_panels(isa, p.g.n);
     bool by_batch = p.batch >= nth && p.batch > 1;
+    igi_stop stop = igi_kstop(k);
+    p.g.stop = &stop;
     ig_split(by_batch ? p.batch : 1, 1, by_batch ? tid : 0, by_batch ? nth : 1, &first,
              &last);
     ig_split(panels, 1, by_batch ? 0 : tid, by_batch ? 1 : nth, &lo, &hi);
     if (!by_batch)
         last = p.batch;
-    for (int64_t i = first; i < last && lo < hi; i++) {
+    for (int64_t i = first; i < last && lo < hi && !stop.yes; i++) {
         int64_t a, b;
+        if (i > first && igi_stopped(&stop))
+            break;
         at_batch(&p, i, &a, &b);
         g = p.g;
         g.a += a;
@@ -88,7 +98,7 @@ static ig_status run_product(ig_kernel_ctx *k, int tid, int nth, reader read)
     int64_t width = isa->gemm_panel, end = hi * width < p.g.n ? hi * width : p.g.n;
     if (lo < hi)
         add_c(&p, 0, p.g.m, lo * width, end);
-    return IG_OK;
+    return igi_kstop_status(&stop);
 }
 
 /* ---- direct: no scratch ---- */
@@ -283,10 +293,11 @@ static ig_status packed_run(ig_kernel_ctx *k, int tid, int nth, reader read)
                   .c = p.g.c,
                   .ldc = p.g.ldc,
                   .epilogue = p.g.epilogue};
-    isa->gemm(&g, rows_lo, rows_hi, lo, hi);
+    igi_stop stop = igi_kstop(k);
+    igi_gemm_run(isa, &g, rows_lo, rows_hi, lo, hi, &stop);
     int64_t width = isa->gemm_panel, end = hi * width < p.g.n ? hi * width : p.g.n;
     add_c(&p, rows_lo, rows_hi, lo * width, end);
-    return IG_OK;
+    return igi_kstop_status(&stop);
 }
 
 /* ---- float64 ---- */
@@ -305,6 +316,8 @@ static ig_status f64_run(ig_kernel_ctx *k, int tid, int nth, reader read)
         ig_split(p.batch, 1, tid, nth, &first, &last);
     else
         ig_split(p.g.m, F64_ROWS, tid, nth, &rows_lo, &rows_hi);
+    int64_t rows = F64_PIECE / (p.g.k + 1) / (p.g.n + 1) / F64_ROWS * F64_ROWS;
+    rows = rows < F64_ROWS ? F64_ROWS : rows;
     for (int64_t i = first; i < last && rows_lo < rows_hi; i++) {
         int64_t a, b;
         at_batch(&p, i, &a, &b);
@@ -320,7 +333,10 @@ static ig_status f64_run(ig_kernel_ctx *k, int tid, int nth, reader read)
                           .alpha = (double)p.g.alpha,
                           .c = (double *)(void *)p.g.c + i * p.g.m * p.g.n,
                           .ldc = p.g.n};
-        isa->gemm_f64(&g, rows_lo, rows_hi);
+        for (int64_t r = rows_lo; r < rows_hi; r += rows) {
+            IG_TRY(ig_poll(k));
+            isa->gemm_f64(&g, r, rows_hi - r < rows ? rows_hi : r + rows);
+        }
     }
     add_c_f64(&p, rows_lo, rows_hi, 0, p.g.n);
     return IG_OK;

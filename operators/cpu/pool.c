@@ -73,12 +73,12 @@ static igi_pool row_spec(const pooling *p, const float *x, float *y)
                       .count_include_pad = p->padded};
 }
 
-static void run_rows(const ig_kernel_ctx *k,
-                     int tid,
-                     int nth,
-                     const igi_window_spec *s,
-                     bool padded,
-                     void (*row)(const igi_pool *, int64_t))
+static ig_status run_rows(ig_kernel_ctx *k,
+                          int tid,
+                          int nth,
+                          const igi_window_spec *s,
+                          bool padded,
+                          void (*row)(const igi_pool *, int64_t))
 {
     int64_t xd[IG_RANK_MAX], yd[IG_RANK_MAX], lo, hi;
     const ig_tensor *x = igi_kin(k, 0), *y = igi_kout(k, 0);
@@ -91,10 +91,12 @@ static void run_rows(const ig_kernel_ctx *k,
     ig_split(p.planes * p.h.out, 1, tid, nth, &lo, &hi);
     for (int64_t r = lo; r < hi; r++) {
         int64_t n = r / p.h.out;
+        IG_TRY(ig_poll(k));
         igi_pool spec =
             row_spec(&p, igi_kf32(x) + n * image, igi_kf32(y) + n * image_y);
         row(&spec, r % p.h.out);
     }
+    return IG_OK;
 }
 
 static ig_status max_rows(ig_kernel_ctx *k, int tid, int nth)
@@ -107,17 +109,15 @@ static ig_status max_rows(ig_kernel_ctx *k, int tid, int nth)
                          .strides = a->strides,
                          .pads = a->pads,
                          .dilations = a->dilations};
-    run_rows(k, tid, nth, &s, false, igi_cpu_isa_best()->max_pool_row);
-    return IG_OK;
+    return run_rows(k, tid, nth, &s, false, igi_cpu_isa_best()->max_pool_row);
 }
 
 static ig_status average_rows(ig_kernel_ctx *k, int tid, int nth)
 {
     const igi_average_pool_attrs *a = k->attrs;
     igi_window_spec s = igi_average_pool_spec(a);
-    run_rows(k, tid, nth, &s, a->count_include_pad != 0,
-             igi_cpu_isa_best()->avg_pool_row);
-    return IG_OK;
+    return run_rows(k, tid, nth, &s, a->count_include_pad != 0,
+                    igi_cpu_isa_best()->avg_pool_row);
 }
 
 /* Threads take channels, in lines of 16. */
@@ -186,6 +186,7 @@ static ig_status max_planes(ig_kernel_ctx *k, int tid, int nth)
         const float *from = igi_kf32(x) + n * p.h.in * p.w.in;
         int64_t o = n * p.h.out * p.w.out;
         for (int64_t i = 0; i < p.h.out; i++) {
+            IG_TRY(ig_poll(k));
             taps h = taps_of(&p.h, i);
             for (int64_t j = 0; j < p.w.out; j++, o++) {
                 igi_kf32(y)[o] = max_of(&p, from, h, taps_of(&p.w, j), &at);
@@ -225,6 +226,7 @@ static ig_status average_planes(ig_kernel_ctx *k, int tid, int nth)
         const float *from = igi_kf32(x) + n * p.h.in * p.w.in;
         int64_t o = n * p.h.out * p.w.out;
         for (int64_t i = 0; i < p.h.out; i++) {
+            IG_TRY(ig_poll(k));
             taps h = taps_of(&p.h, i);
             int64_t rows = igi_window_count(&p.h, i, a->count_include_pad != 0);
             for (int64_t j = 0; j < p.w.out; j++, o++) {
@@ -300,6 +302,7 @@ static ig_status average_gradient(ig_kernel_ctx *k, int tid, int nth)
         int64_t o = n * p.h.out * p.w.out;
         memset(to, 0, (size_t)(p.h.in * p.w.in) * sizeof(float));
         for (int64_t i = 0; i < p.h.out; i++) {
+            IG_TRY(ig_poll(k));
             taps h = taps_of(&p.h, i);
             int64_t rows = igi_window_count(&p.h, i, p.padded);
             for (int64_t j = 0; j < p.w.out; j++, o++) {

@@ -16,7 +16,7 @@
 #include "operators/common_recurrent.h"
 #include "operators/cpu/kernel.h"
 
-enum { CHUNK_FLOATS = 1 << 19 };
+enum { PIECE_FLOATS = 1 << 24, CHUNK_FLOATS = 1 << 19 };
 
 /* A call, and where its parts of scratch begin (in floats). */
 typedef struct layer {
@@ -26,6 +26,7 @@ typedef struct layer {
     int64_t columns, panels;     /* of the projection, one direction */
     int64_t ld_x;    /* of its rows: not a multiple of 4096 bytes, which costs cache */
     int64_t chunk;   /* steps projected at once */
+    int64_t piece;   /* blocks of a step between two polls */
     bool two_passes; /* GRU without linear_before_reset */
     size_t w_floats, r_floats; /* packed, one direction */
     size_t at_x, at_bias, at_rb, at_h, at_rh, at_c, at_p, at_w, at_r, floats;
@@ -63,6 +64,8 @@ static ig_status measure(const ig_kernel_ctx *k, layer *l, bool pack)
     if (l->chunk > r->steps)
         l->chunk = r->steps;
     l->r_floats = (size_t)(l->columns * r->hidden);
+    l->piece = PIECE_FLOATS / (r->gates * r->hidden * l->block + 1) / (r->batch + 1);
+    l->piece = l->piece > 0 ? l->piece : 1;
     bool ok = igi_gemm_packed_size(l->isa, l->columns, r->input, &l->w_floats);
     l->floats = 0;
     size_t *n = &l->floats;
@@ -230,6 +233,7 @@ typedef struct team {
     const layer *l;
     int tid, nth;
     const float *w, *r; /* packed, all directions */
+    igi_stop *stop;
 } team;
 
 /* Rows of `hidden` floats into rows of `wide`, padded by zeros; no source: zeros. */
@@ -328,7 +332,7 @@ static void project(const team *t, int64_t s, int64_t n)
         from = from > 0 ? from : 0;
         to = to < l->panels ? to : l->panels;
         for (int64_t b = 0; from < to && b < (batch_first ? r->batch : 1); b++) {
-            l->isa->gemm(&g, 0, g.m, from, to);
+            igi_gemm_run(l->isa, &g, 0, g.m, from, to, t->stop);
             g.a += r->x_seq;
             g.c += l->ld_x;
         }
@@ -399,8 +403,8 @@ static void run_pass(const team *t, igi_cell_step *c, int d, bool second)
     }
     lo = lo > 0 ? lo : 0;
     hi = hi < l->blocks ? hi : l->blocks;
-    if (lo < hi)
-        l->isa->cell_step(&pass, lo, hi);
+    for (; lo < hi && !igi_stopped(t->stop); lo += l->piece)
+        l->isa->cell_step(&pass, lo, hi - lo < l->piece ? hi : lo + l->piece);
 }
 
 static void run_steps(const team *t)
@@ -451,7 +455,9 @@ static ig_status run(ig_kernel_ctx *k, int tid, int nth, const packed *ahead)
     layer l;
     IG_TRY(measure(k, &l, ahead == NULL));
     IG_TRY(igi_recurrent_lengths(k, &l.r));
+    igi_stop stop = igi_kstop(k);
     team t = {.k = k,
+              .stop = &stop,
               .l = &l,
               .tid = tid,
               .nth = nth,
@@ -461,7 +467,7 @@ static ig_status run(ig_kernel_ctx *k, int tid, int nth, const packed *ahead)
     ig_barrier(k);
     run_steps(&t);
     put_states(&t);
-    return IG_OK;
+    return igi_kstop_status(&stop);
 }
 
 static ig_status packed_run(ig_kernel_ctx *k, int tid, int nth)

@@ -295,11 +295,13 @@ static ig_status grad_run(ig_kernel_ctx *k, int tid, int nth)
     igi_rgrad p;
     IG_TRY(measure(k, &p));
     IG_TRY(igi_recurrent_lengths(k, &p.r));
+    igi_stop stop = igi_kstop(k);
+    p.stop = &stop;
     p.tid = tid;
     p.nth = nth;
     for (p.d = 0; p.d < p.r.dirs; p.d++)
         run_direction(&p);
-    return IG_OK;
+    return igi_kstop_status(&stop);
 }
 
 IG_KERNELS(recurrent_grad) = {

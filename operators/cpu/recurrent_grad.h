@@ -45,6 +45,7 @@ typedef struct igi_rgrad {
     size_t at[IGI_RGRAD_ARRAYS + 1];
     int tid, nth;
     int d; /* direction */
+    igi_stop *stop;
 } igi_rgrad;
 
 static inline bool igi_rgrad_is_gru(const igi_rgrad *p)

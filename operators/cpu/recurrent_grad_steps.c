@@ -20,7 +20,7 @@ void igi_rgrad_multiply(const igi_rgrad *p, igi_rgrad_product v)
                                .ld_residual = v.ldc}};
     ig_split(igi_gemm_panels(p->isa, v.n), 1, p->tid, p->nth, &lo, &hi);
     if (lo < hi)
-        p->isa->gemm(&g, 0, v.m, lo, hi);
+        igi_gemm_run(p->isa, &g, 0, v.m, lo, hi, p->stop);
 }
 
 /* One step's rows of an array, as an operand. */

@@ -42,6 +42,9 @@ static ig_status read_axes(const ig_kernel_ctx *k, uint64_t *reduced)
     int64_t list[IG_RANK_MAX];
     int rank = igi_krank(x), n = axes ? igi_read_ints(axes, list, IG_RANK_MAX) : 0;
     *reduced = 0;
+    if (n < 0)
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                              "axes must be a list of at most %d", IG_RANK_MAX);
     for (int i = 0; i < n; i++) {
         if (list[i] < -rank || list[i] >= rank)
             return ig_kernel_fail(k, IG_INVALID_ARGUMENT,

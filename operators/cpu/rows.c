@@ -29,15 +29,23 @@ my_rows(const ig_tensor *x, int64_t n, int tid, int nth, int64_t *lo, int64_t *h
     ig_split(igi_tensor_count(x) / n, 1 + IGI_GRAIN / 4 / n, tid, nth, lo, hi);
 }
 
+/* Polls now and then; row r, counted from the thread's first, has n elements. */
+static ig_status poll_row(ig_kernel_ctx *k, int64_t r, int64_t n)
+{
+    return r > 0 && r % (1 + IGI_GRAIN / n) == 0 ? ig_poll(k) : IG_OK;
+}
+
 static ig_status softmax_run(ig_kernel_ctx *k, int tid, int nth)
 {
     const ig_tensor *x = igi_kin(k, 0);
     int64_t n = row_length(x, ((const ig_softmax_opts *)k->attrs)->axis), lo, hi;
     const igi_cpu_isa *isa = igi_cpu_isa_best();
     my_rows(x, n, tid, nth, &lo, &hi);
-    for (int64_t r = lo; r < hi; r++)
+    for (int64_t r = lo; r < hi; r++) {
+        IG_TRY(poll_row(k, r - lo, n));
         isa->softmax_row(igi_kf32(igi_kout(k, 0)) + r * n, igi_kf32(x) + r * n, n,
                          1.0f);
+    }
     return IG_OK;
 }
 
@@ -47,8 +55,10 @@ static ig_status log_softmax_run(ig_kernel_ctx *k, int tid, int nth)
     int64_t n = row_length(x, ((const ig_softmax_opts *)k->attrs)->axis), lo, hi;
     const igi_cpu_isa *isa = igi_cpu_isa_best();
     my_rows(x, n, tid, nth, &lo, &hi);
-    for (int64_t r = lo; r < hi; r++)
+    for (int64_t r = lo; r < hi; r++) {
+        IG_TRY(poll_row(k, r - lo, n));
         isa->log_softmax_row(igi_kf32(igi_kout(k, 0)) + r * n, igi_kf32(x) + r * n, n);
+    }
     return IG_OK;
 }
 
@@ -86,7 +96,7 @@ static void softmax_strip(const igi_cpu_isa *isa, const strip *s)
         last(s->y + a * s->inner, s->y + a * s->inner, sum, n);
 }
 
-static void run_strips(ig_kernel_ctx *k, int tid, int nth, bool log)
+static ig_status run_strips(ig_kernel_ctx *k, int tid, int nth, bool log)
 {
     const ig_tensor *x = igi_kin(k, 0);
     int64_t at = ((const ig_softmax_opts *)k->attrs)->axis, lo, hi;
@@ -95,6 +105,7 @@ static void run_strips(ig_kernel_ctx *k, int tid, int nth, bool log)
     int64_t strips = (inner + STRIP - 1) / STRIP;
     ig_split(igi_kcount(x, 0, a) * strips, 1, tid, nth, &lo, &hi);
     for (int64_t i = lo; i < hi; i++) {
+        IG_TRY(ig_poll(k));
         int64_t from = i % strips * STRIP, off = i / strips * axis * inner + from;
         strip s = {.y = igi_kf32(igi_kout(k, 0)) + off,
                    .x = igi_kf32(x) + off,
@@ -104,18 +115,17 @@ static void run_strips(ig_kernel_ctx *k, int tid, int nth, bool log)
                    .log = log};
         softmax_strip(igi_cpu_isa_best(), &s);
     }
+    return IG_OK;
 }
 
 static ig_status softmax_middle(ig_kernel_ctx *k, int tid, int nth)
 {
-    run_strips(k, tid, nth, false);
-    return IG_OK;
+    return run_strips(k, tid, nth, false);
 }
 
 static ig_status log_softmax_middle(ig_kernel_ctx *k, int tid, int nth)
 {
-    run_strips(k, tid, nth, true);
-    return IG_OK;
+    return run_strips(k, tid, nth, true);
 }
 
 /* ---- LayerNormalization ---- */
@@ -148,10 +158,12 @@ static ig_status norm_run(ig_kernel_ctx *k, int tid, int nth)
     igi_norm p = {igi_kf32(igi_kin(k, 1)), igi_kf32(igi_kin(k, 2)),
                   ((const igi_norm_attrs *)k->attrs)->epsilon};
     my_rows(x, n, tid, nth, &lo, &hi);
-    for (int64_t r = lo; r < hi; r++)
+    for (int64_t r = lo; r < hi; r++) {
+        IG_TRY(poll_row(k, r - lo, n));
         isa->layer_norm_row(igi_kf32(igi_kout(k, 0)) + r * n, igi_kf32(x) + r * n, n,
                             &p, mean ? igi_kf32(mean) + r : NULL,
                             inv ? igi_kf32(inv) + r : NULL);
+    }
     return IG_OK;
 }
 
@@ -174,9 +186,11 @@ static ig_status rms_run(ig_kernel_ctx *k, int tid, int nth)
     igi_norm p = {igi_kf32(igi_kin(k, 1)), NULL,
                   ((const igi_norm_attrs *)k->attrs)->epsilon};
     my_rows(x, n, tid, nth, &lo, &hi);
-    for (int64_t r = lo; r < hi; r++)
+    for (int64_t r = lo; r < hi; r++) {
+        IG_TRY(poll_row(k, r - lo, n));
         igi_cpu_isa_best()->rms_norm_row(igi_kf32(igi_kout(k, 0)) + r * n,
                                          igi_kf32(x) + r * n, n, &p, NULL);
+    }
     return IG_OK;
 }
 

@@ -11,6 +11,8 @@
 #include "graph/core/checked.h"
 #include "operators/cpu/kernel.h"
 
+enum { POLL = 1 << 15 }; /* elements of a line between two polls */
+
 static int64_t candidate(float v, int64_t at, bool largest)
 {
     int32_t bits;
@@ -42,12 +44,19 @@ static void replace_least(int64_t *heap, int64_t n, int64_t v)
 }
 
 /* The k best of n, `step` apart; best first. */
-static void
-best_of(const float *x, int64_t n, int64_t step, int64_t k, bool largest, int64_t *heap)
+static ig_status best_of(ig_kernel_ctx *ctx,
+                         const float *x,
+                         int64_t n,
+                         int64_t step,
+                         int64_t k,
+                         bool largest,
+                         int64_t *heap)
 {
     for (int64_t i = 0; i < k; i++) /* all equal to the least possible one */
         heap[i] = INT64_MIN;
     for (int64_t i = 0; i < n; i++) {
+        if (i % POLL == 0)
+            IG_TRY(ig_poll(ctx));
         int64_t c = candidate(x[i * step], i, largest);
         if (c > heap[0])
             replace_least(heap, k, c);
@@ -57,6 +66,7 @@ best_of(const float *x, int64_t n, int64_t step, int64_t k, bool largest, int64_
         replace_least(heap, left, last);
         heap[left] = least;
     }
+    return IG_OK;
 }
 
 typedef struct geometry {
@@ -107,7 +117,7 @@ static ig_status run(ig_kernel_ctx *k, int tid, int nth)
     for (int64_t j = lo; j < hi; j++) {
         const float *from = x + j / g.inner * g.n * g.inner + j % g.inner;
         int64_t to = j / g.inner * g.k * g.inner + j % g.inner;
-        best_of(from, g.n, g.inner, g.k, largest, heap);
+        IG_TRY(best_of(k, from, g.n, g.inner, g.k, largest, heap));
         for (int64_t i = 0; i < g.k; i++) {
             int64_t at = position(heap[i]);
             if (values)

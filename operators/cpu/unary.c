@@ -11,8 +11,13 @@ run(ig_kernel_ctx *k, int tid, int nth, igi_unary f, const float *params)
     const ig_tensor *x = igi_kin(k, 0);
     int64_t n = igi_tensor_count(x), lo, hi;
     ig_split(n, IGI_GRAIN, tid, nth, &lo, &hi);
-    igi_cpu_isa_best()->unary[f](igi_kf32(igi_kout(k, 0)) + lo, igi_kf32(x) + lo,
-                                 hi - lo, params);
+    for (int64_t m; lo < hi; lo += m) {
+        m = hi - lo < IGI_POLL_BLOCK ? hi - lo : IGI_POLL_BLOCK;
+        igi_cpu_isa_best()->unary[f](igi_kf32(igi_kout(k, 0)) + lo, igi_kf32(x) + lo, m,
+                                     params);
+        if (m < hi - lo)
+            IG_TRY(ig_poll(k));
+    }
     return IG_OK;
 }
 

@@ -3,113 +3,20 @@
  *
  * Each must end in an error with a message, or run; then the default kernel, the
  * reference and a compiled net agree. Nothing may be written outside the outputs. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "graph/core/dtype.h"
 #include "graph/ir/attr.h"
-#include "graph/runtime/invoke.h"
 #include "tests/operators/suite_list.h"
-#include "tools/suite/canary_alloc.h"
+#include "tests/operators/try_call.h"
 #include "tools/suite/suite.h"
-
-#define MEMORY_MAX (1u << 24) /* of one call: wrong sizes must not cost minutes */
-
-/* ---- one call ---- */
-
-static ig_status invoke(const suite_case *c, const igi_op *op, ig_value **out)
-{
-    igi_invoker v;
-    ig_limits limits = {.memory_bytes = MEMORY_MAX, .tensor_bytes = MEMORY_MAX};
-    ig_value *in[SUITE_PORTS] = {0}, *made[SUITE_PORTS] = {0};
-    igi_invoker_init(&v, ig_registry_builtin(), NULL, 1);
-    igi_env_init(&v.env, &limits, NULL);
-    v.env.seed = IGI_DEFAULT_SEED;
-    for (int i = 0; i < c->call.n_in; i++)
-        in[i] = suite_copy_value(c->in[i], 0);
-    igi_error_clear();
-    ig_status rc = igi_invoke(&v, op, &c->call, in, made);
-    for (int i = 0; i < c->call.n_out; i++)
-        out[i] = rc == IG_OK && made[i] ? suite_copy_value(made[i], 0) : NULL;
-    for (int i = 0; i < c->call.n_out; i++)
-        ig_value_unref(made[i]);
-    suite_drop_values(in, c->call.n_in);
-    igi_invoker_fini(&v);
-    return rc;
-}
-
-/* A net of the call; errors of compiling and running count alike. */
-static ig_status run_net(const suite_case *c, ig_value **out)
-{
-    ig_graph *g = NULL;
-    ig_net *net = NULL;
-    ig_workspace *ws = ig_workspace_new(NULL);
-    ig_net_opts o = {
-        .threads = 1,
-        .limits = {.memory_bytes = MEMORY_MAX, .tensor_bytes = MEMORY_MAX}};
-    ig_status rc = suite_graph(c, SUITE_VALUES, &g);
-    if (rc == IG_OK)
-        rc = ig_net_new(&net, g, ws, &o);
-    for (int i = 0; rc == IG_OK && i < c->call.n_in; i++) {
-        char name[16];
-        snprintf(name, sizeof(name), "x%d", i);
-        ig_value_id id = ig_graph_find(g, name);
-        if (!c->in[i] || !id.i || ig_graph_value_constant(g, id))
-            continue;
-        ig_value *v = suite_copy_value(c->in[i], 0);
-        rc = ig_workspace_feed_value(ws, name, v);
-        ig_value_unref(v);
-    }
-    if (rc == IG_OK)
-        rc = ig_net_run(net, ws, NULL);
-    for (int i = 0; rc == IG_OK && i < c->call.n_out; i++) {
-        char name[16];
-        snprintf(name, sizeof(name), "y%d", i);
-        rc = ig_workspace_fetch_value(ws, name, &out[i]);
-    }
-    ig_net_free(net);
-    ig_workspace_free(ws);
-    ig_graph_free(g);
-    return rc;
-}
-
-static void compare(const suite_case *c,
-                    const char *what,
-                    ig_status rc,
-                    ig_status want_rc,
-                    ig_value **out,
-                    ig_value **want)
-{
-    bool size = rc == IG_LIMIT || rc == IG_OUT_OF_MEMORY || want_rc == IG_LIMIT ||
-                want_rc == IG_OUT_OF_MEMORY; /* a view needs no memory, a copy does */
-    if ((rc == IG_OK) != (want_rc == IG_OK) && !size)
-        suite_fail(c, what, "%s, but the reference %s",
-                   rc == IG_OK ? "runs" : ig_error_message(),
-                   want_rc == IG_OK ? "runs" : "fails");
-    for (int i = 0; rc == IG_OK && want_rc == IG_OK && i < c->call.n_out; i++)
-        suite_equal(c, what, i, out[i], want[i]);
-    suite_drop_values(out, SUITE_PORTS);
-}
 
 /* The call as it stands now, in all ways. */
 static void try_call(const suite_case *c, const char *what)
 {
-    igi_op bare = *c->op;
-    ig_value *want[SUITE_PORTS] = {0}, *out[SUITE_PORTS] = {0};
-    memset(bare.n_kernels, 0, sizeof(bare.n_kernels));
-    ig_status want_rc = invoke(c, &bare, want);
-    if (want_rc != IG_OK && (!ig_error_message()[0] || ig_error_status() != want_rc))
-        suite_fail(c, what, "an error without a message");
-    if (want_rc == IG_INTERNAL)
-        suite_fail(c, what, "an internal error: %s", ig_error_message());
-    ig_status rc = invoke(c, c->op, out);
-    compare(c, what, rc, want_rc, out, want);
-    rc = run_net(c, out);
-    compare(c, what, rc, want_rc, out, want);
-    suite_drop_values(want, SUITE_PORTS);
-    if (!igi_canary_check())
-        suite_fail(c, what, "wrote outside its memory");
+    (void)suite_try_call(
+        c, what, &(try_ways){.threads = 1, .level = 2, .constants = SUITE_VALUES});
 }
 
 /* ---- wrong inputs ---- */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "graph/core/alloc.h"
 #include "graph/core/dtype.h"
 #include "graph/core/queue.h"
 #include "tools/suite/suite.h"
@@ -62,16 +63,20 @@ static int64_t items_of(const ig_value *v, ig_value *const **items)
 
 ig_value *suite_copy_value(const ig_value *v, int layout)
 {
-    ig_value *const *items, *copy[SUITE_PORTS] = {0}, *made = NULL;
+    ig_value *const *items, **copy, *made = NULL;
     if (!v || v->type.kind == IG_KIND_TENSOR)
         return (ig_value *)suite_copy((const ig_tensor *)v, layout);
     int64_t n = items_of(v, &items);
-    for (int64_t i = 0; i < n && i < SUITE_PORTS; i++)
+    copy = igi_calloc((size_t)n + 1, sizeof(*copy));
+    if (!copy)
+        return NULL;
+    for (int64_t i = 0; i < n; i++)
         copy[i] = suite_copy_value(items[i], 0);
     ig_status rc = v->type.kind == IG_KIND_OPTIONAL
                        ? igi_optional_new(&made, &v->type, copy[0])
                        : igi_sequence_new(&made, &v->type, copy, n);
-    suite_drop_values(copy, SUITE_PORTS);
+    suite_drop_values(copy, (int)n);
+    igi_free(copy);
     return rc == IG_OK ? made : NULL;
 }
 

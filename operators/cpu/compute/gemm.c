@@ -14,7 +14,10 @@
 #define DOT_ROWS       4
 #define IN_PLACE_ROWS  36
 #define IN_PLACE_BYTES 32768 /* B this small stays in L1 whatever its strides */
-#define SCRATCH_ALIGN  16    /* floats: both parts of scratch start on a cache line */
+#define PIECE_WORK                                                                     \
+    ((int64_t)1 << 30)   /* multiply-adds between questions whether to stop */
+#define PIECE_TILES   16 /* rows of tiles of a piece, at least */
+#define SCRATCH_ALIGN 16 /* floats: both parts of scratch start on a cache line */
 
 int64_t igi_gemm_panels(const igi_cpu_isa *isa, int64_t n)
 {
@@ -153,6 +156,37 @@ static void matmul_copy_a(const igi_cpu_isa *isa, float *dst, const igi_matmul *
         isa->binary[IGI_BINARY_MUL][IGI_BINARY_VS](dst, dst, &g->alpha, g->m * g->k);
 }
 
+static int64_t at_least(int64_t v, int64_t least)
+{
+    return v > least ? v : least;
+}
+
+void igi_gemm_run(const igi_cpu_isa *isa,
+                  const igi_gemm *g,
+                  int64_t row_lo,
+                  int64_t row_hi,
+                  int64_t panel_lo,
+                  int64_t panel_hi,
+                  igi_stop *stop)
+{
+    const double line = (double)g->k * isa->gemm_panel; /* of one row of one panel */
+    const double whole =
+        line * (double)(row_hi - row_lo) * (double)(panel_hi - panel_lo);
+    if (!stop || whole <= (double)PIECE_WORK) {
+        if (!stop || !stop->yes)
+            isa->gemm(g, row_lo, row_hi, panel_lo, panel_hi);
+        return;
+    }
+    const int64_t lines = at_least((int64_t)((double)PIECE_WORK / line), 1);
+    int64_t rows = lines / (panel_hi - panel_lo) / isa->gemm_rows * isa->gemm_rows;
+    rows = at_least(rows, PIECE_TILES * isa->gemm_rows);
+    const int64_t panels = at_least(lines / rows, 1);
+    for (int64_t r = row_lo; r < row_hi; r += rows)
+        for (int64_t p = panel_lo; p < panel_hi && !igi_stopped(stop); p += panels)
+            isa->gemm(g, r, row_hi - r < rows ? row_hi : r + rows, p,
+                      panel_hi - p < panels ? panel_hi : p + panels);
+}
+
 /* Panels of columns, each packed where the last one was. */
 static void matmul_packed(const igi_cpu_isa *isa,
                           const igi_matmul *g,
@@ -170,14 +204,14 @@ static void matmul_packed(const igi_cpu_isa *isa,
                                     .scale = scales_a(g) ? 1.0f : g->alpha};
     const igi_epilogue *e = &g->epilogue;
     task.b = packed;
-    for (int64_t p = panel_lo; p < panel_hi; p++) {
+    for (int64_t p = panel_lo; p < panel_hi && !igi_stopped(g->stop); p++) {
         const int64_t col = p * panel;
         pack_panel(isa, packed, &source, p);
         task.n = g->n - col < panel ? g->n - col : panel;
         task.c = g->c + col;
         task.epilogue.bias = e->bias ? e->bias + col : NULL;
         task.epilogue.residual = e->residual ? e->residual + col : NULL;
-        isa->gemm(&task, 0, g->m, 0, 1);
+        igi_gemm_run(isa, &task, 0, g->m, 0, 1, g->stop);
     }
 }
 
@@ -208,7 +242,7 @@ void igi_matmul_run(const igi_cpu_isa *isa,
     case WAY_IN_PLACE:
         task.b = g->b;
         task.ldb = g->b_rs;
-        isa->gemm(&task, 0, g->m, panel_lo, panel_hi);
+        igi_gemm_run(isa, &task, 0, g->m, panel_lo, panel_hi, g->stop);
         break;
     case WAY_DOT:
         task.b = g->b;

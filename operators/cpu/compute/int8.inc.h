@@ -326,7 +326,9 @@ static void int8_max(
 
 static void int8_range(const float *x, int64_t n, float *low, float *high)
 {
-    float lo[QW], hi[QW];
+    /* Aligned: else gcc 12 misplaces them under AddressSanitizer. */
+    _Alignas(64) float lo[QW];
+    _Alignas(64) float hi[QW];
     qf l = qf_set1(0), h = qf_set1(0);
     int64_t i = 0;
     for (; i + QW <= n; i += QW) { /* the second operand where one is NaN */

@@ -122,7 +122,7 @@ static void run_groups(const job *j, int64_t n, int64_t lo, int64_t hi)
         const int64_t panels = panels_of(s, i), col = i * s->m_row;
         const float *u = g->u + i * IGI_WINOGRAD_GROUP * s->taps * panel;
         int64_t at = 0;
-        for (int64_t b = 0; b < blocks; b++) {
+        for (int64_t b = 0; b < blocks && !igi_stopped(g->stop); b++) {
             igi_winograd_products q = {.m = j->m,
                                        .first = j->t.first + at,
                                        .tiles = n / blocks + (b < n % blocks),
@@ -158,7 +158,7 @@ static void run_apart(job *j, int tid, int nth)
     int64_t blocks = (s->tiles + s->block - 1) / s->block;
     blocks = (blocks + nth - 1) / nth * nth;
     const int64_t lo = even(blocks, tid, nth), hi = even(blocks, tid + 1, nth);
-    for (int64_t b = lo; b < hi; b++) {
+    for (int64_t b = lo; b < hi && !igi_stopped(j->g->stop); b++) {
         const int64_t first = even(s->tiles, b, blocks);
         const int64_t n = even(s->tiles, b + 1, blocks) - first;
         j->t.first = first;

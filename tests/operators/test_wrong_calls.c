@@ -1,0 +1,154 @@
+/* Calls that random nodes (tests/fuzz/fuzz_nodes.c) found to be taken though they are
+ * wrong: each is refused now, with a message that says why. */
+#include <string.h>
+
+#include <ingot/ingot.h>
+
+#include "graph/ir/body.h"
+#include "graph/ir/graph.h"
+#include "graph/runtime/invoke.h"
+#include "tests/support/test_main.h"
+
+#define OK(expr_)                                                                      \
+    do {                                                                               \
+        if ((expr_) != IG_OK)                                                          \
+            fail_msg("%s:%d: %s", __FILE__, __LINE__, ig_error_message());             \
+    } while (0)
+#define DIMS(...)                                                                      \
+    IG_COUNT_(__VA_ARGS__), (const int64_t[])                                          \
+    {                                                                                  \
+        __VA_ARGS__                                                                    \
+    }
+
+static ig_graph *graph(void)
+{
+    ig_graph *g = NULL;
+    OK(ig_graph_new(&g, "wrong", NULL));
+    return g;
+}
+
+static ig_value_id input(ig_graph *g, ig_dtype dtype, int rank, const int64_t *dims)
+{
+    ig_value_id id;
+    OK(ig_graph_input(g, NULL, dtype, rank, dims, &id));
+    return id;
+}
+
+static void refused(ig_graph *g,
+                    const char *op,
+                    const void *attrs,
+                    const ig_value_id *in,
+                    int n,
+                    const char *why)
+{
+    ig_value_id out;
+    assert_int_equal(ig_graph_make_named(g, op, attrs, in, n, &out, 1),
+                     IG_INVALID_ARGUMENT);
+    if (!strstr(ig_error_message(), why))
+        fail_msg("'%s' does not say '%s'", ig_error_message(), why);
+}
+
+/* It read beyond a matrix, one row of it apart. */
+static void dims_to_divide_by_are_a_list(void **state)
+{
+    (void)state;
+    ig_graph *g = graph();
+    ig_value_id x = input(g, IG_FLOAT32, DIMS(3));
+    ig_value_id matrix = input(g, IG_INT64, DIMS(1, 6)),
+                list = input(g, IG_INT64, DIMS(2));
+    refused(g, "ingot::DivByDims", NULL, (ig_value_id[]){x, matrix}, 2, "shape");
+    refused(g, "ingot::DivByDims", NULL, (ig_value_id[]){x, list, matrix}, 3, "axes");
+    ig_graph_free(g);
+}
+
+/* Runs `op` on tensors of its own: a call that only the kernel can refuse. */
+static void fails(const char *op, ig_tensor *const *in, int n, const char *why)
+{
+    const igi_op *found = igi_registry_find_full(ig_registry_builtin(), op);
+    ig_call call = {.op = found->def, .n_in = n, .n_out = 1};
+    ig_value *values[8] = {0}, *out[1] = {0};
+    igi_invoker v;
+    igi_invoker_init(&v, ig_registry_builtin(), NULL, 1);
+    for (int i = 0; i < n; i++)
+        values[i] = in[i] ? ig_tensor_value(in[i]) : NULL;
+    assert_int_equal(igi_invoke(&v, found, &call, values, out), IG_INVALID_ARGUMENT);
+    if (!strstr(ig_error_message(), why))
+        fail_msg("'%s' does not say '%s'", ig_error_message(), why);
+    for (int i = 0; i < n; i++)
+        ig_tensor_unref(in[i]);
+    igi_invoker_fini(&v);
+}
+
+static ig_tensor *tensor(ig_dtype dtype, int rank, const int64_t *dims)
+{
+    ig_tensor *t = NULL;
+    OK(ig_tensor_new(&t, dtype, rank, dims));
+    return t;
+}
+
+/* It read the first of no elements. */
+static void a_threshold_is_one_number(void **state)
+{
+    (void)state;
+    fails("NonMaxSuppression",
+          (ig_tensor *[]){tensor(IG_FLOAT32, DIMS(1, 2, 4)),
+                          tensor(IG_FLOAT32, DIMS(1, 1, 2)), tensor(IG_INT64, DIMS(0))},
+          3, "must be one number");
+    fails("NonMaxSuppression",
+          (ig_tensor *[]){tensor(IG_FLOAT32, DIMS(1, 2, 4)),
+                          tensor(IG_FLOAT32, DIMS(1, 1, 2)), tensor(IG_INT64, DIMS(1)),
+                          tensor(IG_FLOAT32, DIMS(0))},
+          4, "must be one number");
+}
+
+/* An arm that hands on its one input, of type float32[2]. */
+static ig_graph *arm(void)
+{
+    ig_graph *g = graph();
+    OK(ig_graph_output(g, "y", input(g, IG_FLOAT32, DIMS(2))));
+    return g;
+}
+
+typedef struct arms { /* attributes of If */
+    uint32_t struct_size;
+    ig_graph *then_branch, *else_branch;
+} arms;
+
+static void
+refuse_if(ig_graph *g, ig_value_id cond, ig_value_id capture, const char *why)
+{
+    arms a = {sizeof(a), arm(), arm()};
+    const ig_op_def *def = igi_registry_find_full(ig_registry_builtin(), "If")->def;
+    ig_call call = {.op = def, .attrs = &a, .n_in = 2, .n_captures = 1, .n_out = 1};
+    ig_value_id out;
+    assert_int_equal(ig_graph_make(g, &call, (ig_value_id[]){cond, capture}, &out),
+                     IG_INVALID_ARGUMENT);
+    if (!strstr(ig_error_message(), why))
+        fail_msg("'%s' does not say '%s'", ig_error_message(), why);
+    ig_graph_free(a.then_branch);
+    ig_graph_free(a.else_branch);
+}
+
+static void a_condition_is_one_element(void **state)
+{
+    (void)state;
+    ig_graph *g = graph();
+    refuse_if(g, input(g, IG_BOOL, DIMS(3)), input(g, IG_FLOAT32, DIMS(2)),
+              "one element, not 3");
+    ig_graph_free(g);
+}
+
+/* Optimised, such a graph ran; as written, it did not. */
+static void a_capture_has_the_shape_that_the_body_declares(void **state)
+{
+    (void)state;
+    ig_graph *g = graph();
+    refuse_if(g, input(g, IG_BOOL, 0, NULL), input(g, IG_FLOAT32, DIMS(3)),
+              "is float32[2], but is given float32[3]");
+    ig_graph_free(g);
+}
+
+IG_TESTS(cmocka_unit_test(dims_to_divide_by_are_a_list),
+         cmocka_unit_test(a_threshold_is_one_number),
+         cmocka_unit_test(a_condition_is_one_element),
+         cmocka_unit_test(a_capture_has_the_shape_that_the_body_declares))
