@@ -19,12 +19,6 @@ ig_status igi_graph_make_as(ig_graph *g,
                             const ig_value_id *in,
                             const char *const *names,
                             ig_value_id *out);
-/* Node n of src, with the names of its values; its inputs must be in map, its outputs
- * come into it. */
-ig_status igi_graph_copy_node(ig_graph *dst,
-                              const ig_graph *src,
-                              const igi_node *n,
-                              ig_value_id *map);
 /* Use lists. Room must be reserved before igi_use_put. Each input knows its place in
  * the list (igi_node.use_at), so both take constant time. */
 void igi_use_put(ig_graph *g, ig_value_id v, igi_use use);
@@ -38,7 +32,8 @@ typedef struct igi_node_changes {
     const ig_value_id *extra; /* of dst */
     int n_extra;
 } igi_node_changes;
-/* A copy of a node with the names of its values; `as` NULL: as it is. */
+/* A copy of a node with the names of its values, whose inputs must be in map; its
+ * outputs come into it. `as` NULL: as it is. */
 ig_status igi_graph_copy_node(ig_graph *dst,
                               const ig_graph *src,
                               ig_node_id id,

@@ -210,12 +210,12 @@ static size_t find_gap(const igi_buffer *b, igi_buffer *const *placed, size_t n)
 
 static ig_status set_offsets(igi_plan *p, int space)
 {
-    size_t n = 0, total = 0;
-    igi_buffer **order = igi_alloc_array(2 * (size_t)p->n_buffers + 1, sizeof(*order)),
-               **placed = order + p->n_buffers;
+    size_t n = 0, total = 0, most = p->n_buffers;
+    igi_buffer **order = igi_alloc_array(most + most + 1, sizeof(*order)),
+               **placed = order + most;
     if (!order)
         return IG_OUT_OF_MEMORY;
-    for (size_t i = 0; i < p->n_buffers; i++)
+    for (size_t i = 0; i < most; i++)
         if (p->buffer[i].space == space)
             order[n++] = &p->buffer[i];
     qsort(order, n, sizeof(*order), larger_first);

@@ -147,7 +147,9 @@
     X_(graph_verify)                                                                   \
     X_(source_tensor)                                                                  \
     X_(emit_call)                                                                      \
-    X_(charge)
+    X_(charge)                                                                         \
+    X_(tensor_device)                                                                  \
+    X_(tensor_to_host)
 
 struct ig_plugin_api {
     uint32_t abi, struct_size; /* of the library that runs */
@@ -289,6 +291,8 @@ struct ig_plugin_api {
     __typeof__(ig_source_tensor) *source_tensor;
     __typeof__(ig_emit_call) *emit_call;
     __typeof__(ig_charge) *charge;
+    __typeof__(ig_tensor_device) *tensor_device;
+    __typeof__(ig_tensor_to_host) *tensor_to_host;
 };
 
 #ifndef IG_BUILTIN
@@ -423,6 +427,8 @@ struct ig_plugin_api {
 #define ig_source_tensor        ig_api->source_tensor
 #define ig_emit_call            ig_api->emit_call
 #define ig_charge               ig_api->charge
+#define ig_tensor_device        ig_api->tensor_device
+#define ig_tensor_to_host       ig_api->tensor_to_host
 #endif
 
 #endif

@@ -56,6 +56,10 @@ static const ig_kernel_def kernels_for_nobody[] = {
     {IG_KERNEL_HEAD, .op = "Relu", .name = "theirs", .run = reference},
     {IG_KERNEL_HEAD, .op = "t::Nobody", .name = "lost", .run = reference},
     {0}};
+static const ig_device_def abacus = {IG_DEVICE_HEAD, .name = "abacus", .doc = "Beads."};
+static const ig_device_def cpu = {IG_DEVICE_HEAD, .name = "cpu", .doc = "Another one."};
+static const ig_device_def *const half_devices[] = {&abacus, NULL};
+static const ig_device_def *const second_cpu[] = {&cpu, NULL};
 static const ig_plugin_kernels tables[] = {{"cpu", kernels}, {0}};
 static const ig_plugin_kernels lost_tables[] = {{"cpu", kernels_for_nobody}, {0}};
 static const ig_plugin_kernels odd_device[] = {{"abacus", kernels}, {0}};
@@ -162,7 +166,11 @@ static void a_plugin_is_added_whole_or_not_at_all(void **state)
     offered.kernels = lost_tables;
     expect_refused(IG_NOT_FOUND, "no operator t::Nobody");
     offered.kernels = odd_device;
-    expect_refused(IG_INVALID_ARGUMENT, "'abacus'");
+    expect_refused(IG_DEVICE, "'abacus'");
+    offered.devices = half_devices;
+    expect_refused(IG_INVALID_ARGUMENT, "device abacus lacks one of its functions");
+    offered.devices = second_cpu;
+    expect_refused(IG_INVALID_ARGUMENT, "device cpu is there already");
     offered.frontends = half_formats;
     expect_refused(IG_INVALID_ARGUMENT, "half lacks one of");
     offered.abi = IG_PLUGIN_ABI + 1;
