@@ -29,7 +29,7 @@ static const ig_port inputs[] = {
     IGI_STEP_GRAD,
     IG_PORT("m", 'T', "First moment, zero at first.", .flags = IG_MUTATED | IG_NODIFF),
     IG_PORT("v", 'T', "Second moment, zero at first.", .flags = IG_MUTATED | IG_NODIFF),
-    IG_PORT("step", 'I', "Number of this step, from 1; a scalar.", .flags = IG_NODIFF),
+    IG_PORT("step", 'I', "Number of this step, from 1; a scalar."),
     IGI_STEP_RATE,
     IGI_STEP_SCALAR("beta1", "Absent: 0.9."),
     IGI_STEP_SCALAR("beta2", "Absent: 0.999."),

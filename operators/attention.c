@@ -31,7 +31,7 @@ static const ig_port inputs[] = {
     IG_PORT("nonpad_kv_seqlen",
             'I',
             "Valid keys of each batch item [batch].",
-            .flags = IG_OPTIONAL | IG_NODIFF),
+            .flags = IG_OPTIONAL),
     {0},
 };
 static const ig_port outputs[] = {

@@ -19,7 +19,7 @@ static const ig_attr_def attrs[] = {
 };
 static const ig_port inputs[] = {IG_PORT("X", 'T', "Strings or integers."), {0}};
 static const ig_port outputs[] = {
-    IG_PORT("Y", 'U', "Integers or strings, in the shape of X.", .flags = IG_NODIFF),
+    IG_PORT("Y", 'U', "Integers or strings, in the shape of X."),
     {0},
 };
 static const ig_type_rule types[] = {

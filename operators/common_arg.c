@@ -7,7 +7,7 @@ const ig_port igi_arg_inputs[] = {
     {0},
 };
 const ig_port igi_arg_outputs[] = {
-    IG_PORT("reduced", 'S', "Indices along the axis.", .flags = IG_NODIFF),
+    IG_PORT("reduced", 'S', "Indices along the axis."),
     {0},
 };
 const ig_type_rule igi_arg_types[] = {{'T', IG_NUMERIC}, {'S', IG_T(INT64)}, {0}};

@@ -10,7 +10,7 @@ IG_USES_OP(Pad);
 
 const ig_port igi_cum_inputs[] = {
     IG_PORT("x", 'T', "Tensor of rank >= 1."),
-    IG_PORT("axis", 'I', "A scalar: the axis, -rank to rank - 1.", .flags = IG_NODIFF),
+    IG_PORT("axis", 'I', "A scalar: the axis, -rank to rank - 1."),
     {0},
 };
 const ig_port igi_cum_outputs[] = {

@@ -7,7 +7,7 @@ IG_USES_OP(Where);
 
 const ig_port igi_train_inputs[] = {
     IG_PORT("R", 'R', "Learning rate, a scalar."),
-    IG_PORT("T", 'I', "Number of updates so far, a scalar.", .flags = IG_NODIFF),
+    IG_PORT("T", 'I', "Number of updates so far, a scalar."),
     IG_PORT("inputs",
             'X',
             "All tensors to be updated, then the gradient of each, then the state of "

@@ -11,7 +11,7 @@ IG_USES_OP(ReduceProd);
 
 static const ig_port inputs[] = {
     IG_PORT("input", 'T', "Tensor of rank >= 1."),
-    IG_PORT("condition", 'B', "A vector: which slices stay.", .flags = IG_NODIFF),
+    IG_PORT("condition", 'B', "A vector: which slices stay."),
     {0},
 };
 static const ig_port outputs[] = {

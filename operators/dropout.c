@@ -31,12 +31,12 @@ static const ig_port inputs[] = {
     IG_PORT("training_mode",
             'B',
             "Scalar; absent: false.",
-            .flags = IG_OPTIONAL | IG_NODIFF),
+            .flags = IG_OPTIONAL),
     {0},
 };
 static const ig_port outputs[] = {
     IG_PORT("output", 'T', "Same shape as data.", .alias = IG_MAY_ALIAS(0)),
-    IG_PORT("mask", 'B', "True where kept.", .flags = IG_OPTIONAL | IG_NODIFF),
+    IG_PORT("mask", 'B', "True where kept.", .flags = IG_OPTIONAL),
     {0},
 };
 static const ig_type_rule types[] = {

@@ -10,7 +10,7 @@ IG_USES_OP(Gather);
 
 static const ig_port inputs[] = {
     IG_PORT("dy", 'T', "Of the gathered shape."),
-    IG_PORT("indices", 'I', "As given to Gather.", .flags = IG_NODIFF),
+    IG_PORT("indices", 'I', "As given to Gather."),
     IG_PORT("shape", 'S', "Dims of the tensor that was read.", .flags = IG_VALUE),
     {0},
 };

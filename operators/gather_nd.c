@@ -13,8 +13,7 @@ static const ig_port inputs[] = {
     IG_PORT("data", 'T', "Tensor of rank r >= 1."),
     IG_PORT("indices",
             'I',
-            "Tuples in the last dim, of 1 to r - batch_dims indices in [-s, s - 1].",
-            .flags = IG_NODIFF),
+            "Tuples in the last dim, of 1 to r - batch_dims indices in [-s, s - 1]."),
     {0},
 };
 static const ig_port outputs[] = {

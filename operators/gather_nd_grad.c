@@ -7,7 +7,7 @@ IG_USES_OP(GatherND);
 
 static const ig_port inputs[] = {
     IG_PORT("dy", 'T', "Of the gathered shape."),
-    IG_PORT("indices", 'I', "As given to GatherND.", .flags = IG_NODIFF),
+    IG_PORT("indices", 'I', "As given to GatherND."),
     IG_PORT("shape", 'I', "Dims of the tensor that was read.", .flags = IG_VALUE),
     {0},
 };

@@ -11,7 +11,7 @@ IG_USES_OP(Mul);
 IG_USES_OP(Sub);
 
 static const ig_port inputs[] = {
-    IG_PORT("cond", 'B', "Which arm: one element.", .flags = IG_NODIFF),
+    IG_PORT("cond", 'B', "Which arm: one element."),
     {0},
 };
 static const ig_port outputs[] = {

@@ -31,7 +31,7 @@ static const ig_port inputs[] = {
     {0},
 };
 static const ig_port outputs[] = {
-    IG_PORT("Y", 'B', "Same shape as X.", .flags = IG_NODIFF),
+    IG_PORT("Y", 'B', "Same shape as X."),
     {0},
 };
 static const ig_type_rule types[] = {

@@ -15,7 +15,7 @@ IG_USES_OP(LinearScan);
 static const ig_port inputs[] = {
     IG_PORT("a", 'T', "Factors."),
     IG_PORT("b", 'T', "Terms, of a's shape."),
-    IG_PORT("axis", 'I', "A scalar: the axis, -rank to rank - 1.", .flags = IG_NODIFF),
+    IG_PORT("axis", 'I', "A scalar: the axis, -rank to rank - 1."),
     {0},
 };
 static const ig_port outputs[] = {IG_PORT("y", 'T', "Of a's shape."), {0}};

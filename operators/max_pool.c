@@ -19,7 +19,7 @@ static const ig_port outputs[] = {
             'I',
             "Place of each maximum in the whole of X, flattened; -1: window without "
             "element.",
-            .flags = IG_OPTIONAL | IG_NODIFF),
+            .flags = IG_OPTIONAL),
     {0},
 };
 static const ig_type_rule types[] = {{'T', POOLED}, {'I', IG_T(INT64)}, {0}};

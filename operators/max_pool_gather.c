@@ -6,7 +6,7 @@ IG_USES_OP(MaxPoolGrad);
 
 static const ig_port inputs[] = {
     IG_PORT("x", 'T', "Tensor of the shape of MaxPool's input."),
-    IG_PORT("Indices", 'I', "MaxPool's second output.", .flags = IG_NODIFF),
+    IG_PORT("Indices", 'I', "MaxPool's second output."),
     {0},
 };
 static const ig_port outputs[] = {

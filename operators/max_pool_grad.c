@@ -9,7 +9,7 @@ IG_USES_OP(MaxPoolGather);
 
 static const ig_port inputs[] = {
     IG_PORT("dy", 'T', "Gradient of MaxPool's output."),
-    IG_PORT("Indices", 'I', "MaxPool's second output.", .flags = IG_NODIFF),
+    IG_PORT("Indices", 'I', "MaxPool's second output."),
     IG_PORT("shape", 'I', "Shape of MaxPool's input.", .flags = IG_VALUE),
     {0},
 };

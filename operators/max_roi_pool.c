@@ -31,7 +31,7 @@ static const ig_port outputs[] = {
     IG_PORT("Indices",
             'I',
             "Place of each maximum in X, flattened; -1: none.",
-            .flags = IG_OPTIONAL | IG_NODIFF),
+            .flags = IG_OPTIONAL),
     {0},
 };
 static const ig_type_rule types[] = {{'T', IG_FLOATS}, {'I', IG_T(INT64)}, {0}};

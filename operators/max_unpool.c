@@ -19,7 +19,7 @@ typedef struct max_unpool_attrs {
 
 static const ig_port inputs[] = {
     IG_PORT("X", 'T', "Pooled elements, [N, C, D1, ..., Dk]."),
-    IG_PORT("I", 'I', "MaxPool's indices, of X's dims.", .flags = IG_NODIFF),
+    IG_PORT("I", 'I', "MaxPool's indices, of X's dims."),
     IG_PORT("output_shape",
             'I',
             "Dims of the result; absent: from the attributes.",

@@ -19,7 +19,7 @@ static const ig_port inputs[] = {
             'I',
             "A scalar: length of the transform; half of it and 1 are rows.",
             .flags = IG_VALUE),
-    IG_PORT("sample_rate", 'I', "A scalar, in hertz.", .flags = IG_NODIFF),
+    IG_PORT("sample_rate", 'I', "A scalar, in hertz."),
     IG_PORT("lower_edge_hertz",
             'F',
             "A scalar: where the first rises.",

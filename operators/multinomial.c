@@ -27,7 +27,7 @@ static const ig_port inputs[] = {
     {0},
 };
 static const ig_port outputs[] = {
-    IG_PORT("output", 'U', "Classes drawn [batch, sample_size].", .flags = IG_NODIFF),
+    IG_PORT("output", 'U', "Classes drawn [batch, sample_size]."),
     {0},
 };
 static const ig_type_rule types[] = {

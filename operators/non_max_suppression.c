@@ -18,7 +18,7 @@ static const ig_port inputs[] = {
     IG_PORT("max_output_boxes_per_class",
             'I',
             "Boxes taken per batch and class at the most; absent: 0.",
-            .flags = IG_OPTIONAL | IG_NODIFF),
+            .flags = IG_OPTIONAL),
     IG_PORT("iou_threshold",
             'T',
             "A box that overlaps more is left out: intersection by union; absent: 0.",
@@ -33,7 +33,7 @@ static const ig_port outputs[] = {
     IG_PORT("selected_indices",
             'I',
             "[selected, 3]: batch, class, box.",
-            .flags = IG_DYNAMIC | IG_NODIFF),
+            .flags = IG_DYNAMIC),
     {0},
 };
 static const ig_type_rule types[] = {

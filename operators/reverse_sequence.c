@@ -18,8 +18,7 @@ static const ig_port inputs[] = {
     IG_PORT("input", 'T', "Tensor of rank >= 2."),
     IG_PORT("sequence_lens",
             'L',
-            "One length for each batch entry, 0 to the size of the time axis.",
-            .flags = IG_NODIFF),
+            "One length for each batch entry, 0 to the size of the time axis."),
     {0},
 };
 static const ig_port outputs[] = {

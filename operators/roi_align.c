@@ -16,7 +16,7 @@ IG_USES_OP(RoiAlignGrad);
 static const ig_port inputs[] = {
     IG_PORT("X", 'T', "[N, C, H, W]."),
     IG_PORT("rois", 'T', "[regions, 4]: x and y of both corners.", .flags = IG_NODIFF),
-    IG_PORT("batch_indices", 'I', "The image of each region.", .flags = IG_NODIFF),
+    IG_PORT("batch_indices", 'I', "The image of each region."),
     {0},
 };
 static const ig_port outputs[] = {
@@ -24,7 +24,7 @@ static const ig_port outputs[] = {
     IG_PORT("Indices",
             'I',
             "Mode max: place of the element in X, flattened; -1: none.",
-            .flags = IG_OPTIONAL | IG_NODIFF),
+            .flags = IG_OPTIONAL),
     IG_PORT("Weights",
             'T',
             "Mode max: the element's weight.",

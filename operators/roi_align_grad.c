@@ -9,7 +9,7 @@ IG_USES_OP(RoiAlign);
 static const ig_port inputs[] = {
     IG_PORT("dy", 'T', "Of RoiAlign's result."),
     IG_PORT("rois", 'T', "As given to RoiAlign.", .flags = IG_NODIFF),
-    IG_PORT("batch_indices", 'I', "As given to RoiAlign.", .flags = IG_NODIFF),
+    IG_PORT("batch_indices", 'I', "As given to RoiAlign."),
     IG_PORT("shape", 'I', "Dims of X.", .flags = IG_VALUE),
     {0},
 };

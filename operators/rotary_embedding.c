@@ -28,7 +28,7 @@ static const ig_port inputs[] = {
     IG_PORT("position_ids",
             'M',
             "Position of each token [batch, tokens].",
-            .flags = IG_OPTIONAL | IG_NODIFF),
+            .flags = IG_OPTIONAL),
     {0},
 };
 static const ig_port outputs[] = {

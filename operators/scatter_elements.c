@@ -14,8 +14,7 @@ static const ig_port inputs[] = {
     IG_PORT("data", 'T', "Tensor of rank >= 1."),
     IG_PORT("indices",
             'I',
-            "Of data's rank; indices in [-s, s - 1] for an axis of size s.",
-            .flags = IG_NODIFF),
+            "Of data's rank; indices in [-s, s - 1] for an axis of size s."),
     IG_PORT("updates", 'T', "Of the dims of indices."),
     {0},
 };

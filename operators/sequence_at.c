@@ -11,8 +11,7 @@ static const ig_port inputs[] = {
     IG_PORT("input_sequence", 'T', "The sequence.", .flags = IG_SEQ),
     IG_PORT("position",
             'I',
-            "One number; negative ones count from the end.",
-            .flags = IG_NODIFF),
+            "One number; negative ones count from the end."),
     {0},
 };
 static const ig_port outputs[] = {

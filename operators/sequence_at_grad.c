@@ -13,7 +13,7 @@ static const ig_port inputs[] = {
     IG_PORT("position",
             'I',
             "As that of SequenceAt; given with dy.",
-            .flags = IG_OPTIONAL | IG_NODIFF),
+            .flags = IG_OPTIONAL),
     {0},
 };
 static const ig_port outputs[] = {

@@ -18,7 +18,7 @@ static const ig_port inputs[] = {
     IG_PORT("position",
             'I',
             "Which item; negative counts from the end; absent: the last.",
-            .flags = IG_OPTIONAL | IG_NODIFF),
+            .flags = IG_OPTIONAL),
     {0},
 };
 static const ig_port outputs[] = {

@@ -14,7 +14,7 @@ static const ig_port inputs[] = {
     IG_PORT("position",
             'I',
             "Where it will stand; negative counts from the end; absent: last.",
-            .flags = IG_OPTIONAL | IG_NODIFF),
+            .flags = IG_OPTIONAL),
     {0},
 };
 static const ig_port outputs[] = {

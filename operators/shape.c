@@ -7,7 +7,7 @@ static const ig_port inputs[] = {
     {0},
 };
 static const ig_port outputs[] = {
-    IG_PORT("shape", 'S', "Its dims.", .flags = IG_NODIFF),
+    IG_PORT("shape", 'S', "Its dims."),
     {0},
 };
 static const ig_type_rule types[] = {{'T', IG_ALL_TYPES}, {'S', IG_T(INT64)}, {0}};

@@ -7,7 +7,7 @@ static const ig_port inputs[] = {
     {0},
 };
 static const ig_port outputs[] = {
-    IG_PORT("size", 'S', "Number of its elements.", .flags = IG_NODIFF),
+    IG_PORT("size", 'S', "Number of its elements."),
     {0},
 };
 static const ig_type_rule types[] = {{'T', IG_ALL_TYPES}, {'S', IG_T(INT64)}, {0}};

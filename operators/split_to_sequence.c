@@ -21,7 +21,7 @@ static const ig_port inputs[] = {
     IG_PORT("split",
             'I',
             "Lengths (rank 1), or the length of all pieces (rank 0).",
-            .flags = IG_OPTIONAL | IG_NODIFF),
+            .flags = IG_OPTIONAL),
     {0},
 };
 static const ig_port outputs[] = {

@@ -11,7 +11,7 @@ static const ig_port inputs[] = {
     IG_PORT("indices",
             'I',
             "First position of each batch item [batch]; absent: 0.",
-            .flags = IG_OPTIONAL | IG_NODIFF),
+            .flags = IG_OPTIONAL),
     {0},
 };
 static const ig_port outputs[] = {

@@ -12,7 +12,7 @@ static const ig_port inputs[] = {
     IG_PORT("write_indices",
             'I',
             "First position of each batch item [batch]; absent: 0.",
-            .flags = IG_OPTIONAL | IG_NODIFF),
+            .flags = IG_OPTIONAL),
     {0},
 };
 static const ig_port outputs[] = {

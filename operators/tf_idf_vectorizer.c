@@ -20,7 +20,7 @@ enum { TF, IDF, TFIDF }; // ORDER: modes
 static const char *const modes[] = {"TF", "IDF", "TFIDF", NULL};
 
 static const ig_port inputs[] = {
-    IG_PORT("X", 'T', "A row of items, or a matrix of rows.", .flags = IG_NODIFF),
+    IG_PORT("X", 'T', "A row of items, or a matrix of rows."),
     {0},
 };
 static const ig_port outputs[] = {

@@ -27,7 +27,7 @@ static const ig_port inputs[] = {
 };
 static const ig_port outputs[] = {
     IG_PORT("Values", 'T', "Dims of X with K at the axis."),
-    IG_PORT("Indices", 'I', "Their positions along the axis.", .flags = IG_NODIFF),
+    IG_PORT("Indices", 'I', "Their positions along the axis."),
     {0},
 };
 static const ig_type_rule types[] = {{'T', IG_NUMERIC}, {'I', IG_T(INT64)}, {0}};

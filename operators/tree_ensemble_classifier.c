@@ -31,7 +31,7 @@ static const ig_attr_def attrs[] = {
 };
 static const ig_port inputs[] = {IG_PORT("X", 'T', "Features [N, F]."), {0}};
 static const ig_port outputs[] = {
-    IG_PORT("Y", 'L', "Labels [N].", .flags = IG_NODIFF),
+    IG_PORT("Y", 'L', "Labels [N]."),
     IG_PORT("Z", 'F', "Scores [N, classes].", .flags = IG_NODIFF),
     {0},
 };

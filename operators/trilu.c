@@ -16,7 +16,7 @@ static const ig_port inputs[] = {
     IG_PORT("k",
             'I',
             "A scalar: the diagonal that bounds the triangle; absent: 0, the main one.",
-            .flags = IG_OPTIONAL | IG_NODIFF),
+            .flags = IG_OPTIONAL),
     {0},
 };
 static const ig_port outputs[] = {

@@ -144,6 +144,8 @@ static int rule_index(const ig_op_def *d, char tv)
     return -1;
 }
 
+#define DIFFERENTIABLE (IG_FLOATS | IG_COMPLEXES)
+
 static ig_status scan_ports(igi_op *op, const ig_port *ports, bool in)
 {
     const ig_op_def *d = op->def;
@@ -167,14 +169,16 @@ static ig_status scan_ports(igi_op *op, const ig_port *ports, bool in)
         op->holds = op->holds || p->flags & (IG_SEQ | IG_ANY_KIND);
         if (!(p->flags & IG_OPTIONAL))
             min = (uint16_t)(n + 1);
+        /* integers, truth values and strings have no gradients: nobody need say so */
+        bool nodiff = p->flags & IG_NODIFF || !(d->types[rule].types & DIFFERENTIABLE);
         if (!in) {
-            op->nodiff_out |= p->flags & IG_NODIFF ? IG_BIT(n) : 0;
+            op->nodiff_out |= nodiff ? IG_BIT(n) : 0;
             op->must_out |= p->flags & (IG_OPTIONAL | IG_VARIADIC) ? 0 : IG_BIT(n);
             continue;
         }
         op->value_ports |= p->flags & IG_VALUE ? IG_BIT(n) : 0;
         op->nodiff_ports |=
-            p->flags & (IG_VALUE | IG_NODIFF | IG_TYPE_ONLY) ? IG_BIT(n) : 0;
+            nodiff || p->flags & (IG_VALUE | IG_TYPE_ONLY) ? IG_BIT(n) : 0;
         op->type_only_ports |= p->flags & IG_TYPE_ONLY ? IG_BIT(n) : 0;
     }
     *(in ? &op->n_in : &op->n_out) = n;

@@ -165,7 +165,7 @@ static bool flows(const walker *w, const igi_node *n, int i)
 static bool output_flows(const igi_node *n, int i)
 {
     int port = igi_op_out_port(n->op, i);
-    return port >= 0 && !(n->op->def->outputs[port].flags & IG_NODIFF);
+    return port >= 0 && !(n->op->nodiff_out >> port & 1);
 }
 
 static void mark_active(walker *w, const ig_value_id *xs, int n_x)

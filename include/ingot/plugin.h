@@ -44,7 +44,8 @@ enum { /* ig_port.flags */
                          gradient */
        IG_TYPE_ONLY =
            32,         /* only shape and dtype are read: does not keep the data alive */
-       IG_NODIFF = 64, /* no gradient flows through this port */
+       IG_NODIFF = 64, /* no gradient flows through this port, though its types have
+                          some: VALUE ports and types without floats need not say so */
        IG_DYNAMIC =
            128, /* output whose size follows data: the kernel calls ig_out_alloc */
        IG_MUTATED =
