@@ -9,7 +9,6 @@
 // that names it. Sums of floats over equal targets are added in any order, so their last
 // bits may differ between runs; other reductions give one result.
 #include "operators/gpu/atomic.cuh"
-#include "operators/gpu/move.cuh"
 
 #include <ingot/ops.h>
 
@@ -317,14 +316,6 @@ template <class C> struct reduce {
     }
 };
 
-template <class C> struct convert {
-    gpu_any<C> from, to;
-    GPU_FN void operator()(int64_t i) const
-    {
-        to.put(i, from.get(i));
-    }
-};
-
 // Half types meet as floats in scratch and are rounded once.
 ig_status scatter_reduce(ig_kernel_ctx *k, const spots &s, const ig_tensor *updates, int how)
 {
@@ -334,11 +325,11 @@ ig_status scatter_reduce(ig_kernel_ctx *k, const spots &s, const ig_tensor *upda
         if (IG_BIT(out.type) & IG_F16S) {
             sums.p = k->scratch;
             sums.type = IG_FLOAT32;
-            IG_TRY(gpu_each(k, ig_numel(y), convert<C>{out, sums}));
+            IG_TRY(gpu_each(k, ig_numel(y), gpu_convert<C>{out, sums}));
         }
         reduce<C> kernel = {s, gpu_any_of<C>(updates), sums, {how}};
         IG_TRY(gpu_each(k, s.count(), kernel));
-        return sums.p == out.p ? IG_OK : gpu_each(k, ig_numel(y), convert<C>{sums, out});
+        return sums.p == out.p ? IG_OK : gpu_each(k, ig_numel(y), gpu_convert<C>{sums, out});
     });
 }
 
@@ -367,6 +358,17 @@ ig_status run_scatter_nd(ig_kernel_ctx *k)
     return scatter(k, s, ((const ig_scatter_nd_opts *)k->attrs)->reduction);
 }
 
+// dx := the slices of dy, added where they were read.
+ig_status add_up(ig_kernel_ctx *k, const spots &s)
+{
+    return gpu_accumulate(k, ig_out(k, 0), k->scratch, [&]<class C>(C *sums) {
+        gpu_any<C> out;
+        out.p = (char *)sums;
+        out.type = std::is_same_v<C, double> ? IG_FLOAT64 : IG_FLOAT32;
+        return gpu_each(k, s.count(), reduce<C>{s, gpu_any_of<C>(ig_in(k, 0)), out, {ADD}});
+    });
+}
+
 ig_status run_gather_grad(ig_kernel_ctx *k)
 {
     const ig_tensor *dx = ig_out(k, 0);
@@ -376,8 +378,7 @@ ig_status run_gather_grad(ig_kernel_ctx *k)
     if (ig_numel(ig_in(k, 0)) != s.count())
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
                               "dy has not the shape that Gather would give");
-    IG_TRY(gpu_zero(k, ig_data(dx), (int64_t)ig_tensor_nbytes(dx)));
-    return scatter_reduce(k, s, ig_in(k, 0), ADD);
+    return add_up(k, s);
 }
 
 ig_status run_gather_nd_grad(ig_kernel_ctx *k)
@@ -389,8 +390,7 @@ ig_status run_gather_nd_grad(ig_kernel_ctx *k)
     if (ig_numel(ig_in(k, 0)) != s.count())
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
                               "dy has not the shape that GatherND would give");
-    IG_TRY(gpu_zero(k, ig_data(dx), (int64_t)ig_tensor_nbytes(dx)));
-    return scatter_reduce(k, s, ig_in(k, 0), ADD);
+    return add_up(k, s);
 }
 
 // A mark for each slice, or a float for each element: 8 bytes an element are enough.
@@ -402,8 +402,7 @@ ig_status prepare_scatter(ig_kernel_ctx *k)
 
 ig_status prepare_sum(ig_kernel_ctx *k)
 {
-    if (IG_BIT(ig_dtype_of(ig_out(k, 0))) & IG_F16S)
-        k->scratch_bytes = sizeof(float) * (size_t)ig_numel(ig_out(k, 0));
+    k->scratch_bytes = gpu_accumulate_bytes(ig_out(k, 0));
     return IG_OK;
 }
 

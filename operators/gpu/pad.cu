@@ -1,7 +1,6 @@
 // Slice and Pad with their gradients, and Trilu: parts of tensors, and what is put
 // around them.
 #include "operators/gpu/atomic.cuh"
-#include "operators/gpu/move.cuh"
 
 #include <ingot/ops.h>
 
@@ -208,7 +207,7 @@ ig_status run_pad(ig_kernel_ctx *k)
     });
 }
 
-// Elements of dy meet in dx, or in sums of C where that is of a half type.
+// Elements of dy meet in dx.
 template <class C> struct unpad {
     around p;
     gpu_any<C> dy;
@@ -222,35 +221,20 @@ template <class C> struct unpad {
     }
 };
 
-template <class C> struct rounded {
-    const C *sums;
-    gpu_any<C> dx;
-    GPU_FN void operator()(int64_t i) const
-    {
-        dx.put(i, sums[i]);
-    }
-};
-
 ig_status run_pad_grad(ig_kernel_ctx *k)
 {
     const ig_tensor *dy = ig_in(k, 0), *dx = ig_out(k, 0);
     around p;
     IG_TRY(around_of(k, dx, dy, ig_in(k, 2), k->n_in > 3 ? ig_in(k, 3) : nullptr,
                      ((const ig_ingot_pad_grad_opts *)k->attrs)->mode, &p));
-    return gpu_by_compute<GPU_FLOATS>(k, ig_dtype_of(dx), [&]<class C>() {
-        bool half = IG_BIT(ig_dtype_of(dx)) & IG_F16S;
-        C *sums = half ? (C *)k->scratch : (C *)ig_data(dx);
-        int64_t n = ig_numel(dx);
-        IG_TRY(gpu_zero(k, sums, n * (int64_t)sizeof(C)));
-        IG_TRY(gpu_each(k, n ? p.count : 0, unpad<C>{p, gpu_any_of<C>(dy), sums}));
-        return half ? gpu_each(k, n, rounded<C>{sums, gpu_any_of<C>(dx)}) : IG_OK;
+    return gpu_accumulate(k, dx, k->scratch, [&]<class C>(C *sums) {
+        return gpu_each(k, p.count, unpad<C>{p, gpu_any_of<C>(dy), sums});
     });
 }
 
 ig_status prepare_pad_grad(ig_kernel_ctx *k)
 {
-    if (IG_BIT(ig_dtype_of(ig_out(k, 0))) & IG_F16S)
-        k->scratch_bytes = sizeof(float) * (size_t)ig_numel(ig_out(k, 0));
+    k->scratch_bytes = gpu_accumulate_bytes(ig_out(k, 0));
     return IG_OK;
 }
 

@@ -5,7 +5,6 @@
 // one combines them: an element for each output. The formulas are those of
 // operators/common_resize.c, in double, so that the same neighbours are chosen.
 #include "operators/gpu/atomic.cuh"
-#include "operators/gpu/move.cuh"
 
 #include <ingot/ops.h>
 
@@ -329,15 +328,6 @@ template <class C> struct spread {
     }
 };
 
-template <class C> struct rounded {
-    const C *sums;
-    gpu_any<C> dx;
-    GPU_FN void operator()(int64_t i) const
-    {
-        dx.put(i, sums[i]);
-    }
-};
-
 ig_status make_table(const ig_kernel_ctx *k, sampling *s)
 {
     int64_t positions = 0;
@@ -403,7 +393,7 @@ ig_status prepare_grad(ig_kernel_ctx *k)
     sampling s;
     int64_t total;
     IG_TRY(sampling_of(k, OF_GRAD, dx, ig_in(k, 0), &s, &total));
-    k->scratch_bytes = sizeof(tap) * (size_t)total + sizeof(float) * (size_t)ig_numel(dx);
+    k->scratch_bytes = sizeof(tap) * (size_t)total + gpu_accumulate_bytes(dx);
     return IG_OK;
 }
 
@@ -419,18 +409,14 @@ ig_status run_grad(ig_kernel_ctx *k)
 {
     const ig_tensor *dy = ig_in(k, 0), *dx = ig_out(k, 0);
     sampling s;
-    int64_t total, n = ig_numel(dx);
-    if (n == 0)
+    int64_t total;
+    if (ig_numel(dx) == 0)
         return IG_OK;
     IG_TRY(sampling_of(k, OF_GRAD, dx, dy, &s, &total));
     IG_TRY(make_table(k, &s));
     sampler by = {s, walk_of(dx, dy)};
-    return gpu_by_compute<GPU_FLOATS>(k, ig_dtype_of(dx), [&]<class C>() {
-        bool half = IG_BIT(ig_dtype_of(dx)) & IG_F16S;
-        C *sums = half ? (C *)(k->scratch + sizeof(tap) * (size_t)total) : (C *)ig_data(dx);
-        IG_TRY(gpu_zero(k, sums, n * (int64_t)sizeof(C)));
-        IG_TRY(gpu_each(k, by.w.count, spread<C>{by, gpu_any_of<C>(dy), sums}));
-        return half ? gpu_each(k, n, rounded<C>{sums, gpu_any_of<C>(dx)}) : IG_OK;
+    return gpu_accumulate(k, dx, k->scratch + sizeof(tap) * (size_t)total, [&]<class C>(C *sums) {
+        return gpu_each(k, by.w.count, spread<C>{by, gpu_any_of<C>(dy), sums});
     });
 }
 
