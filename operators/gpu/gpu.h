@@ -26,7 +26,8 @@ enum { /* gpu_fault.code */
        GPU_FAULT_LABEL = 2,   /* value is not in [0, bound) */
        GPU_FAULT_DIVISOR = 3, /* an integer division by zero */
        GPU_FAULT_RANGE = 4,   /* a position that no element has */
-       GPU_FAULT_RATIO = 5    /* Dropout's ratio is not in [0, 1) */
+       GPU_FAULT_RATIO = 5,   /* Dropout's ratio is not in [0, 1) */
+       GPU_FAULT_STEP = 6     /* the number of an optimiser's step is below 1 */
 };
 
 typedef struct gpu_fault {
@@ -85,6 +86,8 @@ static inline ig_status gpu_fault_status(const gpu_fault *f)
                        bound - 1);
     case GPU_FAULT_RATIO:
         return ig_fail(IG_INVALID_ARGUMENT, "ratio is not in [0, 1)");
+    case GPU_FAULT_STEP:
+        return ig_fail(IG_INVALID_ARGUMENT, "step is %lld; steps count from 1", value);
     default:
         return ig_fail(IG_INTERNAL, "a kernel left the unknown fault %d", (int)f->code);
     }
