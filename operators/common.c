@@ -118,7 +118,7 @@ int64_t igi_scalar_i64(const ig_tensor *t, int64_t none)
 int igi_read_ints(const ig_tensor *t, int64_t *buf, int cap)
 {
     int64_t n = ig_numel(t), stride = ig_rank(t) > 0 ? ig_strides(t)[0] : 1;
-    if (n > cap)
+    if (n > cap || ig_rank(t) > 1)
         return -1;
     for (int64_t i = 0; i < n; i++)
         buf[i] = igi_get_i64(ig_dtype_of(t), ig_data(t), i * stride);

@@ -70,7 +70,7 @@ ig_status igi_copy_to_output(ig_kernel_ctx *k, int out, int port);
 double igi_scalar_f64(const ig_tensor *t, double none);
 int64_t igi_scalar_i64(const ig_tensor *t, int64_t none);
 /* Integers of a rank 0 or 1 tensor of any integer type: their count, -1 when more than
- * cap. */
+ * cap, or of another rank. */
 int igi_read_ints(const ig_tensor *t, int64_t *buf, int cap);
 /* *slot := s, counted; the old string is released. */
 void igi_string_put(igi_str **slot, igi_str *s);

@@ -32,7 +32,8 @@ template <class T> GPU_FN T gpu_swap_if(T *p, T old, T fresh)
                                      gpu_bits<unsigned long long>(old),
                                      gpu_bits<unsigned long long>(fresh)));
     } else if constexpr (sizeof(T) == 4) {
-        return gpu_bits<T>(atomicCAS(reinterpret_cast<unsigned *>(p), gpu_bits<unsigned>(old),
+        return gpu_bits<T>(atomicCAS(reinterpret_cast<unsigned *>(p),
+                                     gpu_bits<unsigned>(old),
                                      gpu_bits<unsigned>(fresh)));
     } else if constexpr (sizeof(T) == 2) {
         return gpu_bits<T>(atomicCAS(reinterpret_cast<unsigned short *>(p),
@@ -40,10 +41,12 @@ template <class T> GPU_FN T gpu_swap_if(T *p, T old, T fresh)
                                      gpu_bits<unsigned short>(fresh)));
     } else {
         unsigned shift = (unsigned)((uintptr_t)p % 4 * 8), mask = 0xffu << shift;
-        unsigned *word = reinterpret_cast<unsigned *>((uintptr_t)p / 4 * 4), seen = *word;
+        unsigned *word = reinterpret_cast<unsigned *>((uintptr_t)p / 4 * 4),
+                 seen = *word;
         while (gpu_bits<T>((uint8_t)(seen >> shift)) == old) {
-            unsigned now = atomicCAS(
-                word, seen, (seen & ~mask) | (unsigned)gpu_bits<uint8_t>(fresh) << shift);
+            unsigned now =
+                atomicCAS(word, seen,
+                          (seen & ~mask) | (unsigned)gpu_bits<uint8_t>(fresh) << shift);
             if (now == seen)
                 return old;
             seen = now;
@@ -109,8 +112,7 @@ gpu_accumulate(const ig_kernel_ctx *k, const ig_tensor *y, void *scratch, Add ad
             sums.type = IG_FLOAT32;
         }
         IG_TRY(gpu_zero(k, sums.p, n * (int64_t)sizeof(C)));
-        if (n > 0)
-            IG_TRY(add.template operator()<C>(reinterpret_cast<C *>(sums.p)));
+        IG_TRY(add.template operator()<C>(reinterpret_cast<C *>(sums.p)));
         return sums.p == out.p ? IG_OK : gpu_each(k, n, gpu_convert<C>{sums, out});
     });
 }

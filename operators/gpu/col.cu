@@ -1,7 +1,8 @@
 // Im2Col and Col2Im: blocks of an image as columns, and their sum.
 #include "operators/gpu/window.cuh"
 
-namespace {
+namespace
+{
 
 // Blocks are windows over the image: one output position a column, one tap a place.
 template <class O>
@@ -11,7 +12,8 @@ gpu_window blocks_of(const O *o, int rank, const int64_t *image, const int64_t *
     int64_t count[GPU_WINDOW_AXES];
     for (int i = 0; i < rank; i++) {
         int64_t span = (block[i] - 1) * gpu_item(s.dilations, i, 1) + 1;
-        int64_t room = image[i] + gpu_item(s.pads, i, 0) + gpu_item(s.pads, rank + i, 0) - span;
+        int64_t room =
+            image[i] + gpu_item(s.pads, i, 0) + gpu_item(s.pads, rank + i, 0) - span;
         count[i] = room < 0 ? 0 : room / gpu_item(s.strides, i, 1) + 1;
     }
     return gpu_window_of(s, rank, image, block, count);
@@ -40,13 +42,14 @@ ig_status run_im2col(ig_kernel_ctx *k)
     if (gpu_ints(ig_in(k, 1), block, IG_RANK_MAX) != rank)
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
                               "block_shape must have a number per spatial axis");
-    gpu_window w = blocks_of((const ig_ingot_im2_col_opts *)k->attrs, rank, ig_dims(x) + 2, block);
+    gpu_window w =
+        blocks_of((const ig_ingot_im2_col_opts *)k->attrs, rank, ig_dims(x) + 2, block);
     if (ig_numel(y) != ig_dims(x)[0] * ig_dims(x)[1] * w.taps * w.out)
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
                               "block_shape does not fit the planned output");
     return gpu_by_bytes(k, gpu_bytes(ig_dtype_of(y)), [&]<class T>() {
-        im2col<T> kernel = {w, gpu_divisor(w.out), gpu_divisor(w.taps), (const T *)ig_data(x),
-                            (T *)ig_data(y)};
+        im2col<T> kernel = {w, gpu_divisor(w.out), gpu_divisor(w.taps),
+                            (const T *)ig_data(x), (T *)ig_data(y)};
         return gpu_each(k, ig_numel(y), kernel);
     });
 }
@@ -92,8 +95,9 @@ ig_status run_col2im(ig_kernel_ctx *k)
 
 ig_status supports_col2im(const ig_kernel_ctx *k)
 {
-    return ig_rank(ig_out(k, 0)) > 2 + GPU_WINDOW_AXES ? ig_reject("more than three spatial axes")
-                                                       : gpu_supports_images(k);
+    return ig_rank(ig_out(k, 0)) > 2 + GPU_WINDOW_AXES
+               ? ig_reject("more than three spatial axes")
+               : gpu_supports_images(k);
 }
 
 } // namespace

@@ -1,10 +1,11 @@
-// Convolutions and their gradients as products by tiles (product.cuh): one operand is the
-// weights or the gradient, the other is looked up in the images, element by element.
-// For the types, ranks and layouts that the libraries do not take.
+// Convolutions and their gradients as products by tiles (product.cuh): one operand is
+// the weights or the gradient, the other is looked up in the images, element by
+// element. For the types, ranks and layouts that the libraries do not take.
 #include "operators/gpu/product.cuh"
 #include "operators/gpu/window.cuh"
 
-namespace {
+namespace
+{
 
 // w[group * m, c, taps]; images of group * c and group * m channels.
 struct geometry {
@@ -19,7 +20,8 @@ template <class O>
 geometry geometry_of(
     const O *o, const ig_tensor *x, const ig_tensor *w, const ig_tensor *y, bool last)
 {
-    int rank = ig_rank(x) - 2, first = last ? 1 : 2, channel = last ? ig_rank(x) - 1 : 1;
+    int rank = ig_rank(x) - 2, first = last ? 1 : 2,
+        channel = last ? ig_rank(x) - 1 : 1;
     geometry g = {};
     g.w = gpu_window_of(gpu_window_spec_of(o), rank, ig_dims(x) + first, ig_dims(w) + 2,
                         ig_dims(y) + first);
@@ -36,7 +38,8 @@ geometry geometry_of(
     return g;
 }
 
-// ---- forward: an item is a group of an image; y[m, out] = w[m, c taps] x[c taps, out] ----
+// ---- forward: an item is a group of an image; y[m, out] = w[m, c taps] x[c taps, out]
+// ----
 
 template <class C> struct weights {
     geometry g;
@@ -83,8 +86,8 @@ ig_status conv(ig_kernel_ctx *k, bool last, const gpu_activation &act)
         forward<C> r = {g, gpu_any_of<C>(y), gpu_any_of<C>(ig_in(k, 2)),
                         gpu_any_of<C>(ig_in(k, 3)), act};
         return gpu_multiply<C>(k, g.batch * g.group, g.m, g.w.out, g.c * g.w.taps,
-                               weights<C>{g, gpu_any_of<C>(w)}, patches<C>{g, gpu_any_of<C>(x)},
-                               r);
+                               weights<C>{g, gpu_any_of<C>(w)},
+                               patches<C>{g, gpu_any_of<C>(x)}, r);
     });
 }
 
@@ -153,7 +156,8 @@ ig_status by_input(ig_kernel_ctx *k,
 
 ig_status run_grad_input(ig_kernel_ctx *k)
 {
-    const ig_ingot_conv_grad_input_opts *o = (const ig_ingot_conv_grad_input_opts *)k->attrs;
+    const ig_ingot_conv_grad_input_opts *o =
+        (const ig_ingot_conv_grad_input_opts *)k->attrs;
     const ig_tensor *dy = ig_in(k, 0), *w = ig_in(k, 1), *dx = ig_out(k, 0);
     return by_input(k, geometry_of(o, dx, w, dy, false), dy, w, nullptr, dx);
 }
@@ -178,10 +182,12 @@ void transpose_pads(const ig_conv_transpose_opts *o,
         int64_t stride = gpu_item(o->strides, i, 1), in = ig_dims(x)[2 + i];
         int64_t span = (ig_dims(w)[2 + i] - 1) * gpu_item(o->dilations, i, 1) + 1;
         int64_t out = o->output_shape.n ? o->output_shape.v[i] : stride * in;
-        int64_t total = stride * (in - 1) + gpu_item(o->output_padding, i, 0) + span - out;
+        int64_t total =
+            stride * (in - 1) + gpu_item(o->output_padding, i, 0) + span - out;
         total = total > 0 ? total : 0;
-        pads[i] = o->auto_pad == IG_CONV_TRANSPOSE_AUTO_PAD_SAME_UPPER ? total / 2
-                                                                      : total - total / 2;
+        pads[i] = o->auto_pad == IG_CONV_TRANSPOSE_AUTO_PAD_SAME_UPPER
+                      ? total / 2
+                      : total - total / 2;
         pads[n + i] = total - pads[i];
     }
 }
@@ -200,7 +206,8 @@ ig_status run_conv_transpose(ig_kernel_ctx *k)
     return by_input(k, geometry_of(&plain, y, w, x, false), x, w, ig_in(k, 2), y);
 }
 
-// ---- by the weights: an item is a group; dw[m, c taps] = dy[m, n out] x'[n out, c taps] ----
+// ---- by the weights: an item is a group; dw[m, c taps] = dy[m, n out] x'[n out, c
+// taps] ----
 
 template <class C> struct gradients {
     geometry g;
@@ -237,7 +244,8 @@ template <class C> struct by_weight {
 
 ig_status run_grad_weight(ig_kernel_ctx *k)
 {
-    const ig_ingot_conv_grad_weight_opts *o = (const ig_ingot_conv_grad_weight_opts *)k->attrs;
+    const ig_ingot_conv_grad_weight_opts *o =
+        (const ig_ingot_conv_grad_weight_opts *)k->attrs;
     const ig_tensor *dy = ig_in(k, 0), *x = ig_in(k, 1), *dw = ig_out(k, 0);
     geometry g = geometry_of(o, x, dw, dy, false);
     return gpu_by_compute<GPU_FLOATS>(k, ig_dtype_of(x), [&]<class C>() {

@@ -4,12 +4,12 @@
  * IG_GPU_HOST a C++ compiler makes the same kernels into loops, for the device
  * "host-gpu" of operators/gpu/host, on which tests run without hardware.
  *
- * Tables: each .cu or .c file with kernels defines `igi_kernels_<file>` and is a word in
- * a list of CMake (ig_gpu_tables), which writes the array of all tables, best first.
+ * Tables: each .cu or .c file with kernels defines `igi_kernels_<file>` and is a word
+ * in a list of CMake (ig_gpu_tables), which writes the array of all tables, best first.
  *
  * Faults: a thread that meets a bad value writes a gpu_fault, if it is the first since
- * the last wait, and then neither reads nor writes by that value. Kernels that follow in
- * the queue run on whatever that leaves; the wait reports the first fault. */
+ * the last wait, and then neither reads nor writes by that value. Kernels that follow
+ * in the queue run on whatever that leaves; the wait reports the first fault. */
 #ifndef OPERATORS_GPU_GPU_H
 #define OPERATORS_GPU_GPU_H
 

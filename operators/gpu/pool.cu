@@ -1,14 +1,19 @@
-// Pooling over windows, with the channels before or after the spatial axes, its gradients,
-// and what follows the places that MaxPool names. One thread an element.
+// Pooling over windows, with the channels before or after the spatial axes, its
+// gradients, and what follows the places that MaxPool names. One thread an element.
 #include "operators/gpu/atomic.cuh"
 #include "operators/gpu/window.cuh"
 
-namespace {
+namespace
+{
 
 // The window of a call over images x, y of these dims.
 template <class O>
-gpu_window
-window_of(const O *o, const ig_tensor *x, const ig_tensor *y, bool last, gpu_images *xi, gpu_images *yi)
+gpu_window window_of(const O *o,
+                     const ig_tensor *x,
+                     const ig_tensor *y,
+                     bool last,
+                     gpu_images *xi,
+                     gpu_images *yi)
 {
     int rank = ig_rank(x) - 2, first = last ? 1 : 2;
     int64_t channels = ig_dims(x)[last ? ig_rank(x) - 1 : 1];
@@ -133,7 +138,8 @@ template <class C, class F> struct sum_pool {
     }
 };
 
-template <class O, class F> ig_status sum_pool_of(ig_kernel_ctx *k, bool last, const F &f)
+template <class O, class F>
+ig_status sum_pool_of(ig_kernel_ctx *k, bool last, const F &f)
 {
     const ig_tensor *x = ig_in(k, 0), *y = ig_out(k, 0);
     gpu_images xi, yi;
@@ -152,7 +158,8 @@ template <class O, bool last> ig_status run_average(ig_kernel_ctx *k)
 
 ig_status run_lp_pool(ig_kernel_ctx *k)
 {
-    return sum_pool_of<ig_lp_pool_opts>(k, false, norm{((const ig_lp_pool_opts *)k->attrs)->p});
+    return sum_pool_of<ig_lp_pool_opts>(k, false,
+                                        norm{((const ig_lp_pool_opts *)k->attrs)->p});
 }
 
 // Each element of x collects from the windows that hold it.
@@ -178,13 +185,14 @@ template <class C> struct average_grad {
 
 ig_status run_average_grad(ig_kernel_ctx *k)
 {
-    const ig_ingot_average_pool_grad_opts *o = (const ig_ingot_average_pool_grad_opts *)k->attrs;
+    const ig_ingot_average_pool_grad_opts *o =
+        (const ig_ingot_average_pool_grad_opts *)k->attrs;
     const ig_tensor *dy = ig_in(k, 0), *dx = ig_out(k, 0);
     gpu_images xi, yi;
     gpu_window w = window_of(o, dx, dy, false, &xi, &yi);
     return gpu_by_compute<GPU_FLOATS>(k, ig_dtype_of(dx), [&]<class C>() {
-        average_grad<C> kernel = {w, xi, yi, gpu_any_of<C>(dy), gpu_any_of<C>(dx),
-                                  o->count_include_pad != 0};
+        average_grad<C> kernel = {
+            w, xi, yi, gpu_any_of<C>(dy), gpu_any_of<C>(dx), o->count_include_pad != 0};
         return gpu_each(k, ig_numel(dx), kernel);
     });
 }
@@ -214,7 +222,8 @@ struct places {
     }
 };
 
-places places_of(const ig_kernel_ctx *k, const ig_tensor *pooled, const ig_tensor *indices)
+places
+places_of(const ig_kernel_ctx *k, const ig_tensor *pooled, const ig_tensor *indices)
 {
     gpu_window w = {};
     int rank = ig_rank(pooled) - 2;
@@ -223,7 +232,8 @@ places places_of(const ig_kernel_ctx *k, const ig_tensor *pooled, const ig_tenso
     gpu_window_finish(&w);
     // MaxPoolGrad and MaxPoolGather have the same attributes.
     bool columns = ((const ig_ingot_max_pool_grad_opts *)k->attrs)->storage_order != 0;
-    return {w, columns, (const int64_t *)ig_data(indices), ig_numel(pooled), gpu_report_of(k)};
+    return {w, columns, (const int64_t *)ig_data(indices), ig_numel(pooled),
+            gpu_report_of(k)};
 }
 
 template <class C> struct add_at {
@@ -270,14 +280,17 @@ ig_status run_max_pool_gather(ig_kernel_ctx *k)
     const ig_tensor *x = ig_in(k, 0), *y = ig_out(k, 0);
     places p = places_of(k, x, ig_in(k, 1));
     return gpu_by_compute<GPU_FLOATS>(k, ig_dtype_of(x), [&]<class C>() {
-        return gpu_each(k, ig_numel(y), take_at<C>{p, gpu_any_of<C>(x), gpu_any_of<C>(y)});
+        return gpu_each(k, ig_numel(y),
+                        take_at<C>{p, gpu_any_of<C>(x), gpu_any_of<C>(y)});
     });
 }
 
 constexpr uint64_t POOLED = IG_FLOATS | IG_T(UINT8) | IG_T(INT8);
 
-constexpr gpu_row
-row(const char *op, uint64_t types, ig_status (*run)(ig_kernel_ctx *), ig_status (*prepare)(ig_kernel_ctx *) = nullptr)
+constexpr gpu_row row(const char *op,
+                      uint64_t types,
+                      ig_status (*run)(ig_kernel_ctx *),
+                      ig_status (*prepare)(ig_kernel_ctx *) = nullptr)
 {
     return {op, types, run, 0, gpu_supports_images, prepare};
 }

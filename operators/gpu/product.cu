@@ -1,7 +1,8 @@
 // MatMul, Gemm and ingot::Linear by tiles; see product.cuh.
 #include "operators/gpu/product.cuh"
 
-namespace {
+namespace
+{
 
 // A batch of matrices with strides; `items` finds where the matrix of an item begins.
 template <class C> struct matrix {
@@ -36,10 +37,11 @@ template <class C> struct results {
     // Whole factors wrap around as the integers do; others go through double.
     GPU_FN C whole(C sum, C add) const
     {
-        bool exact = alpha == floor(alpha) && beta == floor(beta) && fabs(alpha) < 0x1p62 &&
-                     fabs(beta) < 0x1p62;
+        bool exact = alpha == floor(alpha) && beta == floor(beta) &&
+                     fabs(alpha) < 0x1p62 && fabs(beta) < 0x1p62;
         if (exact)
-            return gpu_add(gpu_mul((C)(int64_t)alpha, sum), gpu_mul((C)(int64_t)beta, add));
+            return gpu_add(gpu_mul((C)(int64_t)alpha, sum),
+                           gpu_mul((C)(int64_t)beta, add));
         double v = alpha * wrapped(sum) + beta * wrapped(add);
         return std::is_signed_v<C> ? (C)gpu_to_i64(v) : (C)gpu_to_u64(v);
     }
@@ -56,7 +58,8 @@ template <class C> results<C> results_of(const ig_tensor *y, int64_t m, int64_t 
     return {gpu_any_of<C>(y), {}, {}, m, n, 0, 0, 1, 1, {}};
 }
 
-template <class C> matrix<C> matrix_of(const ig_tensor *t, int64_t rows, int64_t columns)
+template <class C>
+matrix<C> matrix_of(const ig_tensor *t, int64_t rows, int64_t columns)
 {
     matrix<C> m = {{}, gpu_any_of<C>(t), rows, columns};
     return m;
@@ -65,7 +68,8 @@ template <class C> matrix<C> matrix_of(const ig_tensor *t, int64_t rows, int64_t
 // ---- MatMul ----
 
 // The batch dims of t broadcast to those of y: `skip` axes at the end are the matrix.
-ig_status batch_of(const ig_tensor *t, int own, const ig_tensor *y, int skip, gpu_space<1> *s)
+ig_status
+batch_of(const ig_tensor *t, int own, const ig_tensor *y, int skip, gpu_space<1> *s)
 {
     int64_t stride[IG_RANK_MAX], from[IG_RANK_MAX];
     int rank = ig_rank(y) - skip, batch = ig_rank(t) - own;
@@ -92,7 +96,8 @@ ig_status run_mat_mul(ig_kernel_ctx *k)
         matrix<C> ma = matrix_of<C>(a, depth, 1), mb = matrix_of<C>(b, n, 1);
         ma.items = in_a;
         mb.items = in_b;
-        return gpu_multiply<C>(k, in_a.count, m, n, depth, ma, mb, results_of<C>(y, m, n));
+        return gpu_multiply<C>(k, in_a.count, m, n, depth, ma, mb,
+                               results_of<C>(y, m, n));
     });
 }
 
@@ -107,7 +112,8 @@ template <class C> void single(matrix<C> *m)
 ig_status run_gemm(ig_kernel_ctx *k)
 {
     const ig_gemm_opts *o = (const ig_gemm_opts *)k->attrs;
-    const ig_tensor *a = ig_in(k, 0), *b = ig_in(k, 1), *c = ig_in(k, 2), *y = ig_out(k, 0);
+    const ig_tensor *a = ig_in(k, 0), *b = ig_in(k, 1), *c = ig_in(k, 2),
+                    *y = ig_out(k, 0);
     int64_t m = ig_dims(y)[0], n = ig_dims(y)[1], depth = ig_dims(a)[o->transA ? 0 : 1];
     int64_t in_c[2] = {0, 0};
     if (c)

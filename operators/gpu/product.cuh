@@ -1,5 +1,5 @@
-/* Products of matrices by tiles: y[i, j] = sum over k of a(i, k) * b(k, j), for what the
- * libraries do not take, and for tests of whole nets on the host.
+/* Products of matrices by tiles: y[i, j] = sum over k of a(i, k) * b(k, j), for what
+ * the libraries do not take, and for tests of whole nets on the host.
  *
  * Where elements come from and where results go is up to three functors:
  *
@@ -90,7 +90,8 @@ template <class C, class A, class B, class Y> struct gpu_product {
         for (int r = 0; r < PER; r++)
             for (int c = 0; c < PER; c++)
                 if (i + GPU_TILE_SIDE * r < m && j + GPU_TILE_SIDE * c < n)
-                    y.put(item, i + GPU_TILE_SIDE * r, j + GPU_TILE_SIDE * c, acc.sum[r][c]);
+                    y.put(item, i + GPU_TILE_SIDE * r, j + GPU_TILE_SIDE * c,
+                          acc.sum[r][c]);
     }
 };
 
@@ -123,11 +124,13 @@ template <class P> ig_status gpu_tiles(const ig_kernel_ctx *k, const P &p)
 
 #else
 
-template <class P> __global__ void __launch_bounds__(GPU_TILE_THREADS) gpu_tile_kernel(P p)
+template <class P>
+__global__ void __launch_bounds__(GPU_TILE_THREADS) gpu_tile_kernel(P p)
 {
     __shared__ typename P::shared shared;
     int t = (int)threadIdx.x;
-    for (int64_t tile = blockIdx.x; tile < p.items * p.rows * p.columns; tile += gridDim.x) {
+    for (int64_t tile = blockIdx.x; tile < p.items * p.rows * p.columns;
+         tile += gridDim.x) {
         typename P::state state;
         p.begin(state);
         for (int64_t step = 0; step < p.steps(); step++) {
@@ -163,8 +166,10 @@ ig_status gpu_multiply(const ig_kernel_ctx *k,
                        const B &b,
                        const Y &y)
 {
-    int64_t rows = (m + GPU_TILE - 1) / GPU_TILE, columns = (n + GPU_TILE - 1) / GPU_TILE;
-    return gpu_tiles(k, gpu_product<C, A, B, Y>{a, b, y, items, m, n, depth, rows, columns});
+    int64_t rows = (m + GPU_TILE - 1) / GPU_TILE,
+            columns = (n + GPU_TILE - 1) / GPU_TILE;
+    return gpu_tiles(
+        k, gpu_product<C, A, B, Y>{a, b, y, items, m, n, depth, rows, columns});
 }
 
 /* ---- ends of fused operators ---- */

@@ -5,9 +5,11 @@
 
 #include <ingot/ops.h>
 
-namespace {
+namespace
+{
 
-// Which scale an element has: x as [outer, axis, inner], blocks of `block` along the axis.
+// Which scale an element has: x as [outer, axis, inner], blocks of `block` along the
+// axis.
 struct scales {
     gpu_divisor by_inner, by_axis, by_block;
     int64_t axis, inner, block, blocks;
@@ -23,7 +25,8 @@ struct scales {
     }
 };
 
-scales scales_of(const ig_tensor *x, const ig_tensor *scale, int64_t axis, int64_t block)
+scales
+scales_of(const ig_tensor *x, const ig_tensor *scale, int64_t axis, int64_t block)
 {
     scales m = {};
     bool one = ig_rank(scale) == 0 || (ig_rank(scale) == 1 && ig_dims(scale)[0] == 1);
@@ -119,7 +122,8 @@ ig_status run_quantize(ig_kernel_ctx *k)
                               gpu_any_of<int64_t>(ig_in(k, 2)),
                               gpu_any_of<int64_t>(y),
                               limits_of(ig_dtype_of(y)),
-                              o->precision ? (int)o->precision : (int)ig_dtype_of(scale)};
+                              o->precision ? (int)o->precision
+                                           : (int)ig_dtype_of(scale)};
         return gpu_each(k, ig_numel(x), kernel);
     });
 }
@@ -147,9 +151,9 @@ ig_status run_dequantize(ig_kernel_ctx *k)
 {
     const ig_dequantize_linear_opts *o = (const ig_dequantize_linear_opts *)k->attrs;
     const ig_tensor *x = ig_in(k, 0), *scale = ig_in(k, 1);
-    dequantize kernel = {scales_of(x, scale, o->axis, o->block_size), gpu_any_of<int64_t>(x),
-                         gpu_any_of<int64_t>(ig_in(k, 2)), gpu_any_of<float>(scale),
-                         gpu_any_of<float>(ig_out(k, 0))};
+    dequantize kernel = {scales_of(x, scale, o->axis, o->block_size),
+                         gpu_any_of<int64_t>(x), gpu_any_of<int64_t>(ig_in(k, 2)),
+                         gpu_any_of<float>(scale), gpu_any_of<float>(ig_out(k, 0))};
     return gpu_each(k, ig_numel(x), kernel);
 }
 
@@ -182,7 +186,8 @@ struct find_scale {
         r = b.reduce(r, wider());
         if (b.lane != 0)
             return;
-        float s = r.high > r.low ? (r.high - r.low) / 255.0f : 1.0f, z = 0.0f - r.low / s;
+        float s = r.high > r.low ? (r.high - r.low) / 255.0f : 1.0f,
+              z = 0.0f - r.low / s;
         z = z > 0.0f ? z : 0.0f; // also NaN, of an infinite range
         *scale = s;
         *zero = (uint8_t)nearbyint(z < 255.0f ? z : 255.0f);
@@ -204,7 +209,8 @@ ig_status run_dynamic(ig_kernel_ctx *k)
 {
     const float *x = (const float *)ig_data(ig_in(k, 0));
     float *scale = (float *)ig_data(ig_out(k, 1));
-    uint8_t *zero = (uint8_t *)ig_data(ig_out(k, 2)), *y = (uint8_t *)ig_data(ig_out(k, 0));
+    uint8_t *zero = (uint8_t *)ig_data(ig_out(k, 2)),
+            *y = (uint8_t *)ig_data(ig_out(k, 0));
     int64_t n = ig_numel(ig_in(k, 0));
     IG_TRY(gpu_rows(k, 1, n, find_scale{x, n, scale, zero}));
     return gpu_each(k, n, quantize_bytes{x, scale, zero, y});
@@ -255,7 +261,8 @@ ig_status run_add(ig_kernel_ctx *k)
 
 GPU_TABLE(gpu_quant) = {
     gpu_row{"QuantizeLinear", REALS | IG_T(INT32), run_quantize, 0, supports_quantize},
-    gpu_row{"DequantizeLinear", SMALL | IG_T(INT32), run_dequantize, 0, supports_dequantize},
+    gpu_row{"DequantizeLinear", SMALL | IG_T(INT32), run_dequantize, 0,
+            supports_dequantize},
     gpu_row{"DynamicQuantizeLinear", IG_T(FLOAT32), run_dynamic},
     gpu_row{"ingot::QAdd", IG_T(UINT8) | IG_T(INT8), run_add},
     {},

@@ -4,11 +4,13 @@
 
 #include <ingot/ops.h>
 
-namespace {
+namespace
+{
 
 // ---- TopK ----
 
-// The order of the result: NaN is above every number, of equal ones the first comes first.
+// The order of the result: NaN is above every number, of equal ones the first comes
+// first.
 struct order {
     bool largest;
 
@@ -123,8 +125,8 @@ ig_status run_top(ig_kernel_ctx *k)
     gpu_lines from = lines_of(k), to = from;
     int64_t want;
     if (gpu_ints(ig_in(k, 1), &want, 1) != 1 || want < 0 || want > from.n)
-        return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "K must be one number of 0 to %lld",
-                              (long long)from.n);
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                              "K must be one number of 0 to %lld", (long long)from.n);
     to.n = want;
     if (want == 0)
         return IG_OK;
@@ -138,7 +140,8 @@ ig_status run_top(ig_kernel_ctx *k)
         if (selects(from.n, want))
             return gpu_rows(k, from.count(), from.n, top_by_selection<C>{t});
         int64_t n = from.count() * from.n;
-        return gpu_each(k, n, top_by_counting<C>{t, gpu_divisor(from.n), n <= INT32_MAX});
+        return gpu_each(k, n,
+                        top_by_counting<C>{t, gpu_divisor(from.n), n <= INT32_MAX});
     });
 }
 
@@ -155,8 +158,8 @@ int64_t chunks_of(int64_t n)
     return (n + CHUNK - 1) / CHUNK;
 }
 
-// In scratch: begins[chunks + 1], the number of elements that hold before each chunk, and
-// found[n], the places of those that do.
+// In scratch: begins[chunks + 1], the number of elements that hold before each chunk,
+// and found[n], the places of those that do.
 struct found {
     int64_t n, *begins, *places;
 };
@@ -223,7 +226,8 @@ template <class P> struct place_chunk {
 };
 
 // The places in scratch, and how many there are: the host waits for that number.
-template <class P> ig_status find(ig_kernel_ctx *k, int64_t n, const P &holds, int64_t *count)
+template <class P>
+ig_status find(ig_kernel_ctx *k, int64_t n, const P &holds, int64_t *count)
 {
     found f = found_in(k->scratch, n);
     int64_t chunks = chunks_of(n);
@@ -322,8 +326,8 @@ ig_status run_compress(ig_kernel_ctx *k)
     const ig_tensor *y = ig_out(k, 0);
     const int64_t *places = found_in(k->scratch, ig_numel(condition)).places;
     return gpu_by_bytes(k, gpu_bytes(ig_dtype_of(y)), [&]<class T>() {
-        keep_slices<T> kernel = {places,  (const T *)ig_data(x), (T *)ig_data(y),
-                                 dims[a], slices,                inner};
+        keep_slices<T> kernel = {
+            places, (const T *)ig_data(x), (T *)ig_data(y), dims[a], slices, inner};
         return gpu_each(k, ig_numel(y), kernel);
     });
 }
@@ -340,6 +344,7 @@ GPU_TABLE(gpu_search) = {
     gpu_row{"TopK", IG_NUMERIC, run_top, 0, supports_top},
     gpu_row{"NonZero", IG_NUMERIC | IG_T(BOOL), run_non_zero, 0, gpu_supports_ranks,
             prepare_non_zero},
-    gpu_row{"Compress", GPU_MOVABLE, run_compress, 0, gpu_supports_ranks, prepare_compress},
+    gpu_row{"Compress", GPU_MOVABLE, run_compress, 0, gpu_supports_ranks,
+            prepare_compress},
     {},
 };

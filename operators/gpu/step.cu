@@ -1,10 +1,11 @@
-// Optimiser steps: ingot::SgdStep and ingot::AdamStep. Rates are numbers in the device's
-// memory, so that a captured step follows a schedule.
+// Optimiser steps: ingot::SgdStep and ingot::AdamStep. Rates are numbers in the
+// device's memory, so that a captured step follows a schedule.
 #include "operators/gpu/math.cuh"
 
 #include <ingot/ops.h>
 
-namespace {
+namespace
+{
 
 // Number i of a scalar input, or `none` where it is absent.
 struct scalar {
@@ -22,7 +23,8 @@ scalar scalar_of(const ig_kernel_ctx *k, int i, double none)
 }
 
 template <class C> struct sgd {
-    gpu_any<C> param, grad, velocity, param_out, velocity_out; // velocities: perhaps absent
+    gpu_any<C> param, grad, velocity, param_out,
+        velocity_out; // velocities: perhaps absent
     scalar lr, momentum, decay;
     bool nesterov;
 
@@ -146,6 +148,7 @@ ig_status run_adam(ig_kernel_ctx *k)
 
 GPU_TABLE(gpu_step) = {
     gpu_row{"ingot::SgdStep", IG_FLOATS, run_sgd},
-    gpu_row{"ingot::AdamStep", IG_FLOATS, run_adam, 0, gpu_supports_ranks, prepare_adam},
+    gpu_row{"ingot::AdamStep", IG_FLOATS, run_adam, 0, gpu_supports_ranks,
+            prepare_adam},
     {},
 };

@@ -18,7 +18,8 @@ struct gpu_window_axis {
  * in positions and taps. Absent axes have size 1. */
 struct gpu_window {
     gpu_window_axis axis[GPU_WINDOW_AXES];
-    gpu_divisor by_in[GPU_WINDOW_AXES], by_out[GPU_WINDOW_AXES], by_kernel[GPU_WINDOW_AXES];
+    gpu_divisor by_in[GPU_WINDOW_AXES], by_out[GPU_WINDOW_AXES],
+        by_kernel[GPU_WINDOW_AXES];
     int64_t in, out, taps; /* positions of the planes, taps of the window */
 
     /* Input position that output position o meets at tap t; -1: padding. */
@@ -28,7 +29,8 @@ struct gpu_window {
         for (int a = GPU_WINDOW_AXES - 1; a >= 0; a--) {
             const gpu_window_axis &x = axis[a];
             int64_t qo = by_out[a].over(o, true), qt = by_kernel[a].over(t, true);
-            int64_t p = (o - qo * x.out) * x.stride + (t - qt * x.kernel) * x.dilation - x.pad;
+            int64_t p =
+                (o - qo * x.out) * x.stride + (t - qt * x.kernel) * x.dilation - x.pad;
             if (p < 0 || p >= x.in)
                 return -1;
             at += p * step;
@@ -62,8 +64,10 @@ struct gpu_window {
         int64_t n = 1;
         for (int a = GPU_WINDOW_AXES - 1; a >= 0; a--) {
             const gpu_window_axis &x = axis[a];
-            int64_t q = by_out[a].over(o, true), start = (o - q * x.out) * x.stride - x.pad;
-            int64_t lo = padded ? -x.pad : 0, hi = padded ? x.in + x.pad_end : x.in, c = 0;
+            int64_t q = by_out[a].over(o, true),
+                    start = (o - q * x.out) * x.stride - x.pad;
+            int64_t lo = padded ? -x.pad : 0, hi = padded ? x.in + x.pad_end : x.in,
+                    c = 0;
             for (int64_t t = 0; t < x.kernel; t++) {
                 int64_t p = start + t * x.dilation;
                 c += p >= lo && p < hi;
@@ -100,7 +104,8 @@ struct gpu_window {
     }
 };
 
-/* Attributes of a window operator; kernel sizes come from the weights or kernel_shape. */
+/* Attributes of a window operator; kernel sizes come from the weights or kernel_shape.
+ */
 struct gpu_window_spec {
     int64_t auto_pad;
     ig_ints strides, pads, dilations;
@@ -148,9 +153,11 @@ inline gpu_window gpu_window_of(const gpu_window_spec &s,
             a->pad = gpu_item(s.pads, i, 0);
             a->pad_end = gpu_item(s.pads, rank + i, 0);
         } else if (s.auto_pad != IG_CONV_AUTO_PAD_VALID) {
-            int64_t total = (a->out - 1) * a->stride + (a->kernel - 1) * a->dilation + 1 - a->in;
+            int64_t total =
+                (a->out - 1) * a->stride + (a->kernel - 1) * a->dilation + 1 - a->in;
             total = total < 0 ? 0 : total;
-            a->pad = s.auto_pad == IG_CONV_AUTO_PAD_SAME_LOWER ? total - total / 2 : total / 2;
+            a->pad = s.auto_pad == IG_CONV_AUTO_PAD_SAME_LOWER ? total - total / 2
+                                                               : total / 2;
             a->pad_end = total - a->pad;
         }
     }
