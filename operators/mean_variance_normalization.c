@@ -84,8 +84,10 @@ static ig_status mvn_reference(ig_kernel_ctx *k)
         for (int64_t o = 0; o < r.outputs; o++) {
             int64_t at = igi_reduce_offset(r.n_keep, r.keep, r.keep_stride, o);
             double mean = 0, var = 0;
-            EACH(mean += v / count)
-            EACH(var += (v - mean) * (v - mean) / count)
+            EACH(mean += v)
+            mean /= count; // at the end: the mean of equal numbers is that number
+            EACH(var += (v - mean) * (v - mean))
+            var /= count;
             EACH(igi_store(T, ig_data(y), e, (v - mean) / (sqrt(var) + 1e-9)))
         }
     })

@@ -12,7 +12,7 @@ GENERATED = re.compile(r"\.pb-c\.[ch]$|_gen\.[ch]$")
 _NOISE = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.S)
 
 
-def files(folders=ALL, suffixes=(".c", ".h", ".cu"), generated=False):
+def files(folders=ALL, suffixes=(".c", ".h", ".cu", ".cuh"), generated=False):
     """Paths relative to the root, as strings, sorted."""
     for folder in folders:
         for path in sorted((ROOT / folder).rglob("*")):

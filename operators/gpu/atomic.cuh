@@ -3,6 +3,7 @@
 #define OPERATORS_GPU_ATOMIC_CUH
 
 #include "operators/gpu/math.cuh"
+#include "operators/gpu/move.cuh"
 
 #ifdef IG_GPU_HOST
 
@@ -31,7 +32,8 @@ template <class T> GPU_FN T gpu_swap_if(T *p, T old, T fresh)
                                      gpu_bits<unsigned long long>(old),
                                      gpu_bits<unsigned long long>(fresh)));
     } else if constexpr (sizeof(T) == 4) {
-        return gpu_bits<T>(atomicCAS(reinterpret_cast<unsigned *>(p), gpu_bits<unsigned>(old),
+        return gpu_bits<T>(atomicCAS(reinterpret_cast<unsigned *>(p),
+                                     gpu_bits<unsigned>(old),
                                      gpu_bits<unsigned>(fresh)));
     } else if constexpr (sizeof(T) == 2) {
         return gpu_bits<T>(atomicCAS(reinterpret_cast<unsigned short *>(p),
@@ -39,10 +41,12 @@ template <class T> GPU_FN T gpu_swap_if(T *p, T old, T fresh)
                                      gpu_bits<unsigned short>(fresh)));
     } else {
         unsigned shift = (unsigned)((uintptr_t)p % 4 * 8), mask = 0xffu << shift;
-        unsigned *word = reinterpret_cast<unsigned *>((uintptr_t)p / 4 * 4), seen = *word;
+        unsigned *word = reinterpret_cast<unsigned *>((uintptr_t)p / 4 * 4),
+                 seen = *word;
         while (gpu_bits<T>((uint8_t)(seen >> shift)) == old) {
-            unsigned now = atomicCAS(
-                word, seen, (seen & ~mask) | (unsigned)gpu_bits<uint8_t>(fresh) << shift);
+            unsigned now =
+                atomicCAS(word, seen,
+                          (seen & ~mask) | (unsigned)gpu_bits<uint8_t>(fresh) << shift);
             if (now == seen)
                 return old;
             seen = now;
@@ -74,6 +78,43 @@ template <class T> GPU_FN void gpu_meet_sum(T *p, T v)
 #else
     atomicAdd(p, v);
 #endif
+}
+
+/* ---- sums that many threads add to ---- */
+
+template <class C> struct gpu_convert {
+    gpu_any<C> from, to;
+    GPU_FN void operator()(int64_t i) const
+    {
+        to.put(i, from.get(i));
+    }
+};
+
+/* Bytes of scratch that gpu_accumulate needs for y. */
+inline size_t gpu_accumulate_bytes(const ig_tensor *y)
+{
+    bool half = IG_BIT(ig_dtype_of(y)) & IG_F16S;
+    return half ? sizeof(float) * (size_t)ig_numel(y) : 0;
+}
+
+/* y, of a float type, from sums: zeros, then add.operator()<C>(C *sums) launches what
+ * adds by gpu_meet_sum. Half types have their sums in float, at `scratch`, and are
+ * rounded once. */
+template <class Add>
+ig_status
+gpu_accumulate(const ig_kernel_ctx *k, const ig_tensor *y, void *scratch, Add add)
+{
+    return gpu_by_compute<GPU_FLOATS>(k, ig_dtype_of(y), [&]<class C>() {
+        gpu_any<C> out = gpu_any_of<C>(y), sums = out;
+        int64_t n = ig_numel(y);
+        if (IG_BIT(out.type) & IG_F16S) {
+            sums.p = static_cast<char *>(scratch);
+            sums.type = IG_FLOAT32;
+        }
+        IG_TRY(gpu_zero(k, sums.p, n * (int64_t)sizeof(C)));
+        IG_TRY(add.template operator()<C>(reinterpret_cast<C *>(sums.p)));
+        return sums.p == out.p ? IG_OK : gpu_each(k, n, gpu_convert<C>{sums, out});
+    });
 }
 
 #endif

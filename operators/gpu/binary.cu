@@ -2,7 +2,8 @@
 #include "operators/gpu/binary.cuh"
 #include "operators/gpu/move.cuh"
 
-namespace {
+namespace
+{
 
 // f(a, b) as a functor without parameters.
 #define BINARY(name_, ... /* expression in a and b of type C */)                       \
@@ -209,7 +210,8 @@ template <class F, unsigned set> constexpr gpu_row row(const char *op)
 }
 template <class F> constexpr gpu_row compare(const char *op, uint64_t more = 0)
 {
-    return {op, gpu_types(GPU_NUMBERS) | more, run<F, GPU_NUMBERS, true>, IG_KERNEL_STRIDED};
+    return {op, gpu_types(GPU_NUMBERS) | more, run<F, GPU_NUMBERS, true>,
+            IG_KERNEL_STRIDED};
 }
 template <class F> constexpr gpu_row logic(const char *op)
 {
@@ -240,8 +242,10 @@ GPU_TABLE(gpu_binary) = {
     compare<fn_less_or_equal>("LessOrEqual"),
     row<fn_relu_grad, GPU_FLOATS>("ingot::ReluGrad"),
     row<fn_gelu_grad, GPU_FLOATS>("ingot::GeluGrad"),
-    gpu_row{"Max", gpu_types(GPU_NUMBERS), run_fold<fn_max, GPU_NUMBERS>, IG_KERNEL_STRIDED},
-    gpu_row{"Min", gpu_types(GPU_NUMBERS), run_fold<fn_min, GPU_NUMBERS>, IG_KERNEL_STRIDED},
+    gpu_row{"Max", gpu_types(GPU_NUMBERS), run_fold<fn_max, GPU_NUMBERS>,
+            IG_KERNEL_STRIDED},
+    gpu_row{"Min", gpu_types(GPU_NUMBERS), run_fold<fn_min, GPU_NUMBERS>,
+            IG_KERNEL_STRIDED},
     gpu_row{"Sum", IG_FLOATS, run_fold<fn_add, GPU_FLOATS>, IG_KERNEL_STRIDED},
     gpu_row{"Mean", IG_FLOATS, run_mean, IG_KERNEL_STRIDED},
     {},

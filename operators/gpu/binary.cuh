@@ -38,7 +38,8 @@ template <class T, class F> struct gpu_binary_packs {
             *reinterpret_cast<gpu_pack<T> *>(y + lo) = u;
         } else {
             for (int64_t j = lo; j < hi && j < n; j++)
-                y[j] = gpu_set<T>(f(gpu_get(get(a, one_a, j)), gpu_get(get(b, one_b, j))));
+                y[j] =
+                    gpu_set<T>(f(gpu_get(get(a, one_a, j)), gpu_get(get(b, one_b, j))));
         }
     }
 };
@@ -60,11 +61,8 @@ template <class C, class R, class F> struct gpu_binary_spread {
 
 /* y has the type of a and b, or is bool when R is uint64_t. */
 template <class F, unsigned set, bool to_bool = false>
-ig_status gpu_binary(const ig_kernel_ctx *k,
-                     ig_tensor *a,
-                     ig_tensor *b,
-                     ig_tensor *y,
-                     const F &f)
+ig_status
+gpu_binary(const ig_kernel_ctx *k, ig_tensor *a, ig_tensor *b, ig_tensor *y, const F &f)
 {
     gpu_space<2> space;
     ig_tensor *const both[] = {a, b};
@@ -78,8 +76,8 @@ ig_status gpu_binary(const ig_kernel_ctx *k,
                 const T *pa = (const T *)ig_data(a), *pb = (const T *)ig_data(b);
                 T *py = (T *)ig_data(y);
                 bool one_a = !space.in_order(0), one_b = !space.in_order(1);
-                bool aligned = (one_a || gpu_aligned(pa)) && (one_b || gpu_aligned(pb)) &&
-                               gpu_aligned(py);
+                bool aligned = (one_a || gpu_aligned(pa)) &&
+                               (one_b || gpu_aligned(pb)) && gpu_aligned(py);
                 gpu_binary_packs<T, F> kernel = {pa,    pb,    py,      space.count,
                                                  one_a, one_b, aligned, f};
                 return gpu_each(k, gpu_pack_count<T>(space.count), kernel);

@@ -265,13 +265,15 @@ enum { /* sets of computing types, for gpu_by_compute */
 constexpr uint64_t gpu_types(unsigned set)
 {
     return (set & GPU_F32 ? IG_T(FLOAT32) | IG_F16S : 0) |
-           (set & GPU_F64 ? IG_T(FLOAT64) : 0) | (set & GPU_SIGNED ? IG_INT_SIGNED : 0) |
+           (set & GPU_F64 ? IG_T(FLOAT64) : 0) |
+           (set & GPU_SIGNED ? IG_INT_SIGNED : 0) |
            (set & GPU_UNSIGNED ? IG_INT_UNSIGNED : 0);
 }
 
 inline ig_status gpu_bad_type(const ig_kernel_ctx *k, ig_dtype type)
 {
-    return ig_kernel_fail(k, IG_UNSUPPORTED, "no GPU kernel for %s", ig_dtype_name(type));
+    return ig_kernel_fail(k, IG_UNSUPPORTED, "no GPU kernel for %s",
+                          ig_dtype_name(type));
 }
 
 /* f.operator()<C>() with the computing type of `type`, which is in the set. */

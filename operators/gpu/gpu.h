@@ -4,12 +4,12 @@
  * IG_GPU_HOST a C++ compiler makes the same kernels into loops, for the device
  * "host-gpu" of operators/gpu/host, on which tests run without hardware.
  *
- * Tables: each .cu or .c file with kernels defines `igi_kernels_<file>` and is a word in
- * a list of CMake (ig_gpu_tables), which writes the array of all tables, best first.
+ * Tables: each .cu or .c file with kernels defines `igi_kernels_<file>` and is a word
+ * in a list of CMake (ig_gpu_tables), which writes the array of all tables, best first.
  *
  * Faults: a thread that meets a bad value writes a gpu_fault, if it is the first since
- * the last wait, and then neither reads nor writes by that value. Kernels that follow in
- * the queue run on whatever that leaves; the wait reports the first fault. */
+ * the last wait, and then neither reads nor writes by that value. Kernels that follow
+ * in the queue run on whatever that leaves; the wait reports the first fault. */
 #ifndef OPERATORS_GPU_GPU_H
 #define OPERATORS_GPU_GPU_H
 
@@ -26,7 +26,8 @@ enum { /* gpu_fault.code */
        GPU_FAULT_LABEL = 2,   /* value is not in [0, bound) */
        GPU_FAULT_DIVISOR = 3, /* an integer division by zero */
        GPU_FAULT_RANGE = 4,   /* a position that no element has */
-       GPU_FAULT_RATIO = 5    /* Dropout's ratio is not in [0, 1) */
+       GPU_FAULT_RATIO = 5,   /* Dropout's ratio is not in [0, 1) */
+       GPU_FAULT_STEP = 6     /* the number of an optimiser's step is below 1 */
 };
 
 typedef struct gpu_fault {
@@ -85,6 +86,8 @@ static inline ig_status gpu_fault_status(const gpu_fault *f)
                        bound - 1);
     case GPU_FAULT_RATIO:
         return ig_fail(IG_INVALID_ARGUMENT, "ratio is not in [0, 1)");
+    case GPU_FAULT_STEP:
+        return ig_fail(IG_INVALID_ARGUMENT, "step is %lld; steps count from 1", value);
     default:
         return ig_fail(IG_INTERNAL, "a kernel left the unknown fault %d", (int)f->code);
     }

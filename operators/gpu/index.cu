@@ -1,19 +1,19 @@
-// Gather*, Scatter*, their gradients and OneHot.
+// Gather*, Scatter* and their gradients.
 //
-// All but OneHot are one thing, as in operators/common_index.h: an item of `indices` is a
-// tuple of m numbers that picks a slice of `inner` elements of the data. An index out of
-// bounds is a fault, and its item reads and writes nothing.
+// All are one thing, as in operators/common_index.h: an item of `indices` is
+// a tuple of m numbers that picks a slice of `inner` elements of the data. An index out
+// of bounds is a fault, and its item reads and writes nothing.
 //
 // Determinism: ScatterElements and ScatterND without reduction keep the last of equal
 // targets, as the references do: a first launch finds for each target the last item
-// that names it. Sums of floats over equal targets are added in any order, so their last
-// bits may differ between runs; other reductions give one result.
+// that names it. Sums of floats over equal targets are added in any order, so their
+// last bits may differ between runs; other reductions give one result.
 #include "operators/gpu/atomic.cuh"
-#include "operators/gpu/move.cuh"
 
 #include <ingot/ops.h>
 
-namespace {
+namespace
+{
 
 enum { REPLACE, ADD, MUL, MAX, MIN }; // reduction of both scatters
 static_assert((int)IG_SCATTER_ELEMENTS_REDUCTION_MIN == MIN &&
@@ -70,11 +70,17 @@ ig_status set_items(spots *s,
 }
 
 // data as [outer, size, inner], slices as [outer, indices, inner].
-ig_status
-spots_axis(const ig_kernel_ctx *k, const ig_tensor *data, const ig_tensor *indices, int64_t axis, spots *s)
+ig_status spots_axis(const ig_kernel_ctx *k,
+                     const ig_tensor *data,
+                     const ig_tensor *indices,
+                     int64_t axis,
+                     spots *s)
 {
     int a = gpu_axis(data, axis);
     int64_t n = ig_numel(indices);
+    if (a < 0)
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "axis is outside rank %d",
+                              ig_rank(data));
     s->inner = gpu_count(data, a + 1, ig_rank(data));
     s->size[0] = ig_dims(data)[a];
     s->stride[0] = s->inner;
@@ -86,11 +92,17 @@ spots_axis(const ig_kernel_ctx *k, const ig_tensor *data, const ig_tensor *indic
 }
 
 // One element per index; the other coordinates are the index's own.
-ig_status
-spots_elements(const ig_kernel_ctx *k, const ig_tensor *data, const ig_tensor *indices, int64_t axis, spots *s)
+ig_status spots_elements(const ig_kernel_ctx *k,
+                         const ig_tensor *data,
+                         const ig_tensor *indices,
+                         int64_t axis,
+                         spots *s)
 {
     int rank = ig_rank(data), a = gpu_axis(data, axis);
     int64_t index[IG_RANK_MAX], base[IG_RANK_MAX];
+    if (a < 0 || ig_rank(indices) != rank)
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                              "axis and indices do not fit rank %d", rank);
     gpu_row_major(rank, ig_dims(indices), index);
     gpu_row_major(rank, ig_dims(data), base);
     s->size[0] = ig_dims(data)[a];
@@ -105,17 +117,22 @@ spots_elements(const ig_kernel_ctx *k, const ig_tensor *data, const ig_tensor *i
 }
 
 // A slice per tuple in the last dim of indices, behind `batch` dims that both share.
-ig_status
-spots_tuples(const ig_kernel_ctx *k, const ig_tensor *data, const ig_tensor *indices, int64_t batch, spots *s)
+ig_status spots_tuples(const ig_kernel_ctx *k,
+                       const ig_tensor *data,
+                       const ig_tensor *indices,
+                       int64_t batch,
+                       spots *s)
 {
     int rank = ig_rank(data), q = ig_rank(indices), b = (int)batch;
     int64_t m = q > 0 ? ig_dims(indices)[q - 1] : 0;
-    int64_t index[IG_RANK_MAX], whole[IG_RANK_MAX], base[IG_RANK_MAX], item[IG_RANK_MAX];
+    int64_t index[IG_RANK_MAX], whole[IG_RANK_MAX], base[IG_RANK_MAX],
+        item[IG_RANK_MAX];
     if (batch < 0 || batch >= q || m < 1 || m > rank - b || m > GPU_RANK)
-        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
-                              "tuples of %lld numbers do not fit data of rank %d behind %lld "
-                              "batch dims",
-                              (long long)m, rank, (long long)batch);
+        return ig_kernel_fail(
+            k, IG_INVALID_ARGUMENT,
+            "tuples of %lld numbers do not fit data of rank %d behind %lld "
+            "batch dims",
+            (long long)m, rank, (long long)batch);
     gpu_row_major(rank, ig_dims(data), whole);
     gpu_row_major(q, ig_dims(indices), index);
     s->m = (int)m;
@@ -133,6 +150,22 @@ spots_tuples(const ig_kernel_ctx *k, const ig_tensor *data, const ig_tensor *ind
     }
     const int64_t *const strides[] = {index, base, item};
     return set_items(s, k, indices, q - 1, ig_dims(indices), strides);
+}
+
+// Where no element moves, indices are looked at all the same.
+struct check_indices {
+    spots s;
+    GPU_FN void operator()(int64_t i) const
+    {
+        int64_t at;
+        s.report.index(s.index.get(i), s.size[i % s.m], &at);
+    }
+};
+
+ig_status
+check_if_empty(const ig_kernel_ctx *k, const spots &s, const ig_tensor *indices)
+{
+    return s.count() == 0 ? gpu_each(k, ig_numel(indices), check_indices{s}) : IG_OK;
 }
 
 // ---- gathering ----
@@ -154,7 +187,8 @@ template <class T> struct take_slices {
 int64_t widen(spots *s, int64_t bytes, const void *data, const void *out)
 {
     uintptr_t both = (uintptr_t)data | (uintptr_t)out;
-    while (s->inner > 0 && s->inner % 2 == 0 && bytes < 16 && both % (2 * (uintptr_t)bytes) == 0) {
+    while (s->inner > 0 && s->inner % 2 == 0 && bytes < 16 &&
+           both % (2 * (uintptr_t)bytes) == 0) {
         s->inner /= 2;
         for (int a = 0; a < s->items.rank; a++) {
             s->items.stride[BASE][a] /= 2;
@@ -171,6 +205,7 @@ int64_t widen(spots *s, int64_t bytes, const void *data, const void *out)
 ig_status gather(const ig_kernel_ctx *k, spots s)
 {
     const ig_tensor *x = ig_in(k, 0), *y = ig_out(k, 0);
+    IG_TRY(check_if_empty(k, s, ig_in(k, 1)));
     int64_t bytes = widen(&s, gpu_bytes(ig_dtype_of(y)), ig_data(x), ig_data(y));
     return gpu_by_bytes(k, bytes, [&]<class T>() {
         return gpu_each(k, s.count(),
@@ -241,8 +276,9 @@ ig_status scatter_replace(ig_kernel_ctx *k, const spots &s)
     IG_TRY(gpu_zero(k, last, ig_numel(y) / s.inner * (int64_t)sizeof(*last)));
     IG_TRY(gpu_each(k, s.items.count, claim{s, last}));
     return gpu_by_bytes(k, gpu_bytes(ig_dtype_of(y)), [&]<class T>() {
-        return gpu_each(k, s.count(),
-                        replace<T>{s, last, (const T *)ig_data(updates), (T *)ig_data(y)});
+        return gpu_each(
+            k, s.count(),
+            replace<T>{s, last, (const T *)ig_data(updates), (T *)ig_data(y)});
     });
 }
 
@@ -317,16 +353,9 @@ template <class C> struct reduce {
     }
 };
 
-template <class C> struct convert {
-    gpu_any<C> from, to;
-    GPU_FN void operator()(int64_t i) const
-    {
-        to.put(i, from.get(i));
-    }
-};
-
 // Half types meet as floats in scratch and are rounded once.
-ig_status scatter_reduce(ig_kernel_ctx *k, const spots &s, const ig_tensor *updates, int how)
+ig_status
+scatter_reduce(ig_kernel_ctx *k, const spots &s, const ig_tensor *updates, int how)
 {
     const ig_tensor *y = ig_out(k, 0);
     return gpu_by_compute<GPU_NUMBERS>(k, ig_dtype_of(y), [&]<class C>() {
@@ -334,11 +363,12 @@ ig_status scatter_reduce(ig_kernel_ctx *k, const spots &s, const ig_tensor *upda
         if (IG_BIT(out.type) & IG_F16S) {
             sums.p = k->scratch;
             sums.type = IG_FLOAT32;
-            IG_TRY(gpu_each(k, ig_numel(y), convert<C>{out, sums}));
+            IG_TRY(gpu_each(k, ig_numel(y), gpu_convert<C>{out, sums}));
         }
         reduce<C> kernel = {s, gpu_any_of<C>(updates), sums, {how}};
         IG_TRY(gpu_each(k, s.count(), kernel));
-        return sums.p == out.p ? IG_OK : gpu_each(k, ig_numel(y), convert<C>{sums, out});
+        return sums.p == out.p ? IG_OK
+                               : gpu_each(k, ig_numel(y), gpu_convert<C>{sums, out});
     });
 }
 
@@ -347,6 +377,7 @@ ig_status scatter(ig_kernel_ctx *k, const spots &s, int64_t how)
     if (ig_numel(ig_in(k, 2)) != s.count())
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
                               "updates do not have the dims that indices ask for");
+    IG_TRY(check_if_empty(k, s, ig_in(k, 1)));
     IG_TRY(gpu_copy(k, ig_in(k, 0), ig_out(k, 0)));
     return how == REPLACE ? scatter_replace(k, s)
                           : scatter_reduce(k, s, ig_in(k, 2), (int)how);
@@ -367,17 +398,29 @@ ig_status run_scatter_nd(ig_kernel_ctx *k)
     return scatter(k, s, ((const ig_scatter_nd_opts *)k->attrs)->reduction);
 }
 
+// dx := the slices of dy, added where they were read.
+ig_status add_up(ig_kernel_ctx *k, const spots &s)
+{
+    IG_TRY(check_if_empty(k, s, ig_in(k, 1)));
+    return gpu_accumulate(k, ig_out(k, 0), k->scratch, [&]<class C>(C *sums) {
+        gpu_any<C> out;
+        out.p = (char *)sums;
+        out.type = std::is_same_v<C, double> ? IG_FLOAT64 : IG_FLOAT32;
+        return gpu_each(k, s.count(),
+                        reduce<C>{s, gpu_any_of<C>(ig_in(k, 0)), out, {ADD}});
+    });
+}
+
 ig_status run_gather_grad(ig_kernel_ctx *k)
 {
     const ig_tensor *dx = ig_out(k, 0);
     spots s;
-    IG_TRY(spots_axis(k, dx, ig_in(k, 1), ((const ig_ingot_gather_grad_opts *)k->attrs)->axis,
-                      &s));
+    IG_TRY(spots_axis(k, dx, ig_in(k, 1),
+                      ((const ig_ingot_gather_grad_opts *)k->attrs)->axis, &s));
     if (ig_numel(ig_in(k, 0)) != s.count())
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
                               "dy has not the shape that Gather would give");
-    IG_TRY(gpu_zero(k, ig_data(dx), (int64_t)ig_tensor_nbytes(dx)));
-    return scatter_reduce(k, s, ig_in(k, 0), ADD);
+    return add_up(k, s);
 }
 
 ig_status run_gather_nd_grad(ig_kernel_ctx *k)
@@ -385,12 +428,12 @@ ig_status run_gather_nd_grad(ig_kernel_ctx *k)
     const ig_tensor *dx = ig_out(k, 0);
     spots s;
     IG_TRY(spots_tuples(k, dx, ig_in(k, 1),
-                        ((const ig_ingot_gather_nd_grad_opts *)k->attrs)->batch_dims, &s));
+                        ((const ig_ingot_gather_nd_grad_opts *)k->attrs)->batch_dims,
+                        &s));
     if (ig_numel(ig_in(k, 0)) != s.count())
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
                               "dy has not the shape that GatherND would give");
-    IG_TRY(gpu_zero(k, ig_data(dx), (int64_t)ig_tensor_nbytes(dx)));
-    return scatter_reduce(k, s, ig_in(k, 0), ADD);
+    return add_up(k, s);
 }
 
 // A mark for each slice, or a float for each element: 8 bytes an element are enough.
@@ -402,8 +445,7 @@ ig_status prepare_scatter(ig_kernel_ctx *k)
 
 ig_status prepare_sum(ig_kernel_ctx *k)
 {
-    if (IG_BIT(ig_dtype_of(ig_out(k, 0))) & IG_F16S)
-        k->scratch_bytes = sizeof(float) * (size_t)ig_numel(ig_out(k, 0));
+    k->scratch_bytes = gpu_accumulate_bytes(ig_out(k, 0));
     return IG_OK;
 }
 
@@ -416,58 +458,6 @@ template <bool elements> ig_status supports_scatter(const ig_kernel_ctx *k)
     return gpu_supports_ranks(k);
 }
 
-// ---- OneHot ----
-
-// C: what indices are read as.
-template <class T, class C> struct one_hot {
-    gpu_lines lines; // along the new axis
-    gpu_divisor by_n;
-    gpu_any<C> indices;
-    const T *values;
-    T *y;
-
-    GPU_FN void operator()(int64_t e) const
-    {
-        int64_t plane = lines.by_inner.over(e, lines.narrow);
-        int64_t o = by_n.over(plane, lines.narrow);
-        int64_t place = plane - o * lines.n, in = e - plane * lines.inner;
-        C raw = indices.get(o * lines.inner + in);
-        int64_t v;
-        if constexpr (std::is_floating_point_v<C>)
-            v = gpu_to_i64(raw);
-        else
-            v = raw;
-        y[e] = values[(v < 0 ? v + lines.n : v) == place];
-    }
-};
-
-ig_status supports_one_hot(const ig_kernel_ctx *k)
-{
-    if (!(IG_BIT(ig_dtype_of(ig_in(k, 2))) & GPU_MOVABLE))
-        return ig_reject("elements of this type are not moved");
-    return gpu_supports_ranks(k);
-}
-
-ig_status run_one_hot(ig_kernel_ctx *k)
-{
-    const ig_tensor *indices = ig_in(k, 0), *values = ig_in(k, 2), *y = ig_out(k, 0);
-    gpu_lines l = gpu_lines_of(y, gpu_axis(y, ((const ig_one_hot_opts *)k->attrs)->axis));
-    l.narrow = ig_numel(y) <= INT32_MAX;
-    if (ig_numel(values) != 2)
-        return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "values must have two elements");
-    return gpu_by_bytes(k, gpu_bytes(ig_dtype_of(y)), [&]<class T>() {
-        const T *v = (const T *)ig_data(values);
-        T *out = (T *)ig_data(y);
-        if (IG_BIT(ig_dtype_of(indices)) & IG_FLOATS)
-            return gpu_each(k, ig_numel(y),
-                            one_hot<T, double>{l, gpu_divisor(l.n),
-                                               gpu_any_of<double>(indices), v, out});
-        return gpu_each(k, ig_numel(y),
-                        one_hot<T, int64_t>{l, gpu_divisor(l.n),
-                                            gpu_any_of<int64_t>(indices), v, out});
-    });
-}
-
 constexpr uint64_t SCATTERED = IG_NUMERIC | IG_COMPLEXES | IG_T(BOOL);
 
 } // namespace
@@ -476,13 +466,13 @@ GPU_TABLE(gpu_index) = {
     gpu_row{"Gather", SCATTERED, run_gather},
     gpu_row{"GatherElements", SCATTERED, run_gather_elements},
     gpu_row{"GatherND", SCATTERED, run_gather_nd},
-    gpu_row{"ScatterElements", SCATTERED, run_scatter_elements, 0, supports_scatter<true>,
+    gpu_row{"ScatterElements", SCATTERED, run_scatter_elements, 0,
+            supports_scatter<true>, prepare_scatter},
+    gpu_row{"ScatterND", SCATTERED, run_scatter_nd, 0, supports_scatter<false>,
             prepare_scatter},
-    gpu_row{"ScatterND", SCATTERED, run_scatter_nd, 0, supports_scatter<false>, prepare_scatter},
     gpu_row{"ingot::GatherGrad", IG_FLOATS, run_gather_grad, 0, gpu_supports_ranks,
             prepare_sum},
     gpu_row{"ingot::GatherNDGrad", IG_FLOATS, run_gather_nd_grad, 0, gpu_supports_ranks,
             prepare_sum},
-    gpu_row{"OneHot", 0, run_one_hot, 0, supports_one_hot},
     {},
 };

@@ -121,7 +121,7 @@ struct gpu_block {
      * and commutative; the order is fixed by the number of threads. */
     template <class C, class Op> GPU_FN C reduce(C v, Op op) const
     {
-        __shared__ char shared[32 * sizeof(C)];
+        __shared__ alignas(16) char shared[32 * sizeof(C)];
         C *part = reinterpret_cast<C *>(shared);
         for (int m = 16; m > 0; m >>= 1)
             v = op(v, other(v, m));
@@ -140,7 +140,7 @@ struct gpu_block {
     /* The combination of the values of threads 0 to this one, and of all in *total. */
     template <class C, class Op> GPU_FN C scan(C v, Op op, C *total) const
     {
-        __shared__ char shared[32 * sizeof(C)];
+        __shared__ alignas(16) char shared[32 * sizeof(C)];
         C *part = reinterpret_cast<C *>(shared);
         for (int m = 1; m < 32; m <<= 1) {
             C before = lower(v, m);

@@ -8,7 +8,8 @@
 
 #include <ingot/ops.h>
 
-namespace {
+namespace
+{
 
 enum { NONE, SUM, MEAN }; // of all three operators
 static_assert((int)IG_NEGATIVE_LOG_LIKELIHOOD_LOSS_REDUCTION_MEAN == MEAN &&
@@ -56,7 +57,8 @@ template <class C> struct nll {
     GPU_FN void operator()(int64_t i) const
     {
         int64_t c = l.at(i);
-        loss.put(i, c < 0 ? 0 : -l.weight_of(c) * x.get(lines.start(i) + c * lines.inner));
+        loss.put(i,
+                 c < 0 ? 0 : -l.weight_of(c) * x.get(lines.start(i) + c * lines.inner));
     }
 };
 
@@ -74,7 +76,8 @@ template <class C> struct cross_entropy {
         b.each(lines.n, [&](int64_t j) { sum += exp(x.get(at + j * step) - high); });
         C shift = log(b.reduce(sum, gpu_plus()));
         if (b.lane == 0)
-            loss.put(i, c < 0 ? 0 : -l.weight_of(c) * (x.get(at + c * step) - high - shift));
+            loss.put(
+                i, c < 0 ? 0 : -l.weight_of(c) * (x.get(at + c * step) - high - shift));
         if (log_prob.p)
             b.each(lines.n, [&](int64_t j) {
                 log_prob.put(at + j * step, x.get(at + j * step) - high - shift);
@@ -177,8 +180,12 @@ ig_status run_nll_grad(ig_kernel_ctx *k)
         out.type = std::is_same_v<C, double> ? IG_FLOAT64 : IG_FLOAT32;
         if (divisor)
             IG_TRY(gpu_rows(k, 1, n, finish<C>{l, nullptr, out, n, MEAN}));
-        nll_grad<C> kernel = {lines,   l, gpu_any_of<C>(ig_in(k, 0)), gpu_any_of<C>(dx),
-                              divisor, reduction == NONE};
+        nll_grad<C> kernel = {lines,
+                              l,
+                              gpu_any_of<C>(ig_in(k, 0)),
+                              gpu_any_of<C>(dx),
+                              divisor,
+                              reduction == NONE};
         return gpu_each(k, n, kernel);
     });
 }
@@ -186,10 +193,11 @@ ig_status run_nll_grad(ig_kernel_ctx *k)
 } // namespace
 
 GPU_TABLE(gpu_loss) = {
-    gpu_row{"NegativeLogLikelihoodLoss", IG_FLOATS, run_loss<false>, 0, gpu_supports_ranks,
-            prepare},
+    gpu_row{"NegativeLogLikelihoodLoss", IG_FLOATS, run_loss<false>, 0,
+            gpu_supports_ranks, prepare},
     gpu_row{"SoftmaxCrossEntropyLoss", IG_FLOATS, run_loss<true>, 0, gpu_supports_ranks,
             prepare},
-    gpu_row{"ingot::NllLossGrad", IG_FLOATS, run_nll_grad, 0, gpu_supports_ranks, prepare},
+    gpu_row{"ingot::NllLossGrad", IG_FLOATS, run_nll_grad, 0, gpu_supports_ranks,
+            prepare},
     {},
 };

@@ -1,10 +1,11 @@
-// Tensors made of few numbers: Range, ConstantOfShape, EyeLike.
+// Tensors made of few numbers: Range, ConstantOfShape, EyeLike, OneHot.
 #include "operators/gpu/math.cuh"
 #include "operators/gpu/move.cuh"
 
 #include <ingot/ops.h>
 
-namespace {
+namespace
+{
 
 // ---- Range ----
 
@@ -35,8 +36,8 @@ int64_t whole_of(const ig_tensor *t)
     }
 }
 
-// start + i * delta, rounded as the type of computing says: C, or a half type after each
-// step.
+// start + i * delta, rounded as the type of computing says: C, or a half type after
+// each step.
 template <class C> struct range {
     gpu_any<C> y;
     C start, delta;
@@ -65,13 +66,16 @@ ig_status run_range(ig_kernel_ctx *k)
     bool half = IG_BIT(type) & IG_F16S;
     if (IG_BIT(type) & IG_INTEGERS)
         return gpu_each(k, n,
-                        range<int64_t>{gpu_any_of<int64_t>(y), whole_of(start), whole_of(delta), 0});
+                        range<int64_t>{gpu_any_of<int64_t>(y), whole_of(start),
+                                       whole_of(delta), 0});
     if (type == IG_FLOAT64 || (half && stash == IG_FLOAT64))
-        return gpu_each(k, n,
-                        range<double>{gpu_any_of<double>(y), real_of(start), real_of(delta), 0});
+        return gpu_each(
+            k, n,
+            range<double>{gpu_any_of<double>(y), real_of(start), real_of(delta), 0});
     return gpu_each(k, n,
                     range<float>{gpu_any_of<float>(y), (float)real_of(start),
-                                 (float)real_of(delta), half && stash == type ? type : 0});
+                                 (float)real_of(delta),
+                                 half && stash == type ? type : 0});
 }
 
 // ---- ConstantOfShape ----
@@ -85,8 +89,10 @@ template <class T> struct fill {
     }
 };
 
+// The output is of bytes.
 ig_status supports_fill(const ig_kernel_ctx *k)
 {
+    IG_TRY(gpu_supports_ranks(k));
     return IG_BIT(ig_dtype_of(ig_out(k, 0))) & GPU_MOVABLE
                ? IG_OK
                : ig_reject("elements of this type are not moved");
@@ -127,11 +133,58 @@ ig_status run_eye(ig_kernel_ctx *k)
     });
 }
 
+// ---- OneHot ----
+
+// C: what indices are read as.
+template <class T, class C> struct one_hot {
+    gpu_lines lines; // along the new axis
+    gpu_divisor by_n;
+    gpu_any<C> indices;
+    const T *values;
+    T *y;
+
+    GPU_FN void operator()(int64_t e) const
+    {
+        int64_t plane = lines.by_inner.over(e, lines.narrow);
+        int64_t o = by_n.over(plane, lines.narrow);
+        int64_t place = plane - o * lines.n, in = e - plane * lines.inner;
+        C raw = indices.get(o * lines.inner + in);
+        int64_t v;
+        if constexpr (std::is_floating_point_v<C>)
+            v = gpu_to_i64(raw);
+        else
+            v = raw;
+        y[e] = values[(v < 0 ? v + lines.n : v) == place];
+    }
+};
+
+ig_status run_one_hot(ig_kernel_ctx *k)
+{
+    const ig_tensor *indices = ig_in(k, 0), *values = ig_in(k, 2), *y = ig_out(k, 0);
+    gpu_lines l =
+        gpu_lines_of(y, gpu_axis(y, ((const ig_one_hot_opts *)k->attrs)->axis));
+    l.narrow = ig_numel(y) <= INT32_MAX;
+    if (ig_numel(values) != 2)
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "values must have two elements");
+    return gpu_by_bytes(k, gpu_bytes(ig_dtype_of(y)), [&]<class T>() {
+        const T *v = (const T *)ig_data(values);
+        T *out = (T *)ig_data(y);
+        if (IG_BIT(ig_dtype_of(indices)) & IG_FLOATS)
+            return gpu_each(k, ig_numel(y),
+                            one_hot<T, double>{l, gpu_divisor(l.n),
+                                               gpu_any_of<double>(indices), v, out});
+        return gpu_each(k, ig_numel(y),
+                        one_hot<T, int64_t>{l, gpu_divisor(l.n),
+                                            gpu_any_of<int64_t>(indices), v, out});
+    });
+}
+
 } // namespace
 
 GPU_TABLE(gpu_make) = {
     gpu_row{"Range", IG_FLOATS | IG_T(INT16) | IG_T(INT32) | IG_T(INT64), run_range},
     gpu_row{"ConstantOfShape", 0, run_constant, 0, supports_fill},
     gpu_row{"EyeLike", IG_NUMERIC | IG_T(BOOL), run_eye},
+    gpu_row{"OneHot", 0, run_one_hot, 0, supports_fill},
     {},
 };

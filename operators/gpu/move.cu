@@ -3,7 +3,8 @@
 
 #include <ingot/ops.h>
 
-namespace {
+namespace
+{
 
 template <class T> struct strided_copy {
     gpu_space<2> space;
@@ -46,8 +47,9 @@ int64_t widen(gpu_space<2> *s, int64_t bytes, const void *dst, const void *src)
 {
     int last = s->rank - 1;
     uintptr_t both = (uintptr_t)dst | (uintptr_t)src;
-    while (last >= 0 && bytes < 16 && s->stride[0][last] == 1 && s->stride[1][last] == 1 &&
-           s->dim[last] % 2 == 0 && all_even(*s, last) && both % (2 * (uintptr_t)bytes) == 0) {
+    while (last >= 0 && bytes < 16 && s->stride[0][last] == 1 &&
+           s->stride[1][last] == 1 && s->dim[last] % 2 == 0 && all_even(*s, last) &&
+           both % (2 * (uintptr_t)bytes) == 0) {
         for (int a = 0; a < last; a++) {
             s->stride[0][a] /= 2;
             s->stride[1][a] /= 2;
@@ -80,7 +82,8 @@ ig_status gpu_move_strided(const ig_kernel_ctx *k,
         return IG_OK;
     bytes = widen(&space, bytes, dst, src);
     return gpu_by_bytes(k, bytes, [&]<class T>() {
-        return gpu_each(k, space.count, strided_copy<T>{space, (T *)dst, (const T *)src});
+        return gpu_each(k, space.count,
+                        strided_copy<T>{space, (T *)dst, (const T *)src});
     });
 }
 
@@ -105,8 +108,8 @@ ig_status gpu_copy(const ig_kernel_ctx *k, const ig_tensor *x, const ig_tensor *
     if (ig_data(x) == ig_data(y))
         return IG_OK;
     gpu_broadcast(x, ig_rank(y), ig_dims(y), from);
-    return gpu_move_strided(k, gpu_bytes(ig_dtype_of(y)), ig_rank(y), ig_dims(y), ig_data(y),
-                            ig_strides(y), ig_data(x), from);
+    return gpu_move_strided(k, gpu_bytes(ig_dtype_of(y)), ig_rank(y), ig_dims(y),
+                            ig_data(y), ig_strides(y), ig_data(x), from);
 }
 
 ig_status gpu_zero(const ig_kernel_ctx *k, void *p, int64_t bytes)
@@ -114,7 +117,8 @@ ig_status gpu_zero(const ig_kernel_ctx *k, void *p, int64_t bytes)
     return gpu_each(k, (bytes + 15) / 16, zeros{(char *)p, bytes});
 }
 
-namespace {
+namespace
+{
 
 // ---- operators ----
 
@@ -140,7 +144,7 @@ ig_status run_transpose(ig_kernel_ctx *k)
     int64_t from[IG_RANK_MAX];
     int rank = ig_rank(x);
     for (int a = 0; a < rank; a++)
-        from[a] = ig_strides(x)[perm.v ? perm.v[a] : rank - 1 - a];
+        from[a] = ig_strides(x)[perm.n ? perm.v[a] : rank - 1 - a];
     return gpu_move_strided(k, gpu_bytes(ig_dtype_of(y)), rank, ig_dims(y), ig_data(y),
                             ig_strides(y), ig_data(x), from);
 }
@@ -161,13 +165,17 @@ ig_status run_tile(ig_kernel_ctx *k)
         to[2 * a + 1] = ig_strides(y)[a];
     }
     return ig_numel(y) == 0 ? IG_OK
-                            : gpu_move_strided(k, gpu_bytes(ig_dtype_of(y)), 2 * rank, dims,
-                                               ig_data(y), to, ig_data(x), from);
+                            : gpu_move_strided(k, gpu_bytes(ig_dtype_of(y)), 2 * rank,
+                                               dims, ig_data(y), to, ig_data(x), from);
 }
 
 // Whole slices of one tensor go to or come from a part of the other along an axis.
-ig_status
-move_part(ig_kernel_ctx *k, const ig_tensor *whole, const ig_tensor *part, int axis, int64_t at, bool into)
+ig_status move_part(ig_kernel_ctx *k,
+                    const ig_tensor *whole,
+                    const ig_tensor *part,
+                    int axis,
+                    int64_t at,
+                    bool into)
 {
     int64_t bytes = gpu_bytes(ig_dtype_of(whole));
     char *there = (char *)ig_data(whole) + at * ig_strides(whole)[axis] * bytes;
@@ -206,20 +214,24 @@ ig_status run_split(ig_kernel_ctx *k)
 
 // [N, C, H, W] with channels or space taken apart; axes of both in the order of the
 // depth side (n, places down, places across, c) and the space side.
-ig_status
-move_blocks(ig_kernel_ctx *k, const ig_tensor *depth, const ig_tensor *space, int64_t b, bool crd, bool to_space)
+ig_status move_blocks(ig_kernel_ctx *k,
+                      const ig_tensor *depth,
+                      const ig_tensor *space,
+                      int64_t b,
+                      bool crd,
+                      bool to_space)
 {
     const int64_t *d = ig_dims(depth);
     int64_t c = ig_dims(space)[1], h = d[2], w = d[3];
     const int64_t dims[6] = {d[0], c, h, b, w, b};
     int64_t plane = h * w, wide = w * b, place = crd ? plane : c * plane;
     const int64_t in_space[6] = {c * h * b * wide, h * b * wide, b * wide, wide, b, 1};
-    const int64_t in_depth[6] = {d[1] * plane, crd ? b * b * plane : plane, w, b * place, 1,
-                                 place};
+    const int64_t in_depth[6] = {
+        d[1] * plane, crd ? b * b * plane : plane, w, b * place, 1, place};
     int64_t bytes = gpu_bytes(ig_dtype_of(space));
     if (to_space)
-        return gpu_move_strided(k, bytes, 6, dims, ig_data(space), in_space, ig_data(depth),
-                                in_depth);
+        return gpu_move_strided(k, bytes, 6, dims, ig_data(space), in_space,
+                                ig_data(depth), in_depth);
     return gpu_move_strided(k, bytes, 6, dims, ig_data(depth), in_depth, ig_data(space),
                             in_space);
 }

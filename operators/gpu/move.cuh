@@ -14,7 +14,8 @@ ig_status gpu_move_strided(const ig_kernel_ctx *k,
                            const void *src,
                            const int64_t *src_strides);
 
-/* y := x broadcast to y's dims, in row-major order; nothing when both are one memory. */
+/* y := x broadcast to y's dims, in row-major order; nothing when both are one memory.
+ */
 ig_status gpu_copy(const ig_kernel_ctx *k, const ig_tensor *x, const ig_tensor *y);
 
 /* Zeros; p is the beginning of a tensor of the device's memory. */

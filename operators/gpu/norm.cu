@@ -10,7 +10,8 @@
 
 #include <ingot/ops.h>
 
-namespace {
+namespace
+{
 
 enum { X, FACTOR, ADDEND, OPERANDS };
 
@@ -30,8 +31,8 @@ struct numbers {
 template <class C> struct standard {
     gpu_space<OPERANDS> set, inner;
     gpu_any<C> x, y, factor, addend;
-    gpu_any<C> mean_out, inverse_out;                    // one a set, may be absent
-    gpu_any<C> old_mean, old_var, new_mean, new_var;     // running statistics, absent
+    gpu_any<C> mean_out, inverse_out;                // one a set, may be absent
+    gpu_any<C> old_mean, old_var, new_mean, new_var; // running statistics, absent
     numbers o;
 
     template <class B> GPU_FN void operator()(const B &b, int64_t row) const
@@ -105,7 +106,8 @@ ig_status split(const shape &s, gpu_space<OPERANDS> *set, gpu_space<OPERANDS> *i
     return gpu_space_make(inner, n[1], dims[1], in);
 }
 
-template <class C> ig_status launch(ig_kernel_ctx *k, const shape &s, standard<C> kernel)
+template <class C>
+ig_status launch(ig_kernel_ctx *k, const shape &s, standard<C> kernel)
 {
     IG_TRY(split(s, &kernel.set, &kernel.inner));
     kernel.x = gpu_any_of<C>(ig_in(k, 0));
@@ -125,8 +127,7 @@ void shape_of(const ig_tensor *x, shape *s)
 
 // ---- layers ----
 
-ig_status
-run_layer(ig_kernel_ctx *k, int64_t axis, double epsilon, bool centered)
+ig_status run_layer(ig_kernel_ctx *k, int64_t axis, double epsilon, bool centered)
 {
     const ig_tensor *x = ig_in(k, 0);
     shape s;
@@ -149,7 +150,8 @@ run_layer(ig_kernel_ctx *k, int64_t axis, double epsilon, bool centered)
 
 ig_status run_layer_norm(ig_kernel_ctx *k)
 {
-    const ig_layer_normalization_opts *o = (const ig_layer_normalization_opts *)k->attrs;
+    const ig_layer_normalization_opts *o =
+        (const ig_layer_normalization_opts *)k->attrs;
     return run_layer(k, o->axis, (double)o->epsilon, true);
 }
 
@@ -198,7 +200,8 @@ ig_status run_instance_norm(ig_kernel_ctx *k)
 
 ig_status run_group_norm(ig_kernel_ctx *k)
 {
-    const ig_group_normalization_opts *o = (const ig_group_normalization_opts *)k->attrs;
+    const ig_group_normalization_opts *o =
+        (const ig_group_normalization_opts *)k->attrs;
     return run_groups(k, o->num_groups, (double)o->epsilon);
 }
 
@@ -209,10 +212,11 @@ ig_status run_mean_variance(ig_kernel_ctx *k)
     ig_ints axes = ((const ig_mean_variance_normalization_opts *)k->attrs)->axes;
     shape s;
     shape_of(x, &s);
-    for (int64_t i = 0; i < (axes.v ? axes.n : 3); i++) {
-        int a = gpu_axis(x, axes.v ? axes.v[i] : usual[i]);
+    for (int64_t i = 0; i < (axes.n ? axes.n : 3); i++) {
+        int a = gpu_axis(x, axes.n ? axes.v[i] : usual[i]);
         if (a < 0 || a >= s.rank)
-            return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "an axis is outside rank %d", s.rank);
+            return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "an axis is outside rank %d",
+                                  s.rank);
         s.in_set |= IG_BIT(a);
     }
     return gpu_by_compute<GPU_FLOATS>(k, ig_dtype_of(x), [&]<class C>() {
@@ -242,7 +246,8 @@ template <class C> struct fixed {
 
 ig_status run_batch_norm(ig_kernel_ctx *k)
 {
-    const ig_batch_normalization_opts *o = (const ig_batch_normalization_opts *)k->attrs;
+    const ig_batch_normalization_opts *o =
+        (const ig_batch_normalization_opts *)k->attrs;
     const ig_tensor *x = ig_in(k, 0);
     gpu_lines l = {ig_dims(x)[0], 1, 1, gpu_divisor(), ig_numel(x) <= INT32_MAX};
     if (ig_rank(x) > 1) {
@@ -263,8 +268,14 @@ ig_status run_batch_norm(ig_kernel_ctx *k)
         for (int i = 0; i < 5; i++)
             in[i] = gpu_any_of<C>(ig_in(k, i));
         if (!o->training_mode) {
-            fixed<C> kernel = {l,     gpu_divisor(l.n), in[0], gpu_any_of<C>(ig_out(k, 0)),
-                               in[1], in[2],            in[3], in[4],
+            fixed<C> kernel = {l,
+                               gpu_divisor(l.n),
+                               in[0],
+                               gpu_any_of<C>(ig_out(k, 0)),
+                               in[1],
+                               in[2],
+                               in[3],
+                               in[4],
                                (double)o->epsilon};
             return gpu_each(k, ig_numel(x), kernel);
         }

@@ -1,11 +1,11 @@
 // Slice and Pad with their gradients, and Trilu: parts of tensors, and what is put
 // around them.
 #include "operators/gpu/atomic.cuh"
-#include "operators/gpu/move.cuh"
 
 #include <ingot/ops.h>
 
-namespace {
+namespace
+{
 
 // ---- Slice ----
 
@@ -27,7 +27,8 @@ span span_of(int64_t dim, int64_t start, int64_t end, int64_t step)
     end = clamp(end < 0 ? end + dim : end, back ? -1 : 0, back ? dim - 1 : dim);
     span s = {start, step, 0};
     if (dim > 0 && (back ? start > end : end > start))
-        s.count = (int64_t)(((uint64_t)(back ? start - end : end - start) - 1) / by + 1);
+        s.count =
+            (int64_t)(((uint64_t)(back ? start - end : end - start) - 1) / by + 1);
     if (s.count <= 1)
         s.step = 1; // never taken: keeps step * stride small
     if (s.count == 0)
@@ -35,8 +36,8 @@ span span_of(int64_t dim, int64_t start, int64_t end, int64_t step)
     return s;
 }
 
-// Where the slice of `whole` that inputs from `first` on describe begins, and its strides.
-// `part` has the slice's dims.
+// Where the slice of `whole` that inputs from `first` on describe begins, and its
+// strides. `part` has the slice's dims.
 ig_status slice_of(const ig_kernel_ctx *k,
                    int first,
                    const ig_tensor *whole,
@@ -52,23 +53,35 @@ ig_status slice_of(const ig_kernel_ctx *k,
         n = j == 0 ? m : n;
         for (int i = 0; !t && i < n && i < IG_RANK_MAX; i++)
             list[j][i] = j == 2 ? i : 1;
-        if (n > rank || (t && m != n))
-            return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "starts, ends, axes and steps differ "
-                                                          "in length, or are too many");
+        if (n < 0 || n > rank || (t && m != n))
+            return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                                  "starts, ends, axes and steps differ "
+                                  "in length, or are too many");
     }
-    *from = 0;
-    memcpy(stride, ig_strides(whole), sizeof(int64_t) * (size_t)rank);
     if (ig_rank(part) != rank)
-        return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "a slice has the rank of its tensor");
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                              "a slice has the rank of its tensor");
+    span spans[IG_RANK_MAX];
+    uint64_t seen = 0;
+    for (int a = 0; a < rank; a++)
+        spans[a] = {0, 1, ig_dims(whole)[a]};
     for (int i = 0; i < n; i++) {
         int a = gpu_axis(whole, list[2][i]);
-        if (a < 0 || a >= rank || list[3][i] == 0)
-            return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "axes[%d] or steps[%d] is bad", i, i);
-        span s = span_of(ig_dims(whole)[a], list[0][i], list[1][i], list[3][i]);
-        if (s.count != ig_dims(part)[a])
-            return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "axis %d has not the slice's size", a);
-        *from += ig_strides(whole)[a] * s.start;
-        stride[a] = ig_strides(whole)[a] * s.step;
+        if (a < 0 || seen >> a & 1 || list[3][i] == 0)
+            return ig_kernel_fail(
+                k, IG_INVALID_ARGUMENT,
+                "axes[%d] is outside rank %d or given twice, or steps[%d] is 0", i,
+                rank, i);
+        seen |= IG_BIT(a);
+        spans[a] = span_of(ig_dims(whole)[a], list[0][i], list[1][i], list[3][i]);
+    }
+    *from = 0;
+    for (int a = 0; a < rank; a++) {
+        if (spans[a].count != ig_dims(part)[a])
+            return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                                  "axis %d has not the slice's size", a);
+        *from += ig_strides(whole)[a] * spans[a].start;
+        stride[a] = ig_strides(whole)[a] * spans[a].step;
     }
     return IG_OK;
 }
@@ -85,8 +98,8 @@ ig_status run_slice(ig_kernel_ctx *k)
     IG_TRY(slice_of(k, 1, x, y, &from, stride));
     if (ig_numel(y) == 0)
         return IG_OK;
-    return gpu_move_strided(k, gpu_bytes(ig_dtype_of(y)), ig_rank(y), ig_dims(y), ig_data(y),
-                            ig_strides(y), at_element(x, from), stride);
+    return gpu_move_strided(k, gpu_bytes(ig_dtype_of(y)), ig_rank(y), ig_dims(y),
+                            ig_data(y), ig_strides(y), at_element(x, from), stride);
 }
 
 ig_status run_slice_grad(ig_kernel_ctx *k)
@@ -108,7 +121,8 @@ struct around {
     int rank = 0;
     int64_t mode = 0, count = 0; // of elements of the padded tensor
     bool narrow = true;
-    int64_t dim[GPU_RANK], begin[GPU_RANK], lo[GPU_RANK], hi[GPU_RANK], stride[GPU_RANK];
+    int64_t dim[GPU_RANK], begin[GPU_RANK], lo[GPU_RANK], hi[GPU_RANK],
+        stride[GPU_RANK];
     gpu_divisor div[GPU_RANK]; // by dim, of the padded tensor
 
     // -1: the constant.
@@ -141,18 +155,21 @@ struct around {
     }
 };
 
+// The lists; bounds follow.
 ig_status around_of(const ig_kernel_ctx *k,
                     const ig_tensor *inner,
                     const ig_tensor *padded,
                     const ig_tensor *pads,
                     const ig_tensor *axes,
                     int64_t mode,
+                    int64_t *end,
                     around *p)
 {
     int64_t pad[2 * IG_RANK_MAX], axis[IG_RANK_MAX];
     int rank = ig_rank(inner), m = gpu_ints(pads, pad, 2 * IG_RANK_MAX);
     int n = axes ? gpu_ints(axes, axis, IG_RANK_MAX) : rank;
-    if (rank > GPU_RANK || ig_rank(padded) != rank || n > rank || m != 2 * n)
+    uint64_t seen = 0;
+    if (rank > GPU_RANK || ig_rank(padded) != rank || n < 0 || n > rank || m != 2 * n)
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "pads do not fit the axes");
     p->rank = rank;
     p->mode = mode;
@@ -162,21 +179,45 @@ ig_status around_of(const ig_kernel_ctx *k,
     for (int a = 0; a < rank; a++) {
         p->dim[a] = ig_dims(padded)[a];
         p->div[a] = gpu_divisor(p->dim[a]);
-        p->begin[a] = p->lo[a] = 0;
-        p->hi[a] = ig_dims(inner)[a];
+        p->begin[a] = end[a] = 0;
     }
     for (int i = 0; i < n; i++) {
         int a = gpu_axis(inner, axes ? axis[i] : i);
-        if (a < 0 || a >= rank)
-            return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "axes[%d] is outside rank %d", i, rank);
+        const int64_t most = (int64_t)1 << 60;
+        if (a < 0 || seen >> a & 1)
+            return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                                  "axes[%d] is outside rank %d or given twice", i,
+                                  rank);
+        if (pad[i] < -most || pad[i] > most || pad[n + i] < -most || pad[n + i] > most)
+            return ig_kernel_fail(k, IG_LIMIT, "pads of axis %d are beyond 2^60", a);
+        seen |= IG_BIT(a);
         p->begin[a] = pad[i];
-        p->lo[a] = pad[i] < 0 ? -pad[i] : 0;
-        p->hi[a] += pad[n + i] < 0 ? pad[n + i] : 0;
+        end[a] = pad[n + i];
     }
-    for (int a = 0; a < rank; a++)
-        if (mode != IG_PAD_MODE_CONSTANT && p->count > 0 && p->lo[a] >= p->hi[a])
-            return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "axis %d has no elements to pad with; "
-                                                          "only mode constant can", a);
+    return IG_OK;
+}
+
+// The sizes fit, and what surrounds the inner tensor can be made of it.
+ig_status set_bounds(const ig_kernel_ctx *k,
+                     const ig_tensor *inner,
+                     const int64_t *end,
+                     around *p)
+{
+    for (int a = 0; a < p->rank; a++) {
+        int64_t dim = ig_dims(inner)[a], begin = p->begin[a];
+        if (begin + end[a] + dim != p->dim[a])
+            return ig_kernel_fail(
+                k, IG_INVALID_ARGUMENT,
+                "axis %d: size %lld with pads %lld and %lld does not give %lld", a,
+                (long long)dim, (long long)begin, (long long)end[a],
+                (long long)p->dim[a]);
+        p->lo[a] = begin < 0 ? -begin : 0;
+        p->hi[a] = dim + (end[a] < 0 ? end[a] : 0);
+        if (p->mode != IG_PAD_MODE_CONSTANT && p->lo[a] >= p->hi[a])
+            return ig_kernel_fail(
+                k, IG_INVALID_ARGUMENT,
+                "axis %d has no elements to pad with; only mode constant can", a);
+    }
     return IG_OK;
 }
 
@@ -197,18 +238,23 @@ ig_status run_pad(ig_kernel_ctx *k)
     const ig_tensor *x = ig_in(k, 0), *y = ig_out(k, 0);
     const ig_tensor *value = k->n_in > 2 ? ig_in(k, 2) : nullptr;
     around p;
+    int64_t end[GPU_RANK];
     if (value && ig_numel(value) != 1)
-        return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "constant_value must have one element");
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                              "constant_value must have one element");
     IG_TRY(around_of(k, x, y, ig_in(k, 1), k->n_in > 3 ? ig_in(k, 3) : nullptr,
-                     ((const ig_pad_opts *)k->attrs)->mode, &p));
+                     ((const ig_pad_opts *)k->attrs)->mode, end, &p));
+    if (p.count == 0)
+        return IG_OK;
+    IG_TRY(set_bounds(k, x, end, &p));
     return gpu_by_bytes(k, gpu_bytes(ig_dtype_of(y)), [&]<class T>() {
-        pad<T> kernel = {p, (const T *)ig_data(x), value ? (const T *)ig_data(value) : nullptr,
-                         (T *)ig_data(y)};
+        pad<T> kernel = {p, (const T *)ig_data(x),
+                         value ? (const T *)ig_data(value) : nullptr, (T *)ig_data(y)};
         return gpu_each(k, p.count, kernel);
     });
 }
 
-// Elements of dy meet in dx, or in sums of C where that is of a half type.
+// Elements of dy meet in dx.
 template <class C> struct unpad {
     around p;
     gpu_any<C> dy;
@@ -222,35 +268,24 @@ template <class C> struct unpad {
     }
 };
 
-template <class C> struct rounded {
-    const C *sums;
-    gpu_any<C> dx;
-    GPU_FN void operator()(int64_t i) const
-    {
-        dx.put(i, sums[i]);
-    }
-};
-
 ig_status run_pad_grad(ig_kernel_ctx *k)
 {
     const ig_tensor *dy = ig_in(k, 0), *dx = ig_out(k, 0);
     around p;
+    int64_t end[GPU_RANK];
     IG_TRY(around_of(k, dx, dy, ig_in(k, 2), k->n_in > 3 ? ig_in(k, 3) : nullptr,
-                     ((const ig_ingot_pad_grad_opts *)k->attrs)->mode, &p));
-    return gpu_by_compute<GPU_FLOATS>(k, ig_dtype_of(dx), [&]<class C>() {
-        bool half = IG_BIT(ig_dtype_of(dx)) & IG_F16S;
-        C *sums = half ? (C *)k->scratch : (C *)ig_data(dx);
-        int64_t n = ig_numel(dx);
-        IG_TRY(gpu_zero(k, sums, n * (int64_t)sizeof(C)));
-        IG_TRY(gpu_each(k, n ? p.count : 0, unpad<C>{p, gpu_any_of<C>(dy), sums}));
-        return half ? gpu_each(k, n, rounded<C>{sums, gpu_any_of<C>(dx)}) : IG_OK;
+                     ((const ig_ingot_pad_grad_opts *)k->attrs)->mode, end, &p));
+    if (p.count == 0 || ig_numel(dx) == 0)
+        return gpu_zero(k, ig_data(dx), (int64_t)ig_tensor_nbytes(dx));
+    IG_TRY(set_bounds(k, dx, end, &p));
+    return gpu_accumulate(k, dx, k->scratch, [&]<class C>(C *sums) {
+        return gpu_each(k, p.count, unpad<C>{p, gpu_any_of<C>(dy), sums});
     });
 }
 
 ig_status prepare_pad_grad(ig_kernel_ctx *k)
 {
-    if (IG_BIT(ig_dtype_of(ig_out(k, 0))) & IG_F16S)
-        k->scratch_bytes = sizeof(float) * (size_t)ig_numel(ig_out(k, 0));
+    k->scratch_bytes = gpu_accumulate_bytes(ig_out(k, 0));
     return IG_OK;
 }
 

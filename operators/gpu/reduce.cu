@@ -1,15 +1,16 @@
 // Reductions over any axes: sums and their kin, extrema, the places of extrema.
 //
-// A reduction is a struct: first() begins a state, add() takes one element, merge() joins
-// two states, done() makes the result. Three forms run it: a thread an output where
-// neighbouring outputs are neighbours in memory (columns), a block an output where the
-// reduced elements are (rows), and either over parts of the elements, joined by a second
-// launch, where outputs are too few to fill the machine. The number of parts follows
-// from the shape alone, so a result never changes between runs.
+// A reduction is a struct: first() begins a state, add() takes one element, merge()
+// joins two states, done() makes the result. Three forms run it: a thread an output
+// where neighbouring outputs are neighbours in memory (columns), a block an output
+// where the reduced elements are (rows), and either over parts of the elements, joined
+// by a second launch, where outputs are too few to fill the machine. The number of
+// parts follows from the shape alone, so a result never changes between runs.
 #include "operators/gpu/math.cuh"
 #include "operators/gpu/space.cuh"
 
-namespace {
+namespace
+{
 
 // ---- the reductions ----
 
@@ -152,7 +153,8 @@ template <class C, bool least> struct extremum {
     using state = C;
     using result = C;
     int bits;
-    explicit extremum(const ig_kernel_ctx *k) : bits(ig_dtype_bits(ig_dtype_of(ig_in(k, 0))))
+    explicit extremum(const ig_kernel_ctx *k)
+        : bits(ig_dtype_bits(ig_dtype_of(ig_in(k, 0))))
     {
     }
     GPU_FN C first() const
@@ -288,7 +290,9 @@ template <class C, class R> struct by_block {
         t.range(j, &lo, &hi);
         b.each(hi - lo, [&](int64_t e) { s = t.take(s, start, lo + e); });
         const R &r = t.r;
-        s = b.reduce(s, [&r](typename R::state u, typename R::state v) { return r.merge(u, v); });
+        s = b.reduce(s, [&r](typename R::state u, typename R::state v) {
+            return r.merge(u, v);
+        });
         if (b.lane == 0)
             t.put(j, o, s);
     }
@@ -348,6 +352,8 @@ ig_status listed(const ig_kernel_ctx *k, uint64_t *reduced)
     int64_t list[IG_RANK_MAX];
     int n = gpu_ints(ig_in(k, 1), list, IG_RANK_MAX);
     *reduced = 0;
+    if (n < 0)
+        return ig_reject("the axes are not known yet");
     for (int i = 0; i < n && i < IG_RANK_MAX; i++) {
         int a = gpu_axis(x, list[i]);
         if (a < 0 || a >= ig_rank(x))
@@ -378,8 +384,8 @@ ig_status one_axis(const ig_kernel_ctx *k, uint64_t *reduced)
     int axis = gpu_axis(x, ((const ig_arg_max_opts *)k->attrs)->axis);
     *reduced = ig_rank(x) ? IG_BIT(axis) : 0;
     if (ig_rank(x) && ig_dims(x)[axis] == 0 && ig_numel(ig_out(k, 0)) > 0)
-        return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "axis %d has no elements to choose from",
-                              axis);
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                              "axis %d has no elements to choose from", axis);
     return IG_OK;
 }
 
@@ -440,8 +446,9 @@ ig_status run(ig_kernel_ctx *k)
 template <template <class> class R, unsigned set, mask_fn mask>
 constexpr gpu_row row(const char *op, uint64_t types)
 {
-    return {op, types, run<R, set, mask>, IG_KERNEL_STRIDED, gpu_supports_ranks,
-            prepare<mask>};
+    return {
+        op,           types, run<R, set, mask>, IG_KERNEL_STRIDED, gpu_supports_ranks,
+        prepare<mask>};
 }
 
 constexpr uint64_t SUMS =

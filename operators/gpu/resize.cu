@@ -1,17 +1,21 @@
 // Resize and its gradient.
 //
 // Each axis is resampled on its own. A first launch writes, for every position of the
-// output along every resampled axis, the taps: which inputs count and how much. A second
-// one combines them: an element for each output. The formulas are those of
+// output along every resampled axis, the taps: which inputs count and how much. A
+// second one combines them: an element for each output. The formulas are those of
 // operators/common_resize.c, in double, so that the same neighbours are chosen.
 #include "operators/gpu/atomic.cuh"
-#include "operators/gpu/move.cuh"
 
 #include <ingot/ops.h>
 
-namespace {
+namespace
+{
 
-enum { AXES = 4 }; // that are resampled
+enum { AXES = 6 }; // that are resampled
+enum {
+    CROP = IG_RESIZE_COORDINATE_TRANSFORMATION_MODE_TF_CROP_AND_RESIZE,
+    HALF_FOR_NN = IG_RESIZE_COORDINATE_TRANSFORMATION_MODE_TF_HALF_PIXEL_FOR_NN
+};
 
 struct place {
     int64_t in, out, first_tap, stride; // stride: of the axis in the input
@@ -49,8 +53,7 @@ struct set_taps {
         const place &p = s.axis[a];
         tap *t = s.table + p.first_tap + i * p.taps;
         double v = original(p, (double)i), last = (double)p.in - 1;
-        bool beyond = s.coordinates == IG_RESIZE_COORDINATE_TRANSFORMATION_MODE_TF_CROP_AND_RESIZE &&
-                      !(v >= 0 && v <= last);
+        bool beyond = s.coordinates == CROP && !(v >= 0 && v <= last);
         if (s.mode == IG_RESIZE_MODE_NEAREST)
             t[0] = {clamp(nearest(v), p.in), 1};
         else
@@ -66,19 +69,20 @@ struct set_taps {
         const bool many = p.length > 1;
         switch (s.coordinates) {
         case IG_RESIZE_COORDINATE_TRANSFORMATION_MODE_HALF_PIXEL_SYMMETRIC:
-            return (double)p.in / 2 * (1 - (double)p.out / p.length) + (o + 0.5) / p.scale - 0.5;
+            return (double)p.in / 2 * (1 - (double)p.out / p.length) +
+                   (o + 0.5) / p.scale - 0.5;
         case IG_RESIZE_COORDINATE_TRANSFORMATION_MODE_PYTORCH_HALF_PIXEL:
             return p.out > 1 ? (o + 0.5) / p.scale - 0.5 : 0;
         case IG_RESIZE_COORDINATE_TRANSFORMATION_MODE_ALIGN_CORNERS:
             return many ? o * last / (p.length - 1) : 0;
         case IG_RESIZE_COORDINATE_TRANSFORMATION_MODE_ASYMMETRIC:
             return o / p.scale;
-        case IG_RESIZE_COORDINATE_TRANSFORMATION_MODE_TF_CROP_AND_RESIZE: {
+        case CROP: {
             double start = s.roi.get(p.roi), end = s.roi.get(s.n_roi + p.roi);
             return many ? start * last + o * (end - start) * last / (p.length - 1)
                         : 0.5 * (start + end) * last;
         }
-        case IG_RESIZE_COORDINATE_TRANSFORMATION_MODE_TF_HALF_PIXEL_FOR_NN:
+        case HALF_FOR_NN:
             return (o + 0.5) / p.scale;
         default:
             return (o + 0.5) / p.scale - 0.5;
@@ -149,74 +153,134 @@ struct ports {
 };
 constexpr ports OF_RESIZE = {1, 2, 3}, OF_GRAD = {2, 3, 4};
 
-// The sampling of a call from dims xd to yd; *total: taps of all axes. With `table` NULL
-// for what needs its size only.
+// Of each axis of x: its scale, its number in the lists, and whether it is listed.
+struct scaling {
+    double scale[IG_RANK_MAX];
+    int place[IG_RANK_MAX];
+    uint64_t listed;
+};
+
+// One scale for all listed axes that keeps sizes within or beyond those given.
+ig_status common_scale(const ig_kernel_ctx *k,
+                       const ig_tensor *sizes,
+                       bool least,
+                       const ig_tensor *x,
+                       int n,
+                       scaling *s)
+{
+    int64_t list[IG_RANK_MAX];
+    double common = least ? HUGE_VAL : 0;
+    if (gpu_ints(sizes, list, IG_RANK_MAX) != n)
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "sizes needs %d elements", n);
+    for (int a = 0; a < ig_rank(x); a++) {
+        if (!(s->listed >> a & 1))
+            continue;
+        double own = (double)list[s->place[a]] / (double)ig_dims(x)[a];
+        common = (least ? own < common : own > common) ? own : common;
+    }
+    for (int a = 0; a < ig_rank(x); a++)
+        if (s->listed >> a & 1)
+            s->scale[a] = common;
+    return IG_OK;
+}
+
+ig_status scaling_of(const ig_kernel_ctx *k,
+                     ports at,
+                     const ig_tensor *x,
+                     const ig_tensor *y,
+                     int n,
+                     scaling *s)
+{
+    const ig_resize_opts *o = (const ig_resize_opts *)k->attrs;
+    const ig_tensor *scales = ig_in(k, at.scales);
+    scales = scales && ig_numel(scales) == n ? scales : nullptr;
+    if (scales && !ig_data(scales) && o->antialias)
+        return ig_reject("the scales are not known yet");
+    s->listed = 0;
+    for (int a = 0; a < ig_rank(x); a++) {
+        s->scale[a] =
+            (double)ig_dims(y)[a] / (double)(ig_dims(x)[a] ? ig_dims(x)[a] : 1);
+        s->place[a] = 0;
+    }
+    for (int i = 0; i < n; i++) {
+        int a = gpu_axis(x, o->axes.n ? o->axes.v[i] : i);
+        if (a < 0)
+            return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "axes[%d] is outside rank %d",
+                                  i, ig_rank(x));
+        s->listed |= IG_BIT(a);
+        s->place[a] = i;
+        if (scales && ig_data(scales))
+            s->scale[a] = (double)((const float *)ig_data(scales))[i];
+    }
+    bool least =
+        o->keep_aspect_ratio_policy == IG_RESIZE_KEEP_ASPECT_RATIO_POLICY_NOT_LARGER;
+    if (scales ||
+        o->keep_aspect_ratio_policy == IG_RESIZE_KEEP_ASPECT_RATIO_POLICY_STRETCH)
+        return IG_OK;
+    return common_scale(k, ig_in(k, at.sizes), least, x, n, s);
+}
+
+// The attributes.
+sampling sampling_start(const ig_kernel_ctx *k, const ig_tensor *roi, int n)
+{
+    const ig_resize_opts *o = (const ig_resize_opts *)k->attrs;
+    sampling s = {};
+    s.mode = o->mode;
+    s.nearest = o->nearest_mode;
+    s.coordinates = o->coordinate_transformation_mode;
+    s.cubic = (double)o->cubic_coeff_a;
+    s.antialias = (double)o->antialias;
+    s.exclude_outside = o->exclude_outside != 0;
+    s.roi = gpu_any_of<double>(s.coordinates == CROP ? roi : nullptr);
+    s.n_roi = n;
+    return s;
+}
+
+// The sampling of a call from x to y; *total: taps of all axes. `exact` false, before
+// the run: scales may be unknown, and *total is the most that any scales of these dims
+// need.
 ig_status sampling_of(const ig_kernel_ctx *k,
                       ports at,
                       const ig_tensor *x,
                       const ig_tensor *y,
+                      bool exact,
                       sampling *s,
                       int64_t *total)
 {
-    const ig_resize_opts *o = (const ig_resize_opts *)k->attrs;
-    const ig_tensor *scales = ig_in(k, at.scales);
-    int rank = ig_rank(x), n = o->axes.n ? (int)o->axes.n : rank;
-    int64_t strides[IG_RANK_MAX], sizes[IG_RANK_MAX];
-    double scale[IG_RANK_MAX];
-    int roi[IG_RANK_MAX] = {};
-    bool crop = o->coordinate_transformation_mode ==
-                IG_RESIZE_COORDINATE_TRANSFORMATION_MODE_TF_CROP_AND_RESIZE;
-    bool shifts = crop || o->coordinate_transformation_mode ==
-                              IG_RESIZE_COORDINATE_TRANSFORMATION_MODE_TF_HALF_PIXEL_FOR_NN;
-    scales = scales && ig_numel(scales) == n ? scales : nullptr;
-    gpu_row_major(rank, ig_dims(x), strides);
-    *s = {};
-    s->mode = o->mode;
-    s->nearest = o->nearest_mode;
-    s->coordinates = o->coordinate_transformation_mode;
-    s->cubic = (double)o->cubic_coeff_a;
-    s->antialias = (double)o->antialias;
-    s->exclude_outside = o->exclude_outside != 0;
-    s->roi = gpu_any_of<double>(crop ? ig_in(k, at.roi) : nullptr);
-    s->n_roi = n;
-    if (crop && (!ig_in(k, at.roi) || ig_numel(ig_in(k, at.roi)) != 2 * n))
+    ig_ints axes = ((const ig_resize_opts *)k->attrs)->axes;
+    int rank = ig_rank(x), n = axes.n ? (int)axes.n : rank;
+    int64_t strides[IG_RANK_MAX];
+    const ig_tensor *roi = ig_in(k, at.roi);
+    scaling by = {};
+    *s = sampling_start(k, roi, n);
+    *total = 0;
+    if (s->coordinates == CROP && (!roi || ig_numel(roi) != 2 * n))
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
                               "tf_crop_and_resize needs a roi of %d elements", 2 * n);
-    bool keeps = !scales && o->keep_aspect_ratio_policy != IG_RESIZE_KEEP_ASPECT_RATIO_POLICY_STRETCH;
-    bool least = o->keep_aspect_ratio_policy == IG_RESIZE_KEEP_ASPECT_RATIO_POLICY_NOT_LARGER;
-    if (keeps && gpu_ints(ig_in(k, at.sizes), sizes, IG_RANK_MAX) != n)
-        return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "sizes needs %d elements", n);
-    double common = least ? HUGE_VAL : 0;
-    uint64_t listed = 0;
-    for (int a = 0; a < rank; a++)
-        scale[a] = (double)ig_dims(y)[a] / (double)(ig_dims(x)[a] ? ig_dims(x)[a] : 1);
-    for (int i = 0; i < n; i++) {
-        int a = gpu_axis(x, o->axes.n ? o->axes.v[i] : i);
-        if (a < 0 || a >= rank)
-            return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "axes[%d] is outside rank %d", i, rank);
-        listed |= IG_BIT(a);
-        roi[a] = i;
-        if (scales)
-            scale[a] = (double)((const float *)ig_data(scales))[i];
-        if (keeps) {
-            double own = (double)sizes[i] / (double)ig_dims(x)[a];
-            common = least ? (own < common ? own : common) : (own > common ? own : common);
-        }
-    }
-    *total = 0;
+    IG_TRY(scaling_of(k, at, x, y, n, &by));
+    gpu_row_major(rank, ig_dims(x), strides);
     for (int a = 0; a < rank && a < GPU_RANK; a++) {
-        bool mine = listed >> a & 1;
-        s->which[a] = -1;
         int64_t in = ig_dims(x)[a], out = ig_dims(y)[a];
-        double by = keeps && mine ? common : scale[a];
-        if (in == out && by == 1 && !(shifts && mine) &&
-            s->coordinates != IG_RESIZE_COORDINATE_TRANSFORMATION_MODE_TF_HALF_PIXEL_FOR_NN)
+        bool mine = by.listed >> a & 1,
+             same = in == out && (exact ? by.scale[a] == 1 : !mine);
+        bool moves = s->coordinates == HALF_FOR_NN || (s->coordinates == CROP && mine);
+        s->which[a] = -1;
+        if (same && !moves)
             continue;
         if (s->n == AXES)
             return ig_fail(IG_UNSUPPORTED, "more than %d axes are resampled", AXES);
         s->which[a] = s->n;
         place *p = &s->axis[s->n++];
-        *p = {in, out, *total, strides[a], by, by * (double)in, taps_of(*s, by), roi[a], {}};
+        double scale = by.scale[a];
+        *p = {in,
+              out,
+              *total,
+              strides[a],
+              scale,
+              scale * (double)in,
+              taps_of(*s, scale),
+              by.place[a],
+              {}};
         p->by_taps = gpu_divisor(p->taps);
         *total += out * p->taps;
     }
@@ -329,18 +393,12 @@ template <class C> struct spread {
     }
 };
 
-template <class C> struct rounded {
-    const C *sums;
-    gpu_any<C> dx;
-    GPU_FN void operator()(int64_t i) const
-    {
-        dx.put(i, sums[i]);
-    }
-};
-
-ig_status make_table(const ig_kernel_ctx *k, sampling *s)
+ig_status make_table(const ig_kernel_ctx *k, sampling *s, int64_t total)
 {
     int64_t positions = 0;
+    if (sizeof(tap) * (size_t)total > k->scratch_bytes)
+        return ig_kernel_fail(k, IG_INTERNAL, "%lld taps were not planned",
+                              (long long)total);
     s->table = (tap *)k->scratch;
     for (int j = 0; j < s->n; j++)
         positions += s->axis[j].out;
@@ -351,7 +409,7 @@ ig_status prepare_resize(ig_kernel_ctx *k)
 {
     sampling s;
     int64_t total;
-    IG_TRY(sampling_of(k, OF_RESIZE, ig_in(k, 0), ig_out(k, 0), &s, &total));
+    IG_TRY(sampling_of(k, OF_RESIZE, ig_in(k, 0), ig_out(k, 0), false, &s, &total));
     k->scratch_bytes = sizeof(tap) * (size_t)total;
     return IG_OK;
 }
@@ -361,15 +419,15 @@ ig_status supports_resize(const ig_kernel_ctx *k)
     const ig_resize_opts *o = (const ig_resize_opts *)k->attrs;
     sampling s;
     int64_t total;
-    if (o->mode != IG_RESIZE_MODE_NEAREST && !(IG_BIT(ig_dtype_of(ig_in(k, 0))) & IG_FLOATS))
+    if (o->mode != IG_RESIZE_MODE_NEAREST &&
+        !(IG_BIT(ig_dtype_of(ig_in(k, 0))) & IG_FLOATS))
         return ig_reject("filters are for floats");
     if (o->mode == IG_RESIZE_MODE_NEAREST &&
-        o->coordinate_transformation_mode ==
-            IG_RESIZE_COORDINATE_TRANSFORMATION_MODE_TF_CROP_AND_RESIZE &&
+        o->coordinate_transformation_mode == CROP &&
         !(IG_BIT(ig_dtype_of(ig_in(k, 0))) & IG_FLOATS))
         return ig_reject("a constant beyond the input is for floats");
     IG_TRY(gpu_supports_ranks(k));
-    return sampling_of(k, OF_RESIZE, ig_in(k, 0), ig_out(k, 0), &s, &total);
+    return sampling_of(k, OF_RESIZE, ig_in(k, 0), ig_out(k, 0), false, &s, &total);
 }
 
 ig_status run_resize(ig_kernel_ctx *k)
@@ -378,12 +436,14 @@ ig_status run_resize(ig_kernel_ctx *k)
     const ig_tensor *x = ig_in(k, 0), *y = ig_out(k, 0);
     sampling s;
     int64_t total;
-    bool crop = o->coordinate_transformation_mode ==
-                IG_RESIZE_COORDINATE_TRANSFORMATION_MODE_TF_CROP_AND_RESIZE;
+    bool crop = o->coordinate_transformation_mode == CROP;
     if (ig_numel(y) == 0)
         return IG_OK;
-    IG_TRY(sampling_of(k, OF_RESIZE, x, y, &s, &total));
-    IG_TRY(make_table(k, &s));
+    if (ig_numel(x) == 0)
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                              "the input is empty: nothing to sample");
+    IG_TRY(sampling_of(k, OF_RESIZE, x, y, true, &s, &total));
+    IG_TRY(make_table(k, &s, total));
     sampler by = {s, walk_of(x, y)};
     if (o->mode == IG_RESIZE_MODE_NEAREST && !crop)
         return gpu_by_bytes(k, gpu_bytes(ig_dtype_of(y)), [&]<class T>() {
@@ -391,7 +451,8 @@ ig_status run_resize(ig_kernel_ctx *k)
                             pick<T>{by, (const T *)ig_data(x), (T *)ig_data(y), T{}});
         });
     return gpu_by_compute<GPU_FLOATS>(k, ig_dtype_of(x), [&]<class C>() {
-        blend<C> kernel = {by, gpu_any_of<C>(x), gpu_any_of<C>(y), (C)o->extrapolation_value};
+        blend<C> kernel = {by, gpu_any_of<C>(x), gpu_any_of<C>(y),
+                           (C)o->extrapolation_value};
         return gpu_each(k, by.w.count, kernel);
     });
 }
@@ -402,8 +463,8 @@ ig_status prepare_grad(ig_kernel_ctx *k)
     const ig_tensor *dx = ig_out(k, 0);
     sampling s;
     int64_t total;
-    IG_TRY(sampling_of(k, OF_GRAD, dx, ig_in(k, 0), &s, &total));
-    k->scratch_bytes = sizeof(tap) * (size_t)total + sizeof(float) * (size_t)ig_numel(dx);
+    IG_TRY(sampling_of(k, OF_GRAD, dx, ig_in(k, 0), false, &s, &total));
+    k->scratch_bytes = sizeof(tap) * (size_t)total + gpu_accumulate_bytes(dx);
     return IG_OK;
 }
 
@@ -412,33 +473,30 @@ ig_status supports_grad(const ig_kernel_ctx *k)
     sampling s;
     int64_t total;
     IG_TRY(gpu_supports_ranks(k));
-    return sampling_of(k, OF_GRAD, ig_out(k, 0), ig_in(k, 0), &s, &total);
+    return sampling_of(k, OF_GRAD, ig_out(k, 0), ig_in(k, 0), false, &s, &total);
 }
 
 ig_status run_grad(ig_kernel_ctx *k)
 {
     const ig_tensor *dy = ig_in(k, 0), *dx = ig_out(k, 0);
     sampling s;
-    int64_t total, n = ig_numel(dx);
-    if (n == 0)
+    int64_t total;
+    if (ig_numel(dx) == 0)
         return IG_OK;
-    IG_TRY(sampling_of(k, OF_GRAD, dx, dy, &s, &total));
-    IG_TRY(make_table(k, &s));
+    IG_TRY(sampling_of(k, OF_GRAD, dx, dy, true, &s, &total));
+    IG_TRY(make_table(k, &s, total));
     sampler by = {s, walk_of(dx, dy)};
-    return gpu_by_compute<GPU_FLOATS>(k, ig_dtype_of(dx), [&]<class C>() {
-        bool half = IG_BIT(ig_dtype_of(dx)) & IG_F16S;
-        C *sums = half ? (C *)(k->scratch + sizeof(tap) * (size_t)total) : (C *)ig_data(dx);
-        IG_TRY(gpu_zero(k, sums, n * (int64_t)sizeof(C)));
-        IG_TRY(gpu_each(k, by.w.count, spread<C>{by, gpu_any_of<C>(dy), sums}));
-        return half ? gpu_each(k, n, rounded<C>{sums, gpu_any_of<C>(dx)}) : IG_OK;
-    });
+    return gpu_accumulate(
+        k, dx, k->scratch + sizeof(tap) * (size_t)total, [&]<class C>(C *sums) {
+            return gpu_each(k, by.w.count, spread<C>{by, gpu_any_of<C>(dy), sums});
+        });
 }
 
 } // namespace
 
 GPU_TABLE(gpu_resize) = {
-    gpu_row{"Resize", IG_NUMERIC | IG_COMPLEXES | IG_T(BOOL), run_resize, 0, supports_resize,
-            prepare_resize},
+    gpu_row{"Resize", IG_NUMERIC | IG_COMPLEXES | IG_T(BOOL), run_resize, 0,
+            supports_resize, prepare_resize},
     gpu_row{"ingot::ResizeGrad", IG_FLOATS, run_grad, 0, supports_grad, prepare_grad},
     {},
 };

@@ -7,7 +7,8 @@
 
 #include <ingot/ops.h>
 
-namespace {
+namespace
+{
 
 // How an element combines with what came before. first(): of nothing.
 template <class C> struct add_up {
@@ -57,19 +58,25 @@ struct axes {
     bool wide; // axis is an int64
 
     // Whether line i exists; where it begins, its length and step.
-    GPU_FN bool
-    line(int64_t i, const gpu_report &report, int64_t *start, int64_t *n, int64_t *step) const
+    GPU_FN bool line(int64_t i,
+                     const gpu_report &report,
+                     int64_t *start,
+                     int64_t *n,
+                     int64_t *step) const
     {
-        int64_t a = wide ? *static_cast<const int64_t *>(axis) : *static_cast<const int32_t *>(axis);
+        int64_t a = wide ? *static_cast<const int64_t *>(axis)
+                         : *static_cast<const int32_t *>(axis);
         int64_t inner = 1, outer = 1;
         if (!report.index(a, rank, &a))
             return false;
         for (int64_t d = 0; d < rank; d++)
             *(d < a ? &outer : &inner) *= d == a ? 1 : dims[d];
+        if (i >= outer * inner)
+            return false;
         *n = dims[a];
         *step = inner;
         *start = i / inner * *n * inner + i % inner;
-        return i < outer * inner;
+        return true;
     }
 };
 
@@ -140,13 +147,15 @@ template <class C> struct recurrence {
     }
 };
 
-// Lines along the shortest axis are the most that there can be.
+// Lines along the shortest axis are the most that there can be. At least one, which
+// looks at the axis where there is nothing to add up.
 int64_t most_lines(const ig_tensor *x)
 {
     int64_t shortest = INT64_MAX;
     for (int a = 0; a < ig_rank(x); a++)
         shortest = ig_dims(x)[a] < shortest ? ig_dims(x)[a] : shortest;
-    return ig_numel(x) ? ig_numel(x) / shortest : 0;
+    int64_t n = ig_numel(x) ? ig_numel(x) / shortest : 0;
+    return n > 0 ? n : 1;
 }
 
 axes axes_of(const ig_tensor *x, const ig_tensor *axis)
@@ -164,12 +173,9 @@ template <template <class> class Op> ig_status run_cumulate(ig_kernel_ctx *k)
     const ig_cum_sum_opts *o = (const ig_cum_sum_opts *)k->attrs;
     const ig_tensor *x = ig_in(k, 0);
     return gpu_by_compute<GPU_NUMBERS>(k, ig_dtype_of(x), [&]<class C>() {
-        cumulate<C, Op<C>> kernel = {axes_of(x, ig_in(k, 1)),
-                                     gpu_any_of<C>(x),
-                                     gpu_any_of<C>(ig_out(k, 0)),
-                                     o->exclusive != 0,
-                                     o->reverse != 0,
-                                     gpu_report_of(k)};
+        cumulate<C, Op<C>> kernel = {
+            axes_of(x, ig_in(k, 1)), gpu_any_of<C>(x), gpu_any_of<C>(ig_out(k, 0)),
+            o->exclusive != 0,       o->reverse != 0,  gpu_report_of(k)};
         return gpu_rows(k, most_lines(x), 256, kernel);
     });
 }

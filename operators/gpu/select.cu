@@ -1,9 +1,10 @@
-// Elementwise operators that choose, test or convert: Where, Clip, Shrink, IsNaN, IsInf,
-// Dropout, Cast; and DivByDims.
+// Elementwise operators that choose, test or convert: Where, Clip, Shrink, IsNaN,
+// IsInf, Dropout, Cast; and DivByDims.
 #include "operators/gpu/math.cuh"
 #include "operators/gpu/space.cuh"
 
-namespace {
+namespace
+{
 
 // ---- Where ----
 
@@ -30,7 +31,8 @@ ig_status supports_where(const ig_kernel_ctx *k)
 
 ig_status run_where(ig_kernel_ctx *k)
 {
-    ig_tensor *out = ig_out(k, 0), *const in[] = {ig_in(k, 0), ig_in(k, 1), ig_in(k, 2)};
+    ig_tensor *out = ig_out(k, 0), *const in[] = {ig_in(k, 0), ig_in(k, 1),
+                                                  ig_in(k, 2)};
     gpu_space<3> space;
     IG_TRY(gpu_space_of(&space, out, in));
     return gpu_by_bytes(k, gpu_bytes(ig_dtype_of(out)), [&]<class T>() {
@@ -57,7 +59,8 @@ template <class C, class F> struct mapped {
 template <class C, class F> ig_status map(ig_kernel_ctx *k, const F &f)
 {
     const ig_tensor *x = ig_in(k, 0), *y = ig_out(k, 0);
-    return gpu_each(k, ig_numel(x), mapped<C, F>{gpu_any_of<C>(x), gpu_any_of<C>(y), f});
+    return gpu_each(k, ig_numel(x),
+                    mapped<C, F>{gpu_any_of<C>(x), gpu_any_of<C>(y), f});
 }
 
 // A NaN bound gives NaN.
@@ -80,7 +83,8 @@ template <class C> struct clip {
 ig_status run_clip(ig_kernel_ctx *k)
 {
     return gpu_by_compute<GPU_NUMBERS>(k, ig_dtype_of(ig_in(k, 0)), [&]<class C>() {
-        return map<C>(k, clip<C>{gpu_any_of<C>(ig_in(k, 1)), gpu_any_of<C>(ig_in(k, 2))});
+        return map<C>(k,
+                      clip<C>{gpu_any_of<C>(ig_in(k, 1)), gpu_any_of<C>(ig_in(k, 2))});
     });
 }
 
@@ -114,7 +118,8 @@ ig_status run_shrink(ig_kernel_ctx *k)
         if constexpr (std::is_floating_point_v<C>)
             return map<C>(k, shrink<C>{(C)o->lambd, (C)o->bias, false});
         else
-            return map<C>(k, shrink<C>{(C)whole(o->lambd), (C)whole(o->bias), o->lambd < 0});
+            return map<C>(
+                k, shrink<C>{(C)whole(o->lambd), (C)whole(o->bias), o->lambd < 0});
     });
 }
 
@@ -131,19 +136,23 @@ ig_status run_div_by_dims(ig_kernel_ctx *k)
     int64_t dims[IG_RANK_MAX], axes[IG_RANK_MAX];
     int rank = gpu_ints(ig_in(k, 1), dims, IG_RANK_MAX);
     int n = gpu_ints(ig_in(k, 2), axes, IG_RANK_MAX);
-    bool all = n == 0 && !((const ig_ingot_div_by_dims_opts *)k->attrs)->noop_with_empty_axes;
+    bool all =
+        n == 0 && !((const ig_ingot_div_by_dims_opts *)k->attrs)->noop_with_empty_axes;
     double product = 1;
-    if (rank > IG_RANK_MAX || n > IG_RANK_MAX)
-        return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "more than %d dims or axes", IG_RANK_MAX);
+    if (rank < 0 || n < 0 || rank > IG_RANK_MAX || n > IG_RANK_MAX)
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "more than %d dims or axes",
+                              IG_RANK_MAX);
     for (int i = 0; i < (all ? rank : n); i++) {
         int64_t a = all ? i : axes[i] < 0 ? axes[i] + rank : axes[i];
         if (a < 0 || a >= rank)
-            return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "axis %lld is outside rank %d",
-                                  (long long)axes[i], rank);
+            return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                                  "axis %lld is outside rank %d", (long long)axes[i],
+                                  rank);
         product *= (double)dims[a];
     }
-    return gpu_by_compute<GPU_FLOATS>(k, ig_dtype_of(ig_in(k, 0)),
-                                      [&]<class C>() { return map<C>(k, divide<C>{product}); });
+    return gpu_by_compute<GPU_FLOATS>(k, ig_dtype_of(ig_in(k, 0)), [&]<class C>() {
+        return map<C>(k, divide<C>{product});
+    });
 }
 
 // ---- tests ----
@@ -260,7 +269,8 @@ template <class To, class From> GPU_FN To to_whole(From v)
     if constexpr (!std::is_floating_point_v<From>) {
         return (To)v;
     } else if constexpr (std::is_signed_v<To>) {
-        int64_t w = gpu_to_i64(v), high = (int64_t)(UINT64_MAX >> (65 - 8 * sizeof(To)));
+        int64_t w = gpu_to_i64(v),
+                high = (int64_t)(UINT64_MAX >> (65 - 8 * sizeof(To)));
         return (To)(w > high ? high : w < -high - 1 ? -high - 1 : w);
     } else {
         uint64_t w = gpu_to_u64(v), high = UINT64_MAX >> (64 - 8 * sizeof(To));
@@ -343,7 +353,8 @@ ig_status run_cast(ig_kernel_ctx *k)
 {
     const ig_tensor *x = ig_in(k, 0), *y = ig_out(k, 0);
     return gpu_by_compute<GPU_NUMBERS>(k, ig_dtype_of(x), [&]<class C>() {
-        return gpu_each(k, ig_numel(x), cast<C>{gpu_any_of<C>(x), ig_data(y), ig_dtype_of(y)});
+        return gpu_each(k, ig_numel(x),
+                        cast<C>{gpu_any_of<C>(x), ig_data(y), ig_dtype_of(y)});
     });
 }
 

@@ -2,7 +2,8 @@
 #include "operators/gpu/math.cuh"
 #include "operators/gpu/space.cuh"
 
-namespace {
+namespace
+{
 
 // Lines along the axis; `at` is where one begins.
 template <class T> struct softmax {
@@ -16,9 +17,11 @@ template <class T> struct softmax {
     {
         int64_t at = lines.start(line), step = lines.inner;
         C high = -gpu_infinity<C>(), sum = 0;
-        b.each(lines.n, [&](int64_t i) { high = gpu_max(high, gpu_get(x[at + i * step])); });
+        b.each(lines.n,
+               [&](int64_t i) { high = gpu_max(high, gpu_get(x[at + i * step])); });
         high = b.reduce(high, gpu_larger());
-        b.each(lines.n, [&](int64_t i) { sum += exp(gpu_get(x[at + i * step]) - high); });
+        b.each(lines.n,
+               [&](int64_t i) { sum += exp(gpu_get(x[at + i * step]) - high); });
         sum = b.reduce(sum, gpu_plus());
         C shift = log_form ? log(sum) : 1 / sum;
         b.each(lines.n, [&](int64_t i) {

@@ -21,9 +21,10 @@ struct gpu_divisor {
             return;
         while (((uint64_t)1 << shift) < (uint64_t)d)
             shift++;
-        factor = (uint32_t)((((uint64_t)1 << 32) * (((uint64_t)1 << shift) - (uint64_t)d)) /
-                                (uint64_t)d +
-                            1);
+        factor =
+            (uint32_t)((((uint64_t)1 << 32) * (((uint64_t)1 << shift) - (uint64_t)d)) /
+                           (uint64_t)d +
+                       1);
     }
 
     GPU_FN int64_t over(int64_t n, bool narrow) const
@@ -135,7 +136,8 @@ inline int64_t gpu_row_major(int rank, const int64_t *dims, int64_t *out)
 
 /* The dims of tensor `space`; each operand broadcast to them. */
 template <int N>
-ig_status gpu_space_of(gpu_space<N> *s, const ig_tensor *space, ig_tensor *const (&t)[N])
+ig_status
+gpu_space_of(gpu_space<N> *s, const ig_tensor *space, ig_tensor *const (&t)[N])
 {
     int64_t stride[N][IG_RANK_MAX];
     const int64_t *list[N];
@@ -157,21 +159,25 @@ inline int64_t gpu_count(const ig_tensor *t, int lo, int hi)
 }
 
 /* The integers of a VALUE input (host memory), or none where t is NULL; at most `cap`
- * of them. Returns how many there are. */
+ * of them. Returns how many there are; -1 where they are not known yet (in prepare), or
+ * of another rank. */
 inline int gpu_ints(const ig_tensor *t, int64_t *out, int cap)
 {
     int n = t ? (int)ig_numel(t) : 0;
     int64_t step = n && ig_rank(t) == 1 ? ig_strides(t)[0] : 1;
+    if ((n && !ig_data(t)) || (t && ig_rank(t) > 1))
+        return -1;
     for (int i = 0; i < n && i < cap; i++)
         out[i] = ig_dtype_of(t) == IG_INT32 ? ((const int32_t *)ig_data(t))[i * step]
                                             : ((const int64_t *)ig_data(t))[i * step];
     return n;
 }
 
-/* An axis of t made non-negative. */
+/* An axis of t made non-negative; -1 when t has no such axis. */
 inline int gpu_axis(const ig_tensor *t, int64_t axis)
 {
-    return (int)(axis < 0 ? axis + ig_rank(t) : axis);
+    int64_t a = axis < 0 ? axis + ig_rank(t) : axis;
+    return a >= 0 && a < ig_rank(t) ? (int)a : -1;
 }
 
 /* A tensor seen as [outer, n, inner] around an axis. */

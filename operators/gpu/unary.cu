@@ -3,7 +3,8 @@
 // Floats are read 16 bytes at once; integers, which are rare here, one by one.
 #include "operators/gpu/math.cuh"
 
-namespace {
+namespace
+{
 
 // ---- the functions ----
 
@@ -73,7 +74,8 @@ struct fn_gelu {
 
 struct fn_celu {
     float alpha;
-    explicit fn_celu(const ig_kernel_ctx *k) : alpha(((const ig_celu_opts *)k->attrs)->alpha)
+    explicit fn_celu(const ig_kernel_ctx *k)
+        : alpha(((const ig_celu_opts *)k->attrs)->alpha)
     {
     }
     template <class C> GPU_FN C operator()(C a) const
@@ -84,7 +86,8 @@ struct fn_celu {
 
 struct fn_elu {
     float alpha;
-    explicit fn_elu(const ig_kernel_ctx *k) : alpha(((const ig_elu_opts *)k->attrs)->alpha)
+    explicit fn_elu(const ig_kernel_ctx *k)
+        : alpha(((const ig_elu_opts *)k->attrs)->alpha)
     {
     }
     template <class C> GPU_FN C operator()(C a) const
@@ -201,10 +204,11 @@ template <class F, unsigned set> ig_status run(ig_kernel_ctx *k)
         if (IG_BIT(type) & IG_FLOATS)
             return gpu_by_float(k, type, [&]<class T>() {
                 bool aligned = gpu_aligned(ig_data(x)) && gpu_aligned(ig_data(y));
-                packs<T, F> kernel = {(const T *)ig_data(x), (T *)ig_data(y), n, aligned, f};
+                packs<T, F> kernel = {(const T *)ig_data(x), (T *)ig_data(y), n,
+                                      aligned, f};
                 return gpu_each(k, gpu_pack_count<T>(n), kernel);
             });
-    return gpu_by_compute<set & (GPU_INTEGERS)>(k, type, [&]<class C>() {
+    return gpu_by_compute<set &(GPU_INTEGERS)>(k, type, [&]<class C>() {
         return gpu_each(k, n, singles<C, F>{gpu_any_of<C>(x), gpu_any_of<C>(y), f});
     });
 }

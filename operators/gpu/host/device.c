@@ -34,7 +34,8 @@ static size_t page_size(void)
 
 static void set_rights(const block *b, bool all)
 {
-    if (mprotect(b->map + page_size(), b->pages, all ? PROT_READ | PROT_WRITE : PROT_NONE))
+    if (mprotect(b->map + page_size(), b->pages,
+                 all ? PROT_READ | PROT_WRITE : PROT_NONE))
         abort(); /* the test cannot go on */
 }
 
@@ -64,7 +65,8 @@ static block *block_new(size_t bytes)
         return NULL;
     b->pages = (bytes + page - 1) / page * page;
     b->bytes = bytes;
-    b->map = mmap(NULL, b->pages + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    b->map =
+        mmap(NULL, b->pages + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (b->map == MAP_FAILED) {
         free(b);
         return NULL;
@@ -130,10 +132,10 @@ typedef struct entry {
     struct entry *next;
     gpu_host_fn run; /* a launch; or */
     void *to;        /* where data is copied; or neither, and the end of a block */
-    int64_t n; /* parts of the kernel */
+    int64_t n;       /* parts of the kernel */
     bool backwards;
-    void *block;  /* given back when the rest of the list is done */
-    size_t bytes; /* of data */
+    void *block;              /* given back when the rest of the list is done */
+    size_t bytes;             /* of data */
     _Alignas(16) char data[]; /* the kernel, or what is copied */
 } entry;
 
@@ -229,7 +231,8 @@ gpu_fault *gpu_host_fault(gpu_queue *q)
 ig_status gpu_host_fetch(gpu_queue *q, void *host, const void *device, size_t bytes)
 {
     if (q->kept)
-        return ig_fail(IG_DEVICE, "host-gpu: nothing can be read while a graph is kept");
+        return ig_fail(IG_DEVICE,
+                       "host-gpu: nothing can be read while a graph is kept");
     flush(q);
     open_memory();
     memcpy(host, device, bytes);

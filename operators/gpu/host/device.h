@@ -22,8 +22,7 @@ ig_status gpu_host_launch(
     gpu_queue *q, gpu_host_fn run, const void *kernel, size_t bytes, int64_t n);
 gpu_fault *gpu_host_fault(gpu_queue *q);
 /* Does all work, then copies. DEVICE while the queue keeps a graph. */
-ig_status
-gpu_host_fetch(gpu_queue *q, void *host, const void *device, size_t bytes);
+ig_status gpu_host_fetch(gpu_queue *q, void *host, const void *device, size_t bytes);
 
 extern const ig_device_def gpu_host_device;
 

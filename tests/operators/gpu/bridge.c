@@ -151,7 +151,7 @@ static void *shared_memory(const passage *p, uint32_t alias, const ig_tensor *t)
         bool fits = x && ig_contiguous(x) && ig_dtype_of(x) == ig_dtype_of(t) &&
                     ig_numel(x) == ig_numel(t);
         bool may = works_in_place && j < 32 && alias >> j & 1;
-        if (x && (ig_data(x) == ig_data(t) || (may && fits)))
+        if (x && ig_numel(x) > 0 && (ig_data(x) == ig_data(t) || (may && fits)))
             return ig_data(ig_value_tensor(p->in[j]));
     }
     return NULL;
@@ -195,7 +195,8 @@ static ig_status work(passage *p)
     k->scratch = scratch;
     ig_status rc = current->run(k), late = device->wait(queue, &tag);
     if (rc == IG_OK && late != IG_OK && tag != TAG)
-        rc = ig_fail(IG_INTERNAL, "the fault names call %u: %s", tag, ig_error_message());
+        rc = ig_fail(IG_INTERNAL, "the fault names call %u: %s", tag,
+                     ig_error_message());
     if (current->unprepare)
         current->unprepare(k);
     return rc == IG_OK ? late : rc;
@@ -245,9 +246,13 @@ static ig_status run(ig_kernel_ctx *k)
     return rc;
 }
 
-const ig_kernel_def *bridge_to(const ig_kernel_def *kernel, bool in_place)
+void bridge_in_place(bool in_place)
 {
     works_in_place = in_place;
+}
+
+const ig_kernel_def *bridge_to(const ig_kernel_def *kernel)
+{
     current = kernel;
     stand_in = *kernel;
     stand_in.prepare = NULL;

@@ -10,8 +10,9 @@
 bool bridge_open(const char *path);
 /* The plugin's tables, ended by {0}. */
 const ig_plugin_kernels *bridge_tables(void);
-/* The CPU kernel that stands for `kernel`, until the next call. in_place: outputs take
- * the memory of an input wherever their port allows it. */
-const ig_kernel_def *bridge_to(const ig_kernel_def *kernel, bool in_place);
+/* The CPU kernel that stands for `kernel`, until the next call. */
+const ig_kernel_def *bridge_to(const ig_kernel_def *kernel);
+/* Whether outputs take the memory of an input wherever their port allows it. */
+void bridge_in_place(bool in_place);
 
 #endif
