@@ -4,8 +4,8 @@
 #
 # IG_CUDA: AUTO builds the plugin where both are found, ON stops when they are not, OFF never.
 set(IG_CUDA_FOUND FALSE)
-if(NOT IG_CUDA)
-    return()
+if(NOT IG_CUDA OR (IG_CUDA STREQUAL "AUTO" AND (IG_SANITIZE OR IG_COVERAGE OR IG_FUZZ)))
+    return() # counters and sanitizers are for code that these builds run
 endif()
 
 include(CheckLanguage)
@@ -49,6 +49,12 @@ if(missing)
 endif()
 set(IG_CUDA_FOUND TRUE)
 
+add_library(ig_cuda_libraries INTERFACE)
+target_include_directories(ig_cuda_libraries SYSTEM INTERFACE ${CUDAToolkit_INCLUDE_DIRS}
+                                                              "${IG_CUDNN_INCLUDE_DIR}")
+target_link_libraries(ig_cuda_libraries INTERFACE CUDA::cudart_static CUDA::cublasLt
+                                                  "${IG_CUDNN_LIBRARY}")
+
 function(ig_cuda_plugin target)
     set_target_properties(
         ${target}
@@ -62,8 +68,6 @@ function(ig_cuda_plugin target)
                    INSTALL_RPATH_USE_LINK_PATH ON)
     target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}"
                                                  "${PROJECT_SOURCE_DIR}/include")
-    target_include_directories(${target} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS}
-                                                        "${IG_CUDNN_INCLUDE_DIR}")
     target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
     # Host code by our warnings; nvcc's own files do not pass -Wpedantic. 186: unsigned types in
     # templates that compare with zero.
@@ -76,8 +80,7 @@ function(ig_cuda_plugin target)
             ${target}
             PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Werror;-Werror=all-warnings>")
     endif()
-    target_link_libraries(${target} PRIVATE CUDA::cudart_static CUDA::cublasLt
-                                            "${IG_CUDNN_LIBRARY}" m)
+    target_link_libraries(${target} PRIVATE ig_cuda_libraries m)
     target_link_options(${target} PRIVATE -Wl,--no-undefined)
     install(TARGETS ${target} DESTINATION "${CMAKE_INSTALL_LIBDIR}/ingot")
 endfunction()

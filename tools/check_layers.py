@@ -61,7 +61,7 @@ EXTERNAL = {
     r"(cuda|cudnn|cublas|nvtx|cupti|nccl)": ["operators/gpu/"],
     r"(png|jpeglib|turbojpeg)\.h": ["tools/", "examples/"],
     r"dlfcn\.h": ["graph/runtime/"] + PROGRAMS,
-    r"(pthread|threads|semaphore)\.h": ["graph/core/", "graph/runtime/"] + PROGRAMS,
+    r"(pthread|threads|semaphore)\.h": ["graph/core/", "graph/runtime/", "operators/gpu/"] + PROGRAMS,
     r"cmocka\.h": ["tests/"],
 }
 

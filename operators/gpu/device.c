@@ -1,21 +1,10 @@
 /* The device "cuda": queues (a stream each), their memory (one pool that allocates in
  * stream order), waiting with the fault record. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "operators/gpu/cuda.h"
 #include "operators/gpu/library.h"
-
-void *gpu_heap(size_t count, size_t size)
-{
-    return calloc(count, size);
-}
-
-void gpu_heap_free(void *p)
-{
-    free(p);
-}
 
 /* ---- errors ---- */
 
@@ -83,16 +72,15 @@ static ig_status find_hardware(void)
         return IG_OK;
     (void)cudaGetLastError();
     if (e == cudaErrorInsufficientDriver)
-        return ig_fail(
-            IG_UNSUPPORTED,
-            "device cuda: no NVIDIA driver for CUDA %d.%d or newer is installed "
-            "on this machine (libcuda.so.1)",
-            CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
+        return ig_fail(IG_UNSUPPORTED,
+                       "no NVIDIA driver for CUDA %d.%d or newer is installed "
+                       "on this machine (libcuda.so.1)",
+                       CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
     if (e == cudaSuccess || e == cudaErrorNoDevice)
         return ig_fail(IG_UNSUPPORTED,
-                       "device cuda: the driver is there but shows no GPU; is one "
+                       "the driver is there but shows no GPU; is one "
                        "installed, and does CUDA_VISIBLE_DEVICES leave one?");
-    return ig_fail(IG_UNSUPPORTED, "device cuda: %s", cudaGetErrorString(e));
+    return ig_fail(IG_UNSUPPORTED, "%s", cudaGetErrorString(e));
 }
 
 /* Memory stays in the pool, up to half of the GPU's, instead of going back to the

@@ -20,7 +20,7 @@ struct gpu_lt {
     bool has_tight;
     bool bias;
     size_t workspace;
-    size_t element;
+    size_t element, element_y;
 };
 
 static cudaDataType_t type_of(ig_dtype t)
@@ -50,13 +50,14 @@ static cublasComputeType_t compute_of(const ig_kernel_ctx *k, ig_dtype t)
 
 static cublasStatus_t layout(cublasLtMatrixLayout_t *out,
                              const gpu_product *p,
+                             ig_dtype type,
                              int64_t rows,
                              int64_t cols,
                              int64_t ld,
                              int64_t step)
 {
     const int32_t batch = (int32_t)p->batch;
-    cublasStatus_t s = cublasLtMatrixLayoutCreate(out, type_of(p->type), (uint64_t)rows,
+    cublasStatus_t s = cublasLtMatrixLayoutCreate(out, type_of(type), (uint64_t)rows,
                                                   (uint64_t)cols, ld);
     if (s == CUBLAS_STATUS_SUCCESS)
         s = cublasLtMatrixLayoutSetAttribute(*out, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT,
@@ -75,8 +76,8 @@ static cublasStatus_t layout_of(cublasLtMatrixLayout_t *out,
                                 int64_t cols,
                                 int64_t step)
 {
-    return m->transposed ? layout(out, p, rows, cols, m->ld, step)
-                         : layout(out, p, cols, rows, m->ld, step);
+    return m->transposed ? layout(out, p, p->type, rows, cols, m->ld, step)
+                         : layout(out, p, p->type, cols, rows, m->ld, step);
 }
 
 static cublasStatus_t
@@ -104,7 +105,7 @@ static cublasStatus_t describe(gpu_lt *l, const ig_kernel_ctx *k, int epilogue)
     if (s == CUBLAS_STATUS_SUCCESS)
         s = layout_of(&l->a, p, &p->a, p->m, p->depth, p->step_a);
     if (s == CUBLAS_STATUS_SUCCESS)
-        s = layout(&l->y, p, p->n, p->m, p->n, p->step_y);
+        s = layout(&l->y, p, p->type_y, p->n, p->m, p->ld_y, p->step_y);
     return s;
 }
 
@@ -181,6 +182,7 @@ gpu_lt_new(gpu_lt **out, const ig_kernel_ctx *k, const gpu_product *p, int epilo
         return ig_kernel_fail(k, IG_OUT_OF_MEMORY, "out of memory for its state");
     l->p = *p;
     l->element = (size_t)ig_dtype_bits(p->type) / 8;
+    l->element_y = (size_t)ig_dtype_bits(p->type_y) / 8;
     l->bias = p->bias && epilogue != CUBLASLT_EPILOGUE_DEFAULT;
     cublasStatus_t s = describe(l, k, epilogue);
     if (s == CUBLAS_STATUS_SUCCESS)
@@ -258,9 +260,9 @@ static place place_of(const gpu_product *p, int64_t call)
     return at;
 }
 
-static const void *shift(const gpu_lt *l, const void *p, int64_t elements)
+static const void *shift(const void *p, int64_t elements, size_t element)
 {
-    return (const char *)p + elements * (int64_t)l->element;
+    return (const char *)p + elements * (int64_t)element;
 }
 
 ig_status gpu_lt_run(const ig_kernel_ctx *k, gpu_lt *l, const gpu_lt_data *d)
@@ -286,11 +288,11 @@ ig_status gpu_lt_run(const ig_kernel_ctx *k, gpu_lt *l, const gpu_lt_data *d)
         place at = place_of(p, i);
         IG_TRY(gpu_blas_status(
             k,
-            cublasLtMatmul(handle, l->op, alpha, shift(l, d->b, at.b), l->b,
-                           shift(l, d->a, at.a), l->a, beta, shift(l, c, at.y), l->y,
-                           (void *)(uintptr_t)shift(l, d->y, at.y), l->y,
-                           tight ? &l->tight : &l->loose, d->workspace, l->workspace,
-                           q->stream),
+            cublasLtMatmul(
+                handle, l->op, alpha, shift(d->b, at.b, l->element), l->b,
+                shift(d->a, at.a, l->element), l->a, beta, shift(c, at.y, l->element_y),
+                l->y, (void *)(uintptr_t)shift(d->y, at.y, l->element_y), l->y,
+                tight ? &l->tight : &l->loose, d->workspace, l->workspace, q->stream),
             "cuBLASLt"));
     }
     return IG_OK;

@@ -56,7 +56,7 @@ static int merge(axis *out,
 static bool stacks(const gpu_product *p, const axis *x)
 {
     return x->b == 0 && !p->a.transposed && x->a == p->m * p->a.ld &&
-           x->y == p->m * p->n;
+           x->y == p->m * p->ld_y;
 }
 
 ig_status gpu_product_batches(gpu_product *p,
@@ -97,7 +97,7 @@ ig_status gpu_product_batches(gpu_product *p,
 
 ig_status gpu_product_check(const gpu_product *p)
 {
-    const int64_t all[] = {p->m, p->n, p->depth, p->a.ld, p->b.ld, p->batch};
+    const int64_t all[] = {p->m, p->n, p->depth, p->a.ld, p->b.ld, p->ld_y, p->batch};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         if (all[i] < 1 || all[i] > INT32_MAX)
             return ig_reject("an empty product, or sizes of 2^31 and more");

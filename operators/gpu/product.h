@@ -19,12 +19,13 @@ enum { GPU_BATCH_AXES = 12 };
 typedef struct gpu_product { /* y[m][n] = alpha a[m][depth] b[depth][n] + beta c + ...
                               */
     int64_t m, n, depth;
-    gpu_matrix a, b;                       /* y and c are dense */
+    gpu_matrix a, b;
+    int64_t ld_y;                          /* of y and c, which are stored by rows */
     int64_t batch, step_a, step_b, step_y; /* products of one call */
     int outer;                             /* axes of calls */
     int64_t outer_dim[GPU_BATCH_AXES], outer_a[GPU_BATCH_AXES], outer_b[GPU_BATCH_AXES],
         outer_y[GPU_BATCH_AXES];
-    ig_dtype type;
+    ig_dtype type, type_y; /* y may be float32 over halves */
     float alpha, beta;
     bool bias; /* of n elements, added to each row */
     gpu_act act;

@@ -134,8 +134,10 @@ static ig_status gemm_product(const ig_kernel_ctx *k, gpu_product *p)
     *p = (gpu_product){.m = y[0],
                        .n = y[1],
                        .depth = x[a->transA ? 0 : 1],
+                       .ld_y = y[1],
                        .batch = 1,
                        .type = ig_dtype_of(ig_in(k, 0)),
+                       .type_y = ig_dtype_of(ig_in(k, 0)),
                        .alpha = a->alpha};
     p->a = (gpu_matrix){a->transA != 0, a->transA ? p->m : p->depth};
     p->b = (gpu_matrix){a->transB != 0, a->transB ? p->depth : p->n};
@@ -205,8 +207,10 @@ static ig_status linear_product(const ig_kernel_ctx *k, gpu_product *p)
                        .depth = depth,
                        .a = {false, depth},
                        .b = {a->trans_w != 0, a->trans_w ? depth : n},
+                       .ld_y = n,
                        .batch = 1,
                        .type = ig_dtype_of(x),
+                       .type_y = ig_dtype_of(x),
                        .alpha = a->alpha,
                        .bias = ig_in(k, 2) != NULL,
                        .act = {a->activation, a->act_a, a->act_b, false}};
