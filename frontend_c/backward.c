@@ -210,8 +210,8 @@ static ig_status collect_inner(walk *w)
     return IG_OK;
 }
 
-/* A gradient that is a saved value as it stands: it needs a header that outlives the
- * node. */
+/* A gradient that is a saved value as it stands needs a header that outlives the node.
+ */
 static ig_status adopt(walk *w, ig_tensor **g)
 {
     IG_TRY(igi_tensor_alias(g, w->c->pool, *g));
@@ -301,10 +301,10 @@ static ig_status ones_like(ig_ctx *c, const ig_tensor *y, ig_tensor **out)
     IG_TRY(igi_tensor_header(out, c->pool, (ig_dtype)y->v.type.dtype, y->v.type.rank,
                              ig_type_dims(&y->v.type)));
     ig_status rc = igi_tensor_alloc(*out, c->pool);
-    if (rc == IG_OK)
+    if (rc == IG_OK) {
         igi_put_f64((ig_dtype)y->v.type.dtype, (*out)->data, 0, 1.0);
-    if (rc == IG_OK)
         rc = igi_place_like(c, out, y);
+    }
     if (rc != IG_OK)
         ig_tensor_unref(*out);
     return rc;
@@ -330,10 +330,7 @@ static ig_status seed(walk *w, ig_tensor *y, ig_tensor *dy, uint32_t *top)
             IG_INVALID_ARGUMENT,
             "the result does not depend on any tensor that requires a gradient%s",
             w->c->grad_mode ? "" : " (recording is off here)");
-    if (dy)
-        IG_TRY(check_seed(y, dy));
-    ig_status rc = dy ? IG_OK : ones_like(w->c, y, &g);
-    IG_TRY(rc);
+    IG_TRY(dy ? check_seed(y, dy) : ones_like(w->c, y, &g));
     if (dy)
         g = ig_tensor_ref(dy);
     igi_tape_node fake = {0};
@@ -350,7 +347,7 @@ static ig_status seed(walk *w, ig_tensor *y, ig_tensor *dy, uint32_t *top)
     w->node = &fake;
     bool anomaly = w->c->opts.anomaly;
     w->c->opts.anomaly = false; /* the seed is the caller's own */
-    rc = route(w, 0, g);
+    ig_status rc = route(w, 0, g);
     w->node = NULL;
     w->c->opts.anomaly = anomaly;
     ig_tensor_unref(g);

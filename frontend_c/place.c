@@ -7,7 +7,8 @@
 
 /* A copy of t in another place, as an Identity that the sinks are told of: gradients go
  * through it, and a trace has nothing of it, for nets have a place of their own. */
-static ig_status moved(ig_ctx *c, const char *where, ig_tensor *t, int device, ig_value **out)
+static ig_status
+moved(ig_ctx *c, const char *where, ig_tensor *t, int device, ig_value **out)
 {
     static const ig_op_def *identity;
     ig_call call = {.op = igi_op_once(&identity, "Identity"),

@@ -86,7 +86,8 @@ ig_tensor *igi_tape_save(igi_arena *a, const ig_tensor *t)
     if (!s)
         return NULL;
     *s = *t;
-    s->v.flags = (uint16_t)((t->v.flags & (IGI_CONTIGUOUS | IGI_TRACED | IGI_REMOTE)) | IGI_STATIC);
+    s->v.flags = (uint16_t)((t->v.flags & (IGI_CONTIGUOUS | IGI_TRACED | IGI_REMOTE)) |
+                            IGI_STATIC);
     s->v.home = NULL;
     s->grad = s->base = NULL;
     if (t->v.type.rank > 8) {

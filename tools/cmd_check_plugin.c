@@ -26,6 +26,7 @@ typedef struct checking {
     const char *path, *file;
     json_out j;
     int passed, failed;
+    int device; /* whose kernels are checked */
 } checking;
 
 /* In children: a registry with the plugin, under guard bytes. */
@@ -84,6 +85,35 @@ static bool check_operator(const checking *c, const char *full)
                            ? igi_registry_find_full(suite_where.registry, full)
                            : NULL;
     return op && suite_operator(op) == 0 && !leaks(op);
+}
+
+/* ---- kernels of a device ---- */
+
+#define NO_HARDWARE 2 /* exit code of a child */
+
+/* A device is opened in children only: what it holds does not survive a fork. */
+static bool check_opens(const checking *c, const char *unused)
+{
+    void *queue = NULL;
+    (void)unused;
+    ig_registry *r = load(c->path);
+    const ig_device_def *d = r ? igi_registry_device(r, c->device) : NULL;
+    ig_status rc = d ? d->open(d, &queue) : IG_INTERNAL;
+    if (rc == IG_OK) {
+        d->close(queue);
+        return true;
+    }
+    say_note("%s", ig_error_message());
+    _exit(rc == IG_UNSUPPORTED ? NO_HARDWARE : 1);
+}
+
+static bool check_operator_there(const checking *c, const char *full)
+{
+    suite_where.registry = load(c->path);
+    const igi_op *op = suite_where.registry
+                           ? igi_registry_find_full(suite_where.registry, full)
+                           : NULL;
+    return op && suite_operator_on(op, c->device) == 0;
 }
 
 /* ---- formats ---- */
@@ -164,9 +194,10 @@ static bool check_load(const checking *c, const char *unused)
     return load(c->path) != NULL;
 }
 
-static bool in_child(const checking *c,
-                     bool (*check)(const checking *, const char *),
-                     const char *name)
+/* The exit code of the check, -1: a signal. */
+static int child_code(const checking *c,
+                      bool (*check)(const checking *, const char *),
+                      const char *name)
 {
     int status = 0;
     fflush(stdout);
@@ -174,11 +205,18 @@ static bool in_child(const checking *c,
     if (pid == 0)
         _exit(check(c, name) ? 0 : 1);
     if (pid < 0 || waitpid(pid, &status, 0) < 0)
-        return false;
+        return -1;
     if (WIFSIGNALED(status))
         say_error("%s: it crashed with signal %d (%s)", name, WTERMSIG(status),
                   strsignal(WTERMSIG(status)));
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static bool in_child(const checking *c,
+                     bool (*check)(const checking *, const char *),
+                     const char *name)
+{
+    return child_code(c, check, name) == 0;
 }
 
 static void record(checking *c, const cli_args *a, const char *what, bool ok)
@@ -201,18 +239,41 @@ static bool has_kernel(const ig_registry *r, const igi_op *op, int device)
     return false;
 }
 
-/* Of the plugin, or with a kernel of the plugin. */
+/* Of the plugin, or with a kernel of the plugin for the CPU. */
 static bool concerned(const ig_registry *r, const igi_op *op)
 {
-    bool any = op->own != NULL;
-    for (int d = 0; d < IGI_DEVICES; d++)
-        any = any || has_kernel(r, op, d);
-    return any;
+    return op->own || has_kernel(r, op, 0);
+}
+
+/* A device's kernels, each operator in a process of its own; on a machine without the
+ * hardware only that it says so. */
+static void check_device(checking *c, const cli_args *a, const ig_registry *r, int d)
+{
+    char name[160], label[256];
+    const char *device = igi_registry_device(r, d)->name;
+    c->device = d;
+    int code = child_code(c, check_opens, device);
+    if (code == NO_HARDWARE) {
+        say_note("the kernels of device %s are not checked", device);
+        return;
+    }
+    snprintf(label, sizeof(label), "device %s", device);
+    record(c, a, label, code == 0);
+    for (int i = 0; i < igi_registry_count(r); i++) {
+        const igi_op *op = igi_registry_at(r, i);
+        if (!op->n_kernels[d])
+            continue;
+        (void)igi_op_full_name(op->def, name, sizeof(name));
+        snprintf(label, sizeof(label), "%s on %s", name, device);
+        record(c, a, label, in_child(c, check_operator_there, name));
+    }
 }
 
 static void check_all(checking *c, const cli_args *a, const ig_registry *r)
 {
     char name[160];
+    for (int d = 1; d < IGI_DEVICES && igi_registry_device(r, d); d++)
+        check_device(c, a, r, d);
     for (int i = 0; i < igi_registry_count(r); i++) {
         const igi_op *op = igi_registry_at(r, i);
         if (!concerned(r, op))

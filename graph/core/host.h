@@ -1,7 +1,9 @@
-/* The host: what the runtime must be able to ask of the CPU's backend, without naming it.
+/* The host: what the runtime must be able to ask of the CPU's backend, without naming
+ * it.
  *
- * A table of functions, filled by operators/cpu/host.c and put into the registry by the composition root; without
- * one the runtime uses threads of its own (graph/runtime/team.h).
+ * A table of functions, filled by operators/cpu/host.c and put into the registry by the
+ * composition root; without one the runtime uses threads of its own
+ * (graph/runtime/team.h).
  *
  * Teams: `parallel` calls fn(arg, tid, nth) once on each of nth threads at once, tid 0
  * being the caller, and returns when all have returned. They really run at the same

@@ -159,8 +159,8 @@ static ig_status copy_within(igi_queue *q, ig_tensor *dst, const ig_tensor *src)
     int bits = ig_dtype_bits((ig_dtype)src->v.type.dtype);
     int64_t bytes = (int64_t)ig_tensor_nbytes(src), one = 1;
     if (is_dense(dst) && is_dense(src))
-        return failed(q, q->def->move(q->self, 1, 1, &bytes, dst->data, &one, src->data,
-                                      &one));
+        return failed(
+            q, q->def->move(q->self, 1, 1, &bytes, dst->data, &one, src->data, &one));
     if (bits < 8)
         return ig_fail(IG_UNSUPPORTED, "a strided copy of %s on device '%s'",
                        ig_dtype_name((ig_dtype)src->v.type.dtype), q->def->name);
@@ -209,7 +209,7 @@ ig_status igi_queue_copy(ig_tensor *dst, const ig_tensor *src)
         return copy_across(dst, src);
     /* Over a contiguous stop: of the source on its side, or of both on the host. */
     ig_tensor *stop = NULL;
-    ig_status rc = to && from ? igi_queue_moved(&stop, NULL, NULL, src)
+    ig_status rc = to && from       ? igi_queue_moved(&stop, NULL, NULL, src)
                    : !is_dense(src) ? scratch_like(&stop, src)
                                     : scratch_like(&stop, dst);
     if (rc == IG_OK && !(to && from))

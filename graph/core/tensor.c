@@ -421,8 +421,8 @@ ig_status igi_tensor_alias(ig_tensor **out, igi_pool *pool, const ig_tensor *t)
     ig_tensor *x;
     IG_TRY(igi_tensor_header(&x, pool, (ig_dtype)t->v.type.dtype, t->v.type.rank,
                              ig_type_dims(&t->v.type)));
-    x->v.flags = (uint16_t)(IGI_IS_VIEW | (t->v.flags & (IGI_CONTIGUOUS | IGI_TRACED |
-                                                        IGI_REMOTE)));
+    x->v.flags = (uint16_t)(IGI_IS_VIEW |
+                            (t->v.flags & (IGI_CONTIGUOUS | IGI_TRACED | IGI_REMOTE)));
     x->v.device = t->v.device;
     x->v.trace = t->v.trace;
     x->v.trace_epoch = t->v.trace_epoch;

@@ -424,45 +424,6 @@ igi_registry_prefer_kernels(ig_registry *r, int device, const ig_kernel_def *tab
     return IG_OK;
 }
 
-ig_status igi_registry_set_host(ig_registry *r, const igi_host *h)
-{
-    if (h->struct_size != sizeof(*h))
-        return ig_fail(IG_INVALID_ARGUMENT, "the host's struct_size is wrong");
-    r->host = h;
-    return IG_OK;
-}
-
-const igi_host *igi_registry_host(const ig_registry *r)
-{
-    return r->host;
-}
-
-const ig_device_def *igi_registry_device(const ig_registry *r, int device)
-{
-    return device > 0 && device < IGI_DEVICES ? r->devices[device] : NULL;
-}
-
-ig_status igi_registry_find_device(const ig_registry *r, const char *name, int *out)
-{
-    char known[256] = "cpu";
-    size_t at = 3;
-    *out = 0;
-    if (!name || !strcmp(name, "cpu"))
-        return IG_OK;
-    for (int d = 1; d < IGI_DEVICES && r->devices[d]; d++) {
-        if (!strcmp(r->devices[d]->name, name)) {
-            *out = d;
-            return IG_OK;
-        }
-        int w = snprintf(known + at, sizeof(known) - at, ", %s", r->devices[d]->name);
-        at += w > 0 && at + (size_t)w < sizeof(known) ? (size_t)w : 0;
-    }
-    return ig_fail(IG_DEVICE,
-                   "there is no device '%s', only: %s; devices come with plugins "
-                   "(--plugin, ig_registry_load_plugin)",
-                   name, known);
-}
-
 /* ---- look-ups ---- */
 
 const igi_op *

@@ -12,7 +12,7 @@ struct ig_registry {
     IGI_VEC(igi_op *) ops; /* sorted by domain, name */
     const ig_op_def *std[IGI_STD_COUNT];
     const igi_host *host;
-    ig_device_def *devices[IGI_DEVICES]; /* owned copies; 0 stays empty */
+    ig_device_def *devices[IGI_DEVICES];  /* owned copies; 0 stays empty */
     IGI_VEC(ig_frontend_def *) frontends; /* of plugins, in the order of loading */
     IGI_VEC(ig_kernel_def *) tables;      /* of plugins */
     IGI_VEC(char *) plugins;              /* their names */
@@ -25,6 +25,14 @@ void igi_registry_drop(ig_registry *r, igi_op *op);
 /* Like igi_registry_add_kernels, but these are asked first. */
 ig_status
 igi_registry_prefer_kernels(ig_registry *r, int device, const ig_kernel_def *table);
+/* A struct that only grows: a shorter one (older plugin) leaves the rest zero, a longer
+ * one (newer plugin) must not use what we do not know. */
+ig_status igi_registry_copy_sized(
+    void *dst, size_t size, const void *src, const char *what, const char *name);
+/* Devices with the CPU; adding those of a plugin; taking back all from `before` on. */
+int igi_registry_count_devices(const ig_registry *r);
+ig_status igi_registry_add_devices(ig_registry *r, const ig_plugin *p);
+void igi_registry_drop_devices(ig_registry *r, int before);
 /* Whether `k` is a row of the table. */
 bool igi_kernel_in(const ig_kernel_def *k, const ig_kernel_def *table);
 void igi_registry_drop_kernels(ig_registry *r, int device, const ig_kernel_def *table);

@@ -11,10 +11,8 @@
 #include "graph/core/alloc.h"
 #include "graph/ir/registry_build.h"
 
-/* A struct that only grows: a shorter one (older plugin) leaves the rest zero, a longer
- * one (newer plugin) must not use what we do not know. */
-static ig_status
-copy_sized(void *dst, size_t size, const void *src, const char *what, const char *name)
+ig_status igi_registry_copy_sized(
+    void *dst, size_t size, const void *src, const char *what, const char *name)
 {
     uint32_t given;
     memcpy(&given, src, sizeof(given));
@@ -53,8 +51,8 @@ static ig_status add_op(ig_registry *r, const ig_op_def *given, const ig_plugin 
         igi_free(op);
         return IG_OUT_OF_MEMORY;
     }
-    ig_status rc = copy_sized(own, sizeof(*own), given, "operator",
-                              given->name ? given->name : "?");
+    ig_status rc = igi_registry_copy_sized(own, sizeof(*own), given, "operator",
+                                           given->name ? given->name : "?");
     if (rc != IG_OK) {
         igi_free(own);
         igi_free(op);
@@ -131,8 +129,8 @@ static ig_status copy_table(const ig_kernel_def *table, ig_kernel_def **out)
     if (!own)
         return IG_OUT_OF_MEMORY;
     for (int i = 0; i < n; i++) {
-        ig_status rc =
-            copy_sized(&own[i], sizeof(*own), row_of(table, i), "kernel of", table->op);
+        ig_status rc = igi_registry_copy_sized(&own[i], sizeof(*own), row_of(table, i),
+                                               "kernel of", table->op);
         if (rc != IG_OK) {
             igi_free(own);
             return rc;
@@ -187,7 +185,7 @@ static ig_status add_frontend(ig_registry *r, const ig_frontend_def *given)
         igi_free(own);
         return IG_OUT_OF_MEMORY;
     }
-    ig_status rc = copy_sized(own, sizeof(*own), given, "frontend", name);
+    ig_status rc = igi_registry_copy_sized(own, sizeof(*own), given, "frontend", name);
     if (rc == IG_OK && !(own->name && own->doc && own->sniff && own->read))
         rc = ig_fail(IG_INVALID_ARGUMENT,
                      "frontend %s lacks one of name, doc, sniff, read", name);
@@ -221,63 +219,6 @@ igi_registry_sniff(const ig_registry *r, const void *bytes, size_t size)
     return NULL;
 }
 
-/* ---- devices ---- */
-
-static ig_status add_device(ig_registry *r, const ig_device_def *given)
-{
-    const char *name = given->name ? given->name : "?";
-    int at = 1;
-    while (at < IGI_DEVICES && r->devices[at] && strcmp(r->devices[at]->name, name) != 0)
-        at++;
-    if (at == IGI_DEVICES)
-        return ig_fail(IG_LIMIT, "device %s: there are %d already", name,
-                       IGI_DEVICES - 1);
-    if (r->devices[at] || !strcmp(name, "cpu"))
-        return ig_fail(IG_INVALID_ARGUMENT, "device %s is there already", name);
-    ig_device_def *own = igi_alloc(sizeof(*own));
-    if (!own)
-        return IG_OUT_OF_MEMORY;
-    ig_status rc = copy_sized(own, sizeof(*own), given, "device", name);
-    bool whole = own->name && own->doc && own->open && own->close && own->alloc &&
-                 own->release && own->upload && own->download && own->move && own->wait;
-    bool captures = own->capture_begin && own->capture_end && own->replay &&
-                    own->graph_free;
-    if (rc == IG_OK && (!whole || (own->capture_begin && !captures)))
-        rc = ig_fail(IG_INVALID_ARGUMENT,
-                     "device %s lacks one of its functions (open, close, alloc, "
-                     "release, upload, download, move, wait; all for capture or none)",
-                     name);
-    if (rc != IG_OK) {
-        igi_free(own);
-        return rc;
-    }
-    r->devices[at] = own;
-    return IG_OK;
-}
-
-static int count_devices(const ig_registry *r)
-{
-    int n = 1;
-    while (n < IGI_DEVICES && r->devices[n])
-        n++;
-    return n;
-}
-
-static void drop_devices(ig_registry *r, int before)
-{
-    for (int d = before; d < IGI_DEVICES; d++) {
-        igi_free(r->devices[d]);
-        r->devices[d] = NULL;
-    }
-}
-
-static ig_status add_devices(ig_registry *r, const ig_plugin *p)
-{
-    for (int i = 0; p->devices && p->devices[i]; i++)
-        IG_TRY(add_device(r, p->devices[i]));
-    return IG_OK;
-}
-
 /* ---- the whole ---- */
 
 static ig_status check(const ig_registry *r, const ig_plugin *p)
@@ -299,11 +240,11 @@ static ig_status check(const ig_registry *r, const ig_plugin *p)
 static ig_status add_all(ig_registry *r, const ig_plugin *p)
 {
     size_t tables = r->tables.n, frontends = r->frontends.n;
-    int n_ops = 0, devices = count_devices(r);
+    int n_ops = 0, devices = igi_registry_count_devices(r);
     IG_TRY(add_ops(r, p, &n_ops));
     ig_status rc = resolve(r, p);
     if (rc == IG_OK)
-        rc = add_devices(r, p);
+        rc = igi_registry_add_devices(r, p);
     if (rc == IG_OK)
         rc = add_tables(r, p);
     if (rc == IG_OK)
@@ -311,7 +252,7 @@ static ig_status add_all(ig_registry *r, const ig_plugin *p)
     if (rc != IG_OK) {
         drop_frontends(r, frontends);
         drop_tables(r, tables);
-        drop_devices(r, devices);
+        igi_registry_drop_devices(r, devices);
         drop_ops(r, p, n_ops);
     }
     return rc;

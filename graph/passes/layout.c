@@ -149,9 +149,10 @@ static ig_status walk(igi_layout *l, int *changes)
 
 ig_status igi_pass_layout(ig_graph *g, igi_pass_state *s, int *changes)
 {
+    (void)s;
     igi_layout l = {.g = g, .n_values = g->values.n, .n_nodes = g->nodes.n};
     l.transpose = igi_registry_find_full(g->reg, "Transpose");
-    if (!l.transpose || s->o->device != 0) /* other devices have layouts of their own */
+    if (!l.transpose)
         return IG_OK;
     l.twin = igi_calloc(l.n_values, sizeof(*l.twin));
     l.native = igi_calloc(l.n_values, sizeof(*l.native));

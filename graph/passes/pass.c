@@ -19,34 +19,44 @@ typedef struct pass {
     const char *name;
     igi_pass_fn run;
     int level; /* from which on it runs */
+    /* On a device: NULL: runs there too; an operator: when the device has kernels for
+     * what the pass makes; HOST: never, it serves kernels of the CPU. */
+    const char *makes;
 } pass;
+#define HOST ""
 
 static const pass canonical[] = {
-    {"fold", igi_pass_fold, 1},
-    {"simplify", igi_pass_simplify, 1},
-    {"cse", igi_pass_cse, 1},
+    {"fold", igi_pass_fold, 1, NULL},
+    {"simplify", igi_pass_simplify, 1, NULL},
+    {"cse", igi_pass_cse, 1, NULL},
     {0},
 };
 
 /* Before weights become floats. */
 static const pass quantized[] = {
-    {"qdq", igi_pass_qdq, 2},
+    {"qdq", igi_pass_qdq, 2, HOST},
     {0},
 };
 
 static const pass patterns[] = {
-    {"half", igi_pass_half, 2},
-    {"fuse_gelu", igi_pass_fuse_gelu, 2},
-    {"fuse_norm", igi_pass_fuse_norm, 2},
-    {"fuse_attention", igi_pass_fuse_attention, 2},
-    {"fold_affine", igi_pass_fold_affine, 2},
-    {"fold_pad", igi_pass_fold_pad, 2},
-    {"fuse_linear", igi_pass_fuse_linear, 2},
-    {"layout", igi_pass_layout, 2},
-    {"fuse_qconv", igi_pass_fuse_qconv, 2},
-    {"epilogue", igi_pass_epilogue, 2},
+    {"half", igi_pass_half, 2, HOST},
+    {"fuse_gelu", igi_pass_fuse_gelu, 2, "Gelu"},
+    {"fuse_norm", igi_pass_fuse_norm, 2, "LayerNormalization"},
+    {"fuse_attention", igi_pass_fuse_attention, 2, "Attention"},
+    {"fold_affine", igi_pass_fold_affine, 2, NULL},
+    {"fold_pad", igi_pass_fold_pad, 2, NULL},
+    {"fuse_linear", igi_pass_fuse_linear, 2, "ingot::Linear"},
+    {"layout", igi_pass_layout, 2, HOST},
+    {"fuse_qconv", igi_pass_fuse_qconv, 2, HOST},
+    {"epilogue", igi_pass_epilogue, 2, "ingot::Linear"},
     {0},
 };
+
+static bool belongs(const ig_graph *g, const igi_pass_state *s, const pass *p)
+{
+    const igi_op *op = p->makes ? igi_registry_find_full(g->reg, p->makes) : NULL;
+    return s->o->device == 0 || !p->makes || (op && op->n_kernels[s->o->device]);
+}
 
 static ig_status run_one(ig_graph *g, igi_pass_state *s, const pass *p, int *changes)
 {
@@ -68,7 +78,7 @@ static ig_status
 run_list(ig_graph *g, igi_pass_state *s, const pass *list, int *changes)
 {
     for (const pass *p = list; p->name; p++)
-        if (p->level <= s->o->level)
+        if (p->level <= s->o->level && belongs(g, s, p))
             IG_TRY(run_one(g, s, p, changes));
     return IG_OK;
 }

@@ -11,7 +11,7 @@
 typedef struct igi_pass_opts {
     uint32_t struct_size;
     int level;           /* 0, 1, 2 */
-    int device;          /* ORDER: device */
+    int device;          /* the net's, in the registry; 0: the CPU */
     int threads;         /* of the net */
     bool exact_conv;     /* no Winograd, no Strassen */
     bool strict_qdq;     /* keep every rounding of quantized graphs */

@@ -17,7 +17,7 @@ typedef struct igi_frame {
     igi_barrier *barrier;        /* of the team, while one runs */
     igi_error *error;            /* of a team: the first failure */
     atomic_int failed;
-    uint64_t rounds; /* runs of bodies so far */
+    uint64_t rounds;         /* runs of bodies so far */
     struct igi_queue *queue; /* of the device that the call runs on; NULL: the host */
 } igi_frame;
 
@@ -65,9 +65,6 @@ ig_status igi_call_placed(igi_invoker *v,
                           struct igi_queue *q,
                           bool *refused);
 /* The input that output i overwrites (MUTATED), -1: none. */
-int igi_call_mutates(const igi_op *op,
-                     const ig_call *call,
-                     ig_value *const *in,
-                     int i);
+int igi_call_mutates(const igi_op *op, const ig_call *call, ig_value *const *in, int i);
 
 #endif

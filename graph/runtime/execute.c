@@ -6,6 +6,7 @@
  * part of team steps, and meeting at the barriers that the schedule has set. Kernels
  * with threads of their own and late nodes stand between segments and run on the caller
  * alone. Cancellation and deadline are polled by thread 0 before each of its steps. */
+#include "graph/runtime/capture.h"
 #include "graph/runtime/instance.h"
 #include "graph/runtime/profile.h"
 
@@ -256,6 +257,8 @@ static ig_status run_segments(igi_instance *x)
 ig_status igi_execute(igi_instance *x)
 {
     igi_plan *p = x->plan;
+    if (p->capture && !x->profile && !x->nested)
+        return igi_capture_run(x, run_list);
     if (!p->all_serial || x->profile || igi_env_watched(&x->invoker.env))
         return run_segments(x);
     for (igi_step *s = p->step, *end = s + p->n_steps; s < end; s++) {

@@ -19,12 +19,12 @@ typedef struct igi_prepared igi_prepared; /* graph/runtime/prepared.h */
 typedef struct igi_bodies igi_bodies;     /* graph/runtime/bodies.h */
 
 typedef struct igi_invoker {
-    igi_pool *pool; /* of outputs' headers and storages; NULL: the allocator */
+    igi_pool *pool;         /* of outputs' headers and storages; NULL: the allocator */
     const ig_registry *reg; /* borrowed; may be NULL */
     const igi_host *host;   /* threads; NULL: made per call */
     struct igi_queue *queue[IGI_DEVICES]; /* opened when first needed; see remote.h */
-    struct igi_trail *trail; /* of calls on devices */
-    int threads;              /* budget of one call, >= 1 */
+    struct igi_trail *trail;              /* of calls on devices */
+    int threads;                          /* budget of one call, >= 1 */
     igi_env env;
     uint64_t draw; /* number of the last draw of a random operator */
     igi_prepared

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "graph/core/log.h"
+#include "graph/runtime/capture.h"
 #include "graph/runtime/instance.h"
 #include "graph/runtime/remote.h"
 #include "graph/runtime/select.h"
@@ -87,6 +88,8 @@ ig_status igi_plan_new(igi_plan **out,
         igi_plan_needed(p);
         rc = igi_plan_steps(p, rt);
     }
+    if (rc == IG_OK && net->capture && p->queue)
+        igi_capture_order(p);
     if (rc == IG_OK)
         rc = igi_plan_schedule(p);
     if (rc == IG_OK)
@@ -95,6 +98,8 @@ ig_status igi_plan_new(igi_plan **out,
         rc = igi_plan_headers(p);
     if (rc == IG_OK && p->has_late)
         rc = set_drops(p);
+    if (rc == IG_OK)
+        rc = igi_capture_plan(p);
 #ifndef NDEBUG
     if (rc == IG_OK && p->n_values < 3000)
         rc = igi_plan_check(p);
@@ -112,6 +117,7 @@ void igi_plan_free(igi_plan *p)
 {
     if (!p)
         return;
+    igi_capture_free(p);
     for (uint32_t i = 0; i < p->n_steps; i++) {
         igi_step *s = &p->step[i];
         if (s->prepared && s->kernel->unprepare)

@@ -91,7 +91,7 @@ typedef struct igi_patch { /* a header over memory that changes from run to run 
     int64_t bytes; /* from the root's first byte */
 } igi_patch;
 
-typedef struct igi_arena_of { /* of one space */
+typedef struct igi_arena_of {                    /* of one space */
     size_t arena_bytes, scratch_at, total_bytes; /* buffers, then scratch */
     char *base;          /* address the headers are bound to; NULL: not bound */
     igi_storage storage; /* what static headers over the arena name */
@@ -113,12 +113,13 @@ typedef struct igi_plan {
     igi_buffer *buffer;
     uint32_t n_buffers;
     igi_arena_of arena[IGI_SPACES];
+    struct igi_capture *capture; /* NULL: runs are not kept */
     igi_queue *queue; /* of the device, borrowed from the owner; NULL: CPU only */
     size_t own_bytes;
     IGI_VEC(igi_patch) patches; /* views of inputs and of OWN values, outermost first */
     IGI_VEC(uint32_t) own;      /* roots at OWN */
-    uint32_t *output; /* per graph output: plan value */
-    ig_node_id failed;         /* node of the last error, for its context */
+    uint32_t *output;           /* per graph output: plan value */
+    ig_node_id failed;          /* node of the last error, for its context */
     uint32_t n_nodes_view, n_nodes_folded;
     bool has_late, has_team, has_random, all_serial;
     bool
@@ -166,11 +167,9 @@ static inline int igi_plan_space_of(const igi_plan *p, uint32_t v)
     return p->value[p->value[v].root].space;
 }
 /* A step before the one at hand that makes view `v` contiguous; *out is the copy. */
-ig_status
-igi_plan_copy(igi_plan *p, uint32_t v, const ig_run_api *rt, uint32_t *out);
+ig_status igi_plan_copy(igi_plan *p, uint32_t v, const ig_run_api *rt, uint32_t *out);
 /* Value `v` in the other space: the device's copy of a constant, or made by a step. */
-ig_status
-igi_plan_move(igi_plan *p, uint32_t v, const ig_run_api *rt, uint32_t *out);
+ig_status igi_plan_move(igi_plan *p, uint32_t v, const ig_run_api *rt, uint32_t *out);
 /* Whether a kernel of the device should run node n if it takes it. */
 bool igi_plan_prefers_device(const igi_plan *p, const igi_node *n);
 /* Copies of the graph's outputs that were made on the device, for the host. */

@@ -13,7 +13,7 @@
 
 /* The device's own is 256 bytes: all that starts a buffer must be that. */
 #define ALIGN(space_) ((space_) == IGI_THERE ? (size_t)256 : (size_t)64)
-#define FOREVER UINT32_MAX
+#define FOREVER       UINT32_MAX
 
 /* Steps that read each root: readers[first[v]..first[v + 1]) are step indices,
  * ascending. */
@@ -110,9 +110,9 @@ may_take_over(const igi_plan *p, const uses *u, uint32_t at, int j, size_t bytes
     uint32_t v = s->in[j], r = v ? p->value[v].root : 0;
     const igi_pvalue *root = &p->value[r];
     size_t have;
-    if (!v || root->where != IGI_AT_ARENA || root->space != s->space || root->mutated || !root->buffer ||
-        u->at_end[r] || !is_whole(p, v) || !igi_type_bytes(&root->type, &have) ||
-        have != bytes)
+    if (!v || root->where != IGI_AT_ARENA || root->space != s->space || root->mutated ||
+        !root->buffer || u->at_end[r] || !is_whole(p, v) ||
+        !igi_type_bytes(&root->type, &have) || have != bytes)
         return false;
     int here = 0;
     for (uint32_t i = u->first[r]; i < u->first[r + 1]; i++) {
@@ -167,10 +167,8 @@ static ig_status make_buffers(igi_plan *p, const uses *u)
             (void)igi_type_bytes(&p->value[v].type, &exact);
             uint32_t last = last_time(p, u, v, i), taken = take_over(p, u, i, o, exact);
             if (!taken && bytes) {
-                p->buffer[p->n_buffers++] =
-                    (igi_buffer){.bytes = bytes,
-                                 .first = s->time,
-                                 .space = p->value[v].space};
+                p->buffer[p->n_buffers++] = (igi_buffer){
+                    .bytes = bytes, .first = s->time, .space = p->value[v].space};
                 taken = p->n_buffers;
             }
             p->value[v].buffer = taken;

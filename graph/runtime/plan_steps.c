@@ -179,8 +179,8 @@ bind_context(const igi_plan *p, igi_step *s, const igi_node *n, const ig_run_api
     s->k.op = n->op->def;
 }
 
-/* Input i as a kernel in `space` wants it: there (those of VALUE ports on the host), and
- * dense unless the kernel strides. */
+/* Input i as a kernel in `space` wants it: there (those of VALUE ports on the host),
+ * and dense unless the kernel strides. */
 static ig_status fit_input(igi_plan *p,
                            const igi_node *n,
                            int i,
@@ -194,9 +194,8 @@ static ig_status fit_input(igi_plan *p,
     if (p->queue && !(flags & IG_TYPE_ONLY) &&
         igi_plan_space_of(p, *v) != (flags & IG_VALUE ? IGI_HOST : space))
         IG_TRY(igi_plan_move(p, *v, rt, v));
-    return strides || port < 0 || p->value[*v].contiguous
-               ? IG_OK
-               : igi_plan_copy(p, *v, rt, v);
+    return strides || port < 0 || p->value[*v].contiguous ? IG_OK
+                                                          : igi_plan_copy(p, *v, rt, v);
 }
 
 /* Copies of inputs that kernel `d` cannot read as they are. They precede the step,
@@ -295,8 +294,8 @@ static void enter_space(igi_plan *p, igi_step *s, const igi_node *n, int space)
 
 /* Selects and prepares; a kernel whose prepare says UNSUPPORTED gives way to the next.
  * *taken false: the device has no kernel that takes the node. */
-static ig_status choose_in(
-    igi_plan *p, const igi_node *n, const ig_run_api *rt, int space, bool *taken)
+static ig_status
+choose_in(igi_plan *p, const igi_node *n, const ig_run_api *rt, int space, bool *taken)
 {
     int device = space == IGI_THERE ? p->net->device : 0;
     igi_step *s = &p->step[p->n_steps - 1];

@@ -156,8 +156,7 @@ fetch(igi_invoker *v, const igi_op *op, const ig_call *call, ig_value **in, bool
 
 /* Result `made` of a call that ran on the host: into the tensor that was bound or is
  * written in place, else to the device. */
-static ig_status
-send(igi_queue *q, ig_value *made, ig_tensor *over, ig_value **out)
+static ig_status send(igi_queue *q, ig_value *made, ig_tensor *over, ig_value **out)
 {
     ig_tensor *t = ig_value_tensor(made), *there = NULL;
     ig_tensor *to = *out ? ig_value_tensor(*out) : over;

@@ -11,7 +11,8 @@
 #include "graph/core/queue.h"
 #include "graph/runtime/invoke.h"
 
-#define IGI_TAG_CALL 0x80000000u /* tags of single calls; others are nodes of a plan */
+/* Bit of the tags of single calls; others are nodes of a plan. */
+#define IGI_TAG_CALL 0x80000000u
 
 /* The invoker's queue of a device, opened when first asked for. */
 ig_status igi_remote_queue(igi_invoker *v, int device, igi_queue **out);

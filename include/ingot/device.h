@@ -17,7 +17,7 @@
  * ig_pack, ig_run_graph and ig_barrier are the CPU's alone; run_team and run_own are
  * not called. ig_out_alloc makes memory of the device.
  * Threads: a queue is used by one thread at a time, several queues by several threads
- * at once; `wait` may be called by any thread. */
+ * at once; `wait` and `release` may be called by any thread at any time. */
 #ifndef INGOT_DEVICE_H
 #define INGOT_DEVICE_H
 
@@ -32,7 +32,8 @@ typedef struct ig_device_def {
     /* A new queue. UNSUPPORTED, with a message that says what is missing, where the
      * machine has no such hardware. */
     ig_status (*open)(const struct ig_device_def *d, void **queue);
-    void (*close)(void *queue); /* after waiting for its work */
+    void (*close)(
+        void *queue); /* after waiting for its work; its memory is given back */
     /* Memory for work that is put into the queue afterwards, aligned to 256 bytes;
      * OUT_OF_MEMORY. `release` gives it back: work that is in the queue may still use
      * it. bytes > 0 and the same in both. */

@@ -47,7 +47,7 @@ typedef struct ig_model_opts {
     void *user;
     bool strict_qdq; /* quantized models: keep every rounding to integers of the file */
     const char *const *feeds; /* as of ig_read_opts */
-    bool keep_on_device; /* outputs that are made stay in the device's memory */
+    bool keep_on_device;      /* outputs that are made stay in the device's memory */
     bool capture; /* the device keeps a whole run and repeats it (a CUDA graph); inputs
                      are copied to fixed places first. Only where all work is the
                      device's: otherwise runs go on as usual */
@@ -142,7 +142,7 @@ typedef struct ig_net_opts {
     bool exact_conv, small_memory; /* as ig_model_opts */
     bool parallel_branches;        /* run independent chains of nodes side by side */
     const ig_registry *registry;
-    bool strict_qdq; /* as ig_model_opts' */
+    bool strict_qdq;              /* as ig_model_opts' */
     bool keep_on_device, capture; /* as ig_model_opts' */
 } ig_net_opts;
 

@@ -44,7 +44,8 @@ static void warm_up(const igi_host *d, int n)
     parallel(d, nothing, NULL, n);
 }
 
-static const igi_host cpu = {IGI_HOST_HEAD, .parallel = parallel, .warm_up = warm_up, .copy = copy};
+static const igi_host cpu = {IGI_HOST_HEAD, .parallel = parallel, .warm_up = warm_up,
+                             .copy = copy};
 #else
 static const igi_host cpu = {IGI_HOST_HEAD, .copy = copy};
 #endif

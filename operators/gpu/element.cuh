@@ -40,9 +40,9 @@ struct alignas(16) gpu_u128 {
     uint64_t w[2];
 };
 
-/* ---- half types ---- */
+/* ---- half types; the host reads a few numbers of them too ---- */
 
-template <class To, class From> GPU_FN To gpu_bits(From v)
+template <class To, class From> GPU_BOTH To gpu_bits(From v)
 {
     static_assert(sizeof(To) == sizeof(From));
     To r;
@@ -50,7 +50,7 @@ template <class To, class From> GPU_FN To gpu_bits(From v)
     return r;
 }
 
-GPU_FN float gpu_from_half(uint16_t h)
+GPU_BOTH float gpu_from_half(uint16_t h)
 {
 #ifdef __CUDA_ARCH__
     return __half2float(__ushort_as_half(h));
@@ -66,7 +66,7 @@ GPU_FN float gpu_from_half(uint16_t h)
 }
 
 /* Nearest, ties to even; the bits below the last one round it. */
-GPU_FN uint16_t gpu_to_half(float v)
+GPU_BOTH uint16_t gpu_to_half(float v)
 {
 #ifdef __CUDA_ARCH__
     return __half_as_ushort(__float2half_rn(v));
@@ -85,12 +85,12 @@ GPU_FN uint16_t gpu_to_half(float v)
 #endif
 }
 
-GPU_FN float gpu_from_brain(uint16_t h)
+GPU_BOTH float gpu_from_brain(uint16_t h)
 {
     return gpu_bits<float>((uint32_t)h << 16);
 }
 
-GPU_FN uint16_t gpu_to_brain(float v)
+GPU_BOTH uint16_t gpu_to_brain(float v)
 {
 #ifdef __CUDA_ARCH__
     return __bfloat16_as_ushort(__float2bfloat16_rn(v));

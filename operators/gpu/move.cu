@@ -194,16 +194,12 @@ ig_status run_split(ig_kernel_ctx *k)
 {
     const ig_tensor *x = ig_in(k, 0);
     int axis = gpu_axis(x, ((const ig_split_opts *)k->attrs)->axis);
-    int64_t at = 0;
+    int64_t at = 0, length[IG_PORTS_MAX];
+    int given = gpu_ints(ig_in(k, 1), length, IG_PORTS_MAX);
     for (int i = 0; i < k->n_out; i++) {
-        // Outputs that nobody wants are known by length only where lengths are given.
-        const ig_tensor *split = ig_in(k, 1), *y = ig_out(k, i);
-        if (y)
-            IG_TRY(move_part(k, x, y, axis, at, false));
-        if (split)
-            at += ((const int64_t *)ig_data(split))[i];
-        else
-            at += (ig_dims(x)[axis] + k->n_out - 1) / k->n_out;
+        if (ig_out(k, i)) // not one that nobody wants
+            IG_TRY(move_part(k, x, ig_out(k, i), axis, at, false));
+        at += i < given ? length[i] : (ig_dims(x)[axis] + k->n_out - 1) / k->n_out;
     }
     return IG_OK;
 }

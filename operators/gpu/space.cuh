@@ -161,9 +161,10 @@ inline int64_t gpu_count(const ig_tensor *t, int lo, int hi)
 inline int gpu_ints(const ig_tensor *t, int64_t *out, int cap)
 {
     int n = t ? (int)ig_numel(t) : 0;
+    int64_t step = n && ig_rank(t) == 1 ? ig_strides(t)[0] : 1;
     for (int i = 0; i < n && i < cap; i++)
-        out[i] = ig_dtype_of(t) == IG_INT32 ? ((const int32_t *)ig_data(t))[i]
-                                            : ((const int64_t *)ig_data(t))[i];
+        out[i] = ig_dtype_of(t) == IG_INT32 ? ((const int32_t *)ig_data(t))[i * step]
+                                            : ((const int64_t *)ig_data(t))[i * step];
     return n;
 }
 

@@ -1,11 +1,13 @@
-/* Devices from end to end, on "host-gpu": the GPU's own kernels as loops, in memory that
- * nobody but them can touch. Every step is compared with the CPU's. */
+/* Devices from end to end, on "host-gpu": the GPU's own kernels as loops, in memory
+ * that nobody but them can touch. Every step is compared with the CPU's. */
 #include <math.h>
 #include <string.h>
 
 #include <ingot/train.h>
 
 #include "graph/core/queue.h"
+#include "graph/runtime/capture.h"
+#include "graph/runtime/model.h"
 #include "graph/runtime/net.h"
 #include "graph/runtime/plan.h"
 #include "tests/support/test_main.h"
@@ -17,7 +19,7 @@ static int setup(void **state)
 {
     (void)state;
     if (ig_registry_new(&reg) != IG_OK ||
-        ig_registry_load_plugin(reg, IG_BINARY_DIR "/operators/gpu/gpu_host.so") != IG_OK)
+        ig_registry_load_plugin(reg, IG_HOST_GPU) != IG_OK)
         fail_msg("%s", ig_error_message());
     return ig_ctx_new(&c, &(ig_ctx_opts){.registry = reg}) != IG_OK;
 }
@@ -146,8 +148,7 @@ static void train(const char *device, ig_tensor **w1, ig_tensor **w2, double *lo
     ig_optim *o = ig_adam_new(ig_module_params(m), &(ig_adam_opts){.lr = 0.05});
     int64_t labels[4] = {0, 2, 1, 2};
     for (int step = 0; step < 5; step++) {
-        IG_SCOPE(t)
-        {
+        IG_SCOPE(t) {
             ig_tensor *x = numbers(t, 4, 5, 0.2f);
             ig_tensor *y = ig_from(t, IG_INT64, IG_SHAPE(4), labels);
             ig_tensor *h = ig_tanh(t, ig_nn_linear_apply(t, one, x));
@@ -213,9 +214,9 @@ static void late_errors_name_their_call(void **state)
     assert_non_null(strstr(ig_ctx_message(c), "Gather"));
     assert_non_null(strstr(ig_ctx_message(c), "9"));
     ig_ctx_clear(c);
-    assert_int_equal(ig_item(c, ig_sum(c, ig_full(c, IG_FLOAT32, IG_SHAPE(2), 1), IG_ALL,
-                                       false)),
-                     2);
+    assert_int_equal(
+        ig_item(c, ig_sum(c, ig_full(c, IG_FLOAT32, IG_SHAPE(2), 1), IG_ALL, false)),
+        2);
     FINE();
 }
 
@@ -246,7 +247,8 @@ static void nets_run_there(void **state)
     ig_model *here, *there;
     OK(ig_model_from_graph(&here, g, &(ig_model_opts){.registry = reg}));
     OK(ig_model_from_graph(
-        &there, g, &(ig_model_opts){.registry = reg, .device = "host-gpu", .level = 1}));
+        &there, g,
+        &(ig_model_opts){.registry = reg, .device = "host-gpu", .level = 1}));
     for (int n = 1; n <= 3; n++) {
         ig_tensor *part = numbers(c, n + 1, 5, 0.5f);
         OK(ig_model_run(here, IG_INPUTS(part), IG_OUTPUTS(&y), NULL));
@@ -324,6 +326,47 @@ static void late_nodes_and_fallbacks(void **state)
     ig_model_free(here), ig_model_free(there), ig_graph_free(g);
 }
 
+/* A run is kept at the second time, and repeated while addresses stay. */
+static ig_tensor *chain(ig_ctx *t, ig_tensor *const *in, void *user)
+{
+    ig_tensor *h = ig_tanh(t, ig_add(t, in[0], user));
+    return ig_mul(t, h, ig_sum(t, h, 1, true));
+}
+
+static void kept_runs_repeat(void **state)
+{
+    (void)state;
+    ig_tensor *x = numbers(c, 3, 5, 0.5f), *w = numbers(c, 3, 5, 0.1f);
+    ig_graph *g = ig_trace(c, chain, w, &(ig_trace_opts){.inputs = {{"x", x}}});
+    FINE();
+    ig_model *there;
+    OK(ig_model_from_graph(
+        &there, g,
+        &(ig_model_opts){.registry = reg, .device = "host-gpu", .capture = true}));
+    for (int i = 0; i < 6; i++) { /* host inputs, then two on the device by turns */
+        ig_tensor *v = numbers(c, 3, 5, 0.1f * (float)(i + 1)), *y = NULL;
+        ig_tensor *in = i < 3 ? v : ig_to(c, v, "host-gpu");
+        OK(ig_model_run(there, IG_INPUTS(in), IG_OUTPUTS(&y), NULL));
+        same(y, chain(c, &v, w), 1e-6);
+        ig_tensor_unref(y);
+    }
+    ig_tensor *fixed = ig_to(c, x, "host-gpu"), *y = NULL;
+    for (int i = 0; i < 4; i++) { /* one place, other contents */
+        ig_tensor *v = numbers(c, 3, 5, 0.2f * (float)(i + 1));
+        OK(igi_tensor_copy_into(fixed, v));
+        OK(ig_model_run(there, IG_INPUTS(fixed), IG_OUTPUTS(&y), NULL));
+        same(y, chain(c, &v, w), 1e-6);
+    }
+    ig_tensor_unref(y);
+    FINE();
+    igi_instance *run;
+    OK(igi_model_borrow(there, &run));
+    assert_non_null(run->last->capture);
+    assert_non_null(run->last->capture->graph);
+    igi_model_return(there, run);
+    ig_model_free(there), ig_graph_free(g);
+}
+
 #define DEVICE_TEST(name_) cmocka_unit_test_setup_teardown(name_, setup, teardown)
 
 IG_TESTS(DEVICE_TEST(tensors_go_there_and_back),
@@ -335,4 +378,5 @@ IG_TESTS(DEVICE_TEST(tensors_go_there_and_back),
          DEVICE_TEST(late_errors_name_their_call),
          DEVICE_TEST(nets_run_there),
          DEVICE_TEST(outputs_stay_there_when_asked),
-         DEVICE_TEST(late_nodes_and_fallbacks))
+         DEVICE_TEST(late_nodes_and_fallbacks),
+         DEVICE_TEST(kept_runs_repeat))

@@ -42,6 +42,16 @@ output y
 output s
 """
 
+# Relu has a kernel on the example's device, MatMul and Tanh have none.
+PLAIN = """netlist 1
+input x float32 N 3
+const w float32 3 1 : 0.5 -1 2
+h = MatMul(x, w)
+r = Relu(h)
+y = Tanh(r)
+output y
+"""
+
 
 def run(*command, rc=0):
     done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False)
@@ -71,6 +81,9 @@ def check_examples(ingot, folder, work):
     run(ingot, "check-plugin", folder / "square_plus.so")
     run(ingot, "check-plugin", folder / "kernel.so")
     run(ingot, "check-plugin", folder / "netlist.so", "--file", plain)
+    check = run(ingot, "check-plugin", folder / "device.so")
+    if "Relu on mirror" not in check:
+        sys.exit(f"FAILED: the device's kernel is not checked\n{check}")
     plugins = []
     for name in ("square_plus", "kernel", "netlist"):
         plugins += ["--plugin", folder / f"{name}.so"]
@@ -82,6 +95,14 @@ def check_examples(ingot, folder, work):
         sys.exit(f"FAILED: info names neither the kernel nor the operator of the plugins\n{info}")
     run(ingot, "convert", model, work / "model.ingot", *plugins)
     run(ingot, "run", work / "model.ingot", "ones", "--dim", "N=1", "--plugin", folder / "square_plus.so")
+    plain.write_text(PLAIN, encoding="ascii")
+    device = ["--plugin", folder / "device.so", "--plugin", folder / "netlist.so", "--device", "mirror"]
+    out = json.loads(run(ingot, "run", plain, "ones", "--dim", "N=2", "--json", *device))
+    if [round(v, 5) for v in out["outputs"][0]["values"]] != [0.90515, 0.90515]:
+        sys.exit(f"FAILED: on the mirror the netlist gives {out}")
+    info = run(ingot, "info", plain, "--json", *device)
+    if '"device": "mirror"' not in info or '"device": "cpu"' not in info:
+        sys.exit(f"FAILED: info does not say which nodes run where\n{info}")
     # A file alone brings no code: without the plugin it is refused.
     run(ingot, "run", work / "model.ingot", "ones", "--dim", "N=1", rc=4)
     run(ingot, "run", model, "ones", rc=3)

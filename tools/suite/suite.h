@@ -4,6 +4,7 @@
  * suite_operator.c  all checks of one operator
  * suite_case.c      makes inputs, compares results, collects failures
  * suite_flows.c     the ways a call can run: kernels, eager, nets, traces, files
+ * suite_device.c    kernels of a device
  * suite_types.c     the reference in narrow types against float64
  * suite_grad.c      first and second gradients against finite differences
  * canary_alloc.c    guard bytes around all memory, leaks
@@ -101,7 +102,17 @@ ig_status suite_graph(const suite_case *c, suite_constants which, ig_graph **out
 /* The graph written as ONNX and read again; NULL when it needs operators to come. */
 ig_status suite_exported(const ig_graph *g, ig_graph **out);
 
-/* Every check of one operator; how many failed. */
+/* Compiles and runs g on this case's inputs, in a layout of suite_copy. */
+void suite_net(const suite_case *c,
+               const char *flow,
+               const ig_graph *g,
+               const ig_net_opts *o,
+               int layout);
+/* The kernels of a device, alone and in nets; marks those that took the case. */
+void suite_device(suite_case *c, int device, uint64_t *taken);
+
+/* Every check of one operator; how many failed. And those of a device's kernels. */
 int suite_operator(const igi_op *op);
+int suite_operator_on(const igi_op *op, int device);
 
 #endif

@@ -190,14 +190,15 @@ ig_status suite_graph(const suite_case *c, suite_constants which, ig_graph **out
     return rc;
 }
 
-/* Compiles and runs g on this case's inputs, laid out as told. */
-static void check_net(
-    const suite_case *c, const char *flow, const ig_graph *g, int level, int layout)
+void suite_net(const suite_case *c,
+               const char *flow,
+               const ig_graph *g,
+               const ig_net_opts *o,
+               int layout)
 {
     ig_net *net = NULL;
-    ig_net_opts o = {.level = level, .threads = 1};
     ig_workspace *ws = ig_workspace_new(NULL);
-    ig_status rc = ws ? ig_net_new(&net, g, ws, &o) : IG_OUT_OF_MEMORY;
+    ig_status rc = ws ? ig_net_new(&net, g, ws, o) : IG_OUT_OF_MEMORY;
     for (int i = 0; rc == IG_OK && i < c->call.n_in; i++) {
         ig_value_id id = ig_graph_find(g, input_name(i));
         if (!c->in[i] || !id.i || ig_graph_value_constant(g, id))
@@ -224,6 +225,12 @@ static void check_net(
     ig_workspace_free(ws);
     if (!igi_canary_check())
         suite_fail(c, flow, "wrote outside its memory");
+}
+
+static void check_net(
+    const suite_case *c, const char *flow, const ig_graph *g, int level, int layout)
+{
+    suite_net(c, flow, g, &(ig_net_opts){.level = level, .threads = 1}, layout);
 }
 
 /* Inferred types: exact in a graph of numbers, compatible in one of symbols. */

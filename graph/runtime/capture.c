@@ -1,0 +1,116 @@
+/* Keeping runs of a device, and repeating them. */
+#include "graph/runtime/capture.h"
+
+#include "graph/core/map.h"
+#include "graph/runtime/instance.h"
+
+/* A copy to the device of what the caller gave on the host. */
+static bool is_send(const igi_plan *p, const igi_step *s)
+{
+    return !s->node.i && s->space == IGI_THERE &&
+           igi_plan_space_of(p, s->in[0]) == IGI_HOST &&
+           igi_plan_root(p, s->in[0])->where == IGI_AT_INPUT;
+}
+
+void igi_capture_order(igi_plan *p)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < p->n_steps; i++) {
+        if (!is_send(p, &p->step[i]))
+            continue;
+        igi_step s = p->step[i];
+        for (uint32_t k = i; k > n; k--)
+            p->step[k] = p->step[k - 1];
+        p->step[n++] = s;
+    }
+}
+
+static bool is_kept(const igi_plan *p, const igi_step *s)
+{
+    return s->space == IGI_THERE && s->mode != IGI_LATE && !is_send(p, s) &&
+           !(s->k.op && s->k.op->flags & IG_OP_RANDOM) &&
+           (s->node.i || igi_plan_space_of(p, s->in[0]) == IGI_THERE);
+}
+
+ig_status igi_capture_plan(igi_plan *p)
+{
+    igi_capture c = {.hi = 0};
+    if (!p->net->capture || !p->queue || !p->queue->def->capture_begin || p->has_late)
+        return IG_OK;
+    while (c.lo < p->n_steps && is_send(p, &p->step[c.lo]))
+        c.lo++;
+    c.hi = c.lo;
+    while (c.hi < p->n_steps && is_kept(p, &p->step[c.hi]))
+        c.hi++;
+    for (uint32_t i = c.hi; i < p->n_steps; i++)
+        if (p->step[i].space == IGI_THERE) /* the host works in between */
+            return IG_OK;
+    if (c.hi == c.lo)
+        return IG_OK;
+    p->capture = igi_arena_dup(&p->mem, &c, sizeof(c));
+    return p->capture ? IG_OK : IG_OUT_OF_MEMORY;
+}
+
+void igi_capture_free(igi_plan *p)
+{
+    if (p->capture && p->capture->graph)
+        p->queue->def->graph_free(p->queue->self, p->capture->graph);
+}
+
+/* Everything that moves between runs: the arena, and tensors of callers on the device.
+ */
+static uint64_t addresses(const igi_plan *p)
+{
+    uint64_t h = (uint64_t)(uintptr_t)p->arena[IGI_THERE].base;
+    for (uint32_t v = 1; v < p->n_values; v++) {
+        const igi_pvalue *pv = &p->value[v];
+        bool moves = pv->where == IGI_AT_INPUT || pv->where == IGI_AT_OWN;
+        if (pv->root == v && moves && pv->space == IGI_THERE && pv->header)
+            h = igi_hash_bytes(&pv->header->data, sizeof(pv->header->data), h);
+    }
+    return h;
+}
+
+/* Keeps the steps instead of running them. Whatever fails in between, the device must
+ * hear the end of it. */
+static ig_status keep(struct igi_instance *x,
+                      ig_status (*steps)(struct igi_instance *, uint32_t, uint32_t))
+{
+    igi_plan *p = x->plan;
+    igi_capture *c = p->capture;
+    const ig_device_def *d = p->queue->def;
+    void *graph = NULL;
+    igi_error error;
+    if (c->graph)
+        d->graph_free(p->queue->self, c->graph);
+    c->graph = NULL;
+    IG_TRY(d->capture_begin(p->queue->self));
+    ig_status rc = steps(x, c->lo, c->hi);
+    igi_error_get(&error);
+    ig_status end = d->capture_end(p->queue->self, &graph);
+    if (rc != IG_OK && end == IG_OK)
+        d->graph_free(p->queue->self, graph);
+    if (rc != IG_OK)
+        return igi_error_set(&error);
+    c->graph = end == IG_OK ? graph : NULL;
+    return end;
+}
+
+ig_status igi_capture_run(struct igi_instance *x,
+                          ig_status (*steps)(struct igi_instance *, uint32_t, uint32_t))
+{
+    igi_plan *p = x->plan;
+    igi_capture *c = p->capture;
+    IG_TRY(steps(x, 0, c->lo));
+    uint64_t now = addresses(p);
+    if (now == c->last && !(c->graph && now == c->kept)) {
+        IG_TRY(keep(x, steps));
+        c->kept = now;
+    }
+    if (c->graph && now == c->kept)
+        IG_TRY(p->queue->def->replay(p->queue->self, c->graph));
+    else
+        IG_TRY(steps(x, c->lo, c->hi));
+    c->last = now;
+    return steps(x, c->hi, p->n_steps);
+}
