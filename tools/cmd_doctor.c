@@ -8,17 +8,13 @@
 #include "graph/core/file.h"
 #include "graph/ir/registry.h"
 #include "tools/commands.h"
+#include "tools/devices.h"
 #include "tools/json.h"
 #include "tools/version.h"
 
 static const char *const variables[] = {
-    "IG_LOG",
-    "OMP_NUM_THREADS",
-    "OMP_WAIT_POLICY",
-    "OMP_PROC_BIND",
-    "GOMP_CPU_AFFINITY",
-    "LD_PRELOAD",
-    NULL,
+    "IG_LOG",        "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "OMP_WAIT_POLICY",
+    "OMP_PROC_BIND", "GOMP_CPU_AFFINITY",    "LD_PRELOAD",      NULL,
 };
 
 /* "MemTotal:       16 kB" of /proc/meminfo, in bytes; 0 when it cannot be read. */
@@ -72,6 +68,17 @@ static bool self_check(const char **what)
     return ok;
 }
 
+static void print_device(const char *name, const char *text, void *user)
+{
+    (void)user;
+    printf("device %s: %s\n", name, text);
+}
+
+static void json_device(const char *name, const char *text, void *user)
+{
+    json_string(user, name, text);
+}
+
 static void print_text(const version_info *v, const char *check)
 {
     struct utsname host;
@@ -83,6 +90,7 @@ static void print_text(const version_info *v, const char *check)
            (double)memory_field("MemTotal:") / 0x1p30,
            (double)memory_field("MemAvailable:") / 0x1p30);
     printf("operators: %d\n", r ? igi_registry_count(r) : 0);
+    device_lines(print_device, NULL);
     for (int i = 0; variables[i]; i++)
         if (getenv(variables[i]))
             printf("%s=%s\n", variables[i], getenv(variables[i]));
@@ -103,6 +111,10 @@ static void print_json(const version_info *v, const char *check, bool ok)
     json_int(&j, "memory_bytes", memory_field("MemTotal:"));
     json_int(&j, "memory_available_bytes", memory_field("MemAvailable:"));
     json_int(&j, "operators", r ? igi_registry_count(r) : 0);
+    json_key(&j, "devices");
+    json_begin(&j, '{');
+    device_lines(json_device, &j);
+    json_end(&j, '}');
     json_key(&j, "environment");
     json_begin(&j, '{');
     for (int i = 0; variables[i]; i++)

@@ -4,6 +4,8 @@
  * The second way keeps the scores in scratch: float32 (float64) between products over
  * any type. Grouped query heads share keys: their batch axes have stride 0 there. With
  * caches, past and new keys go to the present outputs first and are read from there. */
+#include <string.h>
+
 #include "operators/common_attention.h"
 #include "operators/gpu/attention.h"
 #include "operators/gpu/cuda.h"
@@ -85,6 +87,16 @@ static ig_status values_product(gpu_product *p, const igi_attention *a, ig_dtype
     return set_batches(p, a, &s, &v, &a->y);
 }
 
+/* A window of keys, an attribute of newer versions of the operator. */
+static bool has_window(const ig_kernel_ctx *k)
+{
+    for (const ig_attr_def *a = k->op->attrs; a && a->name; a++)
+        if (!strcmp(a->name, "local_window_size"))
+            return *(const int64_t *)(const void *)((const char *)k->attrs +
+                                                    a->offset) > 0;
+    return false;
+}
+
 static ig_status read_call(const ig_kernel_ctx *k,
                            igi_attention *a,
                            gpu_product *scores,
@@ -99,6 +111,8 @@ static ig_status read_call(const ig_kernel_ctx *k,
         return ig_reject("values of another type than queries");
     if (mask && !(IG_BIT(ig_dtype_of(mask)) & (IG_FLOATS | IG_T(BOOL))))
         return ig_reject("a mask of integers");
+    if (has_window(k))
+        return ig_reject("a local window of keys");
     if (ig_out(k, IGI_ATT_SCORES) || !ig_out(k, IGI_ATT_Y))
         return ig_reject("qk_matmul_output is wanted, or Y is not");
     if (ig_in(k, IGI_ATT_PAST_K) &&
