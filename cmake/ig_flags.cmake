@@ -27,6 +27,7 @@ set(warnings -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Walloca
 if(IG_WERROR)
     list(APPEND warnings -Werror)
 endif()
+set(IG_WARNINGS ${warnings})
 target_compile_options(ig_flags INTERFACE "$<$<COMPILE_LANGUAGE:C>:${warnings}>")
 if(NOT IG_OPENMP)
     # Pragmas for vectorisation stay in force, those for threads are ignored without a warning.

@@ -1,7 +1,8 @@
 # ig_op_table(out word...)      -> operators/<word>.c and the generated table of built-in operators
 # ig_kernel_table(out word...)  -> <folder>/<word>.c and the generated table of CPU kernels
 # ig_device_table(out device file...) -> the files and the generated table of a plugin's kernels for
-#                                        that device (lines GPU_TABLE(name)), `gpu_tables`
+#                                        that device (lines GPU_TABLE(name)), `gpu_tables`,
+#                                        best first
 # `out` receives the sources to pass to ig_module(). Each file is searched for lines that begin
 # with IG_OPERATOR(Name) or IG_KERNELS(name) (a comment line counts too, for definitions that a
 # macro makes); the table names what was found. It is written at build time, only when it
@@ -43,6 +44,6 @@ function(ig_kernel_table out)
 endfunction()
 
 function(ig_device_table out device)
-    ig_table(table device gpu_tables DEVICE ${device} ${ARGN})
+    ig_table(table device gpu_tables_${device} DEVICE ${device} ${ARGN})
     set(${out} ${table} PARENT_SCOPE)
 endfunction()

@@ -10,6 +10,7 @@ elseif(kind STREQUAL "device")
     set(macro GPU_TABLE)
     set(table "extern const ig_plugin_kernels gpu_tables[];\n")
     string(APPEND table "const ig_plugin_kernels gpu_tables[] = {\n")
+    list(REVERSE sources) # a registry asks the table that it was given last first
 else()
     set(macro IG_KERNELS)
     set(table "const ig_kernel_def *const igi_cpu_kernels[] = {\n")

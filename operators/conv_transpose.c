@@ -53,59 +53,7 @@ static const ig_attr_def attrs[] = {
     {0},
 };
 
-static int64_t item(const ig_ints *list, int i, int64_t absent)
-{
-    return list->n > 0 ? list->v[i] : absent;
-}
-
 /* ---- geometry ---- */
-
-static int64_t span_of(const igi_convt_attrs *a, int i, int64_t kernel)
-{
-    return (kernel - 1) * item(&a->dilations, i, 1) + 1;
-}
-
-/* Begin and end pad of axis i for a total; SAME_UPPER has the odd one at the end. */
-static void share(const igi_convt_attrs *a, int64_t total, int64_t *begin, int64_t *end)
-{
-    total = total > 0 ? total : 0;
-    *begin = a->auto_pad == IGI_PAD_SAME_UPPER ? total / 2 : total - total / 2;
-    *end = total - *begin;
-}
-
-void igi_convt_plain(igi_conv_attrs *plain,
-                     int64_t *pads,
-                     const igi_convt_attrs *a,
-                     int rank,
-                     const int64_t *xd,
-                     const int64_t *wd)
-{
-    const int n = rank - 2;
-    const bool same =
-        a->auto_pad == IGI_PAD_SAME_UPPER || a->auto_pad == IGI_PAD_SAME_LOWER;
-    for (int i = 0; i < n; i++) {
-        const bool valid = a->auto_pad == IGI_PAD_VALID;
-        if (!a->output_shape.n && !same) { /* sizes need not be known */
-            pads[i] = valid ? 0 : item(&a->pads, i, 0);
-            pads[n + i] = valid ? 0 : item(&a->pads, n + i, 0);
-            continue;
-        }
-        if (xd[2 + i] < 0 || wd[2 + i] < 0) { /* the caller has SAME for it */
-            pads[i] = pads[n + i] = 0;
-            continue;
-        }
-        const int64_t stride = item(&a->strides, i, 1),
-                      more = item(&a->output_padding, i, 0) + span_of(a, i, wd[2 + i]);
-        const int64_t out =
-            a->output_shape.n ? a->output_shape.v[i] : stride * xd[2 + i];
-        share(a, stride * (xd[2 + i] - 1) + more - out, &pads[i], &pads[n + i]);
-    }
-    *plain = (igi_conv_attrs){.struct_size = sizeof(*plain),
-                              .dilations = a->dilations,
-                              .group = a->group,
-                              .pads = {2 * (int64_t)n, pads},
-                              .strides = a->strides};
-}
 
 static ig_status
 check_list(ig_infer *x, const char *name, const ig_ints *list, int64_t n)
@@ -136,7 +84,7 @@ static ig_status axis_size(ig_infer *x,
                            int64_t *out)
 {
     ig_symtab *t = x->syms;
-    const int64_t stride = item(&a->strides, i, 1);
+    const int64_t stride = igi_convt_item(&a->strides, i, 1);
     const int n = (int)(a->pads.n / 2);
     if (a->kernel_shape.n)
         IG_TRY(ig_infer_equal(x, kernel, a->kernel_shape.v[i], "kernel_shape and W",
@@ -151,10 +99,10 @@ static ig_status axis_size(ig_infer *x,
         *out = ig_dim_mul(t, in, stride);
         return IG_OK;
     }
-    const int64_t dilation = item(&a->dilations, i, 1);
-    int64_t add = item(&a->output_padding, i, 0) + 1 - dilation - stride;
+    const int64_t dilation = igi_convt_item(&a->dilations, i, 1);
+    int64_t add = igi_convt_item(&a->output_padding, i, 0) + 1 - dilation - stride;
     if (a->auto_pad == IGI_PAD_NOTSET)
-        add -= item(&a->pads, i, 0) + item(&a->pads, n + i, 0);
+        add -= igi_convt_item(&a->pads, i, 0) + igi_convt_item(&a->pads, n + i, 0);
     *out = ig_dim_add(t, ig_dim_mul(t, in, stride), ig_dim_mul(t, kernel, dilation));
     if (*out >= 0 && *out + add < 0)
         return ig_infer_fail(
@@ -225,12 +173,12 @@ static bool plain_of(ig_grad *g, igi_conv_attrs *plain, int64_t *pads)
 static int64_t unreached(ig_grad *g, int i)
 {
     const igi_convt_attrs *a = ig_grad_attrs(g);
-    const int64_t stride = item(&a->strides, i, 1);
-    int64_t more = item(&a->output_padding, i, 0);
+    const int64_t stride = igi_convt_item(&a->strides, i, 1);
+    int64_t more = igi_convt_item(&a->output_padding, i, 0);
     if (a->output_shape.n) /* sizes are numbers here */
         more = a->output_shape.v[i] -
                (stride * (ig_type_dims(ig_grad_in_type(g, 0))[2 + i] - 1) +
-                span_of(a, i, ig_type_dims(ig_grad_in_type(g, 1))[2 + i]));
+                igi_convt_span(a, i, ig_type_dims(ig_grad_in_type(g, 1))[2 + i]));
     return more >= stride ? more : 0;
 }
 

@@ -62,7 +62,7 @@ EXTERNAL = {
     r"(cuda|cudnn|cublas|nvtx|cupti|nccl)": ["operators/gpu/"],
     r"(jerror|jpeglib|openjpeg|png|tiffio|webp/decode)\.h": ["operators/images/", "examples/"],
     r"(dlfcn|link)\.h": ["graph/core/companion.c", "graph/runtime/"] + PROGRAMS,
-    r"(pthread|threads|semaphore)\.h": ["graph/core/", "graph/runtime/", "operators/gpu/host/"] + PROGRAMS,
+    r"(pthread|threads|semaphore)\.h": ["graph/core/", "graph/runtime/", "operators/gpu/"] + PROGRAMS,
     r"cmocka\.h": ["tests/"],
 }
 

@@ -31,6 +31,10 @@ static const cli_option group_device[] = {
      "No packed weights larger than the weights: slower convolutions."},
     {"strict-qdq", 0, NULL,
      "Quantized models: keep every rounding to integers that the file has."},
+    {"capture", 0, NULL,
+     "On a device: record the run once and repeat it as a whole (CUDA graphs)."},
+    {"tf32", 0, NULL,
+     "On a GPU: float32 products may round their factors to 10 bits of mantissa."},
     {0},
 };
 static const cli_option group_inputs[] = {

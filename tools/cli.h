@@ -23,7 +23,9 @@ enum {                 /* cli_command.groups */
        CLI_JSON = 1,   /* --json */
        CLI_LOAD = 2,   /* --limits, --data-dir, --plugin */
        CLI_DEVICE = 4, /* --device, --threads, --level */
-       CLI_INPUTS = 8  /* --mean, --std */
+       CLI_INPUTS = 8, /* --mean, --std */
+       CLI_FORKS = 16  /* no options: models run in child processes, so this one leaves
+                          devices alone, which do not survive a fork */
 };
 
 typedef struct cli_args cli_args;

@@ -9,12 +9,14 @@
 #include "graph/ir/registry.h"
 #include "operators/common_image.h"
 #include "tools/commands.h"
+#include "tools/devices.h"
 #include "tools/json.h"
 #include "tools/version.h"
 
 static const char *const variables[] = {
-    "IG_LOG",        "INGOT_COMPANIONS",  "OMP_NUM_THREADS", "OMP_WAIT_POLICY",
-    "OMP_PROC_BIND", "GOMP_CPU_AFFINITY", "LD_PRELOAD",      NULL,
+    "IG_LOG",          "INGOT_COMPANIONS", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS",
+    "OMP_WAIT_POLICY", "OMP_PROC_BIND",    "GOMP_CPU_AFFINITY",    "LD_PRELOAD",
+    NULL,
 };
 
 /* "MemTotal:       16 kB" of /proc/meminfo, in bytes; 0 when it cannot be read. */
@@ -79,6 +81,17 @@ static void image_formats(char *buf, size_t size)
         at += snprintf(buf + at, size - (size_t)at, ", %s", f->name);
 }
 
+static void print_device(const char *name, const char *text, void *user)
+{
+    (void)user;
+    printf("device %s: %s\n", name, text);
+}
+
+static void json_device(const char *name, const char *text, void *user)
+{
+    json_string(user, name, text);
+}
+
 static void print_text(const version_info *v, const char *check)
 {
     struct utsname host;
@@ -93,6 +106,7 @@ static void print_text(const version_info *v, const char *check)
     printf("operators: %d\n", r ? igi_registry_count(r) : 0);
     image_formats(images, sizeof(images));
     printf("images:   %s\n", images);
+    device_lines(print_device, NULL);
     for (int i = 0; variables[i]; i++)
         if (getenv(variables[i]))
             printf("%s=%s\n", variables[i], getenv(variables[i]));
@@ -116,6 +130,10 @@ static void print_json(const version_info *v, const char *check, bool ok)
     json_int(&j, "operators", r ? igi_registry_count(r) : 0);
     image_formats(images, sizeof(images));
     json_string(&j, "images", images);
+    json_key(&j, "devices");
+    json_begin(&j, '{');
+    device_lines(json_device, &j);
+    json_end(&j, '}');
     json_key(&j, "environment");
     json_begin(&j, '{');
     for (int i = 0; variables[i]; i++)

@@ -248,7 +248,7 @@ const cli_command cmd_test = {
             "failed'; "
             "what is unsupported counts as failed and is listed by operator.",
     .options = options,
-    .groups = CLI_LOAD | CLI_DEVICE,
+    .groups = CLI_LOAD | CLI_DEVICE | CLI_FORKS,
     .min = 1,
     .max = -1,
     .run = test_main,

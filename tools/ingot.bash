@@ -7,16 +7,16 @@ _ingot()
         return
     fi
     case ${COMP_WORDS[1]} in
-    run) options="--out --top --labels --values --seed --timeout --profile --mean --std --raw-dims --device --threads --level --dim --exact-conv --small-memory --strict-qdq --limits --data-dir --plugin --json --quiet --verbose --help" ;;
-    info) options="--nodes --device --threads --level --dim --exact-conv --small-memory --strict-qdq --limits --data-dir --plugin --json --quiet --verbose --help" ;;
-    verify) options="--rtol --atol --no-run --device --threads --level --dim --exact-conv --small-memory --strict-qdq --limits --data-dir --plugin --json --quiet --verbose --help" ;;
-    test) options="--rtol --atol --jobs --timeout --filter --round-trip --json --list --device --threads --level --dim --exact-conv --small-memory --strict-qdq --limits --data-dir --plugin --quiet --verbose --help" ;;
-    bench) options="--runs --warmup --seed --mean --std --raw-dims --device --threads --level --dim --exact-conv --small-memory --strict-qdq --limits --data-dir --plugin --json --quiet --verbose --help" ;;
-    profile) options="--out --top --by-node --warmup --seed --mean --std --raw-dims --device --threads --level --dim --exact-conv --small-memory --strict-qdq --limits --data-dir --plugin --json --quiet --verbose --help" ;;
-    dot) options="--out --optimized --max-nodes --weights --device --threads --level --dim --exact-conv --small-memory --strict-qdq --limits --data-dir --plugin --quiet --verbose --help" ;;
+    run) options="--out --top --labels --values --seed --timeout --profile --mean --std --raw-dims --device --threads --level --dim --exact-conv --small-memory --strict-qdq --capture --tf32 --limits --data-dir --plugin --json --quiet --verbose --help" ;;
+    info) options="--nodes --device --threads --level --dim --exact-conv --small-memory --strict-qdq --capture --tf32 --limits --data-dir --plugin --json --quiet --verbose --help" ;;
+    verify) options="--rtol --atol --no-run --device --threads --level --dim --exact-conv --small-memory --strict-qdq --capture --tf32 --limits --data-dir --plugin --json --quiet --verbose --help" ;;
+    test) options="--rtol --atol --jobs --timeout --filter --round-trip --json --list --device --threads --level --dim --exact-conv --small-memory --strict-qdq --capture --tf32 --limits --data-dir --plugin --quiet --verbose --help" ;;
+    bench) options="--runs --warmup --seed --mean --std --raw-dims --device --threads --level --dim --exact-conv --small-memory --strict-qdq --capture --tf32 --limits --data-dir --plugin --json --quiet --verbose --help" ;;
+    profile) options="--out --top --by-node --warmup --seed --mean --std --raw-dims --device --threads --level --dim --exact-conv --small-memory --strict-qdq --capture --tf32 --limits --data-dir --plugin --json --quiet --verbose --help" ;;
+    dot) options="--out --optimized --max-nodes --weights --device --threads --level --dim --exact-conv --small-memory --strict-qdq --capture --tf32 --limits --data-dir --plugin --quiet --verbose --help" ;;
     convert) options="--external-data --opset --limits --data-dir --plugin --json --quiet --verbose --help" ;;
-    optimize) options="--external-data --opset --device --threads --level --dim --exact-conv --small-memory --strict-qdq --limits --data-dir --plugin --json --quiet --verbose --help" ;;
-    compare) options="--rtol --atol --seed --mean --std --raw-dims --device --threads --level --dim --exact-conv --small-memory --strict-qdq --limits --data-dir --plugin --json --quiet --verbose --help" ;;
+    optimize) options="--external-data --opset --device --threads --level --dim --exact-conv --small-memory --strict-qdq --capture --tf32 --limits --data-dir --plugin --json --quiet --verbose --help" ;;
+    compare) options="--rtol --atol --seed --mean --std --raw-dims --device --threads --level --dim --exact-conv --small-memory --strict-qdq --capture --tf32 --limits --data-dir --plugin --json --quiet --verbose --help" ;;
     ops) options="--doc --plugin --json --quiet --verbose --help" ;;
     doctor) options="--json --quiet --verbose --help" ;;
     check-plugin) options="--file --json --quiet --verbose --help" ;;

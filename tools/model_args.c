@@ -8,6 +8,7 @@
 #include "graph/ir/registry.h"
 #include "graph/runtime/net.h"
 #include "tools/cli.h"
+#include "tools/devices.h"
 
 typedef struct limit_row {
     const char *name;
@@ -90,16 +91,6 @@ exit_code cli_limits(ig_limits *out, const cli_args *a)
     return EXIT_OK;
 }
 
-/* A device that is not here is told apart from other failures of a load. */
-static exit_code check_device(const char *name, const ig_registry *r)
-{
-    int device;
-    if (!r)
-        r = ig_registry_builtin();
-    return r && igi_registry_find_device(r, name, &device) == IG_OK ? EXIT_OK
-                                                                    : say_failure(NULL);
-}
-
 exit_code cli_plugins(ig_registry **out, const cli_args *a)
 {
     const char *path;
@@ -136,16 +127,18 @@ exit_code cli_model_opts(cli_model *m, const cli_args *a)
         rc = say_failure(NULL);
     if (rc == EXIT_OK)
         rc = cli_plugins(&m->registry, a);
+    if (rc == EXIT_OK)
+        rc = cli_device(&m->registry, a);
     m->opts.registry = m->registry;
     m->opts.device = cli_value(a, "device");
-    if (rc == EXIT_OK)
-        rc = check_device(m->opts.device, m->registry);
     m->opts.threads = (int)threads;
     m->opts.level = level == 0 ? -1 : (int)level;
     m->opts.data_dir = cli_value(a, "data-dir");
     m->opts.exact_conv = cli_flag(a, "exact-conv");
     m->opts.small_memory = cli_flag(a, "small-memory");
     m->opts.strict_qdq = cli_flag(a, "strict-qdq");
+    m->opts.capture = cli_flag(a, "capture");
+    m->opts.tf32 = cli_flag(a, "tf32");
     m->opts.dims = m->dims.p;
     m->opts.warn = say_loader_warning;
     return rc;

@@ -13,7 +13,9 @@
 #define IG_ERROR_TEXT_MAX 1024
 
 /* Records code and message (cut at IG_ERROR_TEXT_MAX) and returns the code. */
+#ifndef ig_fail /* a plugin of ours: an entry of its table (<ingot/plugin_api.h>) */
 IG_API ig_status ig_fail(ig_status code, const char *fmt, ...) IG_PRINTF(2, 3);
+#endif
 /* Prepends "context: " to the recorded message and returns the recorded code. */
 IG_API ig_status ig_fail_context(const char *fmt, ...) IG_PRINTF(1, 2);
 
@@ -27,12 +29,14 @@ typedef struct igi_error {
 void igi_error_get(igi_error *out);
 ig_status igi_error_set(const igi_error *e);
 
+#ifndef IG_TRY /* as in <ingot/plugin.h> */
 #define IG_TRY(expr_)                                                                  \
     do {                                                                               \
         ig_status ig_try_ = (expr_);                                                   \
         if (ig_try_ != IG_OK)                                                          \
             return ig_try_;                                                            \
     } while (0)
+#endif
 
 /* For functions with one cleanup label: needs `ig_status rc` and a label `out`. */
 #define IG_GO(expr_)                                                                   \

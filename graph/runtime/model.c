@@ -75,7 +75,8 @@ static ig_status compile(ig_model *m, const ig_model_opts *o)
                      .small_memory = o->small_memory,
                      .strict_qdq = o->strict_qdq,
                      .keep_on_device = o->keep_on_device,
-                     .capture = o->capture};
+                     .capture = o->capture,
+                     .tf32 = o->tf32};
     IG_TRY(set_dims(m->graph, o->dims));
     m->weights = ig_workspace_new(NULL);
     if (!m->weights)

@@ -137,6 +137,7 @@ static ig_status set_options(ig_net *net, const ig_graph *g, const ig_net_opts *
     net->parallel_branches = o->parallel_branches && net->device == 0;
     net->keep_on_device = o->keep_on_device;
     net->capture = o->capture;
+    net->tf32 = o->tf32;
     net->host = igi_registry_host(g->reg);
     if (net->plan_cache > 4096)
         return ig_fail(IG_INVALID_ARGUMENT, "a plan cache of %zu; at most 4096",

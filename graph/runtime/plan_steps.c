@@ -173,7 +173,8 @@ bind_context(const igi_plan *p, igi_step *s, const igi_node *n, const ig_run_api
     s->k.draw = n->draw;
     s->k.threads = s->work >= IGI_PARALLEL_WORK ? p->net->threads : 1;
     s->k.flags = (p->net->exact_conv ? IG_RUN_EXACT : 0) |
-                 (p->net->small_memory ? IG_RUN_SMALL : 0);
+                 (p->net->small_memory ? IG_RUN_SMALL : 0) |
+                 (p->net->tf32 ? IG_RUN_TF32 : 0);
     s->k.rt = rt;
     s->k.rt_self = p->owner;
     s->k.op = n->op->def;

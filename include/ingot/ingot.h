@@ -51,6 +51,8 @@ typedef struct ig_model_opts {
     bool capture; /* the device keeps a whole run and repeats it (a CUDA graph); inputs
                      are copied to fixed places first. Only where all work is the
                      device's: otherwise runs go on as usual */
+    bool tf32;    /* a device may round the factors of float32 products and convolutions
+                     to 10 bits of mantissa: faster on the tensor cores of GPUs */
 } ig_model_opts;
 
 typedef struct ig_run_opts {
@@ -159,8 +161,8 @@ typedef struct ig_net_opts {
     bool exact_conv, small_memory; /* as ig_model_opts */
     bool parallel_branches;        /* run independent chains of nodes side by side */
     const ig_registry *registry;
-    bool strict_qdq;              /* as ig_model_opts' */
-    bool keep_on_device, capture; /* as ig_model_opts' */
+    bool strict_qdq;                    /* as ig_model_opts' */
+    bool keep_on_device, capture, tf32; /* as ig_model_opts' */
 } ig_net_opts;
 
 /* Compile `g` into a net that can run many times. Constants of the graph go into

@@ -283,7 +283,8 @@ typedef struct ig_run_api {
 
 enum { /* ig_kernel_ctx.flags: what the options of a net ask of its kernels */
        IG_RUN_EXACT = 1, /* only algorithms that round like the plain sum */
-       IG_RUN_SMALL = 2  /* no packed form that is much larger than its constant */
+       IG_RUN_SMALL = 2, /* no packed form that is much larger than its constant */
+       IG_RUN_TF32 = 4   /* float32 products may round their factors to 10 bits */
 };
 
 struct ig_kernel_ctx {

@@ -1,0 +1,26 @@
+/* Attention on the GPU: the masked softmax between its two products. */
+#ifndef OPERATORS_GPU_ATTENTION_H
+#define OPERATORS_GPU_ATTENTION_H
+
+#include "operators/gpu/gpu.h"
+
+IG_EXTERN_C_BEGIN
+
+/* scores[batch][heads][rows][total] become probabilities, of `type`; the scores are
+ * overwritten on the way. */
+typedef struct gpu_masked {
+    ig_dtype type; /* of the probabilities; scores are double for float64, else float */
+    void *scores, *probabilities;
+    int64_t batch, heads, rows, total, past;
+    double cap; /* 0: none */
+    bool causal;
+    const ig_tensor *mask; /* NULL: none */
+    int64_t mask_stride[4], mask_len;
+    const int64_t *lengths; /* of the device; NULL: none */
+} gpu_masked;
+
+ig_status gpu_masked_softmax(const ig_kernel_ctx *k, const gpu_masked *m);
+
+IG_EXTERN_C_END
+
+#endif
