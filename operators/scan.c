@@ -40,6 +40,7 @@ static const ig_attr_def attrs[] = {
                 num_scan_inputs,
                 1,
                 "How many of the inputs are scanned.",
+                .flags = IG_REQUIRED,
                 .min = 1,
                 .max = IG_PORTS_MAX),
     IG_ATTR_INTS(

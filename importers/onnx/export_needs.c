@@ -42,32 +42,35 @@ static int64_t newest_version(const ig_graph *g, ig_node_id n)
 }
 
 /* Operators whose later versions only added element types, and an opset that has what
- * is used of them here; sorted by name. */
+ * is used of them here; sorted by name. `unless`: an integer attribute that changed its
+ * meaning when it is not 0 (the shape of MaxPool with ceil_mode counts no window that
+ * lies in the padding alone only since 22). */
 static const struct {
     const char *op;
     int64_t opset;
+    const char *unless;
 } plain[] = {
-    {"ConstantOfShape", 13},
-    {"Conv", 13},
-    {"Dropout", 13},
-    {"Flatten", 13},
-    {"GRU", 14},
-    {"GlobalAveragePool", 13},
-    {"Identity", 13},
-    {"If", 13},
-    {"LSTM", 14},
-    {"Loop", 13},
-    {"MaxPool", 13},
-    {"RNN", 14},
-    {"Range", 13},
-    {"Reshape", 14},
-    {"Scan", 13},
-    {"Shape", 15},
-    {"Size", 13},
-    {"SplitToSequence", 13},
-    {"Squeeze", 13},
-    {"Transpose", 13},
-    {"Unsqueeze", 13},
+    {"ConstantOfShape", 13, NULL},
+    {"Conv", 13, NULL},
+    {"Dropout", 13, NULL},
+    {"Flatten", 13, NULL},
+    {"GRU", 14, NULL},
+    {"GlobalAveragePool", 13, NULL},
+    {"Identity", 13, NULL},
+    {"If", 13, NULL},
+    {"LSTM", 14, NULL},
+    {"Loop", 13, NULL},
+    {"MaxPool", 13, "ceil_mode"},
+    {"RNN", 14, NULL},
+    {"Range", 13, NULL},
+    {"Reshape", 14, NULL},
+    {"Scan", 13, NULL},
+    {"Shape", 15, NULL},
+    {"Size", 13, NULL},
+    {"SplitToSequence", 13, NULL},
+    {"Squeeze", 13, NULL},
+    {"Transpose", 13, NULL},
+    {"Unsqueeze", 13, NULL},
 };
 
 /* A tensor of one of the types that every version of those operators knows. */
@@ -79,6 +82,12 @@ static bool is_plain(const ig_graph *g, ig_value_id v)
                      t->dtype == IG_INT32 || t->dtype == IG_INT64));
 }
 
+static bool has_old_meaning(const igi_node *n, const char *unless)
+{
+    return !unless || *(const int64_t *)igi_attr_at(igi_attr_find(n->op->def, unless),
+                                                    n->attrs) == 0;
+}
+
 /* The oldest opset known to say what this node does; 0 when ONNX cannot say it. */
 static int64_t needed_version(const ig_graph *g, ig_node_id n)
 {
@@ -87,7 +96,8 @@ static int64_t needed_version(const ig_graph *g, ig_node_id n)
     size_t k = 0, count = sizeof(plain) / sizeof(*plain);
     while (k < count && (op->domain || strcmp(plain[k].op, op->name) != 0))
         k++;
-    bool old = k < count && newest > plain[k].opset;
+    bool old = k < count && newest > plain[k].opset &&
+               has_old_meaning(igi_node_at(g, n), plain[k].unless);
     for (int i = 0; old && i < ig_graph_node_n_in(g, n); i++)
         old = is_plain(g, ig_graph_node_in(g, n, i));
     for (int i = 0; old && i < ig_graph_node_n_out(g, n); i++)

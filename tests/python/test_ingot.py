@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 LIBRARY, LAYOUT, *SANITIZERS = sys.argv[1:]
@@ -26,7 +27,7 @@ sys.path[:0] = [str(ROOT / "tools/python"), str(ROOT / "tests/support")]
 
 import ingot  # noqa: E402
 from ingot import _library, values  # noqa: E402
-from onnx_bytes import model, node, optional_type, sequence_type, tensor, tensor_type, typed, value  # noqa: E402
+from onnx_bytes import function, model, node, optional_type, sequence_type, tensor, tensor_type, typed, value  # noqa: E402
 
 try:
     import numpy as np
@@ -238,6 +239,29 @@ class Base(unittest.TestCase):
         for thread in threads:
             thread.join()
         self.assertEqual(wrong, [])
+
+
+class Speed(unittest.TestCase):
+    def test_loading_grows_in_line_with_the_number_of_nodes(self):
+        ops = ("Sin", "Add", "Tanh", "Mul", "Sub")
+        inner = [node(ops[i % 5], [f"t{i - 1}" if i else "a"] + ([] if ops[i % 5] in ("Sin", "Tanh") else ["a"]),
+                      [f"t{i}" if i < 9 else "b"]) for i in range(10)]
+        ten = function("local", "Ten", ["a"], ["b"], inner)
+
+        def loading(calls):
+            nodes = [node("Ten", [f"v{i - 1}" if i else "x"], [f"v{i}" if i < calls - 1 else "y"], "local")
+                     for i in range(calls)]
+            source = model(nodes, [value("x", [1, 8])], [value("y", [1, 8])], functions=[ten], domain="local")
+            times = []
+            for _ in range(3):
+                begin = time.process_time()
+                ingot.Model(source, threads=1)
+                times.append(time.process_time() - begin)
+            return min(times)
+
+        loading(10)
+        small, large = loading(500), loading(2000)  # 5,000 and 20,000 nodes
+        self.assertLess(large / small, 9)  # 4 when linear, 16 when squared
 
 
 class Foreign:

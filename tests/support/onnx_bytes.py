@@ -49,12 +49,21 @@ def value(name, dims, dtype=1):
     return typed(name, tensor_type(dims, dtype))
 
 
-def node(op, inputs, outputs):
-    return b"".join(field(1, i) for i in inputs) + b"".join(field(2, o) for o in outputs) + field(4, op)
+def node(op, inputs, outputs, domain=""):
+    return (b"".join(field(1, i) for i in inputs) + b"".join(field(2, o) for o in outputs) + field(4, op)
+            + (field(7, domain) if domain else b""))
 
 
-def model(nodes, inputs, outputs, initializers=()):
+def function(domain, name, inputs, outputs, nodes):
+    return (field(1, name) + b"".join(field(4, i) for i in inputs) + b"".join(field(5, o) for o in outputs)
+            + b"".join(field(7, n) for n in nodes) + field(9, field(2, 17)) + field(10, domain))
+
+
+def model(nodes, inputs, outputs, initializers=(), functions=(), domain=""):
+    """`domain` is that of the functions, if any."""
     graph = (b"".join(field(1, n) for n in nodes) + field(2, "test")
              + b"".join(field(5, t) for t in initializers)
              + b"".join(field(11, i) for i in inputs) + b"".join(field(12, o) for o in outputs))
-    return field(1, 8) + field(7, graph) + field(8, field(2, 17))
+    return (field(1, 8) + field(7, graph) + field(8, field(2, 17))
+            + (field(8, field(1, domain) + field(2, 1)) if domain else b"")
+            + b"".join(field(25, f) for f in functions))
