@@ -1,5 +1,6 @@
 /* The table of contrib.h. */
 #include "importers/onnx/contrib.h"
+#include "importers/onnx/versions.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,4 +95,10 @@ const igi_onnx_upgrade *igi_onnx_contrib_find(const char *domain, const char *op
 const igi_onnx_upgrade *igi_onnx_contrib_at(size_t i)
 {
     return i < sizeof(table) / sizeof(*table) ? &table[i] : NULL;
+}
+
+const char *igi_onnx_foreign(size_t i)
+{
+    const igi_onnx_upgrade *u = igi_onnx_contrib_at(i);
+    return u ? u->op : NULL;
 }

@@ -1,5 +1,6 @@
 /* The versions of every operator of ONNX: one row an operator. */
 #include "importers/onnx/upgrade.h"
+#include "importers/onnx/versions.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -258,4 +259,10 @@ int64_t igi_onnx_version(const igi_onnx_upgrade *u, int64_t opset)
         if (u->versions[i] <= opset)
             found = u->versions[i];
     return found;
+}
+
+const uint8_t *igi_onnx_versions(const char *domain, const char *op)
+{
+    const igi_onnx_upgrade *u = igi_onnx_upgrade_find(domain, op);
+    return u ? u->versions : NULL;
 }
