@@ -85,12 +85,14 @@ ig_value_id igi_mk_as(igi_make *m, const char *op, const ig_value_id *in, int n_
 
 /* ---- inputs and outputs ---- */
 
-ig_value_id igi_mk_in(const igi_make *m, int i)
+ig_value_id igi_mk_in(igi_make *m, int i)
 {
+    if (i < 64)
+        m->read |= IG_BIT(i);
     return i < m->n->n_in ? m->n->in[i] : (ig_value_id){0};
 }
 
-bool igi_mk_has(const igi_make *m, int i)
+bool igi_mk_has(igi_make *m, int i)
 {
     return igi_mk_in(m, i).i != 0;
 }
@@ -111,6 +113,9 @@ ig_status igi_mk_give(igi_make *m, ig_value_id v)
     for (size_t i = 0; m->rc == IG_OK && i < m->n->n_attrs; i++)
         if (!m->n->attrs[i].used)
             igi_mk_refuse(m, "attribute %s is not supported", m->n->attrs[i].name);
+    for (size_t i = 0; i < m->n->pb->n_input && i < 64; i++)
+        if (*m->n->pb->input[i] && !(m->read >> i & 1))
+            igi_mk_refuse(m, "input %zu is not supported", i);
     igi_mk_out(m, 0, v);
     m->n->done = m->rc == IG_OK;
     return m->rc;

@@ -1,12 +1,12 @@
 /* What operators of other vendors are said with: each becomes several of ours.
  *
- *     igi_make m = {n};
+ *     igi_make m = {.n = n};
  *     ig_value_id sum = igi_mk(&m, IGI_IN(igi_mk_in(&m, 0), bias), "Add");
  *     return igi_mk_give(&m, igi_mk(&m, IGI_IN(sum), "Gelu approximate=tanh"));
  *
  * A failure sticks in `rc` and turns later calls into nothing, so compositions read
- * like formulas. Attributes that no call has asked for are refused at the end
- * (igi_mk_give): none is ignored without a line that says so. */
+ * like formulas. Attributes and inputs that no call has asked for are refused at
+ * the end (igi_mk_give): none is ignored without a line that says so. */
 #ifndef IMPORTERS_ONNX_COMPOSE_H
 #define IMPORTERS_ONNX_COMPOSE_H
 
@@ -15,6 +15,7 @@
 typedef struct igi_make {
     igi_onnx_node *n;
     ig_status rc;
+    uint64_t read; /* inputs that were asked for */
 } igi_make;
 
 #define IGI_IN(...)                                                                    \
@@ -40,11 +41,12 @@ void igi_mk_many(igi_make *m,
 ig_value_id igi_mk_as(igi_make *m, const char *op, const ig_value_id *in, int n_in);
 
 /* Inputs; {0} when absent. */
-ig_value_id igi_mk_in(const igi_make *m, int i);
-bool igi_mk_has(const igi_make *m, int i);
+ig_value_id igi_mk_in(igi_make *m, int i);
+bool igi_mk_has(igi_make *m, int i);
 /* Whether the file reads output i. */
 bool igi_mk_wants(const igi_make *m, int i);
-/* Output 0, and others; what the file does not read is not kept. */
+/* The last call: output 0. Others before it; what the file does not read is not kept.
+ */
 ig_status igi_mk_give(igi_make *m, ig_value_id v);
 void igi_mk_out(igi_make *m, int i, ig_value_id v);
 

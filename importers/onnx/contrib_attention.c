@@ -125,7 +125,7 @@ static void refuse_rotation(igi_make *m)
 /* Inputs: x, weights, bias?, mask_index?, past?, attention_bias?. */
 ig_status igi_ms_attention(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     call c = {.dtype = igi_mk_dtype(&m, igi_mk_in(&m, 0))};
     take_common(&m, &c);
     refuse_rotation(&m);
@@ -141,7 +141,7 @@ ig_status igi_ms_attention(igi_onnx_node *n)
 /* Inputs: x, weights, bias, scales of both, mask_index?, zero points?, past?. */
 ig_status igi_ms_q_attention(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     call c = {.dtype = igi_mk_dtype(&m, igi_mk_in(&m, 3))};
     take_common(&m, &c);
     refuse_rotation(&m);
@@ -204,7 +204,7 @@ static void take_three(igi_make *m, call *c)
 /* Inputs: query, key?, value?, bias?, key_padding_mask?, attention_bias?, past?. */
 ig_status igi_ms_multi_head_attention(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_value_id out[3];
     call c = {.dtype = igi_mk_dtype(&m, igi_mk_in(&m, 0)),
               .past_k = igi_mk_in(&m, 6),
@@ -238,7 +238,7 @@ positions(igi_make *m, const igi_ms_sizes *s, ig_value_id first /* [B or 1, 1] *
 /* Inputs: x, positions [1] (of the first token) or [B, S], cosines, sines. */
 ig_status igi_ms_rotary_embedding(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_value_id x = igi_mk_in(&m, 0), at = igi_mk_in(&m, 1);
     int64_t heads = igi_mk_int(&m, "num_heads", 0);
     int64_t turned = igi_mk_int(&m, "rotary_embedding_dim", 0);
@@ -354,16 +354,13 @@ static void take_group_attributes(igi_make *m, group *g)
         igi_mk_refuse(m, "its output qk is not supported");
     if (!igi_mk_has(m, 5) || !igi_mk_has(m, 6))
         igi_mk_refuse(m, "it needs seqlens_k and total_sequence_length");
-    for (int i = 12; i < m->n->n_in; i++)
-        if (igi_mk_has(m, i))
-            igi_mk_refuse(m, "input %d is not supported", i);
 }
 
 /* Inputs: query, key?, value?, past key and value?, last position of each batch item,
  * total length, cosines and sines?, positions?, attention_bias?. */
 ig_status igi_ms_group_query_attention(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     group g = {.window = -1};
     ig_value_id out[3];
     take_group_attributes(&m, &g);

@@ -45,7 +45,7 @@ static void default_parameters(const char *name, double *p)
 /* activation(conv(X, W, B) + Z) */
 ig_status igi_ms_fused_conv(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_value_id z = igi_mk_in(&m, 3);
     const char *name = igi_mk_string(&m, "activation", "");
     ig_floats given = igi_mk_floats(&m, "activation_params");
@@ -64,7 +64,7 @@ ig_status igi_ms_fused_conv(igi_onnx_node *n)
 
 ig_status igi_ms_fused_gemm(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     const char *name = igi_mk_string(&m, "activation", "");
     double p[2];
     default_parameters(name, p);
@@ -109,7 +109,7 @@ static ig_value_id side(igi_make *m, ig_value_id v, bool trans, bool batch)
 
 ig_status igi_ms_fused_mat_mul(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     double alpha = igi_mk_float(&m, "alpha", 1);
     bool trans_a = igi_mk_int(&m, "transA", 0), trans_b = igi_mk_int(&m, "transB", 0);
     bool batch_a = igi_mk_int(&m, "transBatchA", 0),
@@ -125,7 +125,7 @@ ig_status igi_ms_fused_mat_mul(igi_onnx_node *n)
 /* X + bias + skip */
 ig_status igi_ms_bias_add(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_value_id y = igi_mk(&m, IGI_IN(igi_mk_in(&m, 0), igi_mk_in(&m, 1)), "Add");
     return igi_mk_give(&m, igi_mk(&m, IGI_IN(y, igi_mk_in(&m, 2)), "Add"));
 }
@@ -133,7 +133,7 @@ ig_status igi_ms_bias_add(igi_onnx_node *n)
 /* X [N, H, W, C], W [M, H, W, C / group] */
 ig_status igi_ms_nhwc_conv(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_value_id x = igi_mk(&m, IGI_IN(igi_mk_in(&m, 0)), "Transpose perm=0,3,1,2");
     ig_value_id w = igi_mk(&m, IGI_IN(igi_mk_in(&m, 1)), "Transpose perm=0,3,1,2");
     ig_value_id y = igi_mk_as(&m, "Conv", IGI_IN(x, w, igi_mk_in(&m, 2)));
@@ -144,13 +144,13 @@ ig_status igi_ms_nhwc_conv(igi_onnx_node *n)
 
 ig_status igi_ms_inverse(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     return igi_mk_give(&m, igi_mk(&m, IGI_IN(igi_mk_in(&m, 0)), "ingot::Inverse"));
 }
 
 ig_status igi_ms_expand_dims(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_value_id axis = igi_mk_cast(&m, igi_mk_in(&m, 1), IG_INT64);
     return igi_mk_give(
         &m, igi_mk(&m, IGI_IN(igi_mk_in(&m, 0), igi_mk_reshape(&m, axis, IGI_LIST(1))),
@@ -160,7 +160,7 @@ ig_status igi_ms_expand_dims(igi_onnx_node *n)
 /* Pads may be a row [1, 2 * rank]. */
 ig_status igi_ms_pad(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     const char *mode = igi_mk_string(&m, "mode", "constant");
     ig_value_id pads = igi_mk_reshape(&m, igi_mk_in(&m, 1), IGI_LIST(-1));
     ig_value_id in[3] = {igi_mk_in(&m, 0), pads, igi_mk_in(&m, 2)};
@@ -172,7 +172,7 @@ ig_status igi_ms_pad(igi_onnx_node *n)
 /* The step may be left out. */
 ig_status igi_ms_range(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_value_id in[3] = {igi_mk_in(&m, 0), igi_mk_in(&m, 1), igi_mk_in(&m, 2)};
     if (!in[2].i)
         in[2] = igi_mk_number(&m, igi_mk_dtype(&m, in[0]), 1);
@@ -184,7 +184,7 @@ ig_status igi_ms_range(igi_onnx_node *n)
 /* In the order of first appearance; outputs uniques, where each element is, counts. */
 ig_status igi_ms_unique(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_value_id out[4];
     igi_mk_many(&m, IGI_IN(igi_mk_in(&m, 0)), out, 4, "Unique sorted=0");
     igi_mk_out(&m, 1, out[2]);

@@ -14,7 +14,7 @@ static ig_value_id scaled(igi_make *m, ig_value_id x, double factor)
 /* alpha x + beta */
 ig_status igi_old_affine(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_value_id x = igi_mk_in(&m, 0);
     ig_value_id y = scaled(&m, x, igi_mk_float(&m, "alpha", 1));
     ig_value_id beta =
@@ -24,14 +24,14 @@ ig_status igi_old_affine(igi_onnx_node *n)
 
 ig_status igi_old_scale(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     return igi_mk_give(&m, scaled(&m, igi_mk_in(&m, 0), igi_mk_float(&m, "scale", 1)));
 }
 
 /* alpha tanh(beta x) */
 ig_status igi_old_scaled_tanh(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     double alpha = igi_mk_float(&m, "alpha", 1), beta = igi_mk_float(&m, "beta", 1);
     ig_value_id t = igi_mk(&m, IGI_IN(scaled(&m, igi_mk_in(&m, 0), beta)), "Tanh");
     return igi_mk_give(&m, scaled(&m, t, alpha));
@@ -40,7 +40,7 @@ ig_status igi_old_scaled_tanh(igi_onnx_node *n)
 /* alpha log(1 + e^(beta x)) */
 ig_status igi_old_parametric_softplus(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     double alpha = igi_mk_float(&m, "alpha", 1), beta = igi_mk_float(&m, "beta", 1);
     ig_value_id t = igi_mk(&m, IGI_IN(scaled(&m, igi_mk_in(&m, 0), beta)), "Softplus");
     return igi_mk_give(&m, scaled(&m, t, alpha));
@@ -49,7 +49,7 @@ ig_status igi_old_parametric_softplus(igi_onnx_node *n)
 /* scale x + bias[channel] */
 ig_status igi_old_image_scaler(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_value_id y = scaled(&m, igi_mk_in(&m, 0), igi_mk_float(&m, "scale", 1));
     ig_floats bias = igi_mk_floats(&m, "bias");
     ig_value_id b = {0};
@@ -64,7 +64,7 @@ ig_status igi_old_image_scaler(igi_onnx_node *n)
  * of what right and bottom leave. */
 ig_status igi_old_crop(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_ints border = igi_mk_list(&m, "border"), scale = igi_mk_list(&m, "scale");
     if (border.n != 4 || (scale.v && scale.n != 2)) {
         igi_mk_refuse(&m, "border must have 4 numbers and scale 2");
@@ -90,7 +90,7 @@ ig_status igi_old_crop(igi_onnx_node *n)
 
 ig_status igi_old_slice(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     return igi_mk_give(&m, igi_mk(&m,
                                   IGI_IN(igi_mk_in(&m, 0), igi_mk_in(&m, 1),
                                          igi_mk_in(&m, 2), igi_mk_in(&m, 3)),
@@ -101,7 +101,7 @@ ig_status igi_old_slice(igi_onnx_node *n)
  * 0 takes the mean off only. */
 ig_status igi_old_mean_variance(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_value_id x = igi_mk_in(&m, 0);
     bool across = igi_mk_int(&m, "across_channels", 0) != 0;
     bool variance = igi_mk_int(&m, "normalize_variance", 1) != 0;

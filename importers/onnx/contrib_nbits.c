@@ -131,7 +131,7 @@ static ig_value_id dequantized(igi_make *m, const nbits *b)
  * bias?. */
 ig_status igi_ms_mat_mul_nbits(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     nbits b = {.n = igi_mk_int(&m, "N", 0),
                .k = igi_mk_int(&m, "K", 0),
                .bits = igi_mk_int(&m, "bits", 4),
@@ -157,7 +157,7 @@ ig_status igi_ms_mat_mul_nbits(igi_onnx_node *n)
 /* Rows of a quantized table. Inputs: data, indices, scales, zero points?. */
 ig_status igi_ms_gather_block_quantized(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_value_id table = igi_mk_in(&m, 0), zero = igi_mk_in(&m, 3);
     int64_t axis = igi_mk_int(&m, "gather_axis", 0);
     int64_t along = igi_mk_int(&m, "quantize_axis", 1);

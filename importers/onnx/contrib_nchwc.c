@@ -85,7 +85,7 @@ static ig_value_id padded(igi_make *m, ig_value_id x, int64_t channels)
 
 ig_status igi_ms_nchwc_reorder_input(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_value_id x = igi_mk_in(&m, 0);
     const int b = block_of(&m);
     if (igi_mk_int(&m, "channels_last", 0))
@@ -96,7 +96,7 @@ ig_status igi_ms_nchwc_reorder_input(igi_onnx_node *n)
 
 ig_status igi_ms_nchwc_reorder_output(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     int64_t channels = igi_mk_int(&m, "channels", 0);
     bool last = igi_mk_int(&m, "channels_last", 0) != 0;
     ig_value_id x = igi_mk_in(&m, 0);
@@ -115,7 +115,7 @@ ig_status igi_ms_nchwc_reorder_output(igi_onnx_node *n)
  * block read a plain X; those of depthwise convolutions have one. */
 ig_status igi_ms_nchwc_conv(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     const int b = block_of(&m);
     int64_t i = igi_mk_dim(&m, igi_mk_in(&m, 1), 1);
     if (m.rc == IG_OK)
@@ -125,14 +125,14 @@ ig_status igi_ms_nchwc_conv(igi_onnx_node *n)
 
 ig_status igi_ms_nchwc_pool(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     return igi_mk_give(&m,
                        igi_mk_as(&m, pb_str(n->pb->op_type), IGI_IN(igi_mk_in(&m, 0))));
 }
 
 ig_status igi_ms_nchwc_upsample(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_ints scales = igi_mk_list(&m, "scales");
     const char *mode = igi_mk_string(&m, "mode", "nearest");
     const char *place =

@@ -8,7 +8,7 @@
 
 ig_status igi_ms_gelu(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     return igi_mk_give(&m, igi_mk(&m, IGI_IN(igi_mk_in(&m, 0)), "Gelu"));
 }
 
@@ -19,14 +19,14 @@ static ig_value_id with_bias(igi_make *m, ig_value_id x, int bias)
 
 ig_status igi_ms_bias_gelu(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_value_id x = with_bias(&m, igi_mk_in(&m, 0), 1);
     return igi_mk_give(&m, igi_mk(&m, IGI_IN(x), "Gelu"));
 }
 
 ig_status igi_ms_fast_gelu(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_value_id x = with_bias(&m, igi_mk_in(&m, 0), 1);
     return igi_mk_give(&m, igi_mk(&m, IGI_IN(x), "Gelu approximate=tanh"));
 }
@@ -34,7 +34,7 @@ ig_status igi_ms_fast_gelu(igi_onnx_node *n)
 /* x sigmoid(alpha x) */
 ig_status igi_ms_quick_gelu(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     double alpha = igi_mk_float(&m, "alpha", 1.702);
     return igi_mk_give(&m,
                        igi_mk(&m, IGI_IN(igi_mk_in(&m, 0)), "Swish alpha=%.9g", alpha));
@@ -43,7 +43,7 @@ ig_status igi_ms_quick_gelu(igi_onnx_node *n)
 /* The first half of the channels times the Gelu of the second. */
 ig_status igi_ms_bias_split_gelu(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_value_id half[2], x = with_bias(&m, igi_mk_in(&m, 0), 1);
     igi_mk_many(&m, IGI_IN(x), half, 2, "Split axis=-1 num_outputs=2");
     ig_value_id gate = igi_mk(&m, IGI_IN(half[1]), "Gelu");
@@ -70,7 +70,7 @@ inverse_root(igi_make *m, ig_value_id x, int64_t axis, double epsilon)
 
 ig_status igi_ms_simplified_layer_norm(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_value_id x = igi_mk_in(&m, 0);
     int64_t axis = igi_mk_int(&m, "axis", -1);
     double epsilon = igi_mk_float(&m, "epsilon", 1e-5);
@@ -94,7 +94,7 @@ static ig_value_id skipped(igi_make *m, int bias)
 
 ig_status igi_ms_skip_layer_norm(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_value_id out[3];
     double epsilon = igi_mk_float(&m, "epsilon", 1e-12);
     ig_value_id sum = skipped(&m, 4);
@@ -107,7 +107,7 @@ ig_status igi_ms_skip_layer_norm(igi_onnx_node *n)
 
 ig_status igi_ms_skip_simplified_layer_norm(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     double epsilon = igi_mk_float(&m, "epsilon", 1e-12);
     ig_value_id sum = skipped(&m, 3);
     if (igi_mk_wants(&m, 1))
@@ -122,7 +122,7 @@ ig_status igi_ms_skip_simplified_layer_norm(igi_onnx_node *n)
  * position ids?. mask_index counts the ones of each row of the mask. */
 ig_status igi_ms_embed_layer_norm(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_value_id ids = igi_mk_in(&m, 0), place = igi_mk_in(&m, 8);
     double epsilon = igi_mk_float(&m, "epsilon", 1e-12);
     if (igi_mk_int(&m, "mask_index_type", 0) != 0)
@@ -156,7 +156,7 @@ ig_status igi_ms_embed_layer_norm(igi_onnx_node *n)
 /* Channels last; activation 1 is SiLU. */
 ig_status igi_ms_group_norm(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_value_id x = igi_mk_in(&m, 0);
     int64_t groups = igi_mk_int(&m, "groups", 1);
     int64_t activation = igi_mk_int(&m, "activation", 0);

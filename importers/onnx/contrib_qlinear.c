@@ -27,7 +27,7 @@ static ig_status give_bytes(igi_make *m, ig_value_id y, int i, ig_value_id like)
 /* QLinearAdd, QLinearMul: A, B with scale and zero point each, then those of C. */
 ig_status igi_ms_qlinear_binary(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     const char *op = pb_str(n->pb->op_type) + strlen("QLinear");
     ig_value_id y = igi_mk(&m, IGI_IN(real(&m, 0), real(&m, 3)), "%s", op);
     return give_bytes(&m, y, 6, igi_mk_in(&m, 0));
@@ -48,7 +48,7 @@ static ig_value_id softmax(igi_make *m, ig_value_id x)
 
 ig_status igi_ms_qlinear_unary(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     const char *op = pb_str(n->pb->op_type) + strlen("QLinear");
     ig_value_id x = real(&m, 0), y;
     if (strcmp(op, "Softmax") == 0)
@@ -64,7 +64,7 @@ ig_status igi_ms_qlinear_unary(igi_onnx_node *n)
 /* Inputs: scale and zero point of y, then x, scale and zero point of each part. */
 ig_status igi_ms_qlinear_concat(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_value_id part[IG_PORTS_MAX / 3 + 1];
     int count = 0;
     int64_t axis = igi_mk_int(&m, "axis", 0);
@@ -77,7 +77,7 @@ ig_status igi_ms_qlinear_concat(igi_onnx_node *n)
 /* Inputs: condition, X and Y with scale and zero point each, those of Z. */
 ig_status igi_ms_qlinear_where(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_value_id y =
         igi_mk(&m, IGI_IN(igi_mk_in(&m, 0), real(&m, 1), real(&m, 4)), "Where");
     return give_bytes(&m, y, 7, igi_mk_in(&m, 1));
@@ -97,7 +97,7 @@ static ig_value_id planes_last(igi_make *m, ig_value_id x, bool last)
 
 ig_status igi_ms_qlinear_global_average_pool(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     bool last = igi_mk_int(&m, "channels_last", 0) != 0;
     ig_value_id x = planes_first(&m, real(&m, 0), last);
     ig_value_id y = planes_last(&m, igi_mk(&m, IGI_IN(x), "GlobalAveragePool"), last);
@@ -106,7 +106,7 @@ ig_status igi_ms_qlinear_global_average_pool(igi_onnx_node *n)
 
 ig_status igi_ms_qlinear_average_pool(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     const ig_value_id like = igi_mk_in(&m, 0), scale = igi_mk_in(&m, 3),
                       given = igi_mk_in(&m, 4);
     bool last = igi_mk_int(&m, "channels_last", 0) != 0;
@@ -133,7 +133,7 @@ static ig_value_id product(igi_make *m,
 /* Inputs: A (real), B, its scale, zero point?, bias?. */
 ig_status igi_ms_dynamic_quantize_mat_mul(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     ig_value_id a[3];
     const ig_value_id b[3] = {igi_mk_in(&m, 1), igi_mk_in(&m, 2), igi_mk_in(&m, 3)};
     igi_mk_many(&m, IGI_IN(igi_mk_in(&m, 0)), a, 3, "DynamicQuantizeLinear");
@@ -143,7 +143,7 @@ ig_status igi_ms_dynamic_quantize_mat_mul(igi_onnx_node *n)
 /* Inputs: A, B, their scales, their zero points?, bias?. */
 ig_status igi_ms_mat_mul_integer_to_float(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     const ig_value_id a[3] = {igi_mk_in(&m, 0), igi_mk_in(&m, 2), igi_mk_in(&m, 4)};
     const ig_value_id b[3] = {igi_mk_in(&m, 1), igi_mk_in(&m, 3), igi_mk_in(&m, 5)};
     return igi_mk_give(&m, product(&m, a, b, igi_mk_in(&m, 6)));
@@ -153,7 +153,7 @@ ig_status igi_ms_mat_mul_integer_to_float(igi_onnx_node *n)
  * without a scale of y the result stays real. */
 ig_status igi_ms_q_gemm(igi_onnx_node *n)
 {
-    igi_make m = {n, IG_OK};
+    igi_make m = {.n = n};
     double alpha = igi_mk_float(&m, "alpha", 1);
     ig_value_id in[2] = {igi_mk_in(&m, 0), igi_mk_in(&m, 3)};
     const char *const names[] = {"transA", "transB"};

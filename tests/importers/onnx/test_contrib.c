@@ -45,13 +45,16 @@ static void compositions_are_operators_of_ours(void **state)
     assert_string_equal(igt_ops(g), "Add(x,x) Gelu(Add_1)");
 }
 
-static void attributes_that_nobody_reads_are_refused(void **state)
+static void attributes_and_inputs_that_nobody_reads_are_refused(void **state)
 {
     (void)state;
     igt_int(&m, begin("FastGelu", "x"), "surprise", 1);
     assert_status(again(), IG_UNSUPPORTED);
     assert_message("attribute surprise is not supported");
     assert_message("com.microsoft::FastGelu");
+    begin("FastGelu", "x x x");
+    assert_status(again(), IG_UNSUPPORTED);
+    assert_message("input 2 is not supported");
 }
 
 static void a_domain_that_is_not_imported_has_no_operators(void **state)
@@ -126,7 +129,7 @@ static void filters_of_the_blocked_layout_are_whole_blocks(void **state)
 
 IG_TESTS(IGT_TEST(the_table_is_sorted),
          IGT_TEST(compositions_are_operators_of_ours),
-         IGT_TEST(attributes_that_nobody_reads_are_refused),
+         IGT_TEST(attributes_and_inputs_that_nobody_reads_are_refused),
          IGT_TEST(a_domain_that_is_not_imported_has_no_operators),
          IGT_TEST(weights_of_few_bits_fit_their_bytes),
          IGT_TEST(heads_must_be_given),
