@@ -3,9 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "graph/ir/registry.h"
+#include "importers/onnx/versions.h"
 #include "tools/commands.h"
 #include "tools/json.h"
+#include "tools/op_facts.h"
 
 static const cli_option options[] = {
     {"doc", 0, NULL, "Print documentation, ports and attributes too."},
@@ -13,37 +14,14 @@ static const cli_option options[] = {
     {0},
 };
 
-static const char *gradient_of(const ig_op_def *op)
+/* "1, 6, 13" */
+static void version_list(const ig_op_def *op, char *buf, size_t size)
 {
-    if (op->gradient == ig_gradient_none)
-        return "none";
-    if (op->gradient == ig_gradient_forbidden)
-        return "forbidden";
-    if (op->gradient == ig_gradient_todo)
-        return "missing";
-    return "yes";
-}
-
-static uint64_t types_of(const igi_op *op)
-{
-    const ig_type_rule *r = op->def->types;
-    return r && r->tv ? r->types : 0;
-}
-
-/* "float32 float64" of a mask, or how many there are when the list is long. */
-static void type_list(uint64_t mask, char *buf, size_t size)
-{
+    int v[OP_VERSIONS_MAX], n = op_versions(op, v);
     size_t at = 0;
-    int n = __builtin_popcountll(mask);
     buf[0] = 0;
-    if (n > 6) {
-        (void)snprintf(buf, size, "%d types", n);
-        return;
-    }
-    for (int d = 1; d < IG_DTYPE_COUNT && at < size; d++)
-        if (mask >> d & 1)
-            at += (size_t)snprintf(buf + at, size - at, "%s%s", at ? " " : "",
-                                   ig_dtype_name((ig_dtype)d));
+    for (int i = 0; i < n && at < size; i++)
+        at += (size_t)snprintf(buf + at, size - at, "%s%d", i ? ", " : "", v[i]);
 }
 
 static bool wanted(const cli_args *a, const igi_op *op)
@@ -83,17 +61,41 @@ static void print_doc(const ig_op_def *op)
 
 static void print_text(const igi_op *op, bool doc)
 {
-    char name[160], types[120], kernels[200] = "";
+    char name[160], types[OP_TYPES_SIZE], kernels[200] = "", versions[64];
     size_t at = 0;
-    type_list(types_of(op), types, sizeof(types));
+    version_list(op->def, versions, sizeof(versions));
     for (int k = 0; k < op->n_kernels[0] && at < sizeof(kernels); k++)
         at += (size_t)snprintf(kernels + at, sizeof(kernels) - at, "%s, ",
                                op->kernels[0][k]->name);
-    printf("%-32s %5u  %-9s  %-28s %sreference\n",
-           igi_op_full_name(op->def, name, sizeof(name)), op->def->since,
-           gradient_of(op->def), types, kernels);
+    printf("%-32s %-32s %-9s  %-40s %sreference\n",
+           igi_op_full_name(op->def, name, sizeof(name)), versions,
+           op_gradient(op->def), op_type_list(op_types(op->def), types, sizeof(types)),
+           kernels);
     if (doc)
         print_doc(op->def);
+}
+
+/* `name`, of an operator that becomes others, with or without its domain. */
+static bool names_foreign(const char *word, const char *name)
+{
+    const char *end = strstr(name, "::");
+    return strcmp(word, name) == 0 || (end && strcmp(word, end + 2) == 0);
+}
+
+static bool foreign_wanted(const cli_args *a, const char *name)
+{
+    for (size_t i = 0; i < a->v.n; i++)
+        if (names_foreign(a->v.p[i], name))
+            return true;
+    return a->v.n == 0;
+}
+
+static void print_foreign(const cli_args *a)
+{
+    const char *name;
+    for (size_t i = 0; (name = igi_onnx_foreign(i)); i++)
+        if (foreign_wanted(a, name))
+            printf("%-32s read as operators above\n", name);
 }
 
 /* ---- JSON ---- */
@@ -108,14 +110,36 @@ static void types_json(json_out *j, const char *key, uint64_t mask)
     json_end(j, ']');
 }
 
+static void versions_json(json_out *j, const ig_op_def *op)
+{
+    int v[OP_VERSIONS_MAX], n = op_versions(op, v);
+    json_key(j, "opsets");
+    json_begin(j, '[');
+    for (int i = 0; i < n; i++)
+        json_int(j, NULL, v[i]);
+    json_end(j, ']');
+}
+
+static void foreign_json(json_out *j, const cli_args *a)
+{
+    const char *name;
+    json_key(j, "read_as_others");
+    json_begin(j, '[');
+    for (size_t i = 0; (name = igi_onnx_foreign(i)); i++)
+        if (foreign_wanted(a, name))
+            json_string(j, NULL, name);
+    json_end(j, ']');
+}
+
 static void print_json(json_out *j, const igi_op *op)
 {
     json_begin(j, '{');
     json_string(j, "domain", op->def->domain ? op->def->domain : "");
     json_string(j, "name", op->def->name);
     json_int(j, "since", op->def->since);
-    json_string(j, "gradient", gradient_of(op->def));
-    types_json(j, "types", types_of(op));
+    versions_json(j, op->def);
+    json_string(j, "gradient", op_gradient(op->def));
+    types_json(j, "types", op_types(op->def));
     json_key(j, "kernels");
     json_begin(j, '[');
     for (int k = 0; k < op->n_kernels[0]; k++) {
@@ -138,12 +162,21 @@ static const char *op_name(int i, const void *user)
     return op ? op->def->name : NULL;
 }
 
+static bool is_foreign(const char *word)
+{
+    const char *name;
+    for (size_t i = 0; (name = igi_onnx_foreign(i)); i++)
+        if (names_foreign(word, name))
+            return true;
+    return false;
+}
+
 static exit_code check_names(const ig_registry *r, const cli_args *a)
 {
     for (size_t i = 0; i < a->v.n; i++) {
         if (igi_registry_find_full(r, a->v.p[i]))
             continue;
-        bool known = false;
+        bool known = is_foreign(a->v.p[i]);
         for (int k = 0; k < igi_registry_count(r); k++)
             known |= strcmp(igi_registry_at(r, k)->def->name, a->v.p[i]) == 0;
         const char *near = known ? NULL : cli_nearest(a->v.p[i], op_name, r);
@@ -166,8 +199,8 @@ static exit_code list_ops(const ig_registry *r, const cli_args *a)
     json_key(&j, "operators");
     json_begin(&j, '[');
     if (!cli_json(a))
-        printf("%-32s %5s  %-9s  %-28s %s\n", "operator", "opset", "gradient", "types",
-               "kernels on cpu");
+        printf("%-32s %-32s %-9s  %-40s %s\n", "operator", "opsets", "gradient",
+               "types", "kernels on cpu");
     for (int i = 0; i < igi_registry_count(r); i++) {
         const igi_op *op = igi_registry_at(r, i);
         if (!wanted(a, op))
@@ -178,9 +211,12 @@ static exit_code list_ops(const ig_registry *r, const cli_args *a)
             print_text(op, cli_flag(a, "doc"));
     }
     json_end(&j, ']');
+    foreign_json(&j, a);
     json_end(&j, '}');
     if (cli_json(a))
         json_print(&j);
+    else
+        print_foreign(a);
     igi_text_fini(&j.text);
     return EXIT_OK;
 }
@@ -204,10 +240,11 @@ const cli_command cmd_ops = {
     .examples = "ingot ops\n"
                 "ingot ops Conv ingot::Conv --doc\n"
                 "ingot ops --json",
-    .text = "The opset is the one in which the operator got its present meaning; "
-            "models of older "
-            "opsets are upgraded when they are read. Types are those of the first type "
-            "variable.",
+    .text =
+        "Opsets are those in which ONNX defined the operator anew: all are read, "
+        "older ones are upgraded to the newest. Types are those of the first type "
+        "variable. At the end stand operators that ONNX does not define and that are "
+        "said in others when a file has them.",
     .options = options,
     .groups = CLI_JSON,
     .min = 0,

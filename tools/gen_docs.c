@@ -9,43 +9,13 @@
 
 #include <ingot/ingot.h>
 
-#include "graph/ir/registry.h"
-
-static const char *gradient_of(const ig_op_def *op)
-{
-    if (op->gradient == ig_gradient_none)
-        return "none";
-    if (op->gradient == ig_gradient_forbidden)
-        return "forbidden";
-    return op->gradient == ig_gradient_todo ? "not yet" : "yes";
-}
-
-/* Sets of types that have a name; the largest that fits comes first. */
-static const struct {
-    const char *name;
-    uint64_t types;
-} sets[] = {
-    {"every type", IG_ALL_TYPES}, {"numbers", IG_NUMERIC},   {"floats", IG_FLOATS},
-    {"integers", IG_INTEGERS},    {"complex", IG_COMPLEXES}, {"float8", IG_FLOAT8S},
-    {"packed", IG_PACKED},
-};
+#include "importers/onnx/versions.h"
+#include "tools/op_facts.h"
 
 static void print_types(uint64_t mask)
 {
-    const char *comma = "";
-    for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
-        if ((mask & sets[i].types) != sets[i].types)
-            continue;
-        printf("%s%s", comma, sets[i].name);
-        comma = ", ";
-        mask &= ~sets[i].types;
-    }
-    for (int d = 1; d < IG_DTYPE_COUNT; d++) {
-        if (!(mask & IG_BIT(d)))
-            continue;
-        printf("%s%s", comma, ig_dtype_name((ig_dtype)d));
-        comma = ", ";
-    }
+    char text[OP_TYPES_SIZE];
+    fputs(op_type_list(mask, text, sizeof(text)), stdout);
 }
 
 /* Documentation in a table cell: one line, no bars. */
@@ -156,7 +126,7 @@ static void print_op(const igi_op *op)
     const ig_op_def *d = op->def;
     printf("\n## %s\n\n", igi_op_full_name(d, name, sizeof(name)));
     printf("%s\n\n", d->doc ? d->doc : "");
-    printf("Since opset %u. Gradient: %s.", d->since, gradient_of(d));
+    printf("Since opset %u. Gradient: %s.", d->since, op_gradient(d));
     for (const ig_type_rule *t = d->types; t && t->tv; t++) {
         printf(" %c: ", t->tv);
         print_types(t->types);
@@ -171,6 +141,24 @@ static void print_op(const igi_op *op)
 
 /* ---- the page ---- */
 
+static void print_versions(const ig_op_def *op)
+{
+    int v[OP_VERSIONS_MAX], n = op_versions(op, v);
+    for (int i = 0; i < n; i++)
+        printf("%s%d", i ? ", " : "", v[i]);
+}
+
+static void print_kernel_cell(const ig_kernel_def *k)
+{
+    printf("%s", k->name);
+    if (k->types && k->types != IG_ALL_TYPES) {
+        printf(" (");
+        print_types(k->types);
+        printf(")");
+    }
+    printf(", ");
+}
+
 static void print_row(const igi_op *op)
 {
     char name[160];
@@ -180,10 +168,32 @@ static void print_row(const igi_op *op)
          s++) /* the anchor that renderers make of a heading */
         if (*s != ':' && *s != '.')
             putchar(*s >= 'A' && *s <= 'Z' ? *s + 'a' - 'A' : *s);
-    printf(") | %u | %s | ", op->def->since, gradient_of(op->def));
+    printf(") | ");
+    print_versions(op->def);
+    printf(" | ");
+    print_types(op_types(op->def));
+    printf(" | %s | ", op_gradient(op->def));
     for (int k = 0; k < op->n_kernels[0]; k++)
-        printf("%s, ", op->kernels[0][k]->name);
+        print_kernel_cell(op->kernels[0][k]);
     printf("reference |\n");
+}
+
+/* ---- operators of others ---- */
+
+static const char others[] =
+    "\n## Read as the operators above\n\n"
+    "ONNX does not define these, but files have them: onnxruntime's `com.microsoft` "
+    "and its "
+    "blocked\nlayout, and experiments of ONNX's first years in the default domain. An "
+    "attribute that is not\nsupported is an error that names it.\n\n";
+
+static void print_others(void)
+{
+    const char *name;
+    fputs(others, stdout);
+    for (size_t i = 0; (name = igi_onnx_foreign(i)); i++)
+        printf("%s`%s`", i ? ", " : "", name);
+    printf("\n");
 }
 
 static const char top[] =
@@ -197,13 +207,17 @@ static const char top[] =
     "type in its table. Kernels\nare tried in the order given; `ingot info MODEL` "
     "shows "
     "which one serves a node, and why.\n\n"
+    "The first column of the table is the operator, then the opsets in which ONNX "
+    "defined it anew, which\nare all read; the element types of its first type "
+    "variable; and the kernels of device cpu,\nbest first, each with its types where "
+    "these are fewer. Operators without opsets are Ingot's own.\n\n"
     "Floats are float32, float64, float16 and bfloat16; numbers are floats and "
     "integers "
     "of 8\nto 64 bits. A gradient that is \"none\" is zero (nothing flows); one that "
     "is "
     "\"forbidden\" is\nan error when asked for.\n\n"
-    "| operator | since opset | gradient | CPU kernels, best first |\n"
-    "|---|---|---|---|\n";
+    "| operator | opsets | types | gradient | kernels on cpu |\n"
+    "|---|---|---|---|---|\n";
 
 int main(void)
 {
@@ -215,6 +229,7 @@ int main(void)
     fputs(top, stdout);
     for (int i = 0; i < igi_registry_count(r); i++)
         print_row(igi_registry_at(r, i));
+    print_others();
     for (int i = 0; i < igi_registry_count(r); i++)
         print_op(igi_registry_at(r, i));
     return fflush(stdout) != 0;

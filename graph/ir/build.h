@@ -19,6 +19,14 @@ ig_status igi_graph_make_as(ig_graph *g,
                             const ig_value_id *in,
                             const char *const *names,
                             ig_value_id *out);
+/* ig_graph_make of "Softmax axis=-1": an operator by name and attributes as text, the
+ * values by id. */
+ig_status igi_graph_make_call(ig_graph *g,
+                              const char *text,
+                              const ig_value_id *in,
+                              int n_in,
+                              ig_value_id *out,
+                              int n_out);
 /* Use lists. Room must be reserved before igi_use_put. Each input knows its place in
  * the list (igi_node.use_at), so both take constant time. */
 void igi_use_put(ig_graph *g, ig_value_id v, igi_use use);

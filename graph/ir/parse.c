@@ -178,22 +178,28 @@ static ig_status read_attrs(line *l)
     return IG_OK;
 }
 
+/* The operator's attributes, made from what is left of the line. */
+static ig_status take_attrs(line *l)
+{
+    if (!l->op->def->attrs)
+        return !*skip(l->at)
+                   ? IG_OK
+                   : ig_fail(IG_INVALID_GRAPH, "%s has no attributes, found '%s'",
+                             l->op->def->name, skip(l->at));
+    l->attrs = igi_arena_alloc(&l->g->arena, l->op->def->attrs_size);
+    if (!l->attrs)
+        return IG_OUT_OF_MEMORY;
+    igi_attrs_init(l->op->def, l->attrs);
+    return read_attrs(l);
+}
+
 /* ---- the node ---- */
 
 static ig_status make(line *l, ig_value_id *out)
 {
     ig_value_id in[NAMES_MAX] = {{0}}, made[NAMES_MAX];
     IG_TRY(read_call(l));
-    if (l->op->def->attrs) {
-        l->attrs = igi_arena_alloc(&l->g->arena, l->op->def->attrs_size);
-        if (!l->attrs)
-            return IG_OUT_OF_MEMORY;
-        igi_attrs_init(l->op->def, l->attrs);
-        IG_TRY(read_attrs(l));
-    } else if (*skip(l->at)) {
-        return ig_fail(IG_INVALID_GRAPH, "%s has no attributes, found '%s'",
-                       l->op->def->name, skip(l->at));
-    }
+    IG_TRY(take_attrs(l));
     for (int i = 0; i < l->n_in; i++) {
         in[i] = *l->inputs[i] ? ig_graph_find(l->g, l->inputs[i]) : (ig_value_id){0};
         if (*l->inputs[i] && !in[i].i)
@@ -205,6 +211,37 @@ static ig_status make(line *l, ig_value_id *out)
     if (out)
         *out = made[0];
     return IG_OK;
+}
+
+static ig_status
+make_call(line *l, const ig_value_id *in, int n_in, ig_value_id *out, int n_out)
+{
+    char *end = l->at + strcspn(l->at, " ");
+    char *rest = *end ? end + 1 : end;
+    *end = 0;
+    l->op = igi_registry_find_full(l->g->reg, l->at);
+    if (!l->op)
+        return ig_fail(IG_UNSUPPORTED, "it needs operator '%s'", l->at);
+    l->at = rest;
+    IG_TRY(take_attrs(l));
+    ig_call call = {.op = l->op->def, .attrs = l->attrs, .n_in = n_in, .n_out = n_out};
+    return ig_graph_make(l->g, &call, in, out);
+}
+
+ig_status igi_graph_make_call(ig_graph *g,
+                              const char *text,
+                              const ig_value_id *in,
+                              int n_in,
+                              ig_value_id *out,
+                              int n_out)
+{
+    char *copy = igi_strdup(text);
+    if (!copy)
+        return IG_OUT_OF_MEMORY;
+    line l = {.g = g, .at = copy};
+    ig_status rc = make_call(&l, in, n_in, out, n_out);
+    igi_free(copy);
+    return rc;
 }
 
 ig_status ig_graph_make_text(ig_graph *g, const char *text, ig_value_id *out)

@@ -40,9 +40,12 @@ static ig_status check_opsets(igi_onnx_build *b)
         const pb_opset *o = m->opset_import[i];
         const char *domain = igi_onnx_domain(o->domain);
         for (size_t k = 0; k < i; k++)
-            if (strcmp(igi_onnx_domain(m->opset_import[k]->domain), domain) == 0)
-                return ig_fail(IG_INVALID_GRAPH, "domain '%s' is imported twice",
-                               domain);
+            if (strcmp(igi_onnx_domain(m->opset_import[k]->domain), domain) == 0 &&
+                m->opset_import[k]->version != o->version) /* converters repeat */
+                return ig_fail(IG_INVALID_GRAPH,
+                               "domain '%s' is imported as opset %" PRId64
+                               " and as %" PRId64,
+                               domain, m->opset_import[k]->version, o->version);
         if (o->version < 1)
             return ig_fail(IG_INVALID_GRAPH,
                            "opset %" PRId64 " of domain '%s' does not exist",

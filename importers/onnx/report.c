@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "graph/core/text.h"
+#include "importers/onnx/contrib.h"
 #include "importers/onnx/gradient.h"
 #include "importers/onnx/upgrade.h"
 
@@ -56,13 +57,17 @@ igi_onnx_find(const igi_onnx_build *b, const pb_node *node, const igi_onnx_opset
         f.version = igi_onnx_version(u, f.opset);
     else if (op && f.opset >= (int64_t)op->def->since)
         f.version = op->def->since;
+    if (f.version == 0 && f.opset > 0 && (u = igi_onnx_contrib_find(domain, type))) {
+        f.version = 1;
+        op = igi_registry_find(b->reg, NULL, type);
+    }
     if (f.version == 0)
         return f;
     f.op = op;
     f.upgrade = u;
     if (u && strcmp(type, "Constant") == 0)
         f.meaning = IGI_ONNX_CONSTANT;
-    else if (op)
+    else if (op || (u && u->run))
         f.meaning = IGI_ONNX_OPERATOR;
     return f;
 }

@@ -1,10 +1,10 @@
 /* Upgrades: old versions of operators become the newest at import.
  *
- * upgrade.c has one row per operator: the opsets in which its definition changed, and a
- * function that rewrites a node of an older version. Such a function moves attributes
- * to inputs, drops what has no meaning any more, or makes several operators itself and
- * sets `done`; otherwise the node is emitted afterwards with whatever attributes are
- * left. */
+ * upgrade_table.c has one row per operator: the opsets in which its definition changed,
+ * and a function that rewrites a node of an older version. Such a function moves
+ * attributes to inputs, drops what has no meaning any more, or makes several operators
+ * itself and sets `done`; otherwise the node is emitted afterwards with whatever
+ * attributes are left. */
 #ifndef IMPORTERS_ONNX_UPGRADE_H
 #define IMPORTERS_ONNX_UPGRADE_H
 
@@ -38,6 +38,7 @@ ig_status igi_up_string(igi_onnx_node *n,
                         const char **out);
 ig_status
 igi_up_ints(igi_onnx_node *n, const char *name, ig_ints *out); /* v NULL: absent */
+ig_status igi_up_floats(igi_onnx_node *n, const char *name, ig_floats *out);
 ig_status igi_up_set_int(igi_onnx_node *n, const char *name, int64_t v);
 ig_status igi_up_set_float(igi_onnx_node *n, const char *name, float v);
 ig_status igi_up_set_string(igi_onnx_node *n, const char *name, const char *v);

@@ -265,6 +265,10 @@ class Command(unittest.TestCase):
         self.assertEqual([o["name"] for o in self.run_json("ops", "Relu")["operators"]], ["Relu"])
         self.run_it("ops", "Rleu", code=2)
         self.assertIn("did you mean Relu?", self.err)
+        conv = self.run_json("ops", "Conv")["operators"]
+        self.assertIn([1, 11, 22], [o["opsets"] for o in conv])
+        self.assertEqual(self.run_json("ops", "FusedConv")["read_as_others"], ["com.microsoft::FusedConv"])
+        self.assertIn("read as operators above", self.run_it("ops", "com.microsoft::FusedConv"))
         self.assertTrue(self.run_json("doctor")["ok"])
 
     # ---- test ----

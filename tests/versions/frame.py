@@ -253,8 +253,8 @@ def model(samples):
         kinds = s.extra.get("kinds", {})
         copies = [onnx.NodeProto.FromString(n.SerializeToString()) for n in s.nodes]
         rename(copies, prefix, {name for n in copies for name in [*n.input, *n.output] if name} | set(s.inputs))
-        for n in copies:
-            n.name = prefix + (n.name or n.op_type)
+        for k, n in enumerate(copies):
+            n.name = f"{prefix}{n.op_type}{k or ''}"
         nodes += copies
         inputs += [(declare(prefix + k, x, {prefix + n: v for n, v in kinds.items()}), x) for k, x in s.inputs.items()]
         outputs += [(declare(prefix + k, x, {prefix + n: v for n, v in kinds.items()}), x) for k, x in s.outputs.items()]

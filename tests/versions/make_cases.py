@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes cases.tar.xz and pairs.txt: a case for every (operator, since-version) pair of ONNX 1.22.0.
+"""Writes cases.tar.xz and pairs.txt: a case for every (operator, since-version) pair of ONNX 1.22.0; and
+vendor.tar.xz: cases of operators that ONNX does not define.
 
 usage: tests/versions/make_cases.py [--folder FOLDER] [--peers]
 
@@ -23,10 +24,12 @@ HERE = pathlib.Path(__file__).resolve().parent
 FAMILIES = {
     "cases": ("elementwise", "reduction", "movement", "indexing", "casts", "windows", "layers", "quantized",
               "recurrent", "sampling", "sequences", "flow", "draws", "signals", "classical"),
+    "vendor": ("vendor_norm", "vendor_attention", "vendor_bytes"),
 }
 
 
 def folder_of(s):
+    """Samples of one folder share a model, and so opsets."""
     domain = s.domain or "ai.onnx"
     alone = f"-{s.label}" if s.extra.get("alone") else ""
     return f"{domain}/{s.op}-{s.since}{alone}"
@@ -120,19 +123,21 @@ def main():
     args = parser.parse_args()
     if onnx.__version__ != "1.22.0":
         sys.exit(f"needs onnx 1.22.0, found {onnx.__version__}")
-    for family in args.only or FAMILIES["cases"]:
-        importlib.import_module(family).make()
-    if args.peers:
-        import oracles
+    for archive, families in FAMILIES.items():
+        frame.SAMPLES.clear()
+        for family in families:
+            if not args.only or family in args.only:
+                importlib.import_module(family).make()
+        if args.peers:
+            import oracles
 
-        if not oracles.compare(frame.SAMPLES):
-            sys.exit("an oracle differs without a reason in oracles.py")
-    groups = grouped()
-    scratch = pathlib.Path("/dev/null") if args.only else HERE / "cases.tar.xz"
-    write(groups, scratch, args.folder)
-    print(f"{len(frame.SAMPLES)} samples in {len(groups)} cases")
-    if not args.only and not write_pairs(covered(groups, args.suite)):
-        sys.exit(1)
+            if not oracles.compare(frame.SAMPLES):
+                sys.exit("an oracle differs without a reason in oracles.py")
+        groups = grouped()
+        write(groups, pathlib.Path("/dev/null") if args.only else HERE / f"{archive}.tar.xz", args.folder)
+        print(f"{archive}: {len(frame.SAMPLES)} samples in {len(groups)} cases")
+        if archive == "cases" and not args.only and not write_pairs(covered(groups, args.suite)):
+            sys.exit(1)
 
 
 if __name__ == "__main__":

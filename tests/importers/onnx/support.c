@@ -49,6 +49,17 @@ static void *grown(igt_model *m, void *list, size_t n, void *item)
     return v;
 }
 
+void igt_opset(igt_model *m, const char *domain, int64_t version)
+{
+    pb_opset *o = igt_alloc(m, sizeof(*o));
+    igi_onnx__operator_set_id__init(o);
+    o->domain = copy(m, domain);
+    o->has_version = true;
+    o->version = version;
+    m->model.opset_import = grown(m, m->model.opset_import, m->model.n_opset_import, o);
+    m->model.n_opset_import++;
+}
+
 void igt_begin(igt_model *m, int64_t opset)
 {
     memset(m, 0, sizeof(*m));
@@ -60,17 +71,6 @@ void igt_begin(igt_model *m, int64_t opset)
     m->model.has_ir_version = true;
     m->model.ir_version = 8;
     igt_opset(m, "", opset);
-}
-
-void igt_opset(igt_model *m, const char *domain, int64_t version)
-{
-    pb_opset *o = igt_alloc(m, sizeof(*o));
-    igi_onnx__operator_set_id__init(o);
-    o->domain = copy(m, domain);
-    o->has_version = true;
-    o->version = version;
-    m->model.opset_import = grown(m, m->model.opset_import, m->model.n_opset_import, o);
-    m->model.n_opset_import++;
 }
 
 void igt_end(igt_model *m)

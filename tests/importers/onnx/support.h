@@ -30,6 +30,7 @@ const ig_registry *igt_registry(void);
 void igt_registry_free(void);
 
 void igt_begin(igt_model *m, int64_t opset);
+void igt_opset(igt_model *m, const char *domain, int64_t version); /* one more */
 void igt_end(igt_model *m);
 void igt_opset(igt_model *m, const char *domain, int64_t version);
 void igt_input(
