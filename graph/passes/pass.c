@@ -36,7 +36,7 @@ static const pass quantized[] = {
 
 /* Before patterns are looked for, which may lie across the border of a body. */
 static const pass lowering[] = {
-    {"lower_flex", igi_pass_lower_flex, 2},
+    {"lower", igi_pass_lower, 2},
     {0},
 };
 

@@ -9,8 +9,8 @@
 #include "graph/core/dtype.h"
 
 /* Sorted by name, with the domain in front where it is not ai.onnx. Versions are those
- * of ONNX 1.22; a row whose versions differ only in element types or wording has no
- * function. */
+ * of ONNX 1.22 and, as far as they are known, of opset 28, which is not released; a row
+ * whose versions differ only in element types or wording has no function. */
 static const igi_onnx_upgrade table[] = {
     {"Abs", {1, 6, 13}, igi_up_consumed},
     {"Acos", {7, 22}, NULL},
@@ -24,7 +24,7 @@ static const igi_onnx_upgrade table[] = {
     {"Asinh", {9, 22}, NULL},
     {"Atan", {7, 22}, NULL},
     {"Atanh", {9, 22}, NULL},
-    {"Attention", {23, 24}, NULL},
+    {"Attention", {23, 24, 25}, NULL},
     {"AveragePool", {1, 7, 10, 11, 19, 22}, NULL},
     {"BatchNormalization", {1, 6, 7, 9, 14, 15}, igi_up_batch_norm},
     {"Bernoulli", {15, 22}, NULL},
@@ -39,7 +39,7 @@ static const igi_onnx_upgrade table[] = {
     {"CastLike", {15, 19, 21, 23, 24, 25}, NULL},
     {"CausalConvWithState", {27}, NULL},
     {"Ceil", {1, 6, 13}, igi_up_consumed},
-    {"Celu", {12}, NULL},
+    {"Celu", {12, 28}, NULL},
     {"CenterCropPad", {18}, NULL},
     {"Clip", {1, 6, 11, 12, 13}, igi_up_clip},
     {"Col2Im", {18}, NULL},
@@ -147,8 +147,8 @@ static const igi_onnx_upgrade table[] = {
     {"Reciprocal", {1, 6, 13}, igi_up_consumed},
     {"ReduceL1", {1, 11, 13, 18}, igi_up_reduce},
     {"ReduceL2", {1, 11, 13, 18}, igi_up_reduce},
-    {"ReduceLogSum", {1, 11, 13, 18}, igi_up_reduce},
-    {"ReduceLogSumExp", {1, 11, 13, 18}, igi_up_reduce},
+    {"ReduceLogSum", {1, 11, 13, 18, 28}, igi_up_reduce},
+    {"ReduceLogSumExp", {1, 11, 13, 18, 28}, igi_up_reduce},
     {"ReduceMax", {1, 11, 12, 13, 18, 20}, igi_up_reduce},
     {"ReduceMean", {1, 11, 13, 18}, igi_up_reduce},
     {"ReduceMin", {1, 11, 12, 13, 18, 20}, igi_up_reduce},
@@ -198,6 +198,7 @@ static const igi_onnx_upgrade table[] = {
     {"StringSplit", {20}, NULL},
     {"Sub", {1, 6, 7, 13, 14}, igi_up_broadcast},
     {"Sum", {1, 6, 8, 13}, igi_up_consumed},
+    {"SwiGLU", {28}, NULL},
     {"Swish", {24}, NULL},
     {"Tan", {7, 22}, NULL},
     {"Tanh", {1, 6, 13}, igi_up_consumed},
