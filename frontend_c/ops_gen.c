@@ -2476,6 +2476,18 @@ ig_tensor *ig_op_ai_onnx_ml_tree_ensemble_regressor_at(const char *where, ig_ctx
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+_Static_assert(sizeof(ig_ai_onnx_ml_zip_map_opts) == 40, "ZipMap");
+_Static_assert(offsetof(ig_ai_onnx_ml_zip_map_opts, classlabels_int64s) == 8, "classlabels_int64s");
+_Static_assert(offsetof(ig_ai_onnx_ml_zip_map_opts, classlabels_strings) == 24, "classlabels_strings");
+ig_tensor *ig_op_ai_onnx_ml_zip_map_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_ai_onnx_ml_zip_map_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ai.onnx.ml::ZipMap");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 _Static_assert(sizeof(ig_ai_onnx_preview_training_adagrad_opts) == 16, "Adagrad");
 _Static_assert(offsetof(ig_ai_onnx_preview_training_adagrad_opts, decay_factor) == 4, "decay_factor");
 _Static_assert(offsetof(ig_ai_onnx_preview_training_adagrad_opts, epsilon) == 8, "epsilon");

@@ -3855,6 +3855,28 @@ IG_API ig_tensor *ig_op_ai_onnx_ml_tree_ensemble_regressor_at(
 #define ig_op_ai_onnx_ml_tree_ensemble_regressor(...)                                  \
     ig_op_ai_onnx_ml_tree_ensemble_regressor_at(IG_HERE, __VA_ARGS__)
 
+/* ---- ai.onnx.ml::ZipMap ---- */
+/* Rows of scores as maps from class labels to scores.
+ * X: Scores [N, classes], or [classes] as one row. */
+typedef struct ig_ai_onnx_ml_zip_map_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ai_onnx_ml_zip_map_opts));
+    ig_ints
+        classlabels_int64s IG_DEF(IG_NO_LIST_); /* Labels; one list must be given. */
+    ig_strings classlabels_strings IG_DEF(IG_NO_LIST_); /* Labels that are strings. */
+} ig_ai_onnx_ml_zip_map_opts;
+#define IG_AI_ONNX_ML_ZIP_MAP_OPTS_INIT                                                \
+    {                                                                                  \
+        sizeof(ig_ai_onnx_ml_zip_map_opts), {0, 0},                                    \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *ig_op_ai_onnx_ml_zip_map_at(const char *where,
+                                              ig_ctx *c,
+                                              ig_tensor *X,
+                                              const ig_ai_onnx_ml_zip_map_opts *opts);
+#define ig_op_ai_onnx_ml_zip_map(...) ig_op_ai_onnx_ml_zip_map_at(IG_HERE, __VA_ARGS__)
+
 /* ---- ai.onnx.preview.training::Adagrad ---- */
 /* One step of Adagrad on any number of tensors.
  * R: Learning rate, a scalar. T: Number of updates so far, a scalar. inputs: All

@@ -147,7 +147,13 @@
     X_(graph_verify)                                                                   \
     X_(source_tensor)                                                                  \
     X_(emit_call)                                                                      \
-    X_(charge)
+    X_(charge)                                                                         \
+    X_(value_size)                                                                     \
+    X_(value_item)                                                                     \
+    X_(map_new)                                                                        \
+    X_(map_keys)                                                                       \
+    X_(map_get)                                                                        \
+    X_(map_get_string)
 
 struct ig_plugin_api {
     uint32_t abi, struct_size; /* of the library that runs */
@@ -289,6 +295,12 @@ struct ig_plugin_api {
     __typeof__(ig_source_tensor) *source_tensor;
     __typeof__(ig_emit_call) *emit_call;
     __typeof__(ig_charge) *charge;
+    __typeof__(ig_value_size) *value_size;
+    __typeof__(ig_value_item) *value_item;
+    __typeof__(ig_map_new) *map_new;
+    __typeof__(ig_map_keys) *map_keys;
+    __typeof__(ig_map_get) *map_get;
+    __typeof__(ig_map_get_string) *map_get_string;
 };
 
 #ifndef IG_BUILTIN
@@ -423,6 +435,12 @@ struct ig_plugin_api {
 #define ig_source_tensor        ig_api->source_tensor
 #define ig_emit_call            ig_api->emit_call
 #define ig_charge               ig_api->charge
+#define ig_value_size           ig_api->value_size
+#define ig_value_item           ig_api->value_item
+#define ig_map_new              ig_api->map_new
+#define ig_map_keys             ig_api->map_keys
+#define ig_map_get              ig_api->map_get
+#define ig_map_get_string       ig_api->map_get_string
 #endif
 
 #endif
