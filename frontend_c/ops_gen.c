@@ -121,14 +121,15 @@ ig_tensor *ig_op_atanh_at(const char *where, ig_ctx *c, ig_tensor *input)
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
-_Static_assert(sizeof(ig_attention_opts) == 56, "Attention");
+_Static_assert(sizeof(ig_attention_opts) == 64, "Attention");
 _Static_assert(offsetof(ig_attention_opts, is_causal) == 8, "is_causal");
 _Static_assert(offsetof(ig_attention_opts, kv_num_heads) == 16, "kv_num_heads");
-_Static_assert(offsetof(ig_attention_opts, q_num_heads) == 24, "q_num_heads");
-_Static_assert(offsetof(ig_attention_opts, qk_matmul_output_mode) == 32, "qk_matmul_output_mode");
-_Static_assert(offsetof(ig_attention_opts, scale) == 40, "scale");
-_Static_assert(offsetof(ig_attention_opts, softcap) == 44, "softcap");
-_Static_assert(offsetof(ig_attention_opts, softmax_precision) == 48, "softmax_precision");
+_Static_assert(offsetof(ig_attention_opts, local_window_size) == 24, "local_window_size");
+_Static_assert(offsetof(ig_attention_opts, q_num_heads) == 32, "q_num_heads");
+_Static_assert(offsetof(ig_attention_opts, qk_matmul_output_mode) == 40, "qk_matmul_output_mode");
+_Static_assert(offsetof(ig_attention_opts, scale) == 48, "scale");
+_Static_assert(offsetof(ig_attention_opts, softcap) == 52, "softcap");
+_Static_assert(offsetof(ig_attention_opts, softmax_precision) == 56, "softmax_precision");
 ig_tensor *ig_op_attention_at(const char *where, ig_ctx *c, ig_tensor *Q, ig_tensor *K, ig_tensor *V, ig_tensor *attn_mask, ig_tensor *past_key, ig_tensor *past_value, ig_tensor *nonpad_kv_seqlen, const ig_attention_opts *opts, ig_tensor **out_present_key, ig_tensor **out_present_value, ig_tensor **out_qk_matmul_output)
 {
     static const ig_op_def *op;
@@ -2038,6 +2039,17 @@ ig_tensor *ig_op_sum_at(const char *where, ig_ctx *c, ig_tensor *const *data_0, 
     return igi_wrap1(c, where, d, NULL, in, n_in);
 }
 
+_Static_assert(sizeof(ig_swi_glu_opts) == 8, "SwiGLU");
+_Static_assert(offsetof(ig_swi_glu_opts, alpha) == 4, "alpha");
+ig_tensor *ig_op_swi_glu_at(const char *where, ig_ctx *c, ig_tensor *A, ig_tensor *B, const ig_swi_glu_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {A, B};
+    int n_in = 2;
+    const ig_op_def *d = igi_op_once(&op, "SwiGLU");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 _Static_assert(sizeof(ig_swish_opts) == 8, "Swish");
 _Static_assert(offsetof(ig_swish_opts, alpha) == 4, "alpha");
 ig_tensor *ig_op_swish_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_swish_opts *opts)
@@ -2472,6 +2484,18 @@ ig_tensor *ig_op_ai_onnx_ml_tree_ensemble_regressor_at(const char *where, ig_ctx
     ig_tensor *in[] = {X};
     int n_in = 1;
     const ig_op_def *d = igi_op_once(&op, "ai.onnx.ml::TreeEnsembleRegressor");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ai_onnx_ml_zip_map_opts) == 40, "ZipMap");
+_Static_assert(offsetof(ig_ai_onnx_ml_zip_map_opts, classlabels_int64s) == 8, "classlabels_int64s");
+_Static_assert(offsetof(ig_ai_onnx_ml_zip_map_opts, classlabels_strings) == 24, "classlabels_strings");
+ig_tensor *ig_op_ai_onnx_ml_zip_map_at(const char *where, ig_ctx *c, ig_tensor *X, const ig_ai_onnx_ml_zip_map_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {X};
+    int n_in = 1;
+    const ig_op_def *d = igi_op_once(&op, "ai.onnx.ml::ZipMap");
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 

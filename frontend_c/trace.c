@@ -180,12 +180,9 @@ static ig_status alias_value(ig_ctx *c, ig_value *v, ig_value **out)
         *out = (ig_value *)igi_alias(c, (ig_tensor *)v);
         return *out ? IG_OK : c->status;
     }
-    if (v->type.kind == IG_KIND_SEQUENCE) {
-        const igi_sequence *s = (const igi_sequence *)v;
-        IG_TRY(igi_sequence_new(out, &v->type, s->items, s->n));
-    } else {
-        IG_TRY(igi_optional_new(out, &v->type, ((const igi_optional *)v)->item));
-    }
+    int64_t n;
+    ig_value **items = igi_value_items(v, &n);
+    IG_TRY(igi_value_with(out, v, items, n));
     return igi_scope_push(c, *out);
 }
 

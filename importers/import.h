@@ -43,8 +43,8 @@ igi_onnx_read(ig_graph **out, const igi_source *src, const ig_read_opts *opts);
 /* Whether the bytes can be an ONNX model: a cheap look at the first fields. */
 bool igi_onnx_sniff(const void *bytes, size_t size);
 
-/* A value of test data: TensorProto, SequenceProto or OptionalProto, as `want` says
- * (NULL: a tensor). *out is a new reference. */
+/* A value of test data: TensorProto, SequenceProto, MapProto or OptionalProto, as
+ * `want` says (NULL: a tensor). *out is a new reference. */
 ig_status
 igi_onnx_read_value(const void *bytes, size_t n, const ig_type *want, ig_value **out);
 /* A tensor as the bytes of a TensorProto; free with igi_free. name may be NULL. */

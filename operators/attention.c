@@ -6,6 +6,8 @@
  * Masks: `attn_mask` (numbers are added, false hides), keys after the query when
  * `is_causal`, keys from `nonpad_kv_seqlen` on, keys beyond a short mask. Query i
  * stands at key past + i. A query that sees no key gives NaN, the softmax of nothing.
+ * With a local window (provisional: ONNX 1.23, opset 28) it sees the last keys up to
+ * its own, and one that sees none gives 0.
  */
 #include "operators/common_attention.h"
 #include "operators/common_move.h"
@@ -70,6 +72,12 @@ static const ig_attr_def attrs[] = {
                 "Heads of K and V of rank 3.",
                 .min = 0,
                 .max = INT32_MAX),
+    IG_ATTR_INT(igi_attention_attrs,
+                local_window_size,
+                -1,
+                "How many keys a causal query sees, its own the last; -1: all.",
+                .min = -1,
+                .max = INT64_MAX),
     IG_ATTR_INT(igi_attention_attrs,
                 q_num_heads,
                 0,
@@ -158,12 +166,13 @@ static void put_scores(const call *c, int64_t mode, const int64_t *at)
         igi_store(ig_dtype_of(out), ig_data(out), base + t, c->scores[t]);
 }
 
-/* scores := softmax(scores), in place. */
-static void softmax(double *s, int64_t n)
+/* scores := softmax(scores), in place; `none` is what the softmax of nothing gives. */
+static void softmax(double *s, int64_t n, double none)
 {
     double high, sum = igi_exp_sum(IG_FLOAT64, s, 0, n, 1, &high);
+    bool empty = high < 0 && isinf(high);
     for (int64_t t = 0; t < n; t++)
-        s[t] = exp(s[t] - high) / sum;
+        s[t] = empty ? none : exp(s[t] - high) / sum;
 }
 
 /* One query: at = {batch, head, row}. */
@@ -172,7 +181,8 @@ static void one_query(const call *c, const int64_t *at)
     const igi_attention *a = &c->a;
     const ig_tensor *q = ig_in(c->k, IGI_ATT_Q), *y = ig_out(c->k, IGI_ATT_Y);
     const double cap = (double)a->attrs->softcap;
-    const int64_t keys = igi_attention_keys(c->k, a, at[0], at[2]);
+    const int64_t first = igi_attention_first(c->k, a, at[0], at[2]),
+                  keys = igi_attention_keys(c->k, a, at[0], at[2]);
     const int64_t from = igi_heads_at(&a->q, at[0], at[1]) + at[2] * a->q.row;
     for (int64_t t = 0; t < a->total; t++) {
         double s = 0;
@@ -186,9 +196,10 @@ static void one_query(const call *c, const int64_t *at)
         c->scores[t] = cap * tanh(c->scores[t] / cap);
     put_scores(c, IGI_SCORES_CAPPED, at);
     for (int64_t t = 0; t < a->total; t++)
-        c->scores[t] = t < keys ? c->scores[t] + mask_at(c, at, t) : -(double)INFINITY;
+        c->scores[t] = t >= first && t < keys ? c->scores[t] + mask_at(c, at, t)
+                                              : -(double)INFINITY;
     put_scores(c, IGI_SCORES_MASKED, at);
-    softmax(c->scores, a->total);
+    softmax(c->scores, a->total, a->attrs->local_window_size > 0 ? 0 : NAN);
     put_scores(c, IGI_SCORES_SOFTMAX, at);
     for (int64_t i = 0; i < a->v_size; i++)
         c->sum[i] = 0;
@@ -244,7 +255,7 @@ static ig_status attention_reference(ig_kernel_ctx *k)
 
 /* ---- samples ---- */
 
-#define HEAD .struct_size = sizeof(igi_attention_attrs)
+#define HEAD .struct_size = sizeof(igi_attention_attrs), .local_window_size = -1
 static const igi_attention_attrs causal = {HEAD, .is_causal = 1};
 static const igi_attention_attrs packed = {HEAD, .q_num_heads = 2, .kv_num_heads = 2};
 static const igi_attention_attrs packed_groups = {HEAD, .q_num_heads = 4,
@@ -261,6 +272,9 @@ static const igi_attention_attrs show_softmax = {
 static const igi_attention_attrs long_groups = {
     HEAD,           .q_num_heads = 4, .kv_num_heads = 2,
     .is_causal = 1, .softcap = 3,     .qk_matmul_output_mode = IGI_SCORES_SOFTMAX};
+
+static const igi_attention_attrs window = {
+    .struct_size = sizeof(window), .is_causal = 1, .local_window_size = 2};
 
 #define BOOLS(...) IGI_DATA(IG_BOOL, __VA_ARGS__)
 static const ig_sample samples[] = {
@@ -322,6 +336,27 @@ static const ig_sample samples[] = {
                 IGI_IN_ABSENT,
                 IGI_IN_ABSENT,
                 IGI_IN_INTS(4, 2))},
+    {.name = "window",
+     .attrs = &window,
+     IGI_INPUTS(IGI_IN(1, 2, 5, 2), IGI_IN(1, 2, 5, 2), IGI_IN(1, 2, 5, 3))},
+    {.name = "window_with_past",
+     .attrs = &window,
+     .n_out = 3,
+     IGI_INPUTS(IGI_IN(1, 2, 2, 2),
+                IGI_IN(1, 1, 2, 2),
+                IGI_IN(1, 1, 2, 3),
+                IGI_IN(2, 5),
+                IGI_IN(1, 1, 3, 2),
+                IGI_IN(1, 1, 3, 3))},
+    {.name = "window_at_the_end_of_lengths", /* the first query of item 1 sees no key */
+     .attrs = &window,
+     IGI_INPUTS(IGI_IN(2, 1, 2, 3),
+                IGI_IN(2, 1, 4, 3),
+                IGI_IN(2, 1, 4, 2),
+                IGI_IN_ABSENT,
+                IGI_IN_ABSENT,
+                IGI_IN_ABSENT,
+                IGI_IN_INTS(4, 1))},
     {.name = "shows_raw_scores",
      .attrs = &show_raw,
      .n_out = 4,

@@ -1,6 +1,6 @@
 // Celu: y = x where x >= 0, alpha (e^(x / alpha) - 1) below (Barron 2017).
 //
-// ONNX 12 knows float32 only; the other float types are taken too.
+// ONNX 12 knows float32 only, 28 (provisional) all float types.
 
 #include "operators/common_unary.h"
 

@@ -78,6 +78,19 @@ static ig_status check_mask(ig_infer *x, const int64_t *scores)
     return IG_OK;
 }
 
+static ig_status check_window(ig_infer *x, bool two_caches)
+{
+    const igi_attention_attrs *a = x->attrs;
+    if (a->local_window_size == 0)
+        return ig_infer_fail(x, "local_window_size must be positive, or -1 for none");
+    if (a->local_window_size > 0 && !a->is_causal)
+        return ig_infer_fail(x, "local_window_size needs is_causal");
+    if (a->local_window_size > 0 && two_caches)
+        return ig_infer_fail(
+            x, "local_window_size takes past_key or nonpad_kv_seqlen, not both");
+    return IG_OK;
+}
+
 ig_status igi_attention_infer(ig_infer *x)
 {
     const igi_attention_attrs *a = x->attrs;
@@ -101,6 +114,7 @@ ig_status igi_attention_infer(ig_infer *x)
     const int64_t scores[4] = {q.batch, q.heads, q.rows, total};
     IG_TRY(check_mask(x, scores));
     const ig_type *lengths = x->n_in > IGI_ATT_LENGTHS ? x->in[IGI_ATT_LENGTHS] : NULL;
+    IG_TRY(check_window(x, past != 0 && lengths));
     if (lengths && lengths->rank != 1)
         return ig_infer_fail(x, "nonpad_kv_seqlen must have rank 1");
     if (lengths)
@@ -187,6 +201,27 @@ void igi_attention_read(const ig_kernel_ctx *k, igi_attention *a)
     read_mask(ig_in(k, IGI_ATT_MASK), a);
 }
 
+/* The key at which a query stands. With a window, valid keys of an outer cache end
+ * where the queries end (ONNX 1.23). */
+static int64_t
+position(const ig_kernel_ctx *k, const igi_attention *a, int64_t b, int64_t row)
+{
+    const ig_tensor *lengths = ig_in(k, IGI_ATT_LENGTHS);
+    if (lengths && a->attrs->local_window_size > 0)
+        return ((const int64_t *)ig_data(lengths))[b] - a->q_len + row;
+    return a->past + row;
+}
+
+int64_t igi_attention_first(const ig_kernel_ctx *k,
+                            const igi_attention *a,
+                            int64_t b,
+                            int64_t row)
+{
+    const int64_t window = a->attrs->local_window_size;
+    int64_t at = position(k, a, b, row);
+    return window > 0 && at >= window ? at - window + 1 : 0;
+}
+
 int64_t igi_attention_keys(const ig_kernel_ctx *k,
                            const igi_attention *a,
                            int64_t b,
@@ -196,7 +231,8 @@ int64_t igi_attention_keys(const ig_kernel_ctx *k,
     int64_t n = a->mask_len;
     if (lengths && ((const int64_t *)ig_data(lengths))[b] < n)
         n = ((const int64_t *)ig_data(lengths))[b];
-    if (a->attrs->is_causal && row < n - a->past)
-        n = a->past + row + 1;
+    int64_t at = position(k, a, b, row);
+    if (a->attrs->is_causal && at < n)
+        n = at < 0 ? 0 : at + 1;
     return n;
 }

@@ -25,7 +25,8 @@ enum { IGI_SCORES_RAW, IGI_SCORES_CAPPED, IGI_SCORES_MASKED, IGI_SCORES_SOFTMAX 
 
 typedef struct igi_attention_attrs {
     uint32_t struct_size;
-    int64_t is_causal, kv_num_heads, q_num_heads, qk_matmul_output_mode;
+    int64_t is_causal, kv_num_heads, local_window_size, q_num_heads,
+        qk_matmul_output_mode;
     float scale, softcap;
     int64_t softmax_precision;
 } igi_attention_attrs;
@@ -49,7 +50,12 @@ typedef struct igi_attention {
 void igi_attention_read(const ig_kernel_ctx *k, igi_attention *a);
 /* An error for a length outside [0, total keys]. */
 ig_status igi_attention_check(const ig_kernel_ctx *k, const igi_attention *a);
-/* Keys that query `row` of batch item `b` may see at most: those before this one. */
+/* The keys that query `row` of batch item `b` may see: from `first` on, those before
+ * `keys`. */
+int64_t igi_attention_first(const ig_kernel_ctx *k,
+                            const igi_attention *a,
+                            int64_t b,
+                            int64_t row);
 int64_t igi_attention_keys(const ig_kernel_ctx *k,
                            const igi_attention *a,
                            int64_t b,

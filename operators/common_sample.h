@@ -70,6 +70,8 @@
     }
 #define IGI_IN_SEQUENCE(...) IGI_IN_ITEMS_(IG_KIND_SEQUENCE, __VA_ARGS__)
 #define IGI_IN_OPTIONAL(...) IGI_IN_ITEMS_(IG_KIND_OPTIONAL, __VA_ARGS__)
+/* A map: keys, a vector of integers or strings, then the values. */
+#define IGI_IN_MAP(...) IGI_IN_ITEMS_(IG_KIND_MAP, __VA_ARGS__)
 #define IGI_IN_NO_ITEMS                                                                \
     {                                                                                  \
         .kind = IG_KIND_SEQUENCE                                                       \

@@ -4,7 +4,8 @@
  * bodies see all heads at once, [batch, q_heads, q_len, kv_len], in the element type of
  * the softmax; a mask is a score_mod that writes -inf.
  *
- * Level 2 writes it as products, softmax and the nodes of the bodies (graph/passes). */
+ * Level 2 writes it as products, softmax and the nodes of the bodies
+ * (graph/passes/lower.c). */
 #include "operators/common_attention.h"
 #include "operators/common_flow.h"
 #include "operators/common_flow_grad.h"

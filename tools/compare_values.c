@@ -153,22 +153,43 @@ static bool dense(ig_tensor *t, ig_tensor **out, compare_result *r)
 static void compare(
     ig_value *got, ig_value *want, const compare_opts *o, compare_result *r, int depth);
 
-static void sequences(igi_sequence *g,
-                      igi_sequence *w,
-                      const compare_opts *o,
-                      compare_result *r,
-                      int depth)
+/* The item of g for item i of w: at the same place, of maps by the same key. */
+static ig_value *partner(const ig_value *g, const ig_value *w, int64_t i)
+{
+    if (w->type.kind != IG_KIND_MAP)
+        return ig_value_item(g, i);
+    const ig_tensor *keys = ig_map_keys(w);
+    if (g->type.dtype != w->type.dtype)
+        return NULL;
+    return ig_tensor_dtype(keys) == IG_STRING
+               ? ig_map_get_string(g, ig_tensor_string(keys, i))
+               : ig_map_get(g, igi_get_i64(ig_tensor_dtype(keys), keys->data, i));
+}
+
+static void items(const ig_value *g,
+                  const ig_value *w,
+                  const compare_opts *o,
+                  compare_result *r,
+                  int depth)
 {
     char text[100];
-    if (g->n != w->n) {
+    const char *kind = w->type.kind == IG_KIND_MAP ? "map" : "sequence";
+    if (ig_value_size(g) != ig_value_size(w)) {
         (void)snprintf(text, sizeof(text),
-                       "got a sequence of %" PRId64 " items, expected %" PRId64, g->n,
-                       w->n);
+                       "got a %s of %" PRId64 " items, expected %" PRId64, kind,
+                       ig_value_size(g), ig_value_size(w));
         differ(r, text);
         return;
     }
-    for (int64_t i = 0; i < w->n && !r->mismatches; i++)
-        compare(g->items[i], w->items[i], o, r, depth + 1);
+    for (int64_t i = 0; i < ig_value_size(w) && !r->mismatches; i++) {
+        ig_value *have = partner(g, w, i);
+        if (have) {
+            compare(have, ig_value_item(w, i), o, r, depth + 1);
+            continue;
+        }
+        (void)snprintf(text, sizeof(text), "key number %" PRId64 " is not there", i);
+        differ(r, text);
+    }
 }
 
 /* Depth is bounded by the types of values (IGI_NEST_MAX). */
@@ -189,8 +210,8 @@ static void compare(
             tensors(g, w, o, r);
         ig_tensor_unref(g);
         ig_tensor_unref(w);
-    } else if (kind == IG_KIND_SEQUENCE) {
-        sequences((igi_sequence *)got, (igi_sequence *)want, o, r, depth);
+    } else if (kind == IG_KIND_SEQUENCE || kind == IG_KIND_MAP) {
+        items(got, want, o, r, depth);
     } else if (kind == IG_KIND_OPTIONAL) {
         ig_value *g = ((igi_optional *)got)->item, *w = ((igi_optional *)want)->item;
         if (!g != !w)

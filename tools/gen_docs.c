@@ -39,6 +39,7 @@ static void print_port_flags(uint32_t flags)
                  {IG_VARIADIC, "any number"},
                  {IG_HETERO, "of any types"},
                  {IG_SEQ, "a sequence"},
+                 {IG_MAP, "a map"},
                  {IG_VALUE, "read as a value"},
                  {IG_TYPE_ONLY, "only its type is read"},
                  {IG_DYNAMIC, "its size follows the data"},

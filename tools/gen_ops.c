@@ -49,7 +49,7 @@ static names names_of(const ig_op_def *op)
 static bool is_hidden(const ig_op_def *op)
 {
     for (const ig_port *p = op->inputs; p && p->name; p++)
-        if (p->flags & IG_SEQ)
+        if (p->flags & (IG_SEQ | IG_MAP))
             return true;
     return op->flags & IG_OP_SUBGRAPH;
 }

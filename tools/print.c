@@ -42,6 +42,7 @@ void print_element(igi_text *t, const ig_tensor *x, int64_t i)
     }
 }
 
+/* "[1 2 ... 9]" */
 static void elements(igi_text *t, ig_tensor *x)
 {
     ig_tensor *own = NULL;
@@ -51,7 +52,7 @@ static void elements(igi_text *t, ig_tensor *x)
         x = own;
     }
     int64_t n = ig_tensor_numel(x);
-    igi_text_add(t, "  [");
+    igi_text_add(t, "[");
     for (int64_t i = 0; i < n; i++) {
         if (n > 3 * EDGE && i == EDGE) {
             igi_text_add(t, " ...");
@@ -60,8 +61,36 @@ static void elements(igi_text *t, ig_tensor *x)
         igi_text_add(t, i ? " " : "");
         print_element(t, x, i);
     }
-    igi_text_add(t, "]\n");
+    igi_text_add(t, "]");
     ig_tensor_unref(own);
+}
+
+/* A value on one line; nested IGI_NEST_MAX deep at most. */
+static void one_line(igi_text *t, ig_value *v)
+{
+    ig_tensor *x = ig_value_tensor(v), *keys = ig_map_keys(v);
+    if (x && ig_tensor_rank(x) == 0) {
+        print_element(t, x, 0);
+        return;
+    }
+    if (x) {
+        elements(t, x);
+        return;
+    }
+    igi_text_add(t, keys ? "{" : "(");
+    for (int64_t i = 0; i < ig_value_size(v); i++) {
+        igi_text_add(t, i ? ", " : "");
+        if (i == 2 * EDGE) {
+            igi_text_add(t, "...");
+            break;
+        }
+        if (keys) {
+            print_element(t, keys, i);
+            igi_text_add(t, ": ");
+        }
+        one_line(t, ig_value_item(v, i));
+    }
+    igi_text_add(t, keys ? "}" : ")");
 }
 
 void print_value(igi_text *t, const char *name, ig_value *v)
@@ -71,17 +100,28 @@ void print_value(igi_text *t, const char *name, ig_value *v)
     while (ig_value_kind(v) == IG_KIND_OPTIONAL && ((igi_optional *)v)->item)
         v = ((igi_optional *)v)->item;
     if (ig_value_kind(v) == IG_KIND_TENSOR) {
-        igi_text_add(t, "\n");
+        igi_text_add(t, "\n  ");
         elements(t, ig_value_tensor(v));
-    } else if (ig_value_kind(v) == IG_KIND_SEQUENCE) {
-        const igi_sequence *s = (const igi_sequence *)v;
-        igi_text_add(t, " with %" PRId64 " items\n", s->n);
-        for (int64_t i = 0; i < s->n && i < 2 * EDGE; i++)
-            if (ig_value_tensor(s->items[i]))
-                elements(t, ig_value_tensor(s->items[i]));
-    } else {
-        igi_text_add(t, " (empty)\n");
+        igi_text_add(t, "\n");
+        return;
     }
+    if (ig_value_kind(v) == IG_KIND_OPTIONAL) {
+        igi_text_add(t, " (empty)\n");
+        return;
+    }
+    int64_t n = ig_value_size(v);
+    igi_text_add(t, " with %" PRId64 " items\n", n);
+    for (int64_t i = 0; i < n && i < 2 * EDGE; i++) {
+        igi_text_add(t, "  ");
+        if (ig_map_keys(v)) {
+            print_element(t, ig_map_keys(v), i);
+            igi_text_add(t, ": ");
+        }
+        one_line(t, ig_value_item(v, i));
+        igi_text_add(t, "\n");
+    }
+    if (n > 2 * EDGE)
+        igi_text_add(t, "  ...\n");
 }
 
 /* ---- JSON ---- */
@@ -122,6 +162,48 @@ static void tensor_json(json_out *j, ig_tensor *x, int64_t most)
     ig_tensor_unref(own);
 }
 
+static void items_json(json_out *j, ig_value *v, int64_t most);
+
+/* A scalar as it is, a tensor as an object, nothing as null, items as a list. */
+static void value_json(json_out *j, const char *key, ig_value *v, int64_t most)
+{
+    while (v && ig_value_kind(v) == IG_KIND_OPTIONAL)
+        v = ig_value_item(v, 0);
+    ig_tensor *x = v ? ig_value_tensor(v) : NULL;
+    if (key)
+        json_key(j, key);
+    if (!v) {
+        json_raw(j, NULL, "null");
+    } else if (x && ig_tensor_rank(x) == 0) {
+        element_json(j, x, 0);
+    } else if (x) {
+        json_begin(j, '{');
+        tensor_json(j, x, most);
+        json_end(j, '}');
+    } else {
+        items_json(j, v, most);
+    }
+}
+
+/* Of maps: objects of key and value. */
+static void items_json(json_out *j, ig_value *v, int64_t most)
+{
+    ig_tensor *keys = ig_map_keys(v);
+    json_begin(j, '[');
+    for (int64_t i = 0; i < ig_value_size(v) && i < most; i++) {
+        if (!keys) {
+            value_json(j, NULL, ig_value_item(v, i), most);
+            continue;
+        }
+        json_begin(j, '{');
+        json_key(j, "key");
+        element_json(j, keys, i);
+        value_json(j, "value", ig_value_item(v, i), most);
+        json_end(j, '}');
+    }
+    json_end(j, ']');
+}
+
 void print_value_json(json_out *j, const char *name, ig_value *v, int64_t most)
 {
     json_begin(j, '{');
@@ -135,6 +217,9 @@ void print_value_json(json_out *j, const char *name, ig_value *v, int64_t most)
         if (igi_text_take(&t, &text) == IG_OK)
             json_string(j, "type", text);
         igi_free(text);
+        json_bool(j, "complete", ig_value_size(v) <= most);
+        json_key(j, "items");
+        items_json(j, v, most);
     }
     json_end(j, '}');
 }

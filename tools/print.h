@@ -12,7 +12,8 @@ void print_type(igi_text *t, const ig_type *type, const ig_symtab *syms);
 void print_element(igi_text *t, const ig_tensor *x, int64_t i);
 /* Type and the first and last elements of each value inside. */
 void print_value(igi_text *t, const char *name, ig_value *v);
-/* {"name", "type", "shape", "values": [...]} with at most `most` values. */
+/* {"name", "type", "shape", "values": [...]} with at most `most` values; of what is no
+ * tensor {"name", "type", "items": [...]}, those of maps being {"key", "value"}. */
 void print_value_json(json_out *j, const char *name, ig_value *v, int64_t most);
 
 /* Labels: one a line. */

@@ -28,8 +28,8 @@ enum {
     IGI_MAPPED = 1024,     /* storage: pages of a file, may be dropped and read again */
     IGI_UNRECORDED = 2048, /* view: made without recording, or by detach: it has no part
                               in the history of its base */
-    IGI_HOLDS = 4096,      /* value: a sequence or optional; its items have flags too */
-    IGI_REMOTE = 8192      /* tensor: in the memory of a device (graph/core/queue.h) */
+    IGI_HOLDS = 4096,  /* value: a sequence, optional or map; its items have flags too */
+    IGI_REMOTE = 8192  /* tensor: in the memory of a device (graph/core/queue.h) */
 };
 
 typedef struct igi_pool igi_pool; /* free lists of a context: graph/core/pool.h */
@@ -83,6 +83,15 @@ typedef struct igi_sequence {
     ig_value **items; /* counted */
 } igi_sequence;
 
+/* Begins like a sequence. */
+typedef struct igi_dict {
+    ig_value v; /* a map; its type's dtype is that of the keys */
+    int64_t n;
+    ig_value **items; /* counted; values in the order of the keys */
+    ig_tensor *keys;  /* counted: integers or strings [n], each once */
+    int64_t *sorted;  /* positions of the keys in ascending order */
+} igi_dict;
+
 typedef struct igi_optional {
     ig_value v;
     ig_value *item; /* NULL: empty */
@@ -100,7 +109,7 @@ void igi_str_unref(igi_str *s);
 
 /* ---- types ---- */
 /* Bounds of one axis, of one tensor in bytes (whatever limits say), and of the nesting
- * of sequences and optionals. */
+ * of sequences, optionals and maps. */
 #define IGI_DIM_MAX          ((int64_t)1 << 47)
 #define IGI_TENSOR_BYTES_MAX ((size_t)1 << 46)
 #define IGI_NEST_MAX         8
@@ -197,6 +206,25 @@ ig_status igi_sequence_new(ig_value **out,
                            ig_value *const *items,
                            int64_t n);
 ig_status igi_optional_new(ig_value **out, const ig_type *type, ig_value *item);
+/* keys: a contiguous vector of integers or strings of type->dtype, none twice; items:
+ * as many. */
+ig_status igi_dict_new(ig_value **out,
+                       const ig_type *type,
+                       ig_tensor *keys,
+                       ig_value *const *items);
+bool igi_is_key_type(ig_dtype dtype);
+/* The position of a key, `name` when keys are strings (NULL: the empty one); -1: it has
+ * none. */
+int64_t igi_dict_find(const igi_dict *d, int64_t key, const char *name);
+/* Any of them without anything inside. */
+ig_status igi_value_empty(ig_value **out, const ig_type *type);
+/* What v, no tensor, holds: *n items, of maps the values. Borrowed. */
+ig_value **igi_value_items(const ig_value *v, int64_t *n);
+/* A value of v's type, and with its keys, that holds other items. */
+ig_status
+igi_value_with(ig_value **out, const ig_value *v, ig_value *const *items, int64_t n);
+/* Each item fits the element type of `type`; shapes are not compared. */
+ig_status igi_items_check(const ig_type *type, ig_value *const *items, int64_t n);
 /* Bytes that v holds: of its storage, or of all items, headers included. */
 size_t igi_value_bytes(const ig_value *v);
 /* igi_value_release of a value whose flags are not plain. */

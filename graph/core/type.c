@@ -13,7 +13,15 @@
 
 static bool has_element(const ig_type *t)
 {
-    return (t->kind == IG_KIND_SEQUENCE || t->kind == IG_KIND_OPTIONAL) && t->u.elem;
+    return (t->kind == IG_KIND_SEQUENCE || t->kind == IG_KIND_OPTIONAL ||
+            t->kind == IG_KIND_MAP) &&
+           t->u.elem;
+}
+
+/* One level of nesting is equal: the keys of maps have one type. */
+static bool same_level(const ig_type *a, const ig_type *b)
+{
+    return a->kind == b->kind && (a->kind != IG_KIND_MAP || a->dtype == b->dtype);
 }
 
 ig_status igi_type_set(ig_type *t, ig_dtype dtype, int rank, const int64_t *dims)
@@ -51,7 +59,7 @@ ig_status igi_type_copy(ig_type *dst, const ig_type *src)
         if (depth > IGI_NEST_MAX) {
             igi_type_fini(&head);
             return ig_fail(IG_LIMIT,
-                           "a type nests sequences or optionals deeper than %d",
+                           "a type nests sequences, optionals or maps deeper than %d",
                            IGI_NEST_MAX);
         }
         if (!has_element(src))
@@ -95,7 +103,7 @@ void igi_type_fini(ig_type *t)
 
 bool igi_type_equal(const ig_type *a, const ig_type *b)
 {
-    while (a->kind == b->kind && has_element(a) && has_element(b)) {
+    while (same_level(a, b) && has_element(a) && has_element(b)) {
         a = a->u.elem;
         b = b->u.elem;
     }
@@ -122,7 +130,7 @@ const ig_type *igi_type_innermost(const ig_type *t)
 
 bool igi_type_same_kind(const ig_type *a, const ig_type *b)
 {
-    while (a->kind == b->kind && has_element(a) && has_element(b)) {
+    while (same_level(a, b) && has_element(a) && has_element(b)) {
         a = a->u.elem;
         b = b->u.elem;
     }
@@ -173,6 +181,8 @@ const char *igi_type_print(const ig_type *t, const ig_symtab *s, char *buf, size
     for (;; t = t->u.elem) {
         bool known = t->kind < sizeof(kinds) / sizeof(kinds[0]);
         append(buf, size, &at, "%s", known ? kinds[t->kind] : "unknown(");
+        if (t->kind == IG_KIND_MAP)
+            append(buf, size, &at, "%s,", ig_dtype_name((ig_dtype)t->dtype));
         open += t->kind != IG_KIND_TENSOR;
         if (!has_element(t) || open > IGI_NEST_MAX)
             break;

@@ -1,4 +1,4 @@
-/* Counts of values, sequences, optionals and strings.
+/* Counts of values, sequences, optionals, maps and strings.
  *
  * Nested values are freed with a list of pending ones, linked through `home` (which a
  * dead sequence no longer needs), not by recursion. */
@@ -59,17 +59,16 @@ bool igi_value_release_special(ig_value *v)
     return __atomic_sub_fetch(&v->refs, 1, __ATOMIC_ACQ_REL) == 0;
 }
 
-/* Items of a sequence or optional, n of them. */
-static ig_value **items_of(ig_value *v, int64_t *n)
+ig_value **igi_value_items(const ig_value *v, int64_t *n)
 {
-    if (v->type.kind == IG_KIND_SEQUENCE) {
-        igi_sequence *s = (igi_sequence *)v;
-        *n = s->n;
-        return s->items;
+    if (v->type.kind == IG_KIND_OPTIONAL) {
+        igi_optional *o = (igi_optional *)(uintptr_t)v;
+        *n = o->item ? 1 : 0;
+        return &o->item;
     }
-    igi_optional *o = (igi_optional *)v;
-    *n = o->item ? 1 : 0;
-    return &o->item;
+    const igi_sequence *s = (const igi_sequence *)v; /* or a map, which begins so */
+    *n = s->n;
+    return s->items;
 }
 
 /* Puts a value whose count reached zero on the list, or frees it when it is a tensor.
@@ -92,14 +91,18 @@ void ig_value_unref(ig_value *v)
     retire(v, &pending);
     while (pending) {
         int64_t n;
-        ig_value *dead = pending, **items = items_of(dead, &n);
+        ig_value *dead = pending, **items = igi_value_items(dead, &n);
         pending = (ig_value *)(void *)dead->home;
         for (int64_t i = 0; i < n; i++) {
             if (igi_value_release(items[i]))
                 retire(items[i], &pending);
         }
-        if (dead->type.kind == IG_KIND_SEQUENCE)
+        if (dead->type.kind != IG_KIND_OPTIONAL)
             igi_free(items);
+        if (dead->type.kind == IG_KIND_MAP) {
+            ig_tensor_unref(((igi_dict *)dead)->keys);
+            igi_free(((igi_dict *)dead)->sorted);
+        }
         igi_type_fini(&dead->type);
         igi_free(dead);
     }
@@ -149,7 +152,9 @@ ig_value *igi_value_share(ig_value *v)
     while (depth > 0) {
         ig_value *at = stack[depth - 1].v;
         int64_t n, i = stack[depth - 1].next++;
-        ig_value **items = items_of(at, &n);
+        ig_value **items = igi_value_items(at, &n);
+        if (at->type.kind == IG_KIND_MAP)
+            share_tensor(((igi_dict *)at)->keys);
         at->flags |= IGI_SHARED;
         if (i >= n) {
             depth--;
@@ -165,23 +170,22 @@ ig_value *igi_value_share(ig_value *v)
 
 /* ---- sequences and optionals ---- */
 
-/* Does the item fit the element type? Shapes are not compared: ONNX sequences may mix
- * them. */
-static ig_status check_item(const ig_type *type, const ig_value *item, int64_t i)
+/* ONNX sequences may mix shapes. Where the element type is not known, any fits. */
+ig_status igi_items_check(const ig_type *type, ig_value *const *items, int64_t n)
 {
-    const ig_type *a = type->u.elem, *b = item ? &item->type : NULL;
-    while (b && a && a->kind == b->kind && a->kind != IG_KIND_TENSOR) {
-        a = a->u.elem;
-        b = b->u.elem;
-    }
-    if (a && b && a->kind == b->kind &&
-        (a->dtype == b->dtype || a->dtype == IG_UNDEFINED))
-        return IG_OK;
     char want[128], have[128];
-    return ig_fail(
-        IG_INVALID_ARGUMENT, "item %lld is %s and does not fit %s", (long long)i,
-        item ? igi_type_print(&item->type, NULL, have, sizeof(have)) : "NULL",
-        igi_type_print(type, NULL, want, sizeof(want)));
+    for (int64_t i = 0; i < n; i++) {
+        const ig_type *a = type->u.elem, *b = items[i] ? &items[i]->type : NULL;
+        bool open = a && b && a->kind == b->kind && a->kind == IG_KIND_TENSOR &&
+                    a->dtype == IG_UNDEFINED;
+        if (a && b && (open || igi_type_same_kind(a, b)))
+            continue;
+        return ig_fail(IG_INVALID_ARGUMENT, "item %lld is %s and does not fit %s",
+                       (long long)i,
+                       b ? igi_type_print(b, NULL, have, sizeof(have)) : "NULL",
+                       igi_type_print(type, NULL, want, sizeof(want)));
+    }
+    return IG_OK;
 }
 
 static ig_status value_init(ig_value *v, const ig_type *type, ig_kind kind)
@@ -197,8 +201,8 @@ static ig_status value_init(ig_value *v, const ig_type *type, ig_kind kind)
 ig_status
 igi_sequence_new(ig_value **out, const ig_type *type, ig_value *const *items, int64_t n)
 {
-    for (int64_t i = 0; i < n && type->kind == IG_KIND_SEQUENCE; i++)
-        IG_TRY(check_item(type, items[i], i));
+    if (type->kind == IG_KIND_SEQUENCE)
+        IG_TRY(igi_items_check(type, items, n));
     igi_sequence *s = igi_calloc(1, sizeof(*s));
     ig_value **copy = igi_calloc(n > 0 ? (size_t)n : 1, sizeof(*copy));
     ig_status rc =
@@ -219,7 +223,7 @@ igi_sequence_new(ig_value **out, const ig_type *type, ig_value *const *items, in
 ig_status igi_optional_new(ig_value **out, const ig_type *type, ig_value *item)
 {
     if (item && type->kind == IG_KIND_OPTIONAL)
-        IG_TRY(check_item(type, item, 0));
+        IG_TRY(igi_items_check(type, &item, 1));
     igi_optional *o = igi_calloc(1, sizeof(*o));
     ig_status rc = o ? value_init(&o->v, type, IG_KIND_OPTIONAL) : IG_OUT_OF_MEMORY;
     if (rc != IG_OK) {
@@ -229,6 +233,34 @@ ig_status igi_optional_new(ig_value **out, const ig_type *type, ig_value *item)
     o->item = ig_value_ref(item);
     *out = &o->v;
     return IG_OK;
+}
+
+ig_status igi_value_empty(ig_value **out, const ig_type *type)
+{
+    if (type->kind == IG_KIND_OPTIONAL)
+        return igi_optional_new(out, type, NULL);
+    if (type->kind != IG_KIND_MAP)
+        return igi_sequence_new(out, type, NULL, 0);
+    const int64_t none = 0;
+    ig_tensor *keys = NULL;
+    IG_TRY(igi_tensor_make(&keys, NULL, (ig_dtype)type->dtype, 1, &none));
+    ig_status rc = igi_dict_new(out, type, keys, NULL);
+    ig_tensor_unref(keys);
+    return rc;
+}
+
+ig_status
+igi_value_with(ig_value **out, const ig_value *v, ig_value *const *items, int64_t n)
+{
+    if (v->type.kind == IG_KIND_OPTIONAL)
+        return igi_optional_new(out, &v->type, n ? items[0] : NULL);
+    if (v->type.kind != IG_KIND_MAP)
+        return igi_sequence_new(out, &v->type, items, n);
+    const igi_dict *d = (const igi_dict *)v;
+    if (n != d->n)
+        return ig_fail(IG_INVALID_ARGUMENT, "%lld values for the %lld keys of a map",
+                       (long long)n, (long long)d->n);
+    return igi_dict_new(out, &v->type, d->keys, items);
 }
 
 #define HEADER_BYTES 256 /* of a tensor with its storage's record, about */
@@ -243,13 +275,16 @@ size_t igi_value_bytes(const ig_value *v)
         const ig_tensor *t = (const ig_tensor *)v;
         return t->st ? sum + t->st->bytes : sum;
     }
-    ig_value **items = items_of((ig_value *)(uintptr_t)v, &n);
+    if (v->type.kind == IG_KIND_MAP)
+        sum += igi_value_bytes(&((const igi_dict *)v)->keys->v);
+    ig_value **items = igi_value_items(v, &n);
     for (int64_t i = 0; i < n; i++)
         sum += igi_value_bytes(items[i]);
     return sum;
 }
 
-/* Types nest at most IGI_NEST_MAX deep. */
+/* Types nest at most IGI_NEST_MAX deep. Keys are never written, so copies share them.
+ */
 static ig_status copy_value(ig_value **out, const ig_value *v, bool home)
 {
     int64_t n, i = 0;
@@ -260,15 +295,13 @@ static ig_status copy_value(ig_value **out, const ig_value *v, bool home)
         return home ? igi_queue_moved(to, NULL, NULL, t)
                     : igi_tensor_contiguous_copy(to, NULL, t);
     }
-    ig_value **items = items_of((ig_value *)(uintptr_t)v, &n);
+    ig_value **items = igi_value_items(v, &n);
     ig_value **copy = igi_calloc((size_t)n + 1, sizeof(*copy));
     ig_status rc = copy ? IG_OK : IG_OUT_OF_MEMORY;
     for (; rc == IG_OK && i < n; i++)
         rc = copy_value(&copy[i], items[i], home);
     if (rc == IG_OK)
-        rc = v->type.kind == IG_KIND_OPTIONAL
-                 ? igi_optional_new(out, &v->type, copy[0])
-                 : igi_sequence_new(out, &v->type, copy, n);
+        rc = igi_value_with(out, v, copy, n);
     for (int64_t k = 0; copy && k < n; k++)
         ig_value_unref(copy[k]);
     igi_free(copy);
@@ -291,7 +324,7 @@ uint16_t igi_value_flags(const ig_value *v)
     uint16_t flags = v->flags;
     ig_value **items = NULL;
     if (v->type.kind != IG_KIND_TENSOR)
-        items = items_of((ig_value *)(uintptr_t)v, &n);
+        items = igi_value_items(v, &n);
     for (int64_t i = 0; i < n; i++)
         flags = (uint16_t)(flags | igi_value_flags(items[i]));
     return flags;

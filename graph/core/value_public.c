@@ -48,23 +48,6 @@ ig_status ig_optional_new(ig_value **out, ig_value *item, const ig_value *like)
     return igi_optional_new(out, &type, item);
 }
 
-int64_t ig_value_n_items(const ig_value *v)
-{
-    if (v && v->type.kind == IG_KIND_SEQUENCE)
-        return ((const igi_sequence *)v)->n;
-    if (v && v->type.kind == IG_KIND_OPTIONAL)
-        return ((const igi_optional *)v)->item ? 1 : 0;
-    return 0;
-}
-
-ig_value *ig_value_item(const ig_value *v, int64_t i)
-{
-    if (i < 0 || i >= ig_value_n_items(v))
-        return NULL;
-    return v->type.kind == IG_KIND_SEQUENCE ? ((const igi_sequence *)v)->items[i]
-                                            : ((const igi_optional *)v)->item;
-}
-
 bool ig_tensor_is_writable(const ig_tensor *t)
 {
     return t && t->st && t->v.refs == 1 && t->st->refs == 1 &&

@@ -163,9 +163,9 @@ static const void *copy_list(igi_arena *a, const void *v, int64_t n, size_t size
 static const ig_type *copy_type(igi_arena *a, const ig_type *t)
 {
     ig_type *copy = igi_arena_dup(a, t, sizeof(*t));
-    if (!copy || t->kind == IG_KIND_MAP)
-        return copy;
-    if (t->kind == IG_KIND_SEQUENCE || t->kind == IG_KIND_OPTIONAL) {
+    if (!copy)
+        return NULL;
+    if (t->kind != IG_KIND_TENSOR && t->kind != IG_KIND_SPARSE) {
         copy->u.elem = t->u.elem ? copy_type(a, t->u.elem) : NULL;
         return copy->u.elem ? copy : NULL;
     }

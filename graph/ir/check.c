@@ -11,7 +11,10 @@
 static ig_status wrong_kind(const igi_op *op, const ig_port *p, int i)
 {
     return ig_fail(IG_INVALID_ARGUMENT, "%s: input %d (%s) must be a %s", op->def->name,
-                   i, p->name, p->flags & IG_SEQ ? "sequence" : "tensor");
+                   i, p->name,
+                   p->flags & IG_SEQ   ? "sequence of tensors"
+                   : p->flags & IG_MAP ? "map of tensors"
+                                       : "tensor");
 }
 
 /* "float32, float64" for messages. */
@@ -88,8 +91,9 @@ check_input(const igi_op *op, int i, int port, const ig_type *t, uint8_t *bound)
         while (t->kind != IG_KIND_TENSOR && t->u.elem)
             t = t->u.elem;
         dtype = t->dtype;
-    } else if (p->flags & IG_SEQ) {
-        if (t->kind != IG_KIND_SEQUENCE || !t->u.elem)
+    } else if (p->flags & (IG_SEQ | IG_MAP)) {
+        uint8_t kind = p->flags & IG_SEQ ? IG_KIND_SEQUENCE : IG_KIND_MAP;
+        if (t->kind != kind || !t->u.elem || t->u.elem->kind != IG_KIND_TENSOR)
             return wrong_kind(op, p, i);
         dtype = t->u.elem->dtype;
     } else if (t->kind != IG_KIND_TENSOR) {

@@ -18,13 +18,10 @@ static ig_status check_value(const ig_graph *g, ig_value_id v)
 /* Types agree when no concrete fact contradicts. */
 static bool types_agree(const ig_type *a, const ig_type *b)
 {
-    while (a->kind == b->kind && a->kind != IG_KIND_TENSOR && a->kind != IG_KIND_MAP &&
-           a->kind != IG_KIND_SPARSE && a->u.elem && b->u.elem) {
-        a = a->u.elem;
-        b = b->u.elem;
-    }
-    if (a->kind != b->kind || a->dtype != b->dtype)
+    if (!igi_type_same_kind(a, b))
         return false;
+    a = igi_type_innermost(a);
+    b = igi_type_innermost(b);
     if (a->kind != IG_KIND_TENSOR || a->rank < 0 || b->rank < 0)
         return true;
     if (a->rank != b->rank)

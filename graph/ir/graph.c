@@ -158,18 +158,20 @@ claim_name(ig_graph *g, const char *name, const char *stem, const char **out)
  */
 static ig_status check_type(const char *name, const ig_type *t)
 {
-    for (int depth = 0; t->kind == IG_KIND_SEQUENCE || t->kind == IG_KIND_OPTIONAL;
+    for (int depth = 0; t->kind != IG_KIND_TENSOR && t->kind < IG_KIND_SPARSE;
          depth++) {
         if (depth > IGI_NEST_MAX || !t->u.elem)
             return ig_fail(
                 IG_INVALID_ARGUMENT,
-                "input %s: a sequence or optional without an element type, or nested "
-                "deeper than %d",
+                "input %s: a sequence, optional or map without an element type, or "
+                "nested deeper than %d",
                 name, IGI_NEST_MAX);
+        if (t->kind == IG_KIND_MAP && !igi_is_key_type((ig_dtype)t->dtype))
+            return ig_fail(IG_INVALID_ARGUMENT,
+                           "input %s: a map has no keys of type %s", name,
+                           ig_dtype_name((ig_dtype)t->dtype));
         t = t->u.elem;
     }
-    if (t->kind == IG_KIND_MAP)
-        return IG_OK;
     if (t->kind > IG_KIND_SPARSE || !igi_dtype_valid(t->dtype) || t->rank < -1 ||
         t->rank > IG_RANK_MAX)
         return ig_fail(IG_INVALID_ARGUMENT,

@@ -166,7 +166,7 @@ static ig_status scan_ports(igi_op *op, const ig_port *ports, bool in)
         *(in ? &op->in_var[n] : &op->out_var[n]) = (int8_t)rule;
         op->var_types[rule] = d->types[rule].types;
         variadic = p->flags & IG_VARIADIC;
-        op->holds = op->holds || p->flags & (IG_SEQ | IG_ANY_KIND);
+        op->holds = op->holds || p->flags & (IG_SEQ | IG_MAP | IG_ANY_KIND);
         if (!(p->flags & IG_OPTIONAL))
             min = (uint16_t)(n + 1);
         /* integers, truth values and strings have no gradients: nobody need say so */
@@ -254,7 +254,8 @@ static bool is_plain(const igi_op *op)
         op->n_in == 0 || d->view || op->value_ports ||
         d->flags & (IG_OP_RANDOM | IG_OP_SUBGRAPH | IG_OP_EFFECTS))
         return false;
-    const uint32_t odd = IG_SEQ | IG_ANY_KIND | IG_MUTATED | IG_DYNAMIC | IG_OPTIONAL;
+    const uint32_t odd =
+        IG_SEQ | IG_MAP | IG_ANY_KIND | IG_MUTATED | IG_DYNAMIC | IG_OPTIONAL;
     for (int i = 0; i < op->n_in; i++)
         if (d->inputs[i].flags & odd)
             return false;

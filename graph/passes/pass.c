@@ -40,7 +40,7 @@ static const pass quantized[] = {
 
 /* Before patterns are looked for, which may lie across the border of a body. */
 static const pass lowering[] = {
-    {"lower_flex", igi_pass_lower_flex, 2, NULL},
+    {"lower", igi_pass_lower, 2, NULL},
     {0},
 };
 

@@ -29,7 +29,7 @@ ig_status igi_pass_cse(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_fold_affine(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_fold_pad(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_fuse_gelu(ig_graph *g, igi_pass_state *s, int *changes);
-ig_status igi_pass_lower_flex(ig_graph *g, igi_pass_state *s, int *changes);
+ig_status igi_pass_lower(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_half(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_fuse_attention(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_fuse_norm(ig_graph *g, igi_pass_state *s, int *changes);

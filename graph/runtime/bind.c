@@ -14,9 +14,7 @@ static ig_status bind_input(igi_instance *x, int i, ig_value *given)
     ig_tensor *t = ig_value_tensor(given);
     x->in[i] = given;
     if (!t && !igi_type_innermost(&given->type)->dtype) /* empty: gets a type here */
-        return given->type.kind == IG_KIND_OPTIONAL
-                   ? igi_optional_new(&x->in[i], &pv->type, NULL)
-                   : igi_sequence_new(&x->in[i], &pv->type, NULL, 0);
+        return igi_value_empty(&x->in[i], &pv->type);
     if (!t)
         return IG_OK;
     if (t->v.flags & IGI_REMOTE && pv->space == IGI_HOST) {
@@ -204,12 +202,10 @@ static bool is_settled(const ig_value *v)
 {
     if (v->type.kind == IG_KIND_TENSOR)
         return v->flags & IGI_CONTIGUOUS;
-    if (v->type.kind == IG_KIND_OPTIONAL)
-        return !((const igi_optional *)v)->item ||
-               is_settled(((const igi_optional *)v)->item);
-    const igi_sequence *s = (const igi_sequence *)v;
-    for (int64_t i = 0; i < s->n; i++)
-        if (!is_settled(s->items[i]))
+    int64_t n;
+    ig_value **items = igi_value_items(v, &n);
+    for (int64_t i = 0; i < n; i++)
+        if (!is_settled(items[i]))
             return false;
     return true;
 }

@@ -132,10 +132,8 @@ static ig_status placeholder(space *s, int i)
     int64_t dims[IG_RANK_MAX] = {0};
     const ig_type *t = &s->type[i];
     ig_tensor *made = NULL;
-    if (t->kind == IG_KIND_OPTIONAL)
-        return igi_optional_new(&s->kout[i], t, NULL);
     if (t->kind != IG_KIND_TENSOR)
-        return igi_sequence_new(&s->kout[i], t, NULL, 0);
+        return igi_value_empty(&s->kout[i], t);
     for (int d = 0; d < t->rank; d++)
         dims[d] = ig_type_dims(t)[d] > 0 ? ig_type_dims(t)[d] : 0;
     IG_TRY(igi_tensor_header(&made, s->v->pool, (ig_dtype)t->dtype,

@@ -213,12 +213,10 @@ wrong_input(const ig_net *net, int i, const ig_type *want, const ig_value *have)
                    igi_type_print(want, net->graph->syms, a, sizeof(a)));
 }
 
-/* A sequence or optional without anything inside, whose element type nobody said. */
+/* A value that holds nothing, and whose element type nobody said. */
 static bool is_untyped(const ig_value *v)
 {
-    bool empty = v->type.kind == IG_KIND_OPTIONAL ? !((const igi_optional *)v)->item
-                                                  : !((const igi_sequence *)v)->n;
-    return empty && !igi_type_innermost(&v->type)->dtype;
+    return ig_value_size(v) == 0 && !igi_type_innermost(&v->type)->dtype;
 }
 
 static ig_status

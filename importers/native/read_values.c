@@ -115,11 +115,12 @@ static ig_status take_type(igi_native_reader *r, int level, ig_type *out)
     IG_TRY(igi_native_take_u8(r, &kind));
     if (kind == IG_KIND_TENSOR)
         return take_tensor_type(r, out);
-    if ((kind != IG_KIND_SEQUENCE && kind != IG_KIND_OPTIONAL) || level >= IGI_NEST_MAX)
+    if (kind >= IG_KIND_SPARSE || level >= IGI_NEST_MAX)
         return igi_native_damaged(r, "an input has an impossible type");
     IG_TRY(igi_native_take_u8(r, &dtype));
-    if (dtype)
-        return igi_native_damaged(r, "a sequence has an element type of its own");
+    if (kind == IG_KIND_MAP ? !igi_is_key_type((ig_dtype)dtype) : dtype != 0)
+        return igi_native_damaged(r, "a sequence has an element type of its own, or a "
+                                     "map has impossible keys");
     ig_type *elem = igi_calloc(1, sizeof(*elem));
     if (!elem)
         return IG_OUT_OF_MEMORY;
@@ -128,7 +129,7 @@ static ig_status take_type(igi_native_reader *r, int level, ig_type *out)
         igi_free(elem);
         return rc;
     }
-    *out = (ig_type){.kind = kind, .rank = -1, .u.elem = elem};
+    *out = (ig_type){.kind = kind, .dtype = dtype, .rank = -1, .u.elem = elem};
     return IG_OK;
 }
 
@@ -164,13 +165,20 @@ static ig_status take_items(igi_native_reader *r, const ig_type *type, ig_value 
     IG_TRY(igi_native_take_count(r, 4, &n));
     if (type->kind == IG_KIND_OPTIONAL && n > 1)
         return igi_native_damaged(r, "an optional holds several values");
+    ig_tensor *keys = NULL;
     ig_value **items = igi_calloc((size_t)n + 1, sizeof(*items));
     ig_status rc = items ? IG_OK : IG_OUT_OF_MEMORY;
+    if (rc == IG_OK && type->kind == IG_KIND_MAP)
+        rc = igi_native_take_tensor(r, &keys);
+    if (rc == IG_OK && keys && igi_tensor_count(keys) != n)
+        rc = igi_native_damaged(r, "a map has not as many keys as values");
     for (uint32_t i = 0; rc == IG_OK && i < n; i++)
         rc = take_items(r, type->u.elem, &items[i]);
     if (rc == IG_OK)
-        rc = type->kind == IG_KIND_OPTIONAL ? igi_optional_new(out, type, items[0])
-                                            : igi_sequence_new(out, type, items, n);
+        rc = keys                             ? igi_dict_new(out, type, keys, items)
+             : type->kind == IG_KIND_OPTIONAL ? igi_optional_new(out, type, items[0])
+                                              : igi_sequence_new(out, type, items, n);
+    ig_tensor_unref(keys);
     for (uint32_t i = 0; items && i < n; i++)
         ig_value_unref(items[i]);
     igi_free(items);

@@ -75,7 +75,7 @@ static ig_status put_type(builder *b, const ig_type *t, const char *name)
 {
     put_u8(b, t->kind);
     put_u8(b, t->dtype);
-    if (t->kind == IG_KIND_SEQUENCE || t->kind == IG_KIND_OPTIONAL)
+    if (t->kind != IG_KIND_TENSOR && t->kind != IG_KIND_SPARSE)
         return put_type(b, t->u.elem, name); /* nested IGI_NEST_MAX deep at most */
     if (t->kind != IG_KIND_TENSOR)
         return ig_fail(IG_UNSUPPORTED, "'%s' is of kind %d, which .ingot files lack",
@@ -122,15 +122,13 @@ static ig_status put_items(builder *b, const ig_value *v)
 {
     if (v->type.kind == IG_KIND_TENSOR)
         return put_tensor(b, (const ig_tensor *)v);
-    if (v->type.kind == IG_KIND_OPTIONAL) {
-        const igi_optional *o = (const igi_optional *)v;
-        put_u32(b, o->item ? 1 : 0);
-        return o->item ? put_items(b, o->item) : IG_OK;
-    }
-    const igi_sequence *s = (const igi_sequence *)v;
-    put_u32(b, (uint64_t)s->n);
-    for (int64_t i = 0; i < s->n; i++)
-        IG_TRY(put_items(b, s->items[i]));
+    int64_t n;
+    ig_value **items = igi_value_items(v, &n);
+    put_u32(b, (uint64_t)n);
+    if (v->type.kind == IG_KIND_MAP)
+        IG_TRY(put_tensor(b, ((const igi_dict *)v)->keys));
+    for (int64_t i = 0; i < n; i++)
+        IG_TRY(put_items(b, items[i]));
     return IG_OK;
 }
 

@@ -12,9 +12,10 @@
 #include "graph/ir/graph.h"
 #include "importers/onnx/tensor.h"
 
-#define IGI_ONNX_OPSET                                                                 \
-    27 /* newest version of the default domain that is known here                      \
-        */
+/* Versions of the default domain: the newest that is known here, provisionally, and
+ * the newest that is released. */
+#define IGI_ONNX_OPSET      28
+#define IGI_ONNX_RELEASED   27
 #define IGI_ONNX_IR         13
 #define IGI_ONNX_CALL_DEPTH 100 /* nested calls of local functions */
 #define IGI_ONNX_ATTRIBUTES                                                            \

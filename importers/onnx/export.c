@@ -158,6 +158,14 @@ ig_status igi_onnx_out_type(igi_onnx_out *o, const ig_type *t, pb_type **out)
                 return IG_OUT_OF_MEMORY;
             igi_onnx__type__sequence__init(p->sequence_type);
             out = &p->sequence_type->elem_type;
+        } else if (t->kind == IG_KIND_MAP) {
+            p->map_type = igi_arena_alloc(&o->arena, sizeof(*p->map_type));
+            if (!p->map_type)
+                return IG_OUT_OF_MEMORY;
+            igi_onnx__type__map__init(p->map_type);
+            p->map_type->has_key_type = true;
+            p->map_type->key_type = t->dtype;
+            out = &p->map_type->value_type;
         } else if (t->kind == IG_KIND_OPTIONAL) {
             p->optional_type = igi_arena_alloc(&o->arena, sizeof(*p->optional_type));
             if (!p->optional_type)

@@ -28,6 +28,20 @@ bool igi_onnx_is_own(const ig_op_def *op)
     return op->domain && domain_of(op) < 0;
 }
 
+/* Operators whose newest version matters to some uses alone; 0: all others. */
+static int64_t said_by_use(const ig_graph *g, const igi_node *n)
+{
+    const ig_attr_def *row = n->op->def->attrs;
+    if (strcmp(n->op->def->name, "Celu") == 0)
+        return ig_graph_value_type(g, n->in[0])->dtype == IG_FLOAT32 ? 12 : 28;
+    if (strcmp(n->op->def->name, "Attention") != 0)
+        return 0;
+    while (row->name && strcmp(row->name, "local_window_size") != 0)
+        row++;
+    return !row->name || igi_onnx_attr_is_default(row, igi_attr_at(row, n->attrs)) ? 24
+                                                                                   : 25;
+}
+
 /* Version in which the operator of a node got its present meaning; 0 when ONNX cannot
  * say it. */
 static int64_t newest_version(const ig_graph *g, ig_node_id n)
@@ -37,8 +51,12 @@ static int64_t newest_version(const ig_graph *g, ig_node_id n)
         return 1; /* such a domain counts its own opsets */
     if (op->domain)
         return igi_onnx_own_opset(g, igi_node_at(g, n));
+    int64_t said = said_by_use(g, igi_node_at(g, n));
+    if (said)
+        return said;
     const igi_onnx_upgrade *u = igi_onnx_upgrade_find("", op->name);
-    return u ? igi_onnx_version(u, IGI_ONNX_OPSET) : (int64_t)op->since;
+    int64_t released = u ? igi_onnx_version(u, IGI_ONNX_RELEASED) : (int64_t)op->since;
+    return released ? released : igi_onnx_version(u, IGI_ONNX_OPSET);
 }
 
 /* Operators whose later versions only added element types, and an opset that has what

@@ -52,12 +52,13 @@ static ig_status check_opsets(igi_onnx_build *b)
                            o->version, domain);
         if (!*domain)
             b->g->opset = o->version;
-        if (!*domain && o->version > IGI_ONNX_OPSET)
-            igi_onnx_warn(b,
-                          "the model uses opset %" PRId64
-                          ", the newest known here is %d: its "
-                          "operators are read by the rules of %d",
-                          o->version, IGI_ONNX_OPSET, IGI_ONNX_OPSET);
+        if (!*domain && o->version > IGI_ONNX_RELEASED)
+            igi_onnx_warn(
+                b,
+                "the model uses opset %" PRId64
+                ", the newest released one known here is %d: its operators are "
+                "read by the rules of %d, which are provisional",
+                o->version, IGI_ONNX_RELEASED, IGI_ONNX_OPSET);
     }
     return IG_OK;
 }

@@ -23,6 +23,7 @@ typedef IgiOnnx__TensorShape__Dimension pb_dimension;
 typedef IgiOnnx__Type pb_type;
 typedef IgiOnnx__ValueInfo pb_value;
 typedef IgiOnnx__SequenceData pb_sequence_data;
+typedef IgiOnnx__MapData pb_map_data;
 typedef IgiOnnx__OptionalData pb_optional_data;
 
 enum { /* Attribute.type */

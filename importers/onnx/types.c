@@ -65,11 +65,9 @@ ig_status igi_onnx_type(igi_onnx_build *b, const pb_type *p, ig_type **out)
         if (level > IGI_ONNX_TYPE_DEPTH)
             return ig_fail(IG_LIMIT, "its type nests deeper than %d levels",
                            IGI_ONNX_TYPE_DEPTH);
-        if (p->map_type || p->opaque_type || p->sparse_tensor_type)
+        if (p->opaque_type || p->sparse_tensor_type)
             return ig_fail(IG_UNSUPPORTED, "values of type %s are not supported",
-                           p->map_type      ? "map"
-                           : p->opaque_type ? "opaque"
-                                            : "sparse tensor");
+                           p->opaque_type ? "opaque" : "sparse tensor");
         ig_type *t = igi_arena_alloc(&b->arena, sizeof(*t));
         if (!t)
             return IG_OUT_OF_MEMORY;
@@ -82,8 +80,16 @@ ig_status igi_onnx_type(igi_onnx_build *b, const pb_type *p, ig_type **out)
             *out = first;
             return tensor_type(b, p->tensor_type, t);
         }
-        t->kind = p->sequence_type ? IG_KIND_SEQUENCE : IG_KIND_OPTIONAL;
+        t->kind = p->sequence_type ? IG_KIND_SEQUENCE
+                  : p->map_type    ? IG_KIND_MAP
+                                   : IG_KIND_OPTIONAL;
+        if (p->map_type && !igi_is_key_type((ig_dtype)p->map_type->key_type))
+            return ig_fail(IG_INVALID_GRAPH, "a map has no keys of type %d",
+                           p->map_type->key_type);
+        if (p->map_type)
+            t->dtype = (uint8_t)p->map_type->key_type;
         p = p->sequence_type ? p->sequence_type->elem_type
+            : p->map_type    ? p->map_type->value_type
                              : p->optional_type->elem_type;
     }
 }

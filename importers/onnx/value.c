@@ -1,17 +1,19 @@
-/* Test data: TensorProto, SequenceProto and OptionalProto to values, tensors to
- * TensorProto. The files do not say what they hold: the type that the graph wants
+/* Test data: TensorProto, SequenceProto, MapProto and OptionalProto to values, tensors
+ * to TensorProto. The files do not say what they hold: the type that the graph wants
  * decides. Values nest at most eight deep; the scan has bounded the messages, so the
  * walk may use the call stack. */
 #include <inttypes.h>
 #include <string.h>
 
 #include "graph/core/dtype.h"
+#include "graph/core/utf8.h"
 #include "importers/onnx/tensor.h"
 #include "importers/onnx/types.h"
 
 enum { /* SequenceProto.DataType and OptionalProto.DataType */
        HOLDS_TENSOR = 1,
        HOLDS_SEQUENCE = 3,
+       HOLDS_MAP = 4,
        HOLDS_OPTIONAL = 5
 };
 
@@ -26,6 +28,9 @@ static ig_status read_optional(reader *r,
                                const pb_optional_data *p,
                                const ig_type *want,
                                ig_value **out);
+
+static ig_status
+read_map(reader *r, const pb_map_data *p, const ig_type *want, ig_value **out);
 
 static ig_status read_tensor(reader *r, const pb_tensor *p, ig_value **out)
 {
@@ -45,6 +50,7 @@ static void drop(ig_value **items, size_t n)
 static size_t sequence_length(const pb_sequence_data *p)
 {
     return p->elem_type == HOLDS_SEQUENCE   ? p->n_sequence_values
+           : p->elem_type == HOLDS_MAP      ? p->n_map_values
            : p->elem_type == HOLDS_OPTIONAL ? p->n_optional_values
                                             : p->n_tensor_values;
 }
@@ -54,6 +60,8 @@ read_item(reader *r, const pb_sequence_data *p, size_t i, ig_value **out)
 {
     if (p->elem_type == HOLDS_SEQUENCE)
         return read_sequence(r, p->sequence_values[i], out);
+    if (p->elem_type == HOLDS_MAP)
+        return read_map(r, p->map_values[i], NULL, out);
     if (p->elem_type == HOLDS_OPTIONAL)
         return read_optional(r, p->optional_values[i], NULL, out);
     return read_tensor(r, p->tensor_values[i], out);
@@ -77,7 +85,8 @@ static ig_status read_sequence(reader *r, const pb_sequence_data *p, ig_value **
     ig_type elem, type;
     size_t n = sequence_length(p), done = 0;
     if (p->has_elem_type && p->elem_type != 0 && p->elem_type != HOLDS_TENSOR &&
-        p->elem_type != HOLDS_SEQUENCE && p->elem_type != HOLDS_OPTIONAL)
+        p->elem_type != HOLDS_SEQUENCE && p->elem_type != HOLDS_MAP &&
+        p->elem_type != HOLDS_OPTIONAL)
         return ig_fail(IG_UNSUPPORTED,
                        "sequences with elements of kind %d are not supported",
                        p->elem_type);
@@ -104,6 +113,84 @@ static ig_status read_sequence(reader *r, const pb_sequence_data *p, ig_value **
     return rc;
 }
 
+/* ---- maps ---- */
+
+static ig_status read_string_keys(const pb_map_data *p, ig_tensor *keys)
+{
+    igi_str **dst = (igi_str **)(void *)keys->data;
+    for (size_t i = 0; i < p->n_string_keys; i++) {
+        const ProtobufCBinaryData *s = &p->string_keys[i];
+        if (!igi_utf8_ok((const char *)s->data, s->len, false))
+            return ig_fail(IG_INVALID_GRAPH, "key %zu of a map is not text", i);
+        if (s->len && !(dst[i] = igi_str_new((const char *)s->data, s->len)))
+            return IG_OUT_OF_MEMORY;
+    }
+    return IG_OK;
+}
+
+static ig_status read_int_keys(const pb_map_data *p, ig_tensor *keys)
+{
+    ig_dtype dtype = ig_tensor_dtype(keys);
+    for (size_t i = 0; i < p->n_keys; i++) {
+        igi_put_i64(dtype, keys->data, (int64_t)i, p->keys[i]);
+        if (igi_get_i64(dtype, keys->data, (int64_t)i) != p->keys[i])
+            return ig_fail(IG_INVALID_GRAPH, "key %" PRId64 " of a map is no %s",
+                           p->keys[i], ig_dtype_name(dtype));
+    }
+    return IG_OK;
+}
+
+static ig_status read_keys(const pb_map_data *p, ig_dtype dtype, ig_tensor **out)
+{
+    bool strings = dtype == IG_STRING;
+    int64_t n = (int64_t)(strings ? p->n_string_keys : p->n_keys);
+    if (!igi_is_key_type(dtype))
+        return ig_fail(IG_INVALID_GRAPH, "a map has no keys of type %d", (int)dtype);
+    if (strings ? p->n_keys : p->n_string_keys)
+        return ig_fail(IG_INVALID_GRAPH, "a map has keys of two types");
+    IG_TRY(ig_tensor_new(out, dtype, 1, &n));
+    return strings ? read_string_keys(p, *out) : read_int_keys(p, *out);
+}
+
+/* From keys and the sequence of values. */
+static ig_status
+make_map(const ig_type *want, ig_tensor *keys, const ig_value *values, ig_value **out)
+{
+    int64_t n = 0;
+    ig_value **items = values ? igi_value_items(values, &n) : NULL;
+    const ig_type none = {.kind = IG_KIND_TENSOR, .rank = -1};
+    ig_type type = {.kind = IG_KIND_MAP,
+                    .dtype = keys->v.type.dtype,
+                    .rank = -1,
+                    .u.elem = n      ? values->type.u.elem
+                              : want ? want->u.elem
+                                     : &none};
+    if (n != igi_tensor_count(keys))
+        return ig_fail(IG_INVALID_GRAPH,
+                       "a map has %" PRId64 " keys and %" PRId64 " values",
+                       igi_tensor_count(keys), n);
+    return igi_dict_new(out, &type, keys, items);
+}
+
+static ig_status
+read_map(reader *r, const pb_map_data *p, const ig_type *want, ig_value **out)
+{
+    ig_tensor *keys = NULL;
+    ig_value *values = NULL;
+    if (++r->level > IGI_ONNX_TYPE_DEPTH)
+        return ig_fail(IG_LIMIT, "values nest deeper than %d levels",
+                       IGI_ONNX_TYPE_DEPTH);
+    ig_status rc = read_keys(p, (ig_dtype)p->key_type, &keys);
+    if (rc == IG_OK && p->values)
+        rc = read_sequence(r, p->values, &values);
+    if (rc == IG_OK)
+        rc = make_map(want, keys, values, out);
+    ig_value_unref(values);
+    ig_tensor_unref(keys);
+    r->level--;
+    return rc;
+}
+
 static ig_status
 read_optional(reader *r, const pb_optional_data *p, const ig_type *want, ig_value **out)
 {
@@ -117,9 +204,10 @@ read_optional(reader *r, const pb_optional_data *p, const ig_type *want, ig_valu
         IG_TRY(read_sequence(r, p->sequence_value, &item));
     else if (p->optional_value)
         IG_TRY(read_optional(r, p->optional_value, NULL, &item));
-    else if (p->sparse_tensor_value || p->map_value)
-        return ig_fail(IG_UNSUPPORTED,
-                       "optionals of sparse tensors and maps are not supported");
+    else if (p->map_value)
+        IG_TRY(read_map(r, p->map_value, NULL, &item));
+    else if (p->sparse_tensor_value)
+        return ig_fail(IG_UNSUPPORTED, "optionals of sparse tensors are not supported");
     ig_type elem = {.kind = IG_KIND_TENSOR, .rank = -1};
     if (item)
         elem = item->type;
@@ -140,6 +228,8 @@ static const ProtobufCMessageDescriptor *descriptor_of(const ig_type *want)
         return &igi_onnx__tensor__descriptor;
     if (want->kind == IG_KIND_SEQUENCE)
         return &igi_onnx__sequence_data__descriptor;
+    if (want->kind == IG_KIND_MAP)
+        return &igi_onnx__map_data__descriptor;
     return want->kind == IG_KIND_OPTIONAL ? &igi_onnx__optional_data__descriptor : NULL;
 }
 
@@ -160,6 +250,8 @@ igi_onnx_read_value(const void *bytes, size_t n, const ig_type *want, ig_value *
         rc = read_tensor(&r, (const pb_tensor *)m, out);
     else if (root == &igi_onnx__sequence_data__descriptor)
         rc = read_sequence(&r, (const pb_sequence_data *)m, out);
+    else if (root == &igi_onnx__map_data__descriptor)
+        rc = read_map(&r, (const pb_map_data *)m, want, out);
     else
         rc = read_optional(&r, (const pb_optional_data *)m, want, out);
 out:

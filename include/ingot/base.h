@@ -233,5 +233,26 @@ IG_API ig_kind ig_value_kind(const ig_value *v);
 IG_API ig_value *ig_value_ref(ig_value *v);
 IG_API void ig_value_unref(ig_value *v);
 
+/* ---- what values hold ---- */
+
+/* How many items a sequence or map has, or an optional (0 or 1); -1 of a tensor. */
+IG_API int64_t ig_value_size(const ig_value *v);
+/* Item i, of maps a value, in the order of ig_map_keys. Borrowed from v; NULL beyond.
+ */
+IG_API ig_value *ig_value_item(const ig_value *v, int64_t i);
+
+/* A map from keys[i], integers or strings in a contiguous vector, to values[i], which
+ * are of one type (shapes may differ). Retains keys, which must not be written any
+ * more, and values. No keys: an empty map whose values have no type yet.
+ * Errors: INVALID_ARGUMENT (a key twice, types), OUT_OF_MEMORY. */
+IG_API ig_status ig_map_new(ig_value **out, ig_tensor *keys, ig_value *const *values);
+/* Borrowed, in their order; NULL when v is no map. Iterate: for i in 0 .. size - 1, key
+ * i and ig_value_item(v, i). */
+IG_API ig_tensor *ig_map_keys(const ig_value *v);
+/* The value of a key, borrowed; NULL when v has no such key, or is no map with keys of
+ * that type. */
+IG_API ig_value *ig_map_get(const ig_value *v, int64_t key);
+IG_API ig_value *ig_map_get_string(const ig_value *v, const char *key);
+
 IG_EXTERN_C_END
 #endif

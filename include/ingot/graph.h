@@ -20,13 +20,13 @@ IG_EXTERN_C_BEGIN
  * unknown, ig_dim_is_symbol: an expression of the graph's symbol table. Copy with
  * ig_type_copy. */
 typedef struct ig_type {
-    uint8_t kind, dtype; /* ig_kind; ig_dtype of a tensor's elements */
+    uint8_t kind, dtype; /* ig_kind; ig_dtype of a tensor's elements, a map's keys */
     int16_t rank;        /* -1: unknown */
     uint32_t spare;
     union {
         int64_t dim[8];
         int64_t *dim_far;           /* when rank > 8 */
-        const struct ig_type *elem; /* of a sequence or optional */
+        const struct ig_type *elem; /* of a sequence or optional; a map's values */
     } u;
 } ig_type;
 
@@ -105,7 +105,7 @@ IG_API ig_status ig_graph_input(ig_graph *g,
                                 int rank,
                                 const int64_t *dims,
                                 ig_value_id *out);
-/* The same for any type (sequences, optionals). */
+/* The same for any type (sequences, optionals, maps). */
 IG_API ig_status ig_graph_input_typed(ig_graph *g,
                                       const char *name,
                                       const ig_type *type,

@@ -255,10 +255,6 @@ IG_API ig_status ig_sequence_new(ig_value **out,
                                  const ig_value *like);
 /* An optional that holds `item` (retained); NULL: an empty one, of what `like` is. */
 IG_API ig_status ig_optional_new(ig_value **out, ig_value *item, const ig_value *like);
-/* Number of items: of an optional 0 or 1, of a tensor 0. */
-IG_API int64_t ig_value_n_items(const ig_value *v);
-/* Item i, borrowed from v; NULL when there is none. */
-IG_API ig_value *ig_value_item(const ig_value *v, int64_t i);
 /* Nobody else reads these elements: no other tensor, no model, no file that they were
  * mapped from. Then the caller may write them. */
 IG_API bool ig_tensor_is_writable(const ig_tensor *t);

@@ -147,7 +147,9 @@ typedef struct ig_attention_opts {
     uint32_t struct_size IG_DEF(sizeof(ig_attention_opts));
     int64_t is_causal IG_DEF(0);    /* 1: a query sees no key after its own position. */
     int64_t kv_num_heads IG_DEF(0); /* Heads of K and V of rank 3. */
-    int64_t q_num_heads IG_DEF(0);  /* Heads of Q of rank 3. */
+    int64_t local_window_size
+        IG_DEF(-1); /* How many keys a causal query sees, its own the last; -1: all. */
+    int64_t q_num_heads IG_DEF(0); /* Heads of Q of rank 3. */
     int64_t qk_matmul_output_mode IG_DEF(
         0); /* 0: scaled scores; 1: capped; 2: capped and masked; 3: after softmax. */
     float scale IG_DEF(0.0f);   /* Factor of the scores; 0: 1 / sqrt(size). */
@@ -158,7 +160,7 @@ typedef struct ig_attention_opts {
 } ig_attention_opts;
 #define IG_ATTENTION_OPTS_INIT                                                         \
     {                                                                                  \
-        sizeof(ig_attention_opts), 0, 0, 0, 0, 0.0f, 0.0f, 0                           \
+        sizeof(ig_attention_opts), 0, 0, -1, 0, 0, 0.0f, 0.0f, 0                       \
     }
 IG_API ig_tensor *ig_op_attention_at(const char *where,
                                      ig_ctx *c,
@@ -3129,6 +3131,24 @@ IG_API ig_tensor *
 ig_op_sum_at(const char *where, ig_ctx *c, ig_tensor *const *data_0, int n_data_0);
 #define ig_op_sum(...) ig_op_sum_at(IG_HERE, __VA_ARGS__)
 
+/* ---- SwiGLU ---- */
+/* y = A / (1 + e^(-alpha A)) B, elementwise; ONNX's opset 28 is provisional.
+ * A: Gate. B: Value, of the same shape: nothing is broadcast. */
+typedef struct ig_swi_glu_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_swi_glu_opts));
+    float alpha IG_DEF(1.0f); /* Steepness of the sigmoid. */
+} ig_swi_glu_opts;
+#define IG_SWI_GLU_OPTS_INIT                                                           \
+    {                                                                                  \
+        sizeof(ig_swi_glu_opts), 1.0f                                                  \
+    }
+IG_API ig_tensor *ig_op_swi_glu_at(const char *where,
+                                   ig_ctx *c,
+                                   ig_tensor *A,
+                                   ig_tensor *B,
+                                   const ig_swi_glu_opts *opts);
+#define ig_op_swi_glu(...) ig_op_swi_glu_at(IG_HERE, __VA_ARGS__)
+
 /* ---- Swish ---- */
 /* x / (1 + e^(-alpha x)), elementwise.
  * X: Input tensor. */
@@ -3857,6 +3877,28 @@ IG_API ig_tensor *ig_op_ai_onnx_ml_tree_ensemble_regressor_at(
     const ig_ai_onnx_ml_tree_ensemble_regressor_opts *opts);
 #define ig_op_ai_onnx_ml_tree_ensemble_regressor(...)                                  \
     ig_op_ai_onnx_ml_tree_ensemble_regressor_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ai.onnx.ml::ZipMap ---- */
+/* Rows of scores as maps from class labels to scores.
+ * X: Scores [N, classes], or [classes] as one row. */
+typedef struct ig_ai_onnx_ml_zip_map_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ai_onnx_ml_zip_map_opts));
+    ig_ints
+        classlabels_int64s IG_DEF(IG_NO_LIST_); /* Labels; one list must be given. */
+    ig_strings classlabels_strings IG_DEF(IG_NO_LIST_); /* Labels that are strings. */
+} ig_ai_onnx_ml_zip_map_opts;
+#define IG_AI_ONNX_ML_ZIP_MAP_OPTS_INIT                                                \
+    {                                                                                  \
+        sizeof(ig_ai_onnx_ml_zip_map_opts), {0, 0},                                    \
+        {                                                                              \
+            0, 0                                                                       \
+        }                                                                              \
+    }
+IG_API ig_tensor *ig_op_ai_onnx_ml_zip_map_at(const char *where,
+                                              ig_ctx *c,
+                                              ig_tensor *X,
+                                              const ig_ai_onnx_ml_zip_map_opts *opts);
+#define ig_op_ai_onnx_ml_zip_map(...) ig_op_ai_onnx_ml_zip_map_at(IG_HERE, __VA_ARGS__)
 
 /* ---- ai.onnx.preview.training::Adagrad ---- */
 /* One step of Adagrad on any number of tensors.

@@ -50,8 +50,9 @@ enum { /* ig_port.flags */
            128, /* output whose size follows data: the kernel calls ig_out_alloc */
        IG_MUTATED =
            256, /* input that output `alias` overwrites: same storage, version + 1 */
-       IG_ANY_KIND =
-           512 /* also a sequence or optional; the type variable is of its elements */
+       IG_ANY_KIND = 512, /* also a sequence, optional or map; the type variable is of
+                             what the innermost one holds */
+       IG_MAP = 1024      /* input: a map (to tensors of the type variable) */
 };
 
 typedef struct ig_port {
@@ -474,7 +475,8 @@ typedef struct ig_sample_in {
     uint8_t dtype;      /* 0: the type under test (type variable of the port) */
     uint8_t fill;       /* ig_fill */
     const double *data; /* explicit contents, numel of them; NULL: by fill */
-    uint8_t kind;       /* ig_kind; of a sequence or optional: */
+    uint8_t kind;       /* ig_kind; of a sequence or optional, or of a map, whose first
+                           item are the keys: */
     int n_items;
     const struct ig_sample_in *items;
 } ig_sample_in;

@@ -94,6 +94,8 @@ static ig_status supports(const ig_kernel_ctx *k)
         return ig_reject("the mask is neither float32 nor bool");
     if (((const igi_attention_attrs *)k->attrs)->softmax_precision == IG_FLOAT64)
         return ig_reject("the softmax is asked for in float64");
+    if (((const igi_attention_attrs *)k->attrs)->local_window_size > 0)
+        return ig_reject("it has a local window");
     igi_attention a;
     igi_attention_read(k, &a);
     if (a.mask_stride[3] > 1 || a.mask_stride[3] < 0)

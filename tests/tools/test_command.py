@@ -19,12 +19,22 @@ import unittest
 import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from onnx_bytes import model, node, tensor, value  # noqa: E402
+from onnx_bytes import field, model, node, tensor, value  # noqa: E402
 
 INGOT, SOURCE = sys.argv[1], pathlib.Path(sys.argv[2])
 COMMANDS = "run info verify test bench profile dot convert optimize compare ops doctor".split()
 
 # ---- files ----
+
+
+def ml_node(op, inputs, outputs, attribute, strings):
+    listed = field(1, attribute) + b"".join(field(9, s) for s in strings) + field(20, 8)
+    return node(op, inputs, outputs, "ai.onnx.ml") + field(5, listed)
+
+
+def string_map(dtype=1):
+    """The type map(string, tensor)."""
+    return field(5, field(1, 8) + field(2, field(1, field(1, dtype))))
 
 
 def npy(dims, floats):
@@ -52,6 +62,12 @@ def png(width, height, rows):
 ADD_RELU = model([node("Add", ["x", "b"], ["s"]), node("Relu", ["s"], ["y"])],
                  [value("x", ["N", 3])], [value("y", ["N", 3])], [tensor("b", [3], [1, -2, 0.5])])
 PICTURE = model([node("Identity", ["image"], ["y"])], [value("image", [1, 1, 2, 2])], [value("y", [1, 1, 2, 2])])
+ML = field(8, field(1, "ai.onnx.ml") + field(2, 1))
+# rows of scores as maps, and a map as a row
+ZIP = ML + model([ml_node("ZipMap", ["x"], ["z"], "classlabels_strings", ["cat", "dog"])], [value("x", ["N", 2])],
+            [field(1, "z") + field(2, field(4, field(1, string_map())))])
+DICT = ML + model([ml_node("DictVectorizer", ["x"], ["y"], "string_vocabulary", ["cat", "cow", "dog"])],
+             [field(1, "x") + field(2, string_map())], [value("y", [1, 3])])
 UNKNOWN = model([node("Frobnicate", ["x"], ["t"]), node("Twiddle", ["t"], ["y"])],
                 [value("x", [2])], [value("y", [2])])
 
@@ -184,6 +200,25 @@ class Command(unittest.TestCase):
         self.assertIn("libwebp", self.err)
         self.run_it("run", "p.onnx", "p.pgm")
         self.assertIn("libwebp", self.run_json("doctor")["images"])
+
+    def test_run_prints_maps(self):
+        (self.at / "zip.onnx").write_bytes(ZIP)
+        (self.at / "scores.npy").write_bytes(npy([2, 2], [0.25, 0.75, 1, 0]))
+        out = self.run_it("run", "zip.onnx", "scores.npy")
+        self.assertIn("z: sequence(map(string,float32[...])) with 2 items", out)
+        self.assertIn('  {"cat": 0.25, "dog": 0.75}\n  {"cat": 1, "dog": 0}\n', out)
+        made = self.run_json("run", "zip.onnx", "scores.npy")["outputs"][0]
+        self.assertEqual(made["type"], "sequence(map(string,float32[...]))")
+        self.assertEqual(made["items"][0], [{"key": "cat", "value": 0.25}, {"key": "dog", "value": 0.75}])
+
+    def test_run_reads_a_map(self):
+        (self.at / "dict.onnx").write_bytes(DICT)
+        items = field(2, 1) + field(3, tensor("", [], [5])) + field(3, tensor("", [], [7]))
+        (self.at / "x.pb").write_bytes(field(2, 8) + field(4, "dog") + field(4, "ant") + field(5, items))
+        made = self.run_json("run", "dict.onnx", "x.pb")["outputs"][0]
+        self.assertEqual((made["shape"], made["values"]), ([1, 3], [0, 0, 5]))
+        self.run_it("run", "dict.onnx", "x.npy", code=1)
+        self.assertIn("the model takes map(string,float32[...])", self.err)
 
     def test_run_reads_raw_bytes(self):
         (self.at / "x.raw").write_bytes(struct.pack("<6f", *[1] * 6))

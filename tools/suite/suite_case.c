@@ -223,7 +223,8 @@ make_tensor(const suite_case *c, int i, const ig_sample_in *in, uint64_t seed)
     return t;
 }
 
-/* A sequence or optional of the tensors that the sample lists. */
+/* A sequence or optional of the tensors that the sample lists, or a map, whose first
+ * item are the keys. */
 static ig_value *
 make_items(const suite_case *c, int i, const ig_sample_in *in, uint64_t seed)
 {
@@ -233,8 +234,12 @@ make_items(const suite_case *c, int i, const ig_sample_in *in, uint64_t seed)
     int n = in->n_items < 16 ? in->n_items : 16;
     for (int k = 0; k < n; k++)
         items[k] = (ig_value *)make_tensor(c, i, &in->items[k], seed + (uint64_t)k);
+    if (in->kind == IG_KIND_MAP && items[0])
+        type.dtype = items[0]->type.dtype;
     ig_status rc = in->kind == IG_KIND_OPTIONAL
                        ? igi_optional_new(&made, &type, items[0])
+                   : in->kind == IG_KIND_MAP
+                       ? igi_dict_new(&made, &type, (ig_tensor *)items[0], items + 1)
                        : igi_sequence_new(&made, &type, items, n);
     if (rc != IG_OK)
         suite_fail(c, "inputs", "%s", ig_error_message());

@@ -51,30 +51,19 @@ ig_tensor *suite_copy(const ig_tensor *t, int layout)
     return igi_queue_moved(&copy, NULL, NULL, t) == IG_OK ? copy : NULL;
 }
 
-static int64_t items_of(const ig_value *v, ig_value *const **items)
-{
-    if (v->type.kind == IG_KIND_OPTIONAL) {
-        *items = &((const igi_optional *)v)->item;
-        return **items ? 1 : 0;
-    }
-    *items = ((const igi_sequence *)v)->items;
-    return ((const igi_sequence *)v)->n;
-}
-
 ig_value *suite_copy_value(const ig_value *v, int layout)
 {
     ig_value *const *items, **copy, *made = NULL;
     if (!v || v->type.kind == IG_KIND_TENSOR)
         return (ig_value *)suite_copy((const ig_tensor *)v, layout);
-    int64_t n = items_of(v, &items);
+    int64_t n;
+    items = igi_value_items(v, &n);
     copy = igi_calloc((size_t)n + 1, sizeof(*copy));
     if (!copy)
         return NULL;
     for (int64_t i = 0; i < n; i++)
         copy[i] = suite_copy_value(items[i], 0);
-    ig_status rc = v->type.kind == IG_KIND_OPTIONAL
-                       ? igi_optional_new(&made, &v->type, copy[0])
-                       : igi_sequence_new(&made, &v->type, copy, n);
+    ig_status rc = igi_value_with(&made, v, copy, n);
     suite_drop_values(copy, (int)n);
     igi_free(copy);
     return rc == IG_OK ? made : NULL;
@@ -191,11 +180,17 @@ static bool equal_items(const suite_case *c,
                         const ig_value *want)
 {
     ig_value *const *a, *const *b;
+    int64_t n, m;
     if (!igi_type_same_kind(&got->type, &want->type)) {
         suite_fail(c, flow, "output %d is of another kind", i);
         return false;
     }
-    int64_t n = items_of(got, &a), m = items_of(want, &b);
+    if (want->type.kind == IG_KIND_MAP &&
+        !equal_tensors(c, flow, i, ((const igi_dict *)got)->keys,
+                       ((const igi_dict *)want)->keys))
+        return false;
+    a = igi_value_items(got, &n);
+    b = igi_value_items(want, &m);
     if (n != m)
         suite_fail(c, flow, "output %d has %lld items, expected %lld", i, (long long)n,
                    (long long)m);

@@ -42,35 +42,24 @@ static double dot(const ig_tensor *a, const ig_tensor *b)
     return sum;
 }
 
-static int64_t items_of(const ig_value *v, ig_value *const **items)
-{
-    if (v->type.kind == IG_KIND_SEQUENCE) {
-        *items = ((const igi_sequence *)v)->items;
-        return ((const igi_sequence *)v)->n;
-    }
-    *items = &((const igi_optional *)v)->item;
-    return **items ? 1 : 0;
-}
-
 ig_tensor *suite_tensor_at(ig_value *const *values, suite_place at)
 {
-    ig_value *v = values[at.port], *const * items;
+    ig_value *v = values[at.port];
     if (at.item >= 0 && v)
-        v = items_of(v, &items) > at.item ? items[at.item] : NULL;
+        v = ig_value_item(v, at.item);
     return v ? ig_value_tensor(v) : NULL;
 }
 
 /* Adds the float64 tensors of a value; false: there is none. */
 static bool add_places(const ig_value *v, int port, suite_place *list, int *n)
 {
-    ig_value *const *items;
     int before = *n;
     if (suite_is_float64(v))
         list[(*n)++] = (suite_place){port, -1};
     if (!v || v->type.kind == IG_KIND_TENSOR)
         return *n > before;
-    for (int64_t i = 0, m = items_of(v, &items); i < m && *n < SUITE_PORTS; i++)
-        if (suite_is_float64(items[i]))
+    for (int64_t i = 0; i < ig_value_size(v) && *n < SUITE_PORTS; i++)
+        if (suite_is_float64(ig_value_item(v, i)))
             list[(*n)++] = (suite_place){port, (int)i};
     return *n > before;
 }

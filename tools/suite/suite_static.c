@@ -115,9 +115,7 @@ static ig_value *join(const ig_value *like,
             items[m++] = (ig_value *)list[k];
     if (like->type.kind == IG_KIND_TENSOR)
         return ig_value_ref(items[0]);
-    if (like->type.kind == IG_KIND_OPTIONAL)
-        return igi_optional_new(&made, &like->type, items[0]) == IG_OK ? made : NULL;
-    return igi_sequence_new(&made, &like->type, items, m) == IG_OK ? made : NULL;
+    return igi_value_with(&made, like, items, m) == IG_OK ? made : NULL;
 }
 
 static ig_status

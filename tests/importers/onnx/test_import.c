@@ -341,6 +341,29 @@ static void a_newer_opset_is_read_with_a_warning(void **state)
     igt_pack(&m);
     assert_status(read_counting(), IG_OK);
     assert_int_equal(warnings, 1);
+    m.model.opset_import[0]->version = 99;
+    igt_pack(&m);
+    ig_graph_free(g);
+    assert_status(read_counting(), IG_OK);
+    assert_int_equal(warnings, 1);
+    ig_graph_free(g);
+    g = NULL;
+    m.graph.node[0]->op_type = (char *)"AddOfTheFuture";
+    igt_pack(&m);
+    assert_status(read_counting(), IG_UNSUPPORTED);
+    assert_message("AddOfTheFuture (opset 99)");
+}
+
+static void an_operator_is_known_from_its_opset_on(void **state)
+{
+    (void)state;
+    igt_frame();
+    igt_node(&m, "SwiGLU", "x y", "z");
+    m.model.opset_import[0]->version = 27;
+    igt_refused(IG_UNSUPPORTED, "SwiGLU (opset 27)");
+    m.model.opset_import[0]->version = 28;
+    assert_status(igt_read(&m, &g), IG_OK);
+    assert_string_equal(igt_ops(g), "SwiGLU(x,y)");
 }
 
 static void a_newer_ir_is_read_with_a_warning_unless_what_is_new_is_used(void **state)
@@ -443,6 +466,7 @@ IG_TESTS(IGT_TEST(a_model_becomes_a_graph),
          IGT_TEST(an_initialiser_that_is_an_input_can_be_overridden),
          IGT_TEST(sparse_constants_become_dense),
          IGT_TEST(a_newer_opset_is_read_with_a_warning),
+         IGT_TEST(an_operator_is_known_from_its_opset_on),
          IGT_TEST(a_newer_ir_is_read_with_a_warning_unless_what_is_new_is_used),
          IGT_TEST(every_failing_allocation_ends_in_a_clean_error),
          IGT_TEST(sniffing_tells_models_from_other_files))

@@ -146,7 +146,7 @@ _PROTOTYPES = {
     "ig_value_ref": (c_void_p, [c_void_p]),
     "ig_value_unref": (None, [c_void_p]),
     "ig_value_share": (c_void_p, [c_void_p]),
-    "ig_value_n_items": (c_int64, [c_void_p]),
+    "ig_value_size": (c_int64, [c_void_p]),
     "ig_value_item": (c_void_p, [c_void_p, c_int64]),
     "ig_sequence_new": (c_int, [POINTER(c_void_p), POINTER(c_void_p), c_int64, c_void_p]),
     "ig_optional_new": (c_int, [POINTER(c_void_p), c_void_p, c_void_p]),

@@ -215,7 +215,7 @@ def from_handle(handle, leaf):
         library().ig_value_unref(handle)
         raise Unsupported(f"a value of kind {kind} cannot be given to Python yet")
     owner = Value(handle)
-    count = library().ig_value_n_items(handle)
+    count = library().ig_value_size(handle)
     items = [library().ig_value_item(handle, i) for i in range(count)]
     for item in items:
         library().ig_value_ref(item)

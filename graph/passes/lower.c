@@ -1,4 +1,6 @@
-/* FlexAttention in operators that have fast kernels: without bodies it is Attention,
+/* Operators that are written in others, which have fast kernels.
+ *
+ * SwiGLU is Swish and Mul. FlexAttention without bodies is Attention,
  * else
  *   Softmax(score_mod(scale Q K^T)), prob_mod, times V,
  * with the nodes of the bodies in its place. Query heads that share keys become rows of
@@ -9,8 +11,6 @@
 
 #include "graph/core/alloc.h"
 #include "graph/passes/rewrite.h"
-
-#define FLEX "ai.onnx.preview::FlexAttention"
 
 /* Values that a step makes are {0} once one of them could not be made. */
 typedef struct lowering {
@@ -171,7 +171,7 @@ static ig_status plain(lowering *l, ig_value_id *y)
         l->g, &(igi_make){.op = op, .attrs = attrs, .n_in = 3, .like = l->id}, in, y);
 }
 
-static ig_status lower(ig_graph *g, ig_node_id id, int *changes)
+static ig_status lower_flex(ig_graph *g, ig_node_id id, int *changes)
 {
     lowering l;
     ig_value_id y;
@@ -192,9 +192,33 @@ static ig_status lower(ig_graph *g, ig_node_id id, int *changes)
     return IG_OK;
 }
 
-static const igi_rule rules[] = {{FLEX, lower, 2}, {0}};
+static ig_status lower_glu(ig_graph *g, ig_node_id id, int *changes)
+{
+    const igi_node *n = igi_node_at(g, id);
+    const igi_op *swish = igi_registry_find_full(g->reg, "Swish"),
+                 *mul = igi_registry_find_full(g->reg, "Mul");
+    ig_value_id in[2] = {n->in[0], n->in[1]}, y = {0};
+    void *attrs = swish && mul ? igi_new_attrs(g, swish) : NULL;
+    bool done;
+    if (!attrs)
+        return swish && mul ? IG_OUT_OF_MEMORY : IG_OK;
+    igi_copy_attrs(swish, attrs, n);
+    igi_make gate = {.op = swish, .attrs = attrs, .n_in = 1, .like = id},
+             product = {.op = mul, .n_in = 2, .like = id};
+    IG_TRY(igi_try_make(g, &gate, in, &in[0]));
+    if (in[0].i)
+        IG_TRY(igi_try_make(g, &product, in, &y));
+    if (!y.i || !igi_can_forward(g, id, 0, y))
+        return IG_OK;
+    IG_TRY(igi_forward(g, id, 0, y, &done));
+    *changes += done;
+    return IG_OK;
+}
 
-ig_status igi_pass_lower_flex(ig_graph *g, igi_pass_state *s, int *changes)
+static const igi_rule rules[] = {
+    {"ai.onnx.preview::FlexAttention", lower_flex, 2}, {"SwiGLU", lower_glu, 2}, {0}};
+
+ig_status igi_pass_lower(ig_graph *g, igi_pass_state *s, int *changes)
 {
     return igi_rules_run(g, rules, s->o->level, changes);
 }

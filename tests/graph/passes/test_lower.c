@@ -94,8 +94,19 @@ static void level_one_keeps_it(void **state)
     assert_int_equal(t_only(fast, FLEX)->n_captures, 0);
 }
 
+static void a_gated_unit_is_its_gate_times_its_value(void **state)
+{
+    (void)state;
+    ig_value_id a = t_input(g, "a", DIMS(2, 3)), b = t_input(g, "b", DIMS(2, 3));
+    t_output(g, "y", t_op2(g, "SwiGLU", "alpha=1.5", a, b));
+    fast = t_compare(g, 2);
+    assert_int_equal(t_nodes(fast), 2);
+    assert_true(igi_attr_float(t_only(fast, "Swish"), "alpha", 0) == 1.5f);
+}
+
 IG_TESTS(T(without_bodies_it_is_attention),
          T(a_body_that_adds_a_mask_is_the_mask_of_attention),
          T(groups_and_both_bodies_become_plain_operators),
          T(a_body_of_one_kind_alone_is_found),
-         T(level_one_keeps_it))
+         T(level_one_keeps_it),
+         T(a_gated_unit_is_its_gate_times_its_value))
