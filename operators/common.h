@@ -122,6 +122,11 @@ static inline igi_pace igi_pace_of(ig_kernel_ctx *k)
 {
     return (igi_pace){k, IGI_POLL_WORK};
 }
+/* Where a piece of a long simple loop over n elements ends that begins at lo. */
+static inline int64_t igi_pace_end(int64_t lo, int64_t n)
+{
+    return n - lo < IGI_POLL_WORK / 16 ? n : lo + IGI_POLL_WORK / 16;
+}
 /* `work` >= 0: of one round. The status of ig_poll. */
 static inline ig_status igi_pace_go(igi_pace *p, int64_t work)
 {

@@ -175,7 +175,7 @@ ig_status igi_reduce_read(const ig_kernel_ctx *k, igi_reduce *r)
 #define FLOAT_CASE(dtype_, T_, C_, LOAD_, STORE_, ...)                                 \
     case dtype_: {                                                                     \
         T_ *y = ig_data(out);                                                          \
-        IGI_REDUCE_EACH(r, T_, x, double sum = 0, sum += (double)LOAD_(p, i),          \
+        IGI_REDUCE_EACH(k, r, T_, x, double sum = 0, sum += (double)LOAD_(p, i),       \
                         STORE_(T_, y, o, sum / divisor))                               \
         return IG_OK;                                                                  \
     }
@@ -184,7 +184,8 @@ ig_status igi_reduce_read(const ig_kernel_ctx *k, igi_reduce *r)
     case dtype_: {                                                                     \
         T_ *y = ig_data(out);                                                          \
         C_ by = (C_)(mean && count > 0 ? count : 1);                                   \
-        IGI_REDUCE_EACH(r, T_, x, uint64_t sum = 0, sum += (uint64_t)(C_)LOAD_(p, i),  \
+        IGI_REDUCE_EACH(k, r, T_, x, uint64_t sum = 0,                                 \
+                        sum += (uint64_t)(C_)LOAD_(p, i),                              \
                         STORE_(T_, y, o, (C_)sum / by))                                \
         return IG_OK;                                                                  \
     }
@@ -209,7 +210,7 @@ ig_status igi_reduce_sum(ig_kernel_ctx *k, const igi_reduce *r, bool mean)
 #define EXTREMUM_CASE(dtype_, T_, C_, LOAD_, STORE_, first_)                           \
     case dtype_: {                                                                     \
         T_ *out = ig_data(y);                                                          \
-        IGI_REDUCE_EACH(r, T_, ig_data(x), C_ most = (C_)(first_),                     \
+        IGI_REDUCE_EACH(k, r, T_, ig_data(x), C_ most = (C_)(first_),                  \
                         const C_ v = LOAD_(p, i);                                      \
                         most = (least ? v < most : v > most) || v != v ? v : most,     \
                         STORE_(T_, out, o, most))                                      \

@@ -49,22 +49,29 @@ igi_reduce_offset(int n, const int64_t *dim, const int64_t *stride, int64_t i)
 }
 
 /* The loop of a reduction: for each output o, INIT, then STEP for each element p[i],
- * then DONE. */
-#define IGI_REDUCE_EACH(r_, T_, x_, INIT_, STEP_, DONE_)                               \
-    for (int64_t o = 0; o < (r_)->outputs; o++) {                                      \
-        const T_ *from_ =                                                              \
-            (const T_ *)(x_) +                                                         \
-            igi_reduce_offset((r_)->n_keep, (r_)->keep, (r_)->keep_stride, o);         \
-        INIT_;                                                                         \
-        for (int64_t j_ = 0; j_ < (r_)->rows; j_++) {                                  \
-            const T_ *p = from_ + igi_reduce_offset((r_)->n_rows, (r_)->row,           \
-                                                    (r_)->row_stride, j_);             \
-            for (int64_t e_ = 0; e_ < (r_)->length; e_++) {                            \
-                const int64_t i = e_ * (r_)->step;                                     \
-                STEP_;                                                                 \
+ * then DONE. Polls: an input may be a view of far more elements than it has memory. */
+#define IGI_REDUCE_EACH(k_, r_, T_, x_, INIT_, STEP_, DONE_)                           \
+    {                                                                                  \
+        igi_pace pace_ = igi_pace_of(k_);                                              \
+        for (int64_t o = 0; o < (r_)->outputs; o++) {                                  \
+            const T_ *from_ =                                                          \
+                (const T_ *)(x_) +                                                     \
+                igi_reduce_offset((r_)->n_keep, (r_)->keep, (r_)->keep_stride, o);     \
+            INIT_;                                                                     \
+            for (int64_t j_ = 0; j_ < (r_)->rows; j_++) {                              \
+                const T_ *p = from_ + igi_reduce_offset((r_)->n_rows, (r_)->row,       \
+                                                        (r_)->row_stride, j_);         \
+                for (int64_t e_ = 0, end_; e_ < (r_)->length;) {                       \
+                    end_ = igi_pace_end(e_, (r_)->length);                             \
+                    IG_TRY(igi_pace_go(&pace_, end_ - e_));                            \
+                    for (; e_ < end_; e_++) {                                          \
+                        const int64_t i = e_ * (r_)->step;                             \
+                        STEP_;                                                         \
+                    }                                                                  \
+                }                                                                      \
             }                                                                          \
+            DONE_;                                                                     \
         }                                                                              \
-        DONE_;                                                                         \
     }
 
 /* A whole reference of the types of sums. Floats: `sum`, a double, begins at first_;
@@ -76,21 +83,21 @@ igi_reduce_offset(int n, const int64_t *dim, const int64_t *stride, int64_t i)
         igi_reduce r_;                                                                 \
         IG_TRY(igi_reduce_read(k_, &r_));                                              \
         switch (ig_dtype_of(in_)) {                                                    \
-            IGI_FLOAT_ROWS(IGI_REDUCE_FLOAT_, first_, step_, done_)                    \
-            IGI_INTEGER_ROWS(IGI_REDUCE_INT_, first_, int_step_, int_done_)            \
+            IGI_FLOAT_ROWS(IGI_REDUCE_FLOAT_, k_, first_, step_, done_)                \
+            IGI_INTEGER_ROWS(IGI_REDUCE_INT_, k_, first_, int_step_, int_done_)        \
         default:                                                                       \
             return igi_bad_dtype(k_, ig_dtype_of(in_));                                \
         }                                                                              \
     } while (0)
-#define IGI_REDUCE_FLOAT_(dtype_, T_, C_, LOAD_, STORE_, first_, step_, done_)         \
+#define IGI_REDUCE_FLOAT_(dtype_, T_, C_, LOAD_, STORE_, k_, first_, step_, done_)     \
     case dtype_:                                                                       \
-        IGI_REDUCE_EACH(&r_, T_, ig_data(in_), double sum = first_,                    \
+        IGI_REDUCE_EACH(k_, &r_, T_, ig_data(in_), double sum = first_,                \
                         const double v = (double)LOAD_(p, i);                          \
                         step_, STORE_(T_, (T_ *)ig_data(out_), o, done_))              \
         return IG_OK;
-#define IGI_REDUCE_INT_(dtype_, T_, C_, LOAD_, STORE_, first_, step_, done_)           \
+#define IGI_REDUCE_INT_(dtype_, T_, C_, LOAD_, STORE_, k_, first_, step_, done_)       \
     case dtype_:                                                                       \
-        IGI_REDUCE_EACH(&r_, T_, ig_data(in_), uint64_t sum = first_,                  \
+        IGI_REDUCE_EACH(k_, &r_, T_, ig_data(in_), uint64_t sum = first_,              \
                         const C_ v = LOAD_(p, i);                                      \
                         step_, const C_ s = (C_)(T_)sum;                               \
                         STORE_(T_, (T_ *)ig_data(out_), o, done_))                     \

@@ -29,7 +29,7 @@ static ig_status global_lp_pool_reference(ig_kernel_ctx *k)
     igi_global_space(k, r);
 #define CASE(dtype_, T_, C_, LOAD_, STORE_, ...)                                       \
     case dtype_:                                                                       \
-        IGI_REDUCE_EACH(r, T_, ig_data(x), double sum = 0,                             \
+        IGI_REDUCE_EACH(k, r, T_, ig_data(x), double sum = 0,                          \
                         sum += igi_lp_power((double)LOAD_(p, i), order),               \
                         STORE_(T_, (T_ *)ig_data(y), o, igi_lp_root(sum, order)))      \
         return IG_OK;

@@ -28,7 +28,7 @@ static ig_status global_max_pool_reference(ig_kernel_ctx *k)
     igi_global_space(k, r);
 #define CASE(dtype_, T_, C_, LOAD_, STORE_, ...)                                       \
     case dtype_:                                                                       \
-        IGI_REDUCE_EACH(r, T_, ig_data(x), C_ most = -(C_)INFINITY,                    \
+        IGI_REDUCE_EACH(k, r, T_, ig_data(x), C_ most = -(C_)INFINITY,                 \
                         const C_ v = LOAD_(p, i);                                      \
                         most = v > most || v != v ? v : most,                          \
                         STORE_(T_, (T_ *)ig_data(y), o, most))                         \

@@ -24,7 +24,7 @@ static double add(double sum, double *most, double v)
 #define LOG_SUM_EXP(dtype_, T_, C_, LOAD_, STORE_, convert_)                           \
     case dtype_: {                                                                     \
         T_ *to = ig_data(y);                                                           \
-        IGI_REDUCE_EACH(r, T_, ig_data(x), double sum = 0;                             \
+        IGI_REDUCE_EACH(k, r, T_, ig_data(x), double sum = 0;                          \
                         double most = -(double)INFINITY,                               \
                         sum = add(sum, &most, (double)LOAD_(p, i)),                    \
                         STORE_(T_, to, o, convert_(most + log(sum))))                  \

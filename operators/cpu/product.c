@@ -3,6 +3,8 @@
 
 #include <ingot/ops.h>
 
+#include "graph/core/dtype.h"
+
 static void plain_batch(igi_cpu_product *p)
 {
     p->rank = 0;
@@ -43,6 +45,23 @@ static int64_t row_step(const ig_tensor *t)
     return igi_kdims(t)[igi_krank(t) - 1];
 }
 
+enum { LONGEST_VIEW = 1 << 20 };
+
+/* Products of one element of the result are one loop that asks nobody. A view may make
+ * it as long as it likes; memory may not. */
+static ig_status
+check_depth(const igi_cpu_product *p, const ig_tensor *a, const ig_tensor *b)
+{
+    const ig_tensor *both[2] = {a, b};
+    for (int i = 0; i < 2; i++) {
+        size_t bytes = (size_t)igi_dtype_bits[both[i]->v.type.dtype] / 8;
+        if (p->g.k > LONGEST_VIEW && both[i]->st &&
+            (uint64_t)p->g.k > both[i]->st->bytes / bytes)
+            return ig_reject("a sum over more elements than there are in memory");
+    }
+    return IG_OK;
+}
+
 /* MatMul: a[..., M, K] b[..., K, N]; vectors are matrices of one row or column. */
 ig_status igi_cpu_read_matmul(const ig_kernel_ctx *k, igi_cpu_product *p)
 {
@@ -67,8 +86,9 @@ ig_status igi_cpu_read_matmul(const ig_kernel_ctx *k, igi_cpu_product *p)
     if (ra < 2 || rb < 2) {
         if ((ra > 2 && rb < 2) || (rb > 2 && ra < 2))
             return ig_reject("a vector times a batch of matrices");
-        return IG_OK;
+        return check_depth(p, a, b);
     }
+    IG_TRY(check_depth(p, a, b));
     if (rb == 2 && rows_join(a)) { /* one right matrix for all */
         p->g.m = igi_kcount(a, 0, ra - 1);
         p->g.a_rs = row_step(a);
@@ -130,7 +150,7 @@ ig_status igi_cpu_read_gemm(const ig_kernel_ctx *k, igi_cpu_product *p)
                         .c = igi_kf32(igi_kout(k, 0)),
                         .ldc = db[!tb]};
     place_c(p, igi_kin(k, 2), o->beta);
-    return IG_OK;
+    return check_depth(p, a, b);
 }
 
 ig_status igi_cpu_read_linear(const ig_kernel_ctx *k, igi_cpu_product *p)

@@ -194,7 +194,8 @@ static ig_status packed_prepare(ig_kernel_ctx *k)
     if (!s)
         return IG_OUT_OF_MEMORY;
     k->state = s;
-    snprintf(key, sizeof(key), "recurrent %d %d %d %d", (int)l.r.cell, l.two_passes,
+    /* W and R may be one constant: their packed forms differ. */
+    snprintf(key, sizeof(key), "recurrent W %d %d %d %d", (int)l.r.cell, l.two_passes,
              l.r.dirs, (int)l.block);
     ig_status rc = IG_OK;
     if (!igi_mul_size(l.w_floats, sizeof(float) * (size_t)l.r.dirs, &bytes))
@@ -204,6 +205,7 @@ static ig_status packed_prepare(ig_kernel_ctx *k)
     if (rc == IG_OK &&
         !igi_mul_size(l.r_floats, sizeof(float) * (size_t)l.r.dirs, &bytes))
         rc = ig_kernel_fail(k, IG_LIMIT, "R is too large to pack");
+    key[sizeof("recurrent ") - 1] = 'R';
     if (rc == IG_OK && !(s->r = ig_pack(k, IGI_REC_R, key, bytes, fill_r, &l)))
         rc = ig_error_status();
     if (rc == IG_OK)
