@@ -42,6 +42,7 @@ static const pass patterns[] = {
     {"fold_affine", igi_pass_fold_affine, 2},
     {"fold_pad", igi_pass_fold_pad, 2},
     {"fuse_linear", igi_pass_fuse_linear, 2},
+    {"fuse_step", igi_pass_fuse_step, 2},
     {"layout", igi_pass_layout, 2},
     {"fuse_qconv", igi_pass_fuse_qconv, 2},
     {"epilogue", igi_pass_epilogue, 2},

@@ -423,6 +423,7 @@ typedef struct igi_cpu_isa {
     void (*global_avg_pool)(
         float *y, const float *x, int64_t pixels, int64_t x_pixel, int64_t channels);
     igi_adam_fn adam;
+    igi_relu_grad_fn relu_grad;
 } igi_cpu_isa;
 
 /* The best table this CPU runs; never NULL. A few loads: call it once per prepare. */
