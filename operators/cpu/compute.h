@@ -96,12 +96,13 @@ typedef struct igi_epilogue {
 } igi_epilogue;
 
 /* C[m][n] = epilogue(A[m][k] * B[k][n]), rows of A, B and C at strides lda, ldb and ldc
- * with neighbouring columns adjacent. ldb 0 says that b is packed (igi_gemm_pack). Row
+ * with neighbouring columns adjacent; those of A may be a_step apart (0: 1) where m is
+ * not 1 and gemm_dot is not meant. ldb 0 says that b is packed (igi_gemm_pack). Row
  * strides that are a multiple of 4096 bytes cost up to 15 %: pad them. */
 typedef struct igi_gemm {
     int64_t m, n, k;
     const float *a;
-    int64_t lda;
+    int64_t lda, a_step;
     const float *b;
     int64_t ldb;
     float *c;
