@@ -1,70 +1,23 @@
-/* A training step of a small model, eager and as one graph (PERFORMANCE part 5).
+/* A training step of a small model (bench/mlp_step.h), eager and as one graph.
  *
  * usage: step_bench [TURNS]
+ *        step_bench graph|eager STEPS     only that, for profilers
  *
- * MLP 32-64-64-8 with ReLU, batch 16, cross entropy, clipping by the global norm, Adam,
- * on one thread. The two take turns, and the ratio of the medians and of the minima of
- * all turns is printed: times on a shared machine mean little alone. */
-#include <ingot/ingot.h>
-#include <ingot/train.h>
+ * The two take turns, and the ratio of the medians and of the minima of all turns is
+ * printed: times on a shared machine mean little alone. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <string.h>
 
-enum { BATCH = 16, IN = 32, HIDDEN = 64, OUT = 8, STATE_MAX = 32, STEPS = 50 };
+#include "bench/mlp_step.h"
 
-typedef struct mlp {
-    ig_module *m;
-    ig_nn_linear *l[3];
-    ig_optim *o;
-} mlp;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
-}
-
-static ig_tensor *step(ig_ctx *c, ig_tensor *const *in, void *user)
-{
-    mlp *net = user;
-    ig_tensor *h = ig_relu(c, ig_nn_linear_apply(c, net->l[0], in[0]));
-    h = ig_relu(c, ig_nn_linear_apply(c, net->l[1], h));
-    ig_tensor *loss = ig_cross_entropy(c, ig_nn_linear_apply(c, net->l[2], h), in[1]);
-    (void)ig_backward(c, loss);
-    (void)ig_clip_grads(ig_module_params(net->m), 1.0);
-    (void)ig_optim_step(net->o);
-    return loss;
-}
+enum { STEPS = 50 };
 
 static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
-}
-
-static void eager_turn(ig_ctx *c, ig_tensor *const *in, mlp *net)
-{
-    for (int i = 0; i < STEPS; i++)
-        IG_SCOPE(c)
-            (void)step(c, in, net);
-}
-
-/* The state's tensors go in and, bound as the `.next` outputs, out. */
-static int graph_turn(ig_model *m, ig_tensor *const *data, ig_tensor **state, int n)
-{
-    ig_tensor *in[STATE_MAX + 2] = {data[0], data[1]}, *loss = NULL;
-    ig_tensor **out[STATE_MAX + 1] = {&loss};
-    for (int i = 0; i < n; i++) {
-        in[2 + i] = state[i];
-        out[1 + i] = &state[i];
-    }
-    for (int i = 0; i < STEPS; i++)
-        if (ig_model_run(m, (ig_inputs){n + 2, in}, (ig_outputs){n + 1, out}, NULL))
-            return 1;
-    ig_tensor_unref(loss);
-    return 0;
 }
 
 static void report(double *eager, double *graph, int turns)
@@ -77,20 +30,19 @@ static void report(double *eager, double *graph, int turns)
            e / STEPS, g / STEPS, e / g, eager[0] / graph[0]);
 }
 
-static int take_turns(ig_ctx *c, ig_model *m, ig_tensor *const *in, mlp *net, int turns)
+static int take_turns(mlp_bench *b, int turns)
 {
-    ig_tensor *state[STATE_MAX];
-    int n = ig_step_state(net->m, net->o, state, STATE_MAX), rc = n < 0;
+    int rc = 0;
     double *times = calloc(2 * (size_t)turns, sizeof(*times));
     for (int t = -2; times && !rc && t < turns; t++) { /* two turns to warm up */
-        double begin = now();
-        eager_turn(c, in, net);
-        double middle = now();
-        rc = graph_turn(m, in, state, n);
+        double begin = mlp_bench_now();
+        rc = mlp_bench_eager(b, STEPS);
+        double middle = mlp_bench_now();
+        rc = rc || mlp_bench_graph(b, STEPS);
         if (t < 0)
             continue;
         times[t] = middle - begin;
-        times[turns + t] = now() - middle;
+        times[turns + t] = mlp_bench_now() - middle;
     }
     if (times && !rc)
         report(times, times + turns, turns);
@@ -98,44 +50,20 @@ static int take_turns(ig_ctx *c, ig_model *m, ig_tensor *const *in, mlp *net, in
     return rc;
 }
 
-static int run(ig_ctx *c, mlp *net, int turns)
-{
-    int64_t ids[BATCH];
-    for (int i = 0; i < BATCH; i++)
-        ids[i] = i % OUT;
-    ig_tensor *in[2] = {ig_randn(c, IG_FLOAT32, IG_SHAPE(BATCH, IN)),
-                        ig_from(c, IG_INT64, IG_SHAPE(BATCH), ids)};
-    ig_graph *g = ig_trace_step(
-        c, step, net, net->m, net->o,
-        &(ig_trace_opts){.inputs = {{"x", in[0]}, {"y", in[1]}}, .outputs = {"loss"}});
-    ig_model *m = NULL;
-    int rc = !g || ig_model_from_graph(&m, g, &(ig_model_opts){.threads = 1});
-    if (!rc)
-        rc = take_turns(c, m, in, net, turns);
-    if (rc)
-        fprintf(stderr, "%s%s\n", ig_ctx_message(c), g ? ig_error_message() : "");
-    ig_model_free(m);
-    ig_graph_free(g);
-    return rc;
-}
-
 int main(int argc, char **argv)
 {
-    int turns = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 40, rc;
-    ig_ctx *c;
-    mlp net = {0};
-    if (turns < 1 || ig_ctx_new(&c, &(ig_ctx_opts){.threads = 1})) {
-        fprintf(stderr, "usage: step_bench [TURNS]\n");
+    bool only = argc == 3 && (!strcmp(argv[1], "graph") || !strcmp(argv[1], "eager"));
+    int n = argc > 1 ? (int)strtol(argv[argc - 1], NULL, 10) : 40, rc;
+    if (n < 1 || (argc > 2 && !only)) {
+        fprintf(stderr, "usage: step_bench [TURNS] | graph STEPS | eager STEPS\n");
         return 2;
     }
-    net.m = ig_module_new(c, "mlp");
-    net.l[0] = ig_nn_linear_new(net.m, "fc1", IN, HIDDEN, NULL);
-    net.l[1] = ig_nn_linear_new(net.m, "fc2", HIDDEN, HIDDEN, NULL);
-    net.l[2] = ig_nn_linear_new(net.m, "fc3", HIDDEN, OUT, NULL);
-    net.o = ig_adam_new(ig_module_params(net.m), NULL);
-    rc = run(c, &net, turns);
-    ig_optim_free(net.o);
-    ig_module_free(net.m);
-    ig_ctx_free(c);
+    mlp_bench *b = mlp_bench_new();
+    if (!b)
+        return 1;
+    rc = !only             ? take_turns(b, n)
+         : *argv[1] == 'g' ? mlp_bench_graph(b, n)
+                           : mlp_bench_eager(b, n);
+    mlp_bench_free(b);
     return rc;
 }

@@ -2561,11 +2561,11 @@ ig_status ig_op_ai_onnx_preview_training_momentum_at(const char *where, ig_ctx *
 
 _Static_assert(sizeof(ig_ingot_adam_step_opts) == 16, "AdamStep");
 _Static_assert(offsetof(ig_ingot_adam_step_opts, decoupled) == 8, "decoupled");
-ig_tensor *ig_op_ingot_adam_step_at(const char *where, ig_ctx *c, ig_tensor *param, ig_tensor *grad, ig_tensor *m, ig_tensor *v, ig_tensor *step, ig_tensor *lr, ig_tensor *beta1, ig_tensor *beta2, ig_tensor *eps, ig_tensor *weight_decay, const ig_ingot_adam_step_opts *opts, ig_tensor **out_m_out, ig_tensor **out_v_out)
+ig_tensor *ig_op_ingot_adam_step_at(const char *where, ig_ctx *c, ig_tensor *param, ig_tensor *grad, ig_tensor *m, ig_tensor *v, ig_tensor *step, ig_tensor *lr, ig_tensor *beta1, ig_tensor *beta2, ig_tensor *eps, ig_tensor *weight_decay, ig_tensor *grad_scale, const ig_ingot_adam_step_opts *opts, ig_tensor **out_m_out, ig_tensor **out_v_out)
 {
     static const ig_op_def *op;
-    ig_tensor *in[] = {param, grad, m, v, step, lr, beta1, beta2, eps, weight_decay};
-    int n_in = 10;
+    ig_tensor *in[] = {param, grad, m, v, step, lr, beta1, beta2, eps, weight_decay, grad_scale};
+    int n_in = 11;
     const ig_op_def *d = igi_op_once(&op, "ingot::AdamStep");
     ig_tensor **outs[] = {out_m_out, out_v_out};
     return igi_wrap_n(c, where, d, opts, in, n_in, outs, 2);
@@ -2614,6 +2614,21 @@ ig_tensor *ig_op_ingot_average_pool_grad_at(const char *where, ig_ctx *c, ig_ten
     int n_in = 2;
     const ig_op_def *d = igi_op_once(&op, "ingot::AveragePoolGrad");
     return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+ig_tensor *ig_op_ingot_clip_scale_at(const char *where, ig_ctx *c, ig_tensor *max_norm, ig_tensor *const *grads, int n_grads, ig_tensor **out_scale)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[IG_PORTS_MAX];
+    int n_in = 0;
+    if (n_grads < 0 || n_grads > IG_PORTS_MAX - 1)
+        return igi_too_many(c, where), NULL;
+    in[n_in++] = max_norm;
+    for (int i = 0; i < n_grads; i++)
+        in[n_in++] = grads[i];
+    const ig_op_def *d = igi_op_once(&op, "ingot::ClipScale");
+    ig_tensor **outs[] = {out_scale};
+    return igi_wrap_n(c, where, d, NULL, in, n_in, outs, 1);
 }
 
 _Static_assert(sizeof(ig_ingot_conv_opts) == 96, "Conv");
@@ -2675,6 +2690,18 @@ ig_tensor *ig_op_ingot_covered_at(const char *where, ig_ctx *c, ig_tensor *x, ig
     ig_tensor *in[] = {x, covered};
     int n_in = 2;
     const ig_op_def *d = igi_op_once(&op, "ingot::Covered");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
+_Static_assert(sizeof(ig_ingot_cross_entropy_grad_opts) == 24, "CrossEntropyGrad");
+_Static_assert(offsetof(ig_ingot_cross_entropy_grad_opts, ignore_index) == 8, "ignore_index");
+_Static_assert(offsetof(ig_ingot_cross_entropy_grad_opts, reduction) == 16, "reduction");
+ig_tensor *ig_op_ingot_cross_entropy_grad_at(const char *where, ig_ctx *c, ig_tensor *dloss, ig_tensor *labels, ig_tensor *log_prob, ig_tensor *weights, const ig_ingot_cross_entropy_grad_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {dloss, labels, log_prob, weights};
+    int n_in = 4;
+    const ig_op_def *d = igi_op_once(&op, "ingot::CrossEntropyGrad");
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
@@ -3114,11 +3141,11 @@ ig_tensor *ig_op_ingot_roi_align_grad_at(const char *where, ig_ctx *c, ig_tensor
 
 _Static_assert(sizeof(ig_ingot_sgd_step_opts) == 16, "SgdStep");
 _Static_assert(offsetof(ig_ingot_sgd_step_opts, nesterov) == 8, "nesterov");
-ig_tensor *ig_op_ingot_sgd_step_at(const char *where, ig_ctx *c, ig_tensor *param, ig_tensor *grad, ig_tensor *velocity, ig_tensor *lr, ig_tensor *momentum, ig_tensor *weight_decay, const ig_ingot_sgd_step_opts *opts, ig_tensor **out_velocity_out)
+ig_tensor *ig_op_ingot_sgd_step_at(const char *where, ig_ctx *c, ig_tensor *param, ig_tensor *grad, ig_tensor *velocity, ig_tensor *lr, ig_tensor *momentum, ig_tensor *weight_decay, ig_tensor *grad_scale, const ig_ingot_sgd_step_opts *opts, ig_tensor **out_velocity_out)
 {
     static const ig_op_def *op;
-    ig_tensor *in[] = {param, grad, velocity, lr, momentum, weight_decay};
-    int n_in = 6;
+    ig_tensor *in[] = {param, grad, velocity, lr, momentum, weight_decay, grad_scale};
+    int n_in = 7;
     const ig_op_def *d = igi_op_once(&op, "ingot::SgdStep");
     ig_tensor **outs[] = {out_velocity_out};
     return igi_wrap_n(c, where, d, opts, in, n_in, outs, 1);

@@ -154,6 +154,7 @@ static ig_status update(ig_optim *o, slot *s, const char *where)
         in[n++] = (ig_value *)o->step;
     for (int k = 0; k < o->n_numbers; k++)
         in[n++] = (ig_value *)o->numbers[k];
+    in[n++] = NULL; /* grad_scale: passes put the factor of clipping there */
     ig_call call = {.op = o->op,
                     .attrs = &o->opts,
                     .where = where,
@@ -209,42 +210,57 @@ ig_status igi_optim_state(ig_optim *o, igi_optim_visit visit, void *user)
 
 /* ---- clipping ---- */
 
-/* sqrt of the sum of all squares, as float64; NULL: no gradient, or an error. */
-static ig_tensor *global_norm(const char *where, ig_params params)
+enum {
+    CLIP_BLOCK = IG_PORTS_MAX - 1
+}; /* gradients of one ClipScale, beside the bound */
+
+/* The norm of g[n], float64; *scale: what clipping multiplies by. Norms of blocks have
+ * the norm of all of them. */
+static ig_tensor *norm_of(const char *where,
+                          ig_ctx *c,
+                          double max_norm,
+                          ig_tensor **g,
+                          int n,
+                          ig_tensor **scale)
 {
-    ig_ctx *c = params.c;
-    ig_tensor *sum = NULL;
-    for (int p = 0; p < params.n; p++) {
-        ig_tensor *g = params.v[p]->grad;
-        if (!g)
-            continue;
-        ig_tensor *wide =
-            ig_tensor_dtype(g) == IG_FLOAT64 || ig_tensor_dtype(g) == IG_FLOAT32
-                ? g
-                : ig_cast_at(where, c, g, IG_FLOAT32);
-        ig_tensor *part =
-            ig_sum_at(where, c, ig_mul_at(where, c, wide, wide), IG_ALL, false);
-        part = ig_cast_at(where, c, part, IG_FLOAT64);
-        sum = sum ? ig_add_at(where, c, sum, part) : part;
-    }
-    return sum ? ig_sqrt_at(where, c, sum) : NULL;
+    ig_tensor *in[IG_PORTS_MAX], *out[2] = {NULL};
+    for (int at = 0, made = 0; n > CLIP_BLOCK; n = made, at = made = 0)
+        for (; at < n && c->status == IG_OK; at += CLIP_BLOCK)
+            g[made++] = norm_of(where, c, max_norm, g + at,
+                                n - at < CLIP_BLOCK ? n - at : CLIP_BLOCK, scale);
+    in[0] = ig_scalar_at(where, c, IG_FLOAT64, max_norm);
+    memcpy(in + 1, g, (size_t)n * sizeof(*g));
+    (void)ig_call_op_at(where, c, "ingot::ClipScale", NULL, in, 1 + n, out, 2);
+    *scale = out[1];
+    return out[0];
 }
 
-/* Multiplies all gradients by max / norm where norm > max: never by 0 / 0, and a norm
- * that is no number changes nothing. */
-static void
-scale_grads(const char *where, ig_params params, ig_tensor *norm, double max_norm)
+/* NULL: no gradient, or an error. */
+static ig_tensor *
+global_norm(const char *where, ig_params params, double max_norm, ig_tensor **scale)
 {
-    ig_ctx *c = params.c;
-    ig_tensor *max = ig_scalar_at(where, c, IG_FLOAT64, max_norm);
-    ig_tensor *one = ig_scalar_at(where, c, IG_FLOAT64, 1);
-    ig_tensor *scale = ig_where_at(where, c, ig_gt_at(where, c, norm, max),
-                                   ig_div_at(where, c, max, norm), one);
+    ig_tensor **g = igi_alloc_array((size_t)params.n + 1, sizeof(*g));
+    int n = 0;
+    if (!g) {
+        (void)igi_ctx_record(params.c, where, IG_OUT_OF_MEMORY);
+        return NULL;
+    }
+    for (int p = 0; p < params.n; p++)
+        if (params.v[p]->grad)
+            g[n++] = params.v[p]->grad;
+    ig_tensor *norm = n ? norm_of(where, params.c, max_norm, g, n, scale) : NULL;
+    igi_free(g);
+    return norm;
+}
+
+static void scale_grads(const char *where, ig_params params, ig_tensor *scale)
+{
     for (int p = 0; p < params.n; p++) {
         ig_tensor *g = params.v[p]->grad;
         if (g)
-            (void)ig_mul_inplace_at(where, c, g,
-                                    ig_cast_at(where, c, scale, ig_tensor_dtype(g)));
+            (void)ig_mul_inplace_at(
+                where, params.c, g,
+                ig_cast_at(where, params.c, scale, ig_tensor_dtype(g)));
     }
 }
 
@@ -255,9 +271,10 @@ ig_tensor *ig_clip_grads_at(const char *where, ig_params params, double max_norm
         return NULL;
     ig_grad_mode mode = ig_grad_mode_set(c, false);
     ig_scope scope = ig_scope_enter(c);
-    ig_tensor *norm = global_norm(where, params);
+    ig_tensor *scale = NULL;
+    ig_tensor *norm = global_norm(where, params, max_norm, &scale);
     if (norm)
-        scale_grads(where, params, norm, max_norm);
+        scale_grads(where, params, scale);
     else
         norm = ig_scalar_at(where, c, IG_FLOAT64, 0);
     norm = c->status == IG_OK ? ig_tensor_ref(norm) : NULL;

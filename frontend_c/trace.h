@@ -22,6 +22,8 @@ typedef struct igi_escape_entry {
     char *text; /* "file.c:12: the value of a tensor"; owned */
 } igi_escape_entry;
 
+#define IGI_UNNAMED_CONSTANT "const" /* stem of names: no parameter of a module */
+
 /* A value that the function read, while examples of several paths are traced. */
 typedef struct igi_read {
     ig_value_id value;

@@ -42,7 +42,7 @@ static ig_status pair_node(igi_join *j, int r, ig_node_id base, const igi_node *
     const igi_node *a = igi_node_at(j->runs[0], base);
     if (a->op != b->op || a->n_in != b->n_in || a->n_out != b->n_out)
         return igi_join_differs(a, "is another operator");
-    if (!igi_node_same(a, b, true)) /* bodies are aligned in their turn */
+    if (!igi_node_alike(a, b)) /* bodies are aligned in their turn */
         return igi_join_differs(a, "has other attributes");
     for (int i = 0; i < a->n_in; i++)
         IG_TRY(pair_value(j, r, a, a->in[i], b->in[i]));

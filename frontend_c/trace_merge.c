@@ -7,7 +7,7 @@
  *   several      Covered gives the number of the value, a chain of Ifs the path.
  * The arms are the rest of the function, to its end. A C function that reads the same
  * values does the same, so nothing is guessed: what no example took is an error of the
- * run. Constants that are equal are one, in the graph itself, and captured by arms. */
+ * run. Equal constants are one, in the graph itself, and captured by arms. */
 #include "frontend_c/trace_merge.h"
 
 #include <math.h>
@@ -79,6 +79,15 @@ static ig_status even_out(level *l)
     return IG_OK;
 }
 
+/* Parameters are told apart by their names, even while two are equal; what has none
+ * (trace_sink.c) by contents. */
+static bool same_origin(const char *a, const char *b)
+{
+    const char *none = IGI_UNNAMED_CONSTANT;
+    return !strcmp(a, b) ||
+           (!strncmp(a, none, strlen(none)) && !strncmp(b, none, strlen(none)));
+}
+
 /* A constant of a recording: in the level itself when it is small, so that inference
  * sees shapes, else in the graph, once for all that are equal. */
 static ig_status
@@ -89,7 +98,8 @@ place_constant(level *l, const igi_gvalue *c, level **where, ig_value_id *out)
     *where = l;
     for (size_t i = 1; i < l->g->values.n; i++) {
         const igi_gvalue *v = &l->g->values.p[i];
-        if (v->live && v->constant && igi_constant_same(v->constant, c->constant)) {
+        if (v->live && v->constant && same_origin(v->name, c->name) &&
+            igi_constant_same(v->constant, c->constant)) {
             *out = (ig_value_id){(uint32_t)i};
             return IG_OK;
         }
@@ -144,7 +154,10 @@ static ig_status parts(const walker *a, const walker *b)
 static ig_status check_same(level *l, walker *a, walker *b)
 {
     const igi_node *x = next_node(a), *y = next_node(b);
-    if (!x || !y || next_read(b) || !igi_node_same(x, y, false))
+    bool same = false;
+    if (x && y && !next_read(b))
+        IG_TRY(igi_node_same(x, y, &same));
+    if (!same)
         return parts(a, b);
     for (int i = 0; i < x->n_in; i++) {
         ig_value_id p, q;

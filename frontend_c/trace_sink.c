@@ -21,7 +21,7 @@ static ig_status capture(igi_recording *r, ig_ctx *c, ig_tensor *t, ig_value_id 
     ig_tensor *copy = NULL;
     const char *name = c->param_name ? c->param_name(c, t) : NULL;
     IG_TRY(igi_queue_moved(&copy, NULL, NULL, t));
-    const char *own = igi_graph_fresh_name(r->g, name ? name : "const");
+    const char *own = igi_graph_fresh_name(r->g, name ? name : IGI_UNNAMED_CONSTANT);
     ig_status rc = own ? ig_graph_constant(r->g, own, copy, out) : IG_OUT_OF_MEMORY;
     ig_tensor_unref(copy);
     IG_TRY(rc);

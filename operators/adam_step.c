@@ -1,7 +1,7 @@
 // AdamStep: one step of Adam (Kingma, Ba 2015) or AdamW (Loshchilov, Hutter 2019), in
 // place.
 //
-//   g = grad + weight_decay param               (Adam)
+//   g = grad_scale grad + weight_decay param    (Adam)
 //   param *= 1 - lr weight_decay                (AdamW, in place of it)
 //   m = beta1 m + (1 - beta1) g
 //   v = beta2 v + (1 - beta2) g^2
@@ -35,6 +35,7 @@ static const ig_port inputs[] = {
     IGI_STEP_SCALAR("beta2", "Absent: 0.999."),
     IGI_STEP_SCALAR("eps", "Absent: 1e-8."),
     IGI_STEP_SCALAR("weight_decay", "Absent: 0."),
+    IGI_STEP_SCALE,
     {0},
 };
 static const ig_port outputs[] = {
@@ -50,7 +51,7 @@ static const ig_type_rule types[] = {IGI_STEP_TYPES, {'I', IG_T(INT64)}, {0}};
         IGI_IN_POSITIVE(__VA_ARGS__), IGI_IN_NUMBER(IG_INT64, 2), IGI_IN_RATE(0.01)
 #define ALL                                                                            \
     IGI_INPUTS(STATE(7), IGI_IN_RATE(0.8), IGI_IN_RATE(0.99), IGI_IN_RATE(1e-6),       \
-               IGI_IN_RATE(0.1))
+               IGI_IN_RATE(0.1), IGI_IN_RATE(0.5))
 static const adam_attrs adamw = {sizeof(adam_attrs), 1};
 static const ig_sample samples[] = {
     {.name = "defaults", IGI_INPUTS(STATE(3, 5))},
@@ -71,7 +72,7 @@ static ig_status adam_infer(ig_infer *x)
 }
 
 typedef struct {
-    double lr, beta1, beta2, eps, decay;
+    double lr, beta1, beta2, eps, decay, scale;
     double fix1, fix2; // 1 - beta^step
     bool decoupled;
 } adam_rates;
@@ -84,7 +85,7 @@ typedef struct {
         const T_ *grad = (const T_ *)ig_data(t[3]) + w->at[3];                         \
         for (int64_t i = 0; i < w->inner; i++) {                                       \
             double x = (double)LOAD_(p, i * w->step[0]);                               \
-            double g = (double)LOAD_(grad, i * w->step[3]);                            \
+            double g = r->scale * (double)LOAD_(grad, i * w->step[3]);                 \
             if (r->decoupled)                                                          \
                 x *= 1 - r->lr * r->decay;                                             \
             else                                                                       \
@@ -120,6 +121,7 @@ static ig_status adam_reference(ig_kernel_ctx *k)
         .beta2 = igi_scalar_f64(ig_in(k, 7), 0.999),
         .eps = igi_scalar_f64(ig_in(k, 8), 1e-8),
         .decay = igi_scalar_f64(ig_in(k, 9), 0),
+        .scale = igi_scalar_f64(ig_in(k, 10), 1),
         .decoupled = ((const adam_attrs *)k->attrs)->decoupled != 0,
     };
     if (step < 1)

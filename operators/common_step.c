@@ -1,4 +1,4 @@
-// Shapes of optimiser steps.
+// Shapes of optimiser steps, and the end of ClipScale.
 
 #include "operators/common_step.h"
 
@@ -27,4 +27,13 @@ ig_status igi_step_infer(ig_infer *x, int first_scalar)
         }
     }
     return ig_infer_same(x);
+}
+
+void igi_clip_results(ig_kernel_ctx *k, double norm)
+{
+    double max = igi_scalar_f64(ig_in(k, 0), 0);
+    if (k->out[0])
+        *(double *)ig_data(ig_out(k, 0)) = norm;
+    if (k->n_out > 1 && k->out[1])
+        *(double *)ig_data(ig_out(k, 1)) = norm > max ? max / norm : 1;
 }

@@ -19,9 +19,16 @@
 #define IGI_STEP_SCALAR(name_, ...)                                                    \
     IG_PORT(name_, 'S', __VA_ARGS__, .flags = IG_OPTIONAL | IG_NODIFF)
 
+/* What a clipped gradient is multiplied by. */
+#define IGI_STEP_SCALE                                                                 \
+    IGI_STEP_SCALAR("grad_scale", "Of the gradient, before all else; absent: 1.")
+
 /* Shapes: inputs [0, first_scalar) that are present equal the parameter, the rest are
  * scalars; every output has the shape of the parameter. */
 ig_status igi_step_infer(ig_infer *x, int first_scalar);
+
+/* Results of ClipScale. */
+void igi_clip_results(ig_kernel_ctx *k, double norm);
 
 /* A scalar in samples. */
 #define IGI_IN_RATE(v_) IGI_IN_NUMBER(IG_FLOAT64, v_)

@@ -1,6 +1,6 @@
 // SgdStep: one step of stochastic gradient descent, in place.
 //
-//   g = grad + weight_decay param
+//   g = grad_scale grad + weight_decay param
 //   v = momentum v + g                       (with a velocity)
 //   param -= lr (nesterov ? g + momentum v : v)
 // Without a velocity param -= lr g. Scalars are inputs, so that a traced training step
@@ -31,6 +31,7 @@ static const ig_port inputs[] = {
     IGI_STEP_RATE,
     IGI_STEP_SCALAR("momentum", "Absent: 0."),
     IGI_STEP_SCALAR("weight_decay", "L2 penalty; absent: 0."),
+    IGI_STEP_SCALE,
     {0},
 };
 static const ig_port outputs[] = {
@@ -58,7 +59,8 @@ static const ig_sample samples[] = {
                 IGI_IN(3, 5),
                 IGI_IN_RATE(0.1),
                 IGI_IN_RATE(0.9),
-                IGI_IN_RATE(0.01))},
+                IGI_IN_RATE(0.01),
+                IGI_IN_RATE(0.5))},
     {.name = "nesterov",
      .attrs = &ahead,
      .n_out = 2,
@@ -75,7 +77,7 @@ static ig_status sgd_infer(ig_infer *x)
 }
 
 typedef struct {
-    double lr, momentum, decay;
+    double lr, momentum, decay, scale;
     bool nesterov;
 } sgd_rates;
 
@@ -90,7 +92,7 @@ typedef struct {
         }                                                                              \
         for (int64_t i = 0; i < w->inner; i++) {                                       \
             double x = (double)LOAD_(old, i * w->step[1]);                             \
-            double g = (double)LOAD_(grad, i * w->step[2]) + r->decay * x;             \
+            double g = r->scale * (double)LOAD_(grad, i * w->step[2]) + r->decay * x;  \
             if (v) {                                                                   \
                 double speed = r->momentum * (double)LOAD_(v_old, i * w->step[4]) + g; \
                 STORE_(T_, v, i * w->step[3], speed);                                  \
@@ -115,10 +117,11 @@ static ig_status sgd_reference(ig_kernel_ctx *k)
     const ig_tensor *t[5] = {ig_out(k, 0), ig_in(k, 0), ig_in(k, 1), ig_out(k, 1),
                              ig_in(k, 2)};
     const sgd_rates r = {
-        igi_scalar_f64(ig_in(k, 3), 0),
-        igi_scalar_f64(ig_in(k, 4), 0),
-        igi_scalar_f64(ig_in(k, 5), 0),
-        ((const sgd_attrs *)k->attrs)->nesterov != 0,
+        .lr = igi_scalar_f64(ig_in(k, 3), 0),
+        .momentum = igi_scalar_f64(ig_in(k, 4), 0),
+        .decay = igi_scalar_f64(ig_in(k, 5), 0),
+        .scale = igi_scalar_f64(ig_in(k, 6), 1),
+        .nesterov = ((const sgd_attrs *)k->attrs)->nesterov != 0,
     };
     igi_walk w;
     for (igi_walk_tensors(&w, t[0], t, t[4] ? 5 : 3); w.rows > 0; igi_walk_next(&w))

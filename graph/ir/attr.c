@@ -310,6 +310,15 @@ bool igi_attrs_equal(const ig_op_def *op, const void *a, const void *b)
     return true;
 }
 
+bool igi_attrs_equal_but_graphs(const ig_op_def *op, const void *a, const void *b)
+{
+    for (const ig_attr_def *row = op->attrs; row && row->name; row++)
+        if (row->kind != IG_A_GRAPH &&
+            !equal_one(row, igi_attr_at(row, a), igi_attr_at(row, b)))
+            return false;
+    return true;
+}
+
 static uint64_t hash_one(const ig_attr_def *row, const void *at, uint64_t h)
 {
     switch (row->kind) {

@@ -24,6 +24,8 @@ bool igi_attrs_copy_field(igi_arena *a, const ig_attr_def *row, void *at);
 /* Drops tensors and graphs of a copy. */
 void igi_attrs_release(const ig_op_def *op, void *attrs);
 bool igi_attrs_equal(const ig_op_def *op, const void *a, const void *b);
+/* The same but for graphs, which may be any. */
+bool igi_attrs_equal_but_graphs(const ig_op_def *op, const void *a, const void *b);
 uint64_t igi_attrs_hash(const ig_op_def *op, const void *a, uint64_t seed);
 const ig_attr_def *igi_attr_find(const ig_op_def *op,
                                  const char *name); /* NULL: unknown */

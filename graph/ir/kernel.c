@@ -114,6 +114,11 @@ ig_status ig_charge(ig_kernel_ctx *k, int64_t bytes)
 
 void ig_split(int64_t n, int64_t grain, int tid, int nth, int64_t *lo, int64_t *hi)
 {
+    if (nth == 1) { /* most calls are small */
+        *lo = 0;
+        *hi = n;
+        return;
+    }
     grain = grain > 0 ? grain : 1;
     int64_t units = n / grain + (n % grain != 0);
     int64_t base = units / nth, extra = units % nth;

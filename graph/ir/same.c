@@ -18,30 +18,11 @@ bool igi_constant_same(const ig_tensor *a, const ig_tensor *b)
     return true;
 }
 
-/* Attributes but for bodies: copies of the structs without them are compared. */
-static bool same_attrs(const igi_node *a, const igi_node *b)
-{
-    const ig_op_def *op = a->op->def;
-    if (!a->attrs || !igi_has_bodies(a))
-        return !a->attrs || igi_attrs_equal(op, a->attrs, b->attrs);
-    bool same = false;
-    void *x = igi_alloc(op->attrs_size), *y = igi_alloc(op->attrs_size);
-    if (x && y) {
-        memcpy(x, a->attrs, op->attrs_size);
-        memcpy(y, b->attrs, op->attrs_size);
-        for (int k = 0; igi_body_slot(op, x, k); k++)
-            *igi_body_slot(op, x, k) = *igi_body_slot(op, y, k) = NULL;
-        same = igi_attrs_equal(op, x, y);
-    }
-    igi_free(x);
-    igi_free(y);
-    return same;
-}
-
-bool igi_node_same(const igi_node *a, const igi_node *b, bool open)
+bool igi_node_alike(const igi_node *a, const igi_node *b)
 {
     if (a->op != b->op || a->n_in != b->n_in || a->n_out != b->n_out ||
-        a->n_captures != b->n_captures || !same_attrs(a, b))
+        a->n_captures != b->n_captures ||
+        (a->attrs && !igi_attrs_equal_but_graphs(a->op->def, a->attrs, b->attrs)))
         return false;
     for (int i = 0; i < a->n_in; i++)
         if (!a->in[i].i != !b->in[i].i)
@@ -49,10 +30,15 @@ bool igi_node_same(const igi_node *a, const igi_node *b, bool open)
     for (int i = 0; i < a->n_out; i++)
         if (!a->out[i].i != !b->out[i].i)
             return false;
-    for (int k = 0; !open && igi_has_bodies(a) && igi_body_of(a, k); k++)
-        if (!igi_graph_same(igi_body_of(a, k), igi_body_of(b, k)))
-            return false;
     return true;
+}
+
+ig_status igi_node_same(const igi_node *a, const igi_node *b, bool *same)
+{
+    *same = igi_node_alike(a, b);
+    for (int k = 0; *same && igi_has_bodies(a) && igi_body_of(a, k); k++)
+        IG_TRY(igi_graph_same(igi_body_of(a, k), igi_body_of(b, k), same));
+    return IG_OK;
 }
 
 /* Value x of a is value y of b, as far as is known: constants by contents. */
@@ -67,41 +53,44 @@ static bool same_value(const ig_graph *a,
     return p || q ? p && q && igi_constant_same(p, q) : twin[x.i].i == y.i;
 }
 
-static bool same_nodes(const ig_graph *a, const ig_graph *b, ig_value_id *twin)
+static ig_status
+same_nodes(const ig_graph *a, const ig_graph *b, ig_value_id *twin, bool *same)
 {
     ig_node_iter x = ig_graph_nodes(a), y = ig_graph_nodes(b);
     ig_node_id i, k;
-    for (;;) {
+    while (*same) {
         bool more = ig_node_next(&x, &i), also = ig_node_next(&y, &k);
+        *same = more == also;
         if (!more || !also)
-            return more == also;
+            break;
         const igi_node *p = igi_node_at(a, i), *q = igi_node_at(b, k);
-        if (!igi_node_same(p, q, false))
-            return false;
-        for (int n = 0; n < p->n_in; n++)
-            if (!same_value(a, b, twin, p->in[n], q->in[n]))
-                return false;
-        for (int n = 0; n < p->n_out; n++)
+        IG_TRY(igi_node_same(p, q, same));
+        for (int n = 0; *same && n < p->n_in; n++)
+            *same = same_value(a, b, twin, p->in[n], q->in[n]);
+        for (int n = 0; *same && n < p->n_out; n++)
             if (p->out[n].i)
                 twin[p->out[n].i] = q->out[n];
     }
+    return IG_OK;
 }
 
-bool igi_graph_same(const ig_graph *a, const ig_graph *b)
+ig_status igi_graph_same(const ig_graph *a, const ig_graph *b, bool *same)
 {
-    if (a->inputs.n != b->inputs.n || a->outputs.n != b->outputs.n)
-        return false;
+    *same = a->inputs.n == b->inputs.n && a->outputs.n == b->outputs.n;
+    if (!*same)
+        return IG_OK;
     ig_value_id *twin = igi_calloc(a->values.n, sizeof(*twin));
-    bool same = twin;
-    for (size_t i = 0; same && i < a->inputs.n; i++) {
+    if (!twin)
+        return IG_OUT_OF_MEMORY;
+    for (size_t i = 0; *same && i < a->inputs.n; i++) {
         const igi_gvalue *x = igi_value_at(a, a->inputs.p[i]),
                          *y = igi_value_at(b, b->inputs.p[i]);
         twin[a->inputs.p[i].i] = b->inputs.p[i];
-        same = igi_type_equal(&x->type, &y->type);
+        *same = igi_type_equal(&x->type, &y->type);
     }
-    same = same && same_nodes(a, b, twin);
-    for (size_t i = 0; same && i < a->outputs.n; i++)
-        same = same_value(a, b, twin, a->outputs.p[i], b->outputs.p[i]);
+    ig_status rc = same_nodes(a, b, twin, same);
+    for (size_t i = 0; rc == IG_OK && *same && i < a->outputs.n; i++)
+        *same = same_value(a, b, twin, a->outputs.p[i], b->outputs.p[i]);
     igi_free(twin);
-    return same;
+    return rc;
 }

@@ -6,9 +6,11 @@
 
 /* Type and contents; both are contiguous. */
 bool igi_constant_same(const ig_tensor *a, const ig_tensor *b);
-/* Operator, attributes, which ports there are, and bodies unless `open`. */
-bool igi_node_same(const igi_node *a, const igi_node *b, bool open);
+/* Operator, attributes but for bodies, which ports there are. */
+bool igi_node_alike(const igi_node *a, const igi_node *b);
+/* The same, and equal bodies. */
+ig_status igi_node_same(const igi_node *a, const igi_node *b, bool *same);
 /* The same nodes in the same order over the same values. */
-bool igi_graph_same(const ig_graph *a, const ig_graph *b);
+ig_status igi_graph_same(const ig_graph *a, const ig_graph *b, bool *same);
 
 #endif

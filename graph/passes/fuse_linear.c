@@ -1,6 +1,7 @@
 /* Products with a constant matrix become ingot::Linear, whose kernel packs the matrix
  * once and has room for a bias, a residual and an activation (epilogue.c puts them
- * there). */
+ * there). So do those with a bias whose matrix is an input, in training steps: it is
+ * contiguous there, which Linear needs and Gemm does not. */
 #include "graph/passes/rewrite.h"
 
 /* The operator's descriptor when x * w is a float32 product with a constant matrix. A
@@ -16,7 +17,8 @@ static const igi_op *linear_of(const ig_graph *g, ig_value_id x, ig_value_id *w)
         if (from == IG_FLOAT16 || from == IG_BFLOAT16)
             *w = cast->in[0];
     }
-    return fits && igi_value_at(g, *w)->constant ? op : NULL;
+    const igi_gvalue *v = igi_value_at(g, *w);
+    return fits && (v->constant || (v->is_input && igi_is_f32(g, *w))) ? op : NULL;
 }
 
 static ig_status
@@ -39,7 +41,9 @@ static ig_status mat_mul(ig_graph *g, ig_node_id id, int *changes)
     const igi_node *n = igi_node_at(g, id);
     ig_value_id in[4] = {n->in[0], n->in[1]};
     igi_make m = {.op = linear_of(g, in[0], &in[1])};
-    return m.op ? finish(g, id, &m, in, changes) : IG_OK;
+    if (!m.op || !igi_value_at(g, in[1])->constant)
+        return IG_OK;
+    return finish(g, id, &m, in, changes);
 }
 
 /* beta * C as bias or residual: in[2] or in[3] is set, or *fits is false. */
@@ -89,7 +93,7 @@ static ig_status gemm(ig_graph *g, ig_node_id id, int *changes)
         return IG_OK;
     int64_t cols = ig_type_dims(igi_type_of(g, in[1]))[!trans_w];
     IG_TRY(place_c(g, n, cols, beta, in, &fits));
-    if (!fits)
+    if (!fits || !(igi_value_at(g, in[1])->constant || in[2].i))
         return IG_OK;
     void *attrs = igi_new_attrs(g, m.op);
     if (!attrs)

@@ -52,6 +52,7 @@ static const pass patterns[] = {
     {"fold_affine", igi_pass_fold_affine, 2, NULL},
     {"fold_pad", igi_pass_fold_pad, 2, NULL},
     {"fuse_linear", igi_pass_fuse_linear, 2, "ingot::Linear"},
+    {"fuse_step", igi_pass_fuse_step, 2, HOST},
     {"layout", igi_pass_layout, 2, HOST},
     {"fuse_qconv", igi_pass_fuse_qconv, 2, HOST},
     {"epilogue", igi_pass_epilogue, 2, "ingot::Linear"},

@@ -138,10 +138,33 @@ static void div_by_dims(igi_own *w)
     igi_own_finish(w, "Div", igi_own_in(w, 0), igi_own_cast(w, count, w->dtype));
 }
 
+/* The gradient of a step, times the factor that input i may be. */
+static const char *scaled_grad(igi_own *w, int i)
+{
+    const char *g = igi_own_in(w, 1);
+    return igi_own_has(w, i) ? igi_own_put2(w, "Mul", g, igi_own_scalar(w, i, 1)) : g;
+}
+
+/* Products of vectors with themselves are the sums of squares. */
+static void clip_scale(igi_own *w)
+{
+    const char *sum = NULL, *max = igi_own_cast(w, igi_own_in(w, 0), IG_FLOAT64);
+    for (int i = 1; i < w->n->n_in; i++) {
+        const char *x = igi_own_cast(w, igi_own_flat(w, igi_own_in(w, i)), IG_FLOAT64);
+        const char *part = igi_own_put2(w, "MatMul", x, x);
+        sum = sum ? igi_own_put2(w, "Add", sum, part) : part;
+    }
+    const char *norm = igi_own_put_as(w, w->out[0], "Sqrt", sum, NULL, NULL);
+    if (w->out[1])
+        (void)igi_own_put_as(
+            w, w->out[1], "Where", igi_own_put2(w, "Greater", norm, max),
+            igi_own_put2(w, "Div", max, norm), igi_own_number(w, IG_FLOAT64, 0, 1));
+}
+
 static void sgd_step(igi_own *w)
 {
     bool nesterov = igi_own_int(w, "nesterov") != 0;
-    const char *param = igi_own_in(w, 0), *g = igi_own_in(w, 1), *step;
+    const char *param = igi_own_in(w, 0), *g = scaled_grad(w, 6), *step;
     if (igi_own_has(w, 5))
         g = igi_own_put2(w, "Add", g,
                          igi_own_put2(w, "Mul", param, igi_own_scalar(w, 5, 0)));
@@ -180,7 +203,7 @@ corrected(igi_own *w, const char *s, const char *beta, const char *step)
 static void adam_step(igi_own *w)
 {
     bool decoupled = igi_own_int(w, "decoupled") != 0;
-    const char *param = igi_own_in(w, 0), *g = igi_own_in(w, 1),
+    const char *param = igi_own_in(w, 0), *g = scaled_grad(w, 10),
                *lr = igi_own_scalar(w, 5, 0);
     const char *beta1 = igi_own_scalar(w, 6, 0.9), *beta2 = igi_own_scalar(w, 7, 0.999);
     const char *step = igi_own_scalar(w, 4, 1), *eps = igi_own_scalar(w, 8, 1e-8);
@@ -215,6 +238,7 @@ static const struct {
     {"AffineGridGrad", 20, igi_own_affine_grid_grad},
     {"AveragePool", 19, igi_own_nhwc_average_pool},
     {"AveragePoolGrad", 14, igi_own_average_pool_grad},
+    {"ClipScale", 14, clip_scale},
     {"Conv", 16, igi_own_nhwc_conv},
     {"ConvGradInput", 14, igi_own_conv_grad_input},
     {"ConvGradWeight", 14, igi_own_conv_grad_weight},

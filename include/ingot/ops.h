@@ -3999,7 +3999,8 @@ IG_API ig_status ig_op_ai_onnx_preview_training_momentum_at(
  * param: Parameter, updated in place. grad: Its gradient. m: First moment, zero at
  * first. v: Second moment, zero at first. step: Number of this step, from 1; a scalar.
  * lr: Learning rate, a scalar. beta1: Absent: 0.9. beta2: Absent: 0.999. eps: Absent:
- * 1e-8. weight_decay: Absent: 0. */
+ * 1e-8. weight_decay: Absent: 0. grad_scale: Of the gradient, before all else;
+ * absent: 1. */
 typedef struct ig_ingot_adam_step_opts {
     uint32_t struct_size IG_DEF(sizeof(ig_ingot_adam_step_opts));
     int64_t
@@ -4021,6 +4022,7 @@ IG_API ig_tensor *ig_op_ingot_adam_step_at(const char *where,
                                            ig_tensor *beta2,
                                            ig_tensor *eps,
                                            ig_tensor *weight_decay,
+                                           ig_tensor *grad_scale,
                                            const ig_ingot_adam_step_opts *opts,
                                            ig_tensor **out_m_out,
                                            ig_tensor **out_v_out);
@@ -4121,6 +4123,17 @@ ig_op_ingot_average_pool_grad_at(const char *where,
                                  const ig_ingot_average_pool_grad_opts *opts);
 #define ig_op_ingot_average_pool_grad(...)                                             \
     ig_op_ingot_average_pool_grad_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::ClipScale ---- */
+/* The norm of all gradients, and the factor that clips it to max_norm.
+ * max_norm: A scalar. grads: Tensors of any shapes. */
+IG_API ig_tensor *ig_op_ingot_clip_scale_at(const char *where,
+                                            ig_ctx *c,
+                                            ig_tensor *max_norm,
+                                            ig_tensor *const *grads,
+                                            int n_grads,
+                                            ig_tensor **out_scale);
+#define ig_op_ingot_clip_scale(...) ig_op_ingot_clip_scale_at(IG_HERE, __VA_ARGS__)
 
 /* ---- ingot::Conv ---- */
 /* Convolution over x[N, in..., C], then bias, residual and activation. Internal: the
@@ -4279,6 +4292,38 @@ IG_API ig_tensor *ig_op_ingot_covered_at(const char *where,
                                          ig_tensor *covered,
                                          const ig_ingot_covered_opts *opts);
 #define ig_op_ingot_covered(...) ig_op_ingot_covered_at(IG_HERE, __VA_ARGS__)
+
+/* ---- ingot::CrossEntropyGrad ---- */
+/* Gradient of the loss of SoftmaxCrossEntropyLoss, from its log probabilities.
+ * Attributes are those of the loss. dloss: Gradient of the loss. labels: Classes [N,
+ * D1, ..., Dk]. log_prob: Log probabilities [N, C, D1, ..., Dk]. weights: Weight of
+ * each class [C], a constant of the loss. */
+enum {
+    IG_INGOT_CROSS_ENTROPY_GRAD_REDUCTION_NONE = 0,
+    IG_INGOT_CROSS_ENTROPY_GRAD_REDUCTION_SUM = 1,
+    IG_INGOT_CROSS_ENTROPY_GRAD_REDUCTION_MEAN = 2
+};
+typedef struct ig_ingot_cross_entropy_grad_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_cross_entropy_grad_opts));
+    int64_t ignore_index IG_DEF(INT64_MIN); /* Label that adds nothing and may lie
+                                               outside [0, C); absent: none. */
+    int64_t reduction IG_DEF(
+        2); /* none: a loss per label; sum; mean: sum / sum of the labels' weights. */
+} ig_ingot_cross_entropy_grad_opts;
+#define IG_INGOT_CROSS_ENTROPY_GRAD_OPTS_INIT                                          \
+    {                                                                                  \
+        sizeof(ig_ingot_cross_entropy_grad_opts), INT64_MIN, 2                         \
+    }
+IG_API ig_tensor *
+ig_op_ingot_cross_entropy_grad_at(const char *where,
+                                  ig_ctx *c,
+                                  ig_tensor *dloss,
+                                  ig_tensor *labels,
+                                  ig_tensor *log_prob,
+                                  ig_tensor *weights,
+                                  const ig_ingot_cross_entropy_grad_opts *opts);
+#define ig_op_ingot_cross_entropy_grad(...)                                            \
+    ig_op_ingot_cross_entropy_grad_at(IG_HERE, __VA_ARGS__)
 
 /* ---- ingot::DFTGrad ---- */
 /* Gradient of DFT, given dy and the input's shape. Attributes are DFT's.
@@ -5232,7 +5277,8 @@ ig_op_ingot_roi_align_grad_at(const char *where,
 /* One step of gradient descent on param, in place, with optional momentum.
  * param: Parameter, updated in place. grad: Its gradient. velocity: Momentum buffer,
  * zero at first, updated in place. lr: Learning rate, a scalar. momentum: Absent: 0.
- * weight_decay: L2 penalty; absent: 0. */
+ * weight_decay: L2 penalty; absent: 0. grad_scale: Of the gradient, before all else;
+ * absent: 1. */
 typedef struct ig_ingot_sgd_step_opts {
     uint32_t struct_size IG_DEF(sizeof(ig_ingot_sgd_step_opts));
     int64_t nesterov IG_DEF(0); /* 1: look ahead (Nesterov's momentum). */
@@ -5249,6 +5295,7 @@ IG_API ig_tensor *ig_op_ingot_sgd_step_at(const char *where,
                                           ig_tensor *lr,
                                           ig_tensor *momentum,
                                           ig_tensor *weight_decay,
+                                          ig_tensor *grad_scale,
                                           const ig_ingot_sgd_step_opts *opts,
                                           ig_tensor **out_velocity_out);
 #define ig_op_ingot_sgd_step(...) ig_op_ingot_sgd_step_at(IG_HERE, __VA_ARGS__)

@@ -111,12 +111,13 @@ static inline bool igi_stopped(igi_stop *s)
 }
 
 /* C[m][n] = epilogue(A[m][k] * B[k][n]), rows of A, B and C at strides lda, ldb and ldc
- * with neighbouring columns adjacent. ldb 0 says that b is packed (igi_gemm_pack). Row
+ * with neighbouring columns adjacent; those of A may be a_step apart (0: 1) where m is
+ * not 1 and gemm_dot is not meant. ldb 0 says that b is packed (igi_gemm_pack). Row
  * strides that are a multiple of 4096 bytes cost up to 15 %: pad them. */
 typedef struct igi_gemm {
     int64_t m, n, k;
     const float *a;
-    int64_t lda;
+    int64_t lda, a_step;
     const float *b;
     int64_t ldb;
     float *c;
@@ -439,6 +440,7 @@ typedef struct igi_cpu_isa {
     void (*global_avg_pool)(
         float *y, const float *x, int64_t pixels, int64_t x_pixel, int64_t channels);
     igi_adam_fn adam;
+    igi_relu_grad_fn relu_grad;
 } igi_cpu_isa;
 
 /* The best table this CPU runs; never NULL. A few loads: call it once per prepare. */

@@ -174,12 +174,7 @@ static ig_status relu_grad_run(ig_kernel_ctx *k, int tid, int nth)
     float *dx = igi_kf32(igi_kout(k, 0));
     const float alpha = ((const ig_ingot_relu_grad_opts *)k->attrs)->alpha;
     int64_t lo, hi = my_part(k, tid, nth, &lo);
-    if (!(alpha < 0 || alpha > 0)) /* an infinite dy must not become NaN */
-        for (int64_t i = lo; i < hi; i++)
-            dx[i] = x[i] <= 0 ? 0 : dy[i];
-    else
-        for (int64_t i = lo; i < hi; i++)
-            dx[i] = x[i] <= 0 ? alpha * dy[i] : dy[i];
+    igi_cpu_isa_best()->relu_grad(dx + lo, dy + lo, x + lo, alpha, hi - lo);
     return IG_OK;
 }
 

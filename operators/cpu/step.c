@@ -5,7 +5,7 @@
 
 #include <ingot/ops.h>
 
-#include "operators/common.h"
+#include "operators/common_step.h"
 #include "operators/cpu/kernel.h"
 
 /* Scalars may be of any float type. */
@@ -20,16 +20,17 @@ static ig_status sgd_run(ig_kernel_ctx *k, int tid, int nth)
     const float *v_old = igi_kf32(igi_kin(k, 2));
     float *p = igi_kf32(igi_kout(k, 0)), *v = igi_kf32(igi_kout(k, 1));
     float lr = scalar(k, 3, 0), momentum = scalar(k, 4, 0), decay = scalar(k, 5, 0);
+    float scale = scalar(k, 6, 1);
     bool nesterov = ((const ig_ingot_sgd_step_opts *)k->attrs)->nesterov != 0;
     int64_t lo, hi;
     ig_split(igi_tensor_count(igi_kout(k, 0)), IGI_GRAIN, tid, nth, &lo, &hi);
     if (!v || !v_old) {
         for (int64_t i = lo; i < hi; i++)
-            p[i] = old[i] - lr * (grad[i] + decay * old[i]);
+            p[i] = old[i] - lr * (scale * grad[i] + decay * old[i]);
         return IG_OK;
     }
     for (int64_t i = lo; i < hi; i++) {
-        float g = grad[i] + decay * old[i];
+        float g = scale * grad[i] + decay * old[i];
         float speed = momentum * v_old[i] + g;
         v[i] = speed;
         p[i] = old[i] - lr * (nesterov ? g + momentum * speed : speed);
@@ -66,8 +67,30 @@ static ig_status adam_run(ig_kernel_ctx *k, int tid, int nth)
         .rate = (float)(lr / (1 - pow(beta1, (double)step))),
         .root = (float)(1 / sqrt(1 - pow(beta2, (double)step))),
         .eps = scalar(k, 8, 1e-8),
+        .scale = scalar(k, 10, 1),
     };
     igi_cpu_isa_best()->adam(&r, state, old, igi_kf32(igi_kin(k, 1)) + lo, hi - lo);
+    return IG_OK;
+}
+
+/* ---- clipping ---- */
+
+static ig_status clip_supports(const ig_kernel_ctx *k)
+{
+    for (int i = 1; i < k->n_in; i++)
+        if (igi_kin(k, i)->v.type.dtype != IG_FLOAT32)
+            return ig_reject("a gradient has another element type");
+    return IG_OK;
+}
+
+static ig_status clip_run(ig_kernel_ctx *k)
+{
+    double sum = 0;
+    for (int i = 1; i < k->n_in; i++)
+        sum += (double)igi_cpu_isa_best()->reduce(IGI_REDUCE_SUM_SQ,
+                                                  igi_kf32(igi_kin(k, i)),
+                                                  igi_tensor_count(igi_kin(k, i)));
+    igi_clip_results(k, sqrt(sum));
     return IG_OK;
 }
 
@@ -85,5 +108,7 @@ IG_KERNELS(step) = {
      .run_team = sgd_run},
     {IG_KERNEL_HEAD, .op = "ingot::AdamStep", .name = "simd", .types = IG_T(FLOAT32),
      .supports = adam_supports, .run_team = adam_run},
+    {IG_KERNEL_HEAD, .op = "ingot::ClipScale", .name = "simd",
+     .supports = clip_supports, .run = clip_run},
     {0},
 };

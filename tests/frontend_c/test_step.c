@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "graph/core/alloc.h"
+#include "graph/passes/pass.h"
 #include "tests/frontend_c/trace_support.h"
 
 enum { IN = 6, HIDDEN = 8, OUT = 4, BATCH = 5, STEPS = 6, STATE_MAX = 32 };
@@ -209,6 +210,49 @@ static void learning_rates_are_an_input(void **state)
     drop_mlp(&s);
 }
 
+/* ---- what compiling makes of it ---- */
+
+static int count_nodes(const ig_graph *of, const char *name)
+{
+    int n = 0;
+    for (size_t i = 1; i < of->nodes.n; i++)
+        n += of->nodes.p[i].live && !strcmp(of->nodes.p[i].op->def->name, name);
+    return n;
+}
+
+/* Clipping costs no pass over gradients but that of the norm, and the slope of the loss
+ * is one node. */
+static void check_compiled(bool adam, const char *name, int port)
+{
+    mlp_state s;
+    make_mlp(&s, adam);
+    g = traced(&s, NULL);
+    int products = count_nodes(g, "Mul");
+    igi_pass_opts o = {.struct_size = sizeof(o), .level = 2};
+    assert_int_equal(igi_passes_run(g, &o), IG_OK);
+    assert_int_equal(count_nodes(g, "Mul"), products - 5); /* the loss, 4 gradients */
+    assert_int_equal(count_nodes(g, "Cast"), 0);
+    assert_int_equal(count_nodes(g, "ClipScale"), 1);
+    assert_int_equal(count_nodes(g, "CrossEntropyGrad"), 1);
+    assert_int_equal(count_nodes(g, "NllLossGrad"), 0);
+    assert_int_equal(count_nodes(g, name), 4);
+    for (size_t i = 1; i < g->nodes.n; i++) {
+        const igi_node *n = &g->nodes.p[i];
+        if (n->live && !strcmp(n->op->def->name, name))
+            assert_true(n->in[port].i != 0);
+    }
+    ig_graph_free(g);
+    g = NULL;
+    drop_mlp(&s);
+}
+
+static void clipping_moves_into_the_steps(void **state)
+{
+    (void)state;
+    check_compiled(true, "AdamStep", 10);
+    check_compiled(false, "SgdStep", 6);
+}
+
 /* ---- refusals ---- */
 
 static ig_tensor *plain_trace(ig_ctx *k, ig_tensor *const *in, void *user)
@@ -272,6 +316,7 @@ IG_TESTS(TRACE_TEST(a_traced_adam_step_is_the_eager_step),
          TRACE_TEST(state_keeps_its_names_and_a_trace_takes_no_step),
          TRACE_TEST(a_saved_step_trains_in_another_program),
          TRACE_TEST(learning_rates_are_an_input),
+         TRACE_TEST(clipping_moves_into_the_steps),
          TRACE_TEST(a_step_in_a_plain_trace_is_refused_by_name),
          TRACE_TEST(a_norm_that_is_read_as_a_number_escapes),
          TRACE_TEST(gradients_from_before_are_refused))

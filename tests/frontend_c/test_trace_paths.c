@@ -160,6 +160,31 @@ static void both_sides_are_exported(void **state)
         check_at(two_ways, w, of_sign(w, i % 2));
 }
 
+/* Two parameters that are equal when traced stay two. */
+static ig_tensor *twins(ig_ctx *k, ig_tensor *const *in, void *user)
+{
+    ig_nn_linear *const *l = user;
+    ig_tensor *h = ig_nn_linear_apply(k, l[0], in[0]);
+    return is_positive(k, h) ? ig_nn_linear_apply(k, l[1], h) : h;
+}
+
+static void parameters_keep_their_names(void **state)
+{
+    (void)state;
+    ig_nn_linear_opts f64 = {.dtype = IG_FLOAT64};
+    ig_module *m = ig_module_new(c, "net");
+    ig_nn_linear *l[2] = {ig_nn_linear_new(m, "fc1", 9, 9, &f64),
+                          ig_nn_linear_new(m, "fc2", 9, 9, &f64)};
+    size_t bytes = ig_tensor_nbytes(l[0]->weight);
+    memcpy(ig_tensor_data(l[1]->weight), ig_tensor_data(l[0]->weight), bytes);
+    ig_tensor *x[] = {starting(40, 40), starting(-40, -40)};
+    paths_of(twins, l, x, 2);
+    FINE();
+    assert_int_equal(count_constants(81), 2);
+    assert_true(ig_graph_find(g, "fc1.weight").i && ig_graph_find(g, "fc2.weight").i);
+    ig_module_free(m);
+}
+
 static void a_branch_in_a_branch_is_a_decision_in_an_arm(void **state)
 {
     (void)state;
@@ -285,6 +310,7 @@ static void what_cannot_be_merged_is_named(void **state)
 
 IG_TESTS(TRACE_TEST(both_sides_of_a_branch_are_one_graph),
          TRACE_TEST(both_sides_are_exported),
+         TRACE_TEST(parameters_keep_their_names),
          TRACE_TEST(a_branch_in_a_branch_is_a_decision_in_an_arm),
          TRACE_TEST(a_path_that_no_example_took_is_an_error_by_name),
          TRACE_TEST(integers_choose_among_many_paths),

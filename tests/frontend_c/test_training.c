@@ -176,6 +176,26 @@ static void clipping_scales_all_gradients_to_one_norm(void **state)
     GRADIENT(b, 1, 3);
 }
 
+/* One operator takes 256 inputs at most. */
+static void clipping_takes_any_number_of_gradients(void **state)
+{
+    (void)state;
+    enum { MANY = 600 };
+    ig_tensor *p[MANY], *y = ig_scalar(c, IG_FLOAT64, 0);
+    for (int i = 0; i < MANY; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "p%d", i);
+        p[i] = ig_module_param(m, name, vec(1, D(1)));
+        y = ig_add(c, y, sum(ig_mul_scalar(c, p[i], i % 2 ? 3 : 4)));
+    }
+    ig_backward(c, y);
+    double norm = sqrt(300 * 9 + 300 * 16);
+    assert_true(fabs(ig_clip_grad_norm(ig_module_params(m), norm / 2) - norm) < 1e-9);
+    FINE();
+    GRADIENT(p[0], 1, 2);
+    GRADIENT(p[MANY - 1], 1, 1.5);
+}
+
 /* ---- modules ---- */
 
 static void parameters_are_named_by_their_path_in_order(void **state)
@@ -442,6 +462,7 @@ IG_TESTS(
     MODULE_TEST(parameters_without_a_gradient_stay),
     MODULE_TEST(set_lr_counts_from_the_next_step),
     MODULE_TEST(clipping_scales_all_gradients_to_one_norm),
+    MODULE_TEST(clipping_takes_any_number_of_gradients),
     MODULE_TEST(parameters_are_named_by_their_path_in_order),
     MODULE_TEST(a_name_taken_twice_is_refused),
     MODULE_TEST(clear_grads_reaches_every_parameter),

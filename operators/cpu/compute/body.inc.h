@@ -90,6 +90,7 @@ static const igi_cpu_isa igi_cpu_table = {
     .cell_block = VW,
     .cell_step = cell_step,
     .adam = adam,
+    .relu_grad = relu_grad,
     .max_pool_row = max_pool_row,
     .avg_pool_row = avg_pool_row,
     .global_avg_pool = global_avg_pool,

@@ -4,7 +4,8 @@
  * adjacent columns is used in place while it is small or rows of A are few; B with
  * adjacent rows (a transposed matrix) is read as dot products for up to DOT_ROWS rows
  * of A; everything else is packed one panel at a time into scratch. A with a stride
- * inside rows is copied first. */
+ * inside rows is copied first, unless it is a small transposed one, whose columns are
+ * read across. */
 #include "operators/cpu/compute.h"
 
 #include "graph/core/checked.h"
@@ -120,11 +121,19 @@ static matmul_way matmul_choose(const igi_matmul *g)
     return WAY_PACK;
 }
 
+/* Transposed and in L1: a tile reads neighbours at every step. */
+static bool reads_across(const igi_matmul *g)
+{
+    const int64_t most = IN_PLACE_BYTES / (int64_t)sizeof(float);
+    return g->a_rs == 1 && g->a_cs > 0 && g->m > DOT_ROWS && g->m <= most &&
+           g->k <= most && g->a_cs <= most && g->a_cs * g->k <= most;
+}
+
 /* Floats of the copy of A, rounded up so that what follows is aligned. */
 static bool matmul_a_size(const igi_matmul *g, size_t *floats)
 {
     *floats = 0;
-    if ((g->a_cs == 1 || g->k <= 1) && !scales_a(g))
+    if ((g->a_cs == 1 || g->k <= 1 || reads_across(g)) && !scales_a(g))
         return true;
     return igi_mul_size((size_t)g->m, (size_t)g->k, floats) &&
            igi_round_up(*floats, SCRATCH_ALIGN, floats);
@@ -228,6 +237,7 @@ void igi_matmul_run(const igi_cpu_isa *isa,
         .k = g->k,
         .a = g->a,
         .lda = g->a_rs,
+        .a_step = g->a_cs,
         .c = g->c,
         .ldc = g->ldc,
         .epilogue = g->epilogue,
@@ -236,6 +246,7 @@ void igi_matmul_run(const igi_cpu_isa *isa,
         matmul_copy_a(isa, scratch, g);
         task.a = scratch;
         task.lda = g->k;
+        task.a_step = 1;
     }
     const int64_t col_hi = panel_hi * isa->gemm_panel;
     switch (matmul_choose(g)) {

@@ -26,7 +26,7 @@
 typedef struct gemm_tile {
     int64_t k;
     const float *a;
-    int64_t lda;
+    int64_t lda, a_step;
     const float *b;
     int64_t ldb;
     float *c;
@@ -78,6 +78,7 @@ gemm_kernel(const int m, const int nv, const bool masked, const gemm_tile *tile)
             acc[i][j] = vset1(0.0f);
     }
     const int64_t ld = t->lda * (int64_t)sizeof(float), ld3 = 3 * ld;
+    const int64_t step = t->a_step * (int64_t)sizeof(float);
     const char *p0 = (const char *)t->a;
     const char *p1 = m > 5 ? p0 + 5 * ld : p0;
     const char *p2 = m > 10 ? p1 + 5 * ld : p0;
@@ -104,9 +105,9 @@ gemm_kernel(const int m, const int nv, const bool masked, const gemm_tile *tile)
             for (int j = 0; j < nv; j++)
                 acc[i][j] = vfma(av, bv[j], acc[i][j]);
         }
-        p0 += sizeof(float);
-        p1 += sizeof(float);
-        p2 += sizeof(float);
+        p0 += step;
+        p1 += step;
+        p2 += step;
         b += ldb;
     }
     VEC_UNROLL
@@ -292,11 +293,12 @@ static void gemm_do_tile(
     const igi_epilogue *e = &g->epilogue;
     const int64_t col = p * GEMM_PANEL;
     const int64_t cols = g->n - col < GEMM_PANEL ? g->n - col : GEMM_PANEL;
-    const int64_t vectors = (cols + VW - 1) / VW;
+    const int64_t vectors = (cols + VW - 1) / VW, step = g->a_step ? g->a_step : 1;
     gemm_tile t = {
         .k = kb->k,
-        .a = g->a + row * g->lda + kb->k0,
+        .a = g->a + row * g->lda + kb->k0 * step,
         .lda = g->lda,
+        .a_step = step,
         .b = g->ldb ? g->b + kb->k0 * g->ldb + col
                     : g->b + p * g->k * GEMM_PANEL + kb->k0 * GEMM_PANEL,
         .ldb = g->ldb ? g->ldb : GEMM_PANEL,

@@ -1,8 +1,31 @@
-/* Steps of optimisers over runs of elements. */
+/* Of training: the slope of Relu, steps of optimisers. */
+
+/* An infinite dy must not become NaN where the slope is 0. */
+VEC_INLINE vf relu_grad_vec(vf dy, vf x, vf alpha, vm leaks)
+{
+    vf low = vsel(leaks, vmul(alpha, dy), vset1(0.0f));
+    return vsel(vle(x, vset1(0.0f)), low, dy);
+}
+
+static void
+relu_grad(float *dx, const float *dy, const float *x, float alpha, int64_t n)
+{
+    const vf slope = vset1(alpha), zero = vset1(0.0f);
+    const vm leaks = vlt(zero, vabs(slope));
+    int64_t i = 0;
+    for (; i + VW <= n; i += VW)
+        vstore(dx + i, relu_grad_vec(vload(dy + i), vload(x + i), slope, leaks));
+    if (i < n) {
+        vm tail = vtail(n - i);
+        vstore_tail(dx + i, tail,
+                    relu_grad_vec(vload_tail(dy + i, tail), vload_tail(x + i, tail),
+                                  slope, leaks));
+    }
+}
 
 VEC_INLINE void adam_vec(const igi_adam *r, vf x, vf grad, vf *m, vf *v, vf *p)
 {
-    vf g = vfma(vset1(r->decay), x, grad);
+    vf g = vfma(vset1(r->decay), x, vmul(vset1(r->scale), grad));
     *m = vfma(vset1(r->beta1), *m, vmul(vset1(r->rest1), g));
     *v = vfma(vset1(r->beta2), *v, vmul(vset1(r->rest2), vmul(g, g)));
     vf root = vfma(vsqrt(*v), vset1(r->root), vset1(r->eps));

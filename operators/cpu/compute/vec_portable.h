@@ -95,6 +95,10 @@ VEC_INLINE vm vlt(vf a, vf b)
 {
     return a < b;
 }
+VEC_INLINE vm vle(vf a, vf b)
+{
+    return a <= b;
+}
 VEC_INLINE vm veq(vf a, vf b)
 {
     return a == b;
