@@ -70,13 +70,15 @@ static ig_tensor *weight(void)
 
 static void paths_of(ig_trace_fn fn, void *user, ig_tensor **x, int n)
 {
-    ig_trace_opts o = {.inputs = {{"x", x[0]}}};
+    ig_trace_opts o = {.inputs = {{"x", x[0]}}, .outputs = {"score"}};
     ig_tensor *sets[IG_TRACE_PATHS_MAX][1];
     for (int i = 1; i < n; i++) {
         sets[i - 1][0] = x[i];
         o.also[i - 1] = sets[i - 1];
     }
     g = ig_trace(c, fn, user, &o);
+    if (g)
+        assert_string_equal(ig_graph_output_name(g, 0), "score");
 }
 
 /* The sign of the sum of h is that of x w; examples of both are searched. */
