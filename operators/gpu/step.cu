@@ -25,12 +25,12 @@ scalar scalar_of(const ig_kernel_ctx *k, int i, double none)
 template <class C> struct sgd {
     gpu_any<C> param, grad, velocity, param_out,
         velocity_out; // velocities: perhaps absent
-    scalar lr, momentum, decay;
+    scalar lr, momentum, decay, scale;
     bool nesterov;
 
     GPU_FN void operator()(int64_t i) const
     {
-        C x = param.get(i), g = grad.get(i) + (C)decay.get() * x;
+        C x = param.get(i), g = (C)scale.get() * grad.get(i) + (C)decay.get() * x;
         if (velocity.p) {
             C m = (C)momentum.get(), speed = m * velocity.get(i) + g;
             velocity_out.put(i, speed);
@@ -52,6 +52,7 @@ ig_status run_sgd(ig_kernel_ctx *k)
                          scalar_of(k, 3, 0),
                          scalar_of(k, 4, 0),
                          scalar_of(k, 5, 0),
+                         scalar_of(k, 6, 1),
                          ((const ig_ingot_sgd_step_opts *)k->attrs)->nesterov != 0};
         return gpu_each(k, ig_numel(x), kernel);
     });
@@ -59,14 +60,14 @@ ig_status run_sgd(ig_kernel_ctx *k)
 
 // What is the same for all elements, computed once. go: the step is a valid one.
 template <class C> struct rates {
-    C lr, beta1, beta2, rest1, rest2, fix1, fix2, eps, decay;
+    C lr, beta1, beta2, rest1, rest2, fix1, fix2, eps, decay, scale;
     int32_t go;
 };
 
 template <class C> struct set_rates {
     rates<C> *to;
     const int64_t *step;
-    scalar lr, beta1, beta2, eps, decay;
+    scalar lr, beta1, beta2, eps, decay, scale;
     gpu_report report;
 
     GPU_FN void operator()(int64_t) const
@@ -81,6 +82,7 @@ template <class C> struct set_rates {
                       (C)(1 - pow(b2, (double)*step)),
                       (C)eps.get(),
                       (C)decay.get(),
+                      (C)scale.get(),
                       *step >= 1};
         if (!r.go)
             report(GPU_FAULT_STEP, *step, 1);
@@ -96,7 +98,7 @@ template <class C> struct adam {
     GPU_FN void operator()(int64_t i) const
     {
         const rates<C> &r = *at;
-        C x = param.get(i), g = grad.get(i);
+        C x = param.get(i), g = r.scale * grad.get(i);
         if (!r.go)
             return;
         if (decoupled)
@@ -129,6 +131,7 @@ ig_status run_adam(ig_kernel_ctx *k)
                               scalar_of(k, 7, 0.999),
                               scalar_of(k, 8, 1e-8),
                               scalar_of(k, 9, 0),
+                              scalar_of(k, 10, 1),
                               gpu_report_of(k)};
         adam<C> kernel = {gpu_any_of<C>(x),
                           gpu_any_of<C>(ig_in(k, 1)),

@@ -29,7 +29,8 @@ class ModelOpts(ctypes.Structure):
         ("device", c_char_p), ("threads", c_int), ("level", c_int), ("limits", Limits), ("data_dir", c_char_p),
         ("dims", POINTER(c_char_p)), ("plan_cache", c_size_t), ("exact_conv", c_bool), ("small_memory", c_bool),
         ("private_copy", c_bool), ("registry", c_void_p), ("warn", c_void_p), ("user", c_void_p),
-        ("strict_qdq", c_bool), ("feeds", POINTER(c_char_p)),
+        ("strict_qdq", c_bool), ("feeds", POINTER(c_char_p)), ("keep_on_device", c_bool), ("capture", c_bool),
+        ("tf32", c_bool),
     ]
 
 
