@@ -308,6 +308,7 @@ static ig_status prepare(igi_instance *x, ig_value *const *in)
     igi_plan *p;
     igi_env *env = &x->invoker.env;
     IG_TRY(igi_instance_plan(x, in, &p));
+    IG_TRY(igi_plan_fits(p, env->tensor_bytes));
     uint64_t need = (uint64_t)p->total_bytes + p->own_bytes;
     if (need > env->memory_bytes || env->memory_used > env->memory_bytes - need)
         return ig_fail(

@@ -98,6 +98,8 @@ typedef struct igi_plan {
     uint32_t n_steps, cap_steps;
     igi_buffer *buffer;
     uint32_t n_buffers;
+    uint32_t largest; /* value, of those that the run makes or is given */
+    size_t largest_bytes;
     size_t arena_bytes, scratch_at, total_bytes; /* arena: buffers, then scratch */
     size_t own_bytes;
     IGI_VEC(igi_patch) patches; /* views of inputs and of OWN values, outermost first */
@@ -122,6 +124,8 @@ ig_status igi_plan_new(igi_plan **out,
                        ig_value *const *in);
 void igi_plan_free(igi_plan *p);
 
+/* LIMIT names the largest value when it is larger than that. */
+ig_status igi_plan_fits(const igi_plan *p, uint64_t tensor_bytes);
 /* Points all headers over the arena to `base` (64-byte aligned, total_bytes long). */
 void igi_plan_bind_arena(igi_plan *p, char *base);
 
