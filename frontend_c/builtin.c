@@ -119,6 +119,10 @@ read_source(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
         o.registry = ig_registry_builtin();
     if (!o.registry)
         return ig_error_status();
+    if (o.limits.file_bytes && src->size > o.limits.file_bytes)
+        return ig_fail(IG_LIMIT, "%s has %zu bytes, the limit file_bytes is %llu",
+                       src->name ? src->name : "the data", src->size,
+                       (unsigned long long)o.limits.file_bytes);
     const bool native = igi_native_sniff(src->bytes, src->size);
     if (!native && igi_onnx_sniff(src->bytes, src->size))
         return igi_onnx_read(out, src, &o);

@@ -238,6 +238,7 @@ static ig_status run_in(ig_net *net,
                         igi_instance *x,
                         ig_value **in,
                         ig_value **out,
+                        ig_value **bound,
                         const ig_run_opts *opts)
 {
     igi_plan *p;
@@ -258,12 +259,12 @@ static ig_status run_in(ig_net *net,
                     igi_plan_root(p, p->output[j])->where == IGI_AT_OWN;
         for (int i = 0; i < net->n_in && fits; i++)
             fits = in[i] != old;
-        out[j] = fits ? old : NULL;
+        bound[j] = out[j] = fits ? old : NULL;
     }
     IG_TRY(igi_instance_run(x, in, out, net->n_out, opts));
     ig_status rc = IG_OK;
     for (int j = 0; j < net->n_out; j++) {
-        if (out[j] == igi_workspace_own(ws, net->out_names[j]))
+        if (bound[j]) /* written where it was */
             continue;
         if (rc == IG_OK)
             rc = ig_workspace_feed_value(ws, net->out_names[j], out[j]);
@@ -280,11 +281,12 @@ ig_status ig_net_run(ig_net *net, ig_workspace *ws, const ig_run_opts *opts)
     igi_instance *x;
     IG_TRY(igi_workspace_instance(ws, net, &x));
     enum { FEW = 16 };
-    ig_value *local[2 * FEW], **in = local;
-    size_t n = (size_t)net->n_in + (size_t)net->n_out;
-    if (n > 2 * FEW && !(in = igi_calloc(n, sizeof(*in))))
+    ig_value *local[3 * FEW], **in = local;
+    size_t n = (size_t)net->n_in + 2 * (size_t)net->n_out;
+    if (n > 3 * FEW && !(in = igi_calloc(n, sizeof(*in))))
         return IG_OUT_OF_MEMORY;
-    ig_status rc = run_in(net, ws, x, in, in + net->n_in, opts);
+    ig_value **out = in + net->n_in;
+    ig_status rc = run_in(net, ws, x, in, out, out + net->n_out, opts);
     if (in != local)
         igi_free(in);
     return rc;

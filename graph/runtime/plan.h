@@ -144,7 +144,7 @@ static inline size_t igi_plan_bytes(const igi_plan *p)
 {
     return p->arena[IGI_HOST].total_bytes + p->arena[IGI_THERE].total_bytes;
 }
-/* LIMIT when a value of the plan is larger than a run allows. */
+/* LIMIT names the largest value when it is larger than that. */
 ig_status igi_plan_fits(const igi_plan *p, uint64_t tensor_bytes);
 
 /* Proves from steps and offsets alone that no two values that live at one time overlap,

@@ -272,37 +272,30 @@ static ig_status set_scratch(igi_plan *p, int space)
     return IG_OK;
 }
 
-/* A value over the limit on tensors, of the model at planning and of each run after. */
-static ig_status
-value_too_large(const igi_plan *p, uint32_t v, size_t bytes, uint64_t limit)
-{
-    const ig_graph *g = p->net->graph;
-    return ig_fail(IG_LIMIT,
-                   "value '%s' of %zu bytes exceeds the limit tensor_bytes of %" PRIu64
-                   "; raise it in the limits of the run, model or net",
-                   v < p->n_graph ? g->values.p[v].name : "(copy)", bytes, limit);
-}
-
 ig_status igi_plan_fits(const igi_plan *p, uint64_t tensor_bytes)
 {
     if (p->largest_bytes <= tensor_bytes)
         return IG_OK;
-    return value_too_large(p, p->largest, p->largest_bytes, tensor_bytes);
+    return ig_fail(IG_LIMIT,
+                   "value '%s' of %zu bytes exceeds the limit tensor_bytes of %" PRIu64
+                   "; raise it in the limits of the model, net or run",
+                   p->largest < p->n_graph ? p->net->graph->values.p[p->largest].name
+                                           : "(copy)",
+                   p->largest_bytes, tensor_bytes);
 }
 
-static ig_status check_limits(igi_plan *p)
+static ig_status add_up_values(igi_plan *p)
 {
-    const ig_limits *l = &p->net->limits;
     for (uint32_t v = 1; v < p->n_values; v++) {
         const igi_pvalue *pv = &p->value[v];
         size_t bytes = 0;
         if (!pv->known || pv->root != v || pv->where == IGI_AT_CONST || !pv->needed)
             continue;
-        if (!igi_type_bytes(&pv->type, &bytes) || bytes > l->tensor_bytes)
-            return value_too_large(p, v, bytes, l->tensor_bytes);
+        if (!igi_type_bytes(&pv->type, &bytes))
+            bytes = SIZE_MAX;
         if (bytes > p->largest_bytes) {
-            p->largest_bytes = bytes;
             p->largest = v;
+            p->largest_bytes = bytes;
         }
         if (pv->where == IGI_AT_OWN &&
             !igi_add_size(p->own_bytes, bytes, &p->own_bytes))
@@ -310,7 +303,7 @@ static ig_status check_limits(igi_plan *p)
         if (pv->where == IGI_AT_OWN && !IGI_PUSH(&p->own, v))
             return IG_OUT_OF_MEMORY;
     }
-    return IG_OK;
+    return igi_plan_fits(p, p->net->limits.tensor_bytes);
 }
 
 ig_status igi_plan_memory(igi_plan *p)
@@ -326,5 +319,5 @@ ig_status igi_plan_memory(igi_plan *p)
         IG_TRY(set_offsets(p, space));
         IG_TRY(set_scratch(p, space));
     }
-    return check_limits(p);
+    return add_up_values(p);
 }

@@ -6,6 +6,7 @@
 
 #include "graph/core/checked.h"
 #include "graph/core/dtype.h"
+#include "graph/core/utf8.h"
 #include "importers/native/reader.h"
 
 /* ---- nodes ---- */
@@ -280,6 +281,7 @@ static ig_status take_contents(igi_native_reader *r)
                        "the file has %" PRIu64 " nodes or more, limits.nodes allows "
                        "%" PRIu64,
                        r->nodes, r->max_nodes);
+    IG_TRY(igi_native_charge(r, n, sizeof(igi_node) + sizeof(igi_gvalue)));
     node_record *record = igi_alloc(sizeof(*record));
     ig_status rc = record ? IG_OK : IG_OUT_OF_MEMORY;
     for (uint32_t i = 0; rc == IG_OK && i < n; i++)
@@ -307,6 +309,7 @@ static ig_status take_body(igi_native_reader *r, ig_graph **out)
     r->tensor_at = inner.tensor_at;
     r->sums = inner.sums;
     r->nodes = inner.nodes;
+    r->memory = inner.memory;
     if (rc != IG_OK) {
         igi_graph_unref(inner.g);
         return rc;
@@ -317,8 +320,13 @@ static ig_status take_body(igi_native_reader *r, ig_graph **out)
 
 static ig_status take_graph(igi_native_reader *r, const ig_read_opts *opts)
 {
-    r->max_nodes = opts->limits.nodes ? opts->limits.nodes : 2000000;
-    r->max_depth = opts->limits.depth ? (int)opts->limits.depth : 64;
+    const ig_limits *l = &opts->limits;
+    r->max_nodes = l->nodes ? l->nodes : 2000000;
+    r->max_depth = l->depth ? (int)l->depth : 64;
+    r->max_memory = l->memory_bytes ? l->memory_bytes : 1ull << 37;
+    r->max_tensor = l->tensor_bytes ? l->tensor_bytes : 1ull << 35;
+    r->max_name = l->name_bytes ? l->name_bytes : (uint32_t)IGI_NAME_MAX;
+    IG_TRY(igi_native_charge(r, 1, (uint64_t)(r->end - r->at)));
     IG_TRY(take_head(r));
     IG_TRY(take_contents(r));
     IG_TRY(take_tests(r));

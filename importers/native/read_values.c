@@ -58,6 +58,9 @@ take_utf8(igi_native_reader *r, bool plain, bool or_null, const char **out)
 {
     uint32_t n;
     IG_TRY(igi_native_take_count(r, 1, &n));
+    if (plain && !or_null && n > r->max_name)
+        return ig_fail(IG_LIMIT, "a name has %u bytes, limits.name_bytes allows %u", n,
+                       r->max_name);
     if (!igi_utf8_ok((const char *)r->at, n, plain))
         return igi_native_damaged(r, plain ? "a name is not UTF-8, or has a control "
                                              "character"
@@ -66,6 +69,18 @@ take_utf8(igi_native_reader *r, bool plain, bool or_null, const char **out)
         or_null && !n ? NULL : igi_arena_strndup(&r->g->arena, (const char *)r->at, n);
     r->at += n;
     return *out || (or_null && !n) ? IG_OK : IG_OUT_OF_MEMORY;
+}
+
+ig_status igi_native_charge(igi_native_reader *r, uint64_t n, uint64_t size)
+{
+    uint64_t left = r->max_memory - r->memory;
+    if (size && n > left / size)
+        return ig_fail(
+            IG_LIMIT,
+            "reading the file takes more than limits.memory_bytes of %" PRIu64,
+            r->max_memory);
+    r->memory += n * size;
+    return IG_OK;
 }
 
 ig_status igi_native_take_str(igi_native_reader *r, bool or_null, const char **out)
@@ -208,8 +223,11 @@ static void drop_owner(void *data, void *user)
 static ig_status
 take_strings(igi_native_reader *r, int rank, const int64_t *dims, ig_tensor **out)
 {
+    int64_t n;
+    if (igi_dims_count(rank, dims, &n))
+        IG_TRY(igi_native_charge(r, (uint64_t)n, sizeof(igi_str *)));
     IG_TRY(ig_tensor_new(out, IG_STRING, rank, dims));
-    int64_t n = igi_tensor_count(*out);
+    n = igi_tensor_count(*out);
     igi_str **s = (igi_str **)(void *)(*out)->data;
     ig_status rc = IG_OK;
     for (int64_t i = 0; rc == IG_OK && i < n; i++) {
@@ -275,10 +293,16 @@ ig_status igi_native_take_tensor(igi_native_reader *r, ig_tensor **out)
     }
     if (bytes < 0 || (uint64_t)bytes != need)
         return igi_native_damaged(r, "the size of a tensor does not fit its dims");
+    if (need > r->max_tensor)
+        return ig_fail(IG_LIMIT,
+                       "a tensor has %zu bytes, limits.tensor_bytes allows %" PRIu64,
+                       need, r->max_tensor);
     IG_TRY(locate(r, (uint64_t)offset, need));
     void *data = (void *)(uintptr_t)(r->tensors + offset);
-    if (!r->src->owner || (uintptr_t)data % IGI_FILE_ALIGN)
+    if (!r->src->owner || (uintptr_t)data % IGI_FILE_ALIGN) {
+        IG_TRY(igi_native_charge(r, 1, need));
         return ig_tensor_new_copy(out, (ig_dtype)dtype, (int)rank, dims, data, need);
+    }
     ig_tensor *owner = ig_tensor_ref(r->src->owner);
     ig_status rc = ig_tensor_wrap(out, (ig_dtype)dtype, (int)rank, dims, data, need,
                                   drop_owner, owner);

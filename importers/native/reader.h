@@ -19,9 +19,15 @@ typedef struct igi_native_reader {
     ig_graph *g;
     IGI_VEC(ig_value_id) values; /* by number in the file, of the graph at hand */
     uint64_t nodes, max_nodes;
+    uint64_t memory, max_memory; /* of values, nodes and copied tensors so far */
+    uint64_t max_tensor;
+    uint32_t max_name;
     int depth, max_depth; /* of bodies */
 } igi_native_reader;
 
+/* n things of `size` bytes are about to be made: LIMIT when all of them exceed
+ * limits.memory_bytes. */
+ig_status igi_native_charge(igi_native_reader *r, uint64_t n, uint64_t size);
 /* INVALID_GRAPH with the byte where it was seen. */
 ig_status igi_native_damaged(const igi_native_reader *r, const char *what);
 ig_status igi_native_take(igi_native_reader *r, void *out, size_t n);

@@ -13,6 +13,8 @@
 #include "graph/core/checked.h"
 #include "graph/core/utf8.h"
 
+enum { MESSAGES = 10000 }; /* allowed by any limit of nodes */
+
 enum {
     WIRE_VARINT = 0,
     WIRE_64 = 1,
@@ -395,6 +397,8 @@ ig_status igi_onnx_scan_run(igi_onnx_scan *s,
     uint64_t max_file = igi_onnx_limit(l->file_bytes, 1ull << 36);
     if (__builtin_mul_overflow(w.max_nodes, 8, &w.max_messages))
         w.max_messages = UINT64_MAX;
+    if (w.max_messages < MESSAGES) /* few nodes may have many attributes and types */
+        w.max_messages = MESSAGES;
     if (size > max_file || size > SIZE_MAX / 16)
         return ig_fail(IG_LIMIT,
                        "the file has %zu bytes, more than limits.file_bytes (%llu)",

@@ -1,0 +1,91 @@
+/* What random graphs (tests/fuzz/diff_graphs.c) found: one small graph each. */
+#include <string.h>
+
+#include <ingot/ingot.h>
+
+#include "graph/core/tensor.h"
+#include "tests/support/failing_alloc.h"
+#include "tests/support/test_main.h"
+
+#define OK(expr_)                                                                      \
+    do {                                                                               \
+        if ((expr_) != IG_OK)                                                          \
+            fail_msg("%s:%d: %s", __FILE__, __LINE__, ig_error_message());             \
+    } while (0)
+
+static ig_tensor *floats(int rank, const int64_t *dims)
+{
+    ig_tensor *t = NULL;
+    OK(ig_tensor_new(&t, IG_FLOAT32, rank, dims));
+    for (int64_t i = 0; i < ig_tensor_numel(t); i++)
+        ((float *)ig_tensor_data(t))[i] = (float)(i % 7) / 8 - 0.4f;
+    return t;
+}
+
+/* W and R of one type and value were packed under one name. */
+static void weights_of_a_recurrent_layer_may_be_one_constant(void **state)
+{
+    (void)state;
+    enum { N = 5 };
+    ig_tensor *w = floats(3, (int64_t[]){1, 4 * N, N}), *copy = NULL;
+    ig_tensor *x = floats(3, (int64_t[]){3, 2, N}), *y[2] = {0};
+    OK(ig_tensor_new_copy(&copy, IG_FLOAT32, 3, ig_tensor_dims(w), ig_tensor_data(w),
+                          ig_tensor_nbytes(w)));
+    for (int one = 0; one < 2; one++) {
+        ig_graph *g = NULL;
+        ig_model *m = NULL;
+        ig_value_id id;
+        OK(ig_graph_new(&g, "recurrent", NULL));
+        OK(ig_graph_input(g, "x", IG_FLOAT32, 3, ig_tensor_dims(x), &id));
+        OK(ig_graph_constant(g, "w", w, &id));
+        OK(ig_graph_constant(g, "r", copy, &id));
+        OK(ig_graph_make_text(g,
+                              one ? "y = LSTM(x, w, w) hidden_size=5"
+                                  : "y = LSTM(x, w, r) hidden_size=5",
+                              &id));
+        OK(ig_graph_output(g, "y", id));
+        OK(ig_model_from_graph(&m, g, &(ig_model_opts){.threads = 1, .level = -1}));
+        OK(ig_model_run(m, IG_INPUTS(x), IG_OUTPUTS(&y[one]), NULL));
+        ig_model_free(m);
+        ig_graph_free(g);
+    }
+    assert_memory_equal(ig_tensor_data(y[0]), ig_tensor_data(y[1]),
+                        ig_tensor_nbytes(y[0]));
+    ig_tensor_unref(w), ig_tensor_unref(copy), ig_tensor_unref(x);
+    ig_tensor_unref(y[0]), ig_tensor_unref(y[1]);
+}
+
+/* The second run of a net in one workspace lost a reference of each. */
+static void values_that_pass_through_a_net_are_freed(void **state)
+{
+    (void)state;
+    (void)ig_registry_builtin(); /* made once, never freed */
+    igi_failing_install();
+    ig_type elem = {.dtype = IG_FLOAT32, .rank = -1},
+            type = {.kind = IG_KIND_SEQUENCE, .rank = -1, .u.elem = &elem};
+    ig_tensor *item = floats(1, (int64_t[]){3});
+    ig_value *s = NULL, *items[1] = {ig_tensor_value(item)};
+    ig_graph *g = NULL;
+    ig_net *net = NULL;
+    ig_workspace *ws = ig_workspace_new(NULL);
+    ig_value_id id;
+    OK(igi_sequence_new(&s, &type, items, 1));
+    OK(ig_graph_new(&g, "through", NULL));
+    OK(ig_graph_input_typed(g, "s", &type, &id));
+    OK(ig_graph_make_text(g, "t = Identity(s)", &id));
+    OK(ig_graph_output(g, "t", id));
+    OK(ig_net_new(&net, g, ws, &(ig_net_opts){.threads = 1, .level = -1}));
+    OK(ig_workspace_feed_value(ws, "s", s));
+    for (int i = 0; i < 3; i++)
+        OK(ig_net_run(net, ws, NULL));
+    ig_net_free(net);
+    ig_workspace_free(ws);
+    ig_graph_free(g);
+    ig_value_unref(s);
+    ig_tensor_unref(item);
+    assert_int_equal(igi_failing_live(), 0);
+    igi_failing_uninstall();
+}
+
+IG_TESTS(cmocka_unit_test(weights_of_a_recurrent_layer_may_be_one_constant),
+         cmocka_unit_test(values_that_pass_through_a_net_are_freed))
