@@ -132,13 +132,14 @@ static ig_status look_up(igi_onnx_node *n,
 static ig_status
 check_leaves(const igi_onnx_frame *f, const igi_slice *s, const igi_onnx_names *names)
 {
-    for (size_t i = names->n_from; f->region && i < s->g->inputs.n; i++)
-        return ig_fail(IG_UNSUPPORTED,
-                       "'%s' is made from '%s', which is defined outside of the body "
-                       "and not named by xs or zs",
-                       names->v[names->n_from],
-                       igi_value_at(s->g, s->g->inputs.p[i])->name);
-    return IG_OK;
+    size_t first = names->n_from; /* input that no name stands for */
+    if (!f->region || first >= s->g->inputs.n)
+        return IG_OK;
+    return ig_fail(
+        IG_UNSUPPORTED,
+        "'%s' is made from '%s', which is defined outside of the body and not "
+        "named by xs or zs",
+        names->v[first], igi_value_at(s->g, s->g->inputs.p[first])->name);
 }
 
 static ig_status zeros_like(ig_graph *g, ig_value_id x, ig_value_id *out)
