@@ -23,11 +23,13 @@ static ig_value_id plus(igi_make *m, ig_value_id a, ig_value_id b)
     return !a.i ? b : !b.i ? a : igi_mk(m, IGI_IN(a, b), "Add");
 }
 
-/* out: Y as [B, S, heads * size], present keys and values. */
-static void attend(igi_make *m, const call *c, ig_value_id out[3])
+/* out: Y as [B, S, heads * size]; with `present` also keys and values, those of the
+ * past included. */
+static void attend(igi_make *m, const call *c, bool present, ig_value_id out[3])
 {
     bool flat = igi_mk_rank(m, c->q) == 3;
-    igi_mk_many(m, IGI_IN(c->q, c->k, c->v, c->mask, c->past_k, c->past_v), out, 3,
+    igi_mk_many(m, IGI_IN(c->q, c->k, c->v, c->mask, c->past_k, c->past_v), out,
+                present ? 3 : 1,
                 "Attention q_num_heads=%d kv_num_heads=%d scale=%.9g softcap=%.9g",
                 c->heads, c->kv_heads, c->scale, c->softcap);
     if (flat)
@@ -99,14 +101,14 @@ static void split_projected(igi_make *m, call *c, ig_value_id x, ig_ints sizes)
 static ig_status attend_projected(
     igi_make *m, call *c, ig_value_id mask, ig_value_id past, ig_value_id bias)
 {
-    ig_value_id out[3];
+    ig_value_id out[3] = {{0}};
     if (past.i) {
         c->past_k = igi_mk(m, IGI_IN(past, igi_mk_number(m, IG_INT64, 0)), "Gather");
         c->past_v = igi_mk(m, IGI_IN(past, igi_mk_number(m, IG_INT64, 1)), "Gather");
     }
     measure(m, c, 1);
     mask_call(m, c, mask, bias);
-    attend(m, c, out);
+    attend(m, c, igi_mk_wants(m, 1), out);
     if (igi_mk_wants(m, 1)) {
         ig_value_id k = igi_mk_unsqueeze(m, out[1], IGI_LIST(0));
         ig_value_id v = igi_mk_unsqueeze(m, out[2], IGI_LIST(0));
@@ -205,7 +207,7 @@ static void take_three(igi_make *m, call *c)
 ig_status igi_ms_multi_head_attention(igi_onnx_node *n)
 {
     igi_make m = {.n = n};
-    ig_value_id out[3];
+    ig_value_id out[3] = {{0}};
     call c = {.dtype = igi_mk_dtype(&m, igi_mk_in(&m, 0)),
               .past_k = igi_mk_in(&m, 6),
               .past_v = igi_mk_in(&m, 7)};
@@ -218,7 +220,7 @@ ig_status igi_ms_multi_head_attention(igi_onnx_node *n)
     take_three(&m, &c);
     measure(&m, &c, igi_mk_rank(&m, c.k) == 4 ? 2 : 1);
     mask_call(&m, &c, igi_mk_in(&m, 4), igi_mk_in(&m, 5));
-    attend(&m, &c, out);
+    attend(&m, &c, igi_mk_wants(&m, 1) || igi_mk_wants(&m, 2), out);
     igi_mk_out(&m, 1, out[1]);
     igi_mk_out(&m, 2, out[2]);
     return igi_mk_give(&m, out[0]);
@@ -362,7 +364,7 @@ ig_status igi_ms_group_query_attention(igi_onnx_node *n)
 {
     igi_make m = {.n = n};
     group g = {.window = -1};
-    ig_value_id out[3];
+    ig_value_id out[3] = {{0}};
     take_group_attributes(&m, &g);
     take_group(&m, &g);
     /* length of the past: all tokens but the new ones; a first prompt, which may be
@@ -377,7 +379,7 @@ ig_status igi_ms_group_query_attention(igi_onnx_node *n)
     g.c.k = put(&m, &g, igi_mk_in(&m, 3), g.c.k);
     g.c.v = put(&m, &g, igi_mk_in(&m, 4), g.c.v);
     g.c.mask = igi_ms_where(&m, group_order(&m, &g), igi_mk_in(&m, 10), g.c.dtype);
-    attend(&m, &g.c, out);
+    attend(&m, &g.c, false, out);
     igi_mk_out(&m, 1, g.c.k);
     igi_mk_out(&m, 2, g.c.v);
     return igi_mk_give(&m, out[0]);

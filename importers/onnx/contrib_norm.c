@@ -95,10 +95,11 @@ static ig_value_id skipped(igi_make *m, int bias)
 ig_status igi_ms_skip_layer_norm(igi_onnx_node *n)
 {
     igi_make m = {.n = n};
-    ig_value_id out[3];
+    ig_value_id out[3] = {{0}};
+    const int n_out = igi_mk_wants(&m, 2) ? 3 : igi_mk_wants(&m, 1) ? 2 : 1;
     double epsilon = igi_mk_float(&m, "epsilon", 1e-12);
     ig_value_id sum = skipped(&m, 4);
-    igi_mk_many(&m, IGI_IN(sum, igi_mk_in(&m, 2), igi_mk_in(&m, 3)), out, 3,
+    igi_mk_many(&m, IGI_IN(sum, igi_mk_in(&m, 2), igi_mk_in(&m, 3)), out, n_out,
                 "LayerNormalization epsilon=%.9g", epsilon);
     igi_mk_out(&m, 1, out[1]);
     igi_mk_out(&m, 2, out[2]);

@@ -57,7 +57,10 @@ igi_onnx_find(const igi_onnx_build *b, const pb_node *node, const igi_onnx_opset
         f.version = igi_onnx_version(u, f.opset);
     else if (op && f.opset >= (int64_t)op->def->since)
         f.version = op->def->since;
-    if (f.version == 0 && f.opset > 0 && (u = igi_onnx_contrib_find(domain, type))) {
+    /* The runtime's own domains have one version, and its optimiser does not always
+     * import them. */
+    if (f.version == 0 && (f.opset > 0 || *domain) &&
+        (u = igi_onnx_contrib_find(domain, type))) {
         f.version = 1;
         op = igi_registry_find(b->reg, NULL, type);
     }

@@ -12,12 +12,14 @@ import collections
 import fnmatch
 import importlib
 import json
+import logging
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
 import traceback
+import warnings
 
 import numpy as np
 import onnx
@@ -78,6 +80,12 @@ def write(folder, model, inputs, outputs):
     for k, value in enumerate(outputs):
         (data / f"output_{k}.pb").write_bytes(message(value))
     return sum(1 for _ in model.graph.node)
+
+
+def quiet():
+    """The producers tell their whole day."""
+    logging.disable(logging.WARNING)
+    warnings.simplefilter("ignore")
 
 
 def make_all(folder, only):
@@ -142,6 +150,7 @@ def main():
         folder = args.folder or pathlib.Path(scratch)
         if args.folder:
             shutil.rmtree(folder, ignore_errors=True)
+        quiet()
         made, absent = make_all(folder, args.only)
         if not made:
             sys.exit(f"no producer is installed: {absent}")

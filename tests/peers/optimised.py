@@ -9,7 +9,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 SCRATCH = pathlib.Path(tempfile.mkdtemp(prefix="peers-"))
-RANDOM = np.random.RandomState(0)
+RANDOM = np.random.RandomState()  # each network seeds it
 
 
 def weight(name, *shape):
@@ -27,6 +27,7 @@ def model(nodes, inputs, outputs, weights, opset=17):
 
 def convolutions():
     """Conv, batch norm, relu; depthwise; a sum; pools; an upsample; a classifier."""
+    RANDOM.seed(0)
     n, w = [], []
     node = lambda op, ins, out, **a: n.append(helper.make_node(op, ins.split(), [out], **a))
     w += [weight("w0", 16, 3, 3, 3), weight("b0", 16), weight("s", 16), weight("o", 16), weight("m", 16)]
@@ -53,6 +54,7 @@ def convolutions():
 
 def layers():
     """One layer of a transformer, spelled out as exporters do."""
+    RANDOM.seed(0)
     n, w, c = [], [], 32
     node = lambda op, ins, out, **a: n.append(helper.make_node(op, ins.split(), [out], **a))
     for name in "qkv":

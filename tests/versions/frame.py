@@ -3,8 +3,7 @@ are samples of one (operator, since-version), inputs, and the outputs that are r
 
     sample("Add", 7, [a, b], [a + b], label="plain")
 
-`want` is the list of right outputs; a string says which oracle computed them where no formula is at
-hand: "reference" is the evaluator of the onnx wheel. Nothing here ever sees what Ingot computes.
+The last list holds the right outputs, by formulas in NumPy. Nothing here ever sees what Ingot computes.
 """
 
 import functools

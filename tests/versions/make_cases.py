@@ -6,7 +6,7 @@ usage: tests/versions/make_cases.py [--folder FOLDER] [--peers]
 
 Needs onnx 1.22.0 (tests/versions/README.md); --folder writes the cases there too; --peers compares with
 onnxruntime and the reference evaluator and lists every difference that oracles.py does not explain.
-The result is the same on every machine, byte for byte.
+The cases are the same on every machine.
 """
 
 import argparse
@@ -43,6 +43,7 @@ def grouped():
     for name, samples in groups.items():
         labels = [s.label for s in samples]
         assert len(set(labels)) == len(labels), f"{name}: two samples of one name in {labels}"
+        assert all(s.opsets == samples[0].opsets for s in samples), f"{name}: samples of different opsets"
     return groups
 
 
@@ -68,7 +69,7 @@ def write(groups, path, folder):
 
 
 def pairs_of(model):
-    """Every pair that a model's nodes name, bodies and functions included."""
+    """Every pair that a model's nodes and their bodies name."""
     found = set()
 
     def visit(nodes, opsets):
@@ -91,6 +92,7 @@ def covered(groups, suite):
     """pair -> name of a case: one of ours if there is one, else the first of ONNX's own."""
     by_pair = {}
     for name, samples in sorted(groups.items()):
+        assert samples[0].pair in pairs_of(frame.model(samples)[0]), f"{name} does not show what it is named after"
         by_pair.setdefault(samples[0].pair, f"versions:{name}")
     paths = [] if not suite else sorted(p for p in suite.rglob("model.onnx"))
     for path in paths:

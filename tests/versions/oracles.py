@@ -53,6 +53,7 @@ REASONS = [
     ("O", "Constant", 19, 25, "float*", "hands out bytes"),
     ("O", "Gather", 1, 13, "string*", "loses all but the first string of a block"),
     ("O", "Loop", 1, 25, "string", "stacks empty strings from the second turn on"),
+    ("O", "MultiHeadAttention", 1, 1, "past_only_read", "attends to a cache that it fills only when the present is an output"),
     ("O", "MaxUnpool", 9, 22, "*shape", "counts indices in the larger output; ONNX's own case does not"),
     ("O", "ReduceLogSumExp", 1, 18, "int*", "takes exponentials in integers"),
     ("O", "TreeEnsembleClassifier", 1, 5, "*", "has a rule of its own for two classes of which one has no vote"),

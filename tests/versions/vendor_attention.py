@@ -99,6 +99,7 @@ def many_heads():
     past = real((b, n, 2, 3), 15), real((b, n, 2, 3), 16)
     kk, vv = np.concatenate([past[0], hk], 2), np.concatenate([past[1], hv], 2)
     go("past", [q, *own, None, None, None, *past], [attend(hq, kk, vv), kk, vv])
+    go("past_only_read", [q, *own, None, None, None, *past], [attend(hq, kk, vv)])
 
 
 def turned(x, cos, sin, at, interleaved=0):

@@ -57,10 +57,14 @@ static void attributes_and_inputs_that_nobody_reads_are_refused(void **state)
     assert_message("input 2 is not supported");
 }
 
-static void a_domain_that_is_not_imported_has_no_operators(void **state)
+/* onnxruntime's transformer optimiser forgets to. */
+static void the_domain_need_not_be_imported(void **state)
 {
     (void)state;
     begin("FastGelu", "x");
+    m.model.n_opset_import = 1;
+    assert_status(again(), IG_OK);
+    begin("Nothing", "x");
     m.model.n_opset_import = 1;
     assert_status(again(), IG_UNSUPPORTED);
     assert_message("its domain is not imported");
@@ -130,7 +134,7 @@ static void filters_of_the_blocked_layout_are_whole_blocks(void **state)
 IG_TESTS(IGT_TEST(the_table_is_sorted),
          IGT_TEST(compositions_are_operators_of_ours),
          IGT_TEST(attributes_and_inputs_that_nobody_reads_are_refused),
-         IGT_TEST(a_domain_that_is_not_imported_has_no_operators),
+         IGT_TEST(the_domain_need_not_be_imported),
          IGT_TEST(weights_of_few_bits_fit_their_bytes),
          IGT_TEST(heads_must_be_given),
          IGT_TEST(filters_of_the_blocked_layout_are_whole_blocks))
