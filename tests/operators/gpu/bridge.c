@@ -58,6 +58,11 @@ bool bridge_open(const char *path)
     return true;
 }
 
+const ig_device_def *bridge_device(void)
+{
+    return device;
+}
+
 const ig_plugin_kernels *bridge_tables(void)
 {
     return plugin.kernels;

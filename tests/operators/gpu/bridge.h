@@ -8,6 +8,8 @@
 
 /* Loads the plugin and opens a queue. False with a message on stderr. */
 bool bridge_open(const char *path);
+/* The plugin's device. */
+const ig_device_def *bridge_device(void);
 /* The plugin's tables, ended by {0}. */
 const ig_plugin_kernels *bridge_tables(void);
 /* The CPU kernel that stands for `kernel`, until the next call. */
