@@ -43,13 +43,13 @@ static ig_status check_owner(const char *path, bool folder)
 {
     struct stat s;
     if (lstat(path, &s) != 0)
-        return ig_fail(IG_NOT_FOUND, "%s: there is no such file", path);
+        return ig_fail(IG_DEVICE, "%s: there is no such file", path);
     if (folder ? !S_ISDIR(s.st_mode) : !S_ISREG(s.st_mode))
-        return ig_fail(IG_INVALID_ARGUMENT, "%s is no %s", path,
+        return ig_fail(IG_DEVICE, "%s is no %s", path,
                        folder ? "folder" : "regular file");
     if ((s.st_uid != 0 && s.st_uid != geteuid()) || s.st_mode & (S_IWGRP | S_IWOTH))
         return ig_fail(
-            IG_INVALID_ARGUMENT,
+            IG_DEVICE,
             "%s is not loaded by itself: others may have written it. Name it "
             "with --plugin if you trust it",
             path);

@@ -1,10 +1,16 @@
-/* Attention on the GPU: the masked softmax between its two products. */
+/* Attention on the GPU: what its two kernels share, and the masked softmax between
+ * products. */
 #ifndef OPERATORS_GPU_ATTENTION_H
 #define OPERATORS_GPU_ATTENTION_H
 
 #include "operators/gpu/gpu.h"
 
 IG_EXTERN_C_BEGIN
+
+/* The elements of each head's row are neighbours; NULL: yes. */
+bool gpu_rows_adjacent(const ig_tensor *t);
+/* Whether queries see a window of keys only, an attribute of newer versions. */
+bool gpu_attention_window(const ig_kernel_ctx *k);
 
 /* scores[batch][heads][rows][total] become probabilities, of `type`; the scores are
  * overwritten on the way. */

@@ -16,7 +16,7 @@ typedef struct attention_state {
     size_t at_probabilities, at_work;
 } attention_state;
 
-static bool adjacent(const ig_tensor *t)
+bool gpu_rows_adjacent(const ig_tensor *t)
 {
     return !t || ig_dims(t)[ig_rank(t) - 1] == 1 || ig_strides(t)[ig_rank(t) - 1] == 1;
 }
@@ -87,8 +87,7 @@ static ig_status values_product(gpu_product *p, const igi_attention *a, ig_dtype
     return set_batches(p, a, &s, &v, &a->y);
 }
 
-/* A window of keys, an attribute of newer versions of the operator. */
-static bool has_window(const ig_kernel_ctx *k)
+bool gpu_attention_window(const ig_kernel_ctx *k)
 {
     for (const ig_attr_def *a = k->op->attrs; a && a->name; a++)
         if (!strcmp(a->name, "local_window_size"))
@@ -105,13 +104,13 @@ static ig_status read_call(const ig_kernel_ctx *k,
     ig_dtype type = ig_dtype_of(ig_in(k, IGI_ATT_Q));
     const ig_tensor *mask = ig_in(k, IGI_ATT_MASK);
     for (int i = 0; i <= IGI_ATT_PAST_V; i++)
-        if (i != IGI_ATT_MASK && !adjacent(ig_in(k, i)))
+        if (i != IGI_ATT_MASK && !gpu_rows_adjacent(ig_in(k, i)))
             return ig_reject("rows of heads that are not contiguous");
     if (ig_dtype_of(ig_in(k, IGI_ATT_V)) != type)
         return ig_reject("values of another type than queries");
     if (mask && !(IG_BIT(ig_dtype_of(mask)) & (IG_FLOATS | IG_T(BOOL))))
         return ig_reject("a mask of integers");
-    if (has_window(k))
+    if (gpu_attention_window(k))
         return ig_reject("a local window of keys");
     if (ig_out(k, IGI_ATT_SCORES) || !ig_out(k, IGI_ATT_Y))
         return ig_reject("qk_matmul_output is wanted, or Y is not");

@@ -252,7 +252,7 @@ void gpu_memory_release(void *queue, void *memory, size_t bytes)
 {
     cuda_queue *c = queue;
     (void)bytes;
-    if (!memory || gpu_device_of(c)->lost)
+    if (!memory || __atomic_load_n(&gpu_device_of(c)->lost, __ATOMIC_RELAXED))
         return;
     if (c->capturing) {
         (void)hold(c, memory); /* without room it is lost, which nothing depends on */

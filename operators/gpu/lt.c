@@ -187,10 +187,8 @@ gpu_lt_new(gpu_lt **out, const ig_kernel_ctx *k, const gpu_product *p, int epilo
     cublasStatus_t s = describe(l, k, epilogue);
     if (s == CUBLAS_STATUS_SUCCESS)
         s = choose(l, handle, (uint32_t)l->element, &l->loose);
-    if (s == CUBLAS_STATUS_SUCCESS && steps_aligned(l)) {
-        s = choose(l, handle, 16, &l->tight);
-        l->has_tight = s == CUBLAS_STATUS_SUCCESS;
-    }
+    if (s == CUBLAS_STATUS_SUCCESS && steps_aligned(l))
+        l->has_tight = choose(l, handle, 16, &l->tight) == CUBLAS_STATUS_SUCCESS;
     if (s == CUBLAS_STATUS_SUCCESS) {
         *out = l;
         return IG_OK;

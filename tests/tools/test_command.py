@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -246,6 +247,32 @@ class Command(unittest.TestCase):
         self.run_it("run", "m.onnx", "--device", "abacus", code=6)
         self.run_it("run", "m.onnx", "--device", "cuda", code=6)
         self.run_it("run", "none.onnx", code=7)
+
+    def test_a_device_loads_only_a_plugin_that_nobody_else_may_write(self):
+        for folder in ("bin", "lib/ingot"):
+            (self.at / folder).mkdir(parents=True, mode=0o755)
+        shutil.copy(INGOT, self.at / "bin/ingot")
+        plugin, folder = self.at / "lib/ingot/ingot_acme.so", self.at / "lib/ingot"
+        plugin.write_bytes(b"no library")
+
+        def message(name, code):
+            done = subprocess.run([self.at / "bin/ingot", "run", "m.onnx", "--device", name], cwd=self.at,
+                                  capture_output=True, check=False, timeout=60)
+            self.assertEqual(done.returncode, code, done.stderr)
+            return done.stderr.decode()
+        plugin.chmod(0o644)
+        folder.chmod(0o755)
+        self.assertIn("ingot_acme.so", message("acme", 7))  # it is tried, and is no library
+        plugin.chmod(0o666)
+        self.assertIn("others may have written it", message("acme", 6))
+        plugin.chmod(0o644)
+        folder.chmod(0o777)
+        self.assertIn("others may have written it", message("acme", 6))
+        folder.chmod(0o755)
+        plugin.rename(self.at / "x.so")
+        plugin.symlink_to(self.at / "x.so")
+        self.assertIn("no regular file", message("acme", 6))
+        message("../ingot/ingot_acme", 6)  # a name, never a path
 
     def test_info_lists_all_that_is_unsupported(self):
         (self.at / "u.onnx").write_bytes(UNKNOWN)

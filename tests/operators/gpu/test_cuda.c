@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "operators/common_act_kind.h"
+#include "operators/gpu/attention_dnn.h"
 #include "operators/gpu/conv.h"
 #include "operators/gpu/product.h"
 #include "operators/gpu/staging.h"
@@ -259,6 +260,39 @@ static void cudnn_has_a_plan_for_the_usual_end_of_a_convolution(void **state)
     }
 }
 
+/* Each operation of the graph is one to cuDNN, and memory is asked for in the order in
+ * which the kernel gives it: Q, K, V, mask, statistics, Y, with numbers between. (Which
+ * engine takes the form shows only where a driver is.) */
+static void the_graph_of_attention_is_one_to_cudnn(void **state)
+{
+    (void)state;
+    const igi_attention_attrs attrs = {.is_causal = 1};
+    gpu_flash f = {.type = IG_FLOAT16, .mask_dims = {1, 4, 5, 6}};
+    f.a = (igi_attention){.attrs = &attrs,
+                          .batch = 2,
+                          .q_heads = 4,
+                          .kv_heads = 2,
+                          .q_len = 5,
+                          .total = 6,
+                          .size = 8,
+                          .v_size = 16,
+                          .scale = 0.5,
+                          .q = {160, 40, 8},
+                          .k = {96, 48, 8},
+                          .v = {192, 96, 16},
+                          .y = {320, 80, 16},
+                          .mask_stride = {0, 30, 6, 1}};
+    static const bool host[] = {false, false, false, true, false, true, false, false};
+    dnn_graph g = {0};
+    gpu_flash_build(&g, &f);
+    assert_int_equal(g.failed, CUDNN_STATUS_SUCCESS);
+    assert_int_equal(g.n_memory, 8);
+    assert_memory_equal(g.host, host, sizeof(host));
+    assert_true(g.number[3] == 0.5f && g.number[5] < -1e29f);
+    assert_int_equal(g.n_ops, 15);
+    dnn_free(&g);
+}
+
 /* The rules are what refuses: with everything forbidden nothing is left. */
 static void rules_refuse_algorithms(void **state)
 {
@@ -293,4 +327,5 @@ IG_TESTS(cmocka_unit_test(strides_say_which_dim_is_innermost),
          cmocka_unit_test(pieces_cover_a_copy_and_take_turns),
          cmocka_unit_test(cudnn_has_a_plan_for_each_convolution),
          cmocka_unit_test(cudnn_has_a_plan_for_the_usual_end_of_a_convolution),
+         cmocka_unit_test(the_graph_of_attention_is_one_to_cudnn),
          cmocka_unit_test(rules_refuse_algorithms))
