@@ -28,10 +28,7 @@ static const ig_port inputs[] = {
             'R',
             "Scalar in [0, 1), probability of dropping; absent: 0.5.",
             .flags = IG_OPTIONAL | IG_NODIFF),
-    IG_PORT("training_mode",
-            'B',
-            "Scalar; absent: false.",
-            .flags = IG_OPTIONAL),
+    IG_PORT("training_mode", 'B', "Scalar; absent: false.", .flags = IG_OPTIONAL),
     {0},
 };
 static const ig_port outputs[] = {

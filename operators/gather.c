@@ -12,9 +12,7 @@ IG_USES_OP(GatherGrad);
 
 static const ig_port inputs[] = {
     IG_PORT("data", 'T', "Tensor of rank >= 1."),
-    IG_PORT("indices",
-            'I',
-            "Indices in [-s, s - 1] for an axis of size s."),
+    IG_PORT("indices", 'I', "Indices in [-s, s - 1] for an axis of size s."),
     {0},
 };
 static const ig_port outputs[] = {

@@ -26,10 +26,8 @@ typedef struct loop_attrs {
 } loop_attrs;
 
 static const ig_port inputs[] = {
-    IG_PORT("M",
-            'I',
-            "Most rounds: one element; absent: no bound.",
-            .flags = IG_OPTIONAL),
+    IG_PORT(
+        "M", 'I', "Most rounds: one element; absent: no bound.", .flags = IG_OPTIONAL),
     IG_PORT("cond",
             'B',
             "Whether there is a first round; absent: there is.",

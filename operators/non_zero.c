@@ -9,10 +9,7 @@ static const ig_port inputs[] = {
     {0},
 };
 static const ig_port outputs[] = {
-    IG_PORT("Y",
-            'I',
-            "A row per axis, a column per element.",
-            .flags = IG_DYNAMIC),
+    IG_PORT("Y", 'I', "A row per axis, a column per element.", .flags = IG_DYNAMIC),
     {0},
 };
 static const ig_type_rule types[] = {

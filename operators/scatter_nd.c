@@ -12,9 +12,8 @@ IG_USES_OP(ScatterND);
 
 static const ig_port inputs[] = {
     IG_PORT("data", 'T', "Tensor of rank r >= 1."),
-    IG_PORT("indices",
-            'I',
-            "Tuples in the last dim, of 1 to r indices in [-s, s - 1]."),
+    IG_PORT(
+        "indices", 'I', "Tuples in the last dim, of 1 to r indices in [-s, s - 1]."),
     IG_PORT("updates", 'T', "Dims of indices but the last, then those of a slice."),
     {0},
 };

@@ -9,9 +9,7 @@ IG_USES_OP(SequenceAtGrad);
 
 static const ig_port inputs[] = {
     IG_PORT("input_sequence", 'T', "The sequence.", .flags = IG_SEQ),
-    IG_PORT("position",
-            'I',
-            "One number; negative ones count from the end."),
+    IG_PORT("position", 'I', "One number; negative ones count from the end."),
     {0},
 };
 static const ig_port outputs[] = {

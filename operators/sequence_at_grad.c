@@ -10,10 +10,8 @@ static const ig_port inputs[] = {
     IG_PORT("dy", 'T', "Gradient of the item.", .flags = IG_OPTIONAL),
     IG_PORT(
         "like", 'T', "The sequence; only shapes count.", .flags = IG_SEQ | IG_NODIFF),
-    IG_PORT("position",
-            'I',
-            "As that of SequenceAt; given with dy.",
-            .flags = IG_OPTIONAL),
+    IG_PORT(
+        "position", 'I', "As that of SequenceAt; given with dy.", .flags = IG_OPTIONAL),
     {0},
 };
 static const ig_port outputs[] = {

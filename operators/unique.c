@@ -20,18 +20,13 @@ static const ig_port inputs[] = {
 };
 static const ig_port outputs[] = {
     IG_PORT("Y", 'T', "The distinct ones.", .flags = IG_DYNAMIC),
-    IG_PORT("indices",
-            'I',
-            "Where each occurs first.",
-            .flags = IG_OPTIONAL | IG_DYNAMIC),
+    IG_PORT(
+        "indices", 'I', "Where each occurs first.", .flags = IG_OPTIONAL | IG_DYNAMIC),
     IG_PORT("inverse_indices",
             'I',
             "For each element (slice) of X its place in Y.",
             .flags = IG_OPTIONAL),
-    IG_PORT("counts",
-            'I',
-            "How often each occurs.",
-            .flags = IG_OPTIONAL | IG_DYNAMIC),
+    IG_PORT("counts", 'I', "How often each occurs.", .flags = IG_OPTIONAL | IG_DYNAMIC),
     {0},
 };
 static const ig_type_rule types[] = {

@@ -14,8 +14,14 @@
 #include "tools/version.h"
 
 static const char *const variables[] = {
-    "IG_LOG",          "INGOT_COMPANIONS", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS",
-    "OMP_WAIT_POLICY", "OMP_PROC_BIND",    "GOMP_CPU_AFFINITY",    "LD_PRELOAD",
+    "IG_LOG",
+    "INGOT_COMPANIONS",
+    "CUDA_VISIBLE_DEVICES",
+    "OMP_NUM_THREADS",
+    "OMP_WAIT_POLICY",
+    "OMP_PROC_BIND",
+    "GOMP_CPU_AFFINITY",
+    "LD_PRELOAD",
     NULL,
 };
 

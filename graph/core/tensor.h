@@ -28,8 +28,8 @@ enum {
     IGI_MAPPED = 1024,     /* storage: pages of a file, may be dropped and read again */
     IGI_UNRECORDED = 2048, /* view: made without recording, or by detach: it has no part
                               in the history of its base */
-    IGI_HOLDS = 4096,  /* value: a sequence, optional or map; its items have flags too */
-    IGI_REMOTE = 8192  /* tensor: in the memory of a device (graph/core/queue.h) */
+    IGI_HOLDS = 4096, /* value: a sequence, optional or map; its items have flags too */
+    IGI_REMOTE = 8192 /* tensor: in the memory of a device (graph/core/queue.h) */
 };
 
 typedef struct igi_pool igi_pool; /* free lists of a context: graph/core/pool.h */
