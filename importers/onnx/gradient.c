@@ -204,7 +204,7 @@ ig_status igi_onnx_gradient(igi_onnx_node *n, igi_onnx_frame *f)
 {
     igi_onnx_names names;
     igi_slice s;
-    ig_value_id named[IG_PORTS_MAX], ends[IG_PORTS_MAX], made[IG_PORTS_MAX];
+    ig_value_id named[IG_PORTS_MAX] = {{0}}, ends[IG_PORTS_MAX], made[IG_PORTS_MAX];
     ig_graph *g = n->b->g;
     IG_TRY(igi_onnx_gradient_names(&n->b->scratch, n->attrs, n->n_attrs, &names));
     IG_TRY(check(n, &names));
