@@ -33,6 +33,9 @@ int main(void)
     ROW(ig_model_opts, user);
     ROW(ig_model_opts, strict_qdq);
     ROW(ig_model_opts, feeds);
+    ROW(ig_model_opts, keep_on_device);
+    ROW(ig_model_opts, capture);
+    ROW(ig_model_opts, tf32);
     WHOLE(ig_run_opts);
     ROW(ig_run_opts, deadline_s);
     ROW(ig_run_opts, cancel);
