@@ -338,6 +338,74 @@ static void a_thousand_batch_sizes_keep_memory_flat(void **state)
                  RUNS);
 }
 
+/* Pages of this process that are in memory. */
+static size_t resident_bytes(void)
+{
+    unsigned long all = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%lu %lu", &all, &resident), 2);
+    fclose(f);
+    return (size_t)resident * 4096;
+}
+
+/* Convolutions over images of any size: [N, 3, H, W]. */
+static ig_model *any_image(void)
+{
+    builder b = {.seed = 1};
+    int64_t n = 0, h = 0, w = 0;
+    b.rc = ig_graph_new(&b.g, "any image", NULL);
+    if (!b.rc)
+        b.rc = ig_graph_dim(b.g, "N", &n);
+    if (!b.rc)
+        b.rc = ig_graph_dim(b.g, "H", &h);
+    if (!b.rc)
+        b.rc = ig_graph_dim(b.g, "W", &w);
+    value x = b_input(&b, "x", IG_FLOAT32, 4, (int64_t[]){n, 3, h, w});
+    x = b_relu(&b, b_conv_bn(&b, x, (conv){3, 16, 3, 1, 1, 1, false, 0}));
+    x = b_silu(&b, b_conv(&b, x, (conv){16, 16, 3, 2, 1, 1, true, 0}));
+    x = b_gemm(&b, b_flatten(&b, b_global_pool(&b, x)), 16, CLASSES);
+    b_output(&b, "y", b_softmax(&b, x));
+    OK(b.rc);
+    return compiled(b.g, &(ig_model_opts){.threads = 1});
+}
+
+/* What the process takes, not only what is alive: fragments count too. Sanitizers keep
+ * freed memory, so there only what is alive tells (the test above). */
+#ifdef IG_SANITIZED
+enum { PAGES_TELL = 0 };
+#else
+enum { PAGES_TELL = 1 };
+#endif
+static void a_thousand_shapes_keep_the_process_as_large_as_it_was(void **state)
+{
+    enum { WARM = 300, RUNS = 1000, SLACK = 4 << 20 };
+    size_t warm = 0, end = 0;
+    uint64_t seed = 7;
+    (void)state;
+    ig_model *m = any_image();
+    for (int r = 0; r < RUNS; r++) {
+        int64_t d[3];
+        for (int k = 0; k < 3; k++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            d[k] = 1 + (int64_t)(seed >> 33) % (k ? 40 : 6);
+        }
+        if (r == 0) /* the largest, so that the arena is as large as it gets */
+            d[0] = 6, d[1] = d[2] = 40;
+        ig_tensor *x = NULL, *y = NULL;
+        OK(ig_tensor_new(&x, IG_FLOAT32, 4, (int64_t[]){d[0], 3, d[1], d[2]}));
+        OK(ig_model_run(m, IG_INPUTS(x), IG_OUTPUTS(&y), NULL));
+        ig_tensor_unref(x);
+        ig_tensor_unref(y);
+        if (r == WARM)
+            warm = resident_bytes();
+    }
+    end = resident_bytes();
+    ig_model_free(m);
+    if (PAGES_TELL && end > warm + warm / 10 + SLACK)
+        fail_msg("%zu bytes after %d shapes, %zu after %d", warm, WARM, end, RUNS);
+}
+
 static size_t growth_of_a_run(ig_model *m, int64_t n, int64_t width)
 {
     ig_tensor *x = NULL, *y = NULL;
@@ -386,4 +454,5 @@ IG_TESTS(cmocka_unit_test(eight_threads_run_one_model_with_batches_of_their_own)
          cmocka_unit_test(a_run_may_use_exactly_memory_bytes),
          cmocka_unit_test(a_model_may_have_exactly_the_nodes_of_the_limit),
          cmocka_unit_test(a_thousand_batch_sizes_keep_memory_flat),
+         cmocka_unit_test(a_thousand_shapes_keep_the_process_as_large_as_it_was),
          cmocka_unit_test(a_large_matrix_is_copied_only_for_many_rows))

@@ -110,9 +110,10 @@ static void any_number_of_nodes_is_written(void **state)
     assert_status(igi_graph_new(&g, "chain", igt_registry(), NULL), IG_OK);
     assert_status(ig_graph_input(g, "x", IG_FLOAT32, 1, (int64_t[]){2}, &id), IG_OK);
     for (int nodes = 1; nodes <= 130; nodes++) {
+        char name[16];
+        snprintf(name, sizeof(name), "y%d", nodes);
         assert_status(ig_graph_make_named(g, "Relu", NULL, &id, 1, &id, 1), IG_OK);
-        if (nodes == 1) /* the others are written though nobody asks for them */
-            assert_status(ig_graph_output(g, "y", id), IG_OK);
+        assert_status(ig_graph_output(g, name, id), IG_OK);
         assert_status(igi_onnx_write(g, NULL, &bytes, &n), IG_OK);
         assert_status(igt_read_bytes(bytes, n, &again), IG_OK);
         assert_int_equal(again->order.n, nodes);
@@ -147,7 +148,7 @@ static void a_lower_opset_is_declared_when_it_says_the_same(void **state)
     o.opset = 17; /* Split got num_outputs in 18 */
     assert_status(igi_onnx_write(g, &o, &bytes2, &n), IG_UNSUPPORTED);
     assert_message("Split (needs opset 18)");
-    o.opset = 29;
+    o.opset = 28;
     assert_status(igi_onnx_write(g, &o, &bytes2, &n), IG_INVALID_ARGUMENT);
 }
 
@@ -168,68 +169,6 @@ static void versions_that_only_added_types_are_not_asked_for(void **state)
     assert_status(igt_read_bytes(bytes, n, &again), IG_OK);
     assert_int_equal(again->opset, 14);
     same_graph();
-}
-
-/* ONNX's own shape inference gives MaxPool with ceil_mode another shape before 22. */
-static void an_attribute_that_changed_its_meaning_asks_for_the_newer_opset(void **state)
-{
-    (void)state;
-    size_t n;
-    for (int ceil = 0; ceil < 2; ceil++) {
-        igt_begin(&m, 22);
-        igt_input(&m, "x", IG_FLOAT32, 4, (int64_t[]){1, 1, 2, 2});
-        pb_node *pool = igt_node(&m, "MaxPool", "x", "y");
-        igt_ints(&m, pool, "kernel_shape", 2, (int64_t[]){1, 1});
-        igt_ints(&m, pool, "strides", 2, (int64_t[]){2, 2});
-        igt_int(&m, pool, "ceil_mode", ceil);
-        igt_output(&m, "y", IG_FLOAT32);
-        assert_status(igt_read(&m, &g), IG_OK);
-        assert_status(igi_onnx_write(g, NULL, &bytes, &n), IG_OK);
-        assert_status(igt_read_bytes(bytes, n, &again), IG_OK);
-        assert_int_equal(again->opset, ceil ? 22 : 13);
-        igi_free(bytes);
-        ig_graph_free(g);
-        ig_graph_free(again);
-        igt_end(&m);
-        fresh(state);
-    }
-}
-
-/* The opset that a model of one operator over tensors of this type is written with. */
-static int64_t written_opset(const char *op, const char *in, int dtype, int64_t window)
-{
-    size_t n;
-    igt_begin(&m, 28);
-    igt_input(&m, "x", dtype, 4, (int64_t[]){1, 1, 2, 2});
-    pb_node *node = igt_node(&m, op, in, "y");
-    if (window) {
-        igt_int(&m, node, "is_causal", 1);
-        igt_int(&m, node, "local_window_size", window);
-    }
-    igt_output(&m, "y", dtype);
-    assert_status(igt_read(&m, &g), IG_OK);
-    assert_status(igi_onnx_write(g, NULL, &bytes, &n), IG_OK);
-    assert_status(igt_read_bytes(bytes, n, &again), IG_OK);
-    int64_t opset = again->opset;
-    same_graph();
-    ig_graph_free(g);
-    ig_graph_free(again);
-    igi_free(bytes);
-    bytes = NULL;
-    g = again = NULL;
-    igt_end(&m);
-    return opset;
-}
-
-static void a_newer_opset_is_asked_for_by_its_uses_alone(void **state)
-{
-    (void)state;
-    assert_int_equal(written_opset("Celu", "x", IG_FLOAT32, 0), 13);
-    assert_int_equal(written_opset("Celu", "x", IG_FLOAT16, 0), 28);
-    assert_int_equal(written_opset("Attention", "x x x", IG_FLOAT32, 0), 24);
-    assert_int_equal(written_opset("Attention", "x x x", IG_FLOAT32, 1), 25);
-    assert_int_equal(written_opset("SwiGLU", "x x", IG_FLOAT32, 0), 28);
-    assert_int_equal(written_opset("ReduceLogSum", "x", IG_FLOAT32, 0), 18);
 }
 
 static void outputs_keep_the_names_that_callers_use(void **state)
@@ -430,8 +369,6 @@ IG_TESTS(TEST(a_graph_survives_writing_and_reading),
          TEST(the_same_graph_gives_the_same_bytes),
          TEST(a_lower_opset_is_declared_when_it_says_the_same),
          TEST(versions_that_only_added_types_are_not_asked_for),
-         TEST(an_attribute_that_changed_its_meaning_asks_for_the_newer_opset),
-         TEST(a_newer_opset_is_asked_for_by_its_uses_alone),
          TEST(outputs_keep_the_names_that_callers_use),
          TEST(operators_of_our_own_become_onnx),
          TEST(sums_over_broadcast_axes_become_reductions),
