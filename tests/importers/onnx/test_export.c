@@ -9,6 +9,8 @@
 #include "graph/core/file.h"
 #include "tests/importers/onnx/support.h"
 
+IG_USES_OP(Relu);
+
 static igt_model m;
 static ig_graph *g, *again;
 static void *bytes, *bytes2;
@@ -192,6 +194,47 @@ static void outputs_keep_the_names_that_callers_use(void **state)
     assert_string_equal(igt_ops(again), "Relu(x) Identity(first) Identity(x)");
 }
 
+/* Passes may leave nodes with one name; onnxruntime refuses them. */
+static void names_of_nodes_are_written_once_each(void **state)
+{
+    (void)state;
+    size_t n;
+    ig_value_id x, y;
+    ig_node_iter it;
+    ig_node_id first, second;
+    const ig_call call = {.op = &ig_op_Relu, .name = "same", .n_in = 1, .n_out = 1};
+    assert_status(igi_graph_new(&g, "g", igt_registry(), NULL), IG_OK);
+    assert_status(ig_graph_input(g, "x", IG_FLOAT32, 1, (int64_t[]){3}, &x), IG_OK);
+    assert_status(ig_graph_make(g, &call, &x, &y), IG_OK);
+    assert_status(ig_graph_make(g, &call, &y, &y), IG_OK);
+    assert_status(ig_graph_output(g, "y", y), IG_OK);
+    it = ig_graph_nodes(g);
+    assert_true(ig_node_next(&it, &first) && ig_node_next(&it, &second));
+    igi_node_at(g, second)->name = igi_node_at(g, first)->name;
+    assert_status(igi_onnx_write(g, NULL, &bytes, &n), IG_OK);
+    assert_status(igt_read_bytes(bytes, n, &again), IG_OK);
+    it = ig_graph_nodes(again);
+    assert_true(ig_node_next(&it, &first) && ig_node_next(&it, &second));
+    assert_string_equal(ig_graph_node_name(again, first), "same");
+    assert_string_equal(ig_graph_node_name(again, second), "same_1");
+}
+
+/* The Identity of an output that is an input takes sequences since opset 14. */
+static void an_output_that_is_an_input_asks_for_its_opset(void **state)
+{
+    (void)state;
+    size_t n;
+    ig_value_id x;
+    const ig_type elem = {.kind = IG_KIND_TENSOR, .dtype = IG_FLOAT32, .rank = -1};
+    const ig_type list = {.kind = IG_KIND_SEQUENCE, .u.elem = &elem};
+    assert_status(igi_graph_new(&g, "g", igt_registry(), NULL), IG_OK);
+    assert_status(ig_graph_input_typed(g, "x", &list, &x), IG_OK);
+    assert_status(ig_graph_output(g, "y", x), IG_OK);
+    assert_status(igi_onnx_write(g, NULL, &bytes, &n), IG_OK);
+    assert_status(igt_read_bytes(bytes, n, &again), IG_OK);
+    assert_int_equal(again->opset, 14);
+}
+
 /* x -> op(x, x) -> y in domain ingot. */
 static void own_graph(const char *op)
 {
@@ -370,6 +413,8 @@ IG_TESTS(TEST(a_graph_survives_writing_and_reading),
          TEST(a_lower_opset_is_declared_when_it_says_the_same),
          TEST(versions_that_only_added_types_are_not_asked_for),
          TEST(an_attribute_that_changed_its_meaning_asks_for_the_newer_opset),
+         TEST(names_of_nodes_are_written_once_each),
+         TEST(an_output_that_is_an_input_asks_for_its_opset),
          TEST(outputs_keep_the_names_that_callers_use),
          TEST(operators_of_our_own_become_onnx),
          TEST(sums_over_broadcast_axes_become_reductions),
