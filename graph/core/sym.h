@@ -41,5 +41,10 @@ bool igi_symtab_is_fresh(const ig_symtab *s, int64_t dim);
 int64_t igi_dim_eval(const ig_symtab *s, int64_t dim, const int64_t *values, int n);
 /* The dim of another table, translated through names (for inlining, cloning). */
 int64_t igi_dim_translate(ig_symtab *dst, const ig_symtab *src, int64_t dim);
+/* Copy of a type (deep, `out` fresh) with dims translated. */
+ig_status igi_type_translate(ig_type *out,
+                             ig_symtab *dst,
+                             const ig_type *type,
+                             const ig_symtab *src);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "graph/core/checked.h"
 #include "graph/core/sym_poly.h"
+#include "graph/core/tensor.h"
 
 /* ---- text ---- */
 
@@ -289,4 +290,19 @@ int64_t igi_dim_translate(ig_symtab *dst, const ig_symtab *src, int64_t dim)
     igi_free(needed);
     igi_free(atoms);
     return result;
+}
+
+ig_status igi_type_translate(ig_type *out,
+                             ig_symtab *dst,
+                             const ig_type *type,
+                             const ig_symtab *src)
+{
+    IG_TRY(igi_type_copy(out, type));
+    ig_type *t = out;
+    while (t->kind != IG_KIND_TENSOR && t->u.elem)
+        t = (ig_type *)(uintptr_t)t->u.elem;
+    int64_t *d = t->rank > 8 ? t->u.dim_far : t->u.dim;
+    for (int i = 0; t->kind == IG_KIND_TENSOR && i < t->rank; i++)
+        d[i] = igi_dim_translate(dst, src, d[i]);
+    return IG_OK;
 }

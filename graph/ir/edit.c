@@ -373,24 +373,13 @@ ig_status igi_graph_inline(ig_graph *dst, const ig_graph *src, ig_value_id *map)
     return rc;
 }
 
-/* Dims of another table, which may be a copy of this one: equal names, equal dims. */
-static void translate_type(ig_symtab *dst, const ig_symtab *src, ig_type *t)
-{
-    while (t->kind != IG_KIND_TENSOR && t->u.elem)
-        t = (ig_type *)(uintptr_t)t->u.elem;
-    int64_t *d = t->rank > 8 ? t->u.dim_far : t->u.dim;
-    for (int i = 0; t->kind == IG_KIND_TENSOR && i < t->rank; i++)
-        d[i] = igi_dim_translate(dst, src, d[i]);
-}
-
 static ig_status clone_into(ig_graph *dst, const ig_graph *src, ig_value_id *map)
 {
     for (size_t i = 0; i < src->inputs.n; i++) {
         const igi_gvalue *v = igi_value_at(src, src->inputs.p[i]);
         ig_value_id *to = &map[src->inputs.p[i].i];
         ig_type type = {0};
-        IG_TRY(igi_type_copy(&type, &v->type));
-        translate_type(dst->syms, src->syms, &type);
+        IG_TRY(igi_type_translate(&type, dst->syms, &v->type, src->syms));
         ig_status rc = ig_graph_input_typed(dst, v->name, &type, to);
         igi_type_fini(&type);
         IG_TRY(rc);

@@ -121,9 +121,7 @@ ig_status igi_notes_copy_value(ig_graph *dst,
         return IG_OK;
     ig_type t = {0};
     bool agree;
-    IG_TRY(igi_type_copy(&t, &v->type));
-    for (int i = 0; t.kind == IG_KIND_TENSOR && i < t.rank; i++)
-        dims_of(&t)[i] = igi_dim_translate(dst->syms, src->syms, dims_of(&t)[i]);
+    IG_TRY(igi_type_translate(&t, dst->syms, &v->type, src->syms));
     ig_status rc = igi_graph_declare(dst, to, &t, &agree);
     igi_type_fini(&t);
     return rc;

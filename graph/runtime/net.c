@@ -6,6 +6,7 @@
 
 #include "graph/core/log.h"
 #include "graph/ir/body.h"
+#include "graph/ir/note.h"
 #include "graph/passes/pass.h"
 #include "graph/runtime/bodies.h"
 #include "graph/runtime/instance.h"
@@ -153,6 +154,24 @@ static ig_status finish(ig_net *net, const ig_net_opts *o)
     return igi_bodies_compile(net, o);
 }
 
+/* What a file declares of its outputs is not always what inference finds again: the
+ * graph that the passes leave keeps it. */
+static ig_status keep_output_types(ig_graph *g, const ig_graph *from)
+{
+    for (size_t i = 0; i < g->outputs.n; i++) {
+        ig_type t = {0};
+        bool agree;
+        const ig_type *was = &igi_value_at(from, from->outputs.p[i])->type;
+        if (was->kind != IG_KIND_TENSOR || was->rank < 0)
+            continue;
+        IG_TRY(igi_type_translate(&t, g->syms, was, from->syms));
+        ig_status rc = igi_graph_declare(g, g->outputs.p[i], &t, &agree);
+        igi_type_fini(&t);
+        IG_TRY(rc);
+    }
+    return IG_OK;
+}
+
 static ig_status
 compile(ig_net *net, const ig_graph *g, ig_workspace *weights, const ig_net_opts *o)
 {
@@ -168,6 +187,7 @@ compile(ig_net *net, const ig_graph *g, ig_workspace *weights, const ig_net_opts
         return IG_OUT_OF_MEMORY;
     IG_TRY(ig_graph_clone(&net->graph, g));
     IG_TRY(run_passes(net));
+    IG_TRY(keep_output_types(net->graph, g));
     IG_TRY(igi_graph_sort(net->graph));
     IG_TRY(finish(net, o));
     if (net->host && net->host->warm_up && net->threads > 1)

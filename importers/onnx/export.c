@@ -39,17 +39,22 @@ ig_status igi_onnx_out_claim(igi_onnx_out *o, ig_value_id v, const char *name)
     return igi_map_put(&o->taken, name, v.i);
 }
 
-const char *igi_onnx_out_unused(igi_onnx_out *o, const char *stem)
+static const char *unused_in(igi_onnx_out *o, const igi_map *taken, const char *stem)
 {
     char buf[288];
-    if (!igi_map_get(&o->taken, stem))
+    if (!igi_map_get(taken, stem))
         return stem;
     for (uint32_t k = 1;; k++) {
         (void)snprintf(buf, sizeof(buf), "%.*s_%u", (int)igi_utf8_cut(stem, 255), stem,
                        k);
-        if (!igi_map_get(&o->taken, buf))
+        if (!igi_map_get(taken, buf))
             return igi_arena_strdup(&o->arena, buf);
     }
+}
+
+const char *igi_onnx_out_unused(igi_onnx_out *o, const char *stem)
+{
+    return unused_in(o, &o->taken, stem);
 }
 
 const char *igi_onnx_out_name(igi_onnx_out *o, const char *stem)
@@ -266,6 +271,17 @@ static size_t outputs_of(const ig_graph *g, const igi_node *n)
     return (size_t)count;
 }
 
+/* Passes name what they make after what they found, so names of nodes may repeat;
+ * onnxruntime wants each once. */
+static ig_status name_node(igi_onnx_out *o, const igi_node *n, pb_node *p)
+{
+    if (!n->name || !*n->name)
+        return IG_OK;
+    const char *name = unused_in(o, &o->node_names, n->name);
+    p->name = text(name);
+    return name ? igi_map_put(&o->node_names, name, 1) : IG_OUT_OF_MEMORY;
+}
+
 static ig_status put_node(igi_onnx_out *o, ig_node_id id)
 {
     const igi_node *n = igi_node_at(o->g, id);
@@ -278,7 +294,7 @@ static ig_status put_node(igi_onnx_out *o, ig_node_id id)
         o, n->op->def->name, (size_t)(n->n_in - n->n_captures), outputs_of(o->g, n));
     if (!p)
         return IG_OUT_OF_MEMORY;
-    p->name = text(n->name);
+    IG_TRY(name_node(o, n, p));
     p->domain = text(n->op->def->domain ? n->op->def->domain : "");
     for (size_t i = 0; i < p->n_input; i++)
         p->input[i] = text(n->in[i].i ? o->names[n->in[i].i] : "");
@@ -413,9 +429,13 @@ void igi_onnx_out_end(igi_onnx_out *o)
         ig_tensor_unref(o->copies.p[i]);
     for (size_t i = 0; i < o->blocks.n; i++)
         igi_free(o->blocks.p[i]);
+    for (size_t i = 0; i < o->bodies.n; i++)
+        ig_graph_free(o->bodies.p[i]);
+    IGI_VEC_FREE(&o->bodies);
     IGI_VEC_FREE(&o->copies);
     IGI_VEC_FREE(&o->blocks);
     IGI_VEC_FREE(&o->nodes);
     igi_map_fini(&o->taken);
+    igi_map_fini(&o->node_names);
     igi_arena_fini(&o->arena);
 }

@@ -20,8 +20,10 @@ typedef struct igi_onnx_out {
     size_t n_captures;       /* of a body: its last inputs, which have outer names */
     igi_map
         taken; /* names of all graphs -> value id: bodies may not hide outer names */
+    igi_map node_names;          /* of all graphs */
     IGI_VEC(ig_tensor *) copies; /* contiguous forms, dropped at the end */
     IGI_VEC(void *) blocks;      /* of the heap, freed at the end */
+    IGI_VEC(ig_graph *) bodies;  /* made here, freed at the end */
     IGI_VEC(pb_node *) nodes;    /* of the graph */
     uint32_t counter;            /* for made names */
     pb_model model;

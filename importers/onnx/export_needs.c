@@ -2,6 +2,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <ingot/plugin.h>
+
 #include "graph/core/text.h"
 #include "graph/ir/body.h"
 #include "graph/ir/note.h"
@@ -123,6 +125,40 @@ static int64_t needed_version(const ig_graph *g, ig_node_id n)
     return old ? plain[k].opset : newest;
 }
 
+/* The oldest opset whose Identity takes a value: an output that is an input or constant
+ * of the graph is written as one. */
+static int64_t identity_version(const ig_type *t)
+{
+    static const struct {
+        uint64_t types;
+        int64_t opset;
+    } rows[] = {{IG_T(INT2) | IG_T(UINT2), 25},
+                {IG_T(FLOAT8E8M0), 24},
+                {IG_T(FLOAT4E2M1), 23},
+                {IG_T(INT4) | IG_T(UINT4), 21},
+                {IG_FLOAT8S, 19}};
+    int64_t least = t->kind == IG_KIND_OPTIONAL   ? 16
+                    : t->kind == IG_KIND_SEQUENCE ? 14
+                                                  : 13;
+    const ig_type *inner = igi_type_innermost(t);
+    for (size_t i = 0; inner && i < sizeof(rows) / sizeof(*rows); i++)
+        if (rows[i].types >> inner->dtype & 1)
+            return rows[i].opset > least ? rows[i].opset : least;
+    return least;
+}
+
+static int64_t outputs_version(const ig_graph *g)
+{
+    int64_t version = 0;
+    for (int i = 0; i < ig_graph_n_outputs(g); i++) {
+        ig_value_id v = ig_graph_output_at(g, i);
+        int64_t one = identity_version(ig_graph_value_type(g, v));
+        if (!ig_graph_value_producer(g, v).i && one > version)
+            version = one;
+    }
+    return version;
+}
+
 /* What a walk over all nodes, those of bodies too, finds out. */
 typedef struct needs {
     int64_t opset;                /* nodes that need a newer one are listed */
@@ -137,6 +173,8 @@ static void survey(const ig_graph *g, needs *x)
     ig_node_iter it = ig_graph_nodes(g);
     ig_node_id n;
     char name[160];
+    int64_t outputs = outputs_version(g);
+    x->oldest = outputs > x->oldest ? outputs : x->oldest;
     while (ig_node_next(&it, &n)) {
         const igi_node *node = igi_node_at(g, n);
         int64_t version = needed_version(g, n);

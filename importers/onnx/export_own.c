@@ -233,33 +233,39 @@ static const struct {
     const char *name;
     int64_t opset; /* the oldest that has all it needs */
     void (*run)(igi_own *w);
+    bool (*can)(const ig_graph *g, const igi_node *n); /* NULL: any node */
 } table[] = {
-    {"AdamStep", 15, adam_step},
-    {"AffineGridGrad", 20, igi_own_affine_grid_grad},
-    {"AveragePool", 19, igi_own_nhwc_average_pool},
-    {"AveragePoolGrad", 14, igi_own_average_pool_grad},
-    {"ClipScale", 14, clip_scale},
-    {"Conv", 16, igi_own_nhwc_conv},
-    {"ConvGradInput", 14, igi_own_conv_grad_input},
-    {"ConvGradWeight", 14, igi_own_conv_grad_weight},
-    {"DepthToSpaceGrad", 14, igi_own_depth_to_space_grad},
-    {"DivByDims", 14, div_by_dims},
-    {"GatherGrad", 16, igi_own_gather_grad},
-    {"GatherNDGrad", 16, igi_own_gather_nd_grad},
-    {"GeluGrad", 14, gelu_grad},
-    {"GlobalAveragePool", 14, igi_own_nhwc_global_average_pool},
-    {"Linear", 16, igi_own_linear},
-    {"MaxPool", 14, igi_own_nhwc_max_pool},
-    {"MaxPoolGather", 14, igi_own_max_pool_gather},
-    {"MaxPoolGrad", 16, igi_own_max_pool_grad},
-    {"NllLossGrad", 16, igi_own_nll_loss_grad},
-    {"PadGrad", 19, igi_own_pad_grad},
-    {"ReluGrad", 16, relu_grad},
-    {"SgdStep", 14, sgd_step},
-    {"SliceGrad", 16, igi_own_slice_grad},
-    {"SumTo", 14, sum_to},
-    {"ViewRead", 14, igi_own_view_read},
-    {"ViewWrite", 16, igi_own_view_write},
+    {"AdamStep", 15, adam_step, NULL},
+    {"AffineGridGrad", 20, igi_own_affine_grid_grad, NULL},
+    {"AveragePool", 19, igi_own_nhwc_average_pool, NULL},
+    {"AveragePoolGrad", 14, igi_own_average_pool_grad, NULL},
+    {"ClipScale", 14, clip_scale, NULL},
+    {"Conv", 16, igi_own_nhwc_conv, NULL},
+    {"ConvGradInput", 14, igi_own_conv_grad_input, NULL},
+    {"ConvGradWeight", 14, igi_own_conv_grad_weight, NULL},
+    {"DepthToSpaceGrad", 14, igi_own_depth_to_space_grad, NULL},
+    {"DivByDims", 14, div_by_dims, NULL},
+    {"EinsumGrad", 14, igi_own_einsum_grad, igi_own_can_einsum_grad},
+    {"GatherGrad", 16, igi_own_gather_grad, NULL},
+    {"GatherNDGrad", 16, igi_own_gather_nd_grad, NULL},
+    {"GeluGrad", 14, gelu_grad, NULL},
+    {"GlobalAveragePool", 14, igi_own_nhwc_global_average_pool, NULL},
+    {"Linear", 16, igi_own_linear, NULL},
+    {"LinearScan", 14, igi_own_linear_scan, igi_own_can_linear_scan},
+    {"MaxPool", 14, igi_own_nhwc_max_pool, NULL},
+    {"MaxPoolGather", 14, igi_own_max_pool_gather, NULL},
+    {"MaxPoolGrad", 16, igi_own_max_pool_grad, NULL},
+    {"NllLossGrad", 16, igi_own_nll_loss_grad, NULL},
+    {"PadGrad", 19, igi_own_pad_grad, NULL},
+    {"QAdd", 14, igi_own_qadd, NULL},
+    {"QConv", 14, igi_own_qconv, NULL},
+    {"ReluGrad", 16, relu_grad, NULL},
+    {"SgdStep", 14, sgd_step, NULL},
+    {"SliceGrad", 16, igi_own_slice_grad, NULL},
+    {"SumTo", 14, sum_to, NULL},
+    {"TensorGather", 14, igi_own_tensor_gather, NULL},
+    {"ViewRead", 14, igi_own_view_read, NULL},
+    {"ViewWrite", 16, igi_own_view_write, NULL},
 };
 
 static size_t row_of(const ig_op_def *op)
@@ -274,7 +280,7 @@ static size_t row_of(const ig_op_def *op)
 int64_t igi_onnx_own_opset(const ig_graph *g, const igi_node *n)
 {
     size_t i = row_of(n->op->def);
-    if (i >= sizeof(table) / sizeof(*table))
+    if (i >= sizeof(table) / sizeof(*table) || (table[i].can && !table[i].can(g, n)))
         return 0;
     bool bf16 = n->in[0].i && igi_value_at(g, n->in[0])->type.dtype == IG_BFLOAT16;
     return bf16 && table[i].opset < BF16_OPSET ? BF16_OPSET : table[i].opset;

@@ -60,6 +60,16 @@ const char *igi_own_scalar(igi_own *w, int i, double fallback);
 const char *
 igi_own_transposed(igi_own *w, const char *x, const int64_t *perm, int rank);
 
+/* A node with several outputs. */
+void igi_own_put_many(igi_own *w,
+                      const char *op,
+                      const char *const *ins,
+                      size_t n_in,
+                      const char *const *outs,
+                      size_t n_out);
+/* A body without captures; taken over, also when something failed before. */
+void igi_own_set_body(igi_own *w, const char *name, ig_graph *body);
+
 const char *igi_own_cast(igi_own *w, const char *x, ig_dtype to);
 const char *igi_own_flat(igi_own *w, const char *x); /* in one axis */
 /* `out` NULL is not allowed here. */
@@ -93,6 +103,23 @@ void igi_own_nhwc_conv(igi_own *w);
 void igi_own_nhwc_global_average_pool(igi_own *w);
 void igi_own_nhwc_max_pool(igi_own *w);
 void igi_own_nll_loss_grad(igi_own *w);
+
+/* Rank of x[N, in..., C]; 0 with an error when it is not known. */
+int igi_own_nhwc_rank(igi_own *w);
+/* Input 0 with channels first; y with channels last, as output `out` (NULL: any). */
+const char *igi_own_channels_first(igi_own *w, int rank);
+const char *igi_own_channels_last(igi_own *w, const char *out, const char *y, int rank);
+
+/* export_own_quant.c: quantized operators of the optimiser */
+void igi_own_qadd(igi_own *w);
+void igi_own_qconv(igi_own *w);
+
+/* export_own_scan.c, export_own_einsum.c. `can`: whether this node can be said. */
+void igi_own_linear_scan(igi_own *w);
+bool igi_own_can_linear_scan(const ig_graph *g, const igi_node *n);
+void igi_own_tensor_gather(igi_own *w);
+void igi_own_einsum_grad(igi_own *w);
+bool igi_own_can_einsum_grad(const ig_graph *g, const igi_node *n);
 
 /* export_own_view.c */
 void igi_own_view_read(igi_own *w);

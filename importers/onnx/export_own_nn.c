@@ -244,8 +244,7 @@ void igi_own_linear(igi_own *w)
 
 /* ---- channels last ---- */
 
-/* Rank of x[N, in..., C]; 0 with an error when it is not known. */
-static int nhwc_rank(igi_own *w)
+int igi_own_nhwc_rank(igi_own *w)
 {
     int rank = igi_own_type_in(w, 0)->rank;
     if (rank < 3)
@@ -253,7 +252,7 @@ static int nhwc_rank(igi_own *w)
     return w->rc == IG_OK ? rank : 0;
 }
 
-static const char *channels_first(igi_own *w, int rank)
+const char *igi_own_channels_first(igi_own *w, int rank)
 {
     int64_t perm[IG_RANK_MAX];
     for (int i = 0; i < rank; i++)
@@ -261,8 +260,7 @@ static const char *channels_first(igi_own *w, int rank)
     return igi_own_transposed(w, igi_own_in(w, 0), perm, rank);
 }
 
-/* As output `out`; NULL makes a name. */
-static const char *channels_last(igi_own *w, const char *out, const char *y, int rank)
+const char *igi_own_channels_last(igi_own *w, const char *out, const char *y, int rank)
 {
     int64_t perm[IG_RANK_MAX];
     for (int i = 0; i < rank; i++)
@@ -277,27 +275,27 @@ void igi_own_nhwc_conv(igi_own *w)
 {
     static const char *const same[] = {"auto_pad", "dilations", "group", "pads",
                                        "strides"};
-    int rank = nhwc_rank(w);
+    int rank = igi_own_nhwc_rank(w);
     if (!rank)
         return;
     const char *y =
-        igi_own_put_as(w, NULL, "Conv", channels_first(w, rank), igi_own_in(w, 1),
-                       igi_own_has(w, 2) ? igi_own_in(w, 2) : NULL);
+        igi_own_put_as(w, NULL, "Conv", igi_own_channels_first(w, rank),
+                       igi_own_in(w, 1), igi_own_has(w, 2) ? igi_own_in(w, 2) : NULL);
     for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++)
         igi_own_copy_attr(w, same[i]);
-    finish_fused(w, channels_last(w, NULL, y, rank));
+    finish_fused(w, igi_own_channels_last(w, NULL, y, rank));
 }
 
 /* Pooling: the operator of that name in ONNX has the same attributes. */
 static void nhwc_pool(igi_own *w, const char *op)
 {
-    int rank = nhwc_rank(w);
+    int rank = igi_own_nhwc_rank(w);
     if (!rank)
         return;
-    const char *y = igi_own_put1(w, op, channels_first(w, rank));
+    const char *y = igi_own_put1(w, op, igi_own_channels_first(w, rank));
     for (const ig_attr_def *a = w->n->op->def->attrs; a && a->name; a++)
         igi_own_copy_attr(w, a->name);
-    (void)channels_last(w, w->out[0], y, rank);
+    (void)igi_own_channels_last(w, w->out[0], y, rank);
 }
 
 void igi_own_nhwc_average_pool(igi_own *w)

@@ -75,6 +75,26 @@ const char *igi_own_put_as(igi_own *w,
     return igi_own_put_n(w, out, op, ins, n);
 }
 
+void igi_own_put_many(igi_own *w,
+                      const char *op,
+                      const char *const *ins,
+                      size_t n_in,
+                      const char *const *outs,
+                      size_t n_out)
+{
+    if (w->rc != IG_OK)
+        return;
+    w->last = igi_onnx_out_node(w->o, op, n_in, n_out);
+    if (!w->last) {
+        w->rc = IG_OUT_OF_MEMORY;
+        return;
+    }
+    for (size_t i = 0; i < n_in; i++)
+        w->last->input[i] = (char *)(uintptr_t)ins[i];
+    for (size_t i = 0; i < n_out; i++)
+        w->last->output[i] = (char *)(uintptr_t)outs[i];
+}
+
 const char *igi_own_put1(igi_own *w, const char *op, const char *a)
 {
     return igi_own_put_as(w, NULL, op, a, NULL, NULL);
@@ -157,6 +177,21 @@ void igi_own_set_string(igi_own *w, const char *name, const char *v)
     if (a) {
         a->has_s = true;
         a->s = (ProtobufCBinaryData){strlen(v), (uint8_t *)(uintptr_t)v};
+    }
+}
+
+void igi_own_set_body(igi_own *w, const char *name, ig_graph *body)
+{
+    const igi_node none = {0}; /* a node without captures */
+    const igi_node *node = w->o->node;
+    pb_attribute *a = add_attr(w, name, PB_ATTR_GRAPH);
+    if (!IGI_PUSH(&w->o->bodies, body)) {
+        ig_graph_free(body);
+        w->rc = w->rc == IG_OK ? IG_OUT_OF_MEMORY : w->rc;
+    } else if (a) {
+        w->o->node = &none;
+        w->rc = igi_onnx_out_body(w->o, body, &a->g);
+        w->o->node = node;
     }
 }
 

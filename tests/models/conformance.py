@@ -13,6 +13,7 @@ import sys
 
 CASES = 1905 + 9  # self-contained cases and light models
 PASSED_FLOOR = 1914  # docs/conformance.md records the number; raise it with each operator
+NEED_DECODERS = 7  # of them: images that are neither BMP nor PNM
 HARMLESS = {"passed", "unsupported"}
 
 
@@ -32,8 +33,10 @@ def main():
     print("conformance: " + ", ".join(f"{n} {status}" for status, n in sorted(counts.items())))
     if len(cases) < CASES:
         sys.exit(f"only {len(cases)} cases were found, expected {CASES}")
-    if counts["passed"] < PASSED_FLOOR:
-        sys.exit(f"{counts['passed']} cases passed, the floor is {PASSED_FLOOR}")
+    doctor = subprocess.run([ingot, "doctor"], capture_output=True, text=True, check=False).stdout
+    floor = PASSED_FLOOR - (0 if ", PNG" in doctor else NEED_DECODERS)
+    if counts["passed"] < floor:
+        sys.exit(f"{counts['passed']} cases passed, the floor is {floor}")
     sys.exit(bool(wrong))
 
 

@@ -181,6 +181,8 @@ class Command(unittest.TestCase):
         self.assertIn("owl", lines[1])
 
     def test_run_reads_an_image_as_the_input_asks(self):
+        if "PNG" not in self.run_json("doctor")["images"].split(";")[0]:
+            self.skipTest("the decoders of images were not built")
         (self.at / "p.onnx").write_bytes(PICTURE)
         (self.at / "p.png").write_bytes(png(2, 2, [[0, 51], [102, 255]]))
         values = self.run_json("run", "p.onnx", "p.png")["outputs"][0]["values"]

@@ -9,6 +9,8 @@
 #include "graph/core/file.h"
 #include "tests/importers/onnx/support.h"
 
+IG_USES_OP(Relu);
+
 static igt_model m;
 static ig_graph *g, *again;
 static void *bytes, *bytes2;
@@ -148,7 +150,7 @@ static void a_lower_opset_is_declared_when_it_says_the_same(void **state)
     o.opset = 17; /* Split got num_outputs in 18 */
     assert_status(igi_onnx_write(g, &o, &bytes2, &n), IG_UNSUPPORTED);
     assert_message("Split (needs opset 18)");
-    o.opset = 28;
+    o.opset = 29;
     assert_status(igi_onnx_write(g, &o, &bytes2, &n), IG_INVALID_ARGUMENT);
 }
 
@@ -171,6 +173,68 @@ static void versions_that_only_added_types_are_not_asked_for(void **state)
     same_graph();
 }
 
+/* ONNX's own shape inference gives MaxPool with ceil_mode another shape before 22. */
+static void an_attribute_that_changed_its_meaning_asks_for_the_newer_opset(void **state)
+{
+    (void)state;
+    size_t n;
+    for (int ceil = 0; ceil < 2; ceil++) {
+        igt_begin(&m, 22);
+        igt_input(&m, "x", IG_FLOAT32, 4, (int64_t[]){1, 1, 2, 2});
+        pb_node *pool = igt_node(&m, "MaxPool", "x", "y");
+        igt_ints(&m, pool, "kernel_shape", 2, (int64_t[]){1, 1});
+        igt_ints(&m, pool, "strides", 2, (int64_t[]){2, 2});
+        igt_int(&m, pool, "ceil_mode", ceil);
+        igt_output(&m, "y", IG_FLOAT32);
+        assert_status(igt_read(&m, &g), IG_OK);
+        assert_status(igi_onnx_write(g, NULL, &bytes, &n), IG_OK);
+        assert_status(igt_read_bytes(bytes, n, &again), IG_OK);
+        assert_int_equal(again->opset, ceil ? 22 : 13);
+        igi_free(bytes);
+        ig_graph_free(g);
+        ig_graph_free(again);
+        igt_end(&m);
+        fresh(state);
+    }
+}
+
+/* The opset that a model of one operator over tensors of this type is written with. */
+static int64_t written_opset(const char *op, const char *in, int dtype, int64_t window)
+{
+    size_t n;
+    igt_begin(&m, 28);
+    igt_input(&m, "x", dtype, 4, (int64_t[]){1, 1, 2, 2});
+    pb_node *node = igt_node(&m, op, in, "y");
+    if (window) {
+        igt_int(&m, node, "is_causal", 1);
+        igt_int(&m, node, "local_window_size", window);
+    }
+    igt_output(&m, "y", dtype);
+    assert_status(igt_read(&m, &g), IG_OK);
+    assert_status(igi_onnx_write(g, NULL, &bytes, &n), IG_OK);
+    assert_status(igt_read_bytes(bytes, n, &again), IG_OK);
+    int64_t opset = again->opset;
+    same_graph();
+    ig_graph_free(g);
+    ig_graph_free(again);
+    igi_free(bytes);
+    bytes = NULL;
+    g = again = NULL;
+    igt_end(&m);
+    return opset;
+}
+
+static void a_newer_opset_is_asked_for_by_its_uses_alone(void **state)
+{
+    (void)state;
+    assert_int_equal(written_opset("Celu", "x", IG_FLOAT32, 0), 13);
+    assert_int_equal(written_opset("Celu", "x", IG_FLOAT16, 0), 28);
+    assert_int_equal(written_opset("Attention", "x x x", IG_FLOAT32, 0), 24);
+    assert_int_equal(written_opset("Attention", "x x x", IG_FLOAT32, 1), 25);
+    assert_int_equal(written_opset("SwiGLU", "x x", IG_FLOAT32, 0), 28);
+    assert_int_equal(written_opset("ReduceLogSum", "x", IG_FLOAT32, 0), 18);
+}
+
 static void outputs_keep_the_names_that_callers_use(void **state)
 {
     (void)state;
@@ -189,6 +253,47 @@ static void outputs_keep_the_names_that_callers_use(void **state)
     assert_string_equal(again->output_names.p[1], "second");
     assert_string_equal(again->output_names.p[2], "third");
     assert_string_equal(igt_ops(again), "Relu(x) Identity(first) Identity(x)");
+}
+
+/* Passes may leave nodes with one name; onnxruntime refuses them. */
+static void names_of_nodes_are_written_once_each(void **state)
+{
+    (void)state;
+    size_t n;
+    ig_value_id x, y;
+    ig_node_iter it;
+    ig_node_id first, second;
+    const ig_call call = {.op = &ig_op_Relu, .name = "same", .n_in = 1, .n_out = 1};
+    assert_status(igi_graph_new(&g, "g", igt_registry(), NULL), IG_OK);
+    assert_status(ig_graph_input(g, "x", IG_FLOAT32, 1, (int64_t[]){3}, &x), IG_OK);
+    assert_status(ig_graph_make(g, &call, &x, &y), IG_OK);
+    assert_status(ig_graph_make(g, &call, &y, &y), IG_OK);
+    assert_status(ig_graph_output(g, "y", y), IG_OK);
+    it = ig_graph_nodes(g);
+    assert_true(ig_node_next(&it, &first) && ig_node_next(&it, &second));
+    igi_node_at(g, second)->name = igi_node_at(g, first)->name;
+    assert_status(igi_onnx_write(g, NULL, &bytes, &n), IG_OK);
+    assert_status(igt_read_bytes(bytes, n, &again), IG_OK);
+    it = ig_graph_nodes(again);
+    assert_true(ig_node_next(&it, &first) && ig_node_next(&it, &second));
+    assert_string_equal(ig_graph_node_name(again, first), "same");
+    assert_string_equal(ig_graph_node_name(again, second), "same_1");
+}
+
+/* The Identity of an output that is an input takes sequences since opset 14. */
+static void an_output_that_is_an_input_asks_for_its_opset(void **state)
+{
+    (void)state;
+    size_t n;
+    ig_value_id x;
+    const ig_type elem = {.kind = IG_KIND_TENSOR, .dtype = IG_FLOAT32, .rank = -1};
+    const ig_type list = {.kind = IG_KIND_SEQUENCE, .u.elem = &elem};
+    assert_status(igi_graph_new(&g, "g", igt_registry(), NULL), IG_OK);
+    assert_status(ig_graph_input_typed(g, "x", &list, &x), IG_OK);
+    assert_status(ig_graph_output(g, "y", x), IG_OK);
+    assert_status(igi_onnx_write(g, NULL, &bytes, &n), IG_OK);
+    assert_status(igt_read_bytes(bytes, n, &again), IG_OK);
+    assert_int_equal(again->opset, 14);
 }
 
 /* x -> op(x, x) -> y in domain ingot. */
@@ -369,6 +474,10 @@ IG_TESTS(TEST(a_graph_survives_writing_and_reading),
          TEST(the_same_graph_gives_the_same_bytes),
          TEST(a_lower_opset_is_declared_when_it_says_the_same),
          TEST(versions_that_only_added_types_are_not_asked_for),
+         TEST(an_attribute_that_changed_its_meaning_asks_for_the_newer_opset),
+         TEST(a_newer_opset_is_asked_for_by_its_uses_alone),
+         TEST(names_of_nodes_are_written_once_each),
+         TEST(an_output_that_is_an_input_asks_for_its_opset),
          TEST(outputs_keep_the_names_that_callers_use),
          TEST(operators_of_our_own_become_onnx),
          TEST(sums_over_broadcast_axes_become_reductions),
