@@ -46,8 +46,8 @@ static void moves_follow_strides(void **state)
     int32_t got[6];
     void *a = block_of(s, sizeof(from)), *b = block_of(s, sizeof(from));
     assert_int_equal(s->d->upload(s->queue, a, from, sizeof(from)), IG_OK);
-    assert_int_equal(
-        s->d->move(s->queue, 4, 2, dims, b, to_strides, a, from_strides), IG_OK);
+    assert_int_equal(s->d->move(s->queue, 4, 2, dims, b, to_strides, a, from_strides),
+                     IG_OK);
     s->d->release(s->queue, a, sizeof(from)); /* its work still waits */
     assert_int_equal(s->d->download(s->queue, got, b, sizeof(got)), IG_OK);
     const int32_t want[6] = {1, 4, 2, 5, 3, 6};
@@ -131,10 +131,10 @@ static void memory_is_for_kernels_alone_and_has_an_end(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(moves_follow_strides, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_graph_runs_again_over_the_same_addresses, setup,
-                                    teardown),
-    cmocka_unit_test_setup_teardown(memory_is_for_kernels_alone_and_has_an_end, setup,
-                                    teardown),
+    cmocka_unit_test_setup_teardown(
+        a_graph_runs_again_over_the_same_addresses, setup, teardown),
+    cmocka_unit_test_setup_teardown(
+        memory_is_for_kernels_alone_and_has_an_end, setup, teardown),
 };
 
 const struct CMUnitTest *igi_tests_get(size_t *count)
