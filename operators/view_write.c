@@ -74,7 +74,8 @@ static ig_status view_write_reference(ig_kernel_ctx *k)
     const ig_tensor *y = ig_out(k, 0), *updates = ig_in(k, 2);
     igi_spots s;
     IG_TRY(igi_spots_strided(k, y, ig_in(k, 1), updates, &s));
-    if (!o->accumulate && igi_strided_overlap(s.space_rank, s.space, s.base_stride))
+    if (!o->accumulate && s.count > 0 &&
+        igi_strided_overlap(s.space_rank, s.space, s.base_stride))
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
                               "the view overlaps itself: two updates would meet at one "
                               "element");

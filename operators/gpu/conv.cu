@@ -1,48 +1,17 @@
 // Convolutions and their gradients as products by tiles (product.cuh): one operand is
 // the weights or the gradient, the other is looked up in the images, element by
 // element. For the types, ranks and layouts that the libraries do not take.
+#include "operators/gpu/conv.cuh"
 #include "operators/gpu/product.cuh"
-#include "operators/gpu/window.cuh"
 
 namespace
 {
-
-// w[group * m, c, taps]; images of group * c and group * m channels.
-struct geometry {
-    gpu_window w;
-    gpu_images xi, yi;
-    int64_t batch, group, c, m; // channels of one group
-    gpu_divisor by_taps, by_group, by_out, by_in;
-};
-
-// x, y and kernel dims of a Conv; its images have the channels last or second.
-template <class O>
-geometry geometry_of(
-    const O *o, const ig_tensor *x, const ig_tensor *w, const ig_tensor *y, bool last)
-{
-    int rank = ig_rank(x) - 2, first = last ? 1 : 2,
-        channel = last ? ig_rank(x) - 1 : 1;
-    geometry g = {};
-    g.w = gpu_window_of(gpu_window_spec_of(o), rank, ig_dims(x) + first, ig_dims(w) + 2,
-                        ig_dims(y) + first);
-    g.batch = ig_dims(x)[0];
-    g.group = o->group;
-    g.c = ig_dims(w)[1];
-    g.m = ig_dims(w)[0] / o->group;
-    g.xi = gpu_images_of(ig_dims(x)[channel], g.w.in, last);
-    g.yi = gpu_images_of(ig_dims(y)[channel], g.w.out, last);
-    g.by_taps = gpu_divisor(g.w.taps);
-    g.by_group = gpu_divisor(g.group);
-    g.by_out = gpu_divisor(g.w.out);
-    g.by_in = gpu_divisor(g.w.in);
-    return g;
-}
 
 // ---- forward: an item is a group of an image; y[m, out] = w[m, c taps] x[c taps, out]
 // ----
 
 template <class C> struct weights {
-    geometry g;
+    gpu_geometry g;
     gpu_any<C> w;
 
     GPU_FN C get(int64_t item, int64_t i, int64_t k) const
@@ -53,7 +22,7 @@ template <class C> struct weights {
 };
 
 template <class C> struct patches {
-    geometry g;
+    gpu_geometry g;
     gpu_any<C> x;
 
     GPU_FN C get(int64_t item, int64_t k, int64_t o) const
@@ -65,7 +34,7 @@ template <class C> struct patches {
 };
 
 template <class C> struct forward {
-    geometry g;
+    gpu_geometry g;
     gpu_any<C> y, bias, residual; // the last two perhaps absent
     gpu_activation act;
 
@@ -81,7 +50,7 @@ template <class O>
 ig_status conv(ig_kernel_ctx *k, bool last, const gpu_activation &act)
 {
     const ig_tensor *x = ig_in(k, 0), *w = ig_in(k, 1), *y = ig_out(k, 0);
-    geometry g = geometry_of((const O *)k->attrs, x, w, y, last);
+    gpu_geometry g = gpu_geometry_of((const O *)k->attrs, x, w, y, last);
     return gpu_by_compute<GPU_FLOATS>(k, ig_dtype_of(x), [&]<class C>() {
         forward<C> r = {g, gpu_any_of<C>(y), gpu_any_of<C>(ig_in(k, 2)),
                         gpu_any_of<C>(ig_in(k, 3)), act};
@@ -105,7 +74,7 @@ ig_status run_nhwc_conv(ig_kernel_ctx *k)
 // ---- by the input: dx[c, in] = w'[c, m taps] dy[m taps, in] ----
 
 template <class C> struct weights_of_input {
-    geometry g;
+    gpu_geometry g;
     gpu_any<C> w;
 
     GPU_FN C get(int64_t item, int64_t c, int64_t k) const
@@ -117,7 +86,7 @@ template <class C> struct weights_of_input {
 };
 
 template <class C> struct patches_of_output {
-    geometry g;
+    gpu_geometry g;
     gpu_any<C> dy;
 
     GPU_FN C get(int64_t item, int64_t k, int64_t i) const
@@ -129,7 +98,7 @@ template <class C> struct patches_of_output {
 };
 
 template <class C> struct backward {
-    geometry g;
+    gpu_geometry g;
     gpu_any<C> dx, bias; // bias: perhaps absent
 
     GPU_FN void put(int64_t item, int64_t c, int64_t i, C sum) const
@@ -140,7 +109,7 @@ template <class C> struct backward {
 };
 
 ig_status by_input(ig_kernel_ctx *k,
-                   const geometry &g,
+                   const gpu_geometry &g,
                    const ig_tensor *dy,
                    const ig_tensor *w,
                    const ig_tensor *bias,
@@ -159,7 +128,7 @@ ig_status run_grad_input(ig_kernel_ctx *k)
     const ig_ingot_conv_grad_input_opts *o =
         (const ig_ingot_conv_grad_input_opts *)k->attrs;
     const ig_tensor *dy = ig_in(k, 0), *w = ig_in(k, 1), *dx = ig_out(k, 0);
-    return by_input(k, geometry_of(o, dx, w, dy, false), dy, w, nullptr, dx);
+    return by_input(k, gpu_geometry_of(o, dx, w, dy, false), dy, w, nullptr, dx);
 }
 
 // ---- ConvTranspose: the same, with pads that follow from what it is asked for ----
@@ -203,14 +172,14 @@ ig_status run_conv_transpose(ig_kernel_ctx *k)
     plain.group = o->group;
     plain.pads = {2 * (int64_t)(ig_rank(x) - 2), pads};
     plain.strides = o->strides;
-    return by_input(k, geometry_of(&plain, y, w, x, false), x, w, ig_in(k, 2), y);
+    return by_input(k, gpu_geometry_of(&plain, y, w, x, false), x, w, ig_in(k, 2), y);
 }
 
 // ---- by the weights: an item is a group; dw[m, c taps] = dy[m, n out] x'[n out, c
 // taps] ----
 
 template <class C> struct gradients {
-    geometry g;
+    gpu_geometry g;
     gpu_any<C> dy;
 
     GPU_FN C get(int64_t group, int64_t m, int64_t k) const
@@ -221,7 +190,7 @@ template <class C> struct gradients {
 };
 
 template <class C> struct patches_by_tap {
-    geometry g;
+    gpu_geometry g;
     gpu_any<C> x;
 
     GPU_FN C get(int64_t group, int64_t k, int64_t j) const
@@ -233,7 +202,7 @@ template <class C> struct patches_by_tap {
 };
 
 template <class C> struct by_weight {
-    geometry g;
+    gpu_geometry g;
     gpu_any<C> dw;
 
     GPU_FN void put(int64_t group, int64_t m, int64_t j, C sum) const
@@ -247,7 +216,7 @@ ig_status run_grad_weight(ig_kernel_ctx *k)
     const ig_ingot_conv_grad_weight_opts *o =
         (const ig_ingot_conv_grad_weight_opts *)k->attrs;
     const ig_tensor *dy = ig_in(k, 0), *x = ig_in(k, 1), *dw = ig_out(k, 0);
-    geometry g = geometry_of(o, x, dw, dy, false);
+    gpu_geometry g = gpu_geometry_of(o, x, dw, dy, false);
     return gpu_by_compute<GPU_FLOATS>(k, ig_dtype_of(x), [&]<class C>() {
         return gpu_multiply<C>(k, g.group, g.m, g.c * g.w.taps, g.batch * g.w.out,
                                gradients<C>{g, gpu_any_of<C>(dy)},

@@ -22,12 +22,13 @@ IG_EXTERN_C_BEGIN
 
 enum { /* gpu_fault.code */
        GPU_FAULT_NONE = 0,
-       GPU_FAULT_INDEX = 1,   /* value is not in [-bound, bound) */
-       GPU_FAULT_LABEL = 2,   /* value is not in [0, bound) */
-       GPU_FAULT_DIVISOR = 3, /* an integer division by zero */
-       GPU_FAULT_RANGE = 4,   /* a position that no element has */
-       GPU_FAULT_RATIO = 5,   /* Dropout's ratio is not in [0, 1) */
-       GPU_FAULT_STEP = 6     /* the number of an optimiser's step is below 1 */
+       GPU_FAULT_INDEX = 1,      /* value is not in [-bound, bound) */
+       GPU_FAULT_LABEL = 2,      /* value is not in [0, bound) */
+       GPU_FAULT_DIVISOR = 3,    /* an integer division by zero */
+       GPU_FAULT_RANGE = 4,      /* a position that no element has */
+       GPU_FAULT_RATIO = 5,      /* Dropout's ratio is not in [0, 1) */
+       GPU_FAULT_STEP = 6,       /* the number of an optimiser's step is below 1 */
+       GPU_FAULT_PROBABILITY = 7 /* element `value` is not in [0, 1] */
 };
 
 typedef struct gpu_fault {
@@ -88,6 +89,8 @@ static inline ig_status gpu_fault_status(const gpu_fault *f)
         return ig_fail(IG_INVALID_ARGUMENT, "ratio is not in [0, 1)");
     case GPU_FAULT_STEP:
         return ig_fail(IG_INVALID_ARGUMENT, "step is %lld; steps count from 1", value);
+    case GPU_FAULT_PROBABILITY:
+        return ig_fail(IG_INVALID_ARGUMENT, "element %lld is not a probability", value);
     default:
         return ig_fail(IG_INTERNAL, "a kernel left the unknown fault %d", (int)f->code);
     }

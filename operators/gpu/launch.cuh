@@ -9,6 +9,14 @@
  *                          reduce, scan and sync; a row is a warp where rows are short.
  *                          f(block, row) is a template over the type of block.
  *
+ * gpu_tiles(k, p)          Blocks of GPU_TILE_THREADS threads that share memory of the
+ *                          type P::shared and keep a P::state each. For each of
+ *                          p.tiles(): begin, then p.steps() times load (into the shared
+ *                          memory) and work (with it), then end. All are functions of
+ *                          the thread's number, so the host calls them with all numbers
+ *                          in turn, phase by phase; p.idle tells it which threads have
+ *                          no part in the results of a tile.
+ *
  * With IG_GPU_HOST a block has one thread, reduce is the identity and sync is nothing;
  * launches run in a loop, later, first to last or last to first by turns
  * (operators/gpu/host/device.h), so that what depends on an order shows. */
@@ -301,6 +309,74 @@ gpu_fetch(const ig_kernel_ctx *k, void *host, const void *device, size_t bytes)
 }
 
 #endif
+
+/* ---- tiles ---- */
+
+enum { GPU_TILE_THREADS = 256 };
+
+#ifdef IG_GPU_HOST
+
+template <class P> struct gpu_tile_loop {
+    P p;
+    void operator()(int64_t tile) const
+    {
+        static thread_local typename P::shared shared;
+        static thread_local typename P::state state[GPU_TILE_THREADS];
+        for (int t = 0; t < GPU_TILE_THREADS; t++)
+            p.begin(state[t]);
+        for (int64_t step = 0; step < p.steps(); step++) {
+            for (int t = 0; t < GPU_TILE_THREADS; t++)
+                p.load(shared, tile, t, step);
+            for (int t = 0; t < GPU_TILE_THREADS; t++)
+                if (!p.idle(tile, t))
+                    p.work(shared, state[t], t);
+        }
+        for (int t = 0; t < GPU_TILE_THREADS; t++)
+            if (!p.idle(tile, t))
+                p.end(shared, state[t], tile, t);
+    }
+};
+
+template <class P> ig_status gpu_tiles(const ig_kernel_ctx *k, const P &p)
+{
+    return gpu_each(k, p.tiles(), gpu_tile_loop<P>{p});
+}
+
+#else
+
+template <class P>
+__global__ void __launch_bounds__(GPU_TILE_THREADS) gpu_tile_kernel(P p, int64_t n)
+{
+    __shared__ typename P::shared shared;
+    int t = (int)threadIdx.x;
+    for (int64_t tile = blockIdx.x; tile < n; tile += gridDim.x) {
+        typename P::state state;
+        p.begin(state);
+        for (int64_t step = 0; step < p.steps(); step++) {
+            p.load(shared, tile, t, step);
+            __syncthreads();
+            p.work(shared, state, t);
+            if (step + 1 < p.steps())
+                __syncthreads();
+        }
+        p.end(shared, state, tile, t);
+        __syncthreads();
+    }
+}
+
+template <class P> ig_status gpu_tiles(const ig_kernel_ctx *k, const P &p)
+{
+    static_assert(std::is_trivially_copyable_v<P> && sizeof(P) <= GPU_KERNEL_BYTES);
+    if (p.tiles() <= 0)
+        return IG_OK;
+    gpu_tile_kernel<P><<<gpu_grid(p.tiles(), 1), GPU_TILE_THREADS, 0,
+                         ((gpu_queue *)k->queue)->stream>>>(p, p.tiles());
+    return gpu_launched(k);
+}
+
+#endif
+
+/* ---- rows or columns ---- */
 
 /* A kernel of rows with one thread a row, for gpu_each. */
 template <class F> struct gpu_alone {

@@ -19,6 +19,115 @@ template <class T> struct strided_copy {
     }
 };
 
+// Where neighbours in dst are far apart in src, whose own neighbours lie along another
+// axis: squares go through shared memory, so that both sides are touched in order.
+template <class T> struct transposed_copy {
+    enum { SIDE = 32, PER = SIDE * SIDE / GPU_TILE_THREADS };
+    struct shared {
+        T v[SIDE][SIDE + 1]; // a column more: no two threads meet in a bank
+    };
+    struct state {
+    };
+    gpu_space<2> rest;     // of the other axes
+    int64_t m, n;          // rows: neighbours in src; columns: neighbours in dst
+    int64_t to, from;      // strides of rows in dst, of columns in src
+    int64_t rows, columns; // of squares
+    T *dst;
+    const T *src;
+
+    int64_t tiles() const
+    {
+        return rest.count * rows * columns;
+    }
+    GPU_FN int64_t steps() const
+    {
+        return 1;
+    }
+    GPU_FN bool idle(int64_t, int) const
+    {
+        return false;
+    }
+    GPU_FN void begin(state &) const
+    {
+    }
+    GPU_FN void locate(int64_t tile, int64_t (&off)[2], int64_t *i, int64_t *j) const
+    {
+        int64_t q = tile / (rows * columns), r = tile - q * rows * columns;
+        rest.at(q, off);
+        *i = r / columns * SIDE;
+        *j = r % columns * SIDE;
+    }
+    GPU_FN void load(shared &s, int64_t tile, int t, int64_t) const
+    {
+        int64_t off[2], i, j;
+        locate(tile, off, &i, &j);
+        for (int e = t; e < SIDE * SIDE; e += GPU_TILE_THREADS) {
+            int row = e % SIDE, column = e / SIDE;
+            if (i + row < m && j + column < n)
+                s.v[row][column] = src[off[1] + i + row + (j + column) * from];
+        }
+    }
+    GPU_FN void work(const shared &, state &, int) const
+    {
+    }
+    GPU_FN void end(const shared &s, const state &, int64_t tile, int t) const
+    {
+        int64_t off[2], i, j;
+        locate(tile, off, &i, &j);
+        for (int e = t; e < SIDE * SIDE; e += GPU_TILE_THREADS) {
+            int row = e / SIDE, column = e % SIDE;
+            if (i + row < m && j + column < n)
+                dst[off[0] + (i + row) * to + j + column] = s.v[row][column];
+        }
+    }
+};
+
+#ifdef IG_GPU_HOST // so small that samples reach it
+constexpr int64_t SQUARE_MIN = 2;
+#else
+constexpr int64_t SQUARE_MIN = 8;
+#endif
+
+// The axis along which src is dense, when that is another one than dst's, or -1.
+int other_axis(const gpu_space<2> &s)
+{
+    int last = s.rank - 1;
+    if (last < 1 || s.stride[0][last] != 1 || s.stride[1][last] == 1 ||
+        s.dim[last] < SQUARE_MIN)
+        return -1;
+    for (int a = 0; a < last; a++)
+        if (s.stride[1][a] == 1 && s.dim[a] >= SQUARE_MIN)
+            return a;
+    return -1;
+}
+
+template <class T>
+ig_status
+transpose(const ig_kernel_ctx *k, const gpu_space<2> &s, int axis, T *dst, const T *src)
+{
+    transposed_copy<T> c = {};
+    int last = s.rank - 1, n = 0;
+    int64_t dims[GPU_RANK], to[GPU_RANK], from[GPU_RANK];
+    for (int a = 0; a < last; a++) {
+        if (a == axis)
+            continue;
+        dims[n] = s.dim[a];
+        to[n] = s.stride[0][a];
+        from[n++] = s.stride[1][a];
+    }
+    const int64_t *const strides[] = {to, from};
+    IG_TRY(gpu_space_make(&c.rest, n, dims, strides));
+    c.m = s.dim[axis];
+    c.n = s.dim[last];
+    c.to = s.stride[0][axis];
+    c.from = s.stride[1][last];
+    c.rows = (c.m + c.SIDE - 1) / c.SIDE;
+    c.columns = (c.n + c.SIDE - 1) / c.SIDE;
+    c.dst = dst;
+    c.src = src;
+    return gpu_tiles(k, c);
+}
+
 struct zeros {
     char *p;
     int64_t bytes;
@@ -81,7 +190,10 @@ ig_status gpu_move_strided(const ig_kernel_ctx *k,
     if (space.count == 0)
         return IG_OK;
     bytes = widen(&space, bytes, dst, src);
+    int axis = other_axis(space);
     return gpu_by_bytes(k, bytes, [&]<class T>() {
+        if (axis >= 0)
+            return transpose(k, space, axis, (T *)dst, (const T *)src);
         return gpu_each(k, space.count,
                         strided_copy<T>{space, (T *)dst, (const T *)src});
     });
@@ -257,6 +369,14 @@ ig_status run_space_to_depth(ig_kernel_ctx *k)
     return move_blocks(k, ig_out(k, 0), ig_in(k, 0), o->blocksize, false, false);
 }
 
+// Any byte but 0 is true.
+ig_status supports_bits(const ig_kernel_ctx *k)
+{
+    return ig_dtype_of(ig_out(k, 0)) == IG_BOOL && ig_dtype_of(ig_in(k, 0)) != IG_BOOL
+               ? ig_reject("numbers become truth values")
+               : IG_OK;
+}
+
 constexpr gpu_row copy(const char *op)
 {
     return {op, GPU_MOVABLE | IG_PACKED, run_copy};
@@ -274,6 +394,7 @@ GPU_TABLE(gpu_move) = {
     copy("Flatten"),
     copy("Squeeze"),
     copy("Unsqueeze"),
+    gpu_row{"BitCast", GPU_MOVABLE | IG_PACKED, run_copy, 0, supports_bits},
     strided("Expand", run_expand),
     strided("Transpose", run_transpose),
     strided("Tile", run_tile),

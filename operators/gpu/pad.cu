@@ -1,5 +1,5 @@
-// Slice and Pad with their gradients, and Trilu: parts of tensors, and what is put
-// around them.
+// Slice and Pad with their gradients, CenterCropPad and Trilu: parts of tensors, and
+// what is put around them.
 #include "operators/gpu/atomic.cuh"
 
 #include <ingot/ops.h>
@@ -289,6 +289,26 @@ ig_status prepare_pad_grad(ig_kernel_ctx *k)
     return IG_OK;
 }
 
+// ---- CenterCropPad ----
+
+ig_status run_center(ig_kernel_ctx *k)
+{
+    const ig_tensor *x = ig_in(k, 0), *y = ig_out(k, 0);
+    int64_t dims[IG_RANK_MAX], from = 0, to = 0;
+    for (int a = 0; a < ig_rank(x); a++) {
+        int64_t have = ig_dims(x)[a], want = ig_dims(y)[a];
+        dims[a] = have < want ? have : want;
+        from += (have - dims[a]) / 2 * ig_strides(x)[a];
+        to += (want - dims[a]) / 2 * ig_strides(y)[a];
+    }
+    IG_TRY(gpu_zero(k, ig_data(y), (int64_t)ig_tensor_nbytes(y)));
+    if (ig_numel(x) == 0 || ig_numel(y) == 0)
+        return IG_OK;
+    return gpu_move_strided(k, gpu_bytes(ig_dtype_of(y)), ig_rank(y), dims,
+                            at_element(y, to), ig_strides(y), at_element(x, from),
+                            ig_strides(x));
+}
+
 // ---- Trilu ----
 
 template <class T> struct triangle {
@@ -338,6 +358,7 @@ GPU_TABLE(gpu_pad) = {
     gpu_row{"Pad", GPU_MOVABLE, run_pad},
     gpu_row{"ingot::PadGrad", IG_FLOATS, run_pad_grad, 0, gpu_supports_ranks,
             prepare_pad_grad},
+    gpu_row{"CenterCropPad", GPU_MOVABLE, run_center, IG_KERNEL_STRIDED},
     gpu_row{"Trilu", GPU_MOVABLE, run_trilu},
     {},
 };

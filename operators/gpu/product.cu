@@ -67,21 +67,6 @@ matrix<C> matrix_of(const ig_tensor *t, int64_t rows, int64_t columns)
 
 // ---- MatMul ----
 
-// The batch dims of t broadcast to those of y: `skip` axes at the end are the matrix.
-ig_status
-batch_of(const ig_tensor *t, int own, const ig_tensor *y, int skip, gpu_space<1> *s)
-{
-    int64_t stride[IG_RANK_MAX], from[IG_RANK_MAX];
-    int rank = ig_rank(y) - skip, batch = ig_rank(t) - own;
-    gpu_row_major(ig_rank(t), ig_dims(t), from);
-    for (int a = 0; a < rank; a++) {
-        int at = a - (rank - batch);
-        stride[a] = at >= 0 && ig_dims(t)[at] == ig_dims(y)[a] ? from[at] : 0;
-    }
-    const int64_t *const list[] = {stride};
-    return gpu_space_make(s, rank, ig_dims(y), list);
-}
-
 ig_status run_mat_mul(ig_kernel_ctx *k)
 {
     const ig_tensor *a = ig_in(k, 0), *b = ig_in(k, 1), *y = ig_out(k, 0);
@@ -90,8 +75,8 @@ ig_status run_mat_mul(ig_kernel_ctx *k)
     int64_t depth = ig_dims(a)[ra - 1];
     int skip = (ra > 1) + (rb > 1);
     gpu_space<1> in_a, in_b;
-    IG_TRY(batch_of(a, ra > 1 ? 2 : 1, y, skip, &in_a));
-    IG_TRY(batch_of(b, rb > 1 ? 2 : 1, y, skip, &in_b));
+    IG_TRY(gpu_batch_of(a, ra > 1 ? 2 : 1, y, skip, &in_a));
+    IG_TRY(gpu_batch_of(b, rb > 1 ? 2 : 1, y, skip, &in_b));
     return gpu_by_compute<GPU_NUMBERS>(k, ig_dtype_of(a), [&]<class C>() {
         matrix<C> ma = matrix_of<C>(a, depth, 1), mb = matrix_of<C>(b, n, 1);
         ma.items = in_a;

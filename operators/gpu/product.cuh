@@ -18,7 +18,7 @@
 #include "operators/gpu/math.cuh"
 #include "operators/gpu/space.cuh"
 
-enum { GPU_TILE = 64, GPU_TILE_DEPTH = 16, GPU_TILE_THREADS = 256, GPU_TILE_SIDE = 16 };
+enum { GPU_TILE = 64, GPU_TILE_DEPTH = 16, GPU_TILE_SIDE = 16 };
 
 template <class C, class A, class B, class Y> struct gpu_product {
     /* Results of a thread: rows t / 16 + 16 r, columns t % 16 + 16 c. */
@@ -51,6 +51,12 @@ template <class C, class A, class B, class Y> struct gpu_product {
         *i = tile / columns * GPU_TILE;
         *j = tile % columns * GPU_TILE;
     }
+    GPU_FN bool idle(int64_t tile, int t) const
+    {
+        int64_t item, i, j;
+        locate(tile, &item, &i, &j);
+        return i + t / GPU_TILE_SIDE >= m || j + t % GPU_TILE_SIDE >= n;
+    }
     GPU_FN void begin(state &s) const
     {
         for (int r = 0; r < PER; r++)
@@ -81,7 +87,7 @@ template <class C, class A, class B, class Y> struct gpu_product {
                         acc.sum[r][c], gpu_mul(s.a[k][row + GPU_TILE_SIDE * r],
                                                s.b[k][column + GPU_TILE_SIDE * c]));
     }
-    GPU_FN void end(const state &acc, int64_t tile, int t) const
+    GPU_FN void end(const shared &, const state &acc, int64_t tile, int t) const
     {
         int64_t item, i, j;
         locate(tile, &item, &i, &j);
@@ -94,66 +100,6 @@ template <class C, class A, class B, class Y> struct gpu_product {
                           acc.sum[r][c]);
     }
 };
-
-#ifdef IG_GPU_HOST
-
-/* As a kernel of gpu_each: all threads of a tile, phase by phase. */
-template <class P> struct gpu_tile_loop {
-    P p;
-    void operator()(int64_t tile) const
-    {
-        static thread_local typename P::shared shared;
-        static thread_local typename P::state state[GPU_TILE_THREADS];
-        for (int t = 0; t < GPU_TILE_THREADS; t++)
-            p.begin(state[t]);
-        for (int64_t step = 0; step < p.steps(); step++) {
-            for (int t = 0; t < GPU_TILE_THREADS; t++)
-                p.load(shared, tile, t, step);
-            for (int t = 0; t < GPU_TILE_THREADS; t++)
-                p.work(shared, state[t], t);
-        }
-        for (int t = 0; t < GPU_TILE_THREADS; t++)
-            p.end(state[t], tile, t);
-    }
-};
-
-template <class P> ig_status gpu_tiles(const ig_kernel_ctx *k, const P &p)
-{
-    return gpu_each(k, p.tiles(), gpu_tile_loop<P>{p});
-}
-
-#else
-
-template <class P>
-__global__ void __launch_bounds__(GPU_TILE_THREADS) gpu_tile_kernel(P p)
-{
-    __shared__ typename P::shared shared;
-    int t = (int)threadIdx.x;
-    for (int64_t tile = blockIdx.x; tile < p.items * p.rows * p.columns;
-         tile += gridDim.x) {
-        typename P::state state;
-        p.begin(state);
-        for (int64_t step = 0; step < p.steps(); step++) {
-            p.load(shared, tile, t, step);
-            __syncthreads();
-            p.work(shared, state, t);
-            __syncthreads();
-        }
-        p.end(state, tile, t);
-    }
-}
-
-template <class P> ig_status gpu_tiles(const ig_kernel_ctx *k, const P &p)
-{
-    static_assert(std::is_trivially_copyable_v<P> && sizeof(P) <= GPU_KERNEL_BYTES);
-    if (p.tiles() <= 0)
-        return IG_OK;
-    gpu_tile_kernel<P><<<gpu_grid(p.tiles(), 1), GPU_TILE_THREADS, 0,
-                         ((gpu_queue *)k->queue)->stream>>>(p);
-    return gpu_launched(k);
-}
-
-#endif
 
 /* items products of m x depth by depth x n. */
 template <class C, class A, class B, class Y>
@@ -170,6 +116,22 @@ ig_status gpu_multiply(const ig_kernel_ctx *k,
             columns = (n + GPU_TILE - 1) / GPU_TILE;
     return gpu_tiles(
         k, gpu_product<C, A, B, Y>{a, b, y, items, m, n, depth, rows, columns});
+}
+
+/* Where the matrices of t begin for each of those of y: the batch dims of t, without
+ * its last `own` ones, broadcast to those of y, without its last `skip` ones. */
+inline ig_status
+gpu_batch_of(const ig_tensor *t, int own, const ig_tensor *y, int skip, gpu_space<1> *s)
+{
+    int64_t stride[IG_RANK_MAX], from[IG_RANK_MAX];
+    int rank = ig_rank(y) - skip, batch = ig_rank(t) - own;
+    gpu_row_major(ig_rank(t), ig_dims(t), from);
+    for (int a = 0; a < rank; a++) {
+        int at = a - (rank - batch);
+        stride[a] = at >= 0 && ig_dims(t)[at] == ig_dims(y)[a] ? from[at] : 0;
+    }
+    const int64_t *const list[] = {stride};
+    return gpu_space_make(s, rank, ig_dims(y), list);
 }
 
 /* ---- ends of fused operators ---- */

@@ -1,6 +1,6 @@
 // Linear quantization: QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear and
 // ingot::QAdd, on integers of 8 to 32 bits.
-#include "operators/gpu/math.cuh"
+#include "operators/gpu/quant.cuh"
 #include "operators/gpu/space.cuh"
 
 #include <ingot/ops.h>
@@ -47,39 +47,13 @@ scales_of(const ig_tensor *x, const ig_tensor *scale, int64_t axis, int64_t bloc
     return m;
 }
 
-struct limits {
-    float low, high;
-};
-
-limits limits_of(ig_dtype type)
-{
-    switch (type) {
-    case IG_INT8:
-        return {-128, 127};
-    case IG_UINT8:
-        return {0, 255};
-    case IG_INT16:
-        return {-32768, 32767};
-    default:
-        return {0, 65535};
-    }
-}
-
-// round(q) + zero within the limits; NaN gives the lower one.
-GPU_FN int64_t clamped(float q, float zero, limits l)
-{
-    float r = nearbyint(q) + zero;
-    r = r > l.low ? r : l.low;
-    return (int64_t)(r < l.high ? r : l.high);
-}
-
 // C: what x is read as.
 template <class C> struct quantize {
     scales m;
     gpu_any<C> x;
     gpu_any<float> scale;
     gpu_any<int64_t> zero, y; // zero: perhaps absent
-    limits l;
+    gpu_limits l;
     int precision;
 
     GPU_FN float rounded(float v) const
@@ -92,7 +66,7 @@ template <class C> struct quantize {
     {
         int64_t at = m.at(i);
         float q = rounded(rounded((float)x.get(i)) / rounded(scale.get(at)));
-        y.put(i, clamped(q, zero.p ? (float)zero.get(at) : 0, l));
+        y.put(i, gpu_clamped(q, zero.p ? (float)zero.get(at) : 0, l));
     }
 };
 
@@ -121,7 +95,7 @@ ig_status run_quantize(ig_kernel_ctx *k)
                               gpu_any_of<float>(scale),
                               gpu_any_of<int64_t>(ig_in(k, 2)),
                               gpu_any_of<int64_t>(y),
-                              limits_of(ig_dtype_of(y)),
+                              gpu_limits_of(ig_dtype_of(y)),
                               o->precision ? (int)o->precision
                                            : (int)ig_dtype_of(scale)};
         return gpu_each(k, ig_numel(x), kernel);
@@ -201,7 +175,7 @@ struct quantize_bytes {
 
     GPU_FN void operator()(int64_t i) const
     {
-        y[i] = (uint8_t)clamped(x[i] / *scale, (float)*zero, {0, 255});
+        y[i] = (uint8_t)gpu_clamped(x[i] / *scale, (float)*zero, {0, 255});
     }
 };
 
@@ -218,26 +192,18 @@ ig_status run_dynamic(ig_kernel_ctx *k)
 
 // ---- sums of quantized tensors ----
 
-// A product that is not fused into the sum around it: quantized results are the same on
-// every device.
-GPU_FN float product(float a, float b)
-{
-#ifdef __CUDA_ARCH__
-    return __fmul_rn(a, b);
-#else
-    return a * b;
-#endif
-}
-
 struct add {
     gpu_any<int64_t> a, b, y;
     float a_zero, b_zero, a_scale, b_scale, scale, zero;
-    limits l;
+    gpu_limits l;
 
     GPU_FN void operator()(int64_t i) const
     {
         float u = (float)a.get(i) - a_zero, v = (float)b.get(i) - b_zero;
-        y.put(i, clamped((product(u, a_scale) + product(v, b_scale)) / scale, zero, l));
+        y.put(i, gpu_clamped(
+                     (gpu_exact_product(u, a_scale) + gpu_exact_product(v, b_scale)) /
+                         scale,
+                     zero, l));
     }
 };
 
