@@ -256,7 +256,7 @@ static test_status run_light(
 
 /* ---- loading ---- */
 
-static ig_status same_names(const ig_graph *a, const ig_graph *b)
+static ig_status same_ports(const ig_graph *a, const ig_graph *b)
 {
     int n_in = ig_graph_n_inputs(a), n_out = ig_graph_n_outputs(a);
     if (n_in != ig_graph_n_inputs(b) || n_out != ig_graph_n_outputs(b))
@@ -268,10 +268,17 @@ static ig_status same_names(const ig_graph *a, const ig_graph *b)
         if (strcmp(x, y) != 0)
             return ig_fail(IG_INVALID_GRAPH, "input '%s' came back as '%s'", x, y);
     }
-    for (int i = 0; i < n_out; i++)
+    for (int i = 0; i < n_out; i++) {
+        const ig_type *x = ig_graph_value_type(a, ig_graph_output_at(a, i));
+        const ig_type *y = ig_graph_value_type(b, ig_graph_output_at(b, i));
         if (strcmp(ig_graph_output_name(a, i), ig_graph_output_name(b, i)) != 0)
             return ig_fail(IG_INVALID_GRAPH, "output '%s' came back as '%s'",
                            ig_graph_output_name(a, i), ig_graph_output_name(b, i));
+        if (x->kind != y->kind || x->dtype != y->dtype ||
+            (x->kind == IG_KIND_TENSOR && x->rank != y->rank))
+            return ig_fail(IG_INVALID_GRAPH, "output '%s' of rank %d came back with %d",
+                           ig_graph_output_name(a, i), x->rank, y->rank);
+    }
     return IG_OK;
 }
 
@@ -300,7 +307,7 @@ static ig_status load_round_trip(ig_model **m,
     if (rc == IG_OK)
         rc = ig_model_load(m, file, opts);
     if (rc == IG_OK)
-        rc = same_names(g, ig_model_graph(*m));
+        rc = same_ports(g, ig_model_graph(*m));
     if (fd >= 0)
         (void)unlink(file);
     ig_graph_free(g);

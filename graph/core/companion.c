@@ -56,8 +56,7 @@ static ig_status open_file(void **out, const char *path, const char *symbol)
 
 ig_status igi_companion_find(void **out, const char *name, const char *symbol)
 {
-    static const char *const places[] = {"%s/ingot/%s",
-                                         "%s/" IG_BIN_TO_LIB "/ingot/%s"};
+    static const char *const places[] = {".", IG_BIN_TO_LIB};
     char folder[PATH_MAX], path[2 * PATH_MAX];
     const char *named = secure_getenv("INGOT_COMPANIONS");
     *out = NULL;
@@ -70,7 +69,7 @@ ig_status igi_companion_find(void **out, const char *name, const char *symbol)
     if (!own_folder(folder, sizeof(folder)))
         return ig_fail(IG_UNSUPPORTED, "the folder of Ingot's library is not known");
     for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-        (void)snprintf(path, sizeof(path), i ? places[1] : places[0], folder, name);
+        (void)snprintf(path, sizeof(path), "%s/%s/ingot/%s", folder, places[i], name);
         if (access(path, R_OK) == 0)
             return open_file(out, path, symbol);
     }

@@ -244,8 +244,13 @@ static ig_status add_outputs(igi_onnx_build *b, const igi_map *names)
         ig_value_id v = {igi_map_get(names, name)};
         if (!v.i)
             return ig_fail(IG_INVALID_GRAPH, "output '%s' is defined nowhere", name);
+        const ig_type *found = &igi_value_at(b->g, v)->type;
+        bool open = found->kind == IG_KIND_TENSOR && found->rank < 0;
         if (igi_onnx_declare(b, g->output[i], v) != IG_OK)
             return ig_fail_context("output '%s'", name);
+        /* what inference would not find again is to be stated again */
+        const ig_type *now = &igi_value_at(b->g, v)->type;
+        igi_value_at(b->g, v)->declared |= open && now->rank >= 0;
         IG_TRY(ig_graph_output(b->g, name, v));
     }
     return IG_OK;

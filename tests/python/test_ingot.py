@@ -341,5 +341,40 @@ class Arrays(unittest.TestCase):
         self.assertEqual(np.from_dlpack(t).tolist(), [1, 2])
 
 
+try:
+    import onnx
+except ImportError:
+    onnx = None
+
+
+@unittest.skipIf(onnx is None or np is None, "the onnx package is not installed")
+class Backend(unittest.TestCase):
+    def test_nodes_and_models_run(self):
+        from ingot import backend
+        from onnx import helper
+
+        x = np.arange(4, dtype=np.float32)
+        y, = backend.run_node(helper.make_node("Clip", ["x", "", "most"], ["y"]), [x, np.float32(2)])
+        self.assertEqual(y.tolist(), [0, 1, 2, 2])
+        parts = backend.run_node(helper.make_node("Split", ["x"], ["a", "b"], num_outputs=2), [x])
+        self.assertEqual([p.tolist() for p in parts], [[0, 1], [2, 3]])
+        node_ = helper.make_node("Binarizer", ["x"], ["y"], domain="ai.onnx.ml", threshold=1.0)
+        y, = backend.run_node(node_, [x], outputs_info=[(np.float32, (4,))], opset_version=1)
+        self.assertEqual(y.tolist(), [0, 0, 1, 1])
+        y, = backend.run_model(onnx.load_from_string(ADD_RELU), [np.ones((1, 3), np.float32)])
+        self.assertEqual(y.tolist(), [[2, 0, 1.5]])
+
+    def test_devices_and_gaps_are_told(self):
+        from ingot import backend
+
+        self.assertTrue(backend.supports_device("CPU"))
+        self.assertFalse(backend.supports_device("CUDA:1"))
+        with self.assertRaises(ingot.Unsupported):
+            backend.prepare(onnx.load_from_string(ADD_RELU), "CUDA")
+        unknown = model([node("Frobnicate", ["x"], ["y"])], [value("x", [2])], [value("y", [2])])
+        self.assertFalse(backend.is_compatible(onnx.load_from_string(unknown)))
+        self.assertTrue(backend.is_compatible(onnx.load_from_string(ADD_RELU)))
+
+
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1])

@@ -51,8 +51,9 @@ class IngotBackend(onnx.backend.base.Backend):
 
     @classmethod
     def run_node(cls, node, inputs, device="CPU", outputs_info=None, **kwargs):
-        """Runs one node: a model around it takes the inputs' types. Inputs by position; those whose name in the
-        node is empty are left out of `inputs`."""
+        """Runs one node in a model around it. Inputs by position; those whose name in the node is empty are left
+        out of `inputs`. Outputs get the types of `outputs_info` (NumPy's element type and shape), or those that
+        ONNX's shape inference finds."""
         import numpy as np
 
         opset = kwargs.pop("opset_version", onnx.defs.onnx_opset_version())
@@ -61,6 +62,9 @@ class IngotBackend(onnx.backend.base.Backend):
         ins = [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)
                for name, x in zip(names, arrays)]
         outs = [onnx.ValueInfoProto(name=name) for name in node.output if name]
+        if outputs_info is not None:
+            outs = [helper.make_tensor_value_info(out.name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), shape)
+                    for out, (dtype, shape) in zip(outs, outputs_info)]
         graph = helper.make_graph([node], "node", ins, outs)
         domains = {node.domain: opset, "": onnx.defs.onnx_opset_version()} | {node.domain: opset}
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid(d, v) for d, v in domains.items()])
