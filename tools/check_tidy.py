@@ -74,7 +74,8 @@ def main():
     if not program:
         print("check_tidy: clang-tidy is not installed, skipped")
         sys.exit(SKIPPED)
-    wanted = set(arguments.files or c_source.files(c_source.LIBRARY + ("tools",)))
+    # C only: the model of the library's functions is C.
+    wanted = set(arguments.files or c_source.files(c_source.LIBRARY + ("tools",), suffixes=(".c",)))
     commands = json.loads((arguments.build / "compile_commands.json").read_text(encoding="utf-8"))
     entries = {}
     for entry in commands:

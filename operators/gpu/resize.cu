@@ -419,13 +419,10 @@ ig_status supports_resize(const ig_kernel_ctx *k)
     const ig_resize_opts *o = (const ig_resize_opts *)k->attrs;
     sampling s;
     int64_t total;
-    if (o->mode != IG_RESIZE_MODE_NEAREST &&
-        !(IG_BIT(ig_dtype_of(ig_in(k, 0))) & IG_FLOATS))
-        return ig_reject("filters are for floats");
-    if (o->mode == IG_RESIZE_MODE_NEAREST &&
-        o->coordinate_transformation_mode == CROP &&
-        !(IG_BIT(ig_dtype_of(ig_in(k, 0))) & IG_FLOATS))
-        return ig_reject("a constant beyond the input is for floats");
+    bool copies =
+        o->mode == IG_RESIZE_MODE_NEAREST && o->coordinate_transformation_mode != CROP;
+    if (!copies && !(IG_BIT(ig_dtype_of(ig_in(k, 0))) & IG_FLOATS))
+        return ig_reject("filters, and a constant beyond the input, are for floats");
     IG_TRY(gpu_supports_ranks(k));
     return sampling_of(k, OF_RESIZE, ig_in(k, 0), ig_out(k, 0), false, &s, &total);
 }
