@@ -46,12 +46,12 @@ static int most_first(const void *a, const void *b)
                                 : strcmp(x->text, y->text);
 }
 
-static void print_rows(rows *r)
+static void print_rows(rows *r, int indent)
 {
     if (r->v.n)
         qsort(r->v.p, r->v.n, sizeof(r->v.p[0]), most_first);
     for (size_t i = 0; i < r->v.n; i++)
-        printf("  %6" PRId64 "  %s\n", r->v.p[i].count, r->v.p[i].text);
+        printf("  %*s%6" PRId64 "  %s\n", indent, "", r->v.p[i].count, r->v.p[i].text);
     IGI_VEC_FREE(&r->v);
 }
 
@@ -80,29 +80,48 @@ static void print_ports(const json_value *list, const char *title)
     }
 }
 
-static void print_operators(const json_value *root)
+static int64_t count_operators(const json_value *root, const char *key, rows *r)
 {
-    rows r = {0};
     int64_t total = 0;
-    const json_value *ops = json_get(root, "operators");
+    const json_value *ops = json_get(root, key);
     for (const json_value *o = ops ? ops->child : NULL; o; o = o->next) {
-        add_row(&r, o->key, (int64_t)o->number);
+        add_row(r, o->key, (int64_t)o->number);
         total += (int64_t)o->number;
     }
+    return total;
+}
+
+static void print_operators(const json_value *root)
+{
+    rows r = {0}, inside = {0};
+    int64_t total = count_operators(root, "operators", &r),
+            more = count_operators(root, "body_operators", &inside);
     printf("operators  %" PRId64 " nodes\n", total);
-    print_rows(&r);
+    print_rows(&r, 0);
+    if (more)
+        printf("    and %" PRId64 " in bodies\n", more);
+    print_rows(&inside, 4);
+}
+
+static void count_kernels(const json_value *node, rows *r, rows *inside)
+{
+    const json_value *nodes = json_get(node, "nodes");
+    for (const json_value *n = nodes ? nodes->child : NULL; n; n = n->next) {
+        const json_value *bodies = json_get(n, "bodies");
+        const char *kernel = json_get_string(n, "kernel");
+        char text[200];
+        (void)snprintf(text, sizeof(text), "%s: %s", json_get_string(n, "op"),
+                       *kernel ? kernel : "not known before a run");
+        add_row(r, text, 1);
+        for (const json_value *b = bodies ? bodies->child : NULL; b; b = b->next)
+            count_kernels(b, inside, inside); /* nesting is bounded by the loader */
+    }
 }
 
 static void print_kernels(const json_value *root)
 {
-    rows r = {0};
-    const json_value *nodes = json_get(root, "nodes");
-    for (const json_value *n = nodes ? nodes->child : NULL; n; n = n->next) {
-        char text[200];
-        (void)snprintf(text, sizeof(text), "%s: %s", json_get_string(n, "op"),
-                       json_get_string(n, "kernel"));
-        add_row(&r, text, 1);
-    }
+    rows r = {0}, inside = {0};
+    count_kernels(root, &r, &inside);
     if (!r.v.n) {
         printf("kernels    not known before a run\n");
         return;
@@ -110,25 +129,34 @@ static void print_kernels(const json_value *root)
     printf("kernels    after optimisation level %.0f, %.0f threads, symbolic dims "
            "taken as 1\n",
            json_get_number(root, "level", 0), json_get_number(root, "threads", 0));
-    print_rows(&r);
+    print_rows(&r, 0);
+    if (inside.v.n)
+        printf("    and in bodies\n");
+    print_rows(&inside, 4);
     printf("views %.0f, folded %.0f, arena %.1f MiB\n",
            json_get_number(root, "views", 0), json_get_number(root, "folded", 0),
            json_get_number(root, "arena_bytes", 0) / 0x1p20);
 }
 
-static void print_nodes(const json_value *root)
+static void print_nodes(const json_value *in, int indent)
 {
-    const json_value *nodes = json_get(root, "nodes");
+    const json_value *nodes = json_get(in, "nodes");
     for (const json_value *n = nodes ? nodes->child : NULL; n; n = n->next) {
+        const json_value *bodies = json_get(n, "bodies");
         const char *origin = json_get_string(n, "origin"),
-                   *why = json_get_string(n, "why");
-        printf("%s  %s  %s%s%s%s\n", json_get_string(n, "name"),
-               json_get_string(n, "op"), json_get_string(n, "kernel"),
+                   *why = json_get_string(n, "why"),
+                   *kernel = json_get_string(n, "kernel");
+        printf("%*s%s  %s  %s%s%s%s\n", indent, "", json_get_string(n, "name"),
+               json_get_string(n, "op"), *kernel ? kernel : "?",
                *origin ? "  (from " : "", origin, *origin ? ")" : "");
         while (*why) {
             int length = (int)strcspn(why, "\n");
-            printf("    %.*s\n", length, why);
+            printf("%*s    %.*s\n", indent, "", length, why);
             why += length + (why[length] == '\n');
+        }
+        for (const json_value *b = bodies ? bodies->child : NULL; b; b = b->next) {
+            printf("%*s  %s\n", indent, "", json_get_string(b, "attribute"));
+            print_nodes(b, indent + 4);
         }
     }
 }
@@ -173,7 +201,7 @@ print_text(const json_value *root, const char *path, int64_t bytes, bool nodes)
         printf("%s%.0f %s%s", k == notes->child ? "notes      " : "", k->number, k->key,
                k->next ? ", " : "\n");
     if (nodes)
-        print_nodes(root);
+        print_nodes(root, 0);
 }
 
 /* ---- models that cannot be loaded ---- */

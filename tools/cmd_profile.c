@@ -18,28 +18,25 @@ static const cli_option options[] = {
     {0},
 };
 
+typedef struct table {
+    struct row *p;
+    size_t n, cap;
+} table;
+
 typedef struct row {
     const char *name, *kernel;
     int64_t count;
     double ms;
+    table inside; /* what bodies ran: part of its time */
 } row;
 
-typedef struct table {
-    IGI_VEC(row) v;
-    double total;
-} table;
-
-static void add(table *t, const char *name, const char *kernel, double ms)
+static row *row_of(table *t, const char *name, const char *kernel)
 {
-    t->total += ms;
-    for (size_t i = 0; i < t->v.n; i++)
-        if (!strcmp(t->v.p[i].name, name) && !strcmp(t->v.p[i].kernel, kernel)) {
-            t->v.p[i].count++;
-            t->v.p[i].ms += ms;
-            return;
-        }
-    row r = {name, kernel, 1, ms};
-    (void)IGI_PUSH(&t->v, r);
+    for (size_t i = 0; i < t->n; i++)
+        if (!strcmp(t->p[i].name, name) && !strcmp(t->p[i].kernel, kernel))
+            return &t->p[i];
+    row r = {.name = name, .kernel = kernel};
+    return IGI_PUSH(t, r) ? &t->p[t->n - 1] : NULL;
 }
 
 static int slowest_first(const void *a, const void *b)
@@ -48,29 +45,73 @@ static int slowest_first(const void *a, const void *b)
     return x < y ? 1 : -(x > y);
 }
 
-static void fill(table *t, const json_value *root, bool by_node)
+/* Bodies nest as deep as the loader allows. */
+static void fill(table *t, const json_value *nodes, bool by_node)
 {
-    const json_value *events = json_get(root, "traceEvents");
-    for (const json_value *e = events ? events->child : NULL; e; e = e->next)
-        if (strcmp(json_get_string(e, "ph"), "X") == 0)
-            add(t, json_get_string(e, by_node ? "name" : "cat"),
-                json_get_string(json_get(e, "args"), "kernel"),
-                json_get_number(e, "dur", 0) / 1e3);
-    if (t->v.n)
-        qsort(t->v.p, t->v.n, sizeof(t->v.p[0]), slowest_first);
+    for (const json_value *n = nodes ? nodes->child : NULL; n; n = n->next) {
+        row *r = row_of(t, json_get_string(n, by_node ? "name" : "op"),
+                        json_get_string(n, "kernel"));
+        if (!r)
+            return; /* without memory the table is shorter */
+        r->count += (int64_t)json_get_number(n, "count", 0);
+        r->ms += json_get_number(n, "ms", 0);
+        fill(&r->inside, json_get(n, "inside"), by_node);
+    }
+    if (t->n)
+        qsort(t->p, t->n, sizeof(t->p[0]), slowest_first);
+}
+
+static void table_free(table *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        table_free(&t->p[i].inside);
+    IGI_VEC_FREE(t);
+}
+
+static double total_of(const table *t)
+{
+    double ms = 0;
+    for (size_t i = 0; i < t->n; i++)
+        ms += t->p[i].ms;
+    return ms;
+}
+
+static void print_rows(const table *t, int64_t top, double total, int indent)
+{
+    for (size_t i = 0; i < t->n && (int64_t)i < top; i++) {
+        const row *r = &t->p[i];
+        printf("%10.3f %6.1f%% %6lld  %*s%s (%s)\n", r->ms,
+               total > 0 ? 100 * r->ms / total : 0, (long long)r->count, indent, "",
+               r->name, r->kernel);
+        print_rows(&r->inside, top, total, indent + 2);
+    }
 }
 
 static void print_table(const table *t, int64_t top, bool by_node)
 {
+    double total = total_of(t);
     printf("%10s %7s %6s  %s\n", "ms", "share", "count",
            by_node ? "node (kernel)" : "operator (kernel)");
-    for (size_t i = 0; i < t->v.n && (int64_t)i < top; i++) {
-        const row *r = &t->v.p[i];
-        printf("%10.3f %6.1f%% %6lld  %s (%s)\n", r->ms,
-               t->total > 0 ? 100 * r->ms / t->total : 0, (long long)r->count, r->name,
-               r->kernel);
+    print_rows(t, top, total, 0);
+    printf("%10.3f %6.1f%%         all %zu rows\n", total, 100.0, t->n);
+}
+
+static void put_rows(json_out *j, const table *t)
+{
+    json_begin(j, '[');
+    for (size_t i = 0; i < t->n; i++) {
+        json_begin(j, '{');
+        json_string(j, "name", t->p[i].name);
+        json_string(j, "kernel", t->p[i].kernel);
+        json_int(j, "count", t->p[i].count);
+        json_number(j, "ms", t->p[i].ms);
+        if (t->p[i].inside.n) {
+            json_key(j, "inside");
+            put_rows(j, &t->p[i].inside);
+        }
+        json_end(j, '}');
     }
-    printf("%10.3f %6.1f%%         all %zu rows\n", t->total, 100.0, t->v.n);
+    json_end(j, ']');
 }
 
 static void print_json(const table *t)
@@ -78,18 +119,9 @@ static void print_json(const table *t)
     json_out j = {0};
     json_begin(&j, '{');
     json_int(&j, "schema", 1);
-    json_number(&j, "total_ms", t->total);
+    json_number(&j, "total_ms", total_of(t));
     json_key(&j, "rows");
-    json_begin(&j, '[');
-    for (size_t i = 0; i < t->v.n; i++) {
-        json_begin(&j, '{');
-        json_string(&j, "name", t->v.p[i].name);
-        json_string(&j, "kernel", t->v.p[i].kernel);
-        json_int(&j, "count", t->v.p[i].count);
-        json_number(&j, "ms", t->v.p[i].ms);
-        json_end(&j, '}');
-    }
-    json_end(&j, ']');
+    put_rows(&j, t);
     json_end(&j, '}');
     json_print(&j);
 }
@@ -104,12 +136,12 @@ static exit_code report(const char *path, const cli_args *a, int64_t top)
         igi_file_unref(f);
         return say_failure("the trace");
     }
-    fill(&t, doc.root, by_node);
+    fill(&t, json_get(doc.root, "nodes"), by_node);
     if (cli_json(a))
         print_json(&t);
     else
         print_table(&t, top, by_node);
-    IGI_VEC_FREE(&t.v);
+    table_free(&t);
     json_free(&doc);
     igi_file_unref(f);
     return EXIT_OK;
@@ -176,7 +208,9 @@ const cli_command cmd_profile = {
         "ingot profile model.onnx photo.png --out trace.json --by-node --top 10",
     .text = "Runs the model a few times, then once with a time span for each node, and "
             "prints "
-            "the sums for each operator and kernel. Inputs as of 'ingot run'.",
+            "the sums for each operator and kernel; what the bodies of a Loop or If "
+            "ran stands "
+            "indented below it and is part of its time. Inputs as of 'ingot run'.",
     .options = options,
     .groups = CLI_JSON | CLI_LOAD | CLI_DEVICE | CLI_INPUTS,
     .min = 1,

@@ -41,8 +41,7 @@ void igi_bodies_drop(ig_net *net)
     igi_free(net->bodies);
 }
 
-static ig_status
-instance_in_net(igi_instance *x, const ig_graph *body, igi_instance **out)
+ig_status igi_bodies_instance(igi_instance *x, const ig_graph *body, igi_instance **out)
 {
     size_t i = 0;
     while (i < x->net->n_bodies && x->net->bodies[i].graph != body)
@@ -132,7 +131,8 @@ ig_status igi_body_run(igi_invoker *v,
     igi_instance *x = NULL;
     if (!body || (int)body->inputs.n != n_in || n_out > (int)body->outputs.n)
         return IG_BUG("a body is run with other inputs or outputs than it has");
-    IG_TRY(v->owner ? instance_in_net(v->owner, body, &x)
+    IG_TRY(v->owner ? igi_bodies_instance(v->owner, body, &x)
                     : instance_in_cache(v, body, &x));
-    return igi_instance_run_body(x, env, in, out, n_out);
+    return igi_instance_run_body(x, env, v->owner ? v->owner->profile : NULL, in, out,
+                                 n_out);
 }

@@ -14,6 +14,10 @@
 ig_status igi_bodies_compile(ig_net *net, const ig_net_opts *o);
 void igi_bodies_drop(ig_net *net);
 
+/* The instance of a body that the net of x has compiled, made when missing. */
+ig_status
+igi_bodies_instance(igi_instance *x, const ig_graph *body, igi_instance **out);
+
 /* Runs a body for the kernel of a call of v, as part of the run `env`. */
 ig_status igi_body_run(igi_invoker *v,
                        const ig_graph *body,

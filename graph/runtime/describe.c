@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/ir/body.h"
 #include "graph/ir/note.h"
+#include "graph/runtime/bodies.h"
 #include "graph/runtime/model.h"
 #include "graph/runtime/profile.h"
 #include "graph/runtime/select.h"
@@ -92,41 +94,57 @@ static int by_op_address(const void *a, const void *b)
     return c ? c : *x < *y ? -1 : *x > *y;
 }
 
-static ig_status add_operators(igi_text *out, const ig_graph *g)
+typedef IGI_VEC(const igi_op *) op_list;
+
+/* Operators of g itself, or of all bodies below it. Bodies nest at most IGI_BODY_DEPTH
+ * levels. */
+static ig_status list_operators(op_list *ops, const ig_graph *g, bool own, bool bodies)
 {
-    char name[160];
-    size_t n = 0;
-    const igi_op **ops = igi_alloc_array(g->order.n + 1, sizeof(*ops));
-    if (!ops)
-        return IG_OUT_OF_MEMORY;
+    const ig_graph *body;
     ig_node_iter it = ig_graph_nodes(g);
     ig_node_id id;
-    while (ig_node_next(&it, &id))
-        ops[n++] = igi_node_at(g, id)->op;
-    qsort(ops, n, sizeof(*ops), by_op_address);
-    igi_text_add(out, "\"operators\": {");
-    for (size_t i = 0, j; i < n; i = j) {
-        for (j = i; j < n && ops[j] == ops[i]; j++)
+    while (ig_node_next(&it, &id)) {
+        const igi_node *n = igi_node_at(g, id);
+        if (own && !IGI_PUSH(ops, n->op))
+            return IG_OUT_OF_MEMORY;
+        for (int k = 0; bodies && igi_has_bodies(n) && (body = igi_body_of(n, k)); k++)
+            IG_TRY(list_operators(ops, body, true, true));
+    }
+    return IG_OK;
+}
+
+static ig_status
+add_operators(igi_text *out, const char *title, const ig_graph *g, bool bodies)
+{
+    char name[160];
+    op_list ops = {0};
+    ig_status rc = list_operators(&ops, g, !bodies, bodies);
+    if (ops.n)
+        qsort(ops.p, ops.n, sizeof(ops.p[0]), by_op_address);
+    igi_text_add(out, "\"%s\": {", title);
+    for (size_t i = 0, j; i < ops.n; i = j) {
+        for (j = i; j < ops.n && ops.p[j] == ops.p[i]; j++)
             ;
         igi_text_add(out, "%s", i ? ", " : "");
-        igi_json_string(out, igi_op_full_name(ops[i]->def, name, sizeof(name)));
+        igi_json_string(out, igi_op_full_name(ops.p[i]->def, name, sizeof(name)));
         igi_text_add(out, ": %zu", j - i);
     }
     igi_text_add(out, "},\n");
-    igi_free(ops);
-    return IG_OK;
+    IGI_VEC_FREE(&ops);
+    return rc;
 }
 
 /* ---- nodes and kernels ---- */
 
-/* A plan to look at; its inputs are zeros with every symbolic dim 1. */
-static ig_status sample_plan(const ig_model *m, igi_instance *x, igi_plan **out)
+/* A plan to look at; its inputs are zeros with every dim that is not known 1. */
+static ig_status sample_plan(igi_instance *x, igi_plan **out)
 {
-    int n = m->net->n_in;
+    const ig_graph *g = x->net->graph;
+    int n = x->net->n_in;
     ig_value **in = igi_calloc((size_t)n + 1, sizeof(*in));
     ig_status rc = in ? IG_OK : IG_OUT_OF_MEMORY;
     for (int i = 0; i < n && rc == IG_OK; i++) {
-        const ig_type *t = ig_model_input_type(m, i);
+        const ig_type *t = &igi_value_at(g, g->inputs.p[i])->type;
         int64_t dims[IG_RANK_MAX];
         if (t->kind != IG_KIND_TENSOR || t->rank < 0 || !t->dtype) {
             rc = ig_fail(IG_UNSUPPORTED, "input types are not known before a run");
@@ -146,17 +164,42 @@ static ig_status sample_plan(const ig_model *m, igi_instance *x, igi_plan **out)
     return rc;
 }
 
-static void add_node(igi_text *out, const igi_plan *p, const igi_step *s)
+/* The plan of the last run, or one to look at; NULL: nothing can be said. */
+static igi_plan *plan_of(igi_instance *x)
 {
-    const ig_graph *g = p->net->graph;
-    const igi_node *n = igi_node_at(g, s->node);
+    igi_plan *p = x->last;
+    if (!p && sample_plan(x, &p) != IG_OK) {
+        igi_error_clear();
+        p = NULL;
+    }
+    return p;
+}
+
+static void add_node_head(igi_text *out, const igi_node *n, const char *kernel)
+{
     char text[160];
     igi_text_add(out, "{\"name\": ");
     igi_json_string(out, n->name);
     igi_text_add(out, ", \"op\": ");
     igi_json_string(out, igi_op_full_name(n->op->def, text, sizeof(text)));
     igi_text_add(out, ", \"kernel\": ");
-    igi_json_string(out, s->mode == IGI_LATE ? "late" : igi_kernel_name(s->kernel));
+    if (kernel)
+        igi_json_string(out, kernel);
+    else
+        igi_text_add(out, "null");
+    if (n->origin) {
+        igi_text_add(out, ", \"origin\": ");
+        igi_json_string(out, n->origin);
+    }
+}
+
+static void add_bodies(igi_text *out, igi_instance *x, const igi_node *n);
+
+static void
+add_node(igi_text *out, igi_instance *x, const igi_plan *p, const igi_step *s)
+{
+    const igi_node *n = igi_node_at(p->net->graph, s->node);
+    add_node_head(out, n, s->mode == IGI_LATE ? "late" : igi_kernel_name(s->kernel));
     int device = s->space == IGI_THERE ? p->net->device : 0;
     if (s->mode != IGI_LATE && p->queue) {
         igi_text_add(out, ", \"device\": ");
@@ -169,23 +212,63 @@ static void add_node(igi_text *out, const igi_plan *p, const igi_step *s)
         igi_json_string(out, why.p ? why.p : "");
         igi_text_fini(&why);
     }
-    if (n->origin) {
-        igi_text_add(out, ", \"origin\": ");
-        igi_json_string(out, n->origin);
-    }
+    add_bodies(out, x, n);
     igi_text_add(out, "}");
 }
 
-static void add_nodes(igi_text *out, const igi_plan *p)
+/* The steps of a plan; without one the nodes of the graph, whose kernels are null. */
+static void add_nodes(igi_text *out, igi_instance *x, const igi_plan *p)
 {
+    const ig_graph *g = x->net->graph;
+    ig_node_iter it = ig_graph_nodes(g);
+    ig_node_id id;
+    const char *comma = "";
     igi_text_add(out, "\"nodes\": [\n");
-    for (uint32_t i = 0, some = 0; p && i < p->n_steps; i++) {
+    for (uint32_t i = 0; p && i < p->n_steps; i++) {
         if (!p->step[i].node.i)
             continue;
-        igi_text_add(out, "%s", some++ ? ",\n" : "");
-        add_node(out, p, &p->step[i]);
+        igi_text_add(out, "%s", comma);
+        add_node(out, x, p, &p->step[i]);
+        comma = ",\n";
+    }
+    while (!p && x->nested && ig_node_next(&it, &id)) {
+        igi_text_add(out, "%s", comma);
+        add_node_head(out, igi_node_at(g, id), NULL);
+        add_bodies(out, x, igi_node_at(g, id));
+        igi_text_add(out, "}");
+        comma = ",\n";
     }
     igi_text_add(out, "]");
+}
+
+/* Bodies of a node, as its net has compiled them. */
+static void add_bodies(igi_text *out, igi_instance *x, const igi_node *n)
+{
+    const ig_graph *body;
+    const ig_attr_def *a = n->op->def->attrs;
+    const char *comma = "";
+    if (!igi_has_bodies(n))
+        return;
+    igi_text_add(out, ", \"bodies\": [");
+    for (int k = 0; (body = igi_body_of(n, k)); k++) {
+        igi_instance *inner = NULL;
+        while (a->kind != IG_A_GRAPH)
+            a++;
+        if (igi_bodies_instance(x, body, &inner) != IG_OK) {
+            igi_error_clear(); /* what is not known is left out */
+            continue;
+        }
+        inner->nested = true;
+        igi_text_add(out, "%s{\"attribute\": \"%s\", ", comma, a++->name);
+        add_nodes(out, inner, plan_of(inner));
+        igi_text_add(out, "}");
+        comma = ", ";
+    }
+    igi_text_add(out, "]");
+}
+
+static void add_plan(igi_text *out, const igi_plan *p)
+{
     if (p)
         igi_text_add(
             out,
@@ -204,17 +287,17 @@ ig_status ig_model_describe(const ig_model *m, char **json)
     add_file(&out, m->graph);
     add_ports(&out, m, true);
     add_ports(&out, m, false);
-    ig_status rc = add_operators(&out, m->graph);
+    ig_status rc = add_operators(&out, "operators", m->graph, false);
+    if (rc == IG_OK)
+        rc = add_operators(&out, "body_operators", m->graph, true);
     if (rc == IG_OK)
         rc = igi_model_borrow((ig_model *)(uintptr_t)m, &x);
     if (rc == IG_OK) {
-        p = x->last;
-        if (!p && sample_plan(m, x, &p) != IG_OK)
-            p = NULL; /* then nothing is said about kernels */
-        igi_error_clear();
+        p = plan_of(x); /* NULL: then nothing is said about kernels */
         igi_text_add(&out, "\"threads\": %d, \"level\": %d,\n", m->net->threads,
                      m->net->level);
-        add_nodes(&out, p);
+        add_nodes(&out, x, p);
+        add_plan(&out, p);
         igi_text_add(&out, "}\n");
         igi_model_return((ig_model *)(uintptr_t)m, x);
         rc = igi_text_take(&out, json);

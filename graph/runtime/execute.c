@@ -137,6 +137,8 @@ static ig_status run_watched(igi_instance *x, igi_step *s, int tid)
         IG_TRY(igi_env_poll(env));
     if (t)
         *t = (igi_span_time){.begin = igi_now_s(), .tid = tid};
+    if (t && s->mode == IGI_LATE)
+        x->profile->now = (uint32_t)(s - x->plan->step);
     ig_status rc = s->mode == IGI_LATE ? run_late(x, s) : run_serial(s);
     if (t)
         t->end = igi_now_s();

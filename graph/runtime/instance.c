@@ -361,17 +361,21 @@ ig_status igi_instance_run(igi_instance *x,
     IG_TRY(prepare(x, in));
     if (!opts || !opts->profile)
         return run_bound(x, in, out, n_out);
-    IG_TRY(igi_profile_new(&x->profile, x->plan));
+    IG_TRY(igi_profile_new(&x->profile, x->plan, NULL));
     ig_status rc = run_bound(x, in, out, n_out);
     if (rc == IG_OK)
-        rc = igi_profile_write(x->profile, x->plan, opts->profile);
+        rc = igi_profile_write(x->profile, opts->profile);
     igi_profile_free(x->profile);
     x->profile = NULL;
     return rc;
 }
 
-ig_status igi_instance_run_body(
-    igi_instance *x, igi_env *env, ig_value *const *in, ig_value **out, int n_out)
+ig_status igi_instance_run_body(igi_instance *x,
+                                igi_env *env,
+                                igi_profile *outer,
+                                ig_value *const *in,
+                                ig_value **out,
+                                int n_out)
 {
     if (x->running)
         return IG_BUG("a body runs inside itself");
@@ -379,8 +383,14 @@ ig_status igi_instance_run_body(
     x->invoker.draw = 0;
     x->nested = x->running = true;
     ig_status rc = prepare(x, in);
+    if (rc == IG_OK && outer)
+        rc = igi_profile_new(&x->profile, x->plan, outer);
     if (rc == IG_OK)
         rc = run_bound(x, in, out, n_out);
+    if (rc == IG_OK && outer)
+        rc = igi_profile_add(outer, x->profile);
+    igi_profile_free(x->profile);
+    x->profile = NULL;
     x->running = false;
     env->rounds_left = x->invoker.env.rounds_left;
     return rc;

@@ -55,9 +55,14 @@ ig_status igi_instance_run(igi_instance *x,
                            const ig_run_opts *opts);
 
 /* The same as the body of a call whose run is `env`: limits, clock, seed and what is
- * left of them are that run's. Results may be the inputs themselves. */
-ig_status igi_instance_run_body(
-    igi_instance *x, igi_env *env, ig_value *const *in, ig_value **out, int n_out);
+ * left of them are that run's; `outer` is the profile that this one is added to, or
+ * NULL. Results may be the inputs themselves. */
+ig_status igi_instance_run_body(igi_instance *x,
+                                igi_env *env,
+                                igi_profile *outer,
+                                ig_value *const *in,
+                                ig_value **out,
+                                int n_out);
 
 /* ---- shared by instance.c, bind.c and execute.c ---- */
 

@@ -1,4 +1,8 @@
-/* Times of the steps of one run, as a Chrome trace (chrome://tracing, Perfetto). */
+/* Times of one run: spans of steps as a Chrome trace (chrome://tracing, Perfetto), sums
+ * by node, and for nodes with bodies the same of what their bodies ran.
+ *
+ * Each run of a body has a profile of its own, which is then added to the one of the
+ * node that it belongs to. Spans of bodies are kept up to a number; sums go on. */
 #ifndef GRAPH_RUNTIME_PROFILE_H
 #define GRAPH_RUNTIME_PROFILE_H
 
@@ -10,19 +14,41 @@ typedef struct igi_span_time {
     int tid;
 } igi_span_time;
 
+/* All runs of one node of a body on one kernel; strings are of its net. */
+typedef struct igi_profile_rows {
+    struct igi_profile_row *p;
+    size_t n, cap;
+} igi_profile_rows;
+typedef struct igi_profile_row {
+    const char *name, *op, *kernel;
+    int64_t count;
+    double seconds;
+    igi_profile_rows inside; /* of its own bodies */
+} igi_profile_row;
+
 typedef struct igi_profile {
+    const igi_plan *plan;
+    struct igi_profile *root; /* of the run; itself */
     double begin;
-    igi_span_time *step; /* per step of the plan; each is written by one thread */
+    igi_span_time *step;      /* per step of the plan; each is written by one thread */
+    igi_profile_rows *inside; /* per step: of its bodies */
+    uint32_t now;             /* step whose call runs: late ones run alone */
+    igi_text events;          /* of the root: spans of bodies */
+    size_t n_events;
 } igi_profile;
 
-ig_status igi_profile_new(igi_profile **out, const igi_plan *p);
+/* `outer`: of the call that runs a body; NULL: of a whole run. */
+ig_status
+igi_profile_new(igi_profile **out, const igi_plan *p, const igi_profile *outer);
 void igi_profile_free(igi_profile *f);
-/* {"traceEvents": [...], "summary": [{"op", "kernel", "count", "ms"}, ...]}, most time
- * first. */
-ig_status igi_profile_json(const igi_profile *f, const igi_plan *p, igi_text *out);
-ig_status igi_profile_write(const igi_profile *f, const igi_plan *p, const char *path);
-/* "12.3 %   4.56 ms   10 x Conv (onednn)" a line, most time first. */
-ig_status igi_profile_table(const igi_profile *f, const igi_plan *p, igi_text *out);
+/* Adds that of a body's run to the step of `outer` that runs it. */
+ig_status igi_profile_add(igi_profile *outer, const igi_profile *body);
+/* {"traceEvents": [...],
+ *  "nodes": [{"name", "op", "kernel", "count", "ms", "inside": [the same]}, ...],
+ *  "summary": [{"op", "kernel", "count", "ms"}, ...]}, the summary most time first and
+ * without bodies, whose time is that of their nodes. */
+ig_status igi_profile_json(const igi_profile *f, igi_text *out);
+ig_status igi_profile_write(const igi_profile *f, const char *path);
 
 /* s as a JSON string with quotes; invalid UTF-8 and control characters are escaped. */
 void igi_json_string(igi_text *out, const char *s);

@@ -38,6 +38,27 @@ def string_map(dtype=1):
     return field(5, field(1, 8) + field(2, field(1, field(1, dtype))))
 
 
+def loop_model():
+    """s := Sin(s + s), three times, and then once more in a body of a body."""
+    def body(name, nodes, result):
+        g = (b"".join(field(1, n) for n in nodes) + field(2, name)
+             + field(11, value("i", [], 7)) + field(11, value("go", [], 9))
+             + field(11, value("s", [3])) + field(12, value("go", [], 9)) + field(12, value(result, [3])))
+        return field(1, "body") + field(6, g) + field(20, 5)
+
+    def number(name, v):
+        return field(2, 7) + field(8, name) + field(9, struct.pack("<q", v))
+
+    def loop(most, state, result, attribute):
+        return node("Loop", [most, "", state], [result]) + field(5, attribute)
+
+    inner = body("inner", [node("Cos", ["s"], ["inner_s"])], "inner_s")
+    outer = body("outer", [node("Add", ["s", "s"], ["t"]), node("Sin", ["t"], ["u"]),
+                           loop("two", "u", "v", inner)], "v")
+    return model([loop("three", "x", "y", outer)], [value("x", [3])], [value("y", [3])],
+                 [number("two", 2), number("three", 3)])
+
+
 def npy(dims, floats):
     shape = "".join(f"{d}," for d in dims)
     head = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({shape}), }}".encode()
@@ -323,6 +344,35 @@ class Command(unittest.TestCase):
         self.assertIn("Relu", self.run_it("profile", "m.onnx", "--level", "0", "--out", "trace.json"))
         trace = json.loads((self.at / "trace.json").read_text())
         self.assertTrue(all(e["ph"] == "X" for e in trace["traceEvents"]))
+
+    def test_info_and_profile_look_into_bodies(self):
+        (self.at / "loop.onnx").write_bytes(loop_model())
+        info = self.run_json("info", "loop.onnx")["model"]
+        self.assertEqual(info["operators"], {"Loop": 1})
+        self.assertEqual(info["body_operators"]["Cos"], 1)
+        outer = info["nodes"][0]["bodies"][0]
+        self.assertEqual(outer["attribute"], "body")
+        self.assertEqual([n["op"] for n in outer["nodes"]], ["Add", "Sin", "Loop"])
+        self.assertEqual(outer["nodes"][0]["kernel"], "simd")
+        inner = outer["nodes"][2]["bodies"][0]["nodes"]
+        self.assertEqual([n["op"] for n in inner], ["Cos"])
+        text = self.run_it("info", "loop.onnx", "--nodes")
+        self.assertRegex(text, r"(?m)^    \S+  Add  simd$")
+        self.assertRegex(text, r"(?m)^        \S+  Cos  ")
+
+        rows = self.run_json("profile", "loop.onnx", "--out", "trace.json")["rows"]
+        self.assertEqual([r["name"] for r in rows], ["Loop"])
+        inside = {r["name"]: r for r in rows[0]["inside"]}
+        self.assertEqual({n: r["count"] for n, r in inside.items()}, {"Add": 3, "Sin": 3, "Loop": 3})
+        self.assertEqual([(r["name"], r["count"]) for r in inside["Loop"]["inside"]], [("Cos", 6)])
+        self.assertLessEqual(sum(r["ms"] for r in inside.values()), rows[0]["ms"])
+        trace = json.loads((self.at / "trace.json").read_text())
+        cos = [e for e in trace["traceEvents"] if e["cat"] == "Cos"]
+        self.assertEqual(len(cos), 6)
+        self.assertTrue(all("inside" in e["args"] for e in cos))
+        text = self.run_it("profile", "loop.onnx", "--by-node")
+        self.assertRegex(text, r"(?m)   6      \S+ ")
+        self.assertRegex(text, r"(?m)   3    \S+ \(simd\)$")
 
     def test_ops_and_doctor(self):
         self.assertIn("Conv", self.run_it("ops"))
