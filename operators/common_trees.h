@@ -131,6 +131,9 @@ static inline int64_t igi_trees_scratch(const igi_trees *t)
 void igi_trees_block(
     const igi_trees *t, const ig_tensor *x, int64_t row, int64_t n, double *scratch);
 
+/* The last step of a block: sums of votes become scores. */
+void igi_trees_settle(const igi_trees *t, int64_t n, double *scores);
+
 /* What an operator makes of a row of scores. */
 typedef ig_status (*igi_tree_finish)(ig_kernel_ctx *k, int64_t row, double *scores);
 /* The three operators: how to build their trees, and how to finish. */

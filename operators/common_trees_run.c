@@ -91,6 +91,16 @@ IGI_INLINE void run_block(ig_dtype T,
                  scratch + r * t->targets, any + r * t->targets);
 }
 
+void igi_trees_settle(const igi_trees *t, int64_t n, double *scores)
+{
+    for (int64_t i = 0; i < n * t->targets; i++) {
+        if (t->aggregate == IGI_TREE_AVERAGE && t->n_roots)
+            scores[i] /= (double)t->n_roots;
+        if (t->has_base)
+            scores[i] += t->base[i % t->targets];
+    }
+}
+
 void igi_trees_block(
     const igi_trees *t, const ig_tensor *x, int64_t row, int64_t n, double *scratch)
 {
@@ -115,12 +125,7 @@ void igi_trees_block(
         run_block(IG_FLOAT32, t, p, ld, row, n, scratch);
         break;
     }
-    for (int64_t i = 0; i < n * t->targets; i++) {
-        if (t->aggregate == IGI_TREE_AVERAGE && t->n_roots)
-            scratch[i] /= (double)t->n_roots;
-        if (t->has_base)
-            scratch[i] += t->base[i % t->targets];
-    }
+    igi_trees_settle(t, n, scratch);
 }
 
 ig_status igi_trees_rows(ig_kernel_ctx *k,
