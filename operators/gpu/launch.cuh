@@ -31,9 +31,12 @@
 #include "operators/gpu/host/device.h"
 #define GPU_FN   inline
 #define GPU_BOTH inline
+#define GPU_UNROLL
 #else
-#define GPU_FN   __device__ __forceinline__
-#define GPU_BOTH __host__ __device__ __forceinline__
+#define GPU_FN     __device__ __forceinline__
+#define GPU_BOTH   __host__ __device__ __forceinline__
+/* Before a loop over a small array: so that the array stays in registers. */
+#define GPU_UNROLL _Pragma("unroll")
 #endif
 
 /* ---- faults ---- */

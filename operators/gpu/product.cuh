@@ -59,9 +59,12 @@ template <class C, class A, class B, class Y> struct gpu_product {
     }
     GPU_FN void begin(state &s) const
     {
-        for (int r = 0; r < PER; r++)
+        GPU_UNROLL
+        for (int r = 0; r < PER; r++) {
+            GPU_UNROLL
             for (int c = 0; c < PER; c++)
                 s.sum[r][c] = 0;
+        }
     }
     GPU_FN void load(shared &s, int64_t tile, int t, int64_t step) const
     {
@@ -80,12 +83,17 @@ template <class C, class A, class B, class Y> struct gpu_product {
     GPU_FN void work(const shared &s, state &acc, int t) const
     {
         int row = t / GPU_TILE_SIDE, column = t % GPU_TILE_SIDE;
-        for (int k = 0; k < GPU_TILE_DEPTH; k++)
-            for (int r = 0; r < PER; r++)
+        for (int k = 0; k < GPU_TILE_DEPTH; k++) {
+            GPU_UNROLL
+            for (int r = 0; r < PER; r++) {
+                C left = s.a[k][row + GPU_TILE_SIDE * r];
+                GPU_UNROLL
                 for (int c = 0; c < PER; c++)
-                    acc.sum[r][c] = gpu_add(
-                        acc.sum[r][c], gpu_mul(s.a[k][row + GPU_TILE_SIDE * r],
-                                               s.b[k][column + GPU_TILE_SIDE * c]));
+                    acc.sum[r][c] =
+                        gpu_add(acc.sum[r][c],
+                                gpu_mul(left, s.b[k][column + GPU_TILE_SIDE * c]));
+            }
+        }
     }
     GPU_FN void end(const shared &, const state &acc, int64_t tile, int t) const
     {
@@ -93,11 +101,14 @@ template <class C, class A, class B, class Y> struct gpu_product {
         locate(tile, &item, &i, &j);
         i += t / GPU_TILE_SIDE;
         j += t % GPU_TILE_SIDE;
-        for (int r = 0; r < PER; r++)
+        GPU_UNROLL
+        for (int r = 0; r < PER; r++) {
+            GPU_UNROLL
             for (int c = 0; c < PER; c++)
                 if (i + GPU_TILE_SIDE * r < m && j + GPU_TILE_SIDE * c < n)
                     y.put(item, i + GPU_TILE_SIDE * r, j + GPU_TILE_SIDE * c,
                           acc.sum[r][c]);
+        }
     }
 };
 
