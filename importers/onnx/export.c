@@ -326,9 +326,13 @@ static ig_status put_nodes(igi_onnx_out *o)
             return igi_graph_node_context(o->g, n);
     IG_TRY(put_aliases(o));
     o->graph->node =
-        igi_arena_dup(&o->arena, o->nodes.p, (o->nodes.n + 1) * sizeof(*o->nodes.p));
+        igi_arena_array(&o->arena, o->nodes.n + 1, sizeof(*o->graph->node));
+    if (!o->graph->node)
+        return IG_OUT_OF_MEMORY;
+    if (o->nodes.n)
+        memcpy(o->graph->node, o->nodes.p, o->nodes.n * sizeof(*o->nodes.p));
     o->graph->n_node = o->nodes.n;
-    return o->graph->node ? IG_OK : IG_OUT_OF_MEMORY;
+    return IG_OK;
 }
 
 ig_status igi_onnx_out_graph(igi_onnx_out *o)
