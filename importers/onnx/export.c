@@ -333,12 +333,13 @@ static ig_status put_nodes(igi_onnx_out *o)
         if (put_node(o, n) != IG_OK)
             return igi_graph_node_context(o->g, n);
     IG_TRY(put_aliases(o));
-    o->graph->node = igi_arena_array(&o->arena, o->nodes.n + 1, sizeof(*o->nodes.p));
-    o->graph->n_node = o->nodes.n;
+    o->graph->node =
+        igi_arena_array(&o->arena, o->nodes.n + 1, sizeof(*o->graph->node));
     if (!o->graph->node)
         return IG_OUT_OF_MEMORY;
     if (o->nodes.n)
         memcpy(o->graph->node, o->nodes.p, o->nodes.n * sizeof(*o->nodes.p));
+    o->graph->n_node = o->nodes.n;
     return IG_OK;
 }
 

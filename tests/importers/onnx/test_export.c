@@ -26,15 +26,24 @@ static int fresh(void **state)
     return mkdtemp(folder) ? 0 : -1;
 }
 
-static int drop(void **state)
+/* Between two rounds of one test. */
+static void forget(void)
 {
-    (void)state;
-    char cmd[128];
     ig_graph_free(g);
     ig_graph_free(again);
     igi_free(bytes);
     igi_free(bytes2);
     igt_end(&m);
+    memset(&m, 0, sizeof(m));
+    g = again = NULL;
+    bytes = bytes2 = NULL;
+}
+
+static int drop(void **state)
+{
+    (void)state;
+    char cmd[128];
+    forget();
     snprintf(cmd, sizeof(cmd), "rm -rf %s", folder);
     return system(cmd);
 }
@@ -102,30 +111,6 @@ static void a_graph_survives_writing_and_reading(void **state)
     assert_int_equal(((const char *)ig_tensor_data(w))[5], 7);
 }
 
-/* The list of nodes was copied with one behind its end: a sanitizer sees it when a
- * power of two is full. */
-static void any_number_of_nodes_is_written(void **state)
-{
-    (void)state;
-    size_t n;
-    ig_value_id id;
-    assert_status(igi_graph_new(&g, "chain", igt_registry(), NULL), IG_OK);
-    assert_status(ig_graph_input(g, "x", IG_FLOAT32, 1, (int64_t[]){2}, &id), IG_OK);
-    for (int nodes = 1; nodes <= 130; nodes++) {
-        char name[16];
-        snprintf(name, sizeof(name), "y%d", nodes);
-        assert_status(ig_graph_make_named(g, "Relu", NULL, &id, 1, &id, 1), IG_OK);
-        assert_status(ig_graph_output(g, name, id), IG_OK);
-        assert_status(igi_onnx_write(g, NULL, &bytes, &n), IG_OK);
-        assert_status(igt_read_bytes(bytes, n, &again), IG_OK);
-        assert_int_equal(again->order.n, nodes);
-        igi_free(bytes);
-        ig_graph_free(again);
-        bytes = NULL;
-        again = NULL;
-    }
-}
-
 static void the_same_graph_gives_the_same_bytes(void **state)
 {
     (void)state;
@@ -190,11 +175,7 @@ static void an_attribute_that_changed_its_meaning_asks_for_the_newer_opset(void 
         assert_status(igi_onnx_write(g, NULL, &bytes, &n), IG_OK);
         assert_status(igt_read_bytes(bytes, n, &again), IG_OK);
         assert_int_equal(again->opset, ceil ? 22 : 13);
-        igi_free(bytes);
-        ig_graph_free(g);
-        ig_graph_free(again);
-        igt_end(&m);
-        fresh(state);
+        forget();
     }
 }
 
@@ -262,7 +243,7 @@ static void names_of_nodes_are_written_once_each(void **state)
     size_t n;
     ig_value_id x, y;
     ig_node_iter it;
-    ig_node_id first, second;
+    ig_node_id first = {0}, second = {0};
     const ig_call call = {.op = &ig_op_Relu, .name = "same", .n_in = 1, .n_out = 1};
     assert_status(igi_graph_new(&g, "g", igt_registry(), NULL), IG_OK);
     assert_status(ig_graph_input(g, "x", IG_FLOAT32, 1, (int64_t[]){3}, &x), IG_OK);
@@ -278,6 +259,29 @@ static void names_of_nodes_are_written_once_each(void **state)
     assert_true(ig_node_next(&it, &first) && ig_node_next(&it, &second));
     assert_string_equal(ig_graph_node_name(again, first), "same");
     assert_string_equal(ig_graph_node_name(again, second), "same_1");
+}
+
+/* Lists are read as far as they go: sanitizers see when they are exactly full. */
+static void graphs_of_any_number_of_nodes_are_written(void **state)
+{
+    (void)state;
+    for (int count = 0; count < 70; count++) {
+        size_t n;
+        ig_value_id v;
+        assert_status(igi_graph_new(&g, "g", igt_registry(), NULL), IG_OK);
+        assert_status(ig_graph_input(g, "x", IG_FLOAT32, 1, (int64_t[]){3}, &v), IG_OK);
+        for (int i = 0; i < count; i++)
+            assert_status(ig_graph_make_named(g, "Relu", NULL, &v, 1, &v, 1), IG_OK);
+        assert_status(ig_graph_output(g, "y", v), IG_OK);
+        assert_status(igi_onnx_write(g, NULL, &bytes, &n), IG_OK);
+        assert_status(igt_read_bytes(bytes, n, &again), IG_OK);
+        int found = 0;
+        ig_node_id id;
+        for (ig_node_iter it = ig_graph_nodes(again); ig_node_next(&it, &id);)
+            found++;
+        assert_int_equal(found, count ? count : 1); /* without nodes, an Identity */
+        forget();
+    }
 }
 
 /* The Identity of an output that is an input takes sequences since opset 14. */
@@ -470,13 +474,13 @@ static void every_failing_allocation_ends_in_a_clean_error(void **state)
 
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, fresh, drop)
 IG_TESTS(TEST(a_graph_survives_writing_and_reading),
-         TEST(any_number_of_nodes_is_written),
          TEST(the_same_graph_gives_the_same_bytes),
          TEST(a_lower_opset_is_declared_when_it_says_the_same),
          TEST(versions_that_only_added_types_are_not_asked_for),
          TEST(an_attribute_that_changed_its_meaning_asks_for_the_newer_opset),
          TEST(a_newer_opset_is_asked_for_by_its_uses_alone),
          TEST(names_of_nodes_are_written_once_each),
+         TEST(graphs_of_any_number_of_nodes_are_written),
          TEST(an_output_that_is_an_input_asks_for_its_opset),
          TEST(outputs_keep_the_names_that_callers_use),
          TEST(operators_of_our_own_become_onnx),
