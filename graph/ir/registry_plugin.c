@@ -82,26 +82,35 @@ static ig_status add_ops(ig_registry *r, const ig_plugin *p, int *n)
     return IG_OK;
 }
 
-/* Operators that rules emit: the plugin's own before all others, then by domain. */
+/* Operators that rules emit: the plugin's own before all others, then by domain. As
+ * their authors gave them, which every registry knows: copies belong to one. */
 static const ig_op_def *
 find_use(const ig_registry *r, const ig_plugin *p, const char *name)
 {
     for (int i = 0; p->ops && p->ops[i]; i++)
         if (!strcmp(p->ops[i]->name, name))
-            return igi_registry_of(r, p->ops[i])->def;
+            return p->ops[i];
     for (size_t i = 0; i < r->ops.n; i++)
         if (!strcmp(r->ops.p[i]->def->name, name))
-            return r->ops.p[i]->def;
+            return r->ops.p[i]->given;
     return NULL;
 }
 
+/* Written once for all registries: rules may read it in other threads meanwhile. */
 static ig_status resolve(ig_registry *r, const ig_plugin *p)
 {
     for (ig_op_use *u = p->uses; u && u < p->uses_end; u++) {
-        u->op = find_use(r, p, u->name);
-        if (!u->op)
+        const ig_op_def *op = find_use(r, p, u->name);
+        if (!op)
             return ig_fail(IG_UNSUPPORTED,
                            "it emits the operator %s, which is not here", u->name);
+        if (u->op && u->op != op)
+            return ig_fail(IG_UNSUPPORTED,
+                           "it emits the operator %s, which another registry of this "
+                           "process has from elsewhere",
+                           u->name);
+        if (!u->op)
+            u->op = op;
     }
     return IG_OK;
 }

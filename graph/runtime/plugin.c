@@ -11,12 +11,17 @@
 
 #include "graph/core/checked.h"
 #include "graph/core/tensor.h"
+#include "graph/core/thread.h"
 #include "graph/ir/registry.h"
 
 #define MEMBER(name_) .name_ = ig_##name_,
 static const ig_plugin_api table = {.abi = IG_PLUGIN_ABI,
                                     .struct_size = (uint32_t)sizeof(ig_plugin_api),
                                     IG_PLUGIN_API_LIST(MEMBER)};
+
+/* A plugin has variables of its own (its table of functions, the operators that its
+ * rules emit), which all registries share. */
+static igi_mutex adding = IGI_MUTEX_INIT;
 
 ig_status ig_registry_add_plugin(ig_registry *r, ig_plugin_init_fn init)
 {
@@ -26,13 +31,15 @@ ig_status ig_registry_add_plugin(ig_registry *r, ig_plugin_init_fn init)
         return ig_fail(IG_INVALID_ARGUMENT,
                        "ig_registry_add_plugin: no registry, or no "
                        "init function");
+    igi_mutex_lock(&adding);
     ig_status rc = init(&table, &p);
-    if (rc != IG_OK)
-        return ig_error_status() == rc
-                   ? rc
-                   : ig_fail(rc, "the plugin's ig_plugin_init failed: %s",
-                             ig_status_string(rc));
-    return igi_registry_add_plugin(r, &p);
+    if (rc == IG_OK)
+        rc = igi_registry_add_plugin(r, &p);
+    else if (ig_error_status() != rc)
+        rc =
+            ig_fail(rc, "the plugin's ig_plugin_init failed: %s", ig_status_string(rc));
+    igi_mutex_unlock(&adding);
+    return rc;
 }
 
 ig_status ig_registry_load_plugin(ig_registry *r, const char *path)

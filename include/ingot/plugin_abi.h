@@ -189,7 +189,8 @@ IG_PLUGIN_WRAPPERS_(IG_PLUGIN_DECLARE_)
     {                                                                                  \
         uint32_t size = self->struct_size;                                             \
         ig_plugin all = ig_plugin_mine_;                                               \
-        ig_api = api;                                                                  \
+        if (ig_api != api) /* other threads may read it */                             \
+            ig_api = api;                                                              \
         all.struct_size = size;                                                        \
         all.name = ig_plugin_name_;                                                    \
         all.version = ig_plugin_version_;                                              \

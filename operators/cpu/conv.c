@@ -5,10 +5,10 @@
 #include "graph/core/alloc.h"
 #include "operators/common_fused.h"
 #include "operators/cpu/kernel.h"
-#include "operators/cpu/onednn.h"
+#include "operators/cpu/onednn_parts.h"
 
 typedef struct conv_state {
-    igi_dnn_job *job;
+    igi_dnn_parts parts;
     const void *packed; /* of constant weights */
 } conv_state;
 
@@ -35,8 +35,9 @@ static ig_status pack_weights(ig_kernel_ctx *k, conv_state *s)
     char key[64];
     if (!(k->constants & IG_BIT(1)))
         return IG_OK;
-    igi_dnn_packed_key(s->job, key, sizeof(key));
-    s->packed = ig_pack(k, 1, key, igi_dnn_packed_bytes(s->job), fill_packed, s->job);
+    igi_dnn_packed_key(s->parts.job, key, sizeof(key));
+    s->packed = ig_pack(k, 1, key, igi_dnn_packed_bytes(s->parts.job), fill_packed,
+                        s->parts.job);
     return s->packed ? IG_OK : ig_error_status();
 }
 
@@ -44,7 +45,7 @@ static void unprepare(ig_kernel_ctx *k)
 {
     conv_state *s = k->state;
     if (s)
-        igi_dnn_free(s->job);
+        igi_dnn_free(s->parts.job);
     igi_free(s);
     k->state = NULL;
 }
@@ -55,11 +56,11 @@ static ig_status prepare(ig_kernel_ctx *k, const igi_dnn_spec *spec)
     if (!s)
         return IG_OUT_OF_MEMORY;
     k->state = s;
-    ig_status rc = igi_dnn_new(&s->job, spec);
+    ig_status rc = igi_dnn_parts_new(&s->parts, spec);
     if (rc == IG_OK && spec->kind == IGI_DNN_FORWARD)
         rc = pack_weights(k, s);
     if (rc == IG_OK)
-        k->scratch_bytes = igi_dnn_scratch(s->job, s->packed != NULL);
+        k->scratch_bytes = igi_dnn_scratch(s->parts.job, s->packed != NULL);
     else
         unprepare(k);
     return rc;
@@ -106,7 +107,7 @@ static ig_status forward_run(ig_kernel_ctx *k)
                       .packed = s->packed,
                       .bias = bias ? bias->data : NULL,
                       .scratch = k->scratch};
-    return igi_dnn_run(s->job, &a);
+    return igi_dnn_parts_run(k, &s->parts, &a);
 }
 
 /* ---- Conv and its gradients, NCHW ---- */
@@ -144,7 +145,7 @@ static ig_status grad_input_run(ig_kernel_ctx *k)
                       .w = igi_kin(k, 1)->data,
                       .y = igi_kin(k, 0)->data,
                       .scratch = k->scratch};
-    return igi_dnn_run(((const conv_state *)k->state)->job, &a);
+    return igi_dnn_parts_run(k, &((const conv_state *)k->state)->parts, &a);
 }
 
 /* ConvGradWeight(dy, x, shape) -> dw */
@@ -160,7 +161,7 @@ static ig_status grad_weight_run(ig_kernel_ctx *k)
                       .w = igi_kout(k, 0)->data,
                       .y = igi_kin(k, 0)->data,
                       .scratch = k->scratch};
-    return igi_dnn_run(((const conv_state *)k->state)->job, &a);
+    return igi_dnn_parts_run(k, &((const conv_state *)k->state)->parts, &a);
 }
 
 #define ROW(op_, unaligned_, prepare_, run_)                                           \

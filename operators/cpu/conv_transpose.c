@@ -5,10 +5,10 @@
 #include "graph/core/alloc.h"
 #include "operators/common_convt.h"
 #include "operators/cpu/kernel.h"
-#include "operators/cpu/onednn.h"
+#include "operators/cpu/onednn_parts.h"
 
 typedef struct convt_state {
-    igi_dnn_job *job;
+    igi_dnn_parts parts;
     const void *packed; /* of constant weights */
 } convt_state;
 
@@ -22,9 +22,10 @@ static ig_status pack_weights(ig_kernel_ctx *k, convt_state *s)
     char key[72], form[64];
     if (!(k->constants & IG_BIT(1)))
         return IG_OK;
-    igi_dnn_packed_key(s->job, form, sizeof(form));
+    igi_dnn_packed_key(s->parts.job, form, sizeof(form));
     snprintf(key, sizeof(key), "back %s", form);
-    s->packed = ig_pack(k, 1, key, igi_dnn_packed_bytes(s->job), fill_packed, s->job);
+    s->packed = ig_pack(k, 1, key, igi_dnn_packed_bytes(s->parts.job), fill_packed,
+                        s->parts.job);
     return s->packed ? IG_OK : ig_error_status();
 }
 
@@ -32,7 +33,7 @@ static void unprepare(ig_kernel_ctx *k)
 {
     convt_state *s = k->state;
     if (s)
-        igi_dnn_free(s->job);
+        igi_dnn_free(s->parts.job);
     igi_free(s);
     k->state = NULL;
 }
@@ -55,11 +56,11 @@ static ig_status prepare(ig_kernel_ctx *k)
     if (!s)
         return IG_OUT_OF_MEMORY;
     k->state = s;
-    ig_status rc = igi_dnn_new(&s->job, &spec);
+    ig_status rc = igi_dnn_parts_new(&s->parts, &spec);
     if (rc == IG_OK)
         rc = pack_weights(k, s);
     if (rc == IG_OK)
-        k->scratch_bytes = igi_dnn_scratch(s->job, s->packed != NULL);
+        k->scratch_bytes = igi_dnn_scratch(s->parts.job, s->packed != NULL);
     else
         unprepare(k);
     return rc;
@@ -74,7 +75,7 @@ static ig_status run(ig_kernel_ctx *k)
                       .y = igi_kin(k, 0)->data,
                       .packed = s->packed,
                       .scratch = k->scratch};
-    IG_TRY(igi_dnn_run(s->job, &a));
+    IG_TRY(igi_dnn_parts_run(k, &s->parts, &a));
     const int64_t channels = igi_kdims(y)[1], plane = igi_kcount(y, 2, igi_krank(y));
     const igi_binary_fn add = igi_cpu_isa_best()->binary[IGI_BINARY_ADD][IGI_BINARY_VS];
     for (int64_t i = 0; b && i < igi_kdims(y)[0] * channels; i++) {

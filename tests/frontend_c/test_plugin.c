@@ -137,6 +137,33 @@ static void a_plugin_brings_operators_kernels_and_formats(void **state)
     ig_registry_free(r);
 }
 
+/* The variables of a plugin are there once, its operators once in each registry. */
+static void what_rules_emit_is_known_to_every_registry(void **state)
+{
+    static ig_op_use uses[] = {{"Copy", NULL}, {"Relu", NULL}};
+    ig_registry *a = NULL, *b = NULL;
+    (void)state;
+    offered = whole();
+    offered.uses = uses;
+    offered.uses_end = uses + 2;
+    assert_int_equal(ig_registry_new(&a), IG_OK);
+    assert_int_equal(ig_registry_new(&b), IG_OK);
+    assert_int_equal(ig_registry_add_plugin(a, init), IG_OK);
+    assert_int_equal(ig_registry_add_plugin(b, init), IG_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_non_null(igi_registry_of(a, uses[i].op));
+        assert_non_null(igi_registry_of(b, uses[i].op));
+    }
+    ig_registry_free(b);
+    assert_string_equal(uses[0].op->name, "Copy");
+    uses[0].op = &no_doc; /* as if resolved in a registry with another Copy */
+    ig_registry_free(a);
+    assert_int_equal(ig_registry_new(&a), IG_OK);
+    assert_int_equal(ig_registry_add_plugin(a, init), IG_UNSUPPORTED);
+    assert_non_null(strstr(ig_error_message(), "from elsewhere"));
+    ig_registry_free(a);
+}
+
 static void expect_refused(ig_status status, const char *reason)
 {
     ig_registry *r = NULL;
@@ -289,6 +316,7 @@ static void a_line_of_text_makes_a_node(void **state)
 }
 
 IG_TESTS(cmocka_unit_test(a_plugin_brings_operators_kernels_and_formats),
+         cmocka_unit_test(what_rules_emit_is_known_to_every_registry),
          cmocka_unit_test(a_plugin_is_added_whole_or_not_at_all),
          cmocka_unit_test(what_uses_a_registry_holds_it),
          cmocka_unit_test(a_format_reads_through_its_plugin_and_is_bounded),

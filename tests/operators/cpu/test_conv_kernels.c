@@ -246,6 +246,49 @@ static void residuals_are_added_on_either_side_of_the_activation(void **state)
     check(&depthwise[2], &m); /* the own kernel takes no residual there */
 }
 
+/* oneDNN gets long batches in parts. Each image alone is the expectation. */
+static void a_batch_in_parts_is_its_images(void **state)
+{
+    const manner how = {.kernel = "onednn", .residual = true};
+    const conv one = {
+        {1, 32, 32, 128, 128, 3, 3, 2}, {1, 1}, {1, 1}, {1, 1, 1, 1}, IGI_ACT_RELU};
+    const int64_t dims[] = {12, 32, 32, 128}, w[] = {128, 64, 3, 3};
+    ig_tensor *in[PORTS] = {NULL}, *image[PORTS] = {NULL}, *all = NULL, *y = NULL;
+    conv batch = one;
+    (void)state;
+    batch.n.batch = dims[0];
+    noise(&in[X], 4, dims, 1);
+    noise(&in[W], 4, w, 2);
+    noise(&in[R], 4, dims, 3);
+    image[W] = in[W];
+    ig_model *m = model_of(&batch, &how, in, 2);
+    OK(ig_model_run(m, IG_INPUTS(in[X]), IG_OUTPUTS(&all), NULL));
+    assert_taken(&batch, &how, m);
+    ig_model_free(m);
+    for (int64_t i = 0; i < dims[0]; i++) {
+        for (int p = X; p <= R; p += R - X) {
+            noise(&image[p], 4, (int64_t[]){1, dims[1], dims[2], dims[3]}, 0);
+            memcpy(ig_tensor_data(image[p]),
+                   (char *)ig_tensor_data(in[p]) +
+                       i * (int64_t)ig_tensor_nbytes(image[p]),
+                   ig_tensor_nbytes(image[p]));
+        }
+        m = model_of(&one, &how, image, 2);
+        OK(ig_model_run(m, IG_INPUTS(image[X]), IG_OUTPUTS(&y), NULL));
+        const float *want = ig_tensor_data(y),
+                    *got = (float *)ig_tensor_data(all) + i * ig_tensor_numel(y);
+        for (int64_t e = 0; e < ig_tensor_numel(y); e++)
+            assert_true(fabs((double)got[e] - (double)want[e]) < 1e-4);
+        ig_model_free(m);
+        ig_tensor_unref(y), ig_tensor_unref(image[X]), ig_tensor_unref(image[R]);
+        y = NULL;
+    }
+    ig_tensor_unref(all);
+    for (int i = 0; i < PORTS; i++)
+        ig_tensor_unref(in[i]);
+}
+
 IG_TESTS(cmocka_unit_test(products_of_patches_give_the_direct_sum),
          cmocka_unit_test(depthwise_gives_the_direct_sum),
-         cmocka_unit_test(residuals_are_added_on_either_side_of_the_activation))
+         cmocka_unit_test(residuals_are_added_on_either_side_of_the_activation),
+         cmocka_unit_test(a_batch_in_parts_is_its_images))

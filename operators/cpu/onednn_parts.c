@@ -1,0 +1,55 @@
+/* Batches in parts; see onednn_parts.h. */
+#include "operators/cpu/onednn_parts.h"
+
+/* Multiply-adds of a part: some milliseconds, beside which a call costs nothing. */
+enum { PART = 1 << 29 };
+
+/* How far `work` is from PART, as a ratio of at least 1. */
+static double away(double work)
+{
+    return work > PART ? work / PART : PART / work;
+}
+
+/* Images of a part: the divisor of the batch whose work comes nearest to PART. */
+static int64_t images_of(const igi_conv *c)
+{
+    const double image = (double)c->group * (double)c->m * (double)c->c *
+                         (double)c->taps * (double)c->out_plane;
+    int64_t best = c->batch;
+    if (image * (double)c->batch <= PART)
+        return best;
+    for (int64_t d = 1; d <= c->batch / d; d++) {
+        const int64_t pair[2] = {d, c->batch / d};
+        for (int i = 0; i < 2 && c->batch % d == 0; i++)
+            if (away(image * (double)pair[i]) < away(image * (double)best))
+                best = pair[i];
+    }
+    return best;
+}
+
+ig_status igi_dnn_parts_new(igi_dnn_parts *out, const igi_dnn_spec *s)
+{
+    igi_dnn_spec part = *s;
+    igi_conv *c = &part.geometry;
+    if (s->kind != IGI_DNN_GRAD_WEIGHT)
+        c->batch = images_of(&s->geometry);
+    out->count = s->geometry.batch / c->batch;
+    const int64_t images = c->batch * c->group;
+    out->x_bytes = (size_t)(images * c->c * c->in_plane) * sizeof(float);
+    out->y_bytes = (size_t)(images * c->m * c->out_plane) * sizeof(float);
+    return igi_dnn_new(&out->job, &part);
+}
+
+ig_status
+igi_dnn_parts_run(ig_kernel_ctx *k, const igi_dnn_parts *p, const igi_dnn_args *a)
+{
+    igi_dnn_args part = *a;
+    for (int64_t i = 0; i < p->count; i++) {
+        if (i)
+            IG_TRY(ig_poll(k));
+        part.x = (char *)a->x + (size_t)i * p->x_bytes;
+        part.y = (char *)a->y + (size_t)i * p->y_bytes;
+        IG_TRY(igi_dnn_run(p->job, &part));
+    }
+    return IG_OK;
+}
