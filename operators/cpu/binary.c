@@ -68,7 +68,7 @@ static loop loop_of(const ig_kernel_ctx *k, igi_binary op)
     return l;
 }
 
-static void
+static inline __attribute__((always_inline)) void
 part(const loop *l, igi_binary_mode mode, int64_t y, int64_t a, int64_t b, int64_t n)
 {
     if (l->f64)
@@ -142,6 +142,15 @@ static ig_status run_broadcast(ig_kernel_ctx *k, int tid, int nth, igi_binary op
     return run_rows(k, &s, &l, lo, hi);
 }
 
+/* What takes long enough to be asked whether it should stop. Not in line: the short way
+ * is counted in instructions. */
+static __attribute__((noinline)) ig_status
+run_long(ig_kernel_ctx *k, igi_binary op, int64_t lo, int64_t hi)
+{
+    const loop l = loop_of(k, op);
+    return run_line(k, &l, IGI_BINARY_VV, lo, hi);
+}
+
 static ig_status run_same(ig_kernel_ctx *k, int tid, int nth, igi_binary op)
 {
     /* Both inputs and the output are there: selection has seen that. */
@@ -149,7 +158,10 @@ static ig_status run_same(ig_kernel_ctx *k, int tid, int nth, igi_binary op)
     int64_t n = igi_tensor_count(l.a), lo = 0, hi = n;
     if (nth > 1)
         ig_split(n, IGI_GRAIN, tid, nth, &lo, &hi);
-    return run_line(k, &l, IGI_BINARY_VV, lo, hi);
+    if (hi - lo > IGI_POLL_BLOCK)
+        return run_long(k, op, lo, hi);
+    part(&l, IGI_BINARY_VV, lo, lo, lo, hi - lo);
+    return IG_OK;
 }
 
 /* Max, Min and Sum take any number of inputs; two is the usual one. */
