@@ -196,15 +196,18 @@ int64_t igi_window_out_row(const igi_window *w, int64_t i, int64_t tap)
     return row;
 }
 
+/* Taps of a window from `start` that lie before `end`. */
+static int64_t taps_before(const igi_window_axis *a, int64_t start, int64_t end)
+{
+    const int64_t n = end > start ? (end - start - 1) / a->dilation + 1 : 0;
+    return n < a->kernel ? n : a->kernel;
+}
+
 int64_t igi_window_count(const igi_window_axis *a, int64_t o, bool padded)
 {
-    int64_t lo = padded ? -a->pad : 0, hi = padded ? a->in + a->pad_end : a->in;
-    int64_t n = 0, start = o * a->stride - a->pad;
-    if (start >= lo && start + (a->kernel - 1) * a->dilation < hi)
-        return a->kernel;
-    for (int64_t t = 0; t < a->kernel; t++)
-        n += start + t * a->dilation >= lo && start + t * a->dilation < hi;
-    return n;
+    const int64_t lo = padded ? -a->pad : 0, hi = padded ? a->in + a->pad_end : a->in;
+    const int64_t start = o * a->stride - a->pad;
+    return hi > lo ? taps_before(a, start, hi) - taps_before(a, start, lo) : 0;
 }
 
 int64_t igi_window_count_row(const igi_window *w, int64_t o, bool padded)

@@ -73,18 +73,26 @@ static ig_var window_mean(ig_grad *g, ig_var v, int64_t before, int64_t after)
 static ig_status lrn_gradient(ig_grad *g)
 {
     const lrn_attrs *o = ig_grad_attrs(g);
+    const int64_t channels = ig_type_dims(ig_grad_in_type(g, 0))[1];
     int64_t before = (o->size - 1) / 2, after = o->size - 1 - before;
+    /* No window needs to reach beyond all channels. */
+    if (channels > 0 && before >= channels)
+        before = channels - 1;
+    if (channels > 0 && after >= channels)
+        after = channels - 1;
+    const double alpha =
+        (double)o->alpha * (double)(before + after + 1) / (double)o->size;
     ig_dtype dtype = (ig_dtype)ig_grad_in_type(g, 0)->dtype;
     ig_var x = ig_grad_in(g, 0), dy = ig_grad_dy(g, 0);
     ig_var s = window_mean(g, igi_emit_mul(g, x, x), before, after);
-    s = igi_emit_add(g, igi_emit_mul(g, s, ig_grad_scalar(g, dtype, (double)o->alpha)),
+    s = igi_emit_add(g, igi_emit_mul(g, s, ig_grad_scalar(g, dtype, alpha)),
                      ig_grad_scalar(g, dtype, (double)o->bias));
     ig_var p =
         ig_emit2(g, IG_OP(Pow), NULL, s, ig_grad_scalar(g, dtype, -(double)o->beta));
     ig_var dyp = igi_emit_mul(g, dy, p);
     ig_var t = ig_emit2(g, IG_OP(Div), NULL, igi_emit_mul(g, dyp, x), s);
     t = igi_emit_mul(g, x, window_mean(g, t, after, before));
-    t = igi_emit_scale(g, t, 2 * (double)o->alpha * (double)o->beta);
+    t = igi_emit_scale(g, t, 2 * alpha * (double)o->beta);
     ig_grad_set(g, 0, igi_emit_sub(g, dyp, t));
     return IG_OK;
 }

@@ -4,7 +4,8 @@
 #ifndef OPERATORS_CPU_ONEDNN_PARTS_H
 #define OPERATORS_CPU_ONEDNN_PARTS_H
 
-#include "ingot/plugin.h"
+#include <ingot/plugin.h>
+
 #include "operators/cpu/onednn.h"
 
 typedef struct igi_dnn_parts {

@@ -1,7 +1,11 @@
-/* What random graphs (tests/fuzz/diff_graphs.c) found: one small graph each. */
+/* What random graphs and nodes (tests/fuzz/diff_graphs.c, fuzz_nodes.c) found: one
+ * small case each. */
+#include <math.h>
 #include <string.h>
 
 #include <ingot/ingot.h>
+#include <ingot/ops.h>
+#include <ingot/train.h>
 
 #include "graph/core/tensor.h"
 #include "tests/support/failing_alloc.h"
@@ -87,5 +91,28 @@ static void values_that_pass_through_a_net_are_freed(void **state)
     igi_failing_uninstall();
 }
 
+/* Sums over windows of 2^31 - 1 channels, 3 of which exist, took hours. */
+static void gradients_of_wide_windows_end_at_the_channels(void **state)
+{
+    (void)state;
+    const int64_t size[2] = {INT32_MAX, 5}; /* 5: two below, two above */
+    float got[2][12];
+    ig_ctx *c = NULL;
+    OK(ig_ctx_new(&c, NULL));
+    for (int i = 0; i < 2; i++) {
+        ig_lrn_opts o = IG_LRN_OPTS_INIT;
+        o.size = size[i];
+        o.alpha = (float)size[i];
+        ig_tensor *x = ig_requires_grad(c, floats(4, (int64_t[]){2, 3, 2, 1}), true);
+        OK(ig_backward(c, ig_sum(c, ig_op_lrn(c, x, &o), IG_ALL, false)));
+        memcpy(got[i], ig_tensor_data_f32(ig_tensor_grad(x)), sizeof(got[i]));
+        ig_tensor_unref(x);
+    }
+    for (int i = 0; i < 12; i++)
+        assert_true(fabsf(got[0][i] - got[1][i]) < 1e-5f);
+    ig_ctx_free(c);
+}
+
 IG_TESTS(cmocka_unit_test(weights_of_a_recurrent_layer_may_be_one_constant),
-         cmocka_unit_test(values_that_pass_through_a_net_are_freed))
+         cmocka_unit_test(values_that_pass_through_a_net_are_freed),
+         cmocka_unit_test(gradients_of_wide_windows_end_at_the_channels))
