@@ -55,6 +55,22 @@ ig_status igi_body_takes(ig_infer *x, const ig_graph *body, int i, const ig_type
                : refuse(x, body, i, t);
 }
 
+ig_status igi_body_takes_slice(
+    ig_infer *x, const ig_graph *body, int i, const ig_type *t, int axis)
+{
+    const ig_type *want = &igi_value_at(body, body->inputs.p[i])->type;
+    bool fits = want->rank < 0 || t->rank - 1 == want->rank;
+    for (int d = 0; fits && d < want->rank; d++) {
+        int64_t have = ig_type_dims(t)[d < axis ? d : d + 1];
+        int64_t need = ig_type_dims(want)[d];
+        fits = have < 0 || need < 0 || have == need;
+    }
+    if (fits)
+        return IG_OK;
+    (void)refuse(x, body, i, t);
+    return ig_fail_context("slices along axis %d", axis);
+}
+
 ig_status igi_body_ends(
     ig_infer *x, const ig_graph *body, const char *name, int n_formal, int n_out)
 {

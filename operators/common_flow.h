@@ -20,6 +20,10 @@ ig_status igi_body_ends(
     ig_infer *x, const ig_graph *body, const char *name, int n_formal, int n_out);
 /* Input `port` of the node fits input i of the body, as far as both are known. */
 ig_status igi_body_takes(ig_infer *x, const ig_graph *body, int i, const ig_type *t);
+/* The same for slices of t along an axis, whose shapes must fit too: a body that never
+ * runs would not notice. */
+ig_status igi_body_takes_slice(
+    ig_infer *x, const ig_graph *body, int i, const ig_type *t, int axis);
 /* *out: type of output j of the body, a copy; dims that only the body knows are -1. */
 ig_status igi_body_gives(ig_infer *x, const ig_graph *body, int j, ig_type *out);
 /* The type of a value that goes round: that of the node's input and of the body's

@@ -85,6 +85,7 @@ infer_item(ig_infer *x, const igi_scan_attrs *a, int n_states, int i, int64_t *l
     if (t->rank < 0)
         return IG_OK;
     IG_TRY(ig_infer_axis(x, listed(&a->scan_input_axes, i), t->rank, false, &axis));
+    IG_TRY(igi_body_takes_slice(x, a->body, port, t, axis));
     return ig_infer_equal(x, *length, ig_type_dims(t)[axis],
                           "lengths of scanned inputs", length);
 }

@@ -22,7 +22,9 @@ add_input(const suite_case *c, chance *r, int i, ig_graph *g, ig_value_id *id)
     snprintf(name, sizeof(name), "x%d", i);
     if (!t)
         return ig_graph_input_typed(g, name, &c->in[i]->type, id);
-    if (chance_once_in(r, suite_in_port(c, i)->flags & IG_VALUE ? 2 : 6))
+    const uint32_t port =
+        suite_in_port(c, i)->flags; /* what is written is no constant */
+    if (chance_once_in(r, port & IG_VALUE ? 2 : 6) && !(port & IG_MUTATED))
         return ig_graph_constant(g, name, suite_tensor(c, i), id);
     if (chance_once_in(r, 6))
         return ig_graph_input(g, name, (ig_dtype)t->v.type.dtype, -1, NULL, id);
