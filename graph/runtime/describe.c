@@ -254,12 +254,13 @@ static void add_bodies(igi_text *out, igi_instance *x, const igi_node *n)
         igi_instance *inner = NULL;
         while (a->kind != IG_A_GRAPH)
             a++;
+        const char *attribute = a++->name;
         if (igi_bodies_instance(x, body, &inner) != IG_OK) {
             igi_error_clear(); /* what is not known is left out */
             continue;
         }
         inner->nested = true;
-        igi_text_add(out, "%s{\"attribute\": \"%s\", ", comma, a++->name);
+        igi_text_add(out, "%s{\"attribute\": \"%s\", ", comma, attribute);
         add_nodes(out, inner, plan_of(inner));
         igi_text_add(out, "}");
         comma = ", ";
