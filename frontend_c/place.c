@@ -18,7 +18,7 @@ moved(ig_ctx *c, const char *where, ig_tensor *t, int device, ig_value **out)
     const igi_op *op = igi_registry_of(c->reg, call.op);
     ig_value *in[1] = {&t->v};
     igi_queue *q = NULL;
-    bool changed;
+    bool changed = false;
     IG_TRY(igi_views_refresh(c, &call, in, &changed));
     if (device)
         IG_TRY(igi_remote_queue(&c->invoker, device, &q));
