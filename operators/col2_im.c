@@ -82,12 +82,14 @@ static const ig_save saves[] = {IG_SAVE_IN(2, IG_BIT(0)), {0}};
             T_ *to = (T_ *)ig_data(y) + p * plane;                                     \
             S_ *sum = room;                                                            \
             memset(room, 0, (size_t)plane * sizeof(*sum));                             \
-            for (int64_t i = 0; i < c.places; i++)                                     \
+            for (int64_t i = 0; i < rows; i++) {                                       \
+                IG_TRY(igi_pace_go(&pace, c.columns));                                 \
                 for (int64_t l = 0; l < c.columns; l++) {                              \
                     int64_t at = igi_cols_at(&c, i, l);                                \
                     if (at >= 0)                                                       \
                         sum[at] += (S_)LOAD_(from, i * c.columns + l);                 \
                 }                                                                      \
+            }                                                                          \
             for (int64_t i = 0; i < plane; i++)                                        \
                 STORE_(T_, to, i, sum[i]);                                             \
         }                                                                              \
@@ -97,7 +99,8 @@ static const ig_save saves[] = {IG_SAVE_IN(2, IG_BIT(0)), {0}};
         for (int64_t p = 0; p < planes; p++) {                                         \
             const T_ *from = (const T_ *)ig_data(x) + 2 * p * c.places * c.columns;    \
             T_ *to = (T_ *)ig_data(y) + 2 * p * plane;                                 \
-            for (int64_t i = 0; i < c.places; i++)                                     \
+            for (int64_t i = 0; i < rows; i++) {                                       \
+                IG_TRY(igi_pace_go(&pace, c.columns));                                 \
                 for (int64_t l = 0; l < c.columns; l++) {                              \
                     int64_t at = igi_cols_at(&c, i, l), f = i * c.columns + l;         \
                     if (at >= 0) {                                                     \
@@ -105,6 +108,7 @@ static const ig_save saves[] = {IG_SAVE_IN(2, IG_BIT(0)), {0}};
                         to[2 * at + 1] += from[2 * f + 1];                             \
                     }                                                                  \
                 }                                                                      \
+            }                                                                          \
         }                                                                              \
         return IG_OK;
 
@@ -112,6 +116,9 @@ static ig_status add_up(ig_kernel_ctx *k, igi_cols c, void *room)
 {
     const ig_tensor *x = ig_in(k, 0), *y = ig_out(k, 0);
     int64_t plane = 1, planes = ig_dims(y)[0] * ig_dims(y)[1];
+    // Blocks larger than the image have no columns, and more places than memory.
+    const int64_t rows = c.columns ? c.places : 0;
+    igi_pace pace = igi_pace_of(k);
     for (int i = 0; i < c.n; i++)
         plane *= c.image[i];
     switch (ig_dtype_of(x)) {
@@ -170,6 +177,11 @@ static const ig_sample samples[] = {
      .attrs = &spread,
      .types = ADDABLE,
      IGI_INPUTS(IGI_IN(2, 4, 6), IGI_IN_INTS(4, 4), IGI_IN_INTS(2, 2))},
+    {.name = "no_columns",
+     .types = ADDABLE,
+     IGI_INPUTS(IGI_IN(1, INT64_C(1) << 40, 0),
+                IGI_IN_INTS(2, 3),
+                IGI_IN_INTS(1 << 20, 1 << 20))},
     {.name = "strided_padded",
      .attrs = &padded,
      .types = ADDABLE,

@@ -83,7 +83,9 @@ static ig_status im2_col_reference(ig_kernel_ctx *k)
                               "block_shape does not fit the planned output");
     igi_fill_zero(y);
     const int64_t one = 1;
+    igi_pace pace = igi_pace_of(k);
     for (int64_t i = 0; i < planes * size; i++) {
+        IG_TRY(igi_pace_go(&pace, 1));
         int64_t in = i % size, at = igi_cols_at(&c, in / c.columns, in % c.columns);
         if (at >= 0)
             igi_copy_nd(ig_dtype_of(y), 1, &one, ig_data(y), i, &one, ig_data(x),

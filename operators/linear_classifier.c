@@ -101,11 +101,14 @@ static ig_status classifier_reference(ig_kernel_ctx *k)
     int64_t scores = model_scores(a, n);
     double *s = igi_ml_alloc(scores + 1);
     ig_status rc = s ? IG_OK : IG_OUT_OF_MEMORY;
+    igi_pace pace = igi_pace_of(k);
     for (int64_t r = 0; rc == IG_OK && r < rows; r++) {
         for (int64_t c = 0; c < scores; c++)
             s[c] = igi_ml_dot(x, r * n, a->coefficients.v + c * n, n) +
                    (a->intercepts.v ? (double)a->intercepts.v[c] : 0);
         rc = classify(k, a, r, s, scores);
+        if (rc == IG_OK)
+            rc = igi_pace_go(&pace, a->coefficients.n);
     }
     igi_ml_free(s);
     return rc;

@@ -44,16 +44,19 @@ static ig_status regressor_reference(ig_kernel_ctx *k)
     double *s = igi_ml_alloc(a->targets);
     if (!s)
         return IG_OUT_OF_MEMORY;
-    for (int64_t r = 0; r < rows; r++) {
+    ig_status rc = IG_OK;
+    igi_pace pace = igi_pace_of(k);
+    for (int64_t r = 0; rc == IG_OK && r < rows; r++) {
         for (int64_t t = 0; t < a->targets; t++)
             s[t] = igi_ml_dot(x, r * n, a->coefficients.v + t * n, n) +
                    (a->intercepts.v ? (double)a->intercepts.v[t] : 0);
         igi_post_apply((igi_post)a->post_transform, s, a->targets);
         for (int64_t t = 0; t < a->targets; t++)
             y[r * a->targets + t] = (float)s[t];
+        rc = igi_pace_go(&pace, a->coefficients.n);
     }
     igi_ml_free(s);
-    return IG_OK;
+    return rc;
 }
 
 #define HEAD .struct_size = sizeof(regressor_attrs)

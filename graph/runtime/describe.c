@@ -136,26 +136,35 @@ add_operators(igi_text *out, const char *title, const ig_graph *g, bool bodies)
 
 /* ---- nodes and kernels ---- */
 
-/* A plan to look at; its inputs are zeros with every dim that is not known 1. */
+/* Zeros of type t, with every dim that is not known 1; *left bytes may be had. */
+static ig_status sample_input(const ig_type *t, uint64_t *left, ig_value **out)
+{
+    int64_t dims[IG_RANK_MAX], n = 0;
+    size_t bytes = 0;
+    ig_tensor *made = NULL;
+    if (t->kind != IG_KIND_TENSOR || t->rank < 0 || !t->dtype)
+        return ig_fail(IG_UNSUPPORTED, "input types are not known before a run");
+    for (int d = 0; d < t->rank; d++)
+        dims[d] = ig_type_dims(t)[d] >= 0 ? ig_type_dims(t)[d] : 1;
+    if (!igi_dims_count(t->rank, dims, &n) ||
+        !igi_dtype_bytes((ig_dtype)t->dtype, n, &bytes) || bytes > *left)
+        return ig_fail(IG_LIMIT, "inputs take more than the limit memory_bytes");
+    *left -= bytes;
+    ig_status rc = ig_tensor_new(&made, (ig_dtype)t->dtype, t->rank, dims);
+    *out = (ig_value *)made;
+    return rc;
+}
+
+/* A plan to look at. */
 static ig_status sample_plan(igi_instance *x, igi_plan **out)
 {
     const ig_graph *g = x->net->graph;
     int n = x->net->n_in;
+    uint64_t left = x->net->limits.memory_bytes;
     ig_value **in = igi_calloc((size_t)n + 1, sizeof(*in));
     ig_status rc = in ? IG_OK : IG_OUT_OF_MEMORY;
-    for (int i = 0; i < n && rc == IG_OK; i++) {
-        const ig_type *t = &igi_value_at(g, g->inputs.p[i])->type;
-        int64_t dims[IG_RANK_MAX];
-        if (t->kind != IG_KIND_TENSOR || t->rank < 0 || !t->dtype) {
-            rc = ig_fail(IG_UNSUPPORTED, "input types are not known before a run");
-            break;
-        }
-        for (int d = 0; d < t->rank; d++)
-            dims[d] = ig_type_dims(t)[d] >= 0 ? ig_type_dims(t)[d] : 1;
-        ig_tensor *made = NULL;
-        rc = ig_tensor_new(&made, (ig_dtype)t->dtype, t->rank, dims);
-        in[i] = (ig_value *)made;
-    }
+    for (int i = 0; i < n && rc == IG_OK; i++)
+        rc = sample_input(&igi_value_at(g, g->inputs.p[i])->type, &left, &in[i]);
     if (rc == IG_OK)
         rc = igi_instance_plan(x, in, out);
     for (int i = 0; in && i < n; i++)

@@ -206,7 +206,6 @@ Q_INLINE void finish_part(const igi_int8_finish *f,
     uint8_t bytes[QW], old[QW] = {0};
     const int64_t left = r->n - j < QW ? r->n - j : QW;
     char *y = (char *)r->y + i * r->ld_y;
-    const char *residual = (const char *)r->residual + i * r->ld_residual + j;
     qi s = qi_add(qi_load(r->acc + i * QNV * QW + j), qi_load(f->bias + r->col + j));
     if (f->b_zero && r->row_sums)
         s = qi_sub(s, qi_mul(qi_load(f->b_zero + r->col + j), qi_set1(r->row_sums[i])));
@@ -216,7 +215,7 @@ Q_INLINE void finish_part(const igi_int8_finish *f,
         return;
     }
     if (r->residual)
-        memcpy(old, residual, (size_t)left);
+        memcpy(old, (const char *)r->residual + i * r->ld_residual + j, (size_t)left);
     const qf factor = qf_load(f->factor + r->col + j);
     qi_store_bytes(bytes, finish_bytes(s, factor, c, r->residual ? old : NULL,
                                        f->residual_signed));
