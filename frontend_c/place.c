@@ -11,10 +11,10 @@ static ig_status
 moved(ig_ctx *c, const char *where, ig_tensor *t, int device, ig_value **out)
 {
     static const ig_op_def *identity;
-    ig_call call = {.op = igi_op_once(&identity, "Identity"),
-                    .where = where,
-                    .n_in = 1,
-                    .n_out = 1};
+    const ig_call call = {.op = igi_op_once(&identity, "Identity"),
+                          .where = where,
+                          .n_in = 1,
+                          .n_out = 1};
     const igi_op *op = igi_registry_of(c->reg, call.op);
     ig_value *in[1] = {&t->v};
     igi_queue *q = NULL;
