@@ -32,7 +32,8 @@ const ig_attr_def igi_taper_options[] = {
 ig_status igi_infer_size(ig_infer *x, int port, int64_t *out)
 {
     const ig_type *t = x->in[port];
-    if (t->rank > 1 || (t->rank == 1 && ig_type_dims(t)[0] > 1))
+    if (t->rank > 1 ||
+        (t->rank == 1 && ig_type_dims(t)[0] >= 0 && ig_type_dims(t)[0] != 1))
         return ig_infer_fail(x, "%s must be a scalar", x->op->inputs[port].name);
     int n = ig_infer_ints(x, port, out, 1);
     if (n != 1)

@@ -56,8 +56,11 @@ static ig_status slice_grad_reference(ig_kernel_ctx *k)
     int rank = ig_rank(dx);
     IG_TRY(igi_slices_read(k, 2, rank, &s));
     igi_slices_apply(&s, rank, ig_dims(dx), spans);
+    if (ig_rank(dy) != rank)
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                              "dy has rank %d, what was sliced %d", ig_rank(dy), rank);
     for (int a = 0; a < rank; a++) {
-        if (ig_rank(dy) != rank || spans[a].count != ig_dims(dy)[a])
+        if (spans[a].count != ig_dims(dy)[a])
             return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
                                   "dy has not the shape of the slice (axis %d)", a);
         stride[a] = ig_strides(dx)[a] * spans[a].step;
