@@ -57,6 +57,8 @@ ig_status run_im2col(ig_kernel_ctx *k)
 // Each element of the image collects from the columns that hold it.
 template <class C> struct col2im {
     gpu_window w;
+    int64_t taps; // 0 without columns: blocks larger than the image have more than
+                  // memory holds
     gpu_divisor by_in;
     gpu_any<C> x, y;
 
@@ -64,7 +66,7 @@ template <class C> struct col2im {
     {
         int64_t plane = by_in.over(i, true), p = i - plane * w.in;
         C sum = 0;
-        for (int64_t t = 0; t < w.taps; t++) {
+        for (int64_t t = 0; t < taps; t++) {
             int64_t o = w.output(p, t);
             if (o >= 0)
                 sum = gpu_add(sum, x.get((plane * w.taps + t) * w.out + o));
@@ -88,7 +90,8 @@ ig_status run_col2im(ig_kernel_ctx *k)
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
                               "the columns do not fit blocks and image");
     return gpu_by_compute<GPU_NUMBERS>(k, ig_dtype_of(x), [&]<class C>() {
-        col2im<C> kernel = {w, gpu_divisor(w.in), gpu_any_of<C>(x), gpu_any_of<C>(y)};
+        col2im<C> kernel = {w, w.out ? w.taps : 0, gpu_divisor(w.in), gpu_any_of<C>(x),
+                            gpu_any_of<C>(y)};
         return gpu_each(k, ig_numel(y), kernel);
     });
 }
