@@ -183,6 +183,19 @@ static ig_status commit(ig_graph *g,
     return IG_OK;
 }
 
+static ig_status check_mutated(const ig_graph *g,
+                               const igi_op *op,
+                               const ig_call *call,
+                               const ig_value_id *in)
+{
+    for (int i = 0; i < call->n_in - call->n_captures && i < op->n_in; i++)
+        if (op->def->inputs[i].flags & IG_MUTATED && in[i].i &&
+            igi_value_at(g, in[i])->constant)
+            return ig_fail(IG_INVALID_GRAPH, "%s would overwrite the constant '%s'",
+                           op->def->name, igi_value_at(g, in[i])->name);
+    return IG_OK;
+}
+
 ig_status igi_graph_make_as(ig_graph *g,
                             const ig_call *given,
                             const ig_value_id *in,
@@ -197,6 +210,7 @@ ig_status igi_graph_make_as(ig_graph *g,
                        given->op ? given->op->name : "?");
     own.op = op->def; /* of a plugin's operator: our copy of the descriptor */
     IG_TRY(check_ids(g, call, in));
+    IG_TRY(check_mutated(g, op, call, in));
     if (call->name)
         IG_TRY(igi_name_check("a node", call->name));
     IG_TRY(igi_attrs_check(call->op, call->attrs));

@@ -44,7 +44,7 @@ static ig_status set_ends(gpu_window *w, bool counts_pads)
 static ig_status set_window(gpu_window *w, const pool_call *c)
 {
     igi_window geometry;
-    int64_t xd[IG_RANK_MAX], yd[IG_RANK_MAX];
+    int64_t xd[IG_RANK_MAX] = {0}, yd[IG_RANK_MAX] = {0};
     int rank = ig_rank(c->x);
     for (int i = 0; i < rank; i++) {
         xd[i] = ig_dims(c->x)[i];

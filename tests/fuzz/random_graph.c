@@ -122,7 +122,7 @@ static bool is_constant(const random_graph *g, const rg_step *s)
 }
 
 /* Kernels with packed weights take a constant that folding has made, and round in
- * another order than those that took it before. */
+ * another order than those that took it before, or than those that folding calls. */
 static bool would_pack(const random_graph *g, const rg_step *s)
 {
     bool packs = false;
@@ -131,7 +131,7 @@ static bool would_pack(const random_graph *g, const rg_step *s)
     for (int i = 0; i < s->call.n_in; i++)
         if (packs && s->in[i] >= 0 && g->value[s->in[i]].constant)
             return true;
-    return false;
+    return packs && is_constant(g, s);
 }
 
 /* What a step that is not smooth reads, and all that this is made of. */

@@ -101,6 +101,43 @@ static void a_threshold_is_one_number(void **state)
           4, "must be one number");
 }
 
+/* It read the one element of a scalar from a list of none. */
+static void a_slice_has_the_rank_of_what_was_sliced(void **state)
+{
+    (void)state;
+    fails("ingot::SliceGrad",
+          (ig_tensor *[]){tensor(IG_FLOAT32, DIMS(0)), tensor(IG_INT64, DIMS(0)),
+                          tensor(IG_INT64, DIMS(0)), tensor(IG_INT64, DIMS(0))},
+          4, "dy has rank 1, what was sliced 0");
+}
+
+static void a_length_is_one_number(void **state)
+{
+    (void)state;
+    ig_graph *g = graph();
+    ig_value_id none = input(g, IG_INT64, DIMS(0));
+    refused(g, "HannWindow", NULL, &none, 1, "must be a scalar");
+    ig_graph_free(g);
+}
+
+/* The graph was made, and no longer valid. */
+static void constants_are_not_overwritten(void **state)
+{
+    (void)state;
+    ig_graph *g = graph();
+    ig_value_id in[3] = {{0}}, out;
+    ig_tensor *w = tensor(IG_FLOAT32, DIMS(2));
+    OK(ig_graph_constant(g, "w", w, &in[0]));
+    in[1] = input(g, IG_FLOAT32, DIMS(2));
+    in[2] = input(g, IG_FLOAT32, 0, NULL);
+    assert_int_equal(ig_graph_make_named(g, "ingot::SgdStep", NULL, in, 3, &out, 1),
+                     IG_INVALID_GRAPH);
+    assert_non_null(strstr(ig_error_message(), "would overwrite the constant 'w'"));
+    assert_int_equal(ig_graph_verify(g), IG_OK);
+    ig_tensor_unref(w);
+    ig_graph_free(g);
+}
+
 /* An arm that hands on its one input, of type float32[2]. */
 static ig_graph *arm(void)
 {
@@ -150,5 +187,8 @@ static void a_capture_has_the_shape_that_the_body_declares(void **state)
 
 IG_TESTS(cmocka_unit_test(dims_to_divide_by_are_a_list),
          cmocka_unit_test(a_threshold_is_one_number),
+         cmocka_unit_test(a_slice_has_the_rank_of_what_was_sliced),
+         cmocka_unit_test(a_length_is_one_number),
+         cmocka_unit_test(constants_are_not_overwritten),
          cmocka_unit_test(a_condition_is_one_element),
          cmocka_unit_test(a_capture_has_the_shape_that_the_body_declares))

@@ -114,6 +114,16 @@ typedef struct verdict { /* of the reference */
     ig_value *out[SUITE_PORTS];
 } verdict;
 
+/* Of no rounds, dims that bodies do not declare are 0 by one flow, inferred by another.
+ */
+static bool no_rounds(const suite_case *c, const ig_value *a, const ig_value *b)
+{
+    return c->op->def->flags & IG_OP_SUBGRAPH && a && b &&
+           a->type.kind == IG_KIND_TENSOR && b->type.kind == IG_KIND_TENSOR &&
+           igi_tensor_count((const ig_tensor *)a) == 0 &&
+           igi_tensor_count((const ig_tensor *)b) == 0;
+}
+
 static void compare(const suite_case *c,
                     const char *what,
                     const try_ways *w,
@@ -130,7 +140,8 @@ static void compare(const suite_case *c,
                    want_rc == IG_OK ? "runs" : want->message);
     for (int i = 0; !w->wild && rc == IG_OK && want_rc == IG_OK && i < c->call.n_out;
          i++)
-        suite_equal(c, what, i, out[i], want->out[i]);
+        if (!no_rounds(c, out[i], want->out[i]))
+            suite_equal(c, what, i, out[i], want->out[i]);
     suite_drop_values(out, SUITE_PORTS);
 }
 

@@ -159,7 +159,8 @@ static void an_order_that_is_wrong(void **state)
 static void a_constant_that_would_be_overwritten(void **state)
 {
     chain k = make_chain(state);
-    (void)ir_node(k.g, IG_OP(Assign), "assign", k.c, k.x);
+    ig_value_id y = ir_node(k.g, IG_OP(Assign), "assign", k.a, k.c);
+    IR_OK(igi_graph_set_input(k.g, igi_value_at(k.g, y)->producer, 0, k.c));
     broken(&k, "a constant would be overwritten", "'assign'");
 }
 
