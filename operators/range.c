@@ -153,7 +153,8 @@ static ig_status range_infer(ig_infer *x)
         return ig_infer_fail(x, "stash_type %" PRId64 " is not supported", stash);
     for (int i = 0; i < 3; i++)
         if (x->in[i]->rank > 1 ||
-            (x->in[i]->rank == 1 && ig_type_dims(x->in[i])[0] > 1))
+            (x->in[i]->rank == 1 && ig_type_dims(x->in[i])[0] >= 0 &&
+             ig_type_dims(x->in[i])[0] != 1))
             return ig_infer_fail(x, "%s must be a scalar", x->op->inputs[i].name);
     if (at_hand(x, v, f))
         return set_length(

@@ -20,13 +20,16 @@ static ig_status identity(ig_graph *g, ig_node_id id, int *changes)
     return drop(g, id, 0, changes);
 }
 
-/* Dropout outside training, when nobody reads the mask. */
+/* Dropout outside training, when nobody reads the mask. A ratio of unknown shape stays:
+ * the run may have to refuse it. */
 static ig_status dropout(ig_graph *g, ig_node_id id, int *changes)
 {
     const igi_node *n = igi_node_at(g, id);
-    ig_value_id training = igi_in(n, 2);
-    double on = 0;
+    ig_value_id ratio = igi_in(n, 1), training = igi_in(n, 2);
+    double on = 0, any;
     if (igi_node_side_used(g, n) ||
+        (ratio.i && igi_type_of(g, ratio)->rank != 0 &&
+         !igi_const_scalar(g, ratio, &any)) ||
         (training.i && !igi_const_scalar(g, training, &on)) || on > 0)
         return IG_OK;
     return drop(g, id, 0, changes);

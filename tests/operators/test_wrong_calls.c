@@ -117,6 +117,8 @@ static void a_length_is_one_number(void **state)
     ig_graph *g = graph();
     ig_value_id none = input(g, IG_INT64, DIMS(0));
     refused(g, "HannWindow", NULL, &none, 1, "must be a scalar");
+    refused(g, "Range", NULL, (ig_value_id[]){none, none, none}, 3,
+            "start must be a scalar");
     ig_graph_free(g);
 }
 

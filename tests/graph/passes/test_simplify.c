@@ -64,6 +64,16 @@ static void a_dropout_that_trains_stays(void **state)
     assert_int_equal(t_count(g, "Dropout"), 1);
 }
 
+/* The run must refuse a ratio of several numbers. */
+static void a_dropout_whose_ratio_may_be_wrong_stays(void **state)
+{
+    (void)state;
+    ig_value_id ratio = t_input(g, "ratio", DIMS(-1));
+    t_output(g, "y", t_op2(g, "Dropout", NULL, x23(), ratio));
+    t_optimise(g, 2);
+    assert_int_equal(t_count(g, "Dropout"), 1);
+}
+
 static void pairs_of_transposes_merge(void **state)
 {
     (void)state;
@@ -195,6 +205,7 @@ IG_TESTS(T(nodes_that_do_nothing_go),
          T(a_pad_that_shifts_stays),
          T(a_dropout_whose_mask_is_read_stays),
          T(a_dropout_that_trains_stays),
+         T(a_dropout_whose_ratio_may_be_wrong_stays),
          T(pairs_of_transposes_merge),
          T(a_transpose_of_ones_is_a_reshape),
          T(chains_of_reshapes_are_one),
