@@ -39,10 +39,11 @@ static ig_status check_like(ig_infer *x, int i, int like)
     const ig_type *a = x->in[like], *b = x->in[i];
     if (!a || !b)
         return ig_infer_fail(x, "input %d is missing", a ? i : like);
-    if (a->dtype != b->dtype || a->rank != b->rank)
+    bool ranked = a->rank >= 0 && b->rank >= 0;
+    if (a->dtype != b->dtype || (ranked && a->rank != b->rank))
         return ig_infer_fail(x, "inputs %d and %d, of one tensor, differ in type", like,
                              i);
-    for (int d = 0; d < a->rank; d++)
+    for (int d = 0; ranked && d < a->rank; d++)
         IG_TRY(ig_infer_equal(x, ig_type_dims(a)[d], ig_type_dims(b)[d],
                               "dims of a tensor, its gradient and its states", NULL));
     return IG_OK;

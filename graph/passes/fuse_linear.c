@@ -64,11 +64,12 @@ static ig_status place_c(ig_graph *g,
         in[2] = c;
         return IG_OK;
     }
-    double *v = igi_alloc_array((size_t)cols + 1, sizeof(*v));
+    size_t known = cols < 0 ? 0 : (size_t)cols; /* a symbol has no numbers */
+    double *v = igi_alloc_array(known + 1, sizeof(*v));
     if (!v)
         return IG_OUT_OF_MEMORY;
     ig_status rc = IG_OK;
-    if (igi_const_channels(g, c, 2, 1, cols, v)) {
+    if (cols >= 0 && igi_const_channels(g, c, 2, 1, cols, v)) {
         for (int64_t i = 0; i < cols; i++)
             v[i] *= beta;
         rc = igi_make_numbers(g, c, IG_FLOAT32, cols, v, &in[2]);

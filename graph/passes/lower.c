@@ -31,12 +31,23 @@ static const ig_graph *body_named(const igi_node *n, const char *name)
     return NULL;
 }
 
+/* Dims that the operator wants equal and its parts would broadcast. Those that only the
+ * run knows it must refuse, so they have to be known here. */
+static bool same_dim(const ig_type *a, const ig_type *b, int i)
+{
+    int64_t d = ig_type_dims(a)[i];
+    return d != -1 && d == ig_type_dims(b)[i];
+}
+
 /* False when sizes that the rewrite needs are no numbers. */
 static bool start(lowering *l, ig_graph *g, ig_node_id id)
 {
     const igi_node *n = igi_node_at(g, id);
     const ig_type *q = igi_type_of(g, n->in[0]), *k = igi_type_of(g, n->in[1]);
-    if (q->rank != 4 || k->rank != 4 || igi_type_of(g, n->in[2])->rank != 4)
+    const ig_type *v = igi_type_of(g, n->in[2]);
+    if (q->rank != 4 || k->rank != 4 || v->rank != 4 || !same_dim(q, k, 0) ||
+        !same_dim(q, v, 0) || !same_dim(k, v, 1) || !same_dim(k, v, 2) ||
+        !same_dim(q, k, 3))
         return false;
     int64_t precision = igi_attr_int(n, "softmax_precision", 0);
     *l = (lowering){.g = g,
@@ -200,6 +211,8 @@ static ig_status lower_glu(ig_graph *g, ig_node_id id, int *changes)
     ig_value_id in[2] = {n->in[0], n->in[1]}, y = {0};
     void *attrs = swish && mul ? igi_new_attrs(g, swish) : NULL;
     bool done;
+    if (!igi_same_type(g, in[0], in[1]))
+        return IG_OK;
     if (!attrs)
         return swish && mul ? IG_OUT_OF_MEMORY : IG_OK;
     igi_copy_attrs(swish, attrs, n);

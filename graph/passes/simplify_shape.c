@@ -68,14 +68,34 @@ static bool is_computed(const ig_graph *g, const igi_node *n)
     return igi_node_is(n, "Reshape") && !igi_value_at(g, n->in[1])->constant;
 }
 
+static int64_t elements(const ig_graph *g, const ig_type *t)
+{
+    int64_t n = t->rank < 0 ? -1 : 1;
+    for (int i = 0; i < t->rank; i++)
+        n = ig_dim_mul(g->syms, n, ig_type_dims(t)[i]);
+    return n;
+}
+
+/* Whether the run may find that the shape does not fit, which it must say. */
+static bool may_fail(const ig_graph *g, const igi_node *n)
+{
+    int64_t count = elements(g, igi_type_of(g, n->out[0]));
+    return is_computed(g, n) &&
+           (count == -1 || count != elements(g, igi_type_of(g, n->in[0])));
+}
+
 /* No change of shape: nothing. After another reshape: one Reshape. */
 ig_status igi_simplify_reshape(ig_graph *g, ig_node_id id, int *changes)
 {
     const igi_node *n = igi_node_at(g, id);
     ig_value_id x = n->in[0];
+    if (may_fail(g, n))
+        return IG_OK;
     if (igi_same_type(g, x, n->out[0]))
         return forward(g, id, x, changes);
     const igi_node *p = igi_producer(g, x);
+    if (p && is_reshape(p) && may_fail(g, p))
+        return IG_OK;
     if (!p || !is_reshape(p))
         return is_computed(g, n) ? as_reshape(g, id, x, changes) : IG_OK;
     if (igi_same_type(g, p->in[0], n->out[0]))

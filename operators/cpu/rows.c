@@ -137,11 +137,24 @@ static int64_t norm_length(const ig_kernel_ctx *k)
     return igi_kcount(x, (int)(axis < 0 ? axis + igi_krank(x) : axis), igi_krank(x));
 }
 
+/* Whether t, if there, has one element for each of a row's, in their order: as many
+ * are in a [3, 1, 4] that broadcasts over rows of a [3, 3, 4]. */
+static bool is_a_row(const ig_kernel_ctx *k, const ig_tensor *t)
+{
+    const ig_tensor *x = igi_kin(k, 0);
+    int64_t axis = ((const igi_norm_attrs *)k->attrs)->axis, rank = igi_krank(x);
+    int64_t axes = axis < 0 ? -axis : rank - axis;
+    if (!t)
+        return true;
+    for (int64_t i = 1; i <= axes && i <= igi_krank(t); i++)
+        if (igi_kdims(t)[igi_krank(t) - i] != igi_kdims(x)[rank - i])
+            return false;
+    return igi_tensor_count(t) == norm_length(k);
+}
+
 static ig_status norm_supports(const ig_kernel_ctx *k)
 {
-    int64_t n = norm_length(k);
-    const ig_tensor *bias = igi_kin(k, 2);
-    if (igi_tensor_count(igi_kin(k, 1)) != n || (bias && igi_tensor_count(bias) != n))
+    if (!is_a_row(k, igi_kin(k, 1)) || !is_a_row(k, igi_kin(k, 2)))
         return ig_reject("scale or bias is broadcast");
     for (int i = 1; i <= 2; i++)
         if (igi_kout(k, i) && igi_kout(k, i)->v.type.dtype != IG_FLOAT32)
@@ -174,9 +187,7 @@ static ig_status rms_supports(const ig_kernel_ctx *k)
     const ig_tensor *scale = igi_kin(k, 1);
     if (scale->v.type.dtype != IG_FLOAT32)
         return ig_reject("the scale is not float32");
-    return igi_tensor_count(scale) == norm_length(k)
-               ? IG_OK
-               : ig_reject("the scale is broadcast");
+    return is_a_row(k, scale) ? IG_OK : ig_reject("the scale is broadcast");
 }
 
 static ig_status rms_run(ig_kernel_ctx *k, int tid, int nth)

@@ -122,6 +122,24 @@ static void a_length_is_one_number(void **state)
     ig_graph_free(g);
 }
 
+/* A tensor whose rank is not known yet was another than its gradient. */
+static void an_unknown_rank_may_be_the_right_one(void **state)
+{
+    (void)state;
+    ig_graph *g = graph();
+    ig_value_id out[2],
+        in[5] = {input(g, IG_FLOAT32, 0, NULL), input(g, IG_INT64, 0, NULL),
+                 input(g, IG_FLOAT32, -1, NULL), input(g, IG_FLOAT32, DIMS(2)),
+                 input(g, IG_FLOAT32, DIMS(2))};
+    OK(ig_graph_make_named(g, "ai.onnx.preview.training::Adagrad", NULL, in, 5, out,
+                           2));
+    in[3] = input(g, IG_FLOAT64, DIMS(2));
+    assert_int_equal(ig_graph_make_named(g, "ai.onnx.preview.training::Adagrad", NULL,
+                                         in, 5, out, 2),
+                     IG_INVALID_ARGUMENT);
+    ig_graph_free(g);
+}
+
 /* The graph was made, and no longer valid. */
 static void constants_are_not_overwritten(void **state)
 {
@@ -191,6 +209,7 @@ IG_TESTS(cmocka_unit_test(dims_to_divide_by_are_a_list),
          cmocka_unit_test(a_threshold_is_one_number),
          cmocka_unit_test(a_slice_has_the_rank_of_what_was_sliced),
          cmocka_unit_test(a_length_is_one_number),
+         cmocka_unit_test(an_unknown_rank_may_be_the_right_one),
          cmocka_unit_test(constants_are_not_overwritten),
          cmocka_unit_test(a_condition_is_one_element),
          cmocka_unit_test(a_capture_has_the_shape_that_the_body_declares))

@@ -64,6 +64,19 @@ static void gemm_becomes_linear(void **state)
     assert_int_equal(t_count(fast, "ingot::Linear"), 5);
 }
 
+/* A bias of one number was written out for a symbol's columns. */
+static void gemm_of_symbolic_columns_stays(void **state)
+{
+    (void)state;
+    int64_t n = 0;
+    assert_int_equal(ig_graph_dim(g, "N", &n), IG_OK);
+    t_output(g, "y",
+             t_op3(g, "Gemm", NULL, t_input(g, "x", DIMS(3, 5)),
+                   t_input(g, "w", DIMS(5, n)), t_number(g, 0.5)));
+    fast = t_compare(g, 2);
+    assert_int_equal(t_count(fast, "Gemm"), 1);
+}
+
 static void gemm_that_linear_cannot_do_stays(void **state)
 {
     (void)state;
@@ -170,6 +183,7 @@ static void a_gate_that_others_read_stays(void **state)
 IG_TESTS(T(matmul_bias_activation_residual_are_one),
          T(a_residual_after_the_activation_is_told_apart),
          T(gemm_becomes_linear),
+         T(gemm_of_symbolic_columns_stays),
          T(gemm_that_linear_cannot_do_stays),
          T(other_types_stay),
          T(what_others_read_stays_outside),

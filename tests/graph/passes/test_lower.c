@@ -86,6 +86,20 @@ static void a_body_of_one_kind_alone_is_found(void **state)
 }
 
 /* The capture, a constant, moves into the body. */
+/* Mul would broadcast what the operator refuses. */
+static void a_gated_unit_of_two_symbols_stays(void **state)
+{
+    (void)state;
+    int64_t n = 0, m = 0;
+    assert_int_equal(ig_graph_dim(g, "N", &n), IG_OK);
+    assert_int_equal(ig_graph_dim(g, "M", &m), IG_OK);
+    t_output(g, "y",
+             t_op2(g, "SwiGLU", NULL, t_input(g, "a", DIMS(2, n)),
+                   t_input(g, "b", DIMS(2, m))));
+    t_optimise(g, 2);
+    assert_int_equal(t_count(g, "SwiGLU"), 1);
+}
+
 static void level_one_keeps_it(void **state)
 {
     (void)state;
@@ -108,5 +122,6 @@ IG_TESTS(T(without_bodies_it_is_attention),
          T(a_body_that_adds_a_mask_is_the_mask_of_attention),
          T(groups_and_both_bodies_become_plain_operators),
          T(a_body_of_one_kind_alone_is_found),
+         T(a_gated_unit_of_two_symbols_stays),
          T(level_one_keeps_it),
          T(a_gated_unit_is_its_gate_times_its_value))

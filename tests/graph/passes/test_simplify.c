@@ -74,6 +74,17 @@ static void a_dropout_whose_ratio_may_be_wrong_stays(void **state)
     assert_int_equal(t_count(g, "Dropout"), 1);
 }
 
+/* Whether it fits is known in the run; with another after it, too. */
+static void a_reshape_to_a_shape_of_the_run_stays(void **state)
+{
+    (void)state;
+    ig_value_id shape = t_input_of(g, "shape", IG_INT64, DIMS(1));
+    ig_value_id y = t_op2(g, "Reshape", NULL, x23(), shape);
+    t_output(g, "y", t_op2(g, "Reshape", NULL, y, t_ints(g, DIMS(-1, 1))));
+    t_optimise(g, 2);
+    assert_int_equal(t_count(g, "Reshape"), 2);
+}
+
 static void pairs_of_transposes_merge(void **state)
 {
     (void)state;
@@ -206,6 +217,7 @@ IG_TESTS(T(nodes_that_do_nothing_go),
          T(a_dropout_whose_mask_is_read_stays),
          T(a_dropout_that_trains_stays),
          T(a_dropout_whose_ratio_may_be_wrong_stays),
+         T(a_reshape_to_a_shape_of_the_run_stays),
          T(pairs_of_transposes_merge),
          T(a_transpose_of_ones_is_a_reshape),
          T(chains_of_reshapes_are_one),
