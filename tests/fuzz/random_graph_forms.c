@@ -10,17 +10,23 @@ const char *random_graph_name(char stem, int value, char *buf, size_t size)
     return buf;
 }
 
+/* About twice what rounding to the type does to 1; 0: not shaken. */
+static double shake_of(ig_dtype d)
+{
+    return d == IG_FLOAT64    ? 0x1p-50
+           : d == IG_FLOAT32  ? 0x1p-21
+           : d == IG_FLOAT16  ? 0x1p-9
+           : d == IG_BFLOAT16 ? 0x1p-6
+                              : 0;
+}
+
 ig_value *random_graph_shaken(const random_graph *g, int value, uint64_t seed)
 {
     ig_value *v = suite_copy_value(g->value[value].v, 0);
     ig_tensor *t = v ? ig_value_tensor(v) : NULL;
     ig_dtype d = t ? (ig_dtype)t->v.type.dtype : IG_UNDEFINED;
     chance r = {.state = seed + (uint64_t)value * 977};
-    double step = d == IG_FLOAT64    ? 0x1p-50
-                  : d == IG_FLOAT32  ? 0x1p-21
-                  : d == IG_FLOAT16  ? 0x1p-9
-                  : d == IG_BFLOAT16 ? 0x1p-6
-                                     : 0;
+    double step = shake_of(d);
     for (int64_t i = 0;
          seed && step > 0 && i < igi_tensor_count(t) && !g->value[value].fixed; i++) {
         double by = 1 + step * (chance_below(&r, 3) - 1);
@@ -59,6 +65,30 @@ static ig_status add_leaf(const random_graph *g,
     return ig_graph_input(to, name, (ig_dtype)t->dtype, t->rank, dims, id);
 }
 
+/* *id, the result `value`, times 1 and a little, as if it had been rounded otherwise:
+ * some operators hide what happens to their inputs. */
+static ig_status shake_result(
+    const random_graph *g, int value, uint64_t seed, ig_graph *to, ig_value_id *id)
+{
+    const ig_type *type = &g->value[value].v->type;
+    double step = type->kind == IG_KIND_TENSOR ? shake_of((ig_dtype)type->dtype) : 0;
+    chance r = {.state = seed + (uint64_t)value * 977};
+    ig_value_id in[2] = {*id};
+    ig_tensor *factor = NULL;
+    if (!seed || !(step > 0) || g->value[value].fixed)
+        return IG_OK;
+    ig_status rc = ig_tensor_new(&factor, (ig_dtype)type->dtype, 0, NULL);
+    if (rc == IG_OK) {
+        igi_put_f64((ig_dtype)type->dtype, factor->data, 0,
+                    1 + step * (chance_below(&r, 3) - 1));
+        rc = ig_graph_constant(to, NULL, factor, &in[1]);
+    }
+    if (rc == IG_OK)
+        rc = ig_graph_make_named(to, "Mul", NULL, in, 2, id, 1);
+    ig_tensor_unref(factor);
+    return rc;
+}
+
 static ig_status
 build(const random_graph *g, bool symbols, uint64_t seed, ig_graph *to, ig_value_id *id)
 {
@@ -74,8 +104,10 @@ build(const random_graph *g, bool symbols, uint64_t seed, ig_graph *to, ig_value
                 in[i] = id[s->in[i]];
         IG_TRY(ig_graph_make(to, &s->call, in, made));
         for (int o = 0; o < s->call.n_out; o++)
-            if (s->out[o] >= 0)
+            if (s->out[o] >= 0) {
                 id[s->out[o]] = made[o];
+                IG_TRY(shake_result(g, s->out[o], seed, to, &id[s->out[o]]));
+            }
     }
     for (int i = 0; i < g->n_outputs; i++)
         IG_TRY(ig_graph_output(to,
