@@ -43,6 +43,8 @@ static ig_status im2_col_infer(ig_infer *x)
         return ig_infer_fail(x, "%s", wrong);
     if (numbers)
         dims[2] = c.columns;
+    if (numbers && in[1] >= 0 && dims[1] < 0)
+        return ig_infer_fail(x, "sizes overflow");
     return ig_infer_set(x, 0, 3, dims);
 }
 

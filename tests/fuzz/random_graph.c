@@ -99,7 +99,8 @@ static bool is_smooth(const rg_step *s, ig_value *const *out)
                   def->gradient != ig_gradient_todo &&
                   def->gradient != ig_gradient_forbidden;
     for (int o = 0; o < s->call.n_out; o++)
-        smooth = smooth && (!out[o] || is_float(out[o]));
+        smooth = smooth && (!out[o] || is_float(out[o])) &&
+                 !(def->outputs[igi_op_out_port(s->op, o)].flags & IG_DYNAMIC);
     return smooth;
 }
 

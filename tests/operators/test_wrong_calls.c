@@ -111,6 +111,16 @@ static void a_slice_has_the_rank_of_what_was_sliced(void **state)
           4, "dy has rank 1, what was sliced 0");
 }
 
+/* Rows that nobody can count were of unknown number, and the kernel made none. */
+static void blocks_beyond_all_numbers_overflow(void **state)
+{
+    (void)state;
+    ig_tensor *block = tensor(IG_INT64, DIMS(2));
+    memcpy(block->data, (const int64_t[]){1, INT64_MAX}, 2 * sizeof(int64_t));
+    fails("ingot::Im2Col", (ig_tensor *[]){tensor(IG_FLOAT32, DIMS(1, 6, 3, 4)), block},
+          2, "sizes overflow");
+}
+
 static void a_length_is_one_number(void **state)
 {
     (void)state;
@@ -208,6 +218,7 @@ static void a_capture_has_the_shape_that_the_body_declares(void **state)
 IG_TESTS(cmocka_unit_test(dims_to_divide_by_are_a_list),
          cmocka_unit_test(a_threshold_is_one_number),
          cmocka_unit_test(a_slice_has_the_rank_of_what_was_sliced),
+         cmocka_unit_test(blocks_beyond_all_numbers_overflow),
          cmocka_unit_test(a_length_is_one_number),
          cmocka_unit_test(an_unknown_rank_may_be_the_right_one),
          cmocka_unit_test(constants_are_not_overwritten),
