@@ -198,6 +198,8 @@ static ig_status compute(ig_ctx *c,
 {
     if (is_op(op, "ConcatFromSequence"))
         return concat(c, op, call, in[0], out);
+    if (is_op(op, "SequenceMap"))
+        return igi_items_map(c, op, call, in, out);
     IG_TRY(plain(c, op, call, in, out));
     if (is_op(op, "SplitToSequence") || is_op(op, "ConcatFromSequenceGrad"))
         return split(c, op, call, in[0], out);
@@ -217,7 +219,7 @@ ig_status igi_dispatch_items(ig_ctx *c,
     igi_sink *trace = c->trace;
     ig_call filled = *call;
     _Alignas(16) char defaults[64];
-    if (op->def->flags & IG_OP_SUBGRAPH)
+    if (op->def->flags & IG_OP_SUBGRAPH && !is_op(op, "SequenceMap"))
         return refused(op);
     if (!call->attrs && op->def->attrs_size <= sizeof(defaults)) {
         igi_attrs_init(op->def, defaults);

@@ -2,8 +2,9 @@
  *
  * A sequence is a container: its items are tensors with histories of their own, so what
  * only moves them (IG_OP_KEEPS) needs no record. ConcatFromSequence and SplitToSequence
- * are recorded as what they do to the items: Concat, Slice. Operators that compute with
- * sequences otherwise are refused; in graphs they have gradients. */
+ * are recorded as what they do to the items: Concat, Slice; SequenceMap as the nodes of
+ * its body, item by item. Operators that compute with sequences otherwise are refused;
+ * in graphs they have gradients. */
 #ifndef FRONTEND_C_ITEMS_H
 #define FRONTEND_C_ITEMS_H
 
@@ -19,5 +20,11 @@ ig_status igi_dispatch_items(ig_ctx *c,
                              const ig_call *call,
                              ig_value *const *in,
                              ig_value **out);
+/* SequenceMap as calls of the nodes of its body. */
+ig_status igi_items_map(ig_ctx *c,
+                        const igi_op *op,
+                        const ig_call *call,
+                        ig_value *const *in,
+                        ig_value **out);
 
 #endif

@@ -352,17 +352,6 @@ igi_slice_of(const ig_tensor *t, int axis, int64_t i, int64_t n, ig_tensor **out
     return IG_OK;
 }
 
-ig_status igi_wrapped_type(ig_type *out, ig_kind kind, const ig_type *elem)
-{
-    ig_type wrapped = {.kind = (uint8_t)kind, .rank = -1, .u.elem = elem};
-    IG_TRY(igi_type_copy(out, &wrapped));
-    ig_type *in = (ig_type *)(uintptr_t)igi_type_innermost(out);
-    if (in->rank > 8)
-        igi_free(in->u.dim_far);
-    in->rank = -1; /* items may differ in shape */
-    return IG_OK;
-}
-
 ig_status igi_give_sequence(
     ig_kernel_ctx *k, int o, const ig_type *elem, ig_value *const *items, int64_t n)
 {

@@ -82,9 +82,6 @@ igi_body_typed(const ig_graph *body, const ig_type *const *in, int n, ig_graph *
  * n >= 0: items i .. i + n). A view when it is contiguous, else a copy. */
 ig_status
 igi_slice_of(const ig_tensor *t, int axis, int64_t i, int64_t n, ig_tensor **out);
-/* Type of a sequence or optional of tensors (of sequences) like `elem`, without
- * shapes; igi_type_fini it. */
-ig_status igi_wrapped_type(ig_type *out, ig_kind kind, const ig_type *elem);
 /* Output o := a new sequence of these items, which it retains. */
 ig_status igi_give_sequence(
     ig_kernel_ctx *k, int o, const ig_type *elem, ig_value *const *items, int64_t n);

@@ -107,13 +107,14 @@ static bool carries_gradient(const ig_type *t)
 
 /* ---- If ---- */
 
-void igi_arm_key_fill(const ig_grad *g, igi_arm_key *key)
+void igi_arm_key_fill(const ig_grad *g, int first, int n_last, igi_arm_key *key)
 {
     memset(key, 0, sizeof(*key));
-    key->n_in = ig_grad_n_in(g) - 1;
+    key->n_in = ig_grad_n_in(g) - first;
     key->n_out = ig_grad_n_out(g);
+    key->n_last = n_last;
     for (int i = 0; i < key->n_in; i++)
-        key->wants[i] = ig_grad_wants(g, 1 + i);
+        key->wants[i] = ig_grad_wants(g, first + i);
     for (int o = 0; o < key->n_out; o++)
         key->dy[o] = ig_grad_dy((ig_grad *)(uintptr_t)g, o).h != 0;
 }
@@ -128,15 +129,18 @@ typedef struct pairs {
 static ig_status build_arm(derived *x, const void *arm_key, pairs *p)
 {
     const igi_arm_key *key = arm_key;
-    for (int i = 0; i < key->n_in; i++) {
+    int last = key->n_in - key->n_last;
+    for (int i = 0; i < last; i++)
         IG_TRY(keep_input(x, i));
-        if (key->wants[i])
-            p->x[p->n_x++] = x->map[x->body->inputs.p[i].i];
-    }
     for (int o = 0; o < key->n_out; o++)
         if (key->dy[o])
             IG_TRY(add_input(x, "dy", type_of(x->body, x->body->outputs.p[o]),
                              &p->dy[p->n_y++]));
+    for (int i = last; i < key->n_in; i++)
+        IG_TRY(keep_input(x, i));
+    for (int i = 0; i < key->n_in; i++)
+        if (key->wants[i])
+            p->x[p->n_x++] = x->map[x->body->inputs.p[i].i];
     IG_TRY(igi_graph_inline(x->g, x->body, x->map));
     for (int o = 0, k = 0; o < key->n_out; o++)
         if (key->dy[o])

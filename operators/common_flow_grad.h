@@ -1,6 +1,8 @@
 /* Gradients of the operators with bodies: graphs derived from their bodies.
  *
  * If: each arm becomes the arm that computes the gradients of the captures.
+ * SequenceMap: its body becomes one that computes the gradients of all inputs, item by
+ * item.
  * Loop, Scan: the operator runs again with the states of every round stacked (the
  * recording); then one Scan goes from the last round to the first. Its body holds the
  * forward body and its gradient; its states are the gradients of the states and the
@@ -24,15 +26,17 @@ typedef struct igi_if_attrs {
     ig_graph *then_branch, *else_branch;
 } igi_if_attrs;
 
-/* Which captures want gradients and which outputs have one: what the gradient of an arm
+/* Which inputs want gradients and which outputs have one: what the gradient of a body
  * depends on. */
 typedef struct igi_arm_key {
     int n_in, n_out;
+    int n_last; /* inputs that follow the dy */
     bool wants[IG_PORTS_MAX], dy[IG_PORTS_MAX];
 } igi_arm_key;
-void igi_arm_key_fill(const ig_grad *g, igi_arm_key *key);
-/* Inputs: captures, then the dy that exist. Outputs: the wanted gradients, zeros where
- * the arm does not depend on a capture. */
+/* The inputs of the body are those of the operator from `first` on. */
+void igi_arm_key_fill(const ig_grad *g, int first, int n_last, igi_arm_key *key);
+/* Inputs: those of the body but the last, the dy that exist, the last. Outputs: the
+ * wanted gradients, zeros where the body does not depend on an input. */
 ig_status igi_arm_gradient(const igi_derive *d,
                            const ig_graph *body,
                            const void *key,

@@ -102,7 +102,7 @@ static ig_status if_gradient(ig_grad *g)
     ig_var in[IG_PORTS_MAX], out[IG_PORTS_MAX];
     igi_arm_key key;
     int n_in = ig_grad_n_in(g), n_out = 0, n = n_in;
-    igi_arm_key_fill(g, &key);
+    igi_arm_key_fill(g, 1, 0, &key);
     igi_if_attrs arms = {.struct_size = sizeof(arms),
                          .then_branch = igi_grad_derived(
                              g, a->then_branch, igi_arm_gradient, &key, sizeof(key)),

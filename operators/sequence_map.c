@@ -1,13 +1,22 @@
 // SequenceMap: runs its body for every item of a sequence; the results make sequences.
 // Further inputs are sequences of the same length, which go item by item, or tensors,
 // which the body sees whole each time.
+//
+// Gradient: a SequenceMap of the body's gradient over the same inputs and the sequences
+// of dy. What it makes for a tensor, one gradient an item, is summed.
 
 #include <inttypes.h>
 
 #include "operators/common_flow.h"
+#include "operators/common_flow_grad.h"
+#include "operators/common_opts.h"
 
 IG_USES_OP(Add);
+IG_USES_OP(ConcatFromSequence);
+IG_USES_OP(Expand);
 IG_USES_OP(Mul);
+IG_USES_OP(SequenceInsert);
+IG_USES_OP(SumTo);
 
 typedef struct map_attrs {
     uint32_t struct_size;
@@ -125,6 +134,74 @@ static ig_status map_reference(ig_kernel_ctx *k)
     return rc;
 }
 
+/* ---- gradient ---- */
+
+/* The sum of the items; zeros, which come as one more, when there is none. */
+static ig_var total(ig_grad *g, int i, ig_var items)
+{
+    static const igi_concat_from_sequence_attrs stack = {
+        .struct_size = sizeof(stack), .axis = 0, .new_axis = 1};
+    ig_var zero = ig_grad_scalar(g, (ig_dtype)ig_grad_in_type(g, i)->dtype, 0);
+    const ig_var shape = ig_grad_in_shape(g, i);
+    zero = ig_emit2(g, IG_OP(Expand), NULL, zero, shape);
+    items = ig_emit2(g, IG_OP(SequenceInsert), NULL, items, zero);
+    items = ig_emit1(g, IG_OP(ConcatFromSequence), &stack, items);
+    return ig_emit2(g, IG_OP(SumTo), NULL, items, shape);
+}
+
+/* The inputs of the body's gradient: the body's own, the dy, captures. */
+static int gather(ig_grad *g, int formal, ig_var *in)
+{
+    int n = 0, n_in = ig_grad_n_in(g);
+    for (int i = 0; i < formal; i++)
+        in[n++] = ig_grad_in(g, i);
+    for (int o = 0; o < ig_grad_n_out(g); o++)
+        if (ig_grad_dy(g, o).h)
+            in[n++] = ig_grad_dy(g, o);
+    for (int i = formal; i < n_in; i++)
+        in[n++] = ig_grad_in(g, i);
+    return n;
+}
+
+static ig_status map_gradient(ig_grad *g)
+{
+    const map_attrs *a = ig_grad_attrs(g);
+    ig_var in[2 * IG_PORTS_MAX], out[IG_PORTS_MAX];
+    igi_arm_key key;
+    int n_in = ig_grad_n_in(g), formal = n_in - g->n_captures;
+    igi_arm_key_fill(g, 0, g->n_captures, &key);
+    map_attrs back = {sizeof(back), igi_grad_derived(g, a->body, igi_arm_gradient, &key,
+                                                     sizeof(key))};
+    ig_call call = {.op = g->op->def,
+                    .attrs = &back,
+                    .n_in = gather(g, formal, in),
+                    .n_captures = g->n_captures};
+    if (call.n_in > IG_PORTS_MAX)
+        return ig_grad_fail(g, IG_LIMIT, "%d inputs and results are too many",
+                            call.n_in);
+    for (int i = 0; i < n_in; i++) {
+        ig_kind kind = (ig_kind)ig_grad_in_type(g, i)->kind;
+        call.n_out += ig_grad_wants(g, i);
+        if (ig_grad_wants(g, i) && kind != IG_KIND_TENSOR &&
+            (i >= formal || kind != IG_KIND_SEQUENCE))
+            return ig_grad_fail(g, IG_UNSUPPORTED,
+                                "input %d is whole for each item and no tensor: its "
+                                "gradients cannot be summed",
+                                i);
+    }
+    IG_TRY(ig_emit_call(g, &call, in, out));
+    for (int i = 0, o = 0; i < n_in; i++) {
+        if (!ig_grad_wants(g, i))
+            continue;
+        ig_var items = out[o++];
+        ig_grad_set(g, i,
+                    ig_grad_in_type(g, i)->kind == IG_KIND_SEQUENCE
+                        ? items
+                        : total(g, i, items));
+    }
+    return IG_OK;
+}
+
 /* Samples: item * w + other. */
 static ig_status sample_body(const ig_sample_scene *s, void *out)
 {
@@ -142,7 +219,7 @@ static ig_status sample_body(const ig_sample_scene *s, void *out)
 #define MAP(name_, ...)                                                                \
     {                                                                                  \
         .name = name_, .n_out = 1, .n_captures = 1, .bodies = sample_body,             \
-        .types = IG_NUMERIC, .no_gradient = true, IGI_INPUTS(__VA_ARGS__)              \
+        .types = IG_NUMERIC, IGI_INPUTS(__VA_ARGS__)                                   \
     }
 static const ig_sample samples[] = {
     MAP("sequences",
@@ -166,7 +243,7 @@ IG_OPERATOR(SequenceMap) = {
     .attrs_size = sizeof(map_attrs),
     .flags = IG_OP_SUBGRAPH | IG_OP_UNRANKED,
     .infer = map_infer,
-    .gradient = ig_gradient_todo,
+    .gradient = map_gradient,
     .reference = map_reference,
     .samples = samples,
 };

@@ -124,6 +124,9 @@ bool igi_type_equal(const ig_type *a, const ig_type *b);
 bool igi_type_weaken(ig_type *t, const ig_type *other);
 /* The type of the elements of the innermost tensor. */
 const ig_type *igi_type_innermost(const ig_type *t);
+/* Type of a sequence or optional of tensors (of sequences) like `elem`, without
+ * shapes; igi_type_fini it. */
+ig_status igi_wrapped_type(ig_type *out, ig_kind kind, const ig_type *elem);
 /* Same nesting and element type, whatever the shapes. */
 bool igi_type_same_kind(const ig_type *a, const ig_type *b);
 /* "float32[2,3,N]" into buf; always terminated. `s` names symbols, may be NULL. */

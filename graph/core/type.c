@@ -255,3 +255,14 @@ bool igi_strides_are_contiguous(int rank, const int64_t *dims, const int64_t *st
     }
     return ok;
 }
+
+ig_status igi_wrapped_type(ig_type *out, ig_kind kind, const ig_type *elem)
+{
+    ig_type wrapped = {.kind = (uint8_t)kind, .rank = -1, .u.elem = elem};
+    IG_TRY(igi_type_copy(out, &wrapped));
+    ig_type *in = (ig_type *)(uintptr_t)igi_type_innermost(out);
+    if (in->rank > 8)
+        igi_free(in->u.dim_far);
+    in->rank = -1; /* items may differ in shape */
+    return IG_OK;
+}
