@@ -323,7 +323,10 @@ static void a_constant_cannot_be_updated_in_place(void **state)
     fixture *f = *state;
     ig_value_id w = constant(f->g, "w", tiny_iota(1, TINY_DIMS(2), 10));
     ig_value_id g = input(f->g, "g", 1, TINY_DIMS(2));
-    OK(ig_graph_output(f->g, "w_new", node(f->g, IG_OP(TStep), "step", w, g)));
+    ig_value_id made =
+        node(f->g, IG_OP(TStep), "step", node(f->g, IG_OP(TScale), NULL, g, NONE), g);
+    OK(ig_graph_output(f->g, "w_new", made));
+    OK(igi_graph_set_input(f->g, igi_value_at(f->g, made)->producer, 0, w));
     rig r = rig_new(f->g, NULL);
     ig_tensor *tg = tiny_iota(1, TINY_DIMS(2), 2);
     ig_value *in[] = {ig_tensor_value(tg)};
