@@ -254,6 +254,28 @@ static void activation_gradients_agree_with_their_references(void **state)
     }
 }
 
+/* It read them as neighbours, beyond the memory of a repeated one too. */
+static void attention_takes_lengths_of_any_stride(void **state)
+{
+    (void)state;
+    static const int64_t n[] = {4};
+    ig_tensor *all = INTS(6, 1, 5, 2, 4, 3, 3, 4), *one = INTS(3), *some;
+    for (int64_t stride = 0; stride < 3; stride += 2) {
+        assert_int_equal(
+            igi_tensor_view(&some, NULL, stride ? all : one, 1, n, &stride, 0), IG_OK);
+        compare((call){"Attention",
+                       "blocks",
+                       NULL,
+                       7,
+                       1,
+                       {floats(DIMS(4, 2, 3, 5)), floats(DIMS(4, 2, 6, 5)),
+                        floats(DIMS(4, 2, 6, 5)), NULL, NULL, NULL, some},
+                       1e-5});
+    }
+    ig_tensor_unref(all);
+    ig_tensor_unref(one);
+}
+
 IG_TESTS(cmocka_unit_test(max_pools_agree_with_their_references),
          cmocka_unit_test(average_pools_agree_with_their_references),
          cmocka_unit_test(movement_agrees_with_the_references),
@@ -261,4 +283,5 @@ IG_TESTS(cmocka_unit_test(max_pools_agree_with_their_references),
          cmocka_unit_test(reductions_agree_with_their_references),
          cmocka_unit_test(norms_agree_with_their_references),
          cmocka_unit_test(choices_and_casts_agree_with_their_references),
-         cmocka_unit_test(activation_gradients_agree_with_their_references))
+         cmocka_unit_test(activation_gradients_agree_with_their_references),
+         cmocka_unit_test(attention_takes_lengths_of_any_stride))
