@@ -113,14 +113,13 @@ static ig_status describe(igi_dnn_job *j, const igi_dnn_spec *s)
                  "w");
 }
 
-/* ORDER: activation; 0: oneDNN has none. `alpha` is act_a unless a number is given. */
+/* ORDER: activation; 0: oneDNN has none that keeps NaN (its relu and clip do not).
+ * `alpha` is act_a unless a number is given. */
 static const struct {
     dnnl_alg_kind_t alg;
     float alpha;
 } activations[IGI_ACT_COUNT] = {
-    [IGI_ACT_RELU] = {dnnl_eltwise_relu, 0},
     [IGI_ACT_LEAKY_RELU] = {dnnl_eltwise_relu, NAN},
-    [IGI_ACT_CLIP] = {dnnl_eltwise_clip, NAN},
     [IGI_ACT_SIGMOID] = {dnnl_eltwise_logistic, 0},
     [IGI_ACT_TANH] = {dnnl_eltwise_tanh, 0},
     [IGI_ACT_SILU] = {dnnl_eltwise_swish, 1},
@@ -128,13 +127,21 @@ static const struct {
     [IGI_ACT_ELU] = {dnnl_eltwise_elu, NAN},
 };
 
+bool igi_dnn_activates(const igi_dnn_spec *s)
+{
+    const bool slope = s->act_a < 0 || s->act_a > 0; /* without: its relu */
+    return s->activation == IGI_ACT_NONE ||
+           (activations[s->activation].alg &&
+            (s->activation != IGI_ACT_LEAKY_RELU || slope));
+}
+
 static ig_status append_activation(dnnl_post_ops_t ops, const igi_dnn_spec *s)
 {
     dnnl_alg_kind_t alg = activations[s->activation].alg;
     float alpha = activations[s->activation].alpha;
     if (s->activation == IGI_ACT_NONE)
         return IG_OK;
-    if (!alg)
+    if (!igi_dnn_activates(s))
         return ig_fail(IG_UNSUPPORTED, "no such activation in oneDNN");
     alpha = isnan(alpha) ? s->act_a : alpha;
     return check(dnnl_post_ops_append_eltwise(ops, 1.0f, alg, alpha, s->act_b),
@@ -329,6 +336,23 @@ static ig_status make_job(igi_dnn_job *j, const igi_dnn_spec *s)
     return IG_OK;
 }
 
+/* oneDNN counts positions and bytes between them in int, unchecked: windows that reach
+ * that far beyond the image are not for it. */
+static bool in_reach(const igi_conv *c, int axis)
+{
+    const igi_window_axis *a = &c->w.axis[axis];
+    const int64_t span = (a->kernel - 1) * a->dilation + 1;
+    int64_t far = span > a->stride ? span : a->stride;
+    double step =
+        sizeof(float) * (double)c->group * (double)(c->c > c->m ? c->c : c->m);
+    far = far > a->pad ? far : a->pad;
+    far = far > a->pad_end ? far : a->pad_end;
+    for (int i = axis + 1; i < c->w.rank; i++)
+        step *= (double)(c->w.axis[i].in > c->w.axis[i].out ? c->w.axis[i].in
+                                                            : c->w.axis[i].out);
+    return far <= 16 * a->in + 1024 && (double)far * step <= INT32_MAX;
+}
+
 /* oneDNN plans for the thread count that OpenMP shows it; the caller's is put back. */
 static int set_threads(int n)
 {
@@ -350,6 +374,9 @@ ig_status igi_dnn_new(igi_dnn_job **out, const igi_dnn_spec *s)
         return ig_fail(IG_UNSUPPORTED, "oneDNN has no CPU engine");
     if (s->geometry.w.rank < 1 || s->geometry.w.rank > 3)
         return ig_fail(IG_UNSUPPORTED, "oneDNN convolves 1 to 3 spatial axes");
+    for (int i = 0; i < s->geometry.w.rank; i++)
+        if (!in_reach(&s->geometry, i))
+            return ig_fail(IG_UNSUPPORTED, "windows reach too far for oneDNN");
     igi_dnn_job *j = igi_calloc(1, sizeof(*j));
     if (!j)
         return IG_OUT_OF_MEMORY;

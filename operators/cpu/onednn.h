@@ -30,6 +30,8 @@ typedef struct igi_dnn_spec {
 
 typedef struct igi_dnn_job igi_dnn_job;
 
+/* Whether a job takes this activation; igi_dnn_new refuses others. */
+bool igi_dnn_activates(const igi_dnn_spec *s);
 /* UNSUPPORTED with a reason when oneDNN has no fast primitive for it. */
 ig_status igi_dnn_new(igi_dnn_job **out, const igi_dnn_spec *s);
 void igi_dnn_free(igi_dnn_job *j);

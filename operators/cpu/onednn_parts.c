@@ -1,8 +1,11 @@
 /* Batches in parts; see onednn_parts.h. */
 #include "operators/cpu/onednn_parts.h"
 
-/* Multiply-adds of a part: some milliseconds, beside which a call costs nothing. */
-enum { PART = 1 << 29 };
+#include "operators/cpu/kernel.h"
+
+/* Multiply-adds of a part: some milliseconds, beside which a call costs nothing; floats
+ * of a piece that a thread activates. */
+enum { PART = 1 << 29, PIECE = 1 << 14 };
 
 /* How far `work` is from PART, as a ratio of at least 1. */
 static double away(double work)
@@ -31,6 +34,19 @@ ig_status igi_dnn_parts_new(igi_dnn_parts *out, const igi_dnn_spec *s)
 {
     igi_dnn_spec part = *s;
     igi_conv *c = &part.geometry;
+    out->act = IGI_UNARY_NONE;
+    out->threads = s->threads > 0 ? s->threads : 1;
+    out->adds = false;
+    if (!igi_dnn_activates(s)) {
+        const igi_epilogue e =
+            igi_epilogue_of(s->activation, s->act_a, s->act_b, false);
+        out->act = e.act;
+        out->act_params[0] = e.act_params[0];
+        out->act_params[1] = e.act_params[1];
+        out->adds = s->residual && s->residual_after;
+        part.activation = 0;
+        part.residual = s->residual && !out->adds;
+    }
     if (s->kind != IGI_DNN_GRAD_WEIGHT)
         c->batch = images_of(&s->geometry);
     out->count = s->geometry.batch / c->batch;
@@ -38,6 +54,20 @@ ig_status igi_dnn_parts_new(igi_dnn_parts *out, const igi_dnn_spec *s)
     out->x_bytes = (size_t)(images * c->c * c->in_plane) * sizeof(float);
     out->y_bytes = (size_t)(images * c->m * c->out_plane) * sizeof(float);
     return igi_dnn_new(&out->job, &part);
+}
+
+static void activate(const igi_dnn_parts *p, float *y)
+{
+    const int64_t n = (int64_t)(p->y_bytes / sizeof(float));
+    const int64_t pieces = (n + PIECE - 1) / PIECE;
+    const igi_unary_fn f = igi_cpu_isa_best()->unary[p->act];
+#ifdef _OPENMP
+#pragma omp parallel for num_threads(p->threads)
+#endif
+    for (int64_t i = 0; i < pieces; i++) {
+        float *at = y + i * PIECE;
+        f(at, at, n - i * PIECE < PIECE ? n - i * PIECE : PIECE, p->act_params);
+    }
 }
 
 ig_status
@@ -50,6 +80,8 @@ igi_dnn_parts_run(ig_kernel_ctx *k, const igi_dnn_parts *p, const igi_dnn_args *
         part.x = (char *)a->x + (size_t)i * p->x_bytes;
         part.y = (char *)a->y + (size_t)i * p->y_bytes;
         IG_TRY(igi_dnn_run(p->job, &part));
+        if (p->act != IGI_UNARY_NONE)
+            activate(p, part.y);
     }
     return IG_OK;
 }
