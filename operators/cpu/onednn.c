@@ -129,10 +129,9 @@ static const struct {
 
 bool igi_dnn_activates(const igi_dnn_spec *s)
 {
-    const bool slope = s->act_a < 0 || s->act_a > 0; /* without: its relu */
-    return s->activation == IGI_ACT_NONE ||
-           (activations[s->activation].alg &&
-            (s->activation != IGI_ACT_LEAKY_RELU || slope));
+    if (s->activation == IGI_ACT_LEAKY_RELU) /* without a slope: its relu */
+        return s->act_a < 0 || s->act_a > 0;
+    return s->activation == IGI_ACT_NONE || activations[s->activation].alg;
 }
 
 static ig_status append_activation(dnnl_post_ops_t ops, const igi_dnn_spec *s)
@@ -336,23 +335,6 @@ static ig_status make_job(igi_dnn_job *j, const igi_dnn_spec *s)
     return IG_OK;
 }
 
-/* oneDNN counts positions and bytes between them in int, unchecked: windows that reach
- * that far beyond the image are not for it. */
-static bool in_reach(const igi_conv *c, int axis)
-{
-    const igi_window_axis *a = &c->w.axis[axis];
-    const int64_t span = (a->kernel - 1) * a->dilation + 1;
-    int64_t far = span > a->stride ? span : a->stride;
-    double step =
-        sizeof(float) * (double)c->group * (double)(c->c > c->m ? c->c : c->m);
-    far = far > a->pad ? far : a->pad;
-    far = far > a->pad_end ? far : a->pad_end;
-    for (int i = axis + 1; i < c->w.rank; i++)
-        step *= (double)(c->w.axis[i].in > c->w.axis[i].out ? c->w.axis[i].in
-                                                            : c->w.axis[i].out);
-    return far <= 16 * a->in + 1024 && (double)far * step <= INT32_MAX;
-}
-
 /* oneDNN plans for the thread count that OpenMP shows it; the caller's is put back. */
 static int set_threads(int n)
 {
@@ -374,9 +356,6 @@ ig_status igi_dnn_new(igi_dnn_job **out, const igi_dnn_spec *s)
         return ig_fail(IG_UNSUPPORTED, "oneDNN has no CPU engine");
     if (s->geometry.w.rank < 1 || s->geometry.w.rank > 3)
         return ig_fail(IG_UNSUPPORTED, "oneDNN convolves 1 to 3 spatial axes");
-    for (int i = 0; i < s->geometry.w.rank; i++)
-        if (!in_reach(&s->geometry, i))
-            return ig_fail(IG_UNSUPPORTED, "windows reach too far for oneDNN");
     igi_dnn_job *j = igi_calloc(1, sizeof(*j));
     if (!j)
         return IG_OUT_OF_MEMORY;

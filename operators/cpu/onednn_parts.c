@@ -30,10 +30,30 @@ static int64_t images_of(const igi_conv *c)
     return best;
 }
 
+/* oneDNN counts positions and bytes between them in int, unchecked: windows that reach
+ * that far beyond the image are not for it. */
+static bool in_reach(const igi_conv *c, int axis)
+{
+    const igi_window_axis *a = &c->w.axis[axis];
+    const int64_t span = (a->kernel - 1) * a->dilation + 1;
+    int64_t far = span > a->stride ? span : a->stride;
+    double step =
+        sizeof(float) * (double)c->group * (double)(c->c > c->m ? c->c : c->m);
+    far = far > a->pad ? far : a->pad;
+    far = far > a->pad_end ? far : a->pad_end;
+    for (int i = axis + 1; i < c->w.rank; i++)
+        step *= (double)(c->w.axis[i].in > c->w.axis[i].out ? c->w.axis[i].in
+                                                            : c->w.axis[i].out);
+    return far <= 16 * a->in + 1024 && (double)far * step <= INT32_MAX;
+}
+
 ig_status igi_dnn_parts_new(igi_dnn_parts *out, const igi_dnn_spec *s)
 {
     igi_dnn_spec part = *s;
     igi_conv *c = &part.geometry;
+    for (int i = 0; i < s->geometry.w.rank; i++)
+        if (!in_reach(&s->geometry, i))
+            return ig_fail(IG_UNSUPPORTED, "windows reach too far for oneDNN");
     out->act = IGI_UNARY_NONE;
     out->threads = s->threads > 0 ? s->threads : 1;
     out->adds = false;
