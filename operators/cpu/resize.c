@@ -166,6 +166,12 @@ static ig_status nearest_run(ig_kernel_ctx *k, int tid, int nth)
 
 /* ---- filters ---- */
 
+static bool counts(float weight)
+{
+    return weight < 0 || weight > 0;
+}
+
+/* Weights of 0 at either end go, or they would make NaN of an infinity there. */
 static void fold(const igi_resize_axis *a, runs *r)
 {
     for (int64_t o = 0; o < a->out; o++) {
@@ -176,8 +182,14 @@ static void fold(const igi_resize_axis *a, runs *r)
             weight[i] = 0;
         for (int i = 0; i < a->taps; i++) /* indices never fall */
             weight[index[i] - first] += (float)a->weight[o * a->taps + i];
-        r->first[o] = first;
-        r->count[o] = last - first + 1;
+        int64_t lead = 0, n = last - first + 1;
+        while (n > 1 && !counts(weight[n - 1]))
+            n--;
+        while (lead < n - 1 && !counts(weight[lead]))
+            lead++;
+        memmove(weight, weight + lead, (size_t)(n - lead) * sizeof(*weight));
+        r->first[o] = first + lead;
+        r->count[o] = n - lead;
     }
 }
 

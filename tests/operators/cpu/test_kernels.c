@@ -254,6 +254,21 @@ static void activation_gradients_agree_with_their_references(void **state)
     }
 }
 
+/* An infinity beside the pixel that is copied, with a weight of 0, gave NaN. */
+static void resize_ignores_what_has_no_weight(void **state)
+{
+    (void)state;
+    static const float by[] = {1, 1, 2, 2};
+    ig_resize_opts o = IG_RESIZE_OPTS_INIT;
+    ig_tensor *x = floats(DIMS(1, 2, 5, 7)), *scales = floats(DIMS(4));
+    ((float *)ig_tensor_data(x))[17] = INFINITY;
+    memcpy(ig_tensor_data(scales), by, sizeof(by));
+    o.mode = IG_RESIZE_MODE_LINEAR;
+    o.coordinate_transformation_mode =
+        IG_RESIZE_COORDINATE_TRANSFORMATION_MODE_ASYMMETRIC;
+    compare((call){"Resize", "simd", &o, 3, 1, {x, NULL, scales}, 1e-5});
+}
+
 /* It read them as neighbours, beyond the memory of a repeated one too. */
 static void attention_takes_lengths_of_any_stride(void **state)
 {
@@ -284,4 +299,5 @@ IG_TESTS(cmocka_unit_test(max_pools_agree_with_their_references),
          cmocka_unit_test(norms_agree_with_their_references),
          cmocka_unit_test(choices_and_casts_agree_with_their_references),
          cmocka_unit_test(activation_gradients_agree_with_their_references),
+         cmocka_unit_test(resize_ignores_what_has_no_weight),
          cmocka_unit_test(attention_takes_lengths_of_any_stride))
