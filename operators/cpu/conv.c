@@ -104,22 +104,19 @@ static ig_status forward_run(ig_kernel_ctx *k)
     const conv_state *s = k->state;
     const ig_tensor *bias = igi_kin(k, 2), *residual = igi_kin(k, 3);
     ig_tensor *y = igi_kout(k, 0);
-    const float *after = s->parts.adds ? igi_kf32(residual) : NULL;
-    if (after && residual->data == y->data)
-        after = memcpy(k->scratch + s->aside, after, ig_tensor_nbytes(residual));
-    else if (residual && !after && residual->data != y->data)
+    const float *added = s->parts.adds ? igi_kf32(residual) : NULL;
+    if (added && residual->data == y->data)
+        added = memcpy(k->scratch + s->aside, added, ig_tensor_nbytes(residual));
+    else if (residual && !added && residual->data != y->data)
         memcpy(y->data, residual->data, ig_tensor_nbytes(residual));
     igi_dnn_args a = {.x = igi_kin(k, 0)->data,
                       .w = igi_kin(k, 1)->data,
                       .y = y->data,
                       .packed = s->packed,
                       .bias = bias ? bias->data : NULL,
+                      .residual = added,
                       .scratch = k->scratch};
-    IG_TRY(igi_dnn_parts_run(k, &s->parts, &a));
-    if (after)
-        igi_cpu_isa_best()->binary[IGI_BINARY_ADD][IGI_BINARY_VV](
-            igi_kf32(y), igi_kf32(y), after, igi_tensor_count(y));
-    return IG_OK;
+    return igi_dnn_parts_run(k, &s->parts, &a);
 }
 
 /* ---- Conv and its gradients, NCHW ---- */

@@ -47,7 +47,8 @@ ig_status igi_dnn_pack(igi_dnn_job *j, const void *weights, void *dst);
 typedef struct igi_dnn_args {
     void *x, *w, *y;
     const void *packed, *bias;
-    char *scratch; /* 64-byte aligned */
+    const float *residual; /* of igi_dnn_parts that add it: elsewhere than y */
+    char *scratch;         /* 64-byte aligned */
 } igi_dnn_args;
 ig_status igi_dnn_run(igi_dnn_job *j, const igi_dnn_args *a);
 

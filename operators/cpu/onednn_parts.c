@@ -47,6 +47,24 @@ static bool in_reach(const igi_conv *c, int axis)
     return far <= 16 * a->in + 1024 && (double)far * step <= INT32_MAX;
 }
 
+/* Whether some window has no tap inside the image: with a residual, oneDNN 2.6 gives
+ * something else for it, or reads where nothing is. */
+static bool has_empty_window(const igi_conv *c)
+{
+    for (int i = 0; i < c->w.rank; i++) {
+        const igi_window_axis *a = &c->w.axis[i];
+        const int64_t span = (a->kernel - 1) * a->dilation + 1;
+        for (int64_t o = 0; o < a->out && o * a->stride < a->pad; o++)
+            if (!igi_window_count(a, o, false))
+                return true;
+        for (int64_t o = a->out - 1; o >= 0 && o * a->stride - a->pad + span > a->in;
+             o--)
+            if (!igi_window_count(a, o, false))
+                return true;
+    }
+    return false;
+}
+
 ig_status igi_dnn_parts_new(igi_dnn_parts *out, const igi_dnn_spec *s)
 {
     igi_dnn_spec part = *s;
@@ -54,16 +72,13 @@ ig_status igi_dnn_parts_new(igi_dnn_parts *out, const igi_dnn_spec *s)
     for (int i = 0; i < s->geometry.w.rank; i++)
         if (!in_reach(&s->geometry, i))
             return ig_fail(IG_UNSUPPORTED, "windows reach too far for oneDNN");
-    out->act = IGI_UNARY_NONE;
+    out->rest = (igi_epilogue){.act = IGI_UNARY_NONE};
     out->threads = s->threads > 0 ? s->threads : 1;
-    out->adds = false;
-    if (!igi_dnn_activates(s)) {
-        const igi_epilogue e =
-            igi_epilogue_of(s->activation, s->act_a, s->act_b, false);
-        out->act = e.act;
-        out->act_params[0] = e.act_params[0];
-        out->act_params[1] = e.act_params[1];
-        out->adds = s->residual && s->residual_after;
+    out->adds = s->residual &&
+                (has_empty_window(c) || (s->residual_after && !igi_dnn_activates(s)));
+    if (out->adds || !igi_dnn_activates(s)) {
+        out->rest =
+            igi_epilogue_of(s->activation, s->act_a, s->act_b, s->residual_after);
         part.activation = 0;
         part.residual = s->residual && !out->adds;
     }
@@ -76,18 +91,29 @@ ig_status igi_dnn_parts_new(igi_dnn_parts *out, const igi_dnn_spec *s)
     return igi_dnn_new(&out->job, &part);
 }
 
-static void activate(const igi_dnn_parts *p, float *y)
+/* What the job has left, on n floats. */
+static void finish(const igi_epilogue *e, float *y, const float *residual, int64_t n)
+{
+    const igi_cpu_isa *isa = igi_cpu_isa_best();
+    const igi_binary_fn add = isa->binary[IGI_BINARY_ADD][IGI_BINARY_VV];
+    if (residual && !e->residual_after)
+        add(y, y, residual, n);
+    if (e->act != IGI_UNARY_NONE)
+        isa->unary[e->act](y, y, n, e->act_params);
+    if (residual && e->residual_after)
+        add(y, y, residual, n);
+}
+
+static void finish_part(const igi_dnn_parts *p, float *y, const float *residual)
 {
     const int64_t n = (int64_t)(p->y_bytes / sizeof(float));
     const int64_t pieces = (n + PIECE - 1) / PIECE;
-    const igi_unary_fn f = igi_cpu_isa_best()->unary[p->act];
 #ifdef _OPENMP
 #pragma omp parallel for num_threads(p->threads)
 #endif
-    for (int64_t i = 0; i < pieces; i++) {
-        float *at = y + i * PIECE;
-        f(at, at, n - i * PIECE < PIECE ? n - i * PIECE : PIECE, p->act_params);
-    }
+    for (int64_t i = 0; i < pieces; i++)
+        finish(&p->rest, y + i * PIECE, residual ? residual + i * PIECE : NULL,
+               n - i * PIECE < PIECE ? n - i * PIECE : PIECE);
 }
 
 ig_status
@@ -100,8 +126,10 @@ igi_dnn_parts_run(ig_kernel_ctx *k, const igi_dnn_parts *p, const igi_dnn_args *
         part.x = (char *)a->x + (size_t)i * p->x_bytes;
         part.y = (char *)a->y + (size_t)i * p->y_bytes;
         IG_TRY(igi_dnn_run(p->job, &part));
-        if (p->act != IGI_UNARY_NONE)
-            activate(p, part.y);
+        if (p->adds || p->rest.act != IGI_UNARY_NONE)
+            finish_part(p, part.y,
+                        p->adds ? a->residual + (size_t)i * p->y_bytes / sizeof(float)
+                                : NULL);
     }
     return IG_OK;
 }

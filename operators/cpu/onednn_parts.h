@@ -13,9 +13,8 @@ typedef struct igi_dnn_parts {
     igi_dnn_job *job;
     int64_t count;
     size_t x_bytes, y_bytes; /* of a part */
-    igi_unary act;           /* what the job leaves to us */
-    float act_params[2];
-    bool adds; /* the job leaves the residual to the caller too: it follows `act` */
+    igi_epilogue rest;       /* what the job leaves to us: activation, residual */
+    bool adds;               /* the residual too: then args.residual */
     int threads;
 } igi_dnn_parts;
 
