@@ -336,6 +336,14 @@ static const ig_sample samples[] = {
                 IGI_IN_ABSENT,
                 IGI_IN_ABSENT,
                 IGI_IN_INTS(4, 2))},
+    {.name = "hidden_values_that_are_no_numbers", /* do not reach query 0 */
+     .attrs = &causal,
+     .types = IG_FLOATS,
+     IGI_INPUTS(
+         IGI_IN(1, 1, 2, 2),
+         IGI_IN(1, 1, 2, 2),
+         {IG_SHAPE_IN(1, 1, 2, 2), .data = (const double[]){1, 2, NAN, INFINITY}}),
+     .no_gradient = true},
     {.name = "window",
      .attrs = &window,
      IGI_INPUTS(IGI_IN(1, 2, 5, 2), IGI_IN(1, 2, 5, 2), IGI_IN(1, 2, 5, 3))},

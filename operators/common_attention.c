@@ -154,11 +154,17 @@ static void read_mask(const ig_tensor *m, igi_attention *a)
         a->mask_len = ig_dims(m)[rank - 1];
 }
 
+/* Kernels may get it with any stride. */
+static int64_t length_at(const ig_tensor *lengths, int64_t b)
+{
+    return ((const int64_t *)ig_data(lengths))[b * ig_strides(lengths)[0]];
+}
+
 ig_status igi_attention_check(const ig_kernel_ctx *k, const igi_attention *a)
 {
     const ig_tensor *t = ig_in(k, IGI_ATT_LENGTHS);
     for (int64_t b = 0; t && b < a->batch; b++) {
-        int64_t n = ((const int64_t *)ig_data(t))[b];
+        int64_t n = length_at(t, b);
         if (n < 0 || n > a->total)
             return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
                                   "nonpad_kv_seqlen[%" PRId64 "] is %" PRId64
@@ -208,7 +214,7 @@ position(const ig_kernel_ctx *k, const igi_attention *a, int64_t b, int64_t row)
 {
     const ig_tensor *lengths = ig_in(k, IGI_ATT_LENGTHS);
     if (lengths && a->attrs->local_window_size > 0)
-        return ((const int64_t *)ig_data(lengths))[b] - a->q_len + row;
+        return length_at(lengths, b) - a->q_len + row;
     return a->past + row;
 }
 
@@ -229,8 +235,8 @@ int64_t igi_attention_keys(const ig_kernel_ctx *k,
 {
     const ig_tensor *lengths = ig_in(k, IGI_ATT_LENGTHS);
     int64_t n = a->mask_len;
-    if (lengths && ((const int64_t *)ig_data(lengths))[b] < n)
-        n = ((const int64_t *)ig_data(lengths))[b];
+    if (lengths && length_at(lengths, b) < n)
+        n = length_at(lengths, b);
     int64_t at = position(k, a, b, row);
     if (a->attrs->is_causal && at < n)
         n = at < 0 ? 0 : at + 1;

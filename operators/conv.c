@@ -111,6 +111,10 @@ static const igi_conv_attrs same_lower = {ATTRS, .auto_pad = IGI_PAD_SAME_LOWER,
                                           .strides = IGI_INTS(2, 2)};
 static const igi_conv_attrs same_upper = {ATTRS, .auto_pad = IGI_PAD_SAME_UPPER,
                                           .strides = IGI_INTS(2)};
+/* oneDNN 2.6 ends the process over it. */
+static const igi_conv_attrs far = {ATTRS, .auto_pad = IGI_PAD_SAME_LOWER,
+                                   .dilations = IGI_INTS(INT32_MAX, 1),
+                                   .strides = IGI_INTS(2, 2)};
 static const igi_conv_attrs valid = {ATTRS, .auto_pad = IGI_PAD_VALID};
 static const igi_conv_attrs groups = {
     .struct_size = sizeof(igi_conv_attrs), .group = 2, .pads = IGI_INTS(1, 1, 1, 1)};
@@ -132,6 +136,10 @@ static const ig_sample samples[] = {
     {.name = "same_lower",
      .attrs = &same_lower,
      IGI_INPUTS(IGI_IN(1, 1, 5, 4), IGI_IN(1, 1, 2, 3))},
+    {.name = "far_taps",
+     .attrs = &far,
+     .no_gradient = true, /* of its second, a value of 80 GB */
+     IGI_INPUTS(IGI_IN(1, 1, 15, 4), IGI_IN(1, 1, 2, 3))},
     {.name = "one_axis",
      .attrs = &same_upper,
      IGI_INPUTS(IGI_IN(2, 2, 7), IGI_IN(3, 2, 4), IGI_IN(3))},

@@ -192,6 +192,12 @@ static const igi_qconv_attrs signed_out = {.struct_size = sizeof(igi_qconv_attrs
                                            .group = 1,
                                            .w_zero = 128,
                                            .auto_pad = IGI_PAD_SAME_UPPER};
+static const igi_qconv_attrs far = {HEAD,
+                                    .group = 1,
+                                    .x_zero = 3,
+                                    .auto_pad = IGI_PAD_SAME_LOWER,
+                                    .dilations = IGI_INTS(INT32_MAX, INT32_MAX),
+                                    .strides = IGI_INTS(2, 2)};
 #define W_(...)                                                                        \
     {                                                                                  \
         IG_SHAPE_IN(__VA_ARGS__), .dtype = IG_INT8                                     \
@@ -231,6 +237,9 @@ static const ig_sample samples[] = {
      .attrs = &signed_out,
      IGI_INPUTS(
          IGI_IN(1, 4, 5, 4), {IG_SHAPE_IN(3, 4, 2, 2), .dtype = IG_UINT8}, FACTOR_(3))},
+    {.name = "far_taps",
+     .attrs = &far,
+     IGI_INPUTS(IGI_IN(1, 15, 4, 2), W_(3, 2, 2, 3), FACTOR_(3))},
     {.name = "one_axis",
      .attrs = &plain_1x1,
      IGI_INPUTS(IGI_IN(2, 6, 2), W_(3, 2, 3), FACTOR_(3))},

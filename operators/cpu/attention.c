@@ -356,6 +356,44 @@ static void one_block(const work *w, const span *s, int64_t block)
     add_values(w, s, &q, n);
 }
 
+static bool all_numbers(const float *y, int64_t n)
+{
+    bool odd = false;
+    for (int64_t i = 0; i < n; i++)
+        odd = odd || !isfinite(y[i]);
+    return !odd;
+}
+
+/* The row of query i anew, key by key: the product over a block of keys multiplies the
+ * values of hidden ones by 0, which is NaN for an infinity or NaN among them. */
+static void one_by_one(const work *w, const queries *q, int64_t i)
+{
+    const igi_attention *a = &w->p->a;
+    const int64_t head = q->head + i * q->head_step, row = q->row + i * q->row_step;
+    const int64_t all = igi_attention_keys(w->k, a, w->b, row);
+    const float *query = q->q + i * q->ldq, high = w->high[q->state + i];
+    float *y = q->y + i * q->ldy, *s = w->scores;
+    span at = {.n = 0};
+    memset(y, 0, (size_t)a->v_size * sizeof(*y));
+    for (int64_t first = 0; first < all; first += at.n) {
+        at = span_at(w, first);
+        const int64_t n = smaller(at.n, all - first);
+        for (int64_t t = 0; t < n; t++) {
+            double sum = 0;
+            for (int64_t j = 0; j < a->size; j++)
+                sum += (double)query[j] * (double)at.k[t * at.k_row + j];
+            s[t] = (float)(sum * a->scale);
+        }
+        cap_scores(w, s, n);
+        add_mask(w, s, &at, head, row, n);
+        for (int64_t t = 0; t < n; t++) {
+            const float e = expf(s[t] - high);
+            for (int64_t j = 0; e > 0 && j < a->v_size; j++)
+                y[j] += e * at.v[t * at.v_row + j];
+        }
+    }
+}
+
 /* y := y / sum, NaN for queries that saw nothing; the softmax that is an output. */
 static void finish(const work *w, int64_t block)
 {
@@ -365,6 +403,8 @@ static void finish(const work *w, int64_t block)
     for (int64_t i = 0; i < q.n; i++) {
         const float sum = w->sum[q.state + i];
         const float factor = sum > 0 ? 1 / sum : NAN;
+        if (sum > 0 && !all_numbers(q.y + i * q.ldy, a->v_size))
+            one_by_one(w, &q, i);
         p->isa->binary[IGI_BINARY_MUL][IGI_BINARY_VS](q.y + i * q.ldy, q.y + i * q.ldy,
                                                       &factor, a->v_size);
         if (!w->shown || a->attrs->qk_matmul_output_mode != IGI_SCORES_SOFTMAX)
@@ -428,8 +468,10 @@ static ig_status run(ig_kernel_ctx *k, int tid, int nth)
             }
             t += s.n;
         }
-        for (int64_t i = from; i < to; i++)
+        for (int64_t i = from; i < to; i++) {
+            IG_TRY(ig_poll(k));
             finish(&w, i);
+        }
         lo += to - from;
     }
     return IG_OK;

@@ -9,6 +9,8 @@
 enum { CHUNK = 1024 }; /* floats that stay in L1 between the passes over them */
 
 typedef struct channels {
+    ig_kernel_ctx *k;
+    int64_t left; /* until the next poll */
     const igi_cpu_isa *isa;
     const float *x;
     float *y;
@@ -36,23 +38,29 @@ static double squares(const channels *v, const float *x, int64_t n, float mean)
     return sum;
 }
 
-static void statistics(const channels *v, int64_t c, float *mean, float *var)
+static ig_status statistics(channels *v, int64_t c, float *mean, float *var)
 {
     double sum = 0, m = (double)v->batch * (double)v->inner;
-    for (int64_t n = 0; n < v->batch; n++)
+    for (int64_t n = 0; n < v->batch; n++) {
+        IG_TRY(igi_kpace(v->k, &v->left, v->inner + 16));
         sum += (double)v->isa->reduce(IGI_REDUCE_SUM,
                                       v->x + (n * v->count + c) * v->inner, v->inner);
+    }
     *mean = (float)(sum / m);
     sum = 0;
-    for (int64_t n = 0; n < v->batch; n++)
+    for (int64_t n = 0; n < v->batch; n++) {
+        IG_TRY(igi_kpace(v->k, &v->left, v->inner + 16));
         sum += squares(v, v->x + (n * v->count + c) * v->inner, v->inner, *mean);
+    }
     *var = (float)(sum / m);
+    return IG_OK;
 }
 
-static void normalise(const channels *v, int64_t c, float mean, float factor, float add)
+static ig_status normalise(channels *v, int64_t c, float mean, float factor, float add)
 {
     for (int64_t n = 0; n < v->batch; n++) {
         int64_t at = (n * v->count + c) * v->inner;
+        IG_TRY(igi_kpace(v->k, &v->left, v->inner + 16));
         for (int64_t i = 0; i < v->inner; i += CHUNK) {
             int64_t m = v->inner - i < CHUNK ? v->inner - i : CHUNK;
             float *y = v->y + at + i;
@@ -61,6 +69,7 @@ static void normalise(const channels *v, int64_t c, float mean, float factor, fl
             v->isa->binary[IGI_BINARY_ADD][IGI_BINARY_VS](y, y, &add, m);
         }
     }
+    return IG_OK;
 }
 
 /* new = old * momentum + batch * (1 - momentum), when wanted. */
@@ -77,7 +86,9 @@ static ig_status run(ig_kernel_ctx *k, int tid, int nth)
     const ig_batch_normalization_opts *o = k->attrs;
     const ig_tensor *x = igi_kin(k, 0);
     int rank = igi_krank(x);
-    channels v = {.isa = igi_cpu_isa_best(),
+    channels v = {.k = k,
+                  .left = IGI_POLL_BLOCK,
+                  .isa = igi_cpu_isa_best(),
                   .x = igi_kf32(x),
                   .y = igi_kf32(igi_kout(k, 0)),
                   .batch = igi_kdims(x)[0],
@@ -88,12 +99,12 @@ static ig_status run(ig_kernel_ctx *k, int tid, int nth)
     for (int64_t c = lo; c < hi; c++) {
         float mean = igi_kf32(igi_kin(k, 3))[c], var = igi_kf32(igi_kin(k, 4))[c];
         if (o->training_mode) {
-            statistics(&v, c, &mean, &var);
+            IG_TRY(statistics(&v, c, &mean, &var));
             put_running(k, 1, 3, c, o->momentum, mean);
             put_running(k, 2, 4, c, o->momentum, var);
         }
         float factor = igi_kf32(igi_kin(k, 1))[c] / sqrtf(var + o->epsilon);
-        normalise(&v, c, mean, factor, igi_kf32(igi_kin(k, 2))[c]);
+        IG_TRY(normalise(&v, c, mean, factor, igi_kf32(igi_kin(k, 2))[c]));
     }
     return IG_OK;
 }

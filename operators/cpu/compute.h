@@ -85,7 +85,7 @@ typedef void (*igi_binary64_fn)(double *y, const double *a, const double *b, int
 /* What happens to C = A * B on its way to memory:
  *   act(A*B + bias + residual), or act(A*B + bias) + residual when residual_after.
  * bias[n] and residual[m][ld_residual] may be NULL; ld_residual 0 repeats one row;
- * residual may be C itself (the same pointer and stride) unless residual_after. */
+ * residual may be C itself (the same pointer and stride). */
 typedef struct igi_epilogue {
     const float *bias;
     const float *residual;

@@ -10,6 +10,7 @@
 typedef struct conv_state {
     igi_dnn_parts parts;
     const void *packed; /* of constant weights */
+    size_t aside;       /* where in scratch a residual rests that y lies over */
 } conv_state;
 
 /* ---- preparing ---- */
@@ -59,10 +60,14 @@ static ig_status prepare(ig_kernel_ctx *k, const igi_dnn_spec *spec)
     ig_status rc = igi_dnn_parts_new(&s->parts, spec);
     if (rc == IG_OK && spec->kind == IGI_DNN_FORWARD)
         rc = pack_weights(k, s);
-    if (rc == IG_OK)
-        k->scratch_bytes = igi_dnn_scratch(s->parts.job, s->packed != NULL);
-    else
+    if (rc == IG_OK) {
+        s->aside = igi_dnn_scratch(s->parts.job, s->packed != NULL);
+        k->scratch_bytes = s->aside;
+        if (s->parts.adds)
+            k->scratch_bytes += ig_tensor_nbytes(igi_kout(k, 0));
+    } else {
         unprepare(k);
+    }
     return rc;
 }
 
@@ -99,13 +104,17 @@ static ig_status forward_run(ig_kernel_ctx *k)
     const conv_state *s = k->state;
     const ig_tensor *bias = igi_kin(k, 2), *residual = igi_kin(k, 3);
     ig_tensor *y = igi_kout(k, 0);
-    if (residual && residual->data != y->data)
+    const float *added = s->parts.adds ? igi_kf32(residual) : NULL;
+    if (added && residual->data == y->data)
+        added = memcpy(k->scratch + s->aside, added, ig_tensor_nbytes(residual));
+    else if (residual && !added && residual->data != y->data)
         memcpy(y->data, residual->data, ig_tensor_nbytes(residual));
     igi_dnn_args a = {.x = igi_kin(k, 0)->data,
                       .w = igi_kin(k, 1)->data,
                       .y = y->data,
                       .packed = s->packed,
                       .bias = bias ? bias->data : NULL,
+                      .residual = added,
                       .scratch = k->scratch};
     return igi_dnn_parts_run(k, &s->parts, &a);
 }

@@ -7,21 +7,21 @@
 #include "graph/core/checked.h"
 #include "operators/cpu/conv_problem.h"
 
-enum { TILE_FLOATS = 24 * 1024 };
+enum { TILE_FLOATS = 24 * 1024, MOST_FLOATS = 1 << 24 };
 
 typedef struct conv_depthwise {
     igi_depthwise d;           /* without the pointers of a run */
     int64_t batch, band, tile; /* rows of a band, floats of its tile */
 } conv_depthwise;
 
-/* Floats of the tile of `rows` output rows; false when that overflows. */
+/* Floats of the tile of `rows` output rows; false when they are very many. */
 static bool tile_floats(const igi_patches *p, int vector, int64_t rows, int64_t *floats)
 {
     int64_t width =
         (p->out_w - 1) * p->stride_w + (p->kernel_w - 1) * p->dilation_w + 1;
     int64_t height = (rows - 1) * p->stride_h + (p->kernel_h - 1) * p->dilation_h + 1;
     return igi_mul_i64(width, height, floats) && igi_mul_i64(*floats, vector, floats) &&
-           *floats <= PTRDIFF_MAX / (int64_t)sizeof(float);
+           *floats <= MOST_FLOATS;
 }
 
 static bool read_problem(const ig_kernel_ctx *k, conv_depthwise *s)
@@ -34,8 +34,8 @@ static bool read_problem(const ig_kernel_ctx *k, conv_depthwise *s)
     s->d.ldw = (c.group + 15) / 16 * 16;
     s->batch = c.batch;
     s->band = s->d.p.out_h;
-    while (tile_floats(&s->d.p, isa->vector, s->band, &s->tile) &&
-           s->tile > TILE_FLOATS && s->band > 1)
+    while (s->band > 1 && (!tile_floats(&s->d.p, isa->vector, s->band, &s->tile) ||
+                           s->tile > TILE_FLOATS))
         s->band = (s->band + 1) / 2;
     return tile_floats(&s->d.p, isa->vector, s->band, &s->tile);
 }

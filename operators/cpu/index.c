@@ -75,8 +75,9 @@ static ig_status run_elements(ig_kernel_ctx *k, int tid, int nth)
     igi_strides_contiguous(rank, dims, stride);
     rows = row ? igi_tensor_count(index) / row : 0;
     ig_split(rows, IGI_GRAIN / (row + 1) + 1, tid, nth, &lo, &hi);
-    for (int64_t r = lo; r < hi; r++) {
+    for (int64_t r = lo, left = IGI_POLL_BLOCK; r < hi; r++) {
         int64_t at = 0, rest = r;
+        IG_TRY(igi_kpace(k, &left, row + 8));
         for (int a = rank - 2; a >= 0; a--) {
             at += a == axis ? 0 : rest % space[a] * stride[a];
             rest /= space[a];
@@ -112,8 +113,9 @@ static ig_status run_nd(ig_kernel_ctx *k, int tid, int nth)
     size_t element = (size_t)igi_dtype_bits[data->v.type.dtype] / 8;
     igi_strides_contiguous(rank, dims, stride);
     ig_split(n, IGI_GRAIN / ((int64_t)bytes / 4 + 1) + 1, tid, nth, &lo, &hi);
-    for (int64_t i = lo; i < hi; i++) {
+    for (int64_t i = lo, left = IGI_POLL_BLOCK; i < hi; i++) {
         int64_t at = i / per * whole;
+        IG_TRY(igi_kpace(k, &left, (int64_t)bytes / 16 + 8));
         for (int j = 0; j < m; j++) {
             int64_t v = igi_index(index_at(index, i * m + j), dims[batch + j]);
             if (v < 0)

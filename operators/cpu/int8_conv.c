@@ -16,7 +16,7 @@
 #include "operators/cpu/compute_int8.h"
 #include "operators/cpu/kernel.h"
 
-enum { BLOCK_BYTES = 128 << 10, TAPS_MAX = 512, SLACK = 64 };
+enum { BLOCK_BYTES = 128 << 10, TAPS_MAX = 512, SLACK = 64, MORE_BYTES = 1 << 24 };
 
 typedef struct qconv_state {
     const igi_int8_isa *isa;
@@ -82,13 +82,33 @@ static void set_geometry(qconv_state *s, const ig_kernel_ctx *k)
     }
 }
 
+static size_t line(int64_t bytes)
+{
+    return (size_t)((bytes + 63) / 64 * 64);
+}
+
 /* Rows and columns that windows reach. */
 static int64_t reach(const igi_window_axis *a)
 {
     return (a->out - 1) * a->stride + (a->kernel - 1) * a->dilation + 1;
 }
 
-static void set_image(qconv_state *s)
+/* Bytes of the image that is read; false when padding or spread taps make so much of it
+ * that the windows had better be walked. */
+static bool set_image_bytes(qconv_state *s)
+{
+    const int64_t most = 64 * s->c.batch * s->c.in_plane * s->channels + MORE_BYTES;
+    int64_t bytes;
+    if (!igi_mul_i64(s->rows, s->cols, &bytes) ||
+        !igi_mul_i64(bytes, s->channels * s->element, &bytes) ||
+        bytes / s->element > most)
+        return false;
+    s->image_bytes = s->copies ? line(bytes + SLACK) : 0;
+    return true;
+}
+
+/* False: the image is too large. */
+static bool set_image(qconv_state *s)
 {
     const igi_window_axis *h = s->h, *w = s->w;
     const igi_int8_source *b = &s->source;
@@ -113,17 +133,15 @@ static void set_image(qconv_state *s)
         s->run = s->c.batch * h->out * w->out;
         s->rows = s->in_rows = s->c.batch * h->in;
     }
+    if (!set_image_bytes(s))
+        return false;
     const int64_t pixel = s->channels * s->element;
     const int64_t segments = s->depthwise ? s->c.taps : b->count[0];
     const int64_t across = segments == h->kernel && !s->depthwise ? 1 : w->kernel;
     for (int64_t i = 0; i < segments; i++)
         s->offset[i] =
             (i / across * h->dilation * s->cols + i % across * w->dilation) * pixel;
-}
-
-static size_t line(int64_t bytes)
-{
-    return (size_t)((bytes + 63) / 64 * 64);
+    return true;
 }
 
 /* Columns of the arrays: those of each group in whole panels. */
@@ -202,15 +220,14 @@ static ig_status prepare(ig_kernel_ctx *k)
     k->state = s;
     s->isa = igi_int8_best();
     set_geometry(s, k);
-    set_image(s);
-    if (set_packed(k, s, &packed) != IG_OK) {
+    ig_status rc = set_image(s) ? set_packed(k, s, &packed)
+                                : ig_reject("the padded image is very large");
+    if (rc != IG_OK) {
         unprepare(k);
-        return ig_error_status();
+        return rc;
     }
-    s->image_bytes =
-        s->copies ? line(s->rows * s->cols * s->channels * s->element + SLACK) : 0;
     s->shared = s->image_bytes + (s->packed ? 0 : packed);
-    s->arrays = line(columns(s) * s->c.group * 4);
+    s->arrays = line(columns(s) * (s->depthwise ? 1 : s->c.group) * 4);
     s->acc = s->depthwise ? line(s->channels * 4)
                           : line((int64_t)s->isa->rows * s->isa->panel * 4);
     k->scratch_bytes =

@@ -42,10 +42,11 @@ static const ig_tensor *port(const ig_kernel_ctx *k, int i)
 
 /* ---- what the kernel takes ---- */
 
+/* One number, or one a column of B: [..., 1, n]. As many may be one a matrix. */
 static bool one_or_columns(const ig_tensor *t, int64_t n)
 {
     int64_t count = t ? igi_tensor_count(t) : 1;
-    return count == 1 || count == n;
+    return count == 1 || (count == n && igi_kdims(t)[igi_krank(t) - 1] == n);
 }
 
 static ig_status check_ports(const ig_kernel_ctx *k, const ports *p)

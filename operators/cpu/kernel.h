@@ -57,6 +57,16 @@ static inline ig_status igi_kstop_status(const igi_stop *s)
 /* Elements of simple loops between two polls. */
 #define IGI_POLL_BLOCK ((int64_t)1 << 20)
 
+/* Polls about once in IGI_POLL_BLOCK of `work`; *left begins as that. */
+static inline ig_status igi_kpace(ig_kernel_ctx *k, int64_t *left, int64_t work)
+{
+    *left -= work;
+    if (*left > 0)
+        return IG_OK;
+    *left = IGI_POLL_BLOCK;
+    return ig_poll(k);
+}
+
 /* Elements of one thread's smallest share: below it, splitting costs more than it
  * gives. */
 #define IGI_GRAIN 4096

@@ -234,7 +234,7 @@ static ig_status packed_prepare(ig_kernel_ctx *k, reader read)
 {
     product p;
     size_t floats;
-    char key[64];
+    char key[96];
     const igi_cpu_isa *isa = igi_cpu_isa_best();
     if (!(k->constants &
           IG_BIT(1))) /* a strided view of one was copied since supports */
@@ -243,11 +243,12 @@ static ig_status packed_prepare(ig_kernel_ctx *k, reader read)
     if (!igi_gemm_packed_size(isa, p.g.n, p.g.k, &floats) ||
         floats > SIZE_MAX / sizeof(float))
         return ig_kernel_fail(k, IG_LIMIT, "the right matrix is too large to pack");
-    /* Equal keys mean equal bytes: layout, orientation, scale. */
+    /* Equal keys mean equal bytes: layout, orientation (strides alone do not tell that
+     * of a column), scale. */
     uint32_t alpha;
     memcpy(&alpha, &p.g.alpha, sizeof(alpha));
-    snprintf(key, sizeof(key), "gemm %d %" PRId64 " %" PRId64 " %08x", isa->gemm_panel,
-             p.g.b_rs, p.g.b_cs, alpha);
+    snprintf(key, sizeof(key), "gemm %d %" PRId64 " %" PRId64 " %" PRId64 " %08x",
+             isa->gemm_panel, p.g.k, p.g.b_rs, p.g.b_cs, alpha);
     packed *s = igi_calloc(1, sizeof(*s));
     if (!s)
         return IG_OUT_OF_MEMORY;

@@ -6,7 +6,8 @@
 
 enum {
     SHORT_ROW = 64, /* up to here many rows share one call of exp */
-    BLOCK_ROWS = 16
+    BLOCK_ROWS = 16,
+    EXPS = 1 << 12
 };
 
 typedef struct block {
@@ -74,6 +75,7 @@ static ig_status cross_entropy_run(ig_kernel_ctx *k)
     igi_loss l;
     block b;
     double total = 0;
+    int64_t left = IGI_POLL_BLOCK / 8;
     igi_loss_set(&l, k, igi_krank(x), igi_kdims(x), 2);
     for (int64_t i = 0, rows; i < l.items; i += rows) {
         const float *from = igi_kf32(x) + i * l.classes;
@@ -81,6 +83,7 @@ static ig_status cross_entropy_run(ig_kernel_ctx *k)
         rows = l.classes > SHORT_ROW      ? 1
                : l.items - i < BLOCK_ROWS ? l.items - i
                                           : BLOCK_ROWS;
+        IG_TRY(igi_kpace(k, &left, rows * l.classes));
         if (l.classes > SHORT_ROW)
             igi_cpu_isa_best()->log_softmax_row(y, from, l.classes);
         else
@@ -101,13 +104,18 @@ static ig_status cross_entropy_grad_run(ig_kernel_ctx *k)
     double divisor;
     igi_loss_set(&l, k, igi_krank(log_prob), igi_kdims(log_prob), 3);
     IG_TRY(igi_loss_divisor(&l, &divisor));
-    isa->unary[IGI_UNARY_EXP](dx, igi_kf32(log_prob), l.items * l.classes, NULL);
-    for (int64_t i = 0; i < l.items; i++) {
-        int64_t label;
+    const int64_t each = 1 + EXPS / (l.classes + 1); /* rows of one call of exp */
+    for (int64_t i = 0, left = IGI_POLL_BLOCK; i < l.items; i++) {
+        int64_t label, at = i * l.classes;
+        IG_TRY(igi_kpace(k, &left, l.classes + 8));
+        if (i % each == 0)
+            isa->unary[IGI_UNARY_EXP](
+                dx + at, igi_kf32(log_prob) + at,
+                (l.items - i < each ? l.items - i : each) * l.classes, NULL);
         IG_TRY(igi_loss_label(&l, i, &label));
         double d = (double)dloss[l.reduction == IGI_REDUCTION_NONE ? i : 0];
         float f = label < 0 ? 0 : (float)(igi_loss_weight(&l, label) * d / divisor);
-        float *row = dx + i * l.classes;
+        float *row = dx + at;
         isa->binary[IGI_BINARY_MUL][IGI_BINARY_VS](row, row, &f, l.classes);
         if (label >= 0)
             row[label] -= f;

@@ -35,13 +35,18 @@ static void strip(const ig_lrn_opts *o,
 static ig_status run(ig_kernel_ctx *k, int tid, int nth)
 {
     const ig_tensor *x = igi_kin(k, 0);
-    int64_t channels = igi_kdims(x)[1], plane = igi_kcount(x, 2, igi_krank(x)), lo, hi;
+    const int64_t size = ((const ig_lrn_opts *)k->attrs)->size;
+    int64_t channels = igi_kdims(x)[1], plane = igi_kcount(x, 2, igi_krank(x)), lo, hi,
+            left = IGI_POLL_BLOCK;
     ig_split(igi_kdims(x)[0] * channels, 1, tid, nth, &lo, &hi);
     for (int64_t r = lo; r < hi; r++) {
         int64_t item = r / channels * channels * plane;
-        for (int64_t i = 0; i < plane; i += STRIP)
+        for (int64_t i = 0; i < plane; i += STRIP) {
+            const int64_t n = plane - i < STRIP ? plane - i : STRIP;
+            IG_TRY(igi_kpace(k, &left, (size < channels ? size : channels) * (n + 8)));
             strip(k->attrs, igi_kf32(x) + item + i, igi_kf32(igi_kout(k, 0)) + item + i,
-                  plane, channels, r % channels, plane - i < STRIP ? plane - i : STRIP);
+                  plane, channels, r % channels, n);
+        }
     }
     return IG_OK;
 }

@@ -182,7 +182,7 @@ static ig_status gather_run(ig_kernel_ctx *k, int tid, int nth)
     int rank = igi_krank(x);
     int axis = (int)axis_of(((const ig_gather_opts *)k->attrs)->axis, rank);
     int64_t n = igi_tensor_count(indices), size = igi_kdims(x)[axis], lo, hi;
-    int64_t outer = igi_kcount(x, 0, axis);
+    int64_t outer = igi_kcount(x, 0, axis), left = IGI_POLL_BLOCK;
     size_t block = (size_t)igi_kcount(x, axis + 1, rank) * element_of(x);
     ig_split(n, 1, tid, nth, &lo, &hi);
     for (int64_t i = lo; i < hi; i++) {
@@ -193,6 +193,7 @@ static ig_status gather_run(ig_kernel_ctx *k, int tid, int nth)
                                   " is outside [%" PRId64 ", %" PRId64 "]",
                                   at, i, -size, size - 1);
         at += at < 0 ? size : 0;
+        IG_TRY(igi_kpace(k, &left, outer * ((int64_t)block / 16 + 8)));
         for (int64_t o = 0; o < outer && block; o++)
             memcpy(y->data + (size_t)(o * n + i) * block,
                    x->data + (size_t)(o * size + at) * block, block);

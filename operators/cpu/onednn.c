@@ -113,14 +113,13 @@ static ig_status describe(igi_dnn_job *j, const igi_dnn_spec *s)
                  "w");
 }
 
-/* ORDER: activation; 0: oneDNN has none. `alpha` is act_a unless a number is given. */
+/* ORDER: activation; 0: oneDNN has none that keeps NaN (its relu and clip do not).
+ * `alpha` is act_a unless a number is given. */
 static const struct {
     dnnl_alg_kind_t alg;
     float alpha;
 } activations[IGI_ACT_COUNT] = {
-    [IGI_ACT_RELU] = {dnnl_eltwise_relu, 0},
     [IGI_ACT_LEAKY_RELU] = {dnnl_eltwise_relu, NAN},
-    [IGI_ACT_CLIP] = {dnnl_eltwise_clip, NAN},
     [IGI_ACT_SIGMOID] = {dnnl_eltwise_logistic, 0},
     [IGI_ACT_TANH] = {dnnl_eltwise_tanh, 0},
     [IGI_ACT_SILU] = {dnnl_eltwise_swish, 1},
@@ -128,13 +127,20 @@ static const struct {
     [IGI_ACT_ELU] = {dnnl_eltwise_elu, NAN},
 };
 
+bool igi_dnn_activates(const igi_dnn_spec *s)
+{
+    if (s->activation == IGI_ACT_LEAKY_RELU) /* without a slope: its relu */
+        return s->act_a < 0 || s->act_a > 0;
+    return s->activation == IGI_ACT_NONE || activations[s->activation].alg;
+}
+
 static ig_status append_activation(dnnl_post_ops_t ops, const igi_dnn_spec *s)
 {
     dnnl_alg_kind_t alg = activations[s->activation].alg;
     float alpha = activations[s->activation].alpha;
     if (s->activation == IGI_ACT_NONE)
         return IG_OK;
-    if (!alg)
+    if (!igi_dnn_activates(s))
         return ig_fail(IG_UNSUPPORTED, "no such activation in oneDNN");
     alpha = isnan(alpha) ? s->act_a : alpha;
     return check(dnnl_post_ops_append_eltwise(ops, 1.0f, alg, alpha, s->act_b),

@@ -30,6 +30,8 @@ typedef struct igi_dnn_spec {
 
 typedef struct igi_dnn_job igi_dnn_job;
 
+/* Whether a job takes this activation; igi_dnn_new refuses others. */
+bool igi_dnn_activates(const igi_dnn_spec *s);
 /* UNSUPPORTED with a reason when oneDNN has no fast primitive for it. */
 ig_status igi_dnn_new(igi_dnn_job **out, const igi_dnn_spec *s);
 void igi_dnn_free(igi_dnn_job *j);
@@ -45,7 +47,8 @@ ig_status igi_dnn_pack(igi_dnn_job *j, const void *weights, void *dst);
 typedef struct igi_dnn_args {
     void *x, *w, *y;
     const void *packed, *bias;
-    char *scratch; /* 64-byte aligned */
+    const float *residual; /* of igi_dnn_parts that add it: elsewhere than y */
+    char *scratch;         /* 64-byte aligned */
 } igi_dnn_args;
 ig_status igi_dnn_run(igi_dnn_job *j, const igi_dnn_args *a);
 

@@ -6,15 +6,19 @@
 
 #include <ingot/plugin.h>
 
+#include "operators/cpu/compute.h"
 #include "operators/cpu/onednn.h"
 
 typedef struct igi_dnn_parts {
     igi_dnn_job *job;
     int64_t count;
     size_t x_bytes, y_bytes; /* of a part */
+    igi_epilogue rest;       /* what the job leaves to us: activation, residual */
+    bool adds;               /* the residual too: then args.residual */
+    int threads;
 } igi_dnn_parts;
 
-/* As igi_dnn_new; the job is for igi_dnn_free. */
+/* As igi_dnn_new, with any activation; the job is for igi_dnn_free. */
 ig_status igi_dnn_parts_new(igi_dnn_parts *out, const igi_dnn_spec *s);
 /* `a`: the whole x and y. */
 ig_status

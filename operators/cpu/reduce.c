@@ -80,6 +80,7 @@ static ig_status supports(const ig_kernel_ctx *k, reader read)
 }
 
 typedef struct job {
+    ig_kernel_ctx *k;
     igi_reduction op;
     bool mean, f64;
     const char *x;
@@ -130,15 +131,16 @@ static void divide(const job *j, int64_t at, int64_t n, int64_t count)
 }
 
 /* y[keep] = x[r1][keep][r2], reduced rows joined. */
-static void run_outer_inner(const job *j, const int64_t *d, int tid, int nth)
+static ig_status run_outer_inner(const job *j, const int64_t *d, int tid, int nth)
 {
     const igi_binary join = j->op == IGI_REDUCE_MAX ? IGI_BINARY_MAX : IGI_BINARY_ADD;
-    int64_t lo, hi;
+    int64_t lo, hi, left = IGI_POLL_BLOCK;
     ig_split(d[1], 1, tid, nth, &lo, &hi);
     for (int64_t c = lo; c < hi; c++) {
         reduce_part(j, c, c * d[2], 1, d[2], 1);
         for (int64_t r = 1; r < d[0]; r++) {
             double one[1];
+            IG_TRY(igi_kpace(j->k, &left, d[2] + 16));
             job part = *j;
             part.y = (char *)one;
             reduce_part(&part, 0, (r * d[1] + c) * d[2], 1, d[2], 1);
@@ -146,17 +148,23 @@ static void run_outer_inner(const job *j, const int64_t *d, int tid, int nth)
         }
     }
     divide(j, lo, hi - lo, d[0] * d[2]);
+    return IG_OK;
 }
 
-static void
+static ig_status
 run_middle(const job *j, int64_t outer, int64_t axis, int64_t inner, int tid, int nth)
 {
+    const int64_t block = 1 + IGI_POLL_BLOCK / (axis * inner + 16);
     int64_t lo, hi;
     ig_split(outer, 1 + IGI_GRAIN / (axis * inner), tid, nth, &lo, &hi);
-    if (lo >= hi)
-        return;
-    reduce_part(j, lo * inner, lo * axis * inner, hi - lo, axis, inner);
-    divide(j, lo * inner, (hi - lo) * inner, axis);
+    for (int64_t n; lo < hi; lo += n) {
+        n = hi - lo < block ? hi - lo : block;
+        reduce_part(j, lo * inner, lo * axis * inner, n, axis, inner);
+        divide(j, lo * inner, n * inner, axis);
+        if (n < hi - lo)
+            IG_TRY(ig_poll(j->k));
+    }
+    return IG_OK;
 }
 
 static ig_status
@@ -167,7 +175,8 @@ run(ig_kernel_ctx *k, int tid, int nth, reader read, igi_reduction op, bool mean
     pattern p;
     IG_TRY(read(k, &reduced));
     merge(&p, igi_krank(x), igi_kdims(x), reduced);
-    job j = {.op = op,
+    job j = {.k = k,
+             .op = op,
              .mean = mean,
              .f64 = x->v.type.dtype == IG_FLOAT64,
              .x = x->data,
@@ -180,14 +189,12 @@ run(ig_kernel_ctx *k, int tid, int nth, reader read, igi_reduction op, bool mean
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
                               "axes do not fit the planned output");
     if (p.first_reduced && p.n == 3)
-        run_outer_inner(&j, d, tid, nth);
-    else if (p.first_reduced)
-        run_middle(&j, 1, d[0], p.n > 1 ? d[1] : 1, tid, nth);
-    else if (p.n >= 2)
-        run_middle(&j, d[0], d[1], p.n > 2 ? d[2] : 1, tid, nth);
-    else /* nothing is reduced */
-        run_middle(&j, p.n ? d[0] : 1, 1, 1, tid, nth);
-    return IG_OK;
+        return run_outer_inner(&j, d, tid, nth);
+    if (p.first_reduced)
+        return run_middle(&j, 1, d[0], p.n > 1 ? d[1] : 1, tid, nth);
+    if (p.n >= 2)
+        return run_middle(&j, d[0], d[1], p.n > 2 ? d[2] : 1, tid, nth);
+    return run_middle(&j, p.n ? d[0] : 1, 1, 1, tid, nth); /* nothing is reduced */
 }
 
 static ig_status axes_supports(const ig_kernel_ctx *k)

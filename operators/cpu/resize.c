@@ -149,11 +149,12 @@ static ig_status nearest_run(ig_kernel_ctx *k, int tid, int nth)
     const size_t x_row = (size_t)cols->in * size, y_row = (size_t)cols->out * size;
     const char *x = (const char *)igi_kin(k, 0)->data;
     char *y = (char *)igi_kout(k, 0)->data;
-    int64_t lo, hi, before = -1;
+    int64_t lo, hi, before = -1, left = IGI_POLL_BLOCK;
     ig_split(s->outer * rows->out, 1, tid, nth, &lo, &hi);
     for (int64_t r = lo; r < hi; r++) {
         const int64_t from = r / rows->out * rows->in + rows->index[r % rows->out];
         char *to = y + (size_t)r * y_row;
+        IG_TRY(igi_kpace(k, &left, (int64_t)y_row + 64));
         if (from == before)
             memcpy(to, to - y_row, y_row);
         else
@@ -165,6 +166,12 @@ static ig_status nearest_run(ig_kernel_ctx *k, int tid, int nth)
 
 /* ---- filters ---- */
 
+static bool counts(float weight)
+{
+    return weight < 0 || weight > 0;
+}
+
+/* Weights of 0 at either end go, or they would make NaN of an infinity there. */
 static void fold(const igi_resize_axis *a, runs *r)
 {
     for (int64_t o = 0; o < a->out; o++) {
@@ -175,8 +182,14 @@ static void fold(const igi_resize_axis *a, runs *r)
             weight[i] = 0;
         for (int i = 0; i < a->taps; i++) /* indices never fall */
             weight[index[i] - first] += (float)a->weight[o * a->taps + i];
-        r->first[o] = first;
-        r->count[o] = last - first + 1;
+        int64_t lead = 0, n = last - first + 1;
+        while (n > 1 && !counts(weight[n - 1]))
+            n--;
+        while (lead < n - 1 && !counts(weight[lead]))
+            lead++;
+        memmove(weight, weight + lead, (size_t)(n - lead) * sizeof(*weight));
+        r->first[o] = first + lead;
+        r->count[o] = n - lead;
     }
 }
 
@@ -249,11 +262,12 @@ static ig_status filter_run(ig_kernel_ctx *k, int tid, int nth)
     const int64_t x_row = s->cols->in * s->inner, y_row = s->cols->out * s->inner;
     const float *x = igi_kf32(igi_kin(k, 0));
     float *y = igi_kf32(igi_kout(k, 0)), *mixed = ig_scratch(k, tid);
-    int64_t lo, hi;
+    int64_t lo, hi, left = IGI_POLL_BLOCK;
     ig_split(s->outer * s->rows->out, 1, tid, nth, &lo, &hi);
     for (int64_t i = lo; i < hi; i++) {
         const int64_t o = i % s->rows->out;
         const float *from = x + (i / s->rows->out * s->rows->in + r->first[o]) * x_row;
+        IG_TRY(igi_kpace(k, &left, r->count[o] * x_row + y_row * s->by_col.taps + 64));
         if (s->rows != &s->one) {
             mix(isa, &(igi_gemm){.m = 1,
                                  .n = x_row,

@@ -62,6 +62,8 @@ static ig_status best_of(ig_kernel_ctx *ctx,
             replace_least(heap, k, c);
     }
     for (int64_t left = k - 1; left > 0; left--) { /* the least goes to the end */
+        if (left % POLL == 0)
+            IG_TRY(ig_poll(ctx));
         int64_t least = heap[0], last = heap[left];
         replace_least(heap, left, last);
         heap[left] = least;

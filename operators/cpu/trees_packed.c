@@ -35,7 +35,8 @@ static bool is_plain(const igi_trees *t)
         t->n_nodes > INT32_MAX / 4 || t->n_leaves > INT32_MAX / 4 || !t->features)
         return false;
     for (int64_t i = 0; i < t->n_nodes; i++)
-        if (t->nodes[i].mode > IGI_TREE_GT || isnan(t->nodes[i].value))
+        if (t->nodes[i].mode > IGI_TREE_GT || isnan(t->nodes[i].value) ||
+            t->nodes[i].value <= -(double)INFINITY) /* nothing lies below */
             return false;
     for (int64_t i = 0; i < t->n_leaves; i++)
         if (t->leaves[i].n > 1)

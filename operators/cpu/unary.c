@@ -82,12 +82,15 @@ static ig_status run_prelu(ig_kernel_ctx *k, int tid, int nth)
     const ig_tensor *x = igi_kin(k, 0), *slope = igi_kin(k, 1);
     if (igi_tensor_count(slope) == 1)
         return run(k, tid, nth, IGI_UNARY_LEAKY_RELU, igi_kf32(slope));
-    int64_t c = igi_kdims(x)[1], plane = igi_kcount(x, 2, igi_krank(x)), lo, hi;
+    int64_t c = igi_kdims(x)[1], plane = igi_kcount(x, 2, igi_krank(x)), lo, hi,
+            left = IGI_POLL_BLOCK;
     ig_split(igi_kdims(x)[0] * c, IGI_GRAIN / (plane + 1) + 1, tid, nth, &lo, &hi);
-    for (int64_t i = lo; i < hi; i++)
+    for (int64_t i = lo; i < hi; i++) {
+        IG_TRY(igi_kpace(k, &left, plane + 8));
         igi_cpu_isa_best()->unary[IGI_UNARY_LEAKY_RELU](
             igi_kf32(igi_kout(k, 0)) + i * plane, igi_kf32(x) + i * plane, plane,
             igi_kf32(slope) + i % c);
+    }
     return IG_OK;
 }
 

@@ -113,6 +113,60 @@ static void gradients_of_wide_windows_end_at_the_channels(void **state)
     ig_ctx_free(c);
 }
 
+/* What the lines make of inputs x[3, 64] and z[3, 1] and constants w[64, 1], v[64, 64]:
+ * the value y. */
+static ig_tensor *made_by(const char *const *lines, int level)
+{
+    ig_tensor *x = floats(2, (int64_t[]){3, 64}), *z = floats(2, (int64_t[]){3, 1}),
+              *w = floats(2, (int64_t[]){64, 1}), *v = floats(2, (int64_t[]){64, 64}),
+              *y = NULL;
+    ig_graph *g = NULL;
+    ig_model *m = NULL;
+    ig_value_id id;
+    OK(ig_graph_new(&g, "lines", NULL));
+    OK(ig_graph_input(g, "x", IG_FLOAT32, 2, ig_tensor_dims(x), &id));
+    OK(ig_graph_input(g, "z", IG_FLOAT32, 2, ig_tensor_dims(z), &id));
+    OK(ig_graph_constant(g, "w", w, &id));
+    OK(ig_graph_constant(g, "v", v, &id));
+    for (; *lines; lines++)
+        OK(ig_graph_make_text(g, *lines, &id));
+    OK(ig_graph_output(g, "y", id));
+    OK(ig_model_from_graph(&m, g, &(ig_model_opts){.threads = 1, .level = level}));
+    OK(ig_model_run(m, IG_INPUTS(x, z), IG_OUTPUTS(&y), NULL));
+    ig_model_free(m);
+    ig_graph_free(g);
+    ig_tensor_unref(x), ig_tensor_unref(z), ig_tensor_unref(w), ig_tensor_unref(v);
+    return y;
+}
+
+static void expect_same_at_all_levels(const char *const *lines)
+{
+    ig_tensor *want = made_by(lines, -1), *got = made_by(lines, 2);
+    for (int64_t i = 0; i < ig_tensor_numel(want); i++)
+        assert_true(fabs((double)ig_tensor_data_f32(want)[i] -
+                         (double)ig_tensor_data_f32(got)[i]) < 1e-4);
+    ig_tensor_unref(want), ig_tensor_unref(got);
+}
+
+/* The product was written over the residual before that was added. */
+static void a_product_may_lie_over_the_residual_that_follows_it(void **state)
+{
+    (void)state;
+    expect_same_at_all_levels((const char *const[]){"r = Sin(x)", "p = MatMul(x, v)",
+                                                    "a = Sigmoid(p)", "s = Add(a, r)",
+                                                    "y = Cos(s)", NULL});
+}
+
+/* Its packed forms had one name. */
+static void a_column_is_packed_in_both_orientations(void **state)
+{
+    (void)state;
+    expect_same_at_all_levels((const char *const[]){
+        "a = MatMul(x, w)", "b = Gemm(z, w) transB=1", "y = Add(a, b)", NULL});
+}
+
 IG_TESTS(cmocka_unit_test(weights_of_a_recurrent_layer_may_be_one_constant),
          cmocka_unit_test(values_that_pass_through_a_net_are_freed),
-         cmocka_unit_test(gradients_of_wide_windows_end_at_the_channels))
+         cmocka_unit_test(gradients_of_wide_windows_end_at_the_channels),
+         cmocka_unit_test(a_product_may_lie_over_the_residual_that_follows_it),
+         cmocka_unit_test(a_column_is_packed_in_both_orientations))

@@ -165,6 +165,17 @@ static const long_call calls[] = {
     {"Add", {F32("x", 30000000), F32("z", 30000000)}, .line = "y = Add(x, z)"},
     {"Sin in float16", {OF(IG_FLOAT16, "x", 4000000)}, .line = "y = Sin(x)"},
     {"Softmax", {F32("x", 20000, 1000)}, .line = "y = Softmax(x)"},
+    {"LRN", {F32("x", 1, 2048, 32, 32)}, .line = "y = LRN(x) size=1025"},
+    {"ReduceSum of short rows",
+     {F32("x", 20000000, 2), NUMBER("a", 1)},
+     .line = "y = ReduceSum(x, a)"},
+    {"BatchNormalization of rows",
+     {F32("x", 400000, 64), F32("s", 64), F32("b", 64), F32("m", 64), F32("v", 64)},
+     .line = "y = BatchNormalization(x, s, b, m, v)"},
+    {"PRelu of rows", {F32("x", 1000000, 32), F32("s", 32)}, .line = "y = PRelu(x, s)"},
+    {"GatherElements",
+     {F32("x", 2000000, 16), OF(IG_INT64, "i", 2000000, 16)},
+     .line = "y = GatherElements(x, i)"},
 };
 
 static ig_tensor *filled(const port *p)

@@ -280,10 +280,16 @@ gemm_finish(const igi_gemm *g, int64_t row, int64_t rows, int64_t col, int64_t c
     }
 }
 
+/* How a product is cut, by its sizes alone. */
+typedef struct gemm_way {
+    bool slabs, single; /* single: M = 1 by four chains */
+    int64_t k_block;
+} gemm_way;
+
 typedef struct gemm_block {
     int64_t k0, k; /* the block of K */
     bool first, last;
-    bool single; /* M = 1 by four chains */
+    bool single;
 } gemm_block;
 
 /* One tile of at most GEMM_MR rows in panel p. */
@@ -373,6 +379,86 @@ static int64_t gemm_group_of(int64_t k)
     return k > 0 && k < GEMM_K_BLOCK ? GEMM_GROUP * (GEMM_K_BLOCK / k) : GEMM_GROUP;
 }
 
+/* The parts of a product, K in blocks of k_block. */
+static void gemm_blocks(const igi_gemm *g,
+                        gemm_way way,
+                        int64_t row_lo,
+                        int64_t row_hi,
+                        int64_t panel_lo,
+                        int64_t panel_hi)
+{
+    int64_t k0 = 0;
+    do { /* once for k == 0 too: the result is the epilogue of 0 */
+        const int64_t left = g->k - k0;
+        const gemm_block kb = {
+            .k0 = k0,
+            .k = left < way.k_block ? left : way.k_block,
+            .first = k0 == 0,
+            .last = left <= way.k_block,
+            .single = way.single,
+        };
+        const int64_t group = way.slabs ? panel_hi - panel_lo : gemm_group_of(kb.k);
+        for (int64_t p0 = panel_lo; p0 < panel_hi; p0 += group) {
+            const int64_t p1 = p0 + group < panel_hi ? p0 + group : panel_hi;
+            gemm_group(g, &kb, row_lo, row_hi, p0, p1);
+        }
+        k0 += kb.k;
+    } while (k0 < g->k);
+}
+
+/* A residual that is C itself and comes last: C must rest until then. */
+static bool gemm_reads_c_last(const igi_gemm *g)
+{
+    return g->epilogue.residual == g->c && g->c && g->epilogue.residual_after;
+}
+
+/* The product of some rows and columns, to be made on the stack. */
+static igi_gemm
+gemm_part(const igi_gemm *g, float *tile, int64_t row, int64_t col, int64_t cols)
+{
+    igi_gemm part = *g;
+    part.a += row * g->lda;
+    part.n = cols;
+    part.c = tile;
+    part.ldc = GEMM_PANEL;
+    part.epilogue.residual = NULL;
+    if (part.epilogue.bias)
+        part.epilogue.bias += col;
+    return part;
+}
+
+/* C += such a product. */
+static void gemm_add_part(
+    const igi_gemm *g, const igi_gemm *part, int64_t row, int64_t rows, int64_t col)
+{
+    for (int64_t i = 0; i < rows; i++) {
+        float *c = g->c + (row + i) * g->ldc + col;
+        binary_add_vv(c, part->c + i * part->ldc, c, part->n);
+    }
+}
+
+/* The same bits as with the residual elsewhere: only the order of the work differs. */
+static void gemm_apart(const igi_gemm *g,
+                       gemm_way way,
+                       int64_t row_lo,
+                       int64_t row_hi,
+                       int64_t panel_lo,
+                       int64_t panel_hi)
+{
+    float tile[GEMM_MR * GEMM_PANEL];
+    for (int64_t p = panel_lo; p < panel_hi; p++) {
+        const int64_t col = p * GEMM_PANEL, left = g->n - col;
+        for (int64_t row = row_lo; row < row_hi; row += GEMM_MR) {
+            const int64_t rows = row_hi - row < GEMM_MR ? row_hi - row : GEMM_MR;
+            igi_gemm part =
+                gemm_part(g, tile, row, col, left < GEMM_PANEL ? left : GEMM_PANEL);
+            part.b += g->ldb ? col : col * g->k;
+            gemm_blocks(&part, way, 0, rows, 0, 1);
+            gemm_add_part(g, &part, row, rows, col);
+        }
+    }
+}
+
 static void gemm(const igi_gemm *g,
                  int64_t row_lo,
                  int64_t row_hi,
@@ -381,24 +467,15 @@ static void gemm(const igi_gemm *g,
 {
     const bool slabs = g->ldb && g->n * g->k > GEMM_SLAB_FLOATS;
     const bool single = g->m == 1 && !slabs;
-    const int64_t k_block = slabs ? GEMM_SLAB_ROWS : single ? g->k : GEMM_K_BLOCK;
-    int64_t k0 = 0;
+    const gemm_way way = {.slabs = slabs,
+                          .single = single,
+                          .k_block = slabs    ? GEMM_SLAB_ROWS
+                                     : single ? g->k
+                                              : GEMM_K_BLOCK};
     if (row_lo >= row_hi)
         return;
-    do { /* once for k == 0 too: the result is the epilogue of 0 */
-        const int64_t left = g->k - k0;
-        const gemm_block kb = {
-            .k0 = k0,
-            .k = left < k_block ? left : k_block,
-            .first = k0 == 0,
-            .last = left <= k_block,
-            .single = single,
-        };
-        const int64_t group = slabs ? panel_hi - panel_lo : gemm_group_of(kb.k);
-        for (int64_t p0 = panel_lo; p0 < panel_hi; p0 += group) {
-            const int64_t p1 = p0 + group < panel_hi ? p0 + group : panel_hi;
-            gemm_group(g, &kb, row_lo, row_hi, p0, p1);
-        }
-        k0 += kb.k;
-    } while (k0 < g->k);
+    if (gemm_reads_c_last(g))
+        gemm_apart(g, way, row_lo, row_hi, panel_lo, panel_hi);
+    else
+        gemm_blocks(g, way, row_lo, row_hi, panel_lo, panel_hi);
 }

@@ -25,10 +25,32 @@ VEC_INLINE float dot(const float *a, const float *b, int64_t k)
     return lane[0];
 }
 
+static void gemm_dot(const igi_gemm *g, int64_t col_lo, int64_t col_hi);
+
+/* When the residual is C and comes last. */
+static void gemm_dot_apart(const igi_gemm *g, int64_t col_lo, int64_t col_hi)
+{
+    float tile[GEMM_MR * GEMM_PANEL];
+    for (int64_t col = col_lo; col < col_hi; col += GEMM_PANEL) {
+        const int64_t cols = col_hi - col < GEMM_PANEL ? col_hi - col : GEMM_PANEL;
+        for (int64_t row = 0; row < g->m; row += GEMM_MR) {
+            igi_gemm part = gemm_part(g, tile, row, col, cols);
+            part.m = g->m - row < GEMM_MR ? g->m - row : GEMM_MR;
+            part.b += col * g->ldb;
+            gemm_dot(&part, 0, cols);
+            gemm_add_part(g, &part, row, part.m, col);
+        }
+    }
+}
+
 /* One row of B at a time: one stream from memory, several would halve its speed. */
 static void gemm_dot(const igi_gemm *g, int64_t col_lo, int64_t col_hi)
 {
     const igi_epilogue *e = &g->epilogue;
+    if (gemm_reads_c_last(g)) {
+        gemm_dot_apart(g, col_lo, col_hi);
+        return;
+    }
     for (int64_t c0 = col_lo; c0 < col_hi; c0 += GEMM_PANEL) {
         const int64_t c1 = c0 + GEMM_PANEL < col_hi ? c0 + GEMM_PANEL : col_hi;
         for (int64_t j = c0; j < c1; j++) {

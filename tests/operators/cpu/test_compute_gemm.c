@@ -163,23 +163,52 @@ static void check_epilogues(const igi_cpu_isa *isa)
 }
 ISA_TEST(epilogues_add_and_activate_in_order, check_epilogues)
 
-static void check_residual_in_place(const igi_cpu_isa *isa)
+/* A residual that is the output gives the same bits as one that lies elsewhere, be it
+ * added before or after the activation. */
+static void check_in_place(const igi_cpu_isa *isa, int64_t m, int64_t k, int bits)
 {
-    problem p = problem_new(isa, 19, 45, 800);
-    float *before = new_floats(p.m * p.ldc);
-    fill_random(before, p.m * p.ldc, 8);
+    problem p = problem_new(isa, m, 45, k);
+    const int64_t size = p.m * p.ldc;
+    float *before = new_floats(size), *want = new_floats(size);
+    igi_gemm g;
+    fill_random(before, size, 8);
     for (int64_t i = 0; i < p.m; i++)
         for (int64_t j = p.n; j < p.ldc; j++)
             before[i * p.ldc + j] = 55.0f;
-    p.epilogue.residual = p.c;
+    p.epilogue.bias = p.bias;
+    p.epilogue.act = bits & 1 ? IGI_UNARY_RELU : IGI_UNARY_GELU_ERF;
+    p.epilogue.residual_after = bits & 2;
     p.epilogue.ld_residual = p.ldc;
-    memcpy(p.c, before, (size_t)(p.m * p.ldc) * sizeof(float));
-    igi_gemm g = task_of(&p, true);
-    isa->gemm(&g, 0, p.m, 0, igi_gemm_panels(isa, p.n));
+    for (int pass = 0; pass < 2; pass++) {
+        memcpy(p.c, before, (size_t)size * sizeof(float));
+        p.epilogue.residual = pass ? p.c : before;
+        g = task_of(&p, bits & 4);
+        if (bits & 8) { /* b is read as [n][k] */
+            g.b = p.b;
+            g.ldb = p.k;
+            isa->gemm_dot(&g, 0, p.n);
+        } else {
+            isa->gemm(&g, 0, p.m, 0, igi_gemm_panels(isa, p.n));
+        }
+        if (!pass)
+            memcpy(want, p.c, (size_t)size * sizeof(float));
+    }
+    assert_true(same_bits(want, p.c, size));
     p.epilogue.residual = before;
-    expect_product(isa, &p);
+    if (!(bits & 8))
+        expect_product(isa, &p);
     free(before);
+    free(want);
     problem_free(&p);
+}
+
+static void check_residual_in_place(const igi_cpu_isa *isa)
+{
+    for (int bits = 0; bits < 16; bits++) {
+        check_in_place(isa, 19, 800, bits);
+        check_in_place(isa, 1, 800, bits);
+        check_in_place(isa, 5, 0, bits);
+    }
 }
 ISA_TEST(a_residual_may_be_the_output, check_residual_in_place)
 

@@ -119,6 +119,36 @@ static void integer_convolutions_agree_with_their_references(void **state)
     }
 }
 
+/* The product of its sizes is 2^64: it was taken for 0. */
+static void an_enormous_window_is_refused(void **state)
+{
+    (void)state;
+    static const int64_t size[] = {1 << 22, 1 << 22, 1 << 20};
+    static const int64_t step[] = {INT32_MAX, INT32_MAX, INT32_MAX};
+    static const int64_t pads[] = {(1 << 22) - 1, (1 << 22) - 1, (1 << 20) - 1,
+                                   (1 << 22) - 1, (1 << 22) - 1, (1 << 20) - 1};
+    ig_ingot_max_pool_opts o = IG_INGOT_MAX_POOL_OPTS_INIT;
+    o.kernel_shape = (ig_ints){3, size};
+    o.strides = (ig_ints){3, step};
+    o.pads = (ig_ints){6, pads};
+    ig_tensor *x = bytes(IG_UINT8, DIMS(1, 2, 2, 2, 3)),
+              *y = bytes(IG_UINT8, DIMS(1, 1, 1, 1, 3));
+    call c = {"ingot::MaxPool", "int8", &o, 1, 1, {x}, 0};
+    ig_value *out[] = {(ig_value *)y};
+    igi_op one = with_kernel(&c, "int8");
+    ig_kernel_ctx k = {.struct_size = sizeof(k),
+                       .n_in = 1,
+                       .n_out = 1,
+                       .in = (ig_value *const *)c.in,
+                       .out = out,
+                       .attrs = &o,
+                       .threads = 1,
+                       .op = one.def};
+    assert_null(igi_select(&one, 0, &k, igi_facts_of(&k)));
+    ig_tensor_unref(x), ig_tensor_unref(y);
+}
+
 IG_TESTS(cmocka_unit_test(quantization_agrees_with_its_references),
          cmocka_unit_test(integer_products_agree_with_their_references),
-         cmocka_unit_test(integer_convolutions_agree_with_their_references))
+         cmocka_unit_test(integer_convolutions_agree_with_their_references),
+         cmocka_unit_test(an_enormous_window_is_refused))

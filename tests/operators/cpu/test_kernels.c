@@ -254,6 +254,43 @@ static void activation_gradients_agree_with_their_references(void **state)
     }
 }
 
+/* An infinity beside the pixel that is copied, with a weight of 0, gave NaN. */
+static void resize_ignores_what_has_no_weight(void **state)
+{
+    (void)state;
+    static const float by[] = {1, 1, 2, 2};
+    ig_resize_opts o = IG_RESIZE_OPTS_INIT;
+    ig_tensor *x = floats(DIMS(1, 2, 5, 7)), *scales = floats(DIMS(4));
+    ((float *)ig_tensor_data(x))[17] = INFINITY;
+    memcpy(ig_tensor_data(scales), by, sizeof(by));
+    o.mode = IG_RESIZE_MODE_LINEAR;
+    o.coordinate_transformation_mode =
+        IG_RESIZE_COORDINATE_TRANSFORMATION_MODE_ASYMMETRIC;
+    compare((call){"Resize", "simd", &o, 3, 1, {x, NULL, scales}, 1e-5});
+}
+
+/* It read them as neighbours, beyond the memory of a repeated one too. */
+static void attention_takes_lengths_of_any_stride(void **state)
+{
+    (void)state;
+    static const int64_t n[] = {4};
+    ig_tensor *all = INTS(6, 1, 5, 2, 4, 3, 3, 4), *one = INTS(3), *some;
+    for (int64_t stride = 0; stride < 3; stride += 2) {
+        assert_int_equal(
+            igi_tensor_view(&some, NULL, stride ? all : one, 1, n, &stride, 0), IG_OK);
+        compare((call){"Attention",
+                       "blocks",
+                       NULL,
+                       7,
+                       1,
+                       {floats(DIMS(4, 2, 3, 5)), floats(DIMS(4, 2, 6, 5)),
+                        floats(DIMS(4, 2, 6, 5)), NULL, NULL, NULL, some},
+                       1e-5});
+    }
+    ig_tensor_unref(all);
+    ig_tensor_unref(one);
+}
+
 IG_TESTS(cmocka_unit_test(max_pools_agree_with_their_references),
          cmocka_unit_test(average_pools_agree_with_their_references),
          cmocka_unit_test(movement_agrees_with_the_references),
@@ -261,4 +298,6 @@ IG_TESTS(cmocka_unit_test(max_pools_agree_with_their_references),
          cmocka_unit_test(reductions_agree_with_their_references),
          cmocka_unit_test(norms_agree_with_their_references),
          cmocka_unit_test(choices_and_casts_agree_with_their_references),
-         cmocka_unit_test(activation_gradients_agree_with_their_references))
+         cmocka_unit_test(activation_gradients_agree_with_their_references),
+         cmocka_unit_test(resize_ignores_what_has_no_weight),
+         cmocka_unit_test(attention_takes_lengths_of_any_stride))
