@@ -87,17 +87,16 @@ static inline void key_put(igi_instance *x, int64_t word)
     x->key_n += sizeof(word);
 }
 
-/* Integers of a keyed input, when they are few. */
-static void key_ints(igi_instance *x, const ig_tensor *t)
+/* Elements of a keyed input, floats and truth values by their bits. */
+static void key_elements(igi_instance *x, const ig_tensor *t)
 {
-    int64_t n = igi_tensor_count(t);
-    int rank = t->v.type.rank;
-    if (n > IGI_KEY_INTS || rank > 1 || !t->data || t->v.flags & IGI_REMOTE ||
-        !igi_dtype_is_int((ig_dtype)t->v.type.dtype))
-        return;
-    for (int64_t i = 0; i < n; i++)
-        key_put(x, igi_get_i64((ig_dtype)t->v.type.dtype, t->data,
-                               rank ? i * igi_strides(t)[0] : 0));
+    int64_t n = igi_tensor_count(t), step = t->v.type.rank ? igi_strides(t)[0] : 0;
+    size_t size = (size_t)ig_dtype_bits((ig_dtype)t->v.type.dtype) / 8;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t word = 0;
+        memcpy(&word, t->data + i * step * (int64_t)size, size);
+        key_put(x, word);
+    }
 }
 
 static ig_status make_key(igi_instance *x, ig_value *const *in)
@@ -111,8 +110,8 @@ static ig_status make_key(igi_instance *x, ig_value *const *in)
                        (int64_t)igi_plan_space(x->net, in[i]) << 32);
         for (int d = 0; d < rank; d++)
             key_put(x, ig_type_dims(t)[d]);
-        if (x->net->keyed[i] && t->kind == IG_KIND_TENSOR && igi_instance_keyed(x))
-            key_ints(x, (const ig_tensor *)in[i]);
+        if (x->net->keyed[i] && igi_instance_keyed(x) && igi_plan_may_read(in[i]))
+            key_elements(x, (const ig_tensor *)in[i]);
     }
     return IG_OK;
 }

@@ -10,7 +10,7 @@
 #include "graph/runtime/workspace.h"
 
 #define IGI_KEY_INTS                                                                   \
-    64 /* integers of one input that may be part of a plan's signature */
+    64 /* elements of one input that may be part of a plan's signature */
 
 struct ig_net {
     int32_t refs;          /* atomic */
@@ -29,7 +29,7 @@ struct ig_net {
     } * bodies;
     size_t n_bodies, cap_bodies;
     int n_in, n_out;
-    bool *keyed; /* per input: its integers reach a VALUE port, so they are part of a
+    bool *keyed; /* per input: its elements reach a VALUE port, so they are part of a
                     signature */
     const char **in_names, **out_names; /* of the graph's memory */
 };
