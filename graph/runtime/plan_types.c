@@ -218,7 +218,8 @@ static ig_status make_view(walk *w, const igi_node *n, ig_infer *x, bool *is_vie
 {
     igi_plan *p = w->p;
     *is_view = false;
-    if (!n->op->def->view || n->n_in < 1 || !n->in[0].i || !n->out[0].i)
+    if (!n->op->def->view || n->n_in < 1 || !n->in[0].i || !n->out[0].i ||
+        (p->net->copied && p->net->copied[n->out[0].i]))
         return IG_OK;
     for (int o = 1; o < n->n_out; o++)
         if (n->out[o].i)
