@@ -99,17 +99,27 @@ static void key_elements(igi_instance *x, const ig_tensor *t)
     }
 }
 
+/* A type with those of its elements, one in another. */
+static ig_status key_type(igi_instance *x, const ig_type *t, int space)
+{
+    const ig_type *last = igi_type_innermost(t);
+    for (;; t = t->u.elem) {
+        int rank = t == last ? t->rank : -1;
+        IG_TRY(key_room(x, (size_t)(IG_RANK_MAX + 1) * sizeof(int64_t)));
+        key_put(x, t->kind | t->dtype << 8 | (rank + 1) << 16 | (int64_t)space << 32);
+        for (int d = 0; d < rank; d++)
+            key_put(x, ig_type_dims(t)[d]);
+        if (t == last)
+            return IG_OK;
+    }
+}
+
 static ig_status make_key(igi_instance *x, ig_value *const *in)
 {
     x->key_n = 0;
     for (int i = 0; i < x->net->n_in; i++) {
-        const ig_type *t = &in[i]->type;
-        int rank = t->kind == IG_KIND_TENSOR ? t->rank : 0;
-        IG_TRY(key_room(x, (size_t)(rank + 1 + IGI_KEY_INTS) * sizeof(int64_t)));
-        key_put(x, t->kind | t->dtype << 8 | rank << 16 |
-                       (int64_t)igi_plan_space(x->net, in[i]) << 32);
-        for (int d = 0; d < rank; d++)
-            key_put(x, ig_type_dims(t)[d]);
+        IG_TRY(key_type(x, &in[i]->type, igi_plan_space(x->net, in[i])));
+        IG_TRY(key_room(x, IGI_KEY_INTS * sizeof(int64_t)));
         if (x->net->keyed[i] && igi_instance_keyed(x) && igi_plan_may_read(in[i]))
             key_elements(x, (const ig_tensor *)in[i]);
     }

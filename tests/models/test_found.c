@@ -215,9 +215,58 @@ static void single_calls_follow_their_scales(void **state)
     ig_tensor_unref(x), ig_tensor_unref(s);
 }
 
+static ig_value *sequence_of(ig_dtype dtype, int64_t n)
+{
+    ig_type elem = {.dtype = (uint8_t)dtype, .rank = 1, .u.dim = {n}},
+            type = {.kind = IG_KIND_SEQUENCE, .rank = -1, .u.elem = &elem};
+    ig_tensor *t = NULL;
+    ig_value *s = NULL;
+    OK(ig_tensor_new(&t, dtype, 1, &n));
+    memset(ig_tensor_data(t), 0, ig_tensor_nbytes(t));
+    OK(igi_sequence_new(&s, &type, (ig_value *const[]){ig_tensor_value(t)}, 1));
+    ig_tensor_unref(t);
+    return s;
+}
+
+/* What a sequence holds was no part of signatures: after a run with floats, integers
+ * were taken too, and shapes were those of the first run. */
+static void the_second_sequence_is_checked_like_the_first(void **state)
+{
+    (void)state;
+    ig_type elem = {.dtype = IG_FLOAT32, .rank = -1},
+            type = {.kind = IG_KIND_SEQUENCE, .rank = -1, .u.elem = &elem};
+    const char *const in[] = {"s"}, *const out[] = {"y"};
+    int64_t zero = 0;
+    ig_tensor *at = NULL;
+    ig_graph *g = NULL;
+    ig_model *m = NULL;
+    ig_value_id id;
+    OK(ig_graph_new(&g, "items", NULL));
+    OK(ig_graph_input_typed(g, "s", &type, &id));
+    OK(ig_tensor_new_copy(&at, IG_INT64, 0, NULL, &zero, sizeof(zero)));
+    OK(ig_graph_constant(g, "at", at, &id));
+    OK(ig_graph_make_text(g, "t = SequenceAt(s, at)", &id));
+    OK(ig_graph_make_text(g, "y = Shape(t)", &id));
+    OK(ig_graph_output(g, "y", id));
+    OK(ig_model_from_graph(&m, g, &(ig_model_opts){.threads = 1, .level = -1}));
+    for (int64_t n = 3; n < 6; n++) {
+        ig_value *s = sequence_of(IG_FLOAT32, n), *i = sequence_of(IG_INT64, n),
+                 *y = NULL, *none = NULL;
+        OK(ig_model_run_values(m, in, &s, 1, out, &y, 1, NULL));
+        assert_int_equal(*(int64_t *)ig_tensor_data(ig_value_tensor(y)), n);
+        assert_int_equal(ig_model_run_values(m, in, &i, 1, out, &none, 1, NULL),
+                         IG_INVALID_ARGUMENT);
+        ig_value_unref(s), ig_value_unref(i), ig_value_unref(y);
+    }
+    ig_model_free(m);
+    ig_graph_free(g);
+    ig_tensor_unref(at);
+}
+
 IG_TESTS(cmocka_unit_test(weights_of_a_recurrent_layer_may_be_one_constant),
          cmocka_unit_test(values_that_pass_through_a_net_are_freed),
          cmocka_unit_test(gradients_of_wide_windows_end_at_the_channels),
          cmocka_unit_test(sizes_follow_the_floats_of_each_run),
          cmocka_unit_test(sizes_follow_many_integers_of_each_run),
-         cmocka_unit_test(single_calls_follow_their_scales))
+         cmocka_unit_test(single_calls_follow_their_scales),
+         cmocka_unit_test(the_second_sequence_is_checked_like_the_first))
