@@ -356,7 +356,7 @@ static ig_status walk(walker *w, const ig_value_id *ys, const ig_value_id *dys, 
     ig_node_id *snapshot = igi_alloc_array(n + 1, sizeof(*snapshot));
     if (!f || !snapshot)
         rc = IG_OUT_OF_MEMORY;
-    else
+    else if (n)
         memcpy(snapshot, w->g->order.p, n * sizeof(*snapshot));
     for (int i = 0; rc == IG_OK && i < n_y; i++) {
         ig_value_id seed = dys ? dys[i] : (ig_value_id){0};

@@ -49,14 +49,17 @@ static bool add_own(const igi_node *n, int spatial, int64_t *pads, bool *own)
     return true;
 }
 
-/* Whether `value` is what the reader pads with. */
+/* Whether `value` is what the reader pads with. A last window that is cut off begins in
+ * the tensor or its left padding, never in the right one: so rounding up counts in
+ * another way. */
 static bool fits_reader(const igi_node *n, double value, bool own)
 {
     if (igi_node_is(n, "Conv"))
         return fpclassify(value) == FP_ZERO;
     if (igi_node_is(n, "AveragePool"))
         return fpclassify(value) == FP_ZERO && !own && !igi_attr_int(n, "ceil_mode", 0);
-    return igi_node_is(n, "MaxPool") && isinf(value) && value < 0;
+    return igi_node_is(n, "MaxPool") && isinf(value) && value < 0 &&
+           !igi_attr_int(n, "ceil_mode", 0);
 }
 
 static ig_status pad(ig_graph *g, ig_node_id id, int *changes)

@@ -60,7 +60,7 @@ static ig_status place_c(ig_graph *g,
     *fits = true;
     if (!c.i)
         return IG_OK;
-    if (whole && t->rank == 1 && ig_type_dims(t)[0] == cols) {
+    if (whole && t->rank == 1 && cols != -1 && ig_type_dims(t)[0] == cols) {
         in[2] = c;
         return IG_OK;
     }

@@ -114,6 +114,8 @@ static ig_status to_heads(lowering *l, int64_t heads, ig_value_id *v)
     return make(l, "Reshape", NULL, *v, shape, v);
 }
 
+/* A body must keep the type of what it takes; what only the run knows, the operator
+ * must refuse: then *v is {0}. */
 static ig_status inline_body(lowering *l, const ig_graph *body, ig_value_id *v)
 {
     const igi_node *n = igi_node_at(l->g, l->id);
@@ -126,8 +128,10 @@ static ig_status inline_body(lowering *l, const ig_graph *body, ig_value_id *v)
     for (int c = 0; c < n->n_captures; c++)
         map[body->inputs.p[1 + c].i] = n->in[n->n_in - n->n_captures + c];
     ig_status rc = igi_graph_inline(l->g, body, map);
-    *v = map[body->outputs.p[0].i];
+    ig_value_id made = map[body->outputs.p[0].i];
     igi_free(map);
+    if (rc == IG_OK)
+        *v = igi_same_type(l->g, *v, made) ? made : (ig_value_id){0};
     return rc;
 }
 

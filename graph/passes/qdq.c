@@ -202,7 +202,9 @@ static bool bias_units(const ig_graph *g,
     const ig_tensor *t = igi_const(g, d ? d->in[0] : b),
                     *s = d ? igi_const(g, d->in[1]) : NULL,
                     *z = d && igi_in(d, 2).i ? igi_const(g, igi_in(d, 2)) : NULL;
-    if (!t || igi_tensor_count(t) != m || (d && !s) || (d && igi_in(d, 2).i && !z))
+    const int rank = t ? t->v.type.rank : 0; /* a column is none of columns */
+    if (!t || igi_tensor_count(t) != m || (d && !s) || (d && igi_in(d, 2).i && !z) ||
+        (rank > 0 && ig_type_dims(&t->v.type)[rank - 1] != m))
         return false;
     for (int64_t i = 0; i < m; i++) {
         double unit = x_scale * element(w_scale, i), v = element(t, i);
@@ -405,8 +407,8 @@ static ig_status add(ig_graph *g, ig_node_id quantize, const rounded *r, int *ch
     if (ta->rank < 0 || ta->rank != tb->rank)
         return IG_OK;
     for (int i = 0; i < ta->rank; i++)
-        if (ig_type_dims(ta)[i] != ig_type_dims(tb)[i])
-            return IG_OK;
+        if (ig_type_dims(ta)[i] == -1 || ig_type_dims(ta)[i] != ig_type_dims(tb)[i])
+            return IG_OK; /* the sum may broadcast */
     void *attrs = igi_new_attrs(g, m.op);
     if (!attrs)
         return IG_OUT_OF_MEMORY;

@@ -43,13 +43,20 @@ static ig_status cast(ig_graph *g, ig_node_id id, int *changes)
     return drop(g, id, 0, changes);
 }
 
-/* Sum, Max, Min, Concat of one value; Split into one piece. */
+/* Sum, Max, Min, Concat of one value. */
 static ig_status of_one(ig_graph *g, ig_node_id id, int *changes)
 {
     const igi_node *n = igi_node_at(g, id);
     if (n->n_in - n->n_captures != 1 || n->n_out != 1)
         return IG_OK;
     return drop(g, id, 0, changes);
+}
+
+/* Concat may name an axis that a value of unknown rank does not have. */
+static ig_status concat(ig_graph *g, ig_node_id id, int *changes)
+{
+    const igi_node *n = igi_node_at(g, id);
+    return igi_type_of(g, n->in[0])->rank < 0 ? IG_OK : of_one(g, id, changes);
 }
 
 /* Sum of two is Add, which more patterns know. */
@@ -164,7 +171,7 @@ static const igi_rule rules[] = {
     {"Sum", sum, 1},
     {"Max", of_one, 1},
     {"Min", of_one, 1},
-    {"Concat", of_one, 1},
+    {"Concat", concat, 1},
     {"Split", split_into_one, 1},
     {"Relu", idempotent, 1},
     {"Abs", idempotent, 1},

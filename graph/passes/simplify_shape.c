@@ -34,27 +34,6 @@ static bool shape_for(const ig_type *in, const ig_type *out, int64_t *shape)
     return !empty && unknown <= 1;
 }
 
-/* Node `id` becomes a Reshape of `from`. */
-static ig_status as_reshape(ig_graph *g, ig_node_id id, ig_value_id from, int *changes)
-{
-    int64_t shape[IG_RANK_MAX];
-    const igi_op *op = igi_registry_find_full(g->reg, "Reshape");
-    ig_value_id out = igi_node_at(g, id)->out[0], in[2] = {from}, made;
-    const ig_type *t = igi_type_of(g, out);
-    if (!op || !shape_for(igi_type_of(g, from), t, shape))
-        return IG_OK;
-    bool several =
-        false; /* 0 and -1 in one shape: sizes may both be unknown at run time */
-    for (int i = 0; i < t->rank; i++)
-        several = several || shape[i] == 0;
-    for (int i = 0; i < t->rank && several; i++)
-        if (shape[i] == -1)
-            return IG_OK;
-    IG_TRY(igi_make_ints(g, out, shape, t->rank, &in[1]));
-    IG_TRY(igi_try_make(g, &(igi_make){.op = op, .n_in = 2, .like = id}, in, &made));
-    return made.i ? forward(g, id, made, changes) : IG_OK;
-}
-
 static bool is_reshape(const igi_node *n)
 {
     return igi_node_is(n, "Reshape") || igi_node_is(n, "Flatten") ||
@@ -79,9 +58,41 @@ static int64_t elements(const ig_graph *g, const ig_type *t)
 /* Whether the run may find that the shape does not fit, which it must say. */
 static bool may_fail(const ig_graph *g, const igi_node *n)
 {
+    if (!igi_node_is(n, "Reshape") && !igi_node_is(n, "Squeeze"))
+        return false;
     int64_t count = elements(g, igi_type_of(g, n->out[0]));
-    return is_computed(g, n) &&
-           (count == -1 || count != elements(g, igi_type_of(g, n->in[0])));
+    return count == -1 || count != elements(g, igi_type_of(g, n->in[0]));
+}
+
+/* Whether n may fail, but a Reshape with -1 at `place` fails when n does: n is one. */
+static bool fails_alike(const ig_graph *g, const igi_node *n, int place)
+{
+    int64_t shape[IG_RANK_MAX];
+    return igi_node_is(n, "Reshape") && !is_computed(g, n) &&
+           igi_known_ints(g, n->in[1], shape, IG_RANK_MAX) > place &&
+           shape[place] == -1;
+}
+
+/* Node `id` becomes a Reshape of `from`. */
+static ig_status as_reshape(ig_graph *g, ig_node_id id, ig_value_id from, int *changes)
+{
+    int64_t shape[IG_RANK_MAX];
+    const igi_op *op = igi_registry_find_full(g->reg, "Reshape");
+    const igi_node *n = igi_node_at(g, id);
+    ig_value_id out = n->out[0], in[2] = {from}, made;
+    const ig_type *t = igi_type_of(g, out);
+    if (!op || !shape_for(igi_type_of(g, from), t, shape))
+        return IG_OK;
+    bool several =
+        false; /* 0 and -1 in one shape: sizes may both be unknown at run time */
+    for (int i = 0; i < t->rank; i++)
+        several = several || shape[i] == 0;
+    for (int i = 0; i < t->rank; i++)
+        if (shape[i] == -1 && (several || (may_fail(g, n) && !fails_alike(g, n, i))))
+            return IG_OK;
+    IG_TRY(igi_make_ints(g, out, shape, t->rank, &in[1]));
+    IG_TRY(igi_try_make(g, &(igi_make){.op = op, .n_in = 2, .like = id}, in, &made));
+    return made.i ? forward(g, id, made, changes) : IG_OK;
 }
 
 /* No change of shape: nothing. After another reshape: one Reshape. */
@@ -89,7 +100,7 @@ ig_status igi_simplify_reshape(ig_graph *g, ig_node_id id, int *changes)
 {
     const igi_node *n = igi_node_at(g, id);
     ig_value_id x = n->in[0];
-    if (may_fail(g, n))
+    if (may_fail(g, n) && (is_computed(g, n) || igi_node_is(n, "Squeeze")))
         return IG_OK;
     if (igi_same_type(g, x, n->out[0]))
         return forward(g, id, x, changes);
@@ -214,5 +225,7 @@ ig_status igi_simplify_pad(ig_graph *g, ig_node_id id, int *changes)
     for (int i = 0; i < count; i++)
         if (pads[i] != 0)
             return IG_OK;
+    if (igi_type_of(g, n->in[0])->rank < 0) /* does it have as many axes? */
+        return IG_OK;
     return count >= 0 ? forward(g, id, n->in[0], changes) : IG_OK;
 }

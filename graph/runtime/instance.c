@@ -87,32 +87,41 @@ static inline void key_put(igi_instance *x, int64_t word)
     x->key_n += sizeof(word);
 }
 
-/* Integers of a keyed input, when they are few. */
-static void key_ints(igi_instance *x, const ig_tensor *t)
+/* Elements of a keyed input, floats and truth values by their bits. */
+static void key_elements(igi_instance *x, const ig_tensor *t)
 {
-    int64_t n = igi_tensor_count(t);
-    int rank = t->v.type.rank;
-    if (n > IGI_KEY_INTS || rank > 1 || !t->data || t->v.flags & IGI_REMOTE ||
-        !igi_dtype_is_int((ig_dtype)t->v.type.dtype))
-        return;
-    for (int64_t i = 0; i < n; i++)
-        key_put(x, igi_get_i64((ig_dtype)t->v.type.dtype, t->data,
-                               rank ? i * igi_strides(t)[0] : 0));
+    int64_t n = igi_tensor_count(t), step = t->v.type.rank ? igi_strides(t)[0] : 0;
+    size_t size = (size_t)ig_dtype_bits((ig_dtype)t->v.type.dtype) / 8;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t word = 0;
+        memcpy(&word, t->data + i * step * (int64_t)size, size);
+        key_put(x, word);
+    }
+}
+
+/* A type with those of its elements, one in another. */
+static ig_status key_type(igi_instance *x, const ig_type *t, int space)
+{
+    const ig_type *last = igi_type_innermost(t);
+    for (;; t = t->u.elem) {
+        int rank = t == last ? t->rank : -1;
+        IG_TRY(key_room(x, (size_t)(IG_RANK_MAX + 1) * sizeof(int64_t)));
+        key_put(x, t->kind | t->dtype << 8 | (rank + 1) << 16 | (int64_t)space << 32);
+        for (int d = 0; d < rank; d++)
+            key_put(x, ig_type_dims(t)[d]);
+        if (t == last)
+            return IG_OK;
+    }
 }
 
 static ig_status make_key(igi_instance *x, ig_value *const *in)
 {
     x->key_n = 0;
     for (int i = 0; i < x->net->n_in; i++) {
-        const ig_type *t = &in[i]->type;
-        int rank = t->kind == IG_KIND_TENSOR ? t->rank : 0;
-        IG_TRY(key_room(x, (size_t)(rank + 1 + IGI_KEY_INTS) * sizeof(int64_t)));
-        key_put(x, t->kind | t->dtype << 8 | rank << 16 |
-                       (int64_t)igi_plan_space(x->net, in[i]) << 32);
-        for (int d = 0; d < rank; d++)
-            key_put(x, ig_type_dims(t)[d]);
-        if (x->net->keyed[i] && t->kind == IG_KIND_TENSOR && igi_instance_keyed(x))
-            key_ints(x, (const ig_tensor *)in[i]);
+        IG_TRY(key_type(x, &in[i]->type, igi_plan_space(x->net, in[i])));
+        IG_TRY(key_room(x, IGI_KEY_INTS * sizeof(int64_t)));
+        if (x->net->keyed[i] && igi_instance_keyed(x) && igi_plan_may_read(in[i]))
+            key_elements(x, (const ig_tensor *)in[i]);
     }
     return IG_OK;
 }

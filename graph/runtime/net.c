@@ -23,6 +23,7 @@ void ig_net_free(ig_net *net)
         return;
     igi_bodies_drop(net);
     igi_free(net->keyed);
+    igi_free(net->copied);
     igi_free(net->in_names);
     igi_free(net->out_names);
     ig_graph_free(net->graph);
@@ -151,6 +152,7 @@ static ig_status finish(ig_net *net, const ig_net_opts *o)
 {
     IG_TRY(find_names(net));
     IG_TRY(find_keyed(net));
+    IG_TRY(igi_net_overwrites(net));
     return igi_bodies_compile(net, o);
 }
 

@@ -10,7 +10,7 @@
 #include "graph/runtime/workspace.h"
 
 #define IGI_KEY_INTS                                                                   \
-    64 /* integers of one input that may be part of a plan's signature */
+    64 /* elements of one input that may be part of a plan's signature */
 
 struct ig_net {
     int32_t refs;          /* atomic */
@@ -29,12 +29,15 @@ struct ig_net {
     } * bodies;
     size_t n_bodies, cap_bodies;
     int n_in, n_out;
-    bool *keyed; /* per input: its integers reach a VALUE port, so they are part of a
-                    signature */
+    bool *keyed;  /* per input: its elements reach a VALUE port, so they are part of a
+                     signature */
+    bool *copied; /* per value: a view that is read after its memory was overwritten;
+                     NULL: none */
     const char **in_names, **out_names; /* of the graph's memory */
 };
 
 ig_net *igi_net_ref(ig_net *net);
+ig_status igi_net_overwrites(ig_net *net); /* finds `copied` */
 /* A net of a body whose graph has been compiled: used as it is, with the constants and
  * packs of `weights`. */
 ig_status igi_net_of_body(ig_net **out,

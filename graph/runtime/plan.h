@@ -164,6 +164,9 @@ ig_status igi_plan_schedule(igi_plan *p);       /* threads, times, barriers */
 ig_status igi_plan_memory(igi_plan *p);         /* in-place, offsets */
 ig_status igi_plan_headers(igi_plan *p);        /* patches */
 
+/* Whether the elements of a keyed input are part of signatures: a plan is made for what
+ * its signature has, and reads no other. */
+bool igi_plan_may_read(const ig_value *given);
 /* Where a given input lies as far as this net's plans are concerned. */
 int igi_plan_space(const ig_net *net, const ig_value *given);
 static inline int igi_plan_space_of(const igi_plan *p, uint32_t v)

@@ -104,6 +104,17 @@ static ig_status start(igi_plan *p, ig_value *const *in)
 
 /* ---- one node ---- */
 
+bool igi_plan_may_read(const ig_value *given)
+{
+    const ig_tensor *t = (const ig_tensor *)given;
+    if (given->type.kind != IG_KIND_TENSOR || given->flags & IGI_REMOTE)
+        return false;
+    const int bits = ig_dtype_bits((ig_dtype)given->type.dtype);
+    int64_t n = igi_tensor_count(t);
+    return given->type.rank <= 1 && n <= IGI_KEY_INTS && (t->data || n == 0) &&
+           given->type.dtype != IG_STRING && bits >= 8 && bits <= 64;
+}
+
 /* Input types, known values and integers of a node; true: something it reads is made
  * late. */
 static bool gather(walk *w, const igi_node *n, ig_value *const *given)
@@ -123,7 +134,7 @@ static bool gather(walk *w, const igi_node *n, ig_value *const *given)
             w->known[i] = (ig_value *)pv->constant;
         else if (pv->where == IGI_AT_INPUT && pv->root == n->in[i].i &&
                  p->net->keyed[pv->input] && p->with_ints &&
-                 !(given[pv->input]->flags & IGI_REMOTE))
+                 igi_plan_may_read(given[pv->input]))
             w->known[i] = given[pv->input];
         int port = igi_op_in_port(n->op, n->n_in, n->n_captures, i);
         bool type_only = port >= 0 && n->op->type_only_ports >> port & 1 && pv->known;
@@ -207,7 +218,8 @@ static ig_status make_view(walk *w, const igi_node *n, ig_infer *x, bool *is_vie
 {
     igi_plan *p = w->p;
     *is_view = false;
-    if (!n->op->def->view || n->n_in < 1 || !n->in[0].i || !n->out[0].i)
+    if (!n->op->def->view || n->n_in < 1 || !n->in[0].i || !n->out[0].i ||
+        (p->net->copied && p->net->copied[n->out[0].i]))
         return IG_OK;
     for (int o = 1; o < n->n_out; o++)
         if (n->out[o].i)

@@ -44,15 +44,15 @@ static bool push_tensor(words *w, const ig_tensor *t, bool value)
     for (int i = 0; i < type->rank && !contiguous; i++)
         if (!IGI_PUSH(w, igi_strides(t)[i]))
             return false;
-    int64_t n = igi_tensor_count(t);
-    if (!value || n > 64 || type->rank > 1 || !t->data ||
-        (type->dtype != IG_INT64 && type->dtype != IG_INT32))
+    int64_t n = igi_tensor_count(t), step = type->rank ? igi_strides(t)[0] : 0;
+    const int bits = ig_dtype_bits((ig_dtype)type->dtype);
+    if (!value || n > 64 || type->rank > 1 || !t->data || t->v.flags & IGI_REMOTE ||
+        type->dtype == IG_STRING || bits < 8 || bits > 64)
         return true;
     for (int64_t i = 0; i < n; i++) {
-        int64_t at = type->rank ? i * igi_strides(t)[0] : 0;
-        int64_t x = type->dtype == IG_INT64 ? ((const int64_t *)(void *)t->data)[at]
-                                            : ((const int32_t *)(void *)t->data)[at];
-        if (!IGI_PUSH(w, x))
+        int64_t word = 0;
+        memcpy(&word, t->data + i * step * (bits / 8), (size_t)bits / 8);
+        if (!IGI_PUSH(w, word))
             return false;
     }
     return true;

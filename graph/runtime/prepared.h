@@ -2,7 +2,7 @@
  *
  * `prepare` may build primitives, which costs microseconds to milliseconds, so a
  * repeated call must find its state again. An entry is keyed by kernel, threads, types,
- * strides, the integers of VALUE inputs and attributes; the least recently used one
+ * strides, the elements of VALUE inputs and attributes; the least recently used one
  * makes room. */
 #ifndef GRAPH_RUNTIME_PREPARED_H
 #define GRAPH_RUNTIME_PREPARED_H

@@ -77,6 +77,17 @@ static void gemm_of_symbolic_columns_stays(void **state)
     assert_int_equal(t_count(fast, "Gemm"), 1);
 }
 
+/* C may be one number, which Gemm broadcasts. */
+static void gemm_of_unknown_columns_stays(void **state)
+{
+    (void)state;
+    t_output(g, "y",
+             t_op3(g, "Gemm", NULL, t_input(g, "x", DIMS(3, 5)),
+                   t_input(g, "w", DIMS(5, -1)), t_input(g, "c", DIMS(-1))));
+    t_optimise(g, 2);
+    assert_int_equal(t_count(g, "Gemm"), 1);
+}
+
 static void gemm_that_linear_cannot_do_stays(void **state)
 {
     (void)state;
@@ -184,6 +195,7 @@ IG_TESTS(T(matmul_bias_activation_residual_are_one),
          T(a_residual_after_the_activation_is_told_apart),
          T(gemm_becomes_linear),
          T(gemm_of_symbolic_columns_stays),
+         T(gemm_of_unknown_columns_stays),
          T(gemm_that_linear_cannot_do_stays),
          T(other_types_stay),
          T(what_others_read_stays_outside),

@@ -157,7 +157,21 @@ static void padding_that_pooling_does_not_do_stays(void **state)
     assert_int_equal(t_count(fast, "Pad"), 5);
 }
 
+/* The last window lies in the right padding, where none may begin. */
+static void padding_before_a_pooling_that_rounds_up_stays(void **state)
+{
+    (void)state;
+    ig_value_id x = t_op1(g, "Exp", NULL, t_input(g, "x", DIMS(1, 1, 6, 6)));
+    ig_value_id v = t_op3(g, "Pad", NULL, x, t_ints(g, DIMS(0, 0, 0, 0, 0, 0, 1, 1)),
+                          t_number(g, -1.0 / 0.0));
+    v = t_op1(g, "MaxPool", "kernel_shape=2,2 strides=3,3 ceil_mode=1", v);
+    t_output(g, "y", t_op1(g, "Exp", NULL, v));
+    fast = t_compare(g, 2);
+    assert_int_equal(t_count(fast, "Pad"), 1);
+}
+
 IG_TESTS(T(batch_normalization_goes_into_the_weights),
+         T(padding_before_a_pooling_that_rounds_up_stays),
          T(a_bias_appears_where_there_was_none),
          T(arithmetic_with_channels_goes_into_the_weights),
          T(a_normalisation_takes_what_follows_it),

@@ -85,7 +85,36 @@ static void a_body_of_one_kind_alone_is_found(void **state)
     assert_int_equal(t_count(fast, FLEX), 0);
 }
 
-/* The capture, a constant, moves into the body. */
+/* Products would broadcast what the body made smaller. */
+static void a_body_that_may_change_the_shape_stays_one(void **state)
+{
+    (void)state;
+    const igi_op *op = igi_registry_find_full(t_registry(), FLEX);
+    int64_t n = 0;
+    assert_int_equal(ig_graph_dim(g, "N", &n), IG_OK);
+    ig_value_id in[3] = {t_input(g, "q", DIMS(n, 2, ROWS, SIZE)),
+                         t_input(g, "k", DIMS(n, 2, KEYS, SIZE)),
+                         t_input(g, "v", DIMS(n, 2, KEYS, SIZE))};
+    for (int i = 0; i < 2; i++) {
+        ig_graph *b = NULL;
+        ig_value_id x, y;
+        void *attrs = igi_new_attrs(g, op);
+        assert_int_equal(igi_graph_new(&b, "mod", t_registry(), NULL), IG_OK);
+        assert_int_equal(ig_graph_input(b, "x", IG_FLOAT32, -1, NULL, &x), IG_OK);
+        t_output(b, "y", t_op2(b, "ReduceSum", NULL, x, t_ints(b, DIMS(0))));
+        assert_int_equal(
+            igi_attrs_set_graph(op->def, attrs, i ? "prob_mod" : "score_mod", b),
+            IG_OK);
+        ig_graph_free(b);
+        ig_call call = {.op = op->def, .attrs = attrs, .n_in = 3, .n_out = 1};
+        assert_int_equal(ig_graph_make(g, &call, in, &y), IG_OK);
+        igi_attrs_release(op->def, attrs);
+        t_output(g, i ? "probs" : "scores", y);
+    }
+    t_optimise(g, 2);
+    assert_int_equal(t_count(g, FLEX), 2);
+}
+
 /* Mul would broadcast what the operator refuses. */
 static void a_gated_unit_of_two_symbols_stays(void **state)
 {
@@ -100,6 +129,7 @@ static void a_gated_unit_of_two_symbols_stays(void **state)
     assert_int_equal(t_count(g, "SwiGLU"), 1);
 }
 
+/* The capture, a constant, moves into the body. */
 static void level_one_keeps_it(void **state)
 {
     (void)state;
@@ -122,6 +152,7 @@ IG_TESTS(T(without_bodies_it_is_attention),
          T(a_body_that_adds_a_mask_is_the_mask_of_attention),
          T(groups_and_both_bodies_become_plain_operators),
          T(a_body_of_one_kind_alone_is_found),
+         T(a_body_that_may_change_the_shape_stays_one),
          T(a_gated_unit_of_two_symbols_stays),
          T(level_one_keeps_it),
          T(a_gated_unit_is_its_gate_times_its_value))

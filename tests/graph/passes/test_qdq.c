@@ -202,6 +202,28 @@ static void what_bytes_cannot_say_stays_in_float32(void **state)
     assert_int_equal(t_count(fast, "ingot::QAdd"), 0);
 }
 
+/* As many rows as columns: a bias for each row is none for each column. */
+static void a_column_is_no_bias(void **state)
+{
+    (void)state;
+    ig_value_id x = qdq(t_input(g, "x", DIMS(4, 4)), 0.01, U8(128));
+    ig_value_id v =
+        t_op3(g, "Gemm", NULL, x, weights(DIMS(4, 4), 1), t_random(g, DIMS(4, 1)));
+    t_output(g, "y", qdq(v, 0.02, U8(128)));
+    fast = t_compare(g, 2);
+    assert_int_equal(t_count(fast, "QLinearConv"), 0);
+}
+
+static void a_sum_of_unknown_dims_may_broadcast(void **state)
+{
+    (void)state;
+    ig_value_id a = qdq(t_input(g, "a", DIMS(-1)), 0.01, U8(128));
+    ig_value_id b = qdq(t_input(g, "b", DIMS(-1)), 0.02, U8(128));
+    t_output(g, "y", qdq(t_op2(g, "Add", NULL, a, b), 0.03, U8(128)));
+    t_optimise(g, 2);
+    assert_int_equal(t_count(g, "ingot::QAdd"), 0);
+}
+
 IG_TESTS(T(a_quantized_net_runs_on_bytes_in_one_layout),
          T(level_1_leaves_quantized_graphs_to_float32),
          T(a_sum_takes_the_convolution_before_its_rounding),
@@ -209,4 +231,6 @@ IG_TESTS(T(a_quantized_net_runs_on_bytes_in_one_layout),
          T(bounds_of_activations_become_bounds_of_bytes),
          T(products_run_on_bytes),
          T(movement_between_other_scales_is_quantized_again),
-         T(what_bytes_cannot_say_stays_in_float32))
+         T(what_bytes_cannot_say_stays_in_float32),
+         T(a_column_is_no_bias),
+         T(a_sum_of_unknown_dims_may_broadcast))

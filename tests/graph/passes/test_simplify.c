@@ -85,6 +85,54 @@ static void a_reshape_to_a_shape_of_the_run_stays(void **state)
     assert_int_equal(t_count(g, "Reshape"), 2);
 }
 
+/* One Reshape would take what one of the two refuses: N rows that are not one, M
+ * columns that are not four, elements that four does not divide. */
+static void reshapes_that_may_fail_stay(void **state)
+{
+    (void)state;
+    int64_t dims[3] = {0, 0, 2};
+    assert_int_equal(ig_graph_dim(g, "N", &dims[0]), IG_OK);
+    assert_int_equal(ig_graph_dim(g, "M", &dims[1]), IG_OK);
+    ig_value_id x = t_input(g, "x", 2, dims), z = t_input(g, "z", 3, dims);
+    ig_value_id pairs = t_ints(g, DIMS(-1, 2)), first = t_ints(g, DIMS(0));
+    ig_value_id v = t_op2(g, "Squeeze", NULL, x, first);
+    t_output(g, "one_row", t_op2(g, "Reshape", NULL, v, pairs));
+    v = t_op2(g, "Reshape", NULL, x, t_ints(g, DIMS(0, 4)));
+    t_output(g, "four_columns", t_op2(g, "Reshape", NULL, v, pairs));
+    v = t_op2(g, "Reshape", NULL, x, t_ints(g, DIMS(-1, 4)));
+    t_output(g, "fours", t_op2(g, "Reshape", NULL, v, pairs));
+    v = t_op1(g, "Flatten", NULL, z);
+    t_output(g, "flat", t_op2(g, "Squeeze", NULL, v, first));
+    v = t_op2(g, "Unsqueeze", NULL, x, first);
+    t_output(g, "kept", t_op2(g, "Reshape", NULL, v, t_ints(g, DIMS(0, 0, 4))));
+    t_optimise(g, 2);
+    assert_int_equal(t_nodes(g), 10);
+}
+
+/* A last Reshape with -1 fails over the first value when it fails over the second. */
+static void a_last_reshape_that_may_fail_takes_others(void **state)
+{
+    (void)state;
+    int64_t dims[2] = {0, 6};
+    assert_int_equal(ig_graph_dim(g, "N", &dims[0]), IG_OK);
+    ig_value_id v =
+        t_op2(g, "Unsqueeze", NULL, t_input(g, "x", 2, dims), t_ints(g, DIMS(1)));
+    t_output(g, "y", t_op2(g, "Reshape", NULL, v, t_ints(g, DIMS(-1, 4))));
+    fast = t_compare(g, 1);
+    assert_int_equal(t_nodes(fast), 1);
+}
+
+/* The run may have to say that there is no such axis. */
+static void checks_of_an_unknown_rank_stay(void **state)
+{
+    (void)state;
+    ig_value_id x = t_input(g, "x", -1, NULL);
+    t_output(g, "concat", t_op1(g, "Concat", "axis=5", x));
+    t_output(g, "pad", t_op2(g, "Pad", NULL, x, t_ints(g, DIMS(0, 0))));
+    t_optimise(g, 2);
+    assert_int_equal(t_nodes(g), 2);
+}
+
 static void pairs_of_transposes_merge(void **state)
 {
     (void)state;
@@ -218,6 +266,9 @@ IG_TESTS(T(nodes_that_do_nothing_go),
          T(a_dropout_that_trains_stays),
          T(a_dropout_whose_ratio_may_be_wrong_stays),
          T(a_reshape_to_a_shape_of_the_run_stays),
+         T(reshapes_that_may_fail_stay),
+         T(a_last_reshape_that_may_fail_takes_others),
+         T(checks_of_an_unknown_rank_stay),
          T(pairs_of_transposes_merge),
          T(a_transpose_of_ones_is_a_reshape),
          T(chains_of_reshapes_are_one),

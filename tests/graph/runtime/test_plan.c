@@ -318,6 +318,34 @@ static void mutated_inputs_are_updated_in_the_callers_memory(void **state)
     ig_value_unref(out[0]), ig_tensor_unref(tw), ig_tensor_unref(tg), rig_free(&r);
 }
 
+/* Views that are read afterwards, by nodes or by the caller, keep what they were; one
+ * that is read before costs nothing. */
+static void views_outlive_what_overwrites_their_memory(void **state)
+{
+    fixture *f = *state;
+    ig_value_id w = input(f->g, "w", 1, TINY_DIMS(2)),
+                g = input(f->g, "g", 1, TINY_DIMS(2));
+    ig_value_id before = node(f->g, IG_OP(TTranspose), NULL, w, NONE);
+    OK(ig_graph_output(f->g, "x", node(f->g, IG_OP(TScale), NULL, before, NONE)));
+    ig_value_id t = node(f->g, IG_OP(TTranspose), NULL, w, NONE);
+    OK(ig_graph_output(f->g, "old", node(f->g, IG_OP(TTranspose), NULL, w, NONE)));
+    OK(ig_graph_output(f->g, "w_new", node(f->g, IG_OP(TStep), NULL, w, g)));
+    OK(ig_graph_output(f->g, "y", node(f->g, IG_OP(TScale), NULL, t, NONE)));
+    rig r = rig_new(f->g, NULL);
+    ig_tensor *tw = tiny_iota(1, TINY_DIMS(2), 10), *tg = tiny_iota(1, TINY_DIMS(2), 2);
+    ig_value *in[] = {ig_tensor_value(tw), ig_tensor_value(tg)}, *out[4] = {NULL};
+    OK(igi_instance_run(r.x, in, out, 4, NULL));
+    assert_floats(tw, 2, FLOATS(9, 9.5f));
+    assert_floats(ig_value_tensor(out[0]), 2, FLOATS(20, 22));
+    assert_floats(ig_value_tensor(out[1]), 2, FLOATS(10, 11));
+    assert_floats(ig_value_tensor(out[2]), 2, FLOATS(9, 9.5f));
+    assert_floats(ig_value_tensor(out[3]), 2, FLOATS(20, 22));
+    assert_int_equal(r.x->plan->n_nodes_view, 1);
+    for (int j = 0; j < 4; j++)
+        ig_value_unref(out[j]);
+    ig_tensor_unref(tw), ig_tensor_unref(tg), rig_free(&r);
+}
+
 /* A pass that put a constant there would be found: graphs with one cannot be made. */
 static void a_constant_cannot_be_updated_in_place(void **state)
 {
@@ -431,6 +459,7 @@ IG_TESTS(TEST(a_chain_reuses_one_buffer),
          TEST(empty_tensors_run),
          TEST(strided_inputs_are_copied_first),
          TEST(mutated_inputs_are_updated_in_the_callers_memory),
+         TEST(views_outlive_what_overwrites_their_memory),
          TEST(a_constant_cannot_be_updated_in_place),
          TEST(the_check_finds_a_planted_overlap),
          cmocka_unit_test(random_graphs_are_planned_without_overlap))
