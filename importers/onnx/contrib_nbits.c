@@ -143,6 +143,8 @@ ig_status igi_ms_mat_mul_nbits(igi_onnx_node *n)
         igi_mk_refuse(&m, "N and K must be positive, block_size a power of 2 from 16");
     if (igi_mk_has(&m, 4))
         igi_mk_refuse(&m, "input g_idx is not supported");
+    if (igi_mk_int(&m, "weight_prepacked", 0))
+        igi_mk_refuse(&m, "weight_prepacked must be 0");
     if (m.rc != IG_OK)
         return m.rc;
     b.blocks = (b.k + b.block - 1) / b.block;
