@@ -53,6 +53,7 @@ static const igi_onnx_upgrade table[] = {
     {MS "GroupQueryAttention", {1}, igi_ms_group_query_attention},
     {MS "Inverse", {1}, igi_ms_inverse},
     {MS "LinearAttention", {1}, igi_ms_linear_attention},
+    {MS "MatMulBnb4", {1}, igi_ms_mat_mul_bnb4},
     {MS "MatMulIntegerToFloat", {1}, igi_ms_mat_mul_integer_to_float},
     {MS "MatMulNBits", {1}, igi_ms_mat_mul_nbits},
     {MS "MultiHeadAttention", {1}, igi_ms_multi_head_attention},

@@ -51,6 +51,7 @@ ig_status igi_ms_rotary_embedding(igi_onnx_node *n);
 
 /* contrib_nbits.c */
 ig_status igi_ms_gather_block_quantized(igi_onnx_node *n);
+ig_status igi_ms_mat_mul_bnb4(igi_onnx_node *n);
 ig_status igi_ms_mat_mul_nbits(igi_onnx_node *n);
 
 /* contrib_qlinear.c */

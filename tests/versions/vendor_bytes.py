@@ -174,6 +174,33 @@ def few_bits():
           opsets={MS: 1, "": 21}, initializers={"t": packed(q, 4), "s": scale})
 
 
+FP4 = np.array([0, 1 / 192, 2 / 3, 1, 1 / 3, 1 / 2, 1 / 6, 1 / 4])
+NF4 = [-1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
+       -0.09105003625154495, 0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+       0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1]
+
+
+def floats_of_four_bits(label, kind, n, k, block):
+    """All of B behind each other, high bits first, one factor a block."""
+    count = n * k
+    q = (np.arange(count) * 7 + 3) % 16
+    scale = real((-(-count // block),), 33, 0.25, 2)
+    w = np.array([np.concatenate([FP4, -FP4]), NF4][kind])[q] * np.repeat(scale, block)[:count]
+    pairs = np.append(q, np.zeros(count % 2, q.dtype)).reshape(-1, 2)
+    initial = {"b": (pairs[:, 0] << 4 | pairs[:, 1]).astype(np.uint8), "s": scale}
+    x = real((2, k), 34)
+    y = x.astype(np.float64) @ w.reshape(n, k).T
+    node = helper.make_node("MatMulBnb4", ["x", "b", "s"], ["y"], domain=MS, N=n, K=k, block_size=block, quant_type=kind)
+    graph("MatMulBnb4", 1, [node], {"x": x}, [f32(y)], label=label, domain=MS, outputs=["y"], opsets={MS: 1, "": 21},
+          initializers=initial)
+
+
+def few_bit_floats():
+    floats_of_four_bits("fp4", 0, 3, 32, 16)
+    floats_of_four_bits("nf4", 1, 4, 16, 32)
+    floats_of_four_bits("uneven", 1, 3, 21, 16)
+
+
 def blocked(w, inner):
     """A filter [O, I, H, W] as blocks of 8 outputs and `inner` inputs have it in memory; its dims stay."""
     o, i, h, k = w.shape
@@ -237,5 +264,5 @@ def order():
 
 
 def make():
-    for part in (binary, unary, pools, convolutions, products, few_bits, layout, order):
+    for part in (binary, unary, pools, convolutions, products, few_bits, few_bit_floats, layout, order):
         part()
