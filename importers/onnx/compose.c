@@ -59,30 +59,6 @@ void igi_mk_many(igi_make *m,
     va_end(args);
 }
 
-ig_value_id igi_mk_as(igi_make *m, const char *op, const ig_value_id *in, int n_in)
-{
-    igi_onnx_node *n = m->n;
-    const uint64_t wanted = n->wanted;
-    const int n_out = n->n_out;
-    if (m->rc != IG_OK)
-        return (ig_value_id){0};
-    n->op = igi_registry_find(n->b->reg, NULL, op);
-    if (!n->op) {
-        igi_mk_refuse(m, "it needs operator '%s'", op);
-        return (ig_value_id){0};
-    }
-    memcpy(n->in, in, (size_t)n_in * sizeof(*in));
-    n->n_in = n_in;
-    n->n_out = 1;
-    n->wanted = 1;
-    m->rc = igi_up_finish(n);
-    for (size_t i = 0; i < n->n_attrs; i++)
-        n->attrs[i].used = true;
-    n->n_out = n_out;
-    n->wanted = wanted;
-    return n->out[0];
-}
-
 /* ---- inputs and outputs ---- */
 
 ig_value_id igi_mk_in(igi_make *m, int i)
@@ -102,10 +78,25 @@ bool igi_mk_wants(const igi_make *m, int i)
     return i < m->n->n_out && m->n->wanted >> i & 1;
 }
 
+/* Outputs take the names of the file, so an input that is handed on needs another value.
+ */
 void igi_mk_out(igi_make *m, int i, ig_value_id v)
 {
-    if (i < m->n->n_out)
-        m->n->out[i] = v;
+    if (i >= m->n->n_out)
+        return;
+    for (int k = 0; v.i && k < m->n->n_in; k++)
+        if (m->n->in[k].i == v.i) {
+            v = igi_mk(m, IGI_IN(v), "Identity");
+            break;
+        }
+    m->n->out[i] = v;
+}
+
+static void refuse_unread(igi_make *m)
+{
+    for (size_t i = 0; i < m->n->pb->n_input && i < 64; i++)
+        if (*m->n->pb->input[i] && !(m->read >> i & 1))
+            igi_mk_refuse(m, "input %zu is not supported", i);
 }
 
 ig_status igi_mk_give(igi_make *m, ig_value_id v)
@@ -113,12 +104,52 @@ ig_status igi_mk_give(igi_make *m, ig_value_id v)
     for (size_t i = 0; m->rc == IG_OK && i < m->n->n_attrs; i++)
         if (!m->n->attrs[i].used)
             igi_mk_refuse(m, "attribute %s is not supported", m->n->attrs[i].name);
-    for (size_t i = 0; i < m->n->pb->n_input && i < 64; i++)
-        if (*m->n->pb->input[i] && !(m->read >> i & 1))
-            igi_mk_refuse(m, "input %zu is not supported", i);
+    refuse_unread(m);
     igi_mk_out(m, 0, v);
     m->n->done = m->rc == IG_OK;
     return m->rc;
+}
+
+/* ---- the node as an operator of ONNX's ---- */
+
+/* n->in and n->op for what is left of the node. */
+static void become(igi_make *m, const char *op, const ig_value_id *in, int n_in)
+{
+    igi_onnx_node *n = m->n;
+    if (m->rc != IG_OK)
+        return;
+    n->op = igi_registry_find(n->b->reg, NULL, op);
+    if (!n->op) {
+        igi_mk_refuse(m, "it needs operator '%s'", op);
+        return;
+    }
+    memcpy(n->in, in, (size_t)n_in * sizeof(*in));
+    n->n_in = n_in;
+}
+
+ig_value_id igi_mk_as(igi_make *m, const char *op, const ig_value_id *in, int n_in)
+{
+    igi_onnx_node *n = m->n;
+    const uint64_t wanted = n->wanted;
+    const int n_out = n->n_out;
+    become(m, op, in, n_in);
+    if (m->rc != IG_OK)
+        return (ig_value_id){0};
+    n->n_out = 1;
+    n->wanted = 1;
+    m->rc = igi_up_finish(n);
+    for (size_t i = 0; i < n->n_attrs; i++)
+        n->attrs[i].used = true;
+    n->n_out = n_out;
+    n->wanted = wanted;
+    return n->out[0];
+}
+
+ig_status igi_mk_give_as(igi_make *m, const char *op, const ig_value_id *in, int n_in)
+{
+    refuse_unread(m);
+    become(m, op, in, n_in);
+    return m->rc != IG_OK ? m->rc : igi_up_finish(m->n);
 }
 
 /* ---- attributes ---- */
@@ -268,6 +299,29 @@ ig_value_id igi_mk_reshape(igi_make *m, ig_value_id v, const int64_t *dims, int 
 ig_value_id igi_mk_unsqueeze(igi_make *m, ig_value_id v, const int64_t *axes, int n)
 {
     return igi_mk(m, IGI_IN(v, igi_mk_ints(m, axes, n)), "Unsqueeze");
+}
+
+static ig_value_id move_channels(igi_make *m, ig_value_id v, bool to_front)
+{
+    char perm[4 * IG_RANK_MAX] = "0";
+    int rank = igi_mk_rank(m, v), at = 1;
+    if (rank < 3)
+        return v;
+    for (int i = 1; i < rank; i++) {
+        int from = to_front ? (i == 1 ? rank - 1 : i - 1) : i == rank - 1 ? 1 : i + 1;
+        at += snprintf(perm + at, sizeof(perm) - (size_t)at, ",%d", from);
+    }
+    return igi_mk(m, IGI_IN(v), "Transpose perm=%s", perm);
+}
+
+ig_value_id igi_mk_channels_first(igi_make *m, ig_value_id v, bool last)
+{
+    return last ? move_channels(m, v, true) : v;
+}
+
+ig_value_id igi_mk_channels_last(igi_make *m, ig_value_id v, bool last)
+{
+    return last ? move_channels(m, v, false) : v;
 }
 
 ig_value_id igi_mk_size(igi_make *m, ig_value_id v, int axis)

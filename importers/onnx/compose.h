@@ -37,7 +37,9 @@ void igi_mk_many(igi_make *m,
                  int n_out,
                  const char *fmt,
                  ...) IG_PRINTF(6, 7);
-/* The node itself as ONNX's `op`, with the attributes that nobody has taken. */
+/* The node itself as ONNX's `op`, with the attributes that nobody has taken: its first
+ * output; or the last call, for all outputs. */
+ig_status igi_mk_give_as(igi_make *m, const char *op, const ig_value_id *in, int n_in);
 ig_value_id igi_mk_as(igi_make *m, const char *op, const ig_value_id *in, int n_in);
 
 /* Inputs; {0} when absent. */
@@ -75,6 +77,9 @@ ig_value_id igi_mk_tensor(igi_make *m, ig_tensor *t);
 ig_value_id igi_mk_cast(igi_make *m, ig_value_id v, ig_dtype to);
 ig_value_id igi_mk_reshape(igi_make *m, ig_value_id v, const int64_t *dims, int n);
 ig_value_id igi_mk_unsqueeze(igi_make *m, ig_value_id v, const int64_t *axes, int n);
+/* [N, C, ...] from [N, ..., C], and back; `last` false: v as it is. */
+ig_value_id igi_mk_channels_first(igi_make *m, ig_value_id v, bool last);
+ig_value_id igi_mk_channels_last(igi_make *m, ig_value_id v, bool last);
 /* int64 [1]: the size of an axis. */
 ig_value_id igi_mk_size(igi_make *m, ig_value_id v, int axis);
 /* int64 [n]: 0, 1, ... for a size [1]. */

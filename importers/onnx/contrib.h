@@ -19,19 +19,25 @@ ig_status igi_ms_embed_layer_norm(igi_onnx_node *n);
 ig_status igi_ms_fast_gelu(igi_onnx_node *n);
 ig_status igi_ms_gelu(igi_onnx_node *n);
 ig_status igi_ms_group_norm(igi_onnx_node *n);
+ig_status igi_ms_q_embed_layer_norm(igi_onnx_node *n);
 ig_status igi_ms_quick_gelu(igi_onnx_node *n);
 ig_status igi_ms_simplified_layer_norm(igi_onnx_node *n);
+ig_status igi_ms_skip_group_norm(igi_onnx_node *n);
 ig_status igi_ms_skip_layer_norm(igi_onnx_node *n);
 ig_status igi_ms_skip_simplified_layer_norm(igi_onnx_node *n);
 
 /* contrib_fused.c */
 ig_status igi_ms_bias_add(igi_onnx_node *n);
+ig_status igi_ms_c_dist(igi_onnx_node *n);
 ig_status igi_ms_expand_dims(igi_onnx_node *n);
 ig_status igi_ms_fused_conv(igi_onnx_node *n);
 ig_status igi_ms_fused_gemm(igi_onnx_node *n);
 ig_status igi_ms_fused_mat_mul(igi_onnx_node *n);
+ig_status igi_ms_gather_nd(igi_onnx_node *n);
 ig_status igi_ms_inverse(igi_onnx_node *n);
 ig_status igi_ms_nhwc_conv(igi_onnx_node *n);
+ig_status igi_ms_nhwc_fused_conv(igi_onnx_node *n);
+ig_status igi_ms_nhwc_max_pool(igi_onnx_node *n);
 ig_status igi_ms_pad(igi_onnx_node *n);
 ig_status igi_ms_range(igi_onnx_node *n);
 ig_status igi_ms_unique(igi_onnx_node *n);
@@ -45,6 +51,7 @@ ig_status igi_ms_rotary_embedding(igi_onnx_node *n);
 
 /* contrib_nbits.c */
 ig_status igi_ms_gather_block_quantized(igi_onnx_node *n);
+ig_status igi_ms_mat_mul_bnb4(igi_onnx_node *n);
 ig_status igi_ms_mat_mul_nbits(igi_onnx_node *n);
 
 /* contrib_qlinear.c */
@@ -54,9 +61,15 @@ ig_status igi_ms_q_gemm(igi_onnx_node *n);
 ig_status igi_ms_qlinear_average_pool(igi_onnx_node *n);
 ig_status igi_ms_qlinear_binary(igi_onnx_node *n); /* QLinearAdd, QLinearMul */
 ig_status igi_ms_qlinear_concat(igi_onnx_node *n);
+ig_status igi_ms_qlinear_conv(igi_onnx_node *n);
 ig_status igi_ms_qlinear_global_average_pool(igi_onnx_node *n);
 ig_status igi_ms_qlinear_unary(igi_onnx_node *n); /* ...Sigmoid, LeakyRelu, Softmax */
 ig_status igi_ms_qlinear_where(igi_onnx_node *n);
+
+/* contrib_recurrent.c */
+ig_status igi_ms_causal_conv(igi_onnx_node *n);
+ig_status igi_ms_dynamic_quantize_lstm(igi_onnx_node *n);
+ig_status igi_ms_linear_attention(igi_onnx_node *n);
 
 /* contrib_nchwc.c */
 ig_status igi_ms_nchwc_conv(igi_onnx_node *n);

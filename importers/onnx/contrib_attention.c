@@ -3,6 +3,7 @@
 #include "importers/onnx/contrib_attention.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "importers/onnx/contrib.h"
 
@@ -97,6 +98,13 @@ static void split_projected(igi_make *m, call *c, ig_value_id x, ig_ints sizes)
     c->v = part[2];
 }
 
+/* A mask [batch or 1, 1] stands for none, and over one key it could hide nothing. */
+static ig_value_id unless_dummy(igi_make *m, ig_value_id mask)
+{
+    const ig_type *t = mask.i ? ig_graph_value_type(m->n->b->g, mask) : NULL;
+    return t && t->rank == 2 && ig_type_dims(t)[1] == 1 ? (ig_value_id){0} : mask;
+}
+
 /* past and present are keys and values in one tensor [2, B, heads, T, size]. */
 static ig_status attend_projected(
     igi_make *m, call *c, ig_value_id mask, ig_value_id past, ig_value_id bias)
@@ -107,7 +115,7 @@ static ig_status attend_projected(
         c->past_v = igi_mk(m, IGI_IN(past, igi_mk_number(m, IG_INT64, 1)), "Gather");
     }
     measure(m, c, 1);
-    mask_call(m, c, mask, bias);
+    mask_call(m, c, unless_dummy(m, mask), bias);
     attend(m, c, igi_mk_wants(m, 1), out);
     if (igi_mk_wants(m, 1)) {
         ig_value_id k = igi_mk_unsqueeze(m, out[1], IGI_LIST(0));
@@ -245,8 +253,9 @@ ig_status igi_ms_rotary_embedding(igi_onnx_node *n)
     int64_t heads = igi_mk_int(&m, "num_heads", 0);
     int64_t turned = igi_mk_int(&m, "rotary_embedding_dim", 0);
     int64_t interleaved = igi_mk_int(&m, "interleaved", 0);
-    if (igi_mk_float(&m, "scale", 1) != 1 || igi_mk_int(&m, "is_packed_batching", 0))
-        igi_mk_refuse(&m, "scale and is_packed_batching are not supported");
+    if (igi_mk_float(&m, "scale", 1) != 1)
+        igi_mk_refuse(&m, "scale is not supported");
+    igi_mk_ignore(&m, "is_packed_batching"); /* each token has its position anyway */
     int rank = igi_mk_rank(&m, x);
     if (rank == 3 && heads == 0) { /* the caches say the size of a head */
         int64_t half = igi_mk_dim(&m, igi_mk_in(&m, 2), -1);
@@ -271,8 +280,20 @@ ig_status igi_ms_rotary_embedding(igi_onnx_node *n)
 typedef struct group {
     call c;
     ig_value_id past_length; /* int64 [B]: tokens of the past, of each batch item */
-    int64_t window;
+    ig_value_id last;        /* int64 [B]: its last token, with those of the past */
+    ig_value_id total;       /* int64 [1]: the largest number of tokens */
+    int64_t window;          /* -1: none */
+    bool causal;
 } group;
+
+/* Each head of x with a root mean square of `weight`. */
+static ig_value_id
+normed(igi_make *m, ig_value_id x, ig_value_id weight, double epsilon)
+{
+    return weight.i ? igi_mk(m, IGI_IN(x, weight),
+                             "RMSNormalization axis=-1 epsilon=%.9g", epsilon)
+                    : x;
+}
 
 /* Query, key and value as [B, heads, S, size], from one packed tensor or three. */
 static void take_group(igi_make *m, group *g)
@@ -284,23 +305,48 @@ static void take_group(igi_make *m, group *g)
             m, IGI_LIST(size * g->c.heads, size * g->c.kv_heads, size * g->c.kv_heads));
         igi_mk_many(m, IGI_IN(q, sizes), part, 3, "Split axis=-1");
     }
-    g->c.q = in_heads(m, part[0], g->c.heads);
-    g->c.k = in_heads(m, part[1], g->c.kv_heads);
+    double epsilon = igi_mk_float(m, "qk_norm_epsilon", 1e-6);
+    g->c.q = normed(m, in_heads(m, part[0], g->c.heads), igi_mk_in(m, 14), epsilon);
+    g->c.k = normed(m, in_heads(m, part[1], g->c.kv_heads), igi_mk_in(m, 15), epsilon);
     g->c.v = in_heads(m, part[2], g->c.kv_heads);
     g->c.sizes.batch = igi_mk_size(m, q, 0);
     g->c.sizes.queries = igi_mk_size(m, q, 1);
+    /* length of the past: all tokens but the new ones; a first prompt, which may be
+     * padded on the right, has none */
+    ig_value_id zero = igi_mk_ints(m, IGI_LIST(0)), one = igi_mk_ints(m, IGI_LIST(1));
+    g->total =
+        igi_mk_reshape(m, igi_mk_cast(m, igi_mk_in(m, 6), IG_INT64), IGI_LIST(1));
+    g->last = igi_mk_cast(m, igi_mk_in(m, 5), IG_INT64);
+    g->last = igi_mk_reshape(m, g->last, IGI_LIST(-1));
+    g->past_length = igi_mk(m, IGI_IN(g->last, one), "Add");
+    g->past_length = igi_mk(m, IGI_IN(g->past_length, g->c.sizes.queries), "Sub");
+    g->past_length = igi_mk(m, IGI_IN(g->past_length, zero), "Max");
+}
+
+/* Those that are given, of which a first prompt reads but the first; or those behind
+ * the past. */
+static ig_value_id group_positions(igi_make *m, const group *g)
+{
+    ig_value_id at = igi_mk_in(m, 9);
+    if (!at.i)
+        return positions(m, &g->c.sizes,
+                         igi_mk_unsqueeze(m, g->past_length, IGI_LIST(1)));
+    ig_value_id first = igi_mk_reshape(m, at, IGI_LIST(-1));
+    first = igi_mk(m, IGI_IN(first, igi_mk_ints(m, IGI_LIST(0))), "Gather");
+    first = positions(m, &g->c.sizes, igi_mk_unsqueeze(m, first, IGI_LIST(1)));
+    ig_value_id prompt = igi_mk(m, IGI_IN(g->c.sizes.queries, g->total), "Equal");
+    return igi_mk(m, IGI_IN(prompt, first, at), "Where");
 }
 
 static void rotate(igi_make *m, group *g)
 {
-    ig_value_id at = igi_mk_in(m, 9);
     int64_t interleaved = igi_mk_int(m, "rotary_interleaved", 0);
-    if (!igi_mk_int(m, "do_rotary", 0))
+    if (!igi_mk_int(m, "do_rotary", 0)) {
+        for (int i = 7; i <= 9; i++)
+            (void)igi_mk_in(m, i); /* may be there all the same */
         return;
-    if (!at.i)
-        at =
-            positions(m, &g->c.sizes, igi_mk_unsqueeze(m, g->past_length, IGI_LIST(1)));
-    ig_value_id *turned[2] = {&g->c.q, &g->c.k};
+    }
+    ig_value_id *turned[2] = {&g->c.q, &g->c.k}, at = group_positions(m, g);
     int64_t n = 2 * igi_mk_dim(m, igi_mk_in(m, 7), -1);
     for (int i = 0; i < 2; i++)
         *turned[i] = igi_mk(m, IGI_IN(*turned[i], igi_mk_in(m, 7), igi_mk_in(m, 8), at),
@@ -309,31 +355,40 @@ static void rotate(igi_make *m, group *g)
                             interleaved, n);
 }
 
+/* v with more zeros behind its axis, up to `size` */
+static ig_value_id stretched(igi_make *m, ig_value_id v, int axis, ig_value_id size)
+{
+    ig_value_id zero = igi_mk_ints(m, IGI_LIST(0));
+    ig_value_id more = igi_mk(m, IGI_IN(size, igi_mk_size(m, v, axis)), "Sub");
+    more = igi_mk(m, IGI_IN(more, zero), "Max");
+    ig_value_id pads = igi_mk(m, IGI_IN(zero, more), "Concat axis=0");
+    return igi_mk(m, IGI_IN(v, pads, (ig_value_id){0}, igi_mk_ints(m, IGI_LIST(axis))),
+                  "Pad");
+}
+
 /* The cache, filled up with zeros to the total length, and the new tokens in it. */
 static ig_value_id put(igi_make *m, const group *g, ig_value_id past, ig_value_id fresh)
 {
     if (!past.i)
         return fresh;
-    ig_value_id total = igi_mk_reshape(m, igi_mk_in(m, 6), IGI_LIST(1));
-    ig_value_id zero = igi_mk_ints(m, IGI_LIST(0));
-    ig_value_id more = igi_mk(
-        m, IGI_IN(igi_mk_cast(m, total, IG_INT64), igi_mk_size(m, past, 2)), "Sub");
-    more = igi_mk(m, IGI_IN(more, zero), "Max");
-    ig_value_id pads = igi_mk(m, IGI_IN(zero, more), "Concat axis=0");
-    past = igi_mk(m, IGI_IN(past, pads, (ig_value_id){0}, igi_mk_ints(m, IGI_LIST(2))),
-                  "Pad");
+    past = stretched(m, past, 2, g->total);
     return igi_mk(m, IGI_IN(past, fresh, g->past_length), "TensorScatter axis=2");
 }
 
-/* bool [B, 1, S, T]: from the start of the window up to the query's own position. */
+/* bool [B, 1, S, T]: from the start of the window up to the query's own position, or
+ * to the last token. */
 static ig_value_id group_order(igi_make *m, const group *g)
 {
+    ig_value_id column = igi_mk_range(m, igi_mk_size(m, g->c.k, 2));
+    if (!g->causal)
+        return igi_mk(m,
+                      IGI_IN(column, igi_mk_reshape(m, g->last, IGI_LIST(-1, 1, 1, 1))),
+                      "LessOrEqual");
     ig_value_id row = igi_mk(m,
                              IGI_IN(igi_mk_reshape(m, g->past_length, IGI_LIST(-1, 1)),
                                     igi_mk_range(m, g->c.sizes.queries)),
                              "Add");
     row = igi_mk_unsqueeze(m, row, IGI_LIST(1, 3));
-    ig_value_id column = igi_mk_range(m, igi_mk_size(m, g->c.k, 2));
     ig_value_id seen = igi_mk(m, IGI_IN(column, row), "LessOrEqual");
     if (g->window < 0)
         return seen;
@@ -343,6 +398,48 @@ static ig_value_id group_order(igi_make *m, const group *g)
     return igi_mk(m, IGI_IN(seen, near), "And");
 }
 
+/* The order and the bias, which has a column a token where the cache may have more. */
+static void mask_group(igi_make *m, group *g)
+{
+    ig_value_id bias = igi_mk_in(m, 10);
+    if (bias.i && igi_mk_has(m, 3))
+        bias = stretched(m, bias, 3, igi_mk_size(m, g->c.k, 2));
+    g->c.mask = igi_ms_where(m, group_order(m, g), bias, g->c.dtype);
+}
+
+/* One more key of zeros and no value, whose score, the mask's last column, is a number
+ * of each head, or 0. */
+static void add_sink(igi_make *m, call *c, bool smooth)
+{
+    ig_value_id sink = igi_mk_in(m, 11), one = igi_mk_ints(m, IGI_LIST(1));
+    if (!sink.i && !smooth)
+        return;
+    ig_value_id shape =
+        igi_mk(m,
+               IGI_IN(c->sizes.batch, igi_mk_ints(m, IGI_LIST(c->heads)),
+                      c->sizes.queries, one),
+               "Concat axis=0");
+    sink = sink.i ? igi_mk_reshape(m, sink, IGI_LIST(1, c->heads, 1, 1))
+                  : igi_mk_number(m, c->dtype, 0);
+    sink = igi_mk(m, IGI_IN(sink, shape), "Expand");
+    c->mask = igi_mk(m, IGI_IN(c->mask, shape), "Expand");
+    c->mask = igi_mk(m, IGI_IN(c->mask, sink), "Concat axis=-1");
+    ig_value_id pads = igi_mk_ints(m, IGI_LIST(0, 1)),
+                axis = igi_mk_ints(m, IGI_LIST(2));
+    c->k = igi_mk(m, IGI_IN(c->k, pads, (ig_value_id){0}, axis), "Pad");
+    c->v = igi_mk(m, IGI_IN(c->v, pads, (ig_value_id){0}, axis), "Pad");
+}
+
+/* A cache of bytes is not supported. */
+static void refuse_bytes(igi_make *m)
+{
+    const char *const names[] = {"k_quant_type", "v_quant_type"};
+    for (int i = 0; i < 2; i++)
+        if (strcmp(igi_mk_string(m, names[i], "NONE"), "NONE") != 0)
+            igi_mk_refuse(m, "%s must be NONE", names[i]);
+    igi_mk_ignore(m, "kv_cache_bit_width"); /* of these */
+}
+
 static void take_group_attributes(igi_make *m, group *g)
 {
     g->c.dtype = igi_mk_dtype(m, igi_mk_in(m, 0));
@@ -350,8 +447,12 @@ static void take_group_attributes(igi_make *m, group *g)
     g->c.kv_heads = count(m, "kv_num_heads");
     g->c.softcap = igi_mk_float(m, "softcap", 0);
     g->window = igi_mk_int(m, "local_window_size", -1);
-    if (igi_mk_int(m, "smooth_softmax", 0) > 0 || igi_mk_has(m, 11))
-        igi_mk_refuse(m, "smooth_softmax and head_sink are not supported");
+    g->causal = igi_mk_int(m, "causal", 1) != 0;
+    if (!g->causal && g->window >= 0)
+        igi_mk_refuse(m, "local_window_size needs causal");
+    if (igi_mk_int(m, "sliding_window_cache", 0))
+        igi_mk_refuse(m, "sliding_window_cache is not supported");
+    refuse_bytes(m);
     if (igi_mk_int(m, "qk_output", 0) || igi_mk_wants(m, 3))
         igi_mk_refuse(m, "its output qk is not supported");
     if (!igi_mk_has(m, 5) || !igi_mk_has(m, 6))
@@ -359,7 +460,8 @@ static void take_group_attributes(igi_make *m, group *g)
 }
 
 /* Inputs: query, key?, value?, past key and value?, last position of each batch item,
- * total length, cosines and sines?, positions?, attention_bias?. */
+ * total length, cosines and sines?, positions?, attention_bias?, score of a sink?,
+ * scales of a cache of bytes?, weights of norms of query and key?. */
 ig_status igi_ms_group_query_attention(igi_onnx_node *n)
 {
     igi_make m = {.n = n};
@@ -367,20 +469,13 @@ ig_status igi_ms_group_query_attention(igi_onnx_node *n)
     ig_value_id out[3] = {{0}};
     take_group_attributes(&m, &g);
     take_group(&m, &g);
-    /* length of the past: all tokens but the new ones; a first prompt, which may be
-     * padded on the right, has none */
-    ig_value_id last = igi_mk_cast(&m, igi_mk_in(&m, 5), IG_INT64);
-    last = igi_mk_reshape(&m, last, IGI_LIST(-1));
-    g.past_length = igi_mk(&m, IGI_IN(last, igi_mk_ints(&m, IGI_LIST(1))), "Add");
-    g.past_length = igi_mk(&m, IGI_IN(g.past_length, g.c.sizes.queries), "Sub");
-    g.past_length =
-        igi_mk(&m, IGI_IN(g.past_length, igi_mk_ints(&m, IGI_LIST(0))), "Max");
     rotate(&m, &g);
     g.c.k = put(&m, &g, igi_mk_in(&m, 3), g.c.k);
     g.c.v = put(&m, &g, igi_mk_in(&m, 4), g.c.v);
-    g.c.mask = igi_ms_where(&m, group_order(&m, &g), igi_mk_in(&m, 10), g.c.dtype);
-    attend(&m, &g.c, false, out);
+    mask_group(&m, &g);
     igi_mk_out(&m, 1, g.c.k);
     igi_mk_out(&m, 2, g.c.v);
+    add_sink(&m, &g.c, igi_mk_int(&m, "smooth_softmax", 0) > 0);
+    attend(&m, &g.c, false, out);
     return igi_mk_give(&m, out[0]);
 }

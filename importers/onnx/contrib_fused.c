@@ -42,8 +42,8 @@ static void default_parameters(const char *name, double *p)
     }
 }
 
-/* activation(conv(X, W, B) + Z) */
-ig_status igi_ms_fused_conv(igi_onnx_node *n)
+/* activation(conv(X, W, B) + Z); X, Z and the result may have their channels last. */
+static ig_status fused_conv(igi_onnx_node *n, bool last)
 {
     igi_make m = {.n = n};
     ig_value_id z = igi_mk_in(&m, 3);
@@ -55,11 +55,23 @@ ig_status igi_ms_fused_conv(igi_onnx_node *n)
         p[i] = (double)given.v[i];
     if (strcmp(name, "Clip") == 0 && given.n != 2)
         igi_mk_refuse(&m, "Clip needs two activation_params, not %d", (int)given.n);
-    ig_value_id y = igi_mk_as(
-        &m, "Conv", IGI_IN(igi_mk_in(&m, 0), igi_mk_in(&m, 1), igi_mk_in(&m, 2)));
+    ig_value_id x = igi_mk_channels_first(&m, igi_mk_in(&m, 0), last);
+    ig_value_id y =
+        igi_mk_as(&m, "Conv", IGI_IN(x, igi_mk_in(&m, 1), igi_mk_in(&m, 2)));
+    y = igi_mk_channels_last(&m, y, last);
     if (z.i)
         y = igi_mk(&m, IGI_IN(y, z), "Add");
     return igi_mk_give(&m, activated(&m, y, name, p));
+}
+
+ig_status igi_ms_fused_conv(igi_onnx_node *n)
+{
+    return fused_conv(n, false);
+}
+
+ig_status igi_ms_nhwc_fused_conv(igi_onnx_node *n)
+{
+    return fused_conv(n, true);
 }
 
 ig_status igi_ms_fused_gemm(igi_onnx_node *n)
@@ -134,10 +146,18 @@ ig_status igi_ms_bias_add(igi_onnx_node *n)
 ig_status igi_ms_nhwc_conv(igi_onnx_node *n)
 {
     igi_make m = {.n = n};
-    ig_value_id x = igi_mk(&m, IGI_IN(igi_mk_in(&m, 0)), "Transpose perm=0,3,1,2");
-    ig_value_id w = igi_mk(&m, IGI_IN(igi_mk_in(&m, 1)), "Transpose perm=0,3,1,2");
+    ig_value_id x = igi_mk_channels_first(&m, igi_mk_in(&m, 0), true);
+    ig_value_id w = igi_mk_channels_first(&m, igi_mk_in(&m, 1), true);
     ig_value_id y = igi_mk_as(&m, "Conv", IGI_IN(x, w, igi_mk_in(&m, 2)));
-    return igi_mk_give(&m, igi_mk(&m, IGI_IN(y), "Transpose perm=0,2,3,1"));
+    return igi_mk_give(&m, igi_mk_channels_last(&m, y, true));
+}
+
+ig_status igi_ms_nhwc_max_pool(igi_onnx_node *n)
+{
+    igi_make m = {.n = n};
+    ig_value_id x = igi_mk_channels_first(&m, igi_mk_in(&m, 0), true);
+    ig_value_id y = igi_mk_as(&m, "MaxPool", IGI_IN(x));
+    return igi_mk_give(&m, igi_mk_channels_last(&m, y, true));
 }
 
 /* ---- relatives ---- */
@@ -179,6 +199,35 @@ ig_status igi_ms_range(igi_onnx_node *n)
     for (int i = 0; i < 3; i++) /* of one element, in whatever shape */
         in[i] = igi_mk(&m, IGI_IN(in[i], igi_mk_ints(&m, NULL, 0)), "Reshape");
     return igi_mk_give(&m, igi_mk(&m, in, 3, "Range"));
+}
+
+/* Indices may be int32. */
+ig_status igi_ms_gather_nd(igi_onnx_node *n)
+{
+    igi_make m = {.n = n};
+    ig_value_id at = igi_mk_cast(&m, igi_mk_in(&m, 1), IG_INT64);
+    return igi_mk_give(&m, igi_mk(&m, IGI_IN(igi_mk_in(&m, 0), at), "GatherND"));
+}
+
+/* Distances of all rows of A to all rows of B: |a|^2 - 2 a b + |b|^2. */
+ig_status igi_ms_c_dist(igi_onnx_node *n)
+{
+    igi_make m = {.n = n};
+    ig_value_id a = igi_mk_in(&m, 0), b = igi_mk_in(&m, 1);
+    ig_value_id axis = igi_mk_ints(&m, IGI_LIST(1));
+    const char *metric = igi_mk_string(&m, "metric", "sqeuclidean");
+    bool root = strcmp(metric, "euclidean") == 0;
+    if (!root && strcmp(metric, "sqeuclidean") != 0)
+        igi_mk_refuse(&m, "metric '%.40s' is not supported", metric);
+    ig_dtype dtype = igi_mk_dtype(&m, a);
+    ig_value_id sa = igi_mk(&m, IGI_IN(a, axis), "ReduceSumSquare keepdims=1");
+    ig_value_id sb = igi_mk(&m, IGI_IN(b, axis), "ReduceSumSquare keepdims=0");
+    ig_value_id y =
+        igi_mk(&m, IGI_IN(a, igi_mk(&m, IGI_IN(b), "Transpose perm=1,0")), "MatMul");
+    y = igi_mk(&m, IGI_IN(y, igi_mk_number(&m, dtype, -2)), "Mul");
+    y = igi_mk(&m, IGI_IN(igi_mk(&m, IGI_IN(y, sa), "Add"), sb), "Add");
+    y = igi_mk(&m, IGI_IN(y, igi_mk_number(&m, dtype, 0)), "Max"); /* roundings */
+    return igi_mk_give(&m, root ? igi_mk(&m, IGI_IN(y), "Sqrt") : y);
 }
 
 /* In the order of first appearance; outputs uniques, where each element is, counts. */

@@ -143,6 +143,8 @@ ig_status igi_ms_mat_mul_nbits(igi_onnx_node *n)
         igi_mk_refuse(&m, "N and K must be positive, block_size a power of 2 from 16");
     if (igi_mk_has(&m, 4))
         igi_mk_refuse(&m, "input g_idx is not supported");
+    if (igi_mk_int(&m, "weight_prepacked", 0))
+        igi_mk_refuse(&m, "weight_prepacked must be 0");
     if (m.rc != IG_OK)
         return m.rc;
     b.blocks = (b.k + b.block - 1) / b.block;
@@ -153,6 +155,79 @@ ig_status igi_ms_mat_mul_nbits(igi_onnx_node *n)
         y = igi_mk(&m, IGI_IN(y, igi_mk_in(&m, 5)), "Add");
     return igi_mk_give(&m, y);
 }
+
+/* ---- four bits that stand for a float ---- */
+
+/* FP4: a sign and three bits; NF4: quantiles of the normal distribution, in [-1, 1]. */
+static const double fours[2][16] = {
+    {0.0, 0.005208333333, 0.66666667, 1.0, 0.33333333, 0.5, 0.16666667, 0.25, -0.0,
+     -0.005208333333, -0.66666667, -1.0, -0.33333333, -0.5, -0.16666667, -0.25},
+    {-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453,
+     -0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0,
+     0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+     0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0},
+};
+
+/* `count` of them in v, a constant, high bits first; zeros fill up whole blocks. */
+static ig_value_id spelled(
+    igi_make *m, ig_value_id v, int64_t type, ig_dtype to, int64_t count, int64_t block)
+{
+    ig_tensor *t = igi_mk_constant(m, v, "B"), *out = NULL;
+    const int64_t dims[2] = {count / block + (count % block != 0), block};
+    if (m->rc != IG_OK)
+        return v;
+    if (ig_tensor_dtype(t) != IG_UINT8 || !ig_tensor_is_contiguous(t) ||
+        ig_tensor_nbytes(t) != (size_t)(count / 2 + count % 2)) {
+        m->rc =
+            ig_fail(IG_INVALID_GRAPH,
+                    "B holds %zu bytes, which are not %" PRId64 " numbers of four bits",
+                    ig_tensor_nbytes(t), count);
+        return v;
+    }
+    m->rc = ig_tensor_new(&out, to, 2, dims);
+    if (m->rc != IG_OK)
+        return v;
+    const uint8_t *from = ig_tensor_data(t);
+    for (int64_t i = 0; i < dims[0] * block; i++)
+        igi_put_f64(to, ig_tensor_data(out), i,
+                    i < count ? fours[type][from[i / 2] >> (i % 2 ? 0 : 4) & 15] : 0);
+    return igi_mk_tensor(m, out);
+}
+
+/* A [..., k] by the transpose of B [n, k]. Inputs: A, B, the largest absolute value of
+ * each block of all of B. */
+ig_status igi_ms_mat_mul_bnb4(igi_onnx_node *n)
+{
+    igi_make m = {.n = n};
+    int64_t rows = igi_mk_int(&m, "N", 0), columns = igi_mk_int(&m, "K", 0);
+    int64_t block = igi_mk_int(&m, "block_size", 0);
+    int64_t type = igi_mk_int(&m, "quant_type", -1), count;
+    const int64_t dims[2] = {rows, columns};
+    igi_mk_ignore(&m, "training_mode"); /* whether B's derivative will be asked for */
+    if (rows < 1 || columns < 1 || !igi_dims_count(2, dims, &count) ||
+        count > INT64_MAX / 2 || block < 16 || block > 65536 || (block & (block - 1)))
+        igi_mk_refuse(&m, "N and K must be positive, block_size a power of 2 from 16");
+    if (type != 0 && type != 1)
+        igi_mk_refuse(&m, "quant_type must be 0 or 1");
+    if (igi_mk_int(&m, "transB", 1) == 0)
+        igi_mk_refuse(&m, "transB must be 1"); /* 0: of training */
+    if (m.rc != IG_OK)
+        return m.rc;
+    ig_value_id scale = igi_mk_in(&m, 2);
+    ig_value_id w =
+        spelled(&m, igi_mk_in(&m, 1), type, igi_mk_dtype(&m, scale), count, block);
+    w = igi_mk(&m, IGI_IN(w, igi_mk_reshape(&m, scale, IGI_LIST(-1, 1))), "Mul");
+    if (count % block != 0)
+        w = igi_mk(&m,
+                   IGI_IN(igi_mk_reshape(&m, w, IGI_LIST(-1)),
+                          igi_mk_ints(&m, IGI_LIST(0)),
+                          igi_mk_ints(&m, IGI_LIST(count))),
+                   "Slice");
+    w = igi_mk(&m, IGI_IN(igi_mk_reshape(&m, w, dims, 2)), "Transpose perm=1,0");
+    return igi_mk_give(&m, igi_mk(&m, IGI_IN(igi_mk_in(&m, 0), w), "MatMul"));
+}
+
+/* ---- tables ---- */
 
 /* Rows of a quantized table. Inputs: data, indices, scales, zero points?. */
 ig_status igi_ms_gather_block_quantized(igi_onnx_node *n)

@@ -119,61 +119,129 @@ ig_status igi_ms_skip_simplified_layer_norm(igi_onnx_node *n)
                                   "RMSNormalization epsilon=%.9g", epsilon));
 }
 
+typedef struct embedding {
+    ig_value_id ids, kinds, at;          /* kinds, at: {0} when absent */
+    ig_value_id words, places, segments; /* tables */
+    ig_value_id gamma, beta, mask;
+} embedding;
+
+/* How many ones each row of the mask has; 0 without one. */
+static ig_value_id count_mask(igi_make *m, const embedding *e)
+{
+    if (!e->mask.i) {
+        ig_value_id rows = igi_mk_size(m, e->ids, 0);
+        return igi_mk(m, IGI_IN(igi_mk_number(m, IG_INT32, 0), rows), "Expand");
+    }
+    ig_value_id one = igi_mk_number(m, igi_mk_dtype(m, e->mask), 1);
+    ig_value_id ones = igi_mk(m, IGI_IN(e->mask, one), "Equal");
+    ones = igi_mk_cast(m, ones, IG_INT32);
+    return igi_mk(m, IGI_IN(ones, igi_mk_ints(m, IGI_LIST(1))), "ReduceSum keepdims=0");
+}
+
+static ig_status give_embedding(igi_make *m, embedding *e)
+{
+    double epsilon = igi_mk_float(m, "epsilon", 1e-12);
+    if (!e->at.i)
+        e->at = igi_mk_range(m, igi_mk_size(m, e->ids, 1));
+    ig_value_id sum = igi_mk(m, IGI_IN(e->words, e->ids), "Gather");
+    ig_value_id more = igi_mk(m, IGI_IN(e->places, e->at), "Gather");
+    sum = igi_mk(m, IGI_IN(sum, more), "Add");
+    if (e->kinds.i) {
+        more = igi_mk(m, IGI_IN(e->segments, e->kinds), "Gather");
+        sum = igi_mk(m, IGI_IN(sum, more), "Add");
+    }
+    if (igi_mk_wants(m, 1))
+        igi_mk_out(m, 1, count_mask(m, e));
+    igi_mk_out(m, 2, sum);
+    return igi_mk_give(m, igi_mk(m, IGI_IN(sum, e->gamma, e->beta),
+                                 "LayerNormalization epsilon=%.9g", epsilon));
+}
+
 /* Inputs: ids, segments?, words, positions, segments' vectors?, gamma, beta, mask?,
- * position ids?. mask_index counts the ones of each row of the mask. */
+ * position ids?. mask_index_type says only which type output 1 has. */
 ig_status igi_ms_embed_layer_norm(igi_onnx_node *n)
 {
     igi_make m = {.n = n};
-    ig_value_id ids = igi_mk_in(&m, 0), place = igi_mk_in(&m, 8);
-    double epsilon = igi_mk_float(&m, "epsilon", 1e-12);
-    if (igi_mk_int(&m, "mask_index_type", 0) != 0)
-        igi_mk_refuse(&m, "mask_index_type must be 0");
-    if (!place.i)
-        place = igi_mk_range(&m, igi_mk_size(&m, ids, 1));
-    ig_value_id sum = igi_mk(&m, IGI_IN(igi_mk_in(&m, 2), ids), "Gather");
-    ig_value_id at = igi_mk(&m, IGI_IN(igi_mk_in(&m, 3), place), "Gather");
-    sum = igi_mk(&m, IGI_IN(sum, at), "Add");
-    if (igi_mk_has(&m, 1)) {
-        at = igi_mk(&m, IGI_IN(igi_mk_in(&m, 4), igi_mk_in(&m, 1)), "Gather");
-        sum = igi_mk(&m, IGI_IN(sum, at), "Add");
-    }
-    if (igi_mk_wants(&m, 1) && igi_mk_has(&m, 7)) {
-        ig_value_id one = igi_mk_number(&m, igi_mk_dtype(&m, igi_mk_in(&m, 7)), 1);
-        ig_value_id ones = igi_mk(&m, IGI_IN(igi_mk_in(&m, 7), one), "Equal");
-        ones = igi_mk_cast(&m, ones, IG_INT32);
-        igi_mk_out(&m, 1,
-                   igi_mk(&m, IGI_IN(ones, igi_mk_ints(&m, IGI_LIST(1))),
-                          "ReduceSum keepdims=0"));
-    } else if (igi_mk_wants(&m, 1)) {
-        ig_value_id rows = igi_mk_size(&m, ids, 0);
-        ig_value_id zero = igi_mk_number(&m, IG_INT32, 0);
-        igi_mk_out(&m, 1, igi_mk(&m, IGI_IN(zero, rows), "Expand"));
-    }
-    igi_mk_out(&m, 2, sum);
-    return igi_mk_give(&m, igi_mk(&m, IGI_IN(sum, igi_mk_in(&m, 5), igi_mk_in(&m, 6)),
-                                  "LayerNormalization epsilon=%.9g", epsilon));
+    embedding e = {.ids = igi_mk_in(&m, 0),
+                   .kinds = igi_mk_in(&m, 1),
+                   .words = igi_mk_in(&m, 2),
+                   .places = igi_mk_in(&m, 3),
+                   .segments = igi_mk_in(&m, 4),
+                   .gamma = igi_mk_in(&m, 5),
+                   .beta = igi_mk_in(&m, 6),
+                   .mask = igi_mk_in(&m, 7),
+                   .at = igi_mk_in(&m, 8)};
+    int64_t type = igi_mk_int(&m, "mask_index_type", 0);
+    if (type != 0 && type != 1)
+        igi_mk_refuse(&m, "mask_index_type must be 0 or 1");
+    return give_embedding(&m, &e);
 }
 
-/* Channels last; activation 1 is SiLU. */
+/* Input i with the scale and zero point that lie behind the mask. */
+static ig_value_id table_of_bytes(igi_make *m, int i, int scale)
+{
+    ig_value_id v = igi_mk_in(m, i), s = igi_mk_in(m, scale),
+                zero = igi_mk_in(m, scale + 5);
+    return v.i ? igi_mk(m, IGI_IN(v, s, zero), "DequantizeLinear") : v;
+}
+
+/* Inputs: those of the above up to the mask, five scales, five zero points. */
+ig_status igi_ms_q_embed_layer_norm(igi_onnx_node *n)
+{
+    igi_make m = {.n = n};
+    embedding e = {.ids = igi_mk_in(&m, 0),
+                   .kinds = igi_mk_in(&m, 1),
+                   .words = table_of_bytes(&m, 2, 8),
+                   .places = table_of_bytes(&m, 3, 9),
+                   .segments = table_of_bytes(&m, 4, 10),
+                   .gamma = table_of_bytes(&m, 5, 11),
+                   .beta = table_of_bytes(&m, 6, 12),
+                   .mask = igi_mk_in(&m, 7)};
+    return give_embedding(&m, &e);
+}
+
+/* ---- groups ---- */
+
+/* Gamma and beta are inputs 1 and 2; activation 1 is SiLU. */
+static ig_status give_groups(igi_make *m, ig_value_id x, bool last)
+{
+    int64_t groups = igi_mk_int(m, "groups", 1);
+    int64_t activation = igi_mk_int(m, "activation", 0);
+    double epsilon = igi_mk_float(m, "epsilon", 1e-5);
+    ig_dtype dtype = igi_mk_dtype(m, x);
+    x = igi_mk_channels_first(m, x, last);
+    x = igi_mk(m,
+               IGI_IN(x, igi_mk_cast(m, igi_mk_in(m, 1), dtype),
+                      igi_mk_cast(m, igi_mk_in(m, 2), dtype)),
+               "GroupNormalization num_groups=%" PRId64 " epsilon=%.9g", groups,
+               epsilon);
+    x = igi_mk_channels_last(m, x, last);
+    if (activation != 0 && activation != 1)
+        igi_mk_refuse(m, "activation must be 0 or 1");
+    return igi_mk_give(m, activation ? igi_mk(m, IGI_IN(x), "Swish") : x);
+}
+
 ig_status igi_ms_group_norm(igi_onnx_node *n)
 {
     igi_make m = {.n = n};
-    ig_value_id x = igi_mk_in(&m, 0);
-    int64_t groups = igi_mk_int(&m, "groups", 1);
-    int64_t activation = igi_mk_int(&m, "activation", 0);
-    double epsilon = igi_mk_float(&m, "epsilon", 1e-5);
     bool last = igi_mk_int(&m, "channels_last", 1) != 0;
-    ig_dtype dtype = igi_mk_dtype(&m, x);
-    if (last)
-        x = igi_mk(&m, IGI_IN(x), "Transpose perm=0,3,1,2");
-    x = igi_mk(&m,
-               IGI_IN(x, igi_mk_cast(&m, igi_mk_in(&m, 1), dtype),
-                      igi_mk_cast(&m, igi_mk_in(&m, 2), dtype)),
-               "GroupNormalization num_groups=%" PRId64 " epsilon=%.9g", groups,
-               epsilon);
-    if (last)
-        x = igi_mk(&m, IGI_IN(x), "Transpose perm=0,2,3,1");
-    if (activation != 0 && activation != 1)
-        igi_mk_refuse(&m, "activation must be 0 or 1");
-    return igi_mk_give(&m, activation ? igi_mk(&m, IGI_IN(x), "Swish") : x);
+    return give_groups(&m, igi_mk_in(&m, 0), last);
+}
+
+/* Of X + skip + bias, which is also output 1; skip may be [N, C]. */
+ig_status igi_ms_skip_group_norm(igi_onnx_node *n)
+{
+    igi_make m = {.n = n};
+    bool last = igi_mk_int(&m, "channels_last", 1) != 0;
+    ig_value_id skip = igi_mk_in(&m, 3), bias = igi_mk_in(&m, 4);
+    if (igi_mk_rank(&m, skip) == 2)
+        skip = last ? igi_mk_unsqueeze(&m, skip, IGI_LIST(1, 2))
+                    : igi_mk_unsqueeze(&m, skip, IGI_LIST(2, 3));
+    if (bias.i && !last)
+        bias = igi_mk_unsqueeze(&m, bias, IGI_LIST(1, 2));
+    ig_value_id sum = igi_mk(&m, IGI_IN(igi_mk_in(&m, 0), skip), "Add");
+    if (bias.i)
+        sum = igi_mk(&m, IGI_IN(sum, bias), "Add");
+    igi_mk_out(&m, 1, sum);
+    return give_groups(&m, sum, last);
 }

@@ -83,24 +83,15 @@ ig_status igi_ms_qlinear_where(igi_onnx_node *n)
     return give_bytes(&m, y, 7, igi_mk_in(&m, 1));
 }
 
-/* ---- pooling ---- */
-
-static ig_value_id planes_first(igi_make *m, ig_value_id x, bool last)
-{
-    return last ? igi_mk(m, IGI_IN(x), "Transpose perm=0,3,1,2") : x;
-}
-
-static ig_value_id planes_last(igi_make *m, ig_value_id x, bool last)
-{
-    return last ? igi_mk(m, IGI_IN(x), "Transpose perm=0,2,3,1") : x;
-}
+/* ---- pooling, convolution ---- */
 
 ig_status igi_ms_qlinear_global_average_pool(igi_onnx_node *n)
 {
     igi_make m = {.n = n};
     bool last = igi_mk_int(&m, "channels_last", 0) != 0;
-    ig_value_id x = planes_first(&m, real(&m, 0), last);
-    ig_value_id y = planes_last(&m, igi_mk(&m, IGI_IN(x), "GlobalAveragePool"), last);
+    ig_value_id x = igi_mk_channels_first(&m, real(&m, 0), last);
+    ig_value_id y =
+        igi_mk_channels_last(&m, igi_mk(&m, IGI_IN(x), "GlobalAveragePool"), last);
     return give_bytes(&m, y, 3, igi_mk_in(&m, 0));
 }
 
@@ -110,10 +101,24 @@ ig_status igi_ms_qlinear_average_pool(igi_onnx_node *n)
     const ig_value_id like = igi_mk_in(&m, 0), scale = igi_mk_in(&m, 3),
                       given = igi_mk_in(&m, 4);
     bool last = igi_mk_int(&m, "channels_last", 0) != 0;
-    ig_value_id x = planes_first(&m, real(&m, 0), last);
-    ig_value_id y = planes_last(&m, igi_mk_as(&m, "AveragePool", IGI_IN(x)), last);
+    ig_value_id x = igi_mk_channels_first(&m, real(&m, 0), last);
+    ig_value_id y =
+        igi_mk_channels_last(&m, igi_mk_as(&m, "AveragePool", IGI_IN(x)), last);
     ig_value_id zero = given.i ? given : igi_mk_number(&m, igi_mk_dtype(&m, like), 0);
     return igi_mk_give(&m, igi_mk(&m, IGI_IN(y, scale, zero), "QuantizeLinear"));
+}
+
+/* ONNX's, whose planes may come before the channels; its filters do not. */
+ig_status igi_ms_qlinear_conv(igi_onnx_node *n)
+{
+    igi_make m = {.n = n};
+    ig_value_id in[9];
+    bool last = igi_mk_int(&m, "channels_last", 0) != 0;
+    for (int i = 0; i < 9; i++)
+        in[i] = igi_mk_in(&m, i);
+    in[0] = igi_mk_channels_first(&m, in[0], last);
+    ig_value_id y = igi_mk_as(&m, "QLinearConv", in, 9);
+    return igi_mk_give(&m, igi_mk_channels_last(&m, y, last));
 }
 
 /* ---- products ---- */

@@ -24,7 +24,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 FAMILIES = {
     "cases": ("elementwise", "reduction", "movement", "indexing", "casts", "windows", "layers", "quantized",
               "recurrent", "sampling", "sequences", "flow", "draws", "signals", "classical"),
-    "vendor": ("vendor_norm", "vendor_attention", "vendor_bytes"),
+    "vendor": ("vendor_norm", "vendor_attention", "vendor_bytes", "vendor_state"),
 }
 
 

@@ -67,6 +67,28 @@ def pools():
     ms("QLinearAveragePool", [last(x), *scales], [last(y)], "last", kernel_shape=[2, 2], pads=[1, 0, 0, 1], channels_last=1)
 
 
+def convolutions():
+    x, w = data("uint8", (1, 4, 5, 4), 0, 255, 29), data("int8", (4, 2, 3, 2), -90, 90, 30)
+    zx, zw, zy = np.array(100, np.uint8), np.array(0, np.int8), np.array(110, np.uint8)
+    b = np.array([50, -70, 900, 0], np.int32)
+    scale = f32([0.0625, 0.03125, 0.0078125, 0.125])
+    exact = conv(x.astype(np.int64) - 100, w.astype(np.int64), b, group=2, pads=[1, 0, 0, 1], strides=[1, 2])
+    y = quantize(exact * (scale * 0.0625).reshape(4, 1, 1), 0.75, 110, np.uint8)
+    more = {"group": 2, "pads": [1, 0, 0, 1], "strides": [1, 2]}
+    tail = [f32(0.0625), zx, w, scale, np.zeros(4, np.int8), f32(0.75), zy, b]
+    last = lambda u: u.transpose(0, 2, 3, 1).copy()
+    ms("QLinearConv", [x, *tail], [y], **more)
+    ms("QLinearConv", [last(x), *tail], [last(y)], "last", channels_last=1, **more)
+    exact = conv(x[:, :, :, 0].astype(np.int64) - 100, w[:, :, :, 0].astype(np.int64), group=2)
+    y = quantize(exact * 0.00390625, 0.75, 110, np.uint8)
+    ms("QLinearConv", [x[:, :, :, 0].transpose(0, 2, 1).copy(), f32(0.0625), zx, w[:, :, :, 0].copy(), f32(0.0625), zw, f32(0.75), zy],
+       [y.transpose(0, 2, 1).copy()], "line", channels_last=1, group=2)
+    for name in ("uint8", "int8"):
+        x = data(name, (1, 2, 5, 4), 0 if name == "uint8" else -128, 127, 31)
+        y = pool(x, lambda part, count: part.max(axis=2), [3, 2], strides=[2, 1], pads=[1, 0, 1, 0])
+        ms("NhwcMaxPool", [last(x)], [last(y.astype(x.dtype))], name, kernel_shape=[3, 2], strides=[2, 1], pads=[1, 0, 1, 0])
+
+
 def products():
     a, b = data("uint8", (2, 3), 0, 200, 8), data("int8", (3, 4), -90, 90, 9)
     za, zb = np.array(100, np.uint8), np.array(5, np.int8)
@@ -100,7 +122,7 @@ def packed(q, bits):
     return sum(parts[..., i] << (bits * i) for i in range(per)).astype(np.uint8)
 
 
-def weights(label, bits, n, k, block, zeros=None, bias=False, name="float"):
+def weights(label, bits, n, k, block, zeros=None, bias=False, name="float", **more):
     blocks = -(-k // block)
     q = (np.arange(n * blocks * block).reshape(n, blocks, block) * 7 + 3) % (1 << bits)
     scale = real((n, blocks), 14, 0.0625, 0.5)
@@ -125,7 +147,7 @@ def weights(label, bits, n, k, block, zeros=None, bias=False, name="float"):
         initial["bias"] = real((n,), 17)
         y = y + initial["bias"]
         names += [""] * (5 - len(names)) + ["bias"]
-    node = helper.make_node("MatMulNBits", names, ["y"], domain=MS, N=n, K=k, bits=bits, block_size=block)
+    node = helper.make_node("MatMulNBits", names, ["y"], domain=MS, N=n, K=k, bits=bits, block_size=block, **more)
     graph("MatMulNBits", 1, [node], inputs, [y.astype(x.dtype)], label=label, domain=MS, outputs=["y"], opsets={MS: 1, "": 21},
           initializers=initial)
 
@@ -138,6 +160,7 @@ def few_bits():
     weights("bias", 4, 3, 32, 16, bias=True)
     weights("bits_8", 8, 3, 32, 16, "packed")
     weights("bits_2", 2, 3, 32, 16)
+    weights("as_written", 4, 3, 32, 16, weight_prepacked=0, accuracy_level=0)
     q = np.arange(96).reshape(3, 32) % 16
     scale = real((3, 2), 18, 0.125, 1)
     table = f32((q - 8) * np.repeat(scale, 16, 1))
@@ -149,6 +172,33 @@ def few_bits():
     node = helper.make_node("GatherBlockQuantized", ["t", "i", "s"], ["y"], domain=MS, block_size=16, quantize_axis=1, bits=4)
     graph("GatherBlockQuantized", 1, [node], {"i": at}, [table[at]], label="bytes", domain=MS, outputs=["y"],
           opsets={MS: 1, "": 21}, initializers={"t": packed(q, 4), "s": scale})
+
+
+FP4 = np.array([0, 1 / 192, 2 / 3, 1, 1 / 3, 1 / 2, 1 / 6, 1 / 4])
+NF4 = [-1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
+       -0.09105003625154495, 0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+       0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1]
+
+
+def floats_of_four_bits(label, kind, n, k, block):
+    """All of B behind each other, high bits first, one factor a block."""
+    count = n * k
+    q = (np.arange(count) * 7 + 3) % 16
+    scale = real((-(-count // block),), 33, 0.25, 2)
+    w = np.array([np.concatenate([FP4, -FP4]), NF4][kind])[q] * np.repeat(scale, block)[:count]
+    pairs = np.append(q, np.zeros(count % 2, q.dtype)).reshape(-1, 2)
+    initial = {"b": (pairs[:, 0] << 4 | pairs[:, 1]).astype(np.uint8), "s": scale}
+    x = real((2, k), 34)
+    y = x.astype(np.float64) @ w.reshape(n, k).T
+    node = helper.make_node("MatMulBnb4", ["x", "b", "s"], ["y"], domain=MS, N=n, K=k, block_size=block, quant_type=kind)
+    graph("MatMulBnb4", 1, [node], {"x": x}, [f32(y)], label=label, domain=MS, outputs=["y"], opsets={MS: 1, "": 21},
+          initializers=initial)
+
+
+def few_bit_floats():
+    floats_of_four_bits("fp4", 0, 3, 32, 16)
+    floats_of_four_bits("nf4", 1, 4, 16, 32)
+    floats_of_four_bits("uneven", 1, 3, 21, 16)
 
 
 def blocked(w, inner):
@@ -191,6 +241,9 @@ def layout():
         node("GlobalMaxPool", "b", "c"), node("ReorderOutput", "c", "y", channels=8),
     ]
     go("reordered", nodes, {"x": five}, f32(plain.max(axis=(2, 3), keepdims=True)), {"w": blocked(wide, 8)})
+    whole = real((1, 16, 3, 3), 32)  # nothing to fill up
+    nodes = [node("ReorderInput", "x", "a"), node("GlobalMaxPool", "a", "b"), node("ReorderOutput", "b", "y", channels=16)]
+    go("whole", nodes, {"x": whole}, whole.max(axis=(2, 3), keepdims=True), {})
     nodes = [
         node("ReorderInput", "x", "a", channels_last=1), node("Upsample", "a", "b", scales=[1, 1, 2, 3]),
         node("Conv", "b w z v", "c", kernel_shape=[3, 3]),
@@ -211,5 +264,5 @@ def order():
 
 
 def make():
-    for part in (binary, unary, pools, products, few_bits, layout, order):
+    for part in (binary, unary, pools, convolutions, products, few_bits, few_bit_floats, layout, order):
         part()

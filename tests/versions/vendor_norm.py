@@ -67,15 +67,55 @@ def embeddings():
     y = normal(total, gamma, beta, 1e-12)[0]
     ms("EmbedLayerNormalization", [ids, segments, words, places, kinds, gamma, beta, mask], [y, np.array([3, 2], np.int32)])
     ms("EmbedLayerNormalization", [ids, segments, words, places, kinds, gamma, beta], [y, np.array([0, 0], np.int32), total], "sum")
+    ms("EmbedLayerNormalization", [ids, segments, words, places, kinds, gamma, beta, mask], [y, total], "mask_unread", outputs=["y0", "", "y2"])
+    ms("EmbedLayerNormalization", [ids, segments, words, places, kinds, gamma, beta, mask], [y, np.array([3, 2], np.int32)], "type",
+       mask_index_type=1)
     total = f32(words[ids] + places[at])
     ms("EmbedLayerNormalization", [ids, None, words, places, None, gamma, beta, None, at],
        [normal(total, gamma, beta, 1e-3)[0], np.array([0, 0], np.int32)], "positions", epsilon=1e-3)
-    x, g, b = real((1, 2, 2, 4), 14), real((4,), 15, 0.5, 2), real((4,), 16)
+
+
+def bytes_embedded():
+    """Five tables as bytes; scales and zero points lie behind the mask."""
+    ids, mask = np.array([[1, 3, 6], [0, 2, 2]], np.int32), np.array([[1, 1, 1], [1, 1, 0]], np.int32)
+    segments = np.array([[0, 1, 1], [0, 0, 1]], np.int32)
+    for name, low, high in (("uint8", 0, 255), ("int8", -128, 127)):
+        shapes = [(7, 4), (5, 4), (2, 4), (4,), (4,)]
+        tables = [frame.data(name, shape, low, high, 30 + i) for i, shape in enumerate(shapes)]
+        scales = [f32(v) for v in (0.03125, 0.015625, 0.0625, 0.0078125, 0.03125)]
+        zeros = [np.array(v, name) for v in (3, 5, 7, 20, 2)]
+        words, places, kinds, gamma, beta = ((t.astype(np.float64) - z) * s for t, s, z in zip(tables, scales, zeros))
+        counted = np.array([3, 2], np.int32)
+        y = normal(words[ids] + places[:3] + kinds[segments], gamma, beta, 1e-5)[0]
+        ms("QEmbedLayerNormalization", [ids, segments, *tables, mask, *scales, *zeros], [y, counted], name, epsilon=1e-5)
+        y = normal(words[ids] + places[:3], gamma, beta, 1e-12)[0]
+        tables[2] = scales[2] = zeros[2] = None
+        ms("QEmbedLayerNormalization", [ids, None, *tables, mask, *scales, *zeros], [y, counted], f"{name}_no_segments")
+
+
+def in_groups(x, g, b):
+    """x [1, 2, 2, 4] in two groups of channels, which come last."""
     groups = x.reshape(1, 4, 2, 2).transpose(0, 2, 1, 3).reshape(1, 2, -1).astype(np.float64)
     flat = (groups - groups.mean(-1, keepdims=True)) / np.sqrt(groups.var(-1, keepdims=True) + 1e-5)
-    y = flat.reshape(1, 2, 4, 2).transpose(0, 2, 1, 3).reshape(x.shape) * g + b
+    return flat.reshape(1, 2, 4, 2).transpose(0, 2, 1, 3).reshape(x.shape) * g + b
+
+
+def group_norms():
+    x, g, b = real((1, 2, 2, 4), 14), real((4,), 15, 0.5, 2), real((4,), 16)
+    y = in_groups(x, g, b)
     ms("GroupNorm", [x, g, b], [f32(y)], groups=2, activation=0)
     ms("GroupNorm", [x, g, b], [f32(y * sigmoid(y))], "silu", groups=2, activation=1)
+    bias = real((4,), 37)
+    first = lambda v: f32(v.transpose(0, 3, 1, 2))
+    for label, skip in (("plain", real(x.shape, 38)), ("row", real((1, 4), 39)), ("spread", real((1, 1, 1, 4), 40))):
+        total = f32(x + (skip[:, None, None] if skip.ndim == 2 else skip) + bias)
+        y = in_groups(total, g, b)
+        ms("SkipGroupNorm", [x, g, b, skip, bias], [f32(y), total], label, groups=2, activation=0)
+        silu = first(y * sigmoid(y))
+        ms("SkipGroupNorm", [first(x), g, b, skip if skip.ndim == 2 else first(skip), bias], [silu, first(total)], f"{label}_first",
+           groups=2, activation=1, channels_last=0)
+    total = x + real(x.shape, 38)
+    ms("SkipGroupNorm", [x, g, b, real(x.shape, 38)], [f32(in_groups(total, g, b))], "no_bias", groups=2, activation=0)
 
 
 def products():
@@ -111,6 +151,19 @@ def convolutions():
     ms("NhwcConv", [x.transpose(0, 2, 3, 1).copy(), w.transpose(0, 2, 3, 1).copy(), b], [f32(y.transpose(0, 2, 3, 1))], **plain)
 
 
+    last = lambda v: f32(v.transpose(0, 2, 3, 1))
+    ms("NhwcFusedConv", [last(x), w, b, last(z)], [last(np.maximum(y + z, 0))], activation="Relu", **plain)
+    ms("NhwcFusedConv", [last(x), w, b], [last(np.clip(y, -0.25, 0.5))], "clip", activation="Clip", activation_params=[-0.25, 0.5], **plain)
+
+
+def distances():
+    a, b = real((3, 4), 34), real((5, 4), 35)
+    square = ((a[:, None].astype(np.float64) - b) ** 2).sum(axis=2)
+    ms("CDist", [a, b], [f32(square)])
+    ms("CDist", [a, b], [f32(np.sqrt(square))], "root", metric="euclidean")
+    ms("CDist", [a.astype(np.float64), a.astype(np.float64)[:1]], [((a.astype(np.float64) - a[0]) ** 2).sum(axis=1)[:, None]], "itself")
+
+
 def relatives():
     x = real((2, 3, 3), 26) + 2 * np.eye(3, dtype=np.float32)
     ms("Inverse", [x], [f32(np.linalg.inv(x.astype(np.float64)))])
@@ -122,6 +175,8 @@ def relatives():
     ms("Range", [np.array(1, np.int64), np.array(7, np.int64), np.array(2, np.int64)], [i64(1, 3, 5)])
     ms("Range", [f32(1), f32(4)], [f32([1, 2, 3])], "no_step")
     ms("Trilu", [x[0]], [np.triu(x[0])])
+    at = np.array([[0, 1], [1, -1]], np.int32)
+    ms("GatherND", [x, at], [x[[0, 1], [1, 2]]])
     u = f32([3, 1, 3, 2, 1])
     ms("Unique", [u], [f32([3, 1, 2]), i64(0, 1, 0, 2, 1), i64(2, 2, 1)])
 
@@ -147,5 +202,5 @@ def early():
 
 
 def make():
-    for part in (gelus, norms, embeddings, products, convolutions, relatives, early):
+    for part in (gelus, norms, embeddings, bytes_embedded, group_norms, products, convolutions, distances, relatives, early):
         part()
