@@ -15,9 +15,12 @@ ig_status igi_queue_new(igi_queue **out, const ig_device_def *def, int device)
     q->device = (uint8_t)device;
     ig_status rc = igi_mutex_init(&q->lock);
     if (rc == IG_OK) {
-        rc = def->open(def, &q->self);
+        rc = igi_mutex_init(&q->waiting);
+        if (rc == IG_OK)
+            rc = def->open(def, &q->self);
         if (rc == IG_OK)
             return IG_OK;
+        igi_mutex_fini(&q->waiting);
         igi_mutex_fini(&q->lock);
     }
     igi_free(q);
@@ -39,6 +42,7 @@ void igi_queue_unref(igi_queue *q)
     if (!q || __atomic_sub_fetch(&q->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
     q->def->close(q->self);
+    igi_mutex_fini(&q->waiting);
     igi_mutex_fini(&q->lock);
     igi_free(q);
 }
@@ -61,12 +65,24 @@ void igi_queue_set_names(igi_queue *q, igi_tag_fn fn, void *user)
     igi_mutex_unlock(&q->lock);
 }
 
+static bool is_done(igi_queue *q, uint64_t marked)
+{
+    return __atomic_load_n(&q->waited, __ATOMIC_ACQUIRE) >= marked;
+}
+
 ig_status igi_queue_wait(igi_queue *q)
 {
     uint32_t tag = 0;
-    if (!__atomic_exchange_n(&q->pending, false, __ATOMIC_ACQ_REL))
+    uint64_t marked = __atomic_load_n(&q->marked, __ATOMIC_ACQUIRE);
+    ig_status rc = IG_OK;
+    if (is_done(q, marked))
         return IG_OK;
-    ig_status rc = failed(q, q->def->wait(q->self, &tag));
+    igi_mutex_lock(&q->waiting);
+    if (!is_done(q, marked)) { /* nobody else has waited meanwhile */
+        rc = failed(q, q->def->wait(q->self, &tag));
+        __atomic_store_n(&q->waited, marked, __ATOMIC_RELEASE);
+    }
+    igi_mutex_unlock(&q->waiting);
     if (rc == IG_OK || !tag)
         return rc;
     igi_mutex_lock(&q->lock);
@@ -76,9 +92,17 @@ ig_status igi_queue_wait(igi_queue *q)
     return rc;
 }
 
+void igi_queue_settle(igi_queue *q)
+{
+    igi_error first;
+    igi_error_get(&first);
+    (void)igi_queue_wait(q);
+    (void)igi_error_set(&first);
+}
+
 static inline void mark(igi_queue *q)
 {
-    __atomic_store_n(&q->pending, true, __ATOMIC_RELEASE);
+    (void)__atomic_add_fetch(&q->marked, 1, __ATOMIC_RELEASE);
 }
 
 ig_status igi_queue_alloc(igi_queue *q, size_t bytes, char **out)
@@ -95,13 +119,16 @@ void igi_queue_release(igi_queue *q, char *p, size_t bytes)
         q->def->release(q->self, p, bytes ? bytes : 1);
 }
 
-ig_status igi_queue_enter(igi_queue *q, ig_value *const *in, int n)
+ig_status igi_queue_enter(igi_queue *q, ig_value *const *v, int n, bool *guests)
 {
     for (int i = 0; i < n; i++) {
-        ig_tensor *t = in[i] ? ig_value_tensor(in[i]) : NULL;
+        ig_tensor *t = v[i] ? ig_value_tensor(v[i]) : NULL;
         igi_queue *other = t ? igi_queue_of(t) : NULL;
-        if (other && other != q)
-            IG_TRY(igi_queue_wait(other));
+        if (!other || other == q)
+            continue;
+        IG_TRY(igi_queue_wait(other));
+        if (guests)
+            *guests = true;
     }
     mark(q);
     return IG_OK;
@@ -199,11 +226,13 @@ ig_status igi_queue_copy(ig_tensor *dst, const ig_tensor *src)
     igi_queue *to = igi_queue_of(dst), *from = igi_queue_of(src);
     if (ig_tensor_nbytes(src) == 0)
         return IG_OK;
-    if (from && from != to)
+    bool guest = from && from != to && !(to && to->capturing);
+    if (guest)
         IG_TRY(igi_queue_wait(from));
     if (to && from && to->def == from->def) {
         mark(to);
-        return copy_within(to, dst, src);
+        IG_TRY(copy_within(to, dst, src));
+        return guest ? igi_queue_wait(to) : IG_OK;
     }
     if (is_dense(dst) && is_dense(src) && (!to || !from))
         return copy_across(dst, src);

@@ -317,6 +317,8 @@ run_bound(igi_instance *x, ig_value *const *in, ig_value **out, int n_out)
         rc = igi_execute(x);
     if (rc == IG_OK && p->queue)
         rc = igi_queue_wait(p->queue); /* what the device found wrong */
+    else if (p->queue)
+        igi_queue_settle(p->queue); /* inputs are the caller's again */
     if (rc == IG_OK)
         rc = igi_deliver(x, out, n_out);
     igi_unbind_run(x, in);
