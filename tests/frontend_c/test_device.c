@@ -458,7 +458,9 @@ static void zeros_at_any_address(void **state)
     FINE();
     ig_model *m;
     OK(ig_model_from_graph(&m, g,
-                           &(ig_model_opts){.registry = reg, .device = "host-gpu"}));
+                           &(ig_model_opts){.registry = reg,
+                                            .device = "host-gpu",
+                                            .keep_on_device = true}));
     ig_tensor *whole = ig_to(c, ig_from(c, IG_FLOAT32, IG_SHAPE(12), line), "host-gpu");
     ig_tensor *part = ig_slice(c, whole, 0, 1, 10, 1), *bound = part;
     FINE();
