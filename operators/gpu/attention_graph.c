@@ -105,8 +105,10 @@ void gpu_flash_build(dnn_graph *g, const void *flash)
     s = apply(&p, CUDNN_POINTWISE_MUL, s, dnn_number(g, 4, (float)a->scale), NULL);
     if (f->mask_dims[0]) {
         int64_t steps[4];
-        for (int i = 0; i < 4; i++) /* a broadcast axis needs a stride, too */
-            steps[i] = a->mask_stride[i] ? a->mask_stride[i] : 1;
+        for (int i = 3; i >= 0; i--) /* a broadcast axis needs a stride, too */
+            steps[i] = a->mask_stride[i] ? a->mask_stride[i]
+                       : i == 3          ? 1
+                                         : steps[i + 1] * f->mask_dims[i + 1];
         s = apply(&p, CUDNN_POINTWISE_ADD, s,
                   dnn_tensor(g, type, 4, f->mask_dims, steps), NULL);
     }

@@ -300,12 +300,12 @@ void gpu_memory_release(void *queue, void *memory, size_t bytes)
     (void)bytes;
     if (!memory || __atomic_load_n(&gpu_device_of(c)->lost, __ATOMIC_RELAXED))
         return;
-    if (c->capturing) {
+    pthread_mutex_lock(&c->lock); /* the thread that captures may be another one */
+    if (c->capturing)
         (void)hold(c, memory); /* without room it is lost, which nothing depends on */
-        return;
-    }
-    if (cudaFreeAsync(memory, c->q.stream) != cudaSuccess)
+    else if (cudaFreeAsync(memory, c->q.stream) != cudaSuccess)
         (void)cudaGetLastError();
+    pthread_mutex_unlock(&c->lock);
 }
 
 /* ---- waiting ---- */

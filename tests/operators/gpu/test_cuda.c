@@ -286,6 +286,36 @@ static void cudnn_has_a_plan_for_the_usual_end_of_a_convolution(void **state)
     }
 }
 
+static void build_loose(dnn_graph *g, const void *conv)
+{
+    g->loose = true;
+    gpu_conv_build(g, conv);
+}
+
+/* Views may begin at any element: each convolution can be run there, too, in the
+ * workspace of the plan that it has for other addresses. */
+static void convolutions_run_at_any_element(void **state)
+{
+    (void)state;
+    static const ig_dtype types[] = {IG_FLOAT32, IG_FLOAT16, IG_BFLOAT16, IG_FLOAT64};
+    dnn_target t = {.device = describe(gpus[1])};
+    if (!t.device)
+        skip();
+    for (int k = 0; k < 24; k++) {
+        gpu_conv c = conv_of(types[k / 6], k % 2, (dnn_direction)(k / 2 % 3));
+        dnn_rules rules = dnn_rules_of(c.type, 0);
+        dnn_plan *tight = NULL, *loose = NULL;
+        assert_int_equal(
+            dnn_plan_make(&tight, (dnn_recipe){gpu_conv_build, &c}, &t, rules), IG_OK);
+        rules.workspace = tight->workspace;
+        if (dnn_plan_make(&loose, (dnn_recipe){build_loose, &c}, &t, rules) != IG_OK)
+            fail_msg("call %d: %s", k, ig_error_message());
+        dnn_plan_free(tight);
+        dnn_plan_free(loose);
+    }
+    (void)cudnnBackendDestroyDescriptor(t.device);
+}
+
 typedef struct pooling {
     gpu_window w;
     cudnnResampleMode_t mode;
@@ -391,6 +421,7 @@ IG_TESTS(cmocka_unit_test(strides_say_which_dim_is_innermost),
          cmocka_unit_test(pieces_cover_a_copy_and_take_turns),
          cmocka_unit_test(cudnn_has_a_plan_for_each_convolution),
          cmocka_unit_test(cudnn_has_a_plan_for_the_usual_end_of_a_convolution),
+         cmocka_unit_test(convolutions_run_at_any_element),
          cmocka_unit_test(poolings_are_operations_to_cudnn),
          cmocka_unit_test(the_graph_of_attention_is_one_to_cudnn),
          cmocka_unit_test(rules_refuse_algorithms))
