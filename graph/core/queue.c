@@ -44,6 +44,8 @@ void igi_queue_unref(igi_queue *q)
     q->def->close(q->self);
     igi_mutex_fini(&q->waiting);
     igi_mutex_fini(&q->lock);
+    if (q->let_go)
+        q->let_go(q->held);
     igi_free(q);
 }
 

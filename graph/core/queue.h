@@ -26,6 +26,8 @@ typedef struct igi_queue {
     bool capturing; /* work is kept: whoever runs it has waited for its guests */
     uint64_t marked, waited; /* atomic: calls that put work in; of which all is done */
     const ig_device_def *def;
+    const void *held; /* what `def` is part of: it stays as long as the queue */
+    void (*let_go)(const void *held); /* NULL: nothing is held */
     void *self;
     igi_mutex waiting;   /* one thread at a time asks the device */
     igi_mutex lock;      /* of the two below: whoever waits may be another thread */

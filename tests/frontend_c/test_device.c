@@ -476,6 +476,26 @@ static void zeros_at_any_address(void **state)
     ig_model_free(m), ig_graph_free(g);
 }
 
+/* Tensors hold what their device is part of. */
+static void tensors_outlive_context_and_registry(void **state)
+{
+    (void)state;
+    ig_registry *own;
+    ig_ctx *d;
+    OK(ig_registry_new(&own));
+    OK(ig_registry_load_plugin(own, IG_HOST_GPU));
+    OK(ig_ctx_new(&d, &(ig_ctx_opts){.registry = own}));
+    ig_tensor *x = numbers(d, 3, 5, 0.5f), *there = ig_to(d, x, "host-gpu");
+    ig_tensor *y = ig_tensor_ref(ig_relu(d, there));
+    assert_int_equal(ig_ctx_status(d), IG_OK);
+    ig_ctx_free(d);
+    ig_registry_free(own);
+    ig_tensor *want = ig_relu(c, numbers(c, 3, 5, 0.5f));
+    same(y, want, 0);
+    ig_tensor_unref(y);
+    FINE();
+}
+
 /* A device that cannot keep the work: runs go on without. */
 static ig_status refuse_capture(void *queue)
 {
@@ -530,4 +550,5 @@ IG_TESTS(DEVICE_TEST(tensors_go_there_and_back),
          DEVICE_TEST(bound_outputs_wait_for_their_queue),
          DEVICE_TEST(contexts_write_for_each_other),
          DEVICE_TEST(zeros_at_any_address),
+         DEVICE_TEST(tensors_outlive_context_and_registry),
          DEVICE_TEST(what_cannot_be_kept_runs_plainly))
