@@ -197,6 +197,8 @@ gpu_lt_new(gpu_lt **out, const ig_kernel_ctx *k, const gpu_product *p, int epilo
         return IG_OK;
     }
     gpu_lt_free(l);
+    if (s == CUBLAS_STATUS_INVALID_VALUE) /* types, epilogue and strides in conflict */
+        s = CUBLAS_STATUS_NOT_SUPPORTED;
     return gpu_blas_status(k, s, "cuBLASLt has no algorithm for it");
 }
 
