@@ -106,18 +106,21 @@ static ig_status keep(struct igi_instance *x,
     if (c->graph)
         d->graph_free(p->queue->self, c->graph);
     c->graph = NULL;
-    IG_TRY(d->capture_begin(p->queue->self));
-    p->queue->capturing = true;
-    ig_status rc = steps(x, c->lo, c->hi);
-    p->queue->capturing = false;
-    igi_error_get(&error);
-    ig_status end = d->capture_end(p->queue->self, &graph);
-    if (rc != IG_OK && end == IG_OK)
-        d->graph_free(p->queue->self, graph);
-    if (rc != IG_OK)
-        return igi_error_set(&error);
-    c->graph = end == IG_OK ? graph : NULL;
-    return end;
+    igi_queue_take(p->queue);
+    ig_status rc = d->capture_begin(p->queue->self);
+    if (rc == IG_OK) {
+        p->queue->capturing = true;
+        rc = steps(x, c->lo, c->hi);
+        p->queue->capturing = false;
+        igi_error_get(&error);
+        ig_status end = d->capture_end(p->queue->self, &graph);
+        if (rc != IG_OK && end == IG_OK)
+            d->graph_free(p->queue->self, graph);
+        rc = rc != IG_OK ? igi_error_set(&error) : end;
+    }
+    igi_queue_leave(p->queue);
+    c->graph = rc == IG_OK ? graph : NULL;
+    return rc;
 }
 
 ig_status igi_capture_run(struct igi_instance *x,

@@ -313,6 +313,8 @@ static ig_status run(space *s)
     uint64_t used = s->v->env.memory_used;
     ig_status rc = igi_call_run(&f, &k);
     s->v->env.memory_used = used; /* what the kernel held for itself */
+    if (s->queue)
+        igi_queue_mark(s->queue);
     if (s->guests && rc == IG_OK)
         rc = igi_queue_wait(s->queue);
     else if (s->guests)

@@ -315,6 +315,8 @@ run_bound(igi_instance *x, ig_value *const *in, ig_value **out, int n_out)
     ig_status rc = igi_bind_run(x, in, out, n_out);
     if (rc == IG_OK)
         rc = igi_execute(x);
+    if (p->queue)
+        igi_queue_mark(p->queue);
     if (rc == IG_OK && p->queue)
         rc = igi_queue_wait(p->queue); /* what the device found wrong */
     else if (p->queue)

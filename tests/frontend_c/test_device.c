@@ -496,6 +496,50 @@ static void tensors_outlive_context_and_registry(void **state)
     FINE();
 }
 
+/* Threads that run one model on the device and read what others left there. */
+static ig_model *shared_model;
+static ig_tensor *shared_input;
+
+static void *run_and_read(void *want)
+{
+    ig_tensor *y = NULL, *home = NULL;
+    for (int i = 0; i < 40; i++) {
+        if (ig_model_run(shared_model, IG_INPUTS(shared_input), IG_OUTPUTS(&y), NULL) !=
+                IG_OK ||
+            ig_tensor_to_host(y, &home) != IG_OK)
+            return NULL;
+        bool good = true;
+        for (int k = 0; k < 15; k++)
+            good = good && fabsf(ig_tensor_data_f32(home)[k] -
+                                 ig_tensor_data_f32(want)[k]) < 1e-5f;
+        ig_tensor_unref(y), ig_tensor_unref(home), y = home = NULL;
+        if (!good)
+            return NULL;
+    }
+    return want;
+}
+
+static void threads_share_a_model_there(void **state)
+{
+    (void)state;
+    ig_tensor *x = numbers(c, 3, 5, 0.5f), *w = numbers(c, 3, 5, 0.1f);
+    ig_tensor *want = chain(c, &x, w);
+    (void)ig_tensor_data_f32(want);
+    igi_thread thread[3];
+    void *got;
+    shared_model = staying(x);
+    shared_input = ig_to(c, x, "host-gpu");
+    FINE();
+    (void)ig_tensor_share(shared_input);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(igi_thread_start(&thread[i], run_and_read, want), IG_OK);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(thread[i], &got);
+        assert_ptr_equal(got, want);
+    }
+    ig_model_free(shared_model);
+}
+
 /* A device that cannot keep the work: runs go on without. */
 static ig_status refuse_capture(void *queue)
 {
@@ -551,4 +595,5 @@ IG_TESTS(DEVICE_TEST(tensors_go_there_and_back),
          DEVICE_TEST(contexts_write_for_each_other),
          DEVICE_TEST(zeros_at_any_address),
          DEVICE_TEST(tensors_outlive_context_and_registry),
+         DEVICE_TEST(threads_share_a_model_there),
          DEVICE_TEST(what_cannot_be_kept_runs_plainly))
