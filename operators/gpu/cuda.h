@@ -5,10 +5,10 @@
  * and cuDNN and translates their errors.
  *
  * Context: the plugin works on the first visible GPU (CUDA_VISIBLE_DEVICES chooses),
- * in its primary context, which must be the calling thread's. An error that breaks the context (an illegal address, say)
- * ends the device for this process: `lost` is set and every later call says so.
- * Threads: a queue belongs to one thread at a time, but `wait` may come from any, so
- * what it touches is behind `lock`. */
+ * in its primary context, which must be the calling thread's. An error that breaks the
+ * context (an illegal address, say) ends the device for this process: `lost` is set and
+ * every later call says so. Threads: a queue belongs to one thread at a time, but
+ * `wait` may come from any, so what it touches is behind `lock`. */
 #ifndef OPERATORS_GPU_CUDA_H
 #define OPERATORS_GPU_CUDA_H
 
