@@ -1,7 +1,6 @@
 /* Keeping runs of a device, and repeating them. */
 #include "graph/runtime/capture.h"
 
-#include "graph/core/dtype.h"
 #include "graph/core/log.h"
 #include "graph/core/map.h"
 #include "graph/runtime/instance.h"
@@ -38,8 +37,7 @@ static bool reads_caller(const igi_plan *p, const igi_step *s)
             continue;
         const igi_pvalue *pv = &p->value[s->in[i]], *root = igi_plan_root(p, s->in[i]);
         bool keyed = root->where == IGI_AT_INPUT && p->with_ints &&
-                     p->net->keyed[root->input] &&
-                     igi_dtype_is_int((ig_dtype)pv->type.dtype) && pv->type.rank <= 1 &&
+                     p->net->keyed[root->input] && pv->type.rank <= 1 &&
                      (pv->type.rank == 0 || ig_type_dims(&pv->type)[0] <= IGI_KEY_INTS);
         if (root->where == IGI_AT_INPUT && !keyed)
             return true;

@@ -87,17 +87,18 @@ static inline void key_put(igi_instance *x, int64_t word)
     x->key_n += sizeof(word);
 }
 
-/* Integers of a keyed input, when they are few. */
-static void key_ints(igi_instance *x, const ig_tensor *t)
+/* Numbers of a keyed input, when they are few: their bits. */
+static void key_numbers(igi_instance *x, const ig_tensor *t)
 {
-    int64_t n = igi_tensor_count(t);
-    int rank = t->v.type.rank;
-    if (n > IGI_KEY_INTS || rank > 1 || !t->data || t->v.flags & IGI_REMOTE ||
-        !igi_dtype_is_int((ig_dtype)t->v.type.dtype))
+    if (!igi_plan_may_know(&t->v))
         return;
-    for (int64_t i = 0; i < n; i++)
-        key_put(x, igi_get_i64((ig_dtype)t->v.type.dtype, t->data,
-                               rank ? i * igi_strides(t)[0] : 0));
+    size_t size = (size_t)ig_dtype_bits((ig_dtype)t->v.type.dtype) / 8;
+    int64_t n = igi_tensor_count(t), step = t->v.type.rank ? igi_strides(t)[0] : 0;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t word = 0;
+        memcpy(&word, t->data + i * step * (int64_t)size, size);
+        key_put(x, word);
+    }
 }
 
 static ig_status make_key(igi_instance *x, ig_value *const *in)
@@ -112,7 +113,7 @@ static ig_status make_key(igi_instance *x, ig_value *const *in)
         for (int d = 0; d < rank; d++)
             key_put(x, ig_type_dims(t)[d]);
         if (x->net->keyed[i] && t->kind == IG_KIND_TENSOR && igi_instance_keyed(x))
-            key_ints(x, (const ig_tensor *)in[i]);
+            key_numbers(x, (const ig_tensor *)in[i]);
     }
     return IG_OK;
 }

@@ -129,6 +129,9 @@ typedef struct igi_plan {
     int64_t runs;
 } igi_plan;
 
+/* Whether the contents of an input can be part of a plan's signature: few numbers of
+ * the host. Only such ones may be known to a plan. */
+bool igi_plan_may_know(const ig_value *v);
 /* Builds the plan for inputs `in` (tensors: types count, and contents of keyed ones).
  * Errors name the node. `owner` serves the kernels' contexts (rt_self). */
 ig_status igi_plan_new(igi_plan **out,

@@ -8,6 +8,7 @@
 
 #include "graph/core/dtype.h"
 #include "graph/ir/check.h"
+#include "graph/runtime/net.h"
 #include "graph/runtime/plan.h"
 
 typedef struct walk {
@@ -102,6 +103,15 @@ static ig_status start(igi_plan *p, ig_value *const *in)
     return IG_OK;
 }
 
+bool igi_plan_may_know(const ig_value *v)
+{
+    const ig_tensor *t = ig_value_tensor((ig_value *)(uintptr_t)v);
+    return t && t->v.type.rank <= 1 && igi_tensor_count(t) <= IGI_KEY_INTS && t->data &&
+           !(t->v.flags & IGI_REMOTE) && t->v.type.dtype != IG_STRING &&
+           ig_dtype_bits((ig_dtype)t->v.type.dtype) >= 8 &&
+           ig_dtype_bits((ig_dtype)t->v.type.dtype) <= 64;
+}
+
 /* ---- one node ---- */
 
 /* Input types, known values and integers of a node; true: something it reads is made
@@ -123,7 +133,7 @@ static bool gather(walk *w, const igi_node *n, ig_value *const *given)
             w->known[i] = (ig_value *)pv->constant;
         else if (pv->where == IGI_AT_INPUT && pv->root == n->in[i].i &&
                  p->net->keyed[pv->input] && p->with_ints &&
-                 !(given[pv->input]->flags & IGI_REMOTE))
+                 igi_plan_may_know(given[pv->input]))
             w->known[i] = given[pv->input];
         int port = igi_op_in_port(n->op, n->n_in, n->n_captures, i);
         bool type_only = port >= 0 && n->op->type_only_ports >> port & 1 && pv->known;

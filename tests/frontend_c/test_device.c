@@ -540,6 +540,40 @@ static void threads_share_a_model_there(void **state)
     ig_model_free(shared_model);
 }
 
+/* Floats of a run decide about sizes: no plan of an earlier run may stay. */
+static ig_tensor *ranged(ig_ctx *t, ig_tensor *const *in, void *user)
+{
+    (void)user;
+    ig_tensor *all[3] = {in[0], in[1], in[2]}, *out[1];
+    (void)ig_call_op(t, "Range", NULL, all, 3, out, 1);
+    return out[0];
+}
+
+static void floats_that_set_sizes_are_read_anew(void **state)
+{
+    (void)state;
+    const char *const devices[2] = {NULL, "host-gpu"};
+    ig_tensor *a = ig_scalar(c, IG_FLOAT32, 0), *b = ig_scalar(c, IG_FLOAT32, 3),
+              *by = ig_scalar(c, IG_FLOAT32, 1);
+    ig_graph *g = ig_trace(
+        c, ranged, NULL, &(ig_trace_opts){.inputs = {{"a", a}, {"b", b}, {"by", by}}});
+    FINE();
+    for (int i = 0; i < 2; i++) {
+        ig_model *m;
+        OK(ig_model_from_graph(
+            &m, g, &(ig_model_opts){.registry = reg, .device = devices[i]}));
+        for (int n = 3; n < 14; n++) { /* more than plans are kept for */
+            ig_tensor *end = ig_scalar(c, IG_FLOAT32, n), *y = NULL;
+            OK(ig_model_run(m, IG_INPUTS(a, end, by), IG_OUTPUTS(&y), NULL));
+            assert_int_equal(ig_tensor_numel(y), n);
+            assert_true(ig_tensor_data_f32(y)[n - 1] == (float)(n - 1));
+            ig_tensor_unref(y);
+        }
+        ig_model_free(m);
+    }
+    ig_graph_free(g);
+}
+
 /* A device that cannot keep the work: runs go on without. */
 static ig_status refuse_capture(void *queue)
 {
@@ -596,4 +630,5 @@ IG_TESTS(DEVICE_TEST(tensors_go_there_and_back),
          DEVICE_TEST(zeros_at_any_address),
          DEVICE_TEST(tensors_outlive_context_and_registry),
          DEVICE_TEST(threads_share_a_model_there),
+         DEVICE_TEST(floats_that_set_sizes_are_read_anew),
          DEVICE_TEST(what_cannot_be_kept_runs_plainly))
