@@ -152,12 +152,14 @@ ig_status igi_bind_run(igi_instance *x, ig_value *const *in, ig_value **out, int
     for (int i = 0; i < x->net->n_in; i++)
         IG_TRY(bind_input(x, i, in[i]));
     if (p->queue)
-        IG_TRY(igi_queue_enter(p->queue, x->in, x->net->n_in));
+        IG_TRY(igi_queue_enter(p->queue, x->in, x->net->n_in, NULL));
     for (int j = 0; j < n_out; j++) {
         x->direct[j] = false;
         if (out[j])
             IG_TRY(check_bound(x, j, out[j]));
     }
+    if (p->queue)
+        IG_TRY(igi_queue_enter(p->queue, out, n_out, NULL));
     for (size_t i = 0; i < p->own.n; i++)
         IG_TRY(bind_own(x, p->own.p[i], out, n_out));
     for (size_t i = 0; i < p->patches.n; i++) {

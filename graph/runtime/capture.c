@@ -1,6 +1,7 @@
 /* Keeping runs of a device, and repeating them. */
 #include "graph/runtime/capture.h"
 
+#include "graph/core/log.h"
 #include "graph/core/map.h"
 #include "graph/runtime/instance.h"
 
@@ -25,10 +26,29 @@ void igi_capture_order(igi_plan *p)
     }
 }
 
+/* Whether kernels read from the host what callers may change without a new plan. What
+ * they read is part of the graph that is kept. */
+static bool reads_caller(const igi_plan *p, const igi_step *s)
+{
+    const igi_node *n = s->node.i ? igi_node_at(p->net->graph, s->node) : NULL;
+    for (int i = 0; n && i < n->n_in; i++) {
+        int port = igi_op_in_port(n->op, n->n_in, n->n_captures, i);
+        if (port < 0 || !(n->op->def->inputs[port].flags & IG_VALUE) || !s->in[i])
+            continue;
+        const igi_pvalue *pv = &p->value[s->in[i]], *root = igi_plan_root(p, s->in[i]);
+        bool keyed = root->where == IGI_AT_INPUT && p->with_ints &&
+                     p->net->keyed[root->input] && pv->type.rank <= 1 &&
+                     (pv->type.rank == 0 || ig_type_dims(&pv->type)[0] <= IGI_KEY_INTS);
+        if (root->where == IGI_AT_INPUT && !keyed)
+            return true;
+    }
+    return false;
+}
+
 static bool is_kept(const igi_plan *p, const igi_step *s)
 {
-    return s->space == IGI_THERE && s->mode != IGI_LATE && !is_send(p, s) &&
-           !(s->k.op && s->k.op->flags & IG_OP_RANDOM) &&
+    return !reads_caller(p, s) && s->space == IGI_THERE && s->mode != IGI_LATE &&
+           !is_send(p, s) && !(s->k.op && s->k.op->flags & IG_OP_RANDOM) &&
            (s->node.i || igi_plan_space_of(p, s->in[0]) == IGI_THERE);
 }
 
@@ -84,16 +104,21 @@ static ig_status keep(struct igi_instance *x,
     if (c->graph)
         d->graph_free(p->queue->self, c->graph);
     c->graph = NULL;
-    IG_TRY(d->capture_begin(p->queue->self));
-    ig_status rc = steps(x, c->lo, c->hi);
-    igi_error_get(&error);
-    ig_status end = d->capture_end(p->queue->self, &graph);
-    if (rc != IG_OK && end == IG_OK)
-        d->graph_free(p->queue->self, graph);
-    if (rc != IG_OK)
-        return igi_error_set(&error);
-    c->graph = end == IG_OK ? graph : NULL;
-    return end;
+    igi_queue_take(p->queue);
+    ig_status rc = d->capture_begin(p->queue->self);
+    if (rc == IG_OK) {
+        p->queue->capturing = true;
+        rc = steps(x, c->lo, c->hi);
+        p->queue->capturing = false;
+        igi_error_get(&error);
+        ig_status end = d->capture_end(p->queue->self, &graph);
+        if (rc != IG_OK && end == IG_OK)
+            d->graph_free(p->queue->self, graph);
+        rc = rc != IG_OK ? igi_error_set(&error) : end;
+    }
+    igi_queue_leave(p->queue);
+    c->graph = rc == IG_OK ? graph : NULL;
+    return rc;
 }
 
 ig_status igi_capture_run(struct igi_instance *x,
@@ -103,9 +128,14 @@ ig_status igi_capture_run(struct igi_instance *x,
     igi_capture *c = p->capture;
     IG_TRY(steps(x, 0, c->lo));
     uint64_t now = addresses(p);
-    if (now == c->last && !(c->graph && now == c->kept)) {
-        IG_TRY(keep(x, steps));
-        c->kept = now;
+    if (now == c->last && !(c->graph && now == c->kept) && !c->refused) {
+        if (keep(x, steps) == IG_OK) {
+            c->kept = now;
+        } else { /* no work was done: it is done plainly, now and from now on */
+            c->refused = true;
+            igi_log(IGI_LOG_DISPATCH, "runs are not kept: %s", ig_error_message());
+            igi_error_clear();
+        }
     }
     if (c->graph && now == c->kept)
         IG_TRY(p->queue->def->replay(p->queue->self, c->graph));

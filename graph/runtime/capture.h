@@ -4,7 +4,9 @@
  * device's, and none draws random numbers, whose seed changes. Inputs of the host are
  * sent before and results fetched behind. A kept run holds addresses: it is repeated
  * only while the arena and the tensors that callers gave on the device lie where they
- * did, and kept anew when new ones came twice in a row. */
+ * did, and kept anew when new ones came twice in a row. What cannot be kept runs
+ * plainly.
+ */
 #ifndef GRAPH_RUNTIME_CAPTURE_H
 #define GRAPH_RUNTIME_CAPTURE_H
 
@@ -17,6 +19,7 @@ typedef struct igi_capture {
     void *graph;     /* the device's; NULL: none yet */
     uint64_t last;   /* addresses of the run before, as a hash */
     uint64_t kept;   /* of `graph` */
+    bool refused;    /* the device could not keep the work */
 } igi_capture;
 
 /* Sends of inputs go in front of all other steps. */

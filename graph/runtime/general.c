@@ -21,6 +21,7 @@ typedef struct space {
     ig_value **kout;    /* what it writes: new, bound or temporary; counted */
     igi_queue *queue;   /* where it runs; NULL: on the host */
     bool refused;       /* the device has no kernel for it */
+    bool guests;        /* it reads or writes memory of other queues */
 } space;
 
 #define SMALL_IN  16
@@ -260,7 +261,13 @@ static ig_status send_inputs(space *s)
         IG_TRY(igi_queue_moved(&there, s->queue, NULL, t));
         s->kin[i] = &there->v;
     }
-    return igi_queue_enter(s->queue, s->kin, s->call->n_in);
+    return IG_OK;
+}
+
+static ig_status enter(space *s)
+{
+    IG_TRY(igi_queue_enter(s->queue, s->kin, s->call->n_in, &s->guests));
+    return igi_queue_enter(s->queue, s->kout, s->call->n_out, &s->guests);
 }
 
 /* Picks the kernel and makes inputs as it wants them; a refusal is UNSUPPORTED. */
@@ -281,7 +288,7 @@ static ig_status choose(space *s, igi_frame *f, ig_kernel_ctx *k)
     /* What prepare refuses may end at a kernel that takes no strides. */
     if (!igi_takes_strides(s->op, f->kernel) || (f->kernel && f->kernel->prepare))
         IG_TRY(make_contiguous(s));
-    return IG_OK;
+    return s->queue ? enter(s) : IG_OK;
 }
 
 static ig_status run(space *s)
@@ -306,6 +313,12 @@ static ig_status run(space *s)
     uint64_t used = s->v->env.memory_used;
     ig_status rc = igi_call_run(&f, &k);
     s->v->env.memory_used = used; /* what the kernel held for itself */
+    if (s->queue)
+        igi_queue_mark(s->queue);
+    if (s->guests && rc == IG_OK)
+        rc = igi_queue_wait(s->queue);
+    else if (s->guests)
+        igi_queue_settle(s->queue);
     s->refused = s->queue && rc == IG_UNSUPPORTED && !f.kernel;
     return rc;
 }

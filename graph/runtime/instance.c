@@ -324,8 +324,12 @@ run_bound(igi_instance *x, ig_value *const *in, ig_value **out, int n_out)
     ig_status rc = igi_bind_run(x, in, out, n_out);
     if (rc == IG_OK)
         rc = igi_execute(x);
+    if (p->queue)
+        igi_queue_mark(p->queue);
     if (rc == IG_OK && p->queue)
         rc = igi_queue_wait(p->queue); /* what the device found wrong */
+    else if (p->queue)
+        igi_queue_settle(p->queue); /* inputs are the caller's again */
     if (rc == IG_OK)
         rc = igi_deliver(x, out, n_out);
     igi_unbind_run(x, in);

@@ -8,6 +8,7 @@
 
 #include "graph/core/dtype.h"
 #include "graph/ir/check.h"
+#include "graph/runtime/net.h"
 #include "graph/runtime/plan.h"
 
 typedef struct walk {

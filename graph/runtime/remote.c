@@ -42,6 +42,11 @@ uint32_t igi_remote_tag(igi_invoker *v, const ig_call *call)
     return at | IGI_TAG_CALL;
 }
 
+static void let_registry_go(const void *reg)
+{
+    igi_registry_free(reg);
+}
+
 ig_status igi_remote_queue(igi_invoker *v, int device, igi_queue **out)
 {
     const ig_device_def *def = v->reg ? igi_registry_device(v->reg, device) : NULL;
@@ -50,6 +55,8 @@ ig_status igi_remote_queue(igi_invoker *v, int device, igi_queue **out)
         return ig_fail(IG_DEVICE, "a tensor lies on a device of another registry");
     if (!v->queue[device]) {
         IG_TRY(igi_queue_new(&v->queue[device], def, device));
+        v->queue[device]->held = igi_registry_ref(v->reg);
+        v->queue[device]->let_go = let_registry_go;
         igi_queue_set_names(v->queue[device], name_call, v);
     }
     *out = v->queue[device];

@@ -9,9 +9,14 @@ typedef struct parts {
     int64_t scores[4], scores_steps[4], rows[4], rows_steps[4];
 } parts;
 
+static dnn_desc between_of(const parts *p, cudnnDataType_t type)
+{
+    return dnn_between(p->g, type, 4, p->scores, p->scores_steps);
+}
+
 static dnn_desc between(const parts *p)
 {
-    return dnn_between(p->g, CUDNN_DATA_FLOAT, 4, p->scores, p->scores_steps);
+    return between_of(p, CUDNN_DATA_FLOAT);
 }
 
 static dnn_desc row(const parts *p)
@@ -39,9 +44,9 @@ static dnn_desc hide_later_keys(const parts *p, dnn_desc scores)
                             .compute = CUDNN_DATA_BOOLEAN};
     const dnn_point choose = {.mode = CUDNN_POINTWISE_BINARY_SELECT,
                               .compute = CUDNN_DATA_FLOAT};
-    dnn_desc query = between(p), key = between(p), shown = between(p);
-    dnn_desc seen =
-        dnn_between(p->g, CUDNN_DATA_BOOLEAN, 4, p->scores, p->scores_steps);
+    dnn_desc query = between_of(p, CUDNN_DATA_INT32),
+             key = between_of(p, CUDNN_DATA_INT32), shown = between(p),
+             seen = between_of(p, CUDNN_DATA_BOOLEAN);
     dnn_pointwise(p->g, &index, scores, NULL, NULL, query);
     index.axis = 3;
     dnn_pointwise(p->g, &index, scores, NULL, NULL, key);
@@ -100,8 +105,10 @@ void gpu_flash_build(dnn_graph *g, const void *flash)
     s = apply(&p, CUDNN_POINTWISE_MUL, s, dnn_number(g, 4, (float)a->scale), NULL);
     if (f->mask_dims[0]) {
         int64_t steps[4];
-        for (int i = 0; i < 4; i++) /* a broadcast axis needs a stride, too */
-            steps[i] = a->mask_stride[i] ? a->mask_stride[i] : 1;
+        for (int i = 3; i >= 0; i--) /* a broadcast axis needs a stride, too */
+            steps[i] = a->mask_stride[i] ? a->mask_stride[i]
+                       : i == 3          ? 1
+                                         : steps[i + 1] * f->mask_dims[i + 1];
         s = apply(&p, CUDNN_POINTWISE_ADD, s,
                   dnn_tensor(g, type, 4, f->mask_dims, steps), NULL);
     }

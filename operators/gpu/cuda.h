@@ -5,10 +5,10 @@
  * and cuDNN and translates their errors.
  *
  * Context: the plugin works on the first visible GPU (CUDA_VISIBLE_DEVICES chooses),
- * in its primary context. An error that breaks the context (an illegal address, say)
- * ends the device for this process: `lost` is set and every later call says so.
- * Threads: a queue belongs to one thread at a time, but `wait` may come from any, so
- * what it touches is behind `lock`. */
+ * in its primary context, which must be the calling thread's. An error that breaks the
+ * context (an illegal address, say) ends the device for this process: `lost` is set and
+ * every later call says so. Threads: a queue belongs to one thread at a time, but
+ * `wait` may come from any, so what it touches is behind `lock`. */
 #ifndef OPERATORS_GPU_CUDA_H
 #define OPERATORS_GPU_CUDA_H
 
@@ -16,6 +16,8 @@
 
 #include "operators/gpu/gpu.h"
 #include "operators/gpu/staging.h"
+
+enum { GPU_NUMBER = 0 }; /* of the GPU, among the visible ones */
 
 typedef struct gpu_device {
     cudaMemPool_t pool; /* of all queues: memory belongs to the device */
@@ -40,7 +42,7 @@ void gpu_heap_free(void *p);
 /* The status of a call to CUDA outside kernels; remembers an error that breaks the
  * context. Any thread. */
 ig_status gpu_check(gpu_device *d, cudaError_t e, const char *what);
-/* IG_OK, or why nothing works any more. */
+/* IG_OK, or why nothing works any more, or not in this thread. */
 ig_status gpu_alive(gpu_device *d);
 gpu_device *gpu_device_of(const cuda_queue *c);
 

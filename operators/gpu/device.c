@@ -31,6 +31,11 @@ static bool breaks_context(cudaError_t e)
     case cudaErrorAssert:
     case cudaErrorECCUncorrectable:
     case cudaErrorNvlinkUncorrectable:
+    case cudaErrorContained:
+    case cudaErrorExternalDevice:
+    case cudaErrorTensorMemoryLeak:
+    case cudaErrorMpsClientTerminated:
+    case cudaErrorUnknown:
     case cudaErrorContextIsDestroyed:
         return true;
     default:
@@ -51,17 +56,51 @@ ig_status gpu_check(gpu_device *d, cudaError_t e, const char *what)
 
 ig_status gpu_alive(gpu_device *d)
 {
-    int e = __atomic_load_n(&d->lost, __ATOMIC_RELAXED);
-    if (!e)
+    int e = __atomic_load_n(&d->lost, __ATOMIC_RELAXED), current = 0;
+    if (e)
+        return ig_fail(
+            IG_DEVICE,
+            "device cuda: an earlier error (%s) broke the context of this process; "
+            "only a new process can use the GPU",
+            cudaGetErrorString((cudaError_t)e));
+    /* Streams and kernels are those of GPU 0; a program may have chosen another one. */
+    if (cudaGetDevice(&current) == cudaSuccess && current == GPU_NUMBER)
         return IG_OK;
-    return ig_fail(
-        IG_DEVICE,
-        "device cuda: an earlier error (%s) broke the context of this process; "
-        "only a new process can use the GPU",
-        cudaGetErrorString((cudaError_t)e));
+    (void)cudaGetLastError();
+    return ig_fail(IG_DEVICE,
+                   "device cuda: this thread has chosen GPU %d by cudaSetDevice, but "
+                   "the plugin works on GPU %d; CUDA_VISIBLE_DEVICES can change which "
+                   "one that is",
+                   current, GPU_NUMBER);
 }
 
 /* ---- the hardware ---- */
+
+/* The kernels are compiled for GPUs from this compute capability on. */
+enum { MAJOR_MIN = 8 };
+
+/* IG_OK when it can run the kernels and has pools of memory. */
+static ig_status fits(void)
+{
+    int major = 0, minor = 0, pools = 0;
+    cudaError_t e =
+        cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, GPU_NUMBER);
+    if (e == cudaSuccess)
+        e = cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor,
+                                   GPU_NUMBER);
+    if (e == cudaSuccess)
+        e = cudaDeviceGetAttribute(&pools, cudaDevAttrMemoryPoolsSupported, GPU_NUMBER);
+    if (e != cudaSuccess) {
+        (void)cudaGetLastError();
+        return ig_fail(IG_UNSUPPORTED, "%s", cudaGetErrorString(e));
+    }
+    if (major < MAJOR_MIN)
+        return ig_fail(IG_UNSUPPORTED,
+                       "the GPU has compute capability %d.%d; %d.0 is the least", major,
+                       minor, MAJOR_MIN);
+    return pools ? IG_OK
+                 : ig_fail(IG_UNSUPPORTED, "the driver has no pools of memory here");
+}
 
 /* IG_OK when a GPU is there, else UNSUPPORTED with what is missing. */
 static ig_status find_hardware(void)
@@ -69,7 +108,7 @@ static ig_status find_hardware(void)
     int count = 0;
     cudaError_t e = cudaGetDeviceCount(&count);
     if (e == cudaSuccess && count > 0)
-        return IG_OK;
+        return fits();
     (void)cudaGetLastError();
     if (e == cudaErrorInsufficientDriver)
         return ig_fail(IG_UNSUPPORTED,
@@ -92,6 +131,7 @@ static ig_status make_pool(gpu_device *d)
     memset(&props, 0, sizeof(props));
     props.allocType = cudaMemAllocationTypePinned;
     props.location.type = cudaMemLocationTypeDevice;
+    props.location.id = GPU_NUMBER;
     IG_TRY(gpu_check(d, cudaMemGetInfo(&available, &total), "asking for memory"));
     IG_TRY(gpu_check(d, cudaMemPoolCreate(&d->pool, &props), "creating a memory pool"));
     uint64_t keep = total / 2;
@@ -104,6 +144,7 @@ static ig_status make_pool(gpu_device *d)
 static ig_status open_device(void)
 {
     IG_TRY(find_hardware());
+    IG_TRY(gpu_alive(&the_device));
     pthread_mutex_lock(&opening);
     ig_status rc = the_device.pool ? IG_OK : make_pool(&the_device);
     pthread_mutex_unlock(&opening);
@@ -119,7 +160,7 @@ void gpu_describe(const ig_device_def *d, char *text, size_t size)
         (void)snprintf(text, size, "%s", ig_error_message());
         return;
     }
-    cudaError_t e = cudaGetDeviceProperties(&p, 0);
+    cudaError_t e = cudaGetDeviceProperties(&p, GPU_NUMBER);
     if (e == cudaSuccess)
         e = cudaDriverGetVersion(&driver);
     if (e != cudaSuccess) {
@@ -159,7 +200,6 @@ ig_status gpu_queue_open(const ig_device_def *def, void **queue)
     (void)def;
     *queue = NULL;
     IG_TRY(open_device());
-    IG_TRY(gpu_alive(&the_device));
     cuda_queue *c = gpu_heap(1, sizeof(*c));
     if (!c)
         return ig_fail(IG_OUT_OF_MEMORY, "device cuda: out of memory for a queue");
@@ -217,6 +257,12 @@ ig_status gpu_memory_alloc(void *queue, size_t bytes, void **out)
         return ig_fail(IG_UNSUPPORTED,
                        "device cuda: memory is asked for while work is captured");
     cudaError_t e = cudaMallocFromPoolAsync(out, bytes, d->pool, c->q.stream);
+    if (e == cudaErrorMemoryAllocation) { /* once more, with what work still holds */
+        (void)cudaGetLastError();
+        IG_TRY(gpu_check(d, cudaStreamSynchronize(c->q.stream), "waiting for memory"));
+        IG_TRY(gpu_check(d, cudaMemPoolTrimTo(d->pool, 0), "trimming a memory pool"));
+        e = cudaMallocFromPoolAsync(out, bytes, d->pool, c->q.stream);
+    }
     if (e != cudaErrorMemoryAllocation)
         return gpu_check(d, e, "allocating memory");
     (void)cudaGetLastError();
@@ -254,12 +300,12 @@ void gpu_memory_release(void *queue, void *memory, size_t bytes)
     (void)bytes;
     if (!memory || __atomic_load_n(&gpu_device_of(c)->lost, __ATOMIC_RELAXED))
         return;
-    if (c->capturing) {
+    pthread_mutex_lock(&c->lock); /* the thread that captures may be another one */
+    if (c->capturing)
         (void)hold(c, memory); /* without room it is lost, which nothing depends on */
-        return;
-    }
-    if (cudaFreeAsync(memory, c->q.stream) != cudaSuccess)
+    else if (cudaFreeAsync(memory, c->q.stream) != cudaSuccess)
         (void)cudaGetLastError();
+    pthread_mutex_unlock(&c->lock);
 }
 
 /* ---- waiting ---- */

@@ -269,13 +269,7 @@ static dnn_desc point_desc(dnn_graph *g, const dnn_point *p)
     dnn_desc d = make(g, CUDNN_BACKEND_POINTWISE_DESCRIPTOR, "a pointwise function");
     set(g, d, CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, 1, &p->mode);
     set_type(g, d, CUDNN_ATTR_POINTWISE_MATH_PREC, p->compute);
-    if (p->mode == CUDNN_POINTWISE_RELU_FWD) {
-        set_double(g, d, CUDNN_ATTR_POINTWISE_RELU_LOWER_CLIP, p->low);
-        set_double(g, d, CUDNN_ATTR_POINTWISE_RELU_UPPER_CLIP, p->high);
-        set_double(g, d, CUDNN_ATTR_POINTWISE_RELU_LOWER_CLIP_SLOPE, p->slope);
-    } else if (p->mode == CUDNN_POINTWISE_ELU_FWD) {
-        set_double(g, d, CUDNN_ATTR_POINTWISE_ELU_ALPHA, p->alpha);
-    } else if (p->mode == CUDNN_POINTWISE_SWISH_FWD) {
+    if (p->mode == CUDNN_POINTWISE_SWISH_FWD) {
         set_double(g, d, CUDNN_ATTR_POINTWISE_SWISH_BETA, 1);
     } else if (p->mode == CUDNN_POINTWISE_GEN_INDEX) {
         set_i64(g, d, CUDNN_ATTR_POINTWISE_AXIS, p->axis);
@@ -340,6 +334,10 @@ static void set_whole(
     set(g, d, name, CUDNN_TYPE_FRACTION, n, f);
 }
 
+/* CUDNN_TYPE_NAN_PROPOGATION, which cuDNN 9 calls deprecated though the attribute that
+ * has this type is not. */
+#define NAN_TYPE ((cudnnBackendAttributeType_t)10)
+
 static dnn_desc pool_desc(dnn_graph *g,
                           cudnnResampleMode_t mode,
                           cudnnDataType_t compute,
@@ -348,7 +346,10 @@ static dnn_desc pool_desc(dnn_graph *g,
 {
     const cudnnPaddingMode_t padding =
         mode == CUDNN_RESAMPLE_MAXPOOL ? CUDNN_NEG_INF_PAD : CUDNN_ZERO_PAD;
+    const int nan = 1; /* CUDNN_PROPAGATE_NAN */
     dnn_desc d = make(g, CUDNN_BACKEND_RESAMPLE_DESCRIPTOR, "a pooling");
+    if (mode == CUDNN_RESAMPLE_MAXPOOL) /* else NaN would count as the least */
+        set(g, d, CUDNN_ATTR_RESAMPLE_NAN_PROPAGATION, NAN_TYPE, 1, &nan);
     set(g, d, CUDNN_ATTR_RESAMPLE_MODE, CUDNN_TYPE_RESAMPLE_MODE, 1, &mode);
     set_type(g, d, CUDNN_ATTR_RESAMPLE_COMP_TYPE, compute);
     set(g, d, CUDNN_ATTR_RESAMPLE_PADDING_MODE, CUDNN_TYPE_PADDING_MODE, 1, &padding);

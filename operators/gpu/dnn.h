@@ -106,12 +106,10 @@ dnn_desc dnn_window(dnn_graph *g, cudnnDataType_t compute, const dnn_axes *a);
 void dnn_convolve(
     dnn_graph *g, dnn_direction d, dnn_desc window, dnn_desc x, dnn_desc w, dnn_desc y);
 
-typedef struct dnn_point { /* a pointwise function; only what its mode reads matters */
+typedef struct dnn_point { /* a pointwise function; RELU_FWD is the plain one */
     cudnnPointwiseMode_t mode;
     cudnnDataType_t compute;
-    double low, high, slope; /* RELU_FWD: bounds, slope below low */
-    double alpha;            /* ELU_FWD */
-    int64_t axis;            /* GEN_INDEX */
+    int64_t axis; /* GEN_INDEX */
 } dnn_point;
 /* y = f(x), f(x, b), or t ? x : b; absent operands are NULL. */
 void dnn_pointwise(

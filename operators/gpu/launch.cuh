@@ -251,14 +251,20 @@ gpu_fetch(const ig_kernel_ctx *k, void *host, const void *device, size_t bytes)
 
 #else
 
-template <class F> __global__ void gpu_each_kernel(F f, int64_t n)
+/* Threads of a block at most. The compiler hears of them, or it may give each thread so
+ * many registers that a block does not fit. */
+enum { GPU_EACH_THREADS = 256, GPU_ROW_THREADS = 512 };
+
+template <class F>
+__global__ void __launch_bounds__(GPU_EACH_THREADS) gpu_each_kernel(F f, int64_t n)
 {
     int64_t step = (int64_t)gridDim.x * blockDim.x;
     for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < n; i += step)
         f(i);
 }
 
-template <class F> __global__ void gpu_rows_kernel(F f, int64_t n)
+template <class F>
+__global__ void __launch_bounds__(GPU_ROW_THREADS) gpu_rows_kernel(F f, int64_t n)
 {
     gpu_block b = {(int)threadIdx.x, (int)blockDim.x};
     int64_t step = (int64_t)gridDim.x * blockDim.y;
@@ -283,8 +289,8 @@ template <class F> ig_status gpu_each(const ig_kernel_ctx *k, int64_t n, const F
     static_assert(std::is_trivially_copyable_v<F> && sizeof(F) <= GPU_KERNEL_BYTES);
     if (n <= 0)
         return IG_OK;
-    gpu_each_kernel<F>
-        <<<gpu_grid(n, 256), 256, 0, ((gpu_queue *)k->queue)->stream>>>(f, n);
+    gpu_each_kernel<F><<<gpu_grid(n, GPU_EACH_THREADS), GPU_EACH_THREADS, 0,
+                         ((gpu_queue *)k->queue)->stream>>>(f, n);
     return gpu_launched(k);
 }
 
@@ -294,7 +300,10 @@ ig_status gpu_rows(const ig_kernel_ctx *k, int64_t n, int64_t work, const F &f)
     static_assert(std::is_trivially_copyable_v<F> && sizeof(F) <= GPU_KERNEL_BYTES);
     if (n <= 0)
         return IG_OK;
-    unsigned lanes = work <= 512 ? 32 : work <= 4096 ? 128 : work <= 16384 ? 256 : 512;
+    unsigned lanes = work <= 512     ? 32
+                     : work <= 4096  ? 128
+                     : work <= 16384 ? 256
+                                     : GPU_ROW_THREADS;
     dim3 block(lanes, lanes > 32 ? 1 : 8);
     gpu_rows_kernel<F>
         <<<gpu_grid(n, block.y), block, 0, ((gpu_queue *)k->queue)->stream>>>(f, n);

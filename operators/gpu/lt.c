@@ -93,6 +93,7 @@ static cublasStatus_t describe(gpu_lt *l, const ig_kernel_ctx *k, int epilogue)
     const cublasOperation_t first = p->b.transposed ? CUBLAS_OP_T : CUBLAS_OP_N,
                             second = p->a.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
     const cublasLtEpilogue_t how = (cublasLtEpilogue_t)epilogue;
+    const void *const aligned = (const void *)(uintptr_t)4096;
     cublasStatus_t s = cublasLtMatmulDescCreate(&l->op, compute_of(k, p->type), scale);
     if (s == CUBLAS_STATUS_SUCCESS)
         s = set(l, CUBLASLT_MATMUL_DESC_TRANSA, &first, sizeof(first));
@@ -100,6 +101,8 @@ static cublasStatus_t describe(gpu_lt *l, const ig_kernel_ctx *k, int epilogue)
         s = set(l, CUBLASLT_MATMUL_DESC_TRANSB, &second, sizeof(second));
     if (s == CUBLAS_STATUS_SUCCESS)
         s = set(l, CUBLASLT_MATMUL_DESC_EPILOGUE, &how, sizeof(how));
+    if (s == CUBLAS_STATUS_SUCCESS && l->bias) /* not read: the heuristics look at it */
+        s = set(l, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &aligned, sizeof(aligned));
     if (s == CUBLAS_STATUS_SUCCESS)
         s = layout_of(&l->b, p, &p->b, p->depth, p->n, p->step_b);
     if (s == CUBLAS_STATUS_SUCCESS)
@@ -194,6 +197,8 @@ gpu_lt_new(gpu_lt **out, const ig_kernel_ctx *k, const gpu_product *p, int epilo
         return IG_OK;
     }
     gpu_lt_free(l);
+    if (s == CUBLAS_STATUS_INVALID_VALUE) /* types, epilogue and strides in conflict */
+        s = CUBLAS_STATUS_NOT_SUPPORTED;
     return gpu_blas_status(k, s, "cuBLASLt has no algorithm for it");
 }
 

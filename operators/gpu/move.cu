@@ -128,17 +128,19 @@ transpose(const ig_kernel_ctx *k, const gpu_space<2> &s, int axis, T *dst, const
     return gpu_tiles(k, c);
 }
 
+// Pieces of 16 bytes that begin at multiples of 16, so the first and the last one may
+// be shorter.
 struct zeros {
     char *p;
-    int64_t bytes;
+    int64_t bytes, skew; // skew: of p behind such a multiple
 
     GPU_FN void operator()(int64_t i) const
     {
-        int64_t lo = i * 16;
-        if (lo + 16 <= bytes)
+        int64_t lo = i * 16 - skew, hi = lo + 16;
+        if (lo >= 0 && hi <= bytes)
             *reinterpret_cast<gpu_u128 *>(p + lo) = {{0, 0}};
         else
-            for (; lo < bytes; lo++)
+            for (lo = lo < 0 ? 0 : lo; lo < hi && lo < bytes; lo++)
                 p[lo] = 0;
     }
 };
@@ -226,7 +228,10 @@ ig_status gpu_copy(const ig_kernel_ctx *k, const ig_tensor *x, const ig_tensor *
 
 ig_status gpu_zero(const ig_kernel_ctx *k, void *p, int64_t bytes)
 {
-    return gpu_each(k, (bytes + 15) / 16, zeros{(char *)p, bytes});
+    int64_t skew = (int64_t)((uintptr_t)p % 16);
+    return bytes > 0
+               ? gpu_each(k, (skew + bytes + 15) / 16, zeros{(char *)p, bytes, skew})
+               : IG_OK;
 }
 
 namespace

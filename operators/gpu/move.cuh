@@ -18,7 +18,7 @@ ig_status gpu_move_strided(const ig_kernel_ctx *k,
  */
 ig_status gpu_copy(const ig_kernel_ctx *k, const ig_tensor *x, const ig_tensor *y);
 
-/* Zeros; p is the beginning of a tensor of the device's memory. */
+/* Zeros; p is any address of the device's memory. */
 ig_status gpu_zero(const ig_kernel_ctx *k, void *p, int64_t bytes);
 
 #endif

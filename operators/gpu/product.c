@@ -121,8 +121,13 @@ ig_status gpu_product_of_matmul(gpu_product *p,
     int64_t sa[IG_RANK_MAX], sb[IG_RANK_MAX], sy[IG_RANK_MAX];
     int ra = ig_rank(a), rb = ig_rank(b);
     igi_mat_mul_set(&s, a, b, y);
-    *p = (gpu_product){
-        .m = s.m, .n = s.n, .depth = s.depth, .type = ig_dtype_of(a), .alpha = 1};
+    *p = (gpu_product){.m = s.m,
+                       .n = s.n,
+                       .depth = s.depth,
+                       .ld_y = s.n,
+                       .type = ig_dtype_of(a),
+                       .type_y = ig_dtype_of(a),
+                       .alpha = 1};
     int64_t a_row = ra > 1 ? ig_strides(a)[ra - 2] : 0, a_col = ig_strides(a)[ra - 1];
     int64_t b_row = ig_strides(b)[rb > 1 ? rb - 2 : 0],
             b_col = rb > 1 ? ig_strides(b)[rb - 1] : 0;

@@ -149,6 +149,7 @@ struct gpu_queue {
     list *kept; /* the graph that is being recorded, or NULL */
     gpu_fault fault;
     bool backwards;
+    pthread_mutex_t lock; /* of the work: waiting and giving back are any thread's */
 };
 
 /* So many entries wait at most: their copies hold memory. */
@@ -184,10 +185,17 @@ static void run_list(const list *l)
             block_free(e->block);
 }
 
-static void flush(gpu_queue *q)
+static void flush_locked(gpu_queue *q)
 {
     run_list(&q->work);
     list_clear(&q->work);
+}
+
+static void flush(gpu_queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    flush_locked(q);
+    pthread_mutex_unlock(&q->lock);
 }
 
 static entry *entry_new(size_t bytes)
@@ -200,13 +208,19 @@ static entry *entry_new(size_t bytes)
     return e;
 }
 
-static void push(gpu_queue *q, entry *e)
+static void push_to(gpu_queue *q, list *l, entry *e)
 {
-    list *l = q->kept ? q->kept : &q->work;
+    pthread_mutex_lock(&q->lock);
     *l->last = e;
     l->last = &e->next;
     if (++l->n > ENTRIES_MAX && l == &q->work)
-        flush(q);
+        flush_locked(q);
+    pthread_mutex_unlock(&q->lock);
+}
+
+static void push(gpu_queue *q, entry *e)
+{
+    push_to(q, q->kept ? q->kept : &q->work, e);
 }
 
 ig_status gpu_host_launch(
@@ -249,14 +263,20 @@ static ig_status device_open(const ig_device_def *d, void **queue)
     if (!q)
         return ig_fail(IG_OUT_OF_MEMORY, "host-gpu: no memory for a queue");
     list_init(&q->work);
+    if (pthread_mutex_init(&q->lock, NULL) != 0) {
+        free(q);
+        return ig_fail(IG_OUT_OF_MEMORY, "host-gpu: no more mutexes");
+    }
     *queue = q;
     return IG_OK;
 }
 
 static void device_close(void *queue)
 {
-    flush(queue);
-    free(queue);
+    gpu_queue *q = queue;
+    flush(q);
+    (void)pthread_mutex_destroy(&q->lock);
+    free(q);
 }
 
 static void device_release(void *queue, void *memory, size_t bytes)
@@ -270,10 +290,7 @@ static void device_release(void *queue, void *memory, size_t bytes)
         return;
     }
     e->block = memory;
-    list *kept = q->kept; /* no part of a graph */
-    q->kept = NULL;
-    push(q, e);
-    q->kept = kept;
+    push_to(q, &q->work, e); /* no part of a graph */
 }
 
 static ig_status device_upload(void *queue, void *dst, const void *src, size_t bytes)

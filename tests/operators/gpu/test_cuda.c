@@ -130,6 +130,32 @@ static void sizes_beyond_32_bits_are_refused(void **state)
     assert_int_equal(gpu_product_check(&p), IG_UNSUPPORTED);
 }
 
+static ig_tensor *tensor_of(ig_dtype type, int rank, const int64_t *dims)
+{
+    ig_tensor *t = NULL;
+    assert_int_equal(ig_tensor_new(&t, type, rank, dims), IG_OK);
+    return t;
+}
+
+/* A whole call of MatMul: nothing of it is left out. */
+static void a_call_of_matmul_is_a_product(void **state)
+{
+    (void)state;
+    const int64_t a[4] = {5, 6, 2, 4}, b[3] = {6, 4, 3}, y[4] = {5, 6, 2, 3};
+    for (int i = 0; i < 2; i++) {
+        ig_dtype type = i ? IG_FLOAT16 : IG_FLOAT64;
+        ig_tensor *ta = tensor_of(type, 4, a), *tb = tensor_of(type, 3, b),
+                  *ty = tensor_of(type, 4, y);
+        gpu_product p;
+        assert_int_equal(gpu_product_of_matmul(&p, ta, tb, ty), IG_OK);
+        assert_true(p.m == 2 && p.n == 3 && p.depth == 4 && p.ld_y == 3);
+        assert_true(p.type == type && p.type_y == type && p.alpha == 1);
+        assert_true(p.batch == 6 && p.step_a == 8 && p.step_b == 12 && p.step_y == 6);
+        assert_true(p.outer == 1 && p.outer_dim[0] == 5 && p.outer_y[0] == 36);
+        ig_tensor_unref(ta), ig_tensor_unref(tb), ig_tensor_unref(ty);
+    }
+}
+
 /* ---- epilogues ---- */
 
 static void epilogues_are_those_that_compute_the_same(void **state)
@@ -260,6 +286,73 @@ static void cudnn_has_a_plan_for_the_usual_end_of_a_convolution(void **state)
     }
 }
 
+static void build_loose(dnn_graph *g, const void *conv)
+{
+    g->loose = true;
+    gpu_conv_build(g, conv);
+}
+
+/* Views may begin at any element: each convolution can be run there, too, in the
+ * workspace of the plan that it has for other addresses. */
+static void convolutions_run_at_any_element(void **state)
+{
+    (void)state;
+    static const ig_dtype types[] = {IG_FLOAT32, IG_FLOAT16, IG_BFLOAT16, IG_FLOAT64};
+    dnn_target t = {.device = describe(gpus[1])};
+    if (!t.device)
+        skip();
+    for (int k = 0; k < 24; k++) {
+        gpu_conv c = conv_of(types[k / 6], k % 2, (dnn_direction)(k / 2 % 3));
+        dnn_rules rules = dnn_rules_of(c.type, 0);
+        dnn_plan *tight = NULL, *loose = NULL;
+        assert_int_equal(
+            dnn_plan_make(&tight, (dnn_recipe){gpu_conv_build, &c}, &t, rules), IG_OK);
+        rules.workspace = tight->workspace;
+        if (dnn_plan_make(&loose, (dnn_recipe){build_loose, &c}, &t, rules) != IG_OK)
+            fail_msg("call %d: %s", k, ig_error_message());
+        dnn_plan_free(tight);
+        dnn_plan_free(loose);
+    }
+    (void)cudnnBackendDestroyDescriptor(t.device);
+}
+
+typedef struct pooling {
+    gpu_window w;
+    cudnnResampleMode_t mode;
+    cudnnDataType_t type;
+} pooling;
+
+static void build_pool(dnn_graph *g, const void *user)
+{
+    const pooling *p = user;
+    const gpu_window *w = &p->w;
+    const dnn_axes axes = {w->axes, w->pre, w->post, w->stride, w->dilation};
+    dnn_desc x = dnn_tensor(g, p->type, w->rank, w->x, w->xs),
+             y = dnn_tensor(g, p->type, w->rank, w->y, w->ys);
+    dnn_pool(g, p->mode, dnn_compute(p->type), &axes, w->kernel, false, x, y);
+}
+
+/* With the attributes that they are given; which engine takes them shows on a GPU. */
+static void poolings_are_operations_to_cudnn(void **state)
+{
+    (void)state;
+    static const cudnnResampleMode_t modes[] = {CUDNN_RESAMPLE_MAXPOOL,
+                                                CUDNN_RESAMPLE_AVGPOOL_INCLUDE_PADDING,
+                                                CUDNN_RESAMPLE_AVGPOOL_EXCLUDE_PADDING};
+    igi_window window = {.rank = 2};
+    window.axis[0] = window.axis[1] = (igi_window_axis){10, 5, 3, 2, 1, 1, 0};
+    for (int i = 0; i < 12; i++) {
+        pooling p = {.mode = modes[i % 3],
+                     .type = i / 6 ? CUDNN_DATA_HALF : CUDNN_DATA_FLOAT};
+        dnn_graph g = {0};
+        assert_int_equal(gpu_window_of_pool(&p.w, &window, 2, 8, i / 3 % 2), IG_OK);
+        build_pool(&g, &p);
+        if (g.failed != CUDNN_STATUS_SUCCESS)
+            fail_msg("%d: %s: %s", i, g.where, cudnnGetErrorString(g.failed));
+        dnn_free(&g);
+    }
+}
+
 /* Each operation of the graph is one to cuDNN, and memory is asked for in the order in
  * which the kernel gives it: Q, K, V, mask, statistics, Y, with numbers between. (Which
  * engine takes the form shows only where a driver is.) */
@@ -323,9 +416,12 @@ IG_TESTS(cmocka_unit_test(strides_say_which_dim_is_innermost),
          cmocka_unit_test(batches_that_share_the_right_operand_are_one_tall_product),
          cmocka_unit_test(batches_that_do_not_merge_are_several_calls),
          cmocka_unit_test(sizes_beyond_32_bits_are_refused),
+         cmocka_unit_test(a_call_of_matmul_is_a_product),
          cmocka_unit_test(epilogues_are_those_that_compute_the_same),
          cmocka_unit_test(pieces_cover_a_copy_and_take_turns),
          cmocka_unit_test(cudnn_has_a_plan_for_each_convolution),
          cmocka_unit_test(cudnn_has_a_plan_for_the_usual_end_of_a_convolution),
+         cmocka_unit_test(convolutions_run_at_any_element),
+         cmocka_unit_test(poolings_are_operations_to_cudnn),
          cmocka_unit_test(the_graph_of_attention_is_one_to_cudnn),
          cmocka_unit_test(rules_refuse_algorithms))
