@@ -78,7 +78,8 @@ bool igi_mk_wants(const igi_make *m, int i)
     return i < m->n->n_out && m->n->wanted >> i & 1;
 }
 
-/* Outputs take the names of the file, so an input that is handed on needs another value.
+/* Outputs take the names of the file, so an input that is handed on needs another
+ * value.
  */
 void igi_mk_out(igi_make *m, int i, ig_value_id v)
 {

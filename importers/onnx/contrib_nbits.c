@@ -201,7 +201,7 @@ ig_status igi_ms_mat_mul_bnb4(igi_onnx_node *n)
     igi_make m = {.n = n};
     int64_t rows = igi_mk_int(&m, "N", 0), columns = igi_mk_int(&m, "K", 0);
     int64_t block = igi_mk_int(&m, "block_size", 0);
-    int64_t type = igi_mk_int(&m, "quant_type", -1), count;
+    int64_t type = igi_mk_int(&m, "quant_type", -1), count = 0;
     const int64_t dims[2] = {rows, columns};
     igi_mk_ignore(&m, "training_mode"); /* whether B's derivative will be asked for */
     if (rows < 1 || columns < 1 || !igi_dims_count(2, dims, &count) ||

@@ -102,6 +102,30 @@ static void weights_of_few_bits_fit_their_bytes(void **state)
     assert_message("B must be a constant");
 }
 
+static pb_node *four_bit_floats(int64_t n, int64_t k)
+{
+    static char name[] = "MatMulBnb4";
+    pb_node *node = few_bits(n, k, 16);
+    node->op_type = name;
+    igt_int(&m, node, "quant_type", 1);
+    return node;
+}
+
+static void floats_of_four_bits_fit_their_bytes(void **state)
+{
+    (void)state;
+    four_bit_floats(1, 32);
+    assert_status(again(), IG_OK);
+    four_bit_floats(1, 33);
+    assert_status(again(), IG_INVALID_GRAPH);
+    assert_message("B holds 16 bytes");
+    four_bit_floats(INT64_MAX / 2, 32);
+    assert_status(again(), IG_UNSUPPORTED);
+    igt_int(&m, four_bit_floats(1, 32), "transB", 0);
+    assert_status(again(), IG_UNSUPPORTED);
+    assert_message("transB must be 1");
+}
+
 static void heads_must_be_given(void **state)
 {
     (void)state;
@@ -136,5 +160,6 @@ IG_TESTS(IGT_TEST(the_table_is_sorted),
          IGT_TEST(attributes_and_inputs_that_nobody_reads_are_refused),
          IGT_TEST(the_domain_need_not_be_imported),
          IGT_TEST(weights_of_few_bits_fit_their_bytes),
+         IGT_TEST(floats_of_four_bits_fit_their_bytes),
          IGT_TEST(heads_must_be_given),
          IGT_TEST(filters_of_the_blocked_layout_are_whole_blocks))
