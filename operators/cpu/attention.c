@@ -360,6 +360,7 @@ static bool all_numbers(const float *y, int64_t n)
 {
     bool odd = false;
     for (int64_t i = 0; i < n; i++)
+        /* Data is there. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
         odd = odd || !isfinite(y[i]);
     return !odd;
 }
@@ -381,6 +382,7 @@ static void one_by_one(const work *w, const queries *q, int64_t i)
         for (int64_t t = 0; t < n; t++) {
             double sum = 0;
             for (int64_t j = 0; j < a->size; j++)
+                /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): data is there */
                 sum += (double)query[j] * (double)at.k[t * at.k_row + j];
             s[t] = (float)(sum * a->scale);
         }
@@ -389,6 +391,7 @@ static void one_by_one(const work *w, const queries *q, int64_t i)
         for (int64_t t = 0; t < n; t++) {
             const float e = expf(s[t] - high);
             for (int64_t j = 0; e > 0 && j < a->v_size; j++)
+                /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): data is there */
                 y[j] += e * at.v[t * at.v_row + j];
         }
     }

