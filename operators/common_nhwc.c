@@ -38,7 +38,7 @@ void igi_nhwc_pool_set(igi_nhwc_pool *v,
     v->channels = xd[1];
     v->in_plane = v->w.in_outer * a->in;
     v->pixels = xd[0] * v->w.out_outer * a->out;
-    v->taps = v->w.kernel_outer * a->kernel;
+    v->taps = igi_window_size(&v->w);
 }
 
 void igi_nhwc_pool_seek(igi_nhwc_pool *v, int64_t i)

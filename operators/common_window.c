@@ -139,6 +139,18 @@ static void set_pads(igi_window_axis *a, const igi_window_spec *s, int rank, int
     }
 }
 
+/* Of kernel sizes, at most INT64_MAX: taps in padding are stored nowhere. */
+static int64_t product(int64_t a, int64_t b)
+{
+    int64_t n;
+    return igi_mul_i64(a, b, &n) ? n : INT64_MAX;
+}
+
+int64_t igi_window_size(const igi_window *w)
+{
+    return product(w->kernel_outer, w->axis[w->rank - 1].kernel);
+}
+
 void igi_window_set(igi_window *w,
                     const igi_window_spec *s,
                     int rank,
@@ -159,7 +171,7 @@ void igi_window_set(igi_window *w,
         if (i < rank - 1) {
             w->out_outer *= out[i];
             w->in_outer *= in[i];
-            w->kernel_outer *= kernel[i];
+            w->kernel_outer = product(w->kernel_outer, kernel[i]);
         }
     }
 }

@@ -62,6 +62,8 @@ void igi_window_set(igi_window *w,
                     const int64_t *kernel,
                     const int64_t *out);
 
+/* Taps of a window of rank >= 1; INT64_MAX when they are more. */
+int64_t igi_window_size(const igi_window *w);
 /* Outer input position that outer output position `o` meets at outer tap `tap`, or -1.
  */
 int64_t igi_window_in_row(const igi_window *w, int64_t o, int64_t tap);

@@ -76,6 +76,13 @@ static bool is_open(const ig_graph *g, int64_t d)
     return d == -1 || (ig_dim_is_symbol(d) && igi_symtab_is_fresh(g->syms, d));
 }
 
+/* A number for what a node makes and inference leaves open, because it hangs on data:
+ * exporters write the one of their example. */
+static bool is_promise(const igi_gvalue *v, int64_t d)
+{
+    return v->producer.i && d >= 0;
+}
+
 ig_status
 igi_graph_declare(ig_graph *g, ig_value_id v, const ig_type *type, bool *agree)
 {
@@ -94,6 +101,9 @@ igi_graph_declare(ig_graph *g, ig_value_id v, const ig_type *type, bool *agree)
     if (have->rank < 0) {
         ig_type whole = {0};
         IG_TRY(igi_type_copy(&whole, type));
+        for (int i = 0; i < whole.rank; i++)
+            dims_of(&whole)[i] =
+                is_promise(value, dims_of(&whole)[i]) ? -1 : dims_of(&whole)[i];
         igi_type_fini(have);
         *have = whole;
         return IG_OK;
@@ -104,7 +114,8 @@ igi_graph_declare(ig_graph *g, ig_value_id v, const ig_type *type, bool *agree)
         *agree = x < 0 || y < 0 || x == y;
     }
     for (int i = 0; *agree && i < have->rank; i++)
-        if (is_open(g, dims_of(have)[i]) && !is_open(g, ig_type_dims(type)[i]))
+        if (is_open(g, dims_of(have)[i]) && !is_open(g, ig_type_dims(type)[i]) &&
+            !is_promise(value, ig_type_dims(type)[i]))
             dims_of(have)[i] = ig_type_dims(type)[i];
     return IG_OK;
 }

@@ -14,10 +14,7 @@ static ig_status supports(const ig_kernel_ctx *k)
     igi_nhwc_pool_set(&v, k, &s);
     if (!v.pixels)
         return ig_reject("an empty result");
-    int64_t taps = 1; /* v.taps may have overflowed */
-    for (int i = 0; i < v.w.rank && taps <= TAPS_MAX; i++)
-        taps *= v.w.axis[i].kernel;
-    return taps <= TAPS_MAX ? IG_OK : ig_reject("a very large window");
+    return v.taps <= TAPS_MAX ? IG_OK : ig_reject("a very large window");
 }
 
 /* The rows of x that the windows of an output row meet; their count. */

@@ -255,7 +255,8 @@ static void reshaped(void)
     igt_node(&m, "Relu", "h", "z");
 }
 
-static void a_declared_shape_is_known_where_inference_knows_nothing(void **state)
+static void
+a_declared_shape_says_rank_and_symbols_where_inference_knows_nothing(void **state)
 {
     (void)state;
     reshaped();
@@ -263,8 +264,8 @@ static void a_declared_shape_is_known_where_inference_knows_nothing(void **state
     assert_status(read_warning(), IG_OK);
     assert_int_equal(warned, 0);
     const ig_type *t = ig_graph_value_type(g, ig_graph_find(g, "z"));
-    assert_int_equal(t->rank, 2); /* and what follows from it too */
-    assert_int_equal(ig_type_dims(t)[0], 3);
+    assert_int_equal(t->rank, 2);        /* and what follows from it too */
+    assert_true(ig_type_dims(t)[0] < 0); /* the number may be that of an example */
     assert_string_equal(igi_symtab_name(ig_graph_symbols(g), ig_type_dims(t)[1]), "N");
 }
 
@@ -339,7 +340,7 @@ IG_TESTS(TEST(all_that_a_model_says_is_read),
          TEST(a_clone_keeps_it),
          TEST(a_graph_without_notes_gets_none_by_being_saved),
          TEST(what_is_said_of_functions_becomes_metadata),
-         TEST(a_declared_shape_is_known_where_inference_knows_nothing),
+         TEST(a_declared_shape_says_rank_and_symbols_where_inference_knows_nothing),
          TEST(a_shape_that_the_graph_contradicts_is_a_warning),
          TEST(an_element_type_that_the_graph_contradicts_is_an_error),
          TEST(every_failing_allocation_ends_in_a_clean_error))
