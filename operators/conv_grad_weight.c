@@ -27,10 +27,10 @@ static ig_status grad_weight_infer(ig_infer *x)
     int rank = x->in[1]->rank, n = igi_infer_sizes(x, 2, dims);
     if (n == IG_INTS_TOO_MANY)
         return IG_INVALID_ARGUMENT;
+    if ((n != rank && n != IG_INTS_UNKNOWN) || x->in[0]->rank != rank || rank < 3)
+        return ig_infer_fail(x, "dy, X and shape must have the same rank, at least 3");
     if (n == IG_INTS_UNKNOWN)
         return ig_infer_fresh(x, 0, rank);
-    if (n != rank || x->in[0]->rank != rank || rank < 3)
-        return ig_infer_fail(x, "dy, X and shape must have the same rank, at least 3");
     IG_TRY(igi_conv_check_dy(x, x->attrs, rank, ig_type_dims(x->in[1]), dims,
                              ig_type_dims(x->in[0])));
     return ig_infer_set(x, 0, rank, dims);

@@ -121,6 +121,18 @@ static void blocks_beyond_all_numbers_overflow(void **state)
           2, "sizes overflow");
 }
 
+/* A scalar has no dims that a shape of the run could contradict, so it went on. */
+static void convolutions_have_axes(void **state)
+{
+    (void)state;
+    ig_graph *g = graph();
+    ig_value_id x = input(g, IG_FLOAT32, 0, NULL), n = input(g, IG_INT64, DIMS(3));
+    const ig_value_id in[3] = {x, x, n};
+    refused(g, "ingot::ConvGradWeight", NULL, in, 3, "the same rank, at least 3");
+    refused(g, "ingot::ConvGradInput", NULL, in, 3, "the same rank, at least 3");
+    ig_graph_free(g);
+}
+
 static void a_length_is_one_number(void **state)
 {
     (void)state;
@@ -219,6 +231,7 @@ IG_TESTS(cmocka_unit_test(dims_to_divide_by_are_a_list),
          cmocka_unit_test(a_threshold_is_one_number),
          cmocka_unit_test(a_slice_has_the_rank_of_what_was_sliced),
          cmocka_unit_test(blocks_beyond_all_numbers_overflow),
+         cmocka_unit_test(convolutions_have_axes),
          cmocka_unit_test(a_length_is_one_number),
          cmocka_unit_test(an_unknown_rank_may_be_the_right_one),
          cmocka_unit_test(constants_are_not_overwritten),
