@@ -24,6 +24,8 @@ static ig_status average_pool_grad_infer(ig_infer *x)
     int rank = x->in[0]->rank, n = igi_infer_sizes(x, 1, dims);
     if (n == IG_INTS_TOO_MANY)
         return IG_INVALID_ARGUMENT;
+    if (rank < 3)
+        return ig_infer_fail(x, "dy must have rank 3 or more");
     if (n == IG_INTS_UNKNOWN)
         return ig_infer_fresh(x, 0, rank);
     if (n != rank)

@@ -29,6 +29,8 @@ static ig_status dft_grad_infer(ig_infer *x)
     int axis, rank = igi_infer_sizes(x, 1, dims);
     if (rank == IG_INTS_TOO_MANY)
         return IG_INVALID_ARGUMENT;
+    if (dy->rank < 2)
+        return ig_infer_fail(x, "dy must have rank 2 or more");
     if (rank == IG_INTS_UNKNOWN)
         return ig_infer_fresh(x, 0, dy->rank);
     if (rank != dy->rank)

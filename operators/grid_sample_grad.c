@@ -23,10 +23,11 @@ static ig_status grid_grad_infer(ig_infer *x)
     int n = igi_infer_sizes(x, 2, dims);
     if (n == IG_INTS_TOO_MANY)
         return IG_INVALID_ARGUMENT;
+    if ((n != dy->rank && n != IG_INTS_UNKNOWN) || grid->rank != dy->rank ||
+        dy->rank < 3)
+        return ig_infer_fail(x, "dy, grid and shape must have one rank, at least 3");
     if (n == IG_INTS_UNKNOWN)
         return ig_infer_fresh(x, 0, dy->rank);
-    if (n < 3 || n != dy->rank || grid->rank != n)
-        return ig_infer_fail(x, "dy, grid and shape must have one rank, at least 3");
     if (a->orders.n && a->orders.n != n - 2)
         return ig_infer_fail(x, "orders needs one element a spatial axis");
     const int64_t *yd = ig_type_dims(dy), *gd = ig_type_dims(grid);

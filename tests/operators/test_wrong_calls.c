@@ -130,6 +130,9 @@ static void convolutions_have_axes(void **state)
     const ig_value_id in[3] = {x, x, n};
     refused(g, "ingot::ConvGradWeight", NULL, in, 3, "the same rank, at least 3");
     refused(g, "ingot::ConvGradInput", NULL, in, 3, "the same rank, at least 3");
+    refused(g, "ingot::GridSampleGrad", NULL, in, 3, "one rank, at least 3");
+    refused(g, "ingot::AveragePoolGrad", NULL, in + 1, 2, "rank 3 or more");
+    refused(g, "ingot::DFTGrad", NULL, in + 1, 2, "rank 2 or more");
     ig_graph_free(g);
 }
 
