@@ -244,7 +244,9 @@ static ig_node_id join_of(const ig_graph *g, ig_value_id v)
     return fits ? igi_only_user(g, turn->out[0]) : none;
 }
 
-/* Rows that Split cut out of longer ones are a Slice of them, which is no copy. */
+/* Rows that Split cut out of longer ones are a Slice of them, which is no copy. Of a
+ * length that only the run knows the pieces may not be the whole, which Split refuses.
+ */
 static ig_status unsplit(ig_graph *g, ig_value_id *v)
 {
     const igi_node *n;
@@ -252,7 +254,8 @@ static ig_status unsplit(ig_graph *g, ig_value_id *v)
     if (!op || !igi_made_by(g, *v, "Split", &n))
         return IG_OK;
     int64_t axis = igi_attr_int(n, "axis", 0), at = 0;
-    if (axis != 2 && axis != -1)
+    if ((axis != 2 && axis != -1) || igi_type_of(g, n->in[0])->rank != 3 ||
+        ig_type_dims(igi_type_of(g, n->in[0]))[2] < 0)
         return IG_OK;
     for (int i = 0; i < n->n_out && n->out[i].i != v->i; i++) {
         int64_t d = n->out[i].i ? ig_type_dims(igi_type_of(g, n->out[i]))[2] : -1;

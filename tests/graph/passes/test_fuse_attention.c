@@ -122,6 +122,24 @@ static void rows_cut_out_of_one_product_are_read_where_they_lie(void **state)
     assert_int_equal(t_count(fast, "Slice"), 3);
 }
 
+/* Split refuses lengths that are not the whole; three Slices would not. */
+static void rows_cut_out_of_a_symbols_length_stay_pieces_of_it(void **state)
+{
+    (void)state;
+    int64_t all_n = 0;
+    const int64_t n = HEADS * SIZE;
+    assert_int_equal(ig_graph_dim(g, "H", &all_n), IG_OK);
+    ig_value_id all = t_input(g, "all", DIMS(BATCH, ROWS, all_n)), part[3];
+    ig_value_id in[2] = {all, t_ints(g, DIMS(n, n, n))};
+    t_node(g, "Split", "axis=2", in, 2, part, 3);
+    q = cut(part[0], "perm=0,2,1,3");
+    v = cut(part[2], "perm=0,2,1,3");
+    t_output(g, "y", join(weighted(product(q, cut(part[1], "perm=0,2,3,1")))));
+    t_optimise(g, 2);
+    assert_int_equal(t_count(g, "Attention"), 1);
+    assert_int_equal(t_count(g, "Split"), 1);
+}
+
 static void an_added_mask_becomes_an_input(void **state)
 {
     (void)state;
@@ -240,6 +258,7 @@ IG_TESTS(T(heads_without_scale_fuse),
          T(the_scale_may_stand_at_both_operands),
          T(rows_are_not_transposed_at_all),
          T(rows_cut_out_of_one_product_are_read_where_they_lie),
+         T(rows_cut_out_of_a_symbols_length_stay_pieces_of_it),
          T(an_added_mask_becomes_an_input),
          T(a_mask_by_where_hides_on_either_side),
          T(a_row_without_keys_stays_what_it_was),
