@@ -336,6 +336,18 @@ static ig_status own_result(space *s, int i)
     return IG_OK;
 }
 
+/* An error for an output without memory: infer could not say its size, as from a list
+ * of no element where one is due, or it was the kernel's to make. */
+static ig_status not_made(const space *s, int i)
+{
+    if (!is_complete(&s->type[i]) && !(out_flags(s, i) & IG_DYNAMIC))
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "%s: the size of output %d does not follow from these inputs",
+                       s->op->def->name, i);
+    return ig_fail(IG_INTERNAL, "%s: the kernel has not made output %d",
+                   s->op->def->name, i);
+}
+
 /* Gives kout[i] to the caller: as it is, or copied into the bound tensor. */
 static ig_status hand_over(space *s)
 {
@@ -346,8 +358,7 @@ static ig_status hand_over(space *s)
         ig_value *v = s->kout[i];
         const ig_tensor *t = ig_value_tensor(v);
         if (t && !t->st) /* an empty one has a storage too */
-            return ig_fail(IG_INTERNAL, "%s: the kernel has not made output %d",
-                           s->op->def->name, i);
+            return not_made(s, i);
         if (!s->out[i])
             continue;
         ig_tensor *bound = ig_value_tensor(s->out[i]);

@@ -136,6 +136,16 @@ static void convolutions_have_axes(void **state)
     ig_graph_free(g);
 }
 
+/* It said that the kernel had made nothing, an internal error. */
+static void a_size_may_not_follow_from_the_inputs(void **state)
+{
+    (void)state;
+    fails("STFT",
+          (ig_tensor *[]){tensor(IG_FLOAT32, DIMS(1, 7, 1)), tensor(IG_INT64, DIMS(0)),
+                          tensor(IG_FLOAT32, DIMS(3))},
+          3, "the size of output 0 does not follow");
+}
+
 static void a_length_is_one_number(void **state)
 {
     (void)state;
@@ -235,6 +245,7 @@ IG_TESTS(cmocka_unit_test(dims_to_divide_by_are_a_list),
          cmocka_unit_test(a_slice_has_the_rank_of_what_was_sliced),
          cmocka_unit_test(blocks_beyond_all_numbers_overflow),
          cmocka_unit_test(convolutions_have_axes),
+         cmocka_unit_test(a_size_may_not_follow_from_the_inputs),
          cmocka_unit_test(a_length_is_one_number),
          cmocka_unit_test(an_unknown_rank_may_be_the_right_one),
          cmocka_unit_test(constants_are_not_overwritten),
