@@ -162,6 +162,8 @@ static ig_status packed_supports(const ig_kernel_ctx *k, reader read)
     product p;
     if (!(k->constants & IG_BIT(1)))
         return ig_reject("the right matrix is not constant");
+    if (!((IG_T(FLOAT32) | IG_F16S) >> igi_kin(k, 1)->v.type.dtype & 1))
+        return ig_reject("the right matrix has an element type that is not packed");
     IG_TRY(read(k, &p));
     if (p.rank || is_empty(&p) || p.g.k == 0)
         return ig_reject("a batch of right matrices, or an empty product");
