@@ -7,6 +7,7 @@
 #include "graph/core/alloc.h"
 #include "graph/core/checked.h"
 #include "graph/ir/attr.h"
+#include "graph/ir/check.h"
 
 typedef struct map {
     ig_ctx *c;
@@ -68,6 +69,36 @@ static ig_status check_lengths(const ig_call *call, ig_value *const *in, int64_t
     return IG_OK;
 }
 
+/* What igi_invoke checks before it calls a kernel: the body fits the call. */
+static ig_status check(const igi_op *op, const ig_call *call, ig_value *const *in)
+{
+    const ig_type *in_type[IG_PORTS_MAX] = {0};
+    ig_type type[IG_PORTS_MAX], *out_type[IG_PORTS_MAX];
+    if (call->n_in > IG_PORTS_MAX || call->n_out > IG_PORTS_MAX)
+        return ig_fail(IG_LIMIT, "SequenceMap: %d inputs and %d outputs", call->n_in,
+                       call->n_out);
+    IG_TRY(igi_attrs_check(op->def, call->attrs));
+    for (int i = 0; i < call->n_in; i++)
+        in_type[i] = in[i] ? &in[i]->type : NULL;
+    for (int o = 0; o < call->n_out; o++) {
+        type[o] = (ig_type){.rank = -1};
+        out_type[o] = &type[o];
+    }
+    ig_infer x = {.struct_size = sizeof(x),
+                  .n_in = call->n_in,
+                  .n_out = call->n_out,
+                  .n_captures = call->n_captures,
+                  .in = in_type,
+                  .out = out_type,
+                  .attrs = call->attrs,
+                  .known = in,
+                  .op = op->def};
+    ig_status rc = igi_infer_call(op, call, &x);
+    for (int o = 0; o < call->n_out; o++)
+        igi_type_fini(&type[o]);
+    return rc;
+}
+
 /* Output o of `n` items. */
 static ig_status give(map *m, int o, ig_value **items, int64_t n, ig_value **out)
 {
@@ -102,12 +133,13 @@ ig_status igi_items_map(ig_ctx *c,
                         ig_value **out)
 {
     map m = {.c = c, .call = call};
-    const igi_sequence *s = in[0] ? sequence(in[0]) : NULL;
     size_t count;
+    IG_TRY(check(op, call, in));
+    const igi_sequence *s = sequence(in[0]);
     memcpy(&m.body, igi_attr_at(igi_attr_find(op->def, "body"), call->attrs),
            sizeof(m.body));
     if (!s || !igi_mul_size((size_t)s->n + 1, (size_t)call->n_out, &count))
-        return IG_BUG("no sequence to map");
+        return IG_OUT_OF_MEMORY;
     IG_TRY(check_lengths(call, in, s->n));
     m.value = igi_calloc(m.body->values.n, sizeof(*m.value));
     ig_value **items = igi_calloc(count, sizeof(ig_value *));

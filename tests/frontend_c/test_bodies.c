@@ -5,6 +5,7 @@
 
 #include <ingot/ingot.h>
 #include <ingot/ops.h>
+#include <ingot/train.h>
 
 #include "graph/ir/body.h"
 #include "graph/runtime/net.h"
@@ -236,6 +237,42 @@ static ig_graph *make_if(bool constant_cond, bool constant_a)
     return g;
 }
 
+/* SequenceMap of one recorded item and the item again. */
+static ig_status map_eagerly(const loop_opts *o)
+{
+    ig_ctx *c = NULL;
+    ig_value *seq = NULL, *out[1] = {NULL};
+    OK(ig_ctx_new(&c, NULL));
+    ig_tensor *x = ig_requires_grad(c, ig_randn(c, IG_FLOAT32, IG_SHAPE(2)), true);
+    ig_value *item = ig_tensor_value(x);
+    OK(ig_sequence_new(&seq, &item, 1, NULL));
+    ig_call call = {
+        .op = igi_registry_find_full(ig_registry_builtin(), "SequenceMap")->def,
+        .attrs = o,
+        .n_in = 2,
+        .n_out = 1};
+    ig_status rc = ig_dispatch(c, &call, (ig_value *[]){seq, item}, out);
+    ig_value_unref(seq);
+    ig_ctx_free(c);
+    return rc;
+}
+
+/* With histories it calls the nodes of its body, which nobody had looked at. */
+static void a_map_in_eager_code_needs_a_body_that_fits(void **state)
+{
+    (void)state;
+    loop_opts o = {.struct_size = sizeof(o)};
+    ig_value_id item;
+    assert_int_equal(map_eagerly(NULL), IG_INVALID_ARGUMENT);
+    assert_int_equal(map_eagerly(&o), IG_INVALID_ARGUMENT);
+    OK(ig_graph_new(&o.body, "body", NULL));
+    OK(ig_graph_input(o.body, "item", IG_FLOAT32, 1, (int64_t[]){2}, &item));
+    OK(ig_graph_output(o.body, "y",
+                       node(o.body, "Relu", NULL, item, (ig_value_id){0})));
+    assert_int_equal(map_eagerly(&o), IG_INVALID_ARGUMENT);
+    ig_graph_free(o.body);
+}
+
 static void an_if_of_a_known_cond_becomes_its_arm(void **state)
 {
     (void)state;
@@ -273,5 +310,6 @@ IG_TESTS(cmocka_unit_test(a_loop_without_end_stops_at_the_limits),
          cmocka_unit_test(states_may_change_their_shape_but_not_stacked_results),
          cmocka_unit_test(results_of_no_round_have_the_sizes_of_one),
          cmocka_unit_test(bodies_nest_to_a_bound),
+         cmocka_unit_test(a_map_in_eager_code_needs_a_body_that_fits),
          cmocka_unit_test(an_if_of_a_known_cond_becomes_its_arm),
          cmocka_unit_test(captured_constants_move_into_bodies))
