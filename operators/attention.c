@@ -416,6 +416,8 @@ static const ig_sample samples[] = {
      IGI_INPUTS(IGI_IN(1, 2, 0, 3), IGI_IN(1, 2, 2, 3), IGI_IN(1, 2, 2, 3))},
     {.name = "no_keys",
      IGI_INPUTS(IGI_IN(1, 2, 2, 3), IGI_IN(1, 2, 0, 3), IGI_IN(1, 2, 0, 3))},
+    {.name = "no_heads",
+     IGI_INPUTS(IGI_IN(2, 0, 3, 4), IGI_IN(2, 0, 5, 4), IGI_IN(2, 0, 5, 3))},
     {.name = "no_batch",
      .attrs = &packed,
      IGI_INPUTS(IGI_IN(0, 2, 4), IGI_IN(0, 2, 4), IGI_IN(0, 2, 4))},

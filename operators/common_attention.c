@@ -107,7 +107,7 @@ ig_status igi_attention_infer(ig_infer *x)
     IG_TRY(ig_infer_equal(x, k.heads, v.heads, "heads of K and V", &k.heads));
     IG_TRY(ig_infer_equal(x, q.size, k.size, "head sizes of Q and K", &k.size));
     IG_TRY(ig_infer_equal(x, k.rows, v.rows, "lengths of K and V", &k.rows));
-    if (q.heads >= 0 && k.heads >= 0 && (k.heads == 0 || q.heads % k.heads))
+    if (q.heads >= 0 && k.heads >= 0 && (k.heads ? q.heads % k.heads : q.heads))
         return ig_infer_fail(x, "q_num_heads must be a multiple of kv_num_heads");
     IG_TRY(read_past(x, &k, &v, &past));
     int64_t total = ig_dim_add(x->syms, past, k.rows);

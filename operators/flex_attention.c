@@ -422,6 +422,8 @@ static const flex_attrs wide = {
 static const ig_sample samples[] = {
     {.name = "heads",
      IGI_INPUTS(IGI_IN(2, 2, 3, 4), IGI_IN(2, 2, 5, 4), IGI_IN(2, 2, 5, 3))},
+    {.name = "no_heads",
+     IGI_INPUTS(IGI_IN(2, 0, 3, 4), IGI_IN(2, 0, 5, 4), IGI_IN(2, 0, 5, 3))},
     {.name = "groups",
      .attrs = &wide,
      IGI_INPUTS(IGI_IN(1, 4, 3, 2), IGI_IN(1, 2, 4, 2), IGI_IN(1, 2, 4, 3))},

@@ -40,7 +40,7 @@ static ig_status set_batches(gpu_product *p,
                              const igi_heads *shared,
                              const igi_heads *y)
 {
-    int64_t group = a->q_heads / a->kv_heads;
+    int64_t group = a->kv_heads ? a->q_heads / a->kv_heads : 0;
     const int64_t dims[3] = {a->batch, a->kv_heads, group};
     const int64_t sa[3] = {left->batch, left->head * group, left->head};
     const int64_t sb[3] = {shared->batch, shared->head, 0};
