@@ -21,7 +21,9 @@ ig_status igi_group_infer(ig_infer *x, int64_t groups)
     if (x->in[0]->rank < 2)
         return ig_infer_fail(x, "the input must have rank >= 2");
     int64_t c = ig_type_dims(x->in[0])[1];
-    if (groups < 0 || (groups > 0 && c >= 0 && c % groups != 0))
+    /* Groups of no channels have no mean, and may be as many as there are numbers. */
+    if (groups < 0 || (groups > 0 && c >= 0 && c % groups != 0) ||
+        (groups > 1 && c == 0))
         return ig_infer_fail(x, "%" PRId64 " groups do not divide %" PRId64 " channels",
                              groups, c);
     for (int i = 1; i < 3; i++) {

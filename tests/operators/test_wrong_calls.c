@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <ingot/ingot.h>
+#include <ingot/ops.h>
 
 #include "graph/ir/body.h"
 #include "graph/ir/graph.h"
@@ -240,6 +241,20 @@ static void a_capture_has_the_shape_that_the_body_declares(void **state)
     ig_graph_free(g);
 }
 
+/* Its gradient made as many means as there are groups: 2^31 of nothing. */
+static void no_channels_have_no_groups(void **state)
+{
+    (void)state;
+    ig_graph *g = graph();
+    ig_group_normalization_opts o = IG_GROUP_NORMALIZATION_OPTS_INIT;
+    o.num_groups = INT32_MAX;
+    const ig_value_id none = input(g, IG_FLOAT32, DIMS(0));
+    refused(g, "GroupNormalization", &o,
+            (ig_value_id[]){input(g, IG_FLOAT32, DIMS(2, 0, 3)), none, none}, 3,
+            "do not divide 0 channels");
+    ig_graph_free(g);
+}
+
 IG_TESTS(cmocka_unit_test(dims_to_divide_by_are_a_list),
          cmocka_unit_test(a_threshold_is_one_number),
          cmocka_unit_test(a_slice_has_the_rank_of_what_was_sliced),
@@ -249,5 +264,6 @@ IG_TESTS(cmocka_unit_test(dims_to_divide_by_are_a_list),
          cmocka_unit_test(a_length_is_one_number),
          cmocka_unit_test(an_unknown_rank_may_be_the_right_one),
          cmocka_unit_test(constants_are_not_overwritten),
+         cmocka_unit_test(no_channels_have_no_groups),
          cmocka_unit_test(a_condition_is_one_element),
          cmocka_unit_test(a_capture_has_the_shape_that_the_body_declares))
