@@ -217,6 +217,16 @@ ig_status igi_simplify_slice(ig_graph *g, ig_node_id id, int *changes)
     return forward(g, id, n->in[0], changes);
 }
 
+/* Whether v is absent or surely has one element. */
+static bool absent_or_one(const ig_graph *g, ig_value_id v)
+{
+    int64_t count;
+    const ig_type *t = v.i ? igi_type_of(g, v) : NULL;
+    return !t || (t->rank >= 0 && igi_dims_count(t->rank, ig_type_dims(t), &count) &&
+                  count == 1);
+}
+
+/* What the run may have to refuse stays. */
 ig_status igi_simplify_pad(ig_graph *g, ig_node_id id, int *changes)
 {
     const igi_node *n = igi_node_at(g, id);
@@ -225,7 +235,8 @@ ig_status igi_simplify_pad(ig_graph *g, ig_node_id id, int *changes)
     for (int i = 0; i < count; i++)
         if (pads[i] != 0)
             return IG_OK;
-    if (igi_type_of(g, n->in[0])->rank < 0) /* does it have as many axes? */
+    if (igi_type_of(g, n->in[0])->rank < 0 /* does it have as many axes? */ ||
+        !absent_or_one(g, igi_in(n, 2)))
         return IG_OK;
     return count >= 0 ? forward(g, id, n->in[0], changes) : IG_OK;
 }

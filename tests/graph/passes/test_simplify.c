@@ -64,6 +64,16 @@ static void a_dropout_that_trains_stays(void **state)
     assert_int_equal(t_count(g, "Dropout"), 1);
 }
 
+/* The run must refuse a value of several numbers. */
+static void a_pad_whose_value_may_be_wrong_stays(void **state)
+{
+    (void)state;
+    ig_value_id value = t_input(g, "value", DIMS(-1));
+    t_output(g, "y", t_op3(g, "Pad", NULL, x23(), t_ints(g, DIMS(0, 0, 0, 0)), value));
+    t_optimise(g, 1);
+    assert_int_equal(t_count(g, "Pad"), 1);
+}
+
 /* The run must refuse a ratio of several numbers. */
 static void a_dropout_whose_ratio_may_be_wrong_stays(void **state)
 {
@@ -262,6 +272,7 @@ static void a_value_that_is_overwritten_is_not_forwarded(void **state)
 IG_TESTS(T(nodes_that_do_nothing_go),
          T(a_slice_backwards_stays),
          T(a_pad_that_shifts_stays),
+         T(a_pad_whose_value_may_be_wrong_stays),
          T(a_dropout_whose_mask_is_read_stays),
          T(a_dropout_that_trains_stays),
          T(a_dropout_whose_ratio_may_be_wrong_stays),
