@@ -2936,6 +2936,22 @@ ig_tensor *ig_op_ingot_linear_at(const char *where, ig_ctx *c, ig_tensor *x, ig_
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+_Static_assert(sizeof(ig_ingot_linear_n_bits_opts) == 48, "LinearNBits");
+_Static_assert(offsetof(ig_ingot_linear_n_bits_opts, trans_w) == 8, "trans_w");
+_Static_assert(offsetof(ig_ingot_linear_n_bits_opts, block_size) == 16, "block_size");
+_Static_assert(offsetof(ig_ingot_linear_n_bits_opts, activation) == 24, "activation");
+_Static_assert(offsetof(ig_ingot_linear_n_bits_opts, act_a) == 32, "act_a");
+_Static_assert(offsetof(ig_ingot_linear_n_bits_opts, act_b) == 36, "act_b");
+_Static_assert(offsetof(ig_ingot_linear_n_bits_opts, residual_after) == 40, "residual_after");
+ig_tensor *ig_op_ingot_linear_n_bits_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor *w, ig_tensor *b, ig_tensor *residual, ig_tensor *scale, ig_tensor *zero, const ig_ingot_linear_n_bits_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {x, w, b, residual, scale, zero};
+    int n_in = 6;
+    const ig_op_def *d = igi_op_once(&op, "ingot::LinearNBits");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 _Static_assert(sizeof(ig_ingot_linear_scan_opts) == 24, "LinearScan");
 _Static_assert(offsetof(ig_ingot_linear_scan_opts, adjoint) == 8, "adjoint");
 _Static_assert(offsetof(ig_ingot_linear_scan_opts, reverse) == 16, "reverse");

@@ -41,6 +41,24 @@ typedef struct igi_linear_attrs {
     int64_t residual_after;
 } igi_linear_attrs;
 
+/* ingot::LinearNBits: the same with w of integers in blocks, scale and zero points
+ * behind them. */
+typedef struct igi_linear_nbits_attrs {
+    uint32_t struct_size;
+    int64_t trans_w, block_size;
+    int64_t activation;
+    float act_a, act_b;
+    int64_t residual_after;
+} igi_linear_nbits_attrs;
+enum { /* ports of it */
+       IGI_NBITS_X,
+       IGI_NBITS_W,
+       IGI_NBITS_B,
+       IGI_NBITS_RESIDUAL,
+       IGI_NBITS_SCALE,
+       IGI_NBITS_ZERO
+};
+
 /* Dims with the channels moved: [N, in..., C] -> [N, C, in...] and back. */
 static inline void igi_dims_to_nchw(int rank, const int64_t *nhwc, int64_t *nchw)
 {

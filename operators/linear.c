@@ -1,7 +1,6 @@
 /* ingot::Linear: y = act(alpha * x w + b + residual) over the rows of x[..., K]; made
  * by the optimiser from MatMul or Gemm with a constant matrix and what follows it. */
-#include "operators/common_fused.h"
-#include "operators/common_gemm.h"
+#include "operators/common_linear.h"
 
 static const ig_port inputs[] = {
     IG_PORT("x", 'T', "Rows [..., K]."),
@@ -24,37 +23,15 @@ static const ig_attr_def attrs[] = {
 
 static ig_status linear_infer(ig_infer *x)
 {
-    int64_t dims[IG_RANK_MAX];
     const igi_linear_attrs *a = x->attrs;
-    int rank = x->in[0]->rank, t = a->trans_w != 0;
-    if (rank < 1 || x->in[1]->rank != 2)
-        return ig_infer_fail(x, "x must have rank 1 at least and w rank 2");
-    const int64_t *xd = ig_type_dims(x->in[0]), *wd = ig_type_dims(x->in[1]);
-    IG_TRY(ig_infer_equal(x, xd[rank - 1], wd[t], "the inner dims of x and w", NULL));
-    for (int i = 0; i < rank - 1; i++)
-        dims[i] = xd[i];
-    dims[rank - 1] = wd[!t];
-    if (x->n_in > 2 && x->in[2]) {
-        if (x->in[2]->rank != 1)
-            return ig_infer_fail(x, "b must have rank 1");
-        IG_TRY(ig_infer_equal(x, ig_type_dims(x->in[2])[0], dims[rank - 1],
-                              "dims of b and w", NULL));
-    }
-    const ig_type *r = x->n_in > 3 ? x->in[3] : NULL;
-    if (r && r->rank != rank)
-        return ig_infer_fail(x, "residual must have the shape of the result");
-    for (int i = 0; r && i < rank; i++)
-        IG_TRY(ig_infer_equal(x, ig_type_dims(r)[i], dims[i],
-                              "dims of residual and of the result", &dims[i]));
-    return ig_infer_set(x, 0, rank, dims);
+    return igi_linear_infer(x, a->trans_w != 0);
 }
 
 typedef struct {
     igi_product p; /* x w */
+    igi_linear l;
     ig_dtype w;
-    const igi_linear_attrs *a;
-    const void *b, *residual;
-    void *y;
+    double alpha;
 } linear_call;
 
 /* igi_product_float for weights of another type. */
@@ -74,24 +51,17 @@ IGI_INLINE ig_status mixed_product(
 
 IGI_INLINE ig_status linear_rows(ig_dtype T, linear_call *v)
 {
-    const igi_linear_attrs *e = v->a;
     double acc[IGI_CHUNK];
-    for (int64_t row = 0; row < v->p.m; row++) {
-        for (int64_t col = 0; col < v->p.n; col += IGI_CHUNK) {
-            int64_t n = igi_chunk_end(col, v->p.n) - col;
+    for (int64_t row = 0; row < v->l.m; row++) {
+        for (int64_t col = 0; col < v->l.n; col += IGI_CHUNK) {
+            int64_t n = igi_chunk_end(col, v->l.n) - col;
             if (v->w == T)
                 IG_TRY(igi_product_float(T, &v->p, row, col, n, acc));
             else
                 IG_TRY(mixed_product(T, v, row, col, n, acc));
-            for (int64_t j = 0; j < n; j++) {
-                int64_t at = row * v->p.n + col + j;
-                double b = v->b ? igi_load(T, v->b, col + j) : 0;
-                double r = v->residual ? igi_load(T, v->residual, at) : 0;
-                double y = igi_act_finish(e->activation, (double)e->act_a,
-                                          (double)e->act_b, e->residual_after != 0,
-                                          (double)e->alpha * acc[j] + b, r);
-                igi_store(T, v->y, at, y);
-            }
+            for (int64_t j = 0; j < n; j++)
+                acc[j] *= v->alpha;
+            igi_linear_store(T, &v->l, row, col, n, acc);
         }
     }
     return IG_OK;
@@ -100,23 +70,20 @@ IGI_INLINE ig_status linear_rows(ig_dtype T, linear_call *v)
 static ig_status linear_reference(ig_kernel_ctx *k)
 {
     const igi_linear_attrs *a = k->attrs;
-    const ig_tensor *x = ig_in(k, 0), *w = ig_in(k, 1), *b = ig_in(k, 2),
-                    *r = ig_in(k, 3);
-    ig_tensor *y = ig_out(k, 0);
-    int64_t depth = ig_dims(x)[ig_rank(x) - 1], n = ig_dims(y)[ig_rank(y) - 1], m = 1;
-    for (int i = 0; i < ig_rank(x) - 1; i++)
-        m *= ig_dims(x)[i];
-    linear_call v = {.p.a = {ig_data(x), 0, depth, 1},
-                     .p.b = {ig_data(w), 0, a->trans_w ? 1 : n, a->trans_w ? depth : 1},
-                     .p.m = m,
-                     .p.n = n,
-                     .p.depth = depth,
-                     .p.pace = igi_pace_of(k),
-                     .w = ig_dtype_of(w),
-                     .a = a,
-                     .b = b ? ig_data(b) : NULL,
-                     .residual = r ? ig_data(r) : NULL,
-                     .y = ig_data(y)};
+    const ig_tensor *x = ig_in(k, 0), *w = ig_in(k, 1);
+    linear_call v = {.w = ig_dtype_of(w), .alpha = (double)a->alpha};
+    igi_linear_set(&v.l, k);
+    v.l.activation = a->activation;
+    v.l.act_a = (double)a->act_a;
+    v.l.act_b = (double)a->act_b;
+    v.l.residual_after = a->residual_after != 0;
+    v.p = (igi_product){
+        .a = {ig_data(x), 0, v.l.depth, 1},
+        .b = {ig_data(w), 0, a->trans_w ? 1 : v.l.n, a->trans_w ? v.l.depth : 1},
+        .m = v.l.m,
+        .n = v.l.n,
+        .depth = v.l.depth,
+        .pace = igi_pace_of(k)};
     IGI_EACH_FLOAT(k, ig_dtype_of(x), IG_TRY(linear_rows(T, &v)));
     return IG_OK;
 }

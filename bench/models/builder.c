@@ -131,10 +131,32 @@ value b_bytes(builder *b,
             ((int32_t *)p)[i] = (int32_t)v;
         else if (dtype == IG_INT8)
             ((int8_t *)p)[i] = (int8_t)(v > 127 ? 127 : v < -127 ? -127 : v);
+        else if (dtype == IG_UINT4) /* low bits first */
+            ((uint8_t *)p)[i / 2] =
+                (uint8_t)((i % 2 ? ((uint8_t *)p)[i / 2] : 0) | (unsigned)(v > 15  ? 15
+                                                                           : v < 0 ? 0
+                                                                                   : v)
+                                                                    << (i % 2 * 4));
         else
             ((uint8_t *)p)[i] = (uint8_t)(v > 255 ? 255 : v < 0 ? 0 : v);
     }
     return constant(b, rc, t);
+}
+
+value b_dense_nbits(builder *b, value x, int64_t in, int64_t out)
+{
+    enum { BLOCK = 32 };
+    const double deviation = 3; /* of the codes */
+    ig_dequantize_linear_opts o = IG_DEQUANTIZE_LINEAR_OPTS_INIT;
+    o.axis = 0;
+    o.block_size = BLOCK;
+    const int64_t dims[2] = {in, out}, blocks[2] = {in / BLOCK, out};
+    value w[3] = {b_bytes(b, IG_UINT4, 2, dims, 8, deviation)};
+    float *scale = b_tensor(b, 2, blocks, &w[1]);
+    for (int64_t i = 0; scale && i < blocks[0] * blocks[1]; i++)
+        scale[i] = (float)((1 + (double)(i % 7) / 10) / deviation / sqrt((double)in));
+    w[2] = b_bytes(b, IG_UINT4, 2, blocks, 8, 1);
+    return b_op2(b, "MatMul", x, b_call(b, "DequantizeLinear", &o, w, 3));
 }
 
 value b_call(builder *b, const char *op, const void *opts, const value *in, int n)

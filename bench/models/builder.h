@@ -68,6 +68,8 @@ value b_global_pool(builder *b, value x);
 value b_flatten(builder *b, value x);
 value b_gemm(builder *b, value x, int64_t in, int64_t out);  /* Gemm transB, bias */
 value b_dense(builder *b, value x, int64_t in, int64_t out); /* MatMul, Add */
+/* MatMul with weights of 4 bits, a scale and zero point for 32 inputs. */
+value b_dense_nbits(builder *b, value x, int64_t in, int64_t out);
 value b_concat(builder *b, const value *xs, int n, int64_t axis);
 void b_split(
     builder *b, value x, int64_t axis, int n, const int64_t *sizes, value *out);
@@ -109,5 +111,6 @@ void m_chain_add(builder *b);
 void m_chain_tanh(builder *b);
 void m_big(builder *b); /* 256 MB of weights */
 void m_resnet50_qdq(builder *b);
+void m_nbits(builder *b);
 
 #endif

@@ -25,6 +25,7 @@ static const struct {
     {"yolov8n", m_yolov8n, 0},
     {"resnet50_qdq", m_resnet50_qdq, 3 * 8.0 / 255},
     {"lstm", m_lstm, 0},
+    {"nbits", m_nbits, 0},
 };
 
 const char *b_model_name(size_t i)

@@ -1,6 +1,11 @@
-/* ResNet-50 as a quantizer writes it: every tensor goes through QuantizeLinear and
+/* Two kinds of quantized models.
+ *
+ * ResNet-50 as a quantizer writes it: every tensor goes through QuantizeLinear and
  * DequantizeLinear, activations as uint8 with one scale, weights as int8 with a scale
- * per output channel, biases as int32. Scales suit activations of size 1. */
+ * per output channel, biases as int32. Scales suit activations of size 1.
+ *
+ * The products of a language model for one token: weights of 4 bits, the rest floats.
+ */
 #include <math.h>
 
 #include "bench/models/builder.h"
@@ -103,4 +108,15 @@ void m_resnet50_qdq(builder *b)
     o.transB = 1;
     parameters(b, 2, (int64_t[]){classes, in}, sqrt(2 / (double)in), x.scale, last + 1);
     b_output(b, "logits", centred(b, b_call(b, "Gemm", &o, last, 3)).v);
+}
+
+void m_nbits(builder *b)
+{
+    const int64_t width = b->tiny ? 256 : 2048;
+    value x = B_INPUT(b, "x", IG_FLOAT32, 1, width);
+    for (int i = 0; i < 4; i++) {
+        value y = b_silu(b, b_dense_nbits(b, x, width, width));
+        x = b_op2(b, "Add", x, b_dense_nbits(b, y, width, width));
+    }
+    b_output(b, "y", x);
 }

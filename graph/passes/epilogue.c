@@ -1,5 +1,6 @@
-/* What follows ingot::Conv and ingot::Linear moves into their epilogue: bias, residual
- * and activation, applied to the finished tile instead of in passes over memory.
+/* What follows ingot::Conv, ingot::Linear and ingot::LinearNBits moves into their
+ * epilogue: bias, residual and activation, applied to the finished tile instead of in
+ * passes over memory.
  *
  * A fused operator swallows the one reader of its result, and the next, as long as each
  * fits. The operator is changed in place and its result stands for that of the reader.
@@ -13,7 +14,7 @@
 #include "graph/core/dtype.h"
 #include "graph/passes/rewrite.h"
 
-enum { BIAS = 2, RESIDUAL = 3 }; /* ports of both operators */
+enum { BIAS = 2, RESIDUAL = 3 }; /* ports of all these operators */
 
 typedef struct act {
     const char *name;
@@ -22,8 +23,12 @@ typedef struct act {
 
 static bool is_fused(const igi_node *n)
 {
-    return (igi_node_is(n, "ingot::Conv") || igi_node_is(n, "ingot::Linear")) &&
-           n->n_in == 4;
+    static const char *const names[] = {"ingot::Conv", "ingot::Linear",
+                                        "ingot::LinearNBits", NULL};
+    int i = 0;
+    while (names[i] && !igi_node_is(n, names[i]))
+        i++;
+    return names[i] && n->n_in > RESIDUAL;
 }
 
 static bool has_act(const igi_node *n)

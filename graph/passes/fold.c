@@ -42,6 +42,7 @@ static bool is_heavy(const igi_node *n)
                                         "MaxPool",
                                         "AveragePool",
                                         "ingot::Linear",
+                                        "ingot::LinearNBits",
                                         "ingot::Conv",
                                         "ingot::MaxPool",
                                         "ingot::AveragePool",

@@ -11,7 +11,10 @@
 #include "graph/core/dtype.h"
 #include "graph/passes/rewrite.h"
 
-enum { SMALL = 1 << 14 /* elements */ };
+enum {
+    SMALL = 1 << 14, /* elements */
+    NBITS_SCALE = 4  /* port of ingot::LinearNBits that may be half beside float32 */
+};
 
 typedef struct half {
     ig_graph *g;
@@ -81,6 +84,7 @@ static ig_status widen(half *h, ig_node_id id)
     ig_value_id in[8], out[4] = {{0}};
     igi_make m = {
         .op = n->op, .attrs = n->attrs, .n_in = n->n_in, .n_out = n->n_out, .like = id};
+    const bool is_nbits = igi_node_is(n, "ingot::LinearNBits");
     int halves = 0;
     if (n->n_in > 8 || n->n_out > 4)
         return IG_OK;
@@ -88,7 +92,7 @@ static ig_status widen(half *h, ig_node_id id)
         m.wanted |= n->out[i].i ? IG_BIT(i) : 0;
     for (int i = 0; i < m.n_in; i++) {
         in[i] = igi_node_at(g, id)->in[i];
-        if (!is_half(g, in[i]))
+        if (!is_half(g, in[i]) || (i == NBITS_SCALE && is_nbits))
             continue;
         IG_TRY(widened(h, in[i], id, &in[i]));
         if (!in[i].i)
@@ -173,6 +177,7 @@ static const char *const computing[] = {"Abs",
                                         "Sub",
                                         "Sum",
                                         "Tanh",
+                                        "ingot::LinearNBits",
                                         NULL};
 
 /* Operators that only move elements follow those that compute. */

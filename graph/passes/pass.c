@@ -35,6 +35,7 @@ static const pass canonical[] = {
 /* Before weights become floats. */
 static const pass quantized[] = {
     {"qdq", igi_pass_qdq, 2, HOST},
+    {"fuse_nbits", igi_pass_fuse_nbits, 2, HOST},
     {0},
 };
 

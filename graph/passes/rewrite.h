@@ -34,6 +34,7 @@ ig_status igi_pass_half(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_fuse_attention(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_fuse_norm(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_fuse_linear(ig_graph *g, igi_pass_state *s, int *changes);
+ig_status igi_pass_fuse_nbits(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_qdq(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_fuse_qconv(ig_graph *g, igi_pass_state *s, int *changes);
 ig_status igi_pass_fuse_step(ig_graph *g, igi_pass_state *s, int *changes);

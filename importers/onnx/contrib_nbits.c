@@ -50,6 +50,7 @@ static ig_value_id reread(igi_make *m,
         ig_tensor_unref(t);
         return v;
     }
+    out->st->flags |= t->st->flags & (IGI_READONLY | IGI_MAPPED);
     return igi_mk_tensor(m, out);
 }
 

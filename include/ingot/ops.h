@@ -4772,6 +4772,57 @@ IG_API ig_tensor *ig_op_ingot_linear_at(const char *where,
                                         const ig_ingot_linear_opts *opts);
 #define ig_op_ingot_linear(...) ig_op_ingot_linear_at(IG_HERE, __VA_ARGS__)
 
+/* ---- ingot::LinearNBits ---- */
+/* y = act(x w' + b + residual), or act(x w' + b) + residual, with w' = (w - zero) *
+ * scale, one scale and zero point for block_size neighbours along K. Internal: the
+ * optimiser makes it after gradients are taken. x: Rows [..., K]. w: Integers [K, N],
+ * or [N, K] with trans_w. b: Bias [N]. residual: Added to the result; shape of y.
+ * scale: One a block: shape of w with K divided by block_size, rounded up. zero: Zero
+ * points, shape of scale; absent: 0. */
+enum {
+    IG_INGOT_LINEAR_N_BITS_ACTIVATION_NONE = 0,
+    IG_INGOT_LINEAR_N_BITS_ACTIVATION_RELU = 1,
+    IG_INGOT_LINEAR_N_BITS_ACTIVATION_LEAKY_RELU = 2,
+    IG_INGOT_LINEAR_N_BITS_ACTIVATION_CLIP = 3,
+    IG_INGOT_LINEAR_N_BITS_ACTIVATION_SIGMOID = 4,
+    IG_INGOT_LINEAR_N_BITS_ACTIVATION_TANH = 5,
+    IG_INGOT_LINEAR_N_BITS_ACTIVATION_SILU = 6,
+    IG_INGOT_LINEAR_N_BITS_ACTIVATION_GELU_ERF = 7,
+    IG_INGOT_LINEAR_N_BITS_ACTIVATION_GELU_TANH = 8,
+    IG_INGOT_LINEAR_N_BITS_ACTIVATION_ELU = 9,
+    IG_INGOT_LINEAR_N_BITS_ACTIVATION_SOFTPLUS = 10,
+    IG_INGOT_LINEAR_N_BITS_ACTIVATION_HARD_SIGMOID = 11,
+    IG_INGOT_LINEAR_N_BITS_ACTIVATION_HARD_SWISH = 12
+};
+typedef struct ig_ingot_linear_n_bits_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_linear_n_bits_opts));
+    int64_t trans_w IG_DEF(0);     /* 1: w is [N, K]. */
+    int64_t block_size IG_DEF(32); /* Neighbours along K that share a scale. */
+    int64_t activation IG_DEF(
+        0); /* Function of the result: none, relu, leaky_relu, clip, sigmoid, tanh,
+               silu, gelu_erf, gelu_tanh, elu, softplus, hard_sigmoid, hard_swish. */
+    float act_a IG_DEF(
+        0.0f); /* Slope of leaky_relu, alpha of elu and hard_sigmoid, low of clip. */
+    float act_b IG_DEF(0.0f); /* High of clip, beta of hard_sigmoid. */
+    int64_t residual_after
+        IG_DEF(0); /* 0: residual is added before the activation; 1: after. */
+} ig_ingot_linear_n_bits_opts;
+#define IG_INGOT_LINEAR_N_BITS_OPTS_INIT                                               \
+    {                                                                                  \
+        sizeof(ig_ingot_linear_n_bits_opts), 0, 32, 0, 0.0f, 0.0f, 0                   \
+    }
+IG_API ig_tensor *ig_op_ingot_linear_n_bits_at(const char *where,
+                                               ig_ctx *c,
+                                               ig_tensor *x,
+                                               ig_tensor *w,
+                                               ig_tensor *b,
+                                               ig_tensor *residual,
+                                               ig_tensor *scale,
+                                               ig_tensor *zero,
+                                               const ig_ingot_linear_n_bits_opts *opts);
+#define ig_op_ingot_linear_n_bits(...)                                                 \
+    ig_op_ingot_linear_n_bits_at(IG_HERE, __VA_ARGS__)
+
 /* ---- ingot::LinearScan ---- */
 /* The recurrence y(t) = b(t) + a(t) y(t-1) along `axis`, or with `adjoint` its
  * transpose y(t) = b(t) + a(t+1) y(t+1). a: Factors. b: Terms, of a's shape. axis: A

@@ -136,6 +136,8 @@ typedef void (*igi_gemm_fn)(const igi_gemm *g,
                             int64_t panel_lo,
                             int64_t panel_hi);
 
+typedef struct igi_nbits igi_nbits; /* compute_nbits.h */
+
 /* Strides in elements; any value, 0 included. acc[m][n] starts from `init` when not
  * NULL. */
 typedef struct igi_gemm_f64 {
@@ -346,6 +348,11 @@ typedef struct igi_cpu_isa {
     void (*gemm_dot)(const igi_gemm *g, int64_t col_lo, int64_t col_hi);
     /* Rows [row_lo, row_hi); one chain per element in the order of k. */
     void (*gemm_f64)(const igi_gemm_f64 *g, int64_t row_lo, int64_t row_hi);
+    /* compute_nbits.h: all rows of the panels [panel_lo, panel_hi), for few rows, whose
+     * bits depend neither on their number nor on the split; and panel p as floats,
+     * packed as igi_gemm_pack does it. */
+    void (*nbits_rows)(const igi_nbits *b, int64_t panel_lo, int64_t panel_hi);
+    void (*nbits_panel)(float *dst, const igi_nbits *b, int64_t p);
 
     float (*reduce)(igi_reduction op, const float *x, int64_t n);
     /* For threads: blocks [lo, hi) of x[n] into partial[block]; igi_reduction's bits

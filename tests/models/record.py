@@ -26,6 +26,7 @@ def main():
     recorded.mkdir(exist_ok=True)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
+    options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", "1")  # 4, the default: inputs of 8 bits
     for model in models:
         session = onnxruntime.InferenceSession(model, options)
         stem = model.with_suffix("")

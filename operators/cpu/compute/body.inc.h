@@ -18,6 +18,8 @@
 
 #include "operators/cpu/compute/gemm_small.inc.h"
 
+#include "operators/cpu/compute/nbits.inc.h"
+
 #include "operators/cpu/compute/reduce.inc.h"
 
 #include "operators/cpu/compute/rows.inc.h"
@@ -65,6 +67,8 @@ static const igi_cpu_isa igi_cpu_table = {
     .gemm = gemm,
     .gemm_dot = gemm_dot,
     .gemm_f64 = gemm_f64,
+    .nbits_rows = nbits_rows,
+    .nbits_panel = nbits_panel,
     .reduce = reduce,
     .reduce_blocks = reduce_blocks,
     .reduce_combine = reduce_combine,

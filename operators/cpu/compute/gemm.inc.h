@@ -35,8 +35,8 @@ typedef struct gemm_tile {
     int64_t ld0;
     const float *add1;
     int64_t ld1;
-    int64_t last; /* columns of the last vector, for the masked kernels */
-    bool bounded; /* results are kept between low and high */
+    int64_t cols, last; /* all columns, and those of the last vector */
+    bool bounded;       /* results are kept between low and high */
     float low, high;
 } gemm_tile;
 
@@ -292,25 +292,19 @@ typedef struct gemm_block {
     bool single;
 } gemm_block;
 
-/* One tile of at most GEMM_MR rows in panel p. */
-static void gemm_do_tile(
-    const igi_gemm *g, const gemm_block *kb, int64_t row, int64_t rows, int64_t p)
+/* What a tile writes and adds: rows from `row` in panel p. *plain: nothing is left to
+ * do behind the store. */
+static gemm_tile gemm_tile_at(
+    const igi_gemm *g, const gemm_block *kb, int64_t row, int64_t p, bool *plain)
 {
     const igi_epilogue *e = &g->epilogue;
     const int64_t col = p * GEMM_PANEL;
     const int64_t cols = g->n - col < GEMM_PANEL ? g->n - col : GEMM_PANEL;
-    const int64_t vectors = (cols + VW - 1) / VW, step = g->a_step ? g->a_step : 1;
     gemm_tile t = {
-        .k = kb->k,
-        .a = g->a + row * g->lda + kb->k0 * step,
-        .lda = g->lda,
-        .a_step = step,
-        .b = g->ldb ? g->b + kb->k0 * g->ldb + col
-                    : g->b + p * g->k * GEMM_PANEL + kb->k0 * GEMM_PANEL,
-        .ldb = g->ldb ? g->ldb : GEMM_PANEL,
         .c = g->c + row * g->ldc + col,
         .ldc = g->ldc,
-        .last = cols - (vectors - 1) * VW,
+        .cols = cols,
+        .last = cols - (cols - 1) / VW * VW,
     };
     if (!kb->first) {
         t.add0 = t.c;
@@ -324,13 +318,31 @@ static void gemm_do_tile(
     }
     const bool bounds = epilogue_bounds(e, &t.low, &t.high);
     t.bounded = kb->last && bounds && e->act;
-    const int64_t kind = cols == GEMM_PANEL ? 0 : vectors;
+    *plain = !kb->last || bounds;
+    return t;
+}
+
+/* One tile of at most GEMM_MR rows in panel p. */
+static void gemm_do_tile(
+    const igi_gemm *g, const gemm_block *kb, int64_t row, int64_t rows, int64_t p)
+{
+    bool plain;
+    const int64_t col = p * GEMM_PANEL, step = g->a_step ? g->a_step : 1;
+    gemm_tile t = gemm_tile_at(g, kb, row, p, &plain);
+    t.k = kb->k;
+    t.a = g->a + row * g->lda + kb->k0 * step;
+    t.lda = g->lda;
+    t.a_step = step;
+    t.b = g->ldb ? g->b + kb->k0 * g->ldb + col
+                 : g->b + p * g->k * GEMM_PANEL + kb->k0 * GEMM_PANEL;
+    t.ldb = g->ldb ? g->ldb : GEMM_PANEL;
+    const int64_t kind = t.cols == GEMM_PANEL ? 0 : (t.cols + VW - 1) / VW;
     if (kb->single)
         gemv_kernels[kind](&t);
     else
         gemm_kernels[rows - 1][kind](&t);
-    if (kb->last && !bounds)
-        gemm_finish(g, row, rows, col, cols);
+    if (!plain)
+        gemm_finish(g, row, rows, col, t.cols);
 }
 
 /* Asks for the lines that the next tile will write and add: they lie row strides apart,

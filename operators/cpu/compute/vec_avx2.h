@@ -138,6 +138,18 @@ VEC_INLINE vi viset1(int32_t x)
 {
     return _mm256_set1_epi32(x);
 }
+VEC_INLINE vi viload(const uint32_t *p)
+{
+    return _mm256_loadu_si256((const __m256i *)(const void *)p);
+}
+VEC_INLINE vi vishr(vi a, int n)
+{
+    return _mm256_srli_epi32(a, n);
+}
+VEC_INLINE vi viput(vi a, vi mask, vi rest)
+{
+    return _mm256_or_si256(_mm256_and_si256(a, mask), rest);
+}
 VEC_INLINE vi visub(vi a, vi b)
 {
     return _mm256_sub_epi32(a, b);

@@ -139,6 +139,18 @@ VEC_INLINE vi viset1(int32_t x)
 {
     return _mm512_set1_epi32(x);
 }
+VEC_INLINE vi viload(const uint32_t *p)
+{
+    return _mm512_loadu_si512(p);
+}
+VEC_INLINE vi vishr(vi a, int n) /* logical */
+{
+    return _mm512_srli_epi32(a, (unsigned)n);
+}
+VEC_INLINE vi viput(vi a, vi mask, vi rest) /* (a & mask) | rest */
+{
+    return _mm512_ternarylogic_epi32(a, mask, rest, 0xea);
+}
 VEC_INLINE vi visub(vi a, vi b)
 {
     return _mm512_sub_epi32(a, b);

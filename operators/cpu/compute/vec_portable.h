@@ -162,6 +162,21 @@ VEC_INLINE vi viset1(int32_t x)
 {
     return (vi){x, x, x, x};
 }
+VEC_INLINE vi viload(const uint32_t *p)
+{
+    vi x;
+    memcpy(&x, p, sizeof(x));
+    return x;
+}
+VEC_INLINE vi vishr(vi a, int n)
+{
+    typedef uint32_t vu __attribute__((vector_size(16)));
+    return (vi)((vu)a >> (uint32_t)n);
+}
+VEC_INLINE vi viput(vi a, vi mask, vi rest)
+{
+    return (a & mask) | rest;
+}
 VEC_INLINE vi visub(vi a, vi b)
 {
     typedef uint32_t vu __attribute__((vector_size(16)));
