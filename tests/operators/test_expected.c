@@ -17,7 +17,7 @@
 #include "operators/common_scan.h"
 #include "tests/support/test_main.h"
 
-enum { IN_MAX = 4, OUT_MAX = 4 };
+enum { IN_MAX = 8, OUT_MAX = 4 };
 typedef struct row {
     const char *op;
     const void *attrs;
@@ -226,6 +226,28 @@ static void elementwise_corners_are_those_of_the_text(void **state)
     CHECK_ALL(rows);
 }
 
+/* An operand of rank 1 has no row (or column) in y: the batch dims are those before. */
+static void zero_points_of_a_batch_belong_to_its_matrices(void **state)
+{
+    (void)state;
+    const row rows[] = {
+        {"MatMulInteger", NULL,
+         INPUTS(3, OF(UINT8, D(2, 1, 2), 5, 6, 7, 8), OF(UINT8, D(2), 1, 10),
+                OF(UINT8, D(2, 1, 1), 1, 3)),
+         OUTPUTS(1, OF(INT32, D(2, 1), 54, 54))},
+        {"MatMulInteger", NULL,
+         INPUTS(4, OF(INT8, D(2), 1, 10), OF(UINT8, D(2, 2, 1), 5, 6, 7, 8),
+                OF(INT8, D(1), 0), OF(UINT8, D(2, 1, 1), 1, 3)),
+         OUTPUTS(1, OF(INT32, D(2, 1), 54, 54))},
+        {"QLinearMatMul", NULL, .n_in = 8, .n_out = 1,
+         .in = {OF(UINT8, D(2, 1, 2), 5, 6, 7, 8), F32(D(2, 1, 1), 1, 2),
+                OF(UINT8, D(2, 1, 1), 1, 3), OF(UINT8, D(2), 1, 10), F32(SCALAR, 1),
+                OF(UINT8, SCALAR, 0), F32(SCALAR, 1), OF(UINT8, SCALAR, 0)},
+         .out = {OF(UINT8, D(2, 1), 54, 108)}},
+    };
+    CHECK_ALL(rows);
+}
+
 /* The one node as a net over constants: planning computes small integers itself. */
 static void check_net(const row *r, int level)
 {
@@ -340,6 +362,7 @@ IG_TESTS(cmocka_unit_test(scatters_meet_in_order_and_round_once),
          cmocka_unit_test(scans_run_both_ways),
          cmocka_unit_test(matrices_and_equations_are_computed),
          cmocka_unit_test(elementwise_corners_are_those_of_the_text),
+         cmocka_unit_test(zero_points_of_a_batch_belong_to_its_matrices),
          cmocka_unit_test(integers_wrap_when_planning_computes_them),
          cmocka_unit_test(pools_over_channels_and_regions_agree_with_numpy),
          cmocka_unit_test(kernels_refuse_bad_indices_too))
