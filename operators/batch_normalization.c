@@ -8,6 +8,8 @@
 #include "operators/common_float.h"
 #include "operators/common_grad.h"
 
+IG_USES_OP(Expand);
+
 static const ig_port inputs[] = {
     IG_PORT("X", 'T', "Input [N, C, D1, ..., Dk], or [N] with C = 1."),
     IG_PORT("scale", 'P', "Factor [C]."),
@@ -187,6 +189,8 @@ static ig_status training_gradient(batch_norm_rule *r)
             t = igi_emit_add(
                 g, t, igi_emit_mul(g, igi_emit_scale(g, s.d, 2), per_channel(r, dvar)));
         t = igi_emit_div_count(g, igi_emit_scale(g, t, fresh), 0, r->axes, r->n_axes);
+        if (!dy.h && !dvar.h) /* one number a channel so far */
+            t = ig_emit2(g, IG_OP(Expand), NULL, t, ig_grad_in_shape(g, 0));
         dx = igi_emit_add(g, dx, t);
     }
     if (dx.h)

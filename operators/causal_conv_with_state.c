@@ -138,7 +138,8 @@ static ig_var convolve(ig_grad *g, ig_var x, ig_var w, ig_var bias, ig_var past)
     return out[0];
 }
 
-/* dw = sum over the batch of s convolved with dy. */
+/* dw = sum over the batch of s convolved with dy. Both get a zero in front, so that dy
+ * is a kernel also when there are no tokens. */
 static ig_var weight_gradient(ig_grad *g, ig_var s, ig_var dy)
 {
     const int64_t one = 1, batch[1] = {0}, first[2] = {0, 1};
@@ -146,15 +147,15 @@ static ig_var weight_gradient(ig_grad *g, ig_var s, ig_var dy)
     ig_var head = ig_emit2(g, IG_OP(Gather), NULL, ig_grad_in_shape(g, X),
                            ig_grad_ints(g, first, 2));
     ig_var both = igi_emit_mul(g, dim(g, dy, 0), dim(g, dy, 1)),
-           unit = ig_grad_ints(g, &one, 1);
+           unit = ig_grad_ints(g, &one, 1), n = dim(g, dy, 2), zero = zeros(g, unit);
+    s = join(g, zero, s, 2), dy = join(g, zero, dy, 2);
     ig_var part[3] = {unit, both, dim(g, s, 2)}, as_x, as_w;
     (void)ig_emit_n(g, IG_OP(Concat), &along, part, 3, &as_x, 1);
     part[0] = both, part[1] = unit, part[2] = dim(g, dy, 2);
     (void)ig_emit_n(g, IG_OP(Concat), &along, part, 3, &as_w, 1);
     s = igi_emit_reshape(g, s, as_x);
-    ig_var w = igi_emit_reshape(g, dy, as_w), n = less_one(g, dim(g, dy, 2));
-    ig_var dw = convolve(g, cut(g, s, n, (ig_var){0}), w, (ig_var){0},
-                         cut(g, s, (ig_var){0}, n));
+    ig_var dw = convolve(g, cut(g, s, n, (ig_var){0}), igi_emit_reshape(g, dy, as_w),
+                         (ig_var){0}, cut(g, s, (ig_var){0}, n));
     dw = igi_emit_reshape(g, dw, join(g, head, dim(g, dw, 2), 0));
     dw = igi_emit_squeeze(g, igi_emit_sum(g, dw, batch, 1), batch, 1);
     return igi_emit_unsqueeze(g, dw, &one, 1);
@@ -285,8 +286,7 @@ static const ig_sample samples[] = {
     {.name = "kernel_of_one", .n_out = 2, IGI_INPUTS(IGI_IN(1, 2, 3), IGI_IN(2, 1, 1))},
     {.name = "no_length",
      .n_out = 2,
-     IGI_INPUTS(IGI_IN(1, 2, 0), IGI_IN(2, 1, 3), IGI_IN_ABSENT, IGI_IN(1, 2, 2)),
-     .no_gradient = true},
+     IGI_INPUTS(IGI_IN(1, 2, 0), IGI_IN(2, 1, 3), IGI_IN_ABSENT, IGI_IN(1, 2, 2))},
     {.name = "size_one", .n_out = 2, IGI_INPUTS(IGI_IN(1, 1, 1), IGI_IN(1, 1, 1))},
     {0},
 };

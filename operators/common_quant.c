@@ -176,19 +176,19 @@ ig_status igi_quant_matrix_infer(ig_infer *x, int port, int of)
     return IG_OK;
 }
 
-igi_quant_line igi_quant_line_of(const ig_kernel_ctx *k, int port, int64_t item)
+igi_quant_line
+igi_quant_line_of(const ig_kernel_ctx *k, int port, int batch, int64_t item)
 {
     igi_quant_line line = {.t = ig_in(k, port)};
     if (!line.t)
         return line;
-    const ig_tensor *y = ig_out(k, 0);
     int rank = ig_rank(line.t);
     int64_t lines = rank ? ig_dims(line.t)[rank - 1] : 1;
     if (rank > 1)
         lines *= ig_dims(line.t)[rank - 2];
     line.step = lines > 1;
     if (rank > 2) /* as many batch dims as its operand, so y has no fewer */
-        line.at = igi_batch_offset(line.t, lines, ig_dims(y), ig_rank(y) - 2, item);
+        line.at = igi_batch_offset(line.t, lines, ig_dims(ig_out(k, 0)), batch, item);
     return line;
 }
 
@@ -204,14 +204,15 @@ ig_status igi_quant_each_product(ig_kernel_ctx *k,
         igi_quant_product p = {
             .a = a,
             .b = b,
-            .a_zero = igi_quant_line_of(k, ports->a_zero, i),
-            .b_zero = igi_quant_line_of(k, ports->b_zero, i),
+            .a_zero = igi_quant_line_of(k, ports->a_zero, s.batch, i),
+            .b_zero = igi_quant_line_of(k, ports->b_zero, s.batch, i),
             .m = s.m,
             .n = s.n,
             .depth = s.depth,
             .a_at = igi_batch_offset(a, s.m * s.depth, ig_dims(y), s.batch, i),
             .b_at = igi_batch_offset(b, s.depth * s.n, ig_dims(y), s.batch, i),
             .y_at = i * s.m * s.n,
+            .batch = s.batch,
             .item = i};
         p.pace = pace;
         IG_TRY(f(k, &p));

@@ -105,7 +105,8 @@ typedef struct igi_quant_product {
     const ig_tensor *a, *b;
     igi_quant_line a_zero, b_zero;
     int64_t m, n, depth, a_at, b_at, y_at;
-    int64_t item;
+    int batch;    /* batch dims of y */
+    int64_t item; /* which matrix of them */
     igi_pace pace;
 } igi_quant_product;
 /* Calls f for every matrix of the batch. */
@@ -116,8 +117,10 @@ typedef struct igi_quant_ports {
 ig_status igi_quant_each_product(ig_kernel_ctx *k,
                                  const igi_quant_ports *ports,
                                  igi_quant_product_fn f);
-/* The line of port `port` for matrix `item` of operand `of`. */
-igi_quant_line igi_quant_line_of(const ig_kernel_ctx *k, int port, int64_t item);
+/* The line of port `port` for matrix `item` of y, of which the first `batch` dims are
+ * those of the batch. */
+igi_quant_line
+igi_quant_line_of(const ig_kernel_ctx *k, int port, int batch, int64_t item);
 /* Sum over k of (a[row][k] - zero) * (b[k][col] - zero); exact for integers. */
 double igi_quant_dot(const igi_quant_product *p, int64_t row, int64_t col);
 

@@ -168,28 +168,33 @@ static bool plain_of(ig_grad *g, igi_conv_attrs *plain, int64_t *pads)
     return true;
 }
 
-/* How many elements at the end of axis i of y no window reaches, beside those that the
- * convolution's own rounding leaves out. */
-static int64_t unreached(ig_grad *g, int i)
+/* What windows reach beyond the end of axis i of y, or, negative, y beyond what they
+ * reach: the end pad of the convolution, less output_padding. `pads` are its pads. */
+static int64_t end_pad(ig_grad *g, int i, const int64_t *pads)
 {
     const igi_convt_attrs *a = ig_grad_attrs(g);
+    const ig_type *x = ig_grad_in_type(g, 0), *w = ig_grad_in_type(g, 1);
     const int64_t stride = igi_convt_item(&a->strides, i, 1);
-    int64_t more = igi_convt_item(&a->output_padding, i, 0);
-    if (a->output_shape.n) /* sizes are numbers here */
-        more = a->output_shape.v[i] -
-               (stride * (ig_type_dims(ig_grad_in_type(g, 0))[2 + i] - 1) +
-                igi_convt_span(a, i, ig_type_dims(ig_grad_in_type(g, 1))[2 + i]));
-    return more >= stride ? more : 0;
+    const bool same =
+        a->auto_pad == IGI_PAD_SAME_UPPER || a->auto_pad == IGI_PAD_SAME_LOWER;
+    if (!a->output_shape.n && !same)
+        return pads[x->rank - 2 + i] - igi_convt_item(&a->output_padding, i, 0);
+    const int64_t in = ig_type_dims(x)[2 + i]; /* sizes are numbers here */
+    return stride * (in - 1) + igi_convt_span(a, i, ig_type_dims(w)[2 + i]) - pads[i] -
+           (a->output_shape.n ? a->output_shape.v[i] : stride * in);
 }
 
-/* dy without what no window reaches, so that the convolution gives the shape of X. */
-static ig_var reached(ig_grad *g, ig_var dy)
+/* dy without what no window reaches, and end pads, so that the convolution gives the
+ * shape of X. */
+static ig_var reached(ig_grad *g, ig_var dy, const igi_conv_attrs *plain, int64_t *pads)
 {
     int64_t starts[IG_RANK_MAX] = {0}, ends[IG_RANK_MAX], axes[IG_RANK_MAX];
+    const int spatial = ig_grad_in_type(g, 0)->rank - 2;
     int n = 0;
-    for (int i = 2; i < ig_grad_in_type(g, 0)->rank; i++) {
-        ends[n] = -unreached(g, i - 2);
-        axes[n] = i;
+    for (int i = 0; plain->pads.n && i < spatial; i++) {
+        ends[n] = end_pad(g, i, pads);
+        axes[n] = 2 + i;
+        pads[spatial + i] = ends[n] > 0 ? ends[n] : 0;
         n += ends[n] < 0;
     }
     if (n == 0)
@@ -214,7 +219,7 @@ static ig_status conv_transpose_gradient(ig_grad *g)
         return ig_grad_fail(g, IG_UNSUPPORTED,
                             "output_shape, or SAME with output_padding, and sizes that "
                             "are not numbers: give pads instead");
-    dy = reached(g, dy);
+    dy = reached(g, dy, &a, pads);
     if (ig_grad_wants(g, 0))
         ig_grad_set(g, 0, ig_emit2(g, IG_OP(Conv), &a, dy, ig_grad_in(g, 1)));
     if (ig_grad_wants(g, 1))
@@ -288,6 +293,9 @@ static const igi_convt_attrs larger = {HEAD, .output_shape = IGI_INTS(12, 8),
 static const igi_convt_attrs far = {HEAD, .dilations = IGI_INTS(3, 3),
                                     .strides = IGI_INTS(2, 1),
                                     .output_padding = IGI_INTS(2, 1)};
+static const igi_convt_attrs far_padded = {
+    HEAD, .dilations = IGI_INTS(3, 3), .pads = IGI_INTS(1, 0, 1, 2),
+    .strides = IGI_INTS(2, 1), .output_padding = IGI_INTS(2, 1)};
 static const igi_convt_attrs groups = {.struct_size = sizeof(igi_convt_attrs),
                                        .group = 2,
                                        .strides = IGI_INTS(2, 2),
@@ -321,6 +329,9 @@ static const ig_sample samples[] = {
      .attrs = &larger,
      IGI_INPUTS(IGI_IN(1, 1, 3, 3), IGI_IN(1, 2, 3, 3), IGI_IN(2)),
      .no_gradient = true},
+    {.name = "much_output_padding_in_pads",
+     .attrs = &far_padded,
+     IGI_INPUTS(IGI_IN(1, 2, 3, 3), IGI_IN(2, 2, 3, 3))},
     {.name = "much_output_padding",
      .attrs = &far,
      IGI_INPUTS(IGI_IN(1, 2, 3, 3), IGI_IN(2, 2, 3, 3))},

@@ -10,6 +10,7 @@
 #include "operators/common.h"
 
 IG_USES_OP(Add);
+IG_USES_OP(Clip);
 IG_USES_OP(Exp);
 IG_USES_OP(GeluGrad);
 IG_USES_OP(Mul);
@@ -66,9 +67,18 @@ static ig_var sub(ig_grad *g, ig_var a, ig_var b)
     return ig_emit2(g, IG_OP(Sub), NULL, a, b);
 }
 
+// x within [-far, far]: beyond, g'' is 0 in every type, where squares of x may overflow
+// and 0 times infinity is no number.
+static ig_var within(ig_grad *g, ig_var x, double far)
+{
+    return ig_emit3(g, IG_OP(Clip), NULL, x, igi_grad_const(g, -far),
+                    igi_grad_const(g, far));
+}
+
 // f(x) (2 - x^2)
 static ig_var curve_exact(ig_grad *g, ig_var x)
 {
+    x = within(g, x, 40); // exp(-800) is 0 in float64
     ig_var xx = mul(g, x, x);
     ig_var bell = ig_emit1(g, IG_OP(Exp), NULL, mul(g, xx, igi_grad_const(g, -0.5)));
     ig_var f = mul(g, bell, igi_grad_const(g, 0.3989422804014327)); // 1 / sqrt(2 pi)
@@ -77,6 +87,7 @@ static ig_var curve_exact(ig_grad *g, ig_var x)
 
 static ig_var curve_tanh(ig_grad *g, ig_var x)
 {
+    x = within(g, x, 16); // tanh(159) is 1, and u'^2 fits float16
     ig_var one = igi_grad_const(g, 1), xx = mul(g, x, x);
     ig_var inner = add(g, one, mul(g, xx, igi_grad_const(g, GELU_D)));
     ig_var u = mul(g, mul(g, x, inner), igi_grad_const(g, GELU_C));

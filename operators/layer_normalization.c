@@ -7,6 +7,8 @@
 #include "operators/common_grad.h"
 #include "operators/common_norm.h"
 
+IG_USES_OP(Expand);
+
 static const ig_port inputs[] = {
     IG_PORT("X", 'T', "Tensor to normalise."),
     IG_PORT("Scale", 'T', "Factor; broadcasts to X."),
@@ -92,6 +94,8 @@ static ig_status layer_norm_gradient(ig_grad *g)
     }
     if (!dmean.h && !dr.h && !dy.h)
         return IG_OK;
+    if (!dy.h && !dr.h) /* one number a row so far */
+        dx = ig_emit2(g, IG_OP(Expand), NULL, dx, ig_grad_in_shape(g, 0));
     ig_grad_set(g, 0, igi_emit_cast(g, dx, type));
     if (dy.h && ig_grad_wants(g, 1))
         ig_grad_set(g, 1, igi_emit_cast(g, igi_emit_mul(g, dy, s.n), type));

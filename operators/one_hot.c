@@ -68,21 +68,20 @@ static ig_status one_hot_infer(ig_infer *x)
 
 static ig_status one_hot_gradient(ig_grad *g)
 {
-    static const double one_zero[2] = {0, 1};
+    static const int64_t front[1] = {0};
     const igi_axis_attrs first = {sizeof(first), 0};
     const igi_reduce_attrs whole = {sizeof(whole), 0, 0};
-    ig_dtype type = (ig_dtype)ig_grad_in_type(g, 2)->dtype;
     ig_var dy = ig_grad_dy(g, 0), bits[2], part[2];
     for (int i = 0; i < 2; i++)
-        bits[i] = igi_emit_unsqueeze(g, ig_grad_scalar(g, type, one_zero[i]),
-                                     (int64_t[]){0}, 1);
-    ig_var mask =
+        bits[i] = igi_emit_unsqueeze(g, ig_grad_scalar(g, IG_BOOL, i), front, 1);
+    ig_var hot =
         ig_emit3(g, IG_OP(OneHot), ig_grad_attrs(g), ig_grad_in(g, 0), ig_grad_in(g, 1),
                  ig_emit2(g, IG_OP(Concat), &first, bits[0], bits[1]));
-    ig_var on = ig_emit1(g, IG_OP(ReduceSum), &whole, igi_emit_mul(g, dy, mask));
-    part[1] = igi_emit_unsqueeze(g, on, (int64_t[]){0}, 1);
-    ig_var off = igi_emit_sub(g, ig_emit1(g, IG_OP(ReduceSum), &whole, dy), on);
-    part[0] = igi_emit_unsqueeze(g, off, (int64_t[]){0}, 1);
+    part[0] = igi_emit_unmasked(g, hot, dy);
+    part[1] = igi_emit_masked(g, hot, dy);
+    for (int i = 0; i < 2; i++)
+        part[i] = igi_emit_unsqueeze(g, ig_emit1(g, IG_OP(ReduceSum), &whole, part[i]),
+                                     front, 1);
     ig_grad_set(g, 2, ig_emit2(g, IG_OP(Concat), &first, part[0], part[1]));
     return IG_OK;
 }

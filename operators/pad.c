@@ -7,9 +7,10 @@
 
 #include "operators/common_move.h"
 
+IG_USES_OP(Expand);
+IG_USES_OP(Pad);
 IG_USES_OP(PadGrad);
 IG_USES_OP(ReduceSum);
-IG_USES_OP(Sub);
 
 static const ig_port inputs[] = {
     IG_PORT("data", 'T', "Any tensor."),
@@ -121,23 +122,31 @@ static ig_status pad_infer(ig_infer *x)
     return ig_infer_set(x, 0, rank, dims);
 }
 
+// dy where the constant was put, summed. (All of dy less what came from data would be
+// that too, but for numbers that cancel and for infinities.)
+static ig_var value_gradient(ig_grad *g, ig_var dy)
+{
+    const igi_reduce_attrs all = {sizeof(all), 0, 0};
+    ig_var in[4] = {ig_emit2(g, IG_OP(Expand), NULL, ig_grad_scalar(g, IG_BOOL, 0),
+                             ig_grad_in_shape(g, 0)),
+                    ig_grad_in(g, 1), ig_grad_scalar(g, IG_BOOL, 1), ig_grad_in(g, 3)},
+           added;
+    (void)ig_emit_n(g, IG_OP(Pad), NULL, in, 4, &added, 1);
+    ig_var sum = ig_emit1(g, IG_OP(ReduceSum), &all, igi_emit_masked(g, added, dy));
+    return igi_emit_reshape(g, sum, ig_grad_in_shape(g, 2));
+}
+
 static ig_status pad_gradient(ig_grad *g)
 {
-    int64_t mode = ((const igi_pad_attrs *)ig_grad_attrs(g))->mode;
-    bool value = mode == IGI_PAD_CONSTANT && ig_grad_wants(g, 2);
-    if (!ig_grad_wants(g, 0) && !value)
-        return IG_OK;
+    const igi_pad_attrs *o = ig_grad_attrs(g);
     ig_var dy = ig_grad_dy(g, 0), dx;
-    ig_var in[4] = {dy, ig_grad_in_shape(g, 0), ig_grad_in(g, 1), ig_grad_in(g, 3)};
-    IG_TRY(ig_emit_n(g, IG_OP(PadGrad), ig_grad_attrs(g), in, 4, &dx, 1));
-    ig_grad_set(g, 0, dx);
-    if (!value)
-        return IG_OK;
-    // What flowed into the padding: all of dy but that which came from data.
-    const igi_reduce_attrs all = {sizeof(all), 0, 0};
-    ig_var sum = ig_emit2(g, IG_OP(Sub), NULL, ig_emit1(g, IG_OP(ReduceSum), &all, dy),
-                          ig_emit1(g, IG_OP(ReduceSum), &all, dx));
-    ig_grad_set(g, 2, igi_emit_reshape(g, sum, ig_grad_in_shape(g, 2)));
+    if (ig_grad_wants(g, 0)) {
+        ig_var in[4] = {dy, ig_grad_in_shape(g, 0), ig_grad_in(g, 1), ig_grad_in(g, 3)};
+        IG_TRY(ig_emit_n(g, IG_OP(PadGrad), o, in, 4, &dx, 1));
+        ig_grad_set(g, 0, dx);
+    }
+    if (o->mode == IGI_PAD_CONSTANT && ig_grad_wants(g, 2))
+        ig_grad_set(g, 2, value_gradient(g, dy));
     return IG_OK;
 }
 static const ig_save saves[] = {

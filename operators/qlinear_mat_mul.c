@@ -45,8 +45,8 @@ static ig_status product(ig_kernel_ctx *k, igi_quant_product *p)
     const uint64_t both = IG_BIT(ig_dtype_of(p->a)) | IG_BIT(ig_dtype_of(p->b));
     const float y_scale = (float)igi_scalar_f64(ig_in(k, Y_SCALE), 1);
     const double zero = igi_scalar_f64(ig_in(k, Y_ZERO), 0);
-    igi_quant_line a = igi_quant_line_of(k, A_SCALE, p->item),
-                   b = igi_quant_line_of(k, B_SCALE, p->item);
+    igi_quant_line a = igi_quant_line_of(k, A_SCALE, p->batch, p->item),
+                   b = igi_quant_line_of(k, B_SCALE, p->batch, p->item);
     for (int64_t i = 0; i < p->m * p->n; i++) {
         IG_TRY(igi_pace_go(&p->pace, 4 * p->depth));
         double acc = igi_quant_dot(p, i / p->n, i % p->n);

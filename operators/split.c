@@ -6,9 +6,11 @@
 
 #include <inttypes.h>
 
+#include "operators/common_index.h"
 #include "operators/common_move.h"
 
 IG_USES_OP(Concat);
+IG_USES_OP(Split);
 
 static const ig_port inputs[] = {
     IG_PORT("input", 'T', "Tensor of rank >= 1."),
@@ -140,18 +142,29 @@ static bool split_view(ig_view *v)
 static ig_status split_gradient(ig_grad *g)
 {
     int n = ig_grad_n_out(g);
-    ig_var part[IG_PORTS_MAX], dx;
+    bool all = true;
+    ig_var part[IG_PORTS_MAX], none[IG_PORTS_MAX], dx;
     const igi_axis_attrs along = {sizeof(along),
                                   ((const igi_split_attrs *)ig_grad_attrs(g))->axis};
     if (n > IG_PORTS_MAX)
         return ig_grad_fail(g, IG_UNSUPPORTED, "%d outputs, at most %d", n,
                             IG_PORTS_MAX);
+    for (int i = 0; i < n; i++) {
+        part[i] = ig_grad_dy(g, i);
+        all = all && part[i].h;
+    }
+    if (!all) { // zeros, cut the same way: an output that nobody asked for has no shape
+        ig_var in[2] = {igi_emit_zeros_of_input(g, 0), ig_grad_in(g, 1)};
+        IG_TRY(
+            ig_emit_n(g, IG_OP(Split), ig_grad_attrs(g), in, in[1].h ? 2 : 1, none, n));
+    }
     for (int i = 0; i < n; i++)
-        part[i] = ig_grad_dy_full(g, i);
+        part[i] = part[i].h ? part[i] : none[i];
     IG_TRY(ig_emit_n(g, IG_OP(Concat), &along, part, n, &dx, 1));
     ig_grad_set(g, 0, dx);
     return IG_OK;
 }
+static const ig_save saves[] = {IG_SAVE_IN(1, IG_BIT(0)), {0}};
 
 static ig_status split_reference(ig_kernel_ctx *k)
 {
@@ -206,6 +219,7 @@ IG_OPERATOR(Split) = {
     .values = split_values,
     .view = split_view,
     .gradient = split_gradient,
+    .saves = saves,
     .reference = split_reference,
     .samples = samples,
 };

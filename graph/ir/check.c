@@ -197,3 +197,28 @@ ig_status igi_infer_call(const igi_op *op, const ig_call *call, ig_infer *x)
         IG_TRY(infer_unranked(op, x));
     return check_outputs(op, x);
 }
+
+/* ---- integers ---- */
+
+static bool fits(ig_dtype dtype, int64_t v)
+{
+    const int bits = ig_dtype_bits(dtype);
+    if (dtype == IG_BOOL)
+        return true;
+    if (!igi_dtype_is_signed(dtype))
+        return v >= 0 && (bits == 64 || v >> bits == 0);
+    return bits == 64 || (v >> (bits - 1)) == (v < 0 ? -1 : 0);
+}
+
+int igi_call_values(ig_infer *x, ig_dtype dtype, int64_t *out, int cap)
+{
+    int n = x->op->values(x, out, cap);
+    for (int i = 0; i < n; i++) {
+        if (ig_dim_is_symbol(out[i]) || fits(dtype, out[i]))
+            continue;
+        if (!x->syms)
+            return IG_INTS_UNKNOWN;
+        out[i] = ig_dim_fresh(x->syms);
+    }
+    return n;
+}

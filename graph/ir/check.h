@@ -17,5 +17,9 @@ ig_status igi_check_call(const igi_op *op,
  * wrote: dtype set and allowed, dims >= -1 or symbols of x->syms. x->op, attrs, in,
  * out, n_* filled. */
 ig_status igi_infer_call(const igi_op *op, const ig_call *call, ig_infer *x);
+/* The integers of output 0, which is of `dtype`, as the operator's `values` (not NULL)
+ * knows them. Numbers beyond the type wrap around in kernels: here they are fresh
+ * symbols, and so unknown. */
+int igi_call_values(ig_infer *x, ig_dtype dtype, int64_t *out, int cap);
 
 #endif

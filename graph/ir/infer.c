@@ -192,8 +192,12 @@ ints_of_tensor(ig_infer *x, int port, const ig_tensor *t, int64_t *buf, int cap)
         return IG_INTS_TOO_MANY;
     }
     int64_t step = t->v.type.rank == 1 ? igi_strides(t)[0] : 0;
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n; i++) {
         buf[i] = igi_get_i64((ig_dtype)t->v.type.dtype, t->data, i * step);
+        if (t->v.type.dtype == IG_UINT64 && buf[i] == INT64_MAX)
+            return IG_INTS_UNKNOWN; /* at least this: it may be more than a list holds
+                                     */
+    }
     return (int)n;
 }
 

@@ -70,7 +70,7 @@ static void propagate(ig_graph *g, scene *s, ig_value_id out)
     bool integers = value->type.dtype == IG_INT64 || value->type.dtype == IG_INT32;
     if (!op->values || !integers || value->type.rank > 1)
         return;
-    int n = op->values(&s->x, buf, INTS_CAP);
+    int n = igi_call_values(&s->x, (ig_dtype)value->type.dtype, buf, INTS_CAP);
     if (n < 0 || n > INTS_CAP)
         return;
     int64_t *v = old.v && old.n == n

@@ -194,7 +194,7 @@ static ig_status fold_values(walk *w, const igi_node *n, ig_infer *x, bool *fold
     if (!p->value[v].known || t->rank > 1 || !ints ||
         ig_dtype_bits((ig_dtype)t->dtype) < 8)
         return IG_OK;
-    int got = n->op->def->values(x, w->values, IGI_KEY_INTS);
+    int got = igi_call_values(x, (ig_dtype)t->dtype, w->values, IGI_KEY_INTS);
     if (t->rank == 1)
         count = ig_type_dims(t)[0];
     if (got < 0 || got != count)

@@ -196,6 +196,25 @@ static void rule_06_create_graph_makes_gradients_differentiable(void **state)
     VALUES(dx, 2, 6, 6);
 }
 
+/* Squares of x overflow there, which 0 does not take back. */
+static void rule_06_a_curve_that_is_flat_far_out_is_zero_there(void **state)
+{
+    (void)state;
+    ig_grad_opts o = {.create_graph = true};
+    for (int tanh = 0; tanh < 2; tanh++) {
+        ig_gelu_opts how = {sizeof(how), tanh};
+        ig_tensor *x = leaf(4, D(-1e200, -1e100, 1e100, 1e200)), *dx, *ddx;
+        ig_tensor *y = sum(ig_op_gelu(c, x, &how));
+        assert_int_equal(ig_grad(c, &y, 1, &x, 1, &dx, &o), IG_OK);
+        ig_tensor *z = sum(dx);
+        assert_int_equal(ig_grad(c, &z, 1, &x, 1, &ddx, &o), IG_OK);
+        VALUES(ddx, 4, 0, 0, 0, 0);
+        z = sum(ddx);
+        assert_int_equal(ig_grad(c, &z, 1, &x, 1, &dx, NULL), IG_OK);
+        VALUES(dx, 4, 0, 0, 0, 0);
+    }
+}
+
 static void rule_06_create_graph_accumulates_out_of_place(void **state)
 {
     (void)state;
@@ -319,6 +338,7 @@ IG_TESTS(TEST(rule_01_saved_tensor_changed_in_place_is_an_error_naming_versions)
          ODD_TEST(rule_05_a_rule_that_reads_what_it_does_not_save_is_named),
          TEST(rule_06_retain_graph_allows_a_second_walk),
          TEST(rule_06_create_graph_makes_gradients_differentiable),
+         TEST(rule_06_a_curve_that_is_flat_far_out_is_zero_there),
          TEST(rule_06_create_graph_accumulates_out_of_place),
          TEST(rule_07_gradients_add_up_until_they_are_cleared),
          TEST(rule_07_gradients_of_leaves_are_contiguous_and_not_shared),

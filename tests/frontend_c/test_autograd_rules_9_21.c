@@ -141,6 +141,26 @@ static void rule_12_a_safe_value_in_the_other_arm_keeps_nan_out_of_where(void **
     GRADIENT(x, 2, 0, 0.25);
 }
 
+/* A value that is put in many places gathers dy of those places, and nothing of others:
+ * neither infinities nor numbers that cancel. */
+static void rule_12_a_value_gathers_only_what_reached_it(void **state)
+{
+    (void)state;
+    ig_tensor *value = ig_requires_grad(c, ig_scalar(c, IG_FLOAT64, 3), true);
+    ig_tensor *pads = ig_from(c, IG_INT64, IG_SHAPE(2), ((const int64_t[]){1, 1}));
+    ig_tensor *y = ig_op_pad(c, vec(2, D(1, 2)), pads, value, NULL, NULL);
+    ig_backward_opts o = {.dy = vec(4, D(1, INFINITY, 1e300, 2))};
+    (void)ig_backward_ex(c, y, &o);
+    FINE();
+    GRADIENT(value, 1, 3);
+    ig_tensor *values = leaf(2, D(0, 1)), *depth = ig_scalar(c, IG_INT64, 4);
+    y = ig_op_one_hot(c, ig_scalar(c, IG_INT64, 1), depth, values, NULL);
+    o.dy = vec(4, D(1e-3, 1e20, 2, 4));
+    (void)ig_backward_ex(c, y, &o);
+    FINE();
+    GRADIENT(values, 2, 6.001, 1e20);
+}
+
 /* ---- 13: modes ---- */
 
 static void rule_13_no_grad_results_may_be_used_in_recorded_code(void **state)
@@ -370,6 +390,7 @@ IG_TESTS(TEST(rule_09_a_broadcast_gradient_is_summed_down),
          TEST(rule_12_subgradients_at_kinks),
          TEST(rule_12_a_maximum_by_index_picks_one),
          TEST(rule_12_a_safe_value_in_the_other_arm_keeps_nan_out_of_where),
+         TEST(rule_12_a_value_gathers_only_what_reached_it),
          TEST(rule_13_no_grad_results_may_be_used_in_recorded_code),
          TEST(rule_13_the_mode_comes_back_after_break_and_return),
          TEST(rule_14_the_newest_node_comes_first),

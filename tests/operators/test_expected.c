@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <ingot/ingot.h>
 #include <ingot/train.h>
 
 #include "graph/core/dtype.h"
@@ -16,7 +17,7 @@
 #include "operators/common_scan.h"
 #include "tests/support/test_main.h"
 
-enum { IN_MAX = 4, OUT_MAX = 4 };
+enum { IN_MAX = 8, OUT_MAX = 4 };
 typedef struct row {
     const char *op;
     const void *attrs;
@@ -225,6 +226,80 @@ static void elementwise_corners_are_those_of_the_text(void **state)
     CHECK_ALL(rows);
 }
 
+/* An operand of rank 1 has no row (or column) in y: the batch dims are those before. */
+static void zero_points_of_a_batch_belong_to_its_matrices(void **state)
+{
+    (void)state;
+    const row rows[] = {
+        {"MatMulInteger", NULL,
+         INPUTS(3, OF(UINT8, D(2, 1, 2), 5, 6, 7, 8), OF(UINT8, D(2), 1, 10),
+                OF(UINT8, D(2, 1, 1), 1, 3)),
+         OUTPUTS(1, OF(INT32, D(2, 1), 54, 54))},
+        {"MatMulInteger", NULL,
+         INPUTS(4, OF(INT8, D(2), 1, 10), OF(UINT8, D(2, 2, 1), 5, 6, 7, 8),
+                OF(INT8, D(1), 0), OF(UINT8, D(2, 1, 1), 1, 3)),
+         OUTPUTS(1, OF(INT32, D(2, 1), 54, 54))},
+        {"QLinearMatMul", NULL, .n_in = 8, .n_out = 1,
+         .in = {OF(UINT8, D(2, 1, 2), 5, 6, 7, 8), F32(D(2, 1, 1), 1, 2),
+                OF(UINT8, D(2, 1, 1), 1, 3), OF(UINT8, D(2), 1, 10), F32(SCALAR, 1),
+                OF(UINT8, SCALAR, 0), F32(SCALAR, 1), OF(UINT8, SCALAR, 0)},
+         .out = {OF(UINT8, D(2, 1), 54, 108)}},
+    };
+    CHECK_ALL(rows);
+}
+
+/* The one node as a net over constants: planning computes small integers itself. */
+static void check_net(const row *r, int level)
+{
+    ig_graph *g = NULL;
+    ig_net *net = NULL;
+    ig_workspace *ws = ig_workspace_new(NULL);
+    ig_tensor *got = NULL;
+    ig_value_id in[IN_MAX], y;
+    assert_int_equal(ig_graph_new(&g, "g", NULL), IG_OK);
+    for (int i = 0; i < r->n_in; i++) {
+        ig_tensor *t = make(&r->in[i]);
+        assert_int_equal(ig_graph_constant(g, NULL, t, &in[i]), IG_OK);
+        ig_tensor_unref(t);
+    }
+    assert_int_equal(ig_graph_make_named(g, r->op, r->attrs, in, r->n_in, &y, 1),
+                     IG_OK);
+    assert_int_equal(ig_graph_output(g, "y", y), IG_OK);
+    assert_int_equal(
+        ig_net_new(&net, g, NULL, &(ig_net_opts){.threads = 1, .level = level}), IG_OK);
+    assert_int_equal(ig_net_run(net, ws, NULL), IG_OK);
+    assert_int_equal(ig_workspace_fetch(ws, "y", &got), IG_OK);
+    compare(r, 0, got);
+    ig_tensor_unref(got);
+    ig_net_free(net);
+    ig_workspace_free(ws);
+    ig_graph_free(g);
+}
+
+static void integers_wrap_when_planning_computes_them(void **state)
+{
+    (void)state;
+    const row rows[] = {
+        {"Add", NULL, INPUTS(2, OF(UINT8, D(2), 200, 1), OF(UINT8, D(2), 100, 2)),
+         OUTPUTS(1, OF(UINT8, D(2), 44, 3))},
+        {"Sub", NULL, INPUTS(2, OF(UINT16, D(1), 1), OF(UINT16, D(1), 2)),
+         OUTPUTS(1, OF(UINT16, D(1), 65535))},
+        {"Mul", NULL, INPUTS(2, OF(INT32, D(1), 65536), OF(INT32, D(1), 65537)),
+         OUTPUTS(1, OF(INT32, D(1), 65536))},
+        {"Neg", NULL, INPUTS(1, OF(INT8, D(1), -128)),
+         OUTPUTS(1, OF(INT8, D(1), -128))},
+        {"Sub", NULL, INPUTS(2, OF(UINT64, D(1), 0x1p63), OF(UINT64, D(1), 0x1p62)),
+         OUTPUTS(1, OF(UINT64, D(1), 0x1p62))},
+        {"Equal", NULL, INPUTS(2, OF(UINT64, D(1), 0x1p63), OF(UINT64, D(1), 0x1.8p63)),
+         OUTPUTS(1, OF(BOOL, D(1), 0))},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        check_net(&rows[i], -1);
+        check_net(&rows[i], 2);
+    }
+    CHECK_ALL(rows);
+}
+
 static void pools_over_channels_and_regions_agree_with_numpy(void **state)
 {
     (void)state;
@@ -287,5 +362,7 @@ IG_TESTS(cmocka_unit_test(scatters_meet_in_order_and_round_once),
          cmocka_unit_test(scans_run_both_ways),
          cmocka_unit_test(matrices_and_equations_are_computed),
          cmocka_unit_test(elementwise_corners_are_those_of_the_text),
+         cmocka_unit_test(zero_points_of_a_batch_belong_to_its_matrices),
+         cmocka_unit_test(integers_wrap_when_planning_computes_them),
          cmocka_unit_test(pools_over_channels_and_regions_agree_with_numpy),
          cmocka_unit_test(kernels_refuse_bad_indices_too))

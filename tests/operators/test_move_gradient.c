@@ -55,6 +55,22 @@ static void gradients_have_the_symbolic_shape_of_their_input(void **state)
         assert_type(gradient_of(y[i], x), "float32[N,3,W]");
 }
 
+/* Only the second piece is made at all; or both are, and one is used. */
+static void pieces_that_are_not_used_have_zeros(void **state)
+{
+    (void)state;
+    const igi_split_attrs halves = {sizeof(halves), 0, 2};
+    const igi_op *split = igi_registry_find_full(g->reg, "Split");
+    ig_value_id x = graph_input(DIMS(N, 3)), y[2] = {{0}};
+    ig_call call = {
+        .op = split->def, .attrs = &halves, .wanted = 2, .n_in = 1, .n_out = 2};
+    assert_int_equal(ig_graph_make(g, &call, &x, y), IG_OK);
+    assert_type(gradient_of(y[1], x), "float32[N,3]");
+    const ig_value_id in[2] = {x, graph_ints(DIMS(1, 2))};
+    assert_int_equal(ig_graph_make_named(g, "Split", NULL, in, 2, y, 2), IG_OK);
+    assert_type(gradient_of(y[1], x), "float32[N,3]");
+}
+
 static void padding_gives_a_gradient_to_its_value(void **state)
 {
     (void)state;
@@ -70,4 +86,5 @@ IG_TESTS(TEST(concat_along_a_symbolic_axis_splits_its_gradient),
          TEST(mean_over_a_symbolic_axis_divides_at_run_time),
          TEST(mean_over_a_known_axis_multiplies_by_a_number),
          TEST(gradients_have_the_symbolic_shape_of_their_input),
+         TEST(pieces_that_are_not_used_have_zeros),
          TEST(padding_gives_a_gradient_to_its_value))

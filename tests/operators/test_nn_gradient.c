@@ -59,6 +59,26 @@ static void gradients_keep_a_symbolic_batch(void **state)
     assert_type(gradient_of(y[6], s), "float32[6,W]");
 }
 
+/* Where only they are used, their gradient is one number a row or channel: it is
+ * repeated, not taken for all of x. */
+static void means_alone_have_a_gradient(void **state)
+{
+    (void)state;
+    const struct {
+        uint32_t struct_size;
+        float epsilon, momentum;
+        int64_t training_mode;
+    } train = {sizeof(train), 1e-5f, 0.9f, 1};
+    ig_value_id x = graph_input(DIMS(N, 4, W)), c = graph_input(DIMS(4)), y[2];
+    const ig_value_id batch[5] = {x, c, c, c, c}, layer[2] = {x, graph_input(DIMS(W))};
+    assert_int_equal(
+        ig_graph_make_named(g, "BatchNormalization", &train, batch, 5, y, 2), IG_OK);
+    assert_type(gradient_of(y[1], x), "float32[N,4,W]");
+    assert_int_equal(ig_graph_make_named(g, "LayerNormalization", NULL, layer, 2, y, 2),
+                     IG_OK);
+    assert_type(gradient_of(y[1], x), "float32[N,4,W]");
+}
+
 static void a_global_mean_over_symbolic_axes_divides_at_run_time(void **state)
 {
     (void)state;
@@ -108,6 +128,7 @@ static void a_convolution_is_differentiated_by_its_two_transposes(void **state)
 #define TEST(name_)                                                                    \
     cmocka_unit_test_setup_teardown(name_, op_graph_setup, op_graph_teardown)
 IG_TESTS(TEST(gradients_keep_a_symbolic_batch),
+         TEST(means_alone_have_a_gradient),
          TEST(a_global_mean_over_symbolic_axes_divides_at_run_time),
          TEST(max_pooling_makes_its_indices_for_the_gradient),
          TEST(cross_entropy_makes_its_log_probabilities_for_the_gradient),
