@@ -208,6 +208,22 @@ class Base(unittest.TestCase):
             ingot.Tensor.wrap(block, ctypes.addressof(block), 11, "float32", (1, 3))
         self.assertEqual(len(values._kept), before)
 
+    def test_memory_of_a_tensor_of_the_caller_is_let_go_with_it(self):
+        before, wrong = len(values._kept), []
+
+        def work():
+            block = (ctypes.c_float * 3)(1, 1, 1)
+            inner = ingot.Tensor.wrap(block, ctypes.addressof(block), 12, "float32", (1, 3))
+            outer = ingot.Tensor.wrap(inner, inner.address, 12, "float32", (1, 3))
+            del inner, block
+            del outer  # its deleter runs the other one's
+            wrong.append(len(values._kept) - before)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        thread.join(30)
+        self.assertEqual(wrong, [0])
+
     def test_dlpack_goes_both_ways(self):
         t = floats([1, 2, 3, 4], (2, 2))
         back = ingot.from_dlpack(t)

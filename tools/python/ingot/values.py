@@ -8,7 +8,6 @@ there) and DLPack (ingot.dlpack). Tensors may be used from any thread.
 import ctypes
 import itertools
 import math
-import threading
 
 from ctypes import c_char_p, c_int64, c_size_t, c_void_p
 
@@ -23,22 +22,21 @@ _DTYPES = {format_: name for name, format_ in FORMATS.items()} | {"l": "int64", 
 
 # ---- memory of the caller, kept alive until the library lets go ----
 
+# No lock: an owner that goes may hold another Tensor, whose deleter comes here again in the same thread.
+# Each of these calls is atomic by itself.
 _kept = {}
 _numbers = itertools.count(1)
-_lock = threading.Lock()
 
 
 @DELETER
 def _let_go(_data, number):
-    with _lock:
-        _kept.pop(number, None)
+    _kept.pop(number, None)
 
 
 def keep(owner):
     """A number that keeps `owner` alive until the deleter is called with it."""
-    with _lock:
-        number = next(_numbers)
-        _kept[number] = owner
+    number = next(_numbers)
+    _kept[number] = owner
     return number
 
 
