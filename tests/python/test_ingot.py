@@ -170,6 +170,14 @@ class Base(unittest.TestCase):
         with self.assertRaises(ingot.InvalidArgument):
             ingot.Model(ADD_RELU, level=3)
 
+    def test_options_are_words_and_numbers_of_python(self):
+        self.assertEqual(ingot.Model(ADD_RELU, device="cpu").inputs[0].name, "x")
+        with self.assertRaisesRegex(ingot.Error, "there is no device 'none'"):
+            ingot.Model(ADD_RELU, device="none")
+        for limits in ({"nodes": -1}, {"nodes": 2**64}, {"depth": 2**32}):
+            with self.assertRaisesRegex(ingot.InvalidArgument, "cannot be"):
+                ingot.Model(ADD_RELU, limits=limits)
+
     def test_errors_are_exceptions_with_a_status(self):
         unknown = model([node("Frobnicate", ["x"], ["y"])], [value("x", [2])], [value("y", [2])])
         for source, kind, name in ((unknown, ingot.Unsupported, "unsupported"),

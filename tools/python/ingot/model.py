@@ -25,11 +25,15 @@ its tensors, and the shape: numbers, names of free dims, None for unknown ones; 
 
 
 def _fill(struct, values, what):
-    known = {name for name, *_ in struct._fields_}
+    known = dict(struct._fields_)
     for name, value in (values or {}).items():
         if name not in known:
             raise InvalidArgument(f"there is no {what} '{name}', but: {', '.join(sorted(known))}")
+        if known[name] is c_char_p and isinstance(value, str):
+            value = value.encode()
         setattr(struct, name, value)
+        if isinstance(value, int) and known[name] is not c_void_p and getattr(struct, name) != value:
+            raise InvalidArgument(f"{what} '{name}' cannot be {value}")  # ctypes drops high bits without a word
 
 
 def _names(words):
