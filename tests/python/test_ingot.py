@@ -232,6 +232,20 @@ class Base(unittest.TestCase):
         thread.join(30)
         self.assertEqual(wrong, [0])
 
+    def test_results_that_cannot_be_given_hold_no_memory(self):
+        def refuse(_tensor):
+            raise ValueError("not this one")
+
+        block = (ctypes.c_float * 3)(1, 1, 1)
+        before = len(values._kept)
+        tensors = [ingot.Tensor.wrap(block, ctypes.addressof(block), 12, "float32", (3,)) for _ in range(3)]
+        handles = [_library.library().ig_value_ref(t.handle) for t in tensors]
+        del tensors
+        with self.assertRaisesRegex(ValueError, "not this one"):
+            values.from_handles(handles, refuse)
+        gc.collect()
+        self.assertEqual(len(values._kept), before)
+
     def test_dlpack_goes_both_ways(self):
         t = floats([1, 2, 3, 4], (2, 2))
         back = ingot.from_dlpack(t)

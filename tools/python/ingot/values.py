@@ -218,8 +218,18 @@ def from_handle(handle, leaf):
     for item in items:
         library().ig_value_ref(item)
     del owner  # so that items which nobody else holds may be written
-    made = [from_handle(item, leaf) for item in items]
+    made = from_handles(items, leaf)
     return made if kind == "sequence" else (made[0] if made else None)
+
+
+def from_handles(handles, leaf):
+    """The same of several values. All are taken over, also when one cannot be given."""
+    rest = list(reversed(handles))
+    try:
+        return [from_handle(rest.pop(), leaf) for _ in range(len(rest))]
+    finally:
+        for handle in rest:
+            library().ig_value_unref(handle)
 
 
 def _example(type_):
