@@ -115,6 +115,11 @@ class Base(unittest.TestCase):
         self.assertEqual((empty.shape, empty.tolist(), len(empty.data)), ((0, 3), [], 0))
         self.assertEqual(ingot.Tensor.copy(b"", "float32", (2, 0)).tolist(), [[], []])
 
+    def test_empty_tensors_are_lists_of_their_shape(self):
+        for shape, expected in (((0, 2), []), ((2, 0), [[], []]), ((2, 0, 3), [[], []]), ((0, 3, 0), []),
+                                ((2, 3, 0), [[[], [], []], [[], [], []]]), ((1, 2, 0, 2), [[[], []]])):
+            self.assertEqual(ingot.Tensor.copy(b"", "float32", shape).tolist(), expected, shape)
+
     def test_buffers_bring_their_type_and_shape(self):
         block = memoryview(struct.pack("=6q", *range(6))).cast("q", [2, 3])
         t = ingot.Tensor.copy(block)

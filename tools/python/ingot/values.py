@@ -168,10 +168,11 @@ class Tensor(Value):
             flat = memoryview(self.raw).cast("B").cast(FORMATS[self.dtype]).tolist()
         else:
             raise Unsupported(f"Python has no numbers of type {self.dtype}: use raw, or numpy()")
-        for dim in reversed(self.shape[1:]):
-            flat = [flat[i * dim : (i + 1) * dim] for i in range(len(flat) // dim)] if dim else \
-                [[] for _ in range(math.prod(self.shape[:1]))]
-        return flat if self.shape else flat[0]
+        shape = self.shape
+        for axis in range(len(shape) - 1, 0, -1):
+            dim, lists = shape[axis], math.prod(shape[:axis])
+            flat = [flat[i * dim : (i + 1) * dim] for i in range(lists)]
+        return flat if shape else flat[0]
 
     def numpy(self):
         from ._numpy import array_of
