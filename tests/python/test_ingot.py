@@ -337,6 +337,15 @@ class Arrays(unittest.TestCase):
             y, = ingot.Model(ADD_RELU).run([given])
             np.testing.assert_array_equal(y, np.maximum(x.T + np.array([1, -2, 0.5], np.float32), 0))
 
+    def test_lists_that_would_lose_their_meaning_are_refused(self):
+        for number, given in ((INT64, [1.5, 2]), (FLOAT, [None, 1]), (FLOAT, None)):
+            with self.assertRaisesRegex(ingot.InvalidArgument, "fractions|cannot be made"):
+                ingot.Model(passing(number, [2])).run({"x": given})
+        y, = ingot.Model(passing(INT64, [2])).run({"x": [1.0, 2]})
+        self.assertEqual((y.dtype, y.tolist()), (np.int64, [1, 2]))
+        y, = ingot.Model(passing(FLOAT, [0])).run({"x": []})
+        self.assertEqual((y.dtype, y.shape), (np.float32, (0,)))
+
     def test_arrays_are_used_where_they_lie(self):
         from ingot._numpy import tensor_of
 
