@@ -265,6 +265,31 @@ class Base(unittest.TestCase):
         y, = ingot.Model(ADD_RELU).run_tensors([Foreign(floats([1, 1, 1], (1, 3)))])
         self.assertEqual(y.tolist(), [[2, 0, 1.5]])
 
+    def test_dlpack_copies_when_it_is_asked_to_and_what_others_read(self):
+        from ingot import dlpack
+
+        t = floats([1, 2], (2,))
+        for options, same in (({}, True), ({"copy": False}, True), ({"copy": True}, False)):
+            got = dlpack.from_capsule(t.__dlpack__(**options))
+            self.assertEqual((got.address == t.address, got.tolist()), (same, [1, 2]), options)
+        other = values.Value(_library.library().ig_value_ref(t.handle))
+        self.assertNotEqual(dlpack.from_capsule(t.__dlpack__()).address, t.address)
+        with self.assertRaises(BufferError):
+            t.__dlpack__(copy=False)
+        del other
+        with self.assertRaises(BufferError):
+            t.__dlpack__(dl_device=(2, 0))
+
+    def test_dlpack_takes_empty_tensors_with_any_strides(self):
+        from ingot import dlpack
+
+        for strides in ((1, 1), (0, 1), (7, 3)):
+            t = ingot.Tensor.copy(b"", "float32", (2, 0))
+            capsule = t.__dlpack__()
+            held, = [k for k in dlpack._lent.values() if k[2] is t]
+            held[0].dl_tensor.strides = ctypes.cast((ctypes.c_int64 * 2)(*strides), ctypes.POINTER(ctypes.c_int64))
+            self.assertEqual(dlpack.from_capsule(capsule).shape, (2, 0))
+
     def test_threads_share_a_model(self):
         m = ingot.Model(ADD_RELU)
         wrong = []

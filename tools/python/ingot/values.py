@@ -185,10 +185,17 @@ class Tensor(Value):
             array = array.astype(dtype, copy=bool(copy))
         return array.copy() if copy else array
 
-    def __dlpack__(self, **_options):
+    def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+        """A capsule without version, which cannot say that memory must not be written: memory that others
+        read as well is copied, unless `copy` is False."""
         from .dlpack import capsule_of
 
-        return capsule_of(self)
+        if dl_device is not None and tuple(dl_device) != self.__dlpack_device__():
+            raise BufferError(f"the tensor lies on the CPU, not on device {tuple(dl_device)}")
+        if copy is False and not self.writable:
+            raise BufferError("others read the tensor's memory as well: it must be copied")
+        own = self.writable and not copy
+        return capsule_of(self if own else Tensor.copy(self.raw, self.dtype, self.shape))
 
     def __dlpack_device__(self):
         return (1, 0)  # kDLCPU
