@@ -1,5 +1,6 @@
 /* Execution: teams, barriers, branches, failures, cancellation, deadlines, limits,
  * profiles. */
+#include <math.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -138,6 +139,10 @@ static void a_passed_deadline_stops_the_run(void **state)
     MESSAGE_HAS("1e-09 s");
     OK(ig_model_run(m, IG_INPUTS(x), IG_OUTPUTS(&y),
                     &(ig_run_opts){.deadline_s = 1000}));
+    const double passed[] = {-1, -1e12, -INFINITY, NAN};
+    for (size_t i = 0; i < sizeof(passed) / sizeof(*passed); i++)
+        FAILS(IG_DEADLINE, ig_model_run(m, IG_INPUTS(x), IG_OUTPUTS(&y),
+                                        &(ig_run_opts){.deadline_s = passed[i]}));
     ig_tensor_unref(x), ig_tensor_unref(y), ig_model_free(m);
 }
 
