@@ -88,9 +88,11 @@ static bool read_int(const char *word, int64_t *out)
 
 static bool read_float(const char *word, float *out)
 {
-    char *end;
-    *out = strtof(word, &end);
-    return *word && !*end;
+    double v;
+    if (!igi_parse_real(word, strlen(word), &v))
+        return false;
+    *out = (float)v;
+    return true;
 }
 
 static ig_status set_list(const line *l, const ig_attr_def *row, char **words, int n)

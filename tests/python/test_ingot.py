@@ -7,8 +7,10 @@ usage: tests/python/test_ingot.py LIBINGOT LAYOUT [SANITIZERS]
 
 import ctypes
 import gc
+import json
 import os
 import pathlib
+import shutil
 import struct
 import subprocess
 import sys
@@ -206,6 +208,25 @@ class Base(unittest.TestCase):
             ingot.Tensor.copy(b"123", "float32", (1,))
         with self.assertRaises(ingot.InvalidArgument):
             ingot.Tensor.copy(b"1234", "float31", (1,))
+
+    def test_numbers_in_files_have_a_point_in_every_locale(self):
+        if not shutil.which("localedef") or not pathlib.Path("/usr/share/i18n/locales/de_DE").exists():
+            self.skipTest("no locale can be made here")
+        code = """if True:
+            import locale, sys
+            locale.setlocale(locale.LC_ALL, "de_DE.UTF-8")
+            import ingot
+            m = ingot.Model(sys.argv[1], threads=1)
+            m.run_tensors([ingot.Tensor.copy(bytes(12), "float32", (1, 3))], profile=sys.argv[2])
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            at = pathlib.Path(folder)
+            subprocess.run(["localedef", "-c", "-i", "de_DE", "-f", "UTF-8", at / "de_DE.UTF-8"], check=False,
+                           capture_output=True)
+            (at / "m.onnx").write_bytes(ADD_RELU)
+            env = os.environ | {"LOCPATH": folder, "PYTHONPATH": str(ROOT / "tools/python")}
+            subprocess.run([sys.executable, "-c", code, at / "m.onnx", at / "trace.json"], check=True, env=env)
+            self.assertTrue(json.loads((at / "trace.json").read_text())["traceEvents"])
 
     def test_memory_of_the_caller_is_kept_and_let_go(self):
         before = len(values._kept)
