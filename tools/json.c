@@ -11,8 +11,10 @@
 #include "graph/core/arena.h"
 #include "graph/core/status.h"
 #include "graph/core/utf8.h"
+#include "graph/ir/body.h"
 
-#define DEPTH_MAX 64
+/* Of a model's description: its bodies take four levels each. */
+#define DEPTH_MAX (4 * IGI_BODY_DEPTH + 8)
 
 /* ---- writing ---- */
 
