@@ -56,6 +56,7 @@ const ig_registry *ig_registry_builtin(void)
 
 ig_status ig_registry_new(ig_registry **out)
 {
+    IGI_NEEDS(out);
     ig_registry *r = NULL;
     igi_error_clear();
     *out = NULL;
@@ -76,6 +77,7 @@ void ig_registry_free(ig_registry *r)
 
 ig_status ig_graph_new(ig_graph **out, const char *name, const ig_registry *reg)
 {
+    IGI_NEEDS(out);
     igi_error_clear();
     *out = NULL;
     if (!reg)
@@ -141,6 +143,7 @@ read_source(ig_graph **out, const igi_source *src, const ig_read_opts *opts)
 
 ig_status ig_graph_read(ig_graph **out, const char *path, const ig_read_opts *opts)
 {
+    IGI_NEEDS(out);
     igi_source src;
     igi_error_clear();
     *out = NULL;
@@ -157,6 +160,7 @@ ig_status ig_graph_read_bytes(ig_graph **out,
                               void *user,
                               const ig_read_opts *opts)
 {
+    IGI_NEEDS(out);
     ig_tensor *owner = NULL;
     int64_t dims[1] = {(int64_t)n};
     igi_error_clear();
@@ -178,6 +182,8 @@ ig_status ig_graph_read_bytes(ig_graph **out,
 
 ig_status ig_graph_save(const ig_graph *g, const char *path, const ig_save_opts *opts)
 {
+    IGI_NEEDS(g);
+    IGI_NEEDS(path);
     const char *dot = strrchr(path, '.');
     igi_error_clear();
     if (dot && !strcmp(dot, ".ingot"))
@@ -221,6 +227,7 @@ static ig_read_opts read_opts_of(const ig_model_opts *o)
 
 ig_status ig_model_load(ig_model **out, const char *path, const ig_model_opts *opts)
 {
+    IGI_NEEDS(out);
     ig_graph *g = NULL;
     ig_read_opts r = read_opts_of(opts);
     *out = NULL;
@@ -235,6 +242,7 @@ ig_status ig_model_load_bytes(ig_model **out,
                               void *user,
                               const ig_model_opts *opts)
 {
+    IGI_NEEDS(out);
     ig_graph *g = NULL;
     ig_read_opts r = read_opts_of(opts);
     *out = NULL;

@@ -174,7 +174,7 @@ static void format_element(igi_text *out, const ig_tensor *t, int64_t i)
     else if (igi_dtype_is_int(d))
         igi_text_add(out, "%" PRId64, igi_get_i64(d, t->data, i));
     else
-        igi_text_add(out, "%g", igi_get_f64(d, t->data, i));
+        igi_text_real(out, "%g", igi_get_f64(d, t->data, i));
 }
 
 #define EDGE 3 /* elements shown at each end of a long axis */

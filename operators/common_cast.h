@@ -2,6 +2,7 @@
 #ifndef OPERATORS_COMMON_CAST_H
 #define OPERATORS_COMMON_CAST_H
 
+#include "graph/core/text.h" /* igi_parse_real */
 #include "operators/common.h"
 
 typedef struct igi_cast_mode {
@@ -20,8 +21,6 @@ ig_status igi_cast_gradient(ig_grad *g);
 /* The shortest decimal text that reads back as `v` in `dtype`, as NumPy prints it:
  * 0.1, 1.0, 1e-05, nan, -inf. Independent of the locale. */
 void igi_print_real(ig_dtype dtype, double v, char *buf, size_t size);
-/* A decimal number (also inf, nan) with nothing after it but blanks. */
-bool igi_parse_real(const char *s, size_t n, double *out);
 
 extern const char *const igi_round_modes[];
 

@@ -2,7 +2,6 @@
 
 #include "operators/common_cast.h"
 
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -56,22 +55,4 @@ void igi_print_real(ig_dtype dtype, double v, char *buf, size_t size)
     else
         snprintf(buf, size, "%s%.*s.%s", sign, exponent + 1, digits,
                  digits + exponent + 1);
-}
-
-bool igi_parse_real(const char *s, size_t n, double *out)
-{
-    char text[512], *end;
-    const char *point = localeconv()->decimal_point;
-    size_t at = 0, wide = strlen(point);
-    for (size_t i = 0; i < n; i++) {
-        const char *from = s[i] == '.' ? point : s + i;
-        size_t len = s[i] == '.' ? wide : 1;
-        if (at + len >= sizeof(text))
-            return false;
-        memcpy(text + at, from, len);
-        at += len;
-    }
-    text[at] = 0;
-    *out = strtod(text, &end);
-    return end != text && end[strspn(end, " \t\r\n")] == 0;
 }

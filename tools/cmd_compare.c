@@ -36,21 +36,20 @@ static ig_status expected_open(expected *e, const char *path)
     return rc == IG_OK ? IG_OK : ig_fail_context("%s", path);
 }
 
-/* NAME.npy, NAME.pb, output_K.pb or output_K.npy of the folder; *out stays NULL when
+/* NAME.npy, NAME.pb, output_K.npy or output_K.pb of the folder; *out stays NULL when
  * there is none. */
-static ig_status from_folder(
-    const char *dir, const char *name, int k, const ig_type *type, ig_value **out)
+static ig_status from_folder(const char *dir, const ig_model *m, int k, ig_value **out)
 {
-    char path[4096];
+    char path[4608], file[OUTPUT_FILE], position[32];
+    const char *const names[] = {file, position};
     struct stat st;
+    outputs_file(m, k, file);
+    (void)snprintf(position, sizeof(position), "output_%d", k);
     for (int form = 0; form < 4; form++) {
-        const char *ending = form % 2 ? "pb" : "npy";
-        if (form < 2)
-            (void)snprintf(path, sizeof(path), "%s/%s.%s", dir, name, ending);
-        else
-            (void)snprintf(path, sizeof(path), "%s/output_%d.%s", dir, k, ending);
+        (void)snprintf(path, sizeof(path), "%s/%s.%s", dir, names[form / 2],
+                       form % 2 ? "pb" : "npy");
         if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
-            return igi_value_load(out, path, type, NULL);
+            return igi_value_load(out, path, ig_model_output_type(m, k), NULL);
     }
     return IG_OK;
 }
@@ -63,7 +62,7 @@ expected_get(const expected *e, const ig_model *m, int k, ig_value **out)
     char other[32];
     *out = NULL;
     if (!e->archive)
-        return from_folder(e->path, name, k, ig_model_output_type(m, k), out);
+        return from_folder(e->path, m, k, out);
     (void)snprintf(other, sizeof(other), "arr_%d", k);
     for (int i = 0; i < igi_npz_count(e->archive); i++) {
         const char *have = igi_npz_name(e->archive, i);

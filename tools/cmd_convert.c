@@ -10,7 +10,8 @@
 
 static const cli_option convert_options[] = {
     {"external-data", 0, NULL, "ONNX: put weights beside the file, into NAME.data."},
-    {"opset", 0, "N", "ONNX: opset to write (default: the newest)."},
+    {"opset", 0, "N",
+     "ONNX: opset to write (default: the oldest that has every operator)."},
     {0},
 };
 

@@ -42,8 +42,9 @@ static exit_code self_test(ig_model *m, const compare_opts *c)
         compare_result r;
         if (compare_values(out.v[i], g->self_test.p[n_in + i], c, &r))
             continue;
-        say_error("self-test: output '%s': %s", out.names[i], r.text);
-        code = EXIT_FAILED;
+        (void)ig_fail(IG_INVALID_ARGUMENT, "self-test: output '%s': %s", out.names[i],
+                      r.text);
+        code = say_failure(NULL);
     }
     outputs_fini(&out);
     inputs_fini(&in);

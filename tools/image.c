@@ -76,6 +76,9 @@ static ig_status find_layout(const ig_type *want, layout *l)
     const int64_t *d = ig_type_dims(want);
     if (want->kind != IG_KIND_TENSOR || want->rank < 2 || want->rank > 4)
         return ig_fail(IG_INVALID_ARGUMENT, "an image needs an input of 2 to 4 dims");
+    if (want->dtype == IG_STRING)
+        return ig_fail(IG_INVALID_ARGUMENT, "an image needs an input of numbers, not "
+                                            "strings");
     *l = layouts[want->rank - 2];
     if (want->rank > 2) {
         int64_t first = d[want->rank - 3], last = d[want->rank - 1];

@@ -11,8 +11,10 @@
 #include "graph/core/arena.h"
 #include "graph/core/status.h"
 #include "graph/core/utf8.h"
+#include "graph/ir/body.h"
 
-#define DEPTH_MAX 64
+/* Of a model's description: its bodies take four levels each. */
+#define DEPTH_MAX (4 * IGI_BODY_DEPTH + 8)
 
 /* ---- writing ---- */
 
@@ -77,17 +79,27 @@ void json_int(json_out *j, const char *key, int64_t value)
     j->comma = true;
 }
 
-void json_number(json_out *j, const char *key, double value)
+static void number(json_out *j, const char *key, double value, int digits)
 {
     char text[40];
     json_key(j, key);
     if (isfinite(value)) {
-        (void)snprintf(text, sizeof(text), "%.9g", value);
+        (void)snprintf(text, sizeof(text), "%.*g", digits, value);
         igi_text_add(&j->text, "%s", text);
     } else {
         igi_text_add_bytes(&j->text, "null", 4);
     }
     j->comma = true;
+}
+
+void json_number(json_out *j, const char *key, double value)
+{
+    number(j, key, value, 9);
+}
+
+void json_double(json_out *j, const char *key, double value)
+{
+    number(j, key, value, 17);
 }
 
 void json_bool(json_out *j, const char *key, bool value)

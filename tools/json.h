@@ -22,7 +22,8 @@ void json_string(json_out *j,
                  const char *key,
                  const char *value); /* NULL value: null */
 void json_int(json_out *j, const char *key, int64_t value);
-void json_number(json_out *j, const char *key, double value);
+void json_number(json_out *j, const char *key, double value); /* 9 digits */
+void json_double(json_out *j, const char *key, double value); /* all of them */
 void json_bool(json_out *j, const char *key, bool value);
 void json_raw(json_out *j, const char *key, const char *json); /* as it stands */
 /* One line on stdout; frees the text. */

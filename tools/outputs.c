@@ -30,6 +30,7 @@ exit_code outputs_run(outputs *out, ig_model *m, const inputs *in, const ig_run_
     if (!out->names || !out->v)
         return say_failure(NULL);
     out->n = n;
+    out->model = m;
     for (int i = 0; i < n; i++)
         out->names[i] = ig_model_output_name(m, i);
     ig_status rc =
@@ -62,42 +63,60 @@ static void file_name(const char *name, char *buf, size_t size)
         (void)snprintf(buf, size, "output");
 }
 
+/* Two names may differ in nothing but what no file name takes: then the later one is
+ * called after its position. */
+void outputs_file(const ig_model *m, int i, char buf[OUTPUT_FILE])
+{
+    char other[OUTPUT_FILE];
+    file_name(ig_model_output_name(m, i), buf, OUTPUT_FILE);
+    for (int k = 0; k < i; k++) {
+        file_name(ig_model_output_name(m, k), other, OUTPUT_FILE);
+        if (strcmp(other, buf) == 0) {
+            (void)snprintf(buf, OUTPUT_FILE, "output_%d", i);
+            return;
+        }
+    }
+}
+
 static bool npy_holds(ig_dtype dtype)
 {
     return dtype <= IG_COMPLEX128;
 }
 
 static ig_status
-save_tensor(ig_tensor *t, const char *dir, const char *name, const char *suffix)
+save_tensor(ig_tensor *t, const char *dir, const char *file, const char *suffix)
 {
-    char file[256], path[4352];
+    char path[4352];
     const char *ending = npy_holds(ig_tensor_dtype(t)) ? "npy" : "pb";
-    file_name(name, file, sizeof(file) - 20);
     (void)snprintf(path, sizeof(path), "%.4000s/%s%s.%s", dir, file, suffix, ending);
     IG_TRY(ig_tensor_save(t, path));
     say_detail("wrote %s", path);
     return IG_OK;
 }
 
-static ig_status save_value(ig_value *v, const char *dir, const char *name)
+static ig_status save_value(const outputs *out, int i, const char *dir)
 {
+    char file[OUTPUT_FILE];
+    const char *name = out->names[i];
+    ig_value *v = out->v[i];
+    outputs_file(out->model, i, file);
     if (ig_value_kind(v) == IG_KIND_OPTIONAL)
         v = ((igi_optional *)v)->item;
     if (!v)
         return IG_OK;
     if (ig_value_tensor(v))
-        return save_tensor(ig_value_tensor(v), dir, name, "");
+        return save_tensor(ig_value_tensor(v), dir, file, "");
     if (ig_value_kind(v) != IG_KIND_SEQUENCE)
         return ig_fail(IG_UNSUPPORTED,
                        "output '%s' is of a kind that has no file format", name);
     const igi_sequence *s = (const igi_sequence *)v;
-    for (int64_t i = 0; i < s->n; i++) {
+    for (int64_t k = 0; k < s->n; k++) {
         char suffix[32];
-        (void)snprintf(suffix, sizeof(suffix), ".%lld", (long long)i);
-        if (!ig_value_tensor(s->items[i]))
+        (void)snprintf(suffix, sizeof(suffix), ".%lld", (long long)k);
+        if (!ig_value_tensor(s->items[k]))
             return ig_fail(IG_UNSUPPORTED,
                            "output '%s' holds items that are no tensors", name);
-        IG_TRY(save_tensor(ig_value_tensor(s->items[i]), dir, name, suffix));
+        IG_TRY(save_tensor(ig_value_tensor(s->items[k]), dir, file, suffix));
     }
     return IG_OK;
 }
@@ -109,7 +128,7 @@ exit_code outputs_save(const outputs *out, const char *dir)
         return say_failure(NULL);
     }
     for (int i = 0; i < out->n; i++)
-        if (save_value(out->v[i], dir, out->names[i]) != IG_OK)
+        if (save_value(out, i, dir) != IG_OK)
             return say_failure(NULL);
     say_note("wrote %d output%s to %s", out->n, out->n == 1 ? "" : "s", dir);
     return EXIT_OK;

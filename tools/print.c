@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,11 +127,38 @@ void print_value(igi_text *t, const char *name, ig_value *v)
 
 /* ---- JSON ---- */
 
+/* Numbers that other functions would make smaller: as text. */
+static void uint64_json(json_out *j, uint64_t v)
+{
+    char text[24];
+    (void)snprintf(text, sizeof(text), "%" PRIu64, v);
+    json_raw(j, NULL, text);
+}
+
+/* [real, imaginary] */
+static void complex_json(json_out *j, ig_dtype dtype, const void *p, int64_t i)
+{
+    json_begin(j, '[');
+    for (int64_t part = 2 * i; part < 2 * i + 2; part++) {
+        if (dtype == IG_COMPLEX64)
+            json_number(j, NULL, (double)((const float *)p)[part]);
+        else
+            json_double(j, NULL, ((const double *)p)[part]);
+    }
+    json_end(j, ']');
+}
+
 static void element_json(json_out *j, const ig_tensor *x, int64_t i)
 {
     ig_dtype dtype = ig_tensor_dtype(x);
     const void *p = ig_tensor_data(x);
-    if (dtype == IG_STRING)
+    if (dtype == IG_UINT64)
+        uint64_json(j, ((const uint64_t *)p)[i]);
+    else if (dtype == IG_COMPLEX64 || dtype == IG_COMPLEX128)
+        complex_json(j, dtype, p, i);
+    else if (dtype == IG_FLOAT64)
+        json_double(j, NULL, ((const double *)p)[i]);
+    else if (dtype == IG_STRING)
         json_string(j, NULL, ig_tensor_string(x, i));
     else if (dtype == IG_BOOL)
         json_bool(j, NULL, igi_get_i64(dtype, p, i) != 0);

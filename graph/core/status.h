@@ -20,6 +20,12 @@ IG_API ig_status ig_fail(ig_status code, const char *fmt, ...) IG_PRINTF(2, 3);
 IG_API ig_status ig_fail_context(const char *fmt, ...) IG_PRINTF(1, 2);
 
 void igi_error_clear(void);
+/* In functions that users call: refuses a NULL that the function would follow. */
+#define IGI_NEEDS(x_)                                                                  \
+    do {                                                                               \
+        if (!(x_))                                                                     \
+            return ig_fail(IG_INVALID_ARGUMENT, "%s: `%s` is NULL", __func__, #x_);    \
+    } while (0)
 /* Copies the record out and in: to keep the first of several errors, or hand one to
  * another thread. */
 typedef struct igi_error {

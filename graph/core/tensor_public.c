@@ -210,6 +210,7 @@ const char *ig_tensor_device(const ig_tensor *t)
 
 ig_status ig_tensor_to_host(const ig_tensor *t, ig_tensor **out)
 {
+    IGI_NEEDS(out);
     igi_error_clear();
     igi_escape_data(t);
     *out = NULL;

@@ -2,8 +2,10 @@
  * check each of them. */
 #include "graph/core/text.h"
 
+#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "graph/core/checked.h"
@@ -63,6 +65,22 @@ void igi_text_add(igi_text *t, const char *fmt, ...)
     va_end(args);
 }
 
+void igi_text_real(igi_text *t, const char *fmt, double v)
+{
+    char text[400]; /* room for %f of the largest */
+    const char *point = localeconv()->decimal_point;
+    (void)snprintf(text, sizeof(text), fmt, v);
+    char *at = strcmp(point, ".") != 0 ? strstr(text, point) : NULL;
+    if (!at) {
+        igi_text_add_bytes(t, text, strlen(text));
+        return;
+    }
+    igi_text_add_bytes(t, text, (size_t)(at - text));
+    igi_text_add_bytes(t, ".", 1);
+    at += strlen(point);
+    igi_text_add_bytes(t, at, strlen(at));
+}
+
 ig_status igi_text_take(igi_text *t, char **out)
 {
     if (!t->failed && !t->p)
@@ -80,4 +98,22 @@ void igi_text_fini(igi_text *t)
 {
     igi_free(t->p);
     *t = (igi_text){0};
+}
+
+bool igi_parse_real(const char *s, size_t n, double *out)
+{
+    char text[512], *end;
+    const char *point = localeconv()->decimal_point;
+    size_t at = 0, wide = strlen(point);
+    for (size_t i = 0; i < n; i++) {
+        const char *from = s[i] == '.' ? point : s + i;
+        size_t len = s[i] == '.' ? wide : 1;
+        if (at + len >= sizeof(text))
+            return false;
+        memcpy(text + at, from, len);
+        at += len;
+    }
+    text[at] = 0;
+    *out = strtod(text, &end);
+    return end != text && end[strspn(end, " \t\r\n")] == 0;
 }

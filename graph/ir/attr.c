@@ -410,7 +410,7 @@ static void print_one(const ig_attr_def *row, const void *at, igi_text *out)
         igi_text_add(out, "%s", row->names[*(const int64_t *)at]);
         break;
     case IG_A_FLOAT:
-        igi_text_add(out, "%.9g", (double)*(const float *)at);
+        igi_text_real(out, "%.9g", (double)*(const float *)at);
         break;
     case IG_A_STRING:
         print_string(*(const char *const *)at, out);
@@ -424,9 +424,10 @@ static void print_one(const ig_attr_def *row, const void *at, igi_text *out)
         break;
     case IG_A_FLOATS:
         igi_text_add(out, "[");
-        for (int64_t i = 0; i < ((const ig_floats *)at)->n; i++)
-            igi_text_add(out, i ? ", %.9g" : "%.9g",
-                         (double)((const ig_floats *)at)->v[i]);
+        for (int64_t i = 0; i < ((const ig_floats *)at)->n; i++) {
+            igi_text_add(out, i ? ", " : "");
+            igi_text_real(out, "%.9g", (double)((const ig_floats *)at)->v[i]);
+        }
         igi_text_add(out, "]");
         break;
     case IG_A_STRINGS:

@@ -428,6 +428,8 @@ ig_status igi_graph_clone_over(ig_graph **out, const ig_graph *src, ig_symtab *s
 
 ig_status ig_graph_clone(ig_graph **out, const ig_graph *src)
 {
+    IGI_NEEDS(out);
+    IGI_NEEDS(src);
     ig_symtab *syms = NULL;
     *out = NULL;
     igi_error_clear();

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "graph/core/text.h"
+#include "graph/core/utf8.h"
 #include "graph/ir/build.h"
 
 enum { NAMES_MAX = 64, WORDS_MAX = 256 };
@@ -88,9 +89,11 @@ static bool read_int(const char *word, int64_t *out)
 
 static bool read_float(const char *word, float *out)
 {
-    char *end;
-    *out = strtof(word, &end);
-    return *word && !*end;
+    double v;
+    if (!igi_parse_real(word, strlen(word), &v))
+        return false;
+    *out = (float)v;
+    return true;
 }
 
 static ig_status set_list(const line *l, const ig_attr_def *row, char **words, int n)
@@ -195,10 +198,28 @@ static ig_status take_attrs(line *l)
 
 /* ---- the node ---- */
 
+/* Outputs get the names that the line says: another one would leave later lines with
+ * an older value. */
+static ig_status check_outputs(const line *l)
+{
+    for (int i = 0; i < l->n_out; i++) {
+        const char *name = l->outputs[i];
+        bool taken = *name && ig_graph_find(l->g, name).i;
+        for (int k = 0; *name && k < i; k++)
+            taken |= strcmp(l->outputs[k], name) == 0;
+        if (taken)
+            return ig_fail(IG_INVALID_GRAPH, "the name '%s' is taken", name);
+        if (*name)
+            IG_TRY(igi_name_check("a value", name));
+    }
+    return IG_OK;
+}
+
 static ig_status make(line *l, ig_value_id *out)
 {
     ig_value_id in[NAMES_MAX] = {{0}}, made[NAMES_MAX];
     IG_TRY(read_call(l));
+    IG_TRY(check_outputs(l));
     IG_TRY(take_attrs(l));
     for (int i = 0; i < l->n_in; i++) {
         in[i] = *l->inputs[i] ? ig_graph_find(l->g, l->inputs[i]) : (ig_value_id){0};

@@ -43,6 +43,8 @@ static void print_node(const ig_graph *g, ig_node_id id, igi_text *t)
 
 ig_status ig_graph_print(const ig_graph *g, char **out)
 {
+    IGI_NEEDS(g);
+    IGI_NEEDS(out);
     igi_text t = {0};
     igi_error_clear();
     ig_node_iter it = ig_graph_nodes(g);

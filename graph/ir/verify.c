@@ -174,6 +174,7 @@ static ig_status verify_order(const ig_graph *g)
 
 ig_status ig_graph_verify(const ig_graph *g)
 {
+    IGI_NEEDS(g);
     igi_error_clear();
     for (uint32_t i = 1; i < g->values.n; i++)
         if (g->values.p[i].live)

@@ -313,21 +313,15 @@ static ig_status deliver_one(igi_instance *x, int j, ig_value **out)
 
 ig_status igi_deliver(igi_instance *x, ig_value **out, int n_out)
 {
-    bool made[64] = {false};
     ig_status rc = IG_OK;
     int j = 0;
     for (; j < n_out && rc == IG_OK; j++) {
-        bool empty = !out[j];
+        x->made[j] = !out[j];
         rc = deliver_one(x, j, &out[j]);
-        if (rc != IG_OK)
-            break;
-        if (j < 64)
-            made[j] = empty;
     }
-    if (rc == IG_OK)
-        return IG_OK;
-    for (int k = 0; k < j && k < 64; k++) {
-        if (!made[k])
+    for (int k = 0; k < j - 1 && rc != IG_OK;
+         k++) { /* all before the one that failed */
+        if (!x->made[k])
             continue;
         ig_value_unref(out[k]);
         out[k] = NULL;

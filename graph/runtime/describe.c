@@ -288,6 +288,8 @@ static void add_plan(igi_text *out, const igi_plan *p)
 
 ig_status ig_model_describe(const ig_model *m, char **json)
 {
+    IGI_NEEDS(m);
+    IGI_NEEDS(json);
     igi_error_clear();
     igi_text out = {0};
     igi_instance *x = NULL;

@@ -1,6 +1,7 @@
 /* Limits, deadlines and cancellation of a run. */
 #include "graph/runtime/env.h"
 
+#include <float.h>
 #include <inttypes.h>
 
 #define OR(value_, default_) ((value_) ? (value_) : (default_))
@@ -46,9 +47,11 @@ void igi_env_init(igi_env *e, const ig_limits *limits, const ig_run_opts *opts)
     if (!opts)
         return;
     e->cancel = opts->cancel;
-    if (opts->deadline_s > 0) {
+    if (opts->deadline_s != 0) {
         e->deadline_s = opts->deadline_s;
         e->deadline = igi_now_s() + opts->deadline_s;
+        if (!(e->deadline > 0)) /* before the clock began, or NaN: it has passed */
+            e->deadline = DBL_MIN;
     }
 }
 

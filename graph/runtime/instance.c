@@ -26,7 +26,8 @@ ig_status igi_instance_new(igi_instance **out, ig_net *net)
     x->plans = igi_calloc(net->plan_cache, sizeof(igi_plan *));
     x->in = igi_calloc((size_t)net->n_in + 1, sizeof(ig_value *));
     x->direct = igi_calloc((size_t)net->n_out + 1, sizeof(bool));
-    if (x->plans && x->in && x->direct && x->bodies)
+    x->made = igi_calloc((size_t)net->n_out + 1, sizeof(bool));
+    if (x->plans && x->in && x->direct && x->made && x->bodies)
         return IG_OK;
     igi_instance_free(x);
     *out = NULL;
@@ -52,6 +53,7 @@ void igi_instance_free(igi_instance *x)
     igi_free(x->in);
     igi_free(x->real);
     igi_free(x->direct);
+    igi_free(x->made);
     ig_net_free(x->net);
     igi_free(x);
 }

@@ -28,6 +28,7 @@ struct igi_instance {
     ig_value **real; /* per plan value: counted value outside the arena, or NULL */
     size_t real_cap;
     bool *direct; /* per graph output: its memory is the caller's bound tensor */
+    bool *made;   /* per graph output: this run delivered a value of its own */
     igi_barrier *barrier;         /* of the team, while it runs */
     igi_profile *profile;         /* NULL: off */
     struct igi_instance **bodies; /* per body of the net, made when first run */

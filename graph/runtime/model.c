@@ -108,6 +108,7 @@ ig_status igi_model_take(ig_model **out, ig_graph *g, const ig_model_opts *opts)
 ig_status
 ig_model_from_graph(ig_model **out, const ig_graph *g, const ig_model_opts *opts)
 {
+    IGI_NEEDS(out);
     igi_error_clear();
     ig_graph *copy = NULL;
     *out = NULL;
@@ -193,6 +194,9 @@ static ig_status run(ig_model *m,
 
 static ig_status check_counts(const ig_model *m, ig_inputs in, ig_outputs out)
 {
+    if ((in.n > 0 && !in.v) || (out.n > 0 && !out.v))
+        return ig_fail(IG_INVALID_ARGUMENT, "ig_model_run: the list of %s is NULL",
+                       in.n > 0 && !in.v ? "inputs" : "outputs");
     if (in.n != m->net->n_in)
         return ig_fail(IG_INVALID_ARGUMENT, "the model takes %d inputs, %d given",
                        m->net->n_in, in.n);
@@ -309,6 +313,8 @@ ig_status ig_model_run_values(ig_model *m,
     if (!m || n_in < 0 || n_out < 0)
         return ig_fail(IG_INVALID_ARGUMENT,
                        "ig_model_run_values: the model is NULL or a count negative");
+    if ((n_in && !(in_names && in)) || (n_out && !(out_names && out)))
+        return ig_fail(IG_INVALID_ARGUMENT, "ig_model_run_values: a list is NULL");
     for (int k = 0; k < n_out; k++)
         out[k] = NULL;
     size_t n = (size_t)(m->net->n_in + m->net->n_out) + (size_t)n_out + 1;

@@ -235,6 +235,7 @@ ig_status ig_net_new(ig_net **out,
                      ig_workspace *weights,
                      const ig_net_opts *opts)
 {
+    IGI_NEEDS(out);
     igi_error_clear();
     *out = NULL;
     if (!g)

@@ -111,9 +111,11 @@ add_event(igi_text *out, const igi_profile *f, uint32_t i, const char *under)
     const igi_node *n = s->node.i ? igi_node_at(p->net->graph, s->node) : NULL;
     igi_text_add(out, "{\"ph\": \"X\", \"pid\": 1, \"tid\": %d, \"name\": ", t->tid);
     igi_json_string(out, name_of(p, s));
-    igi_text_add(
-        out, ", \"cat\": \"%s\", \"ts\": %.3f, \"dur\": %.3f, \"args\": {\"kernel\": ",
-        op_of(p, s), (t->begin - f->begin) * 1e6, (t->end - t->begin) * 1e6);
+    igi_text_add(out, ", \"cat\": \"%s\", \"ts\": ", op_of(p, s));
+    igi_text_real(out, "%.3f", (t->begin - f->begin) * 1e6);
+    igi_text_add(out, ", \"dur\": ");
+    igi_text_real(out, "%.3f", (t->end - t->begin) * 1e6);
+    igi_text_add(out, ", \"args\": {\"kernel\": ");
     igi_json_string(out, kernel_of(p, s));
     if (n && n->origin) {
         igi_text_add(out, ", \"origin\": ");
@@ -200,8 +202,8 @@ static void put_row(igi_text *out, const igi_profile_row *r)
     igi_json_string(out, r->name);
     igi_text_add(out, ", \"op\": \"%s\", \"kernel\": ", r->op);
     igi_json_string(out, r->kernel);
-    igi_text_add(out, ", \"count\": %lld, \"ms\": %.6f", (long long)r->count,
-                 r->seconds * 1e3);
+    igi_text_add(out, ", \"count\": %lld, \"ms\": ", (long long)r->count);
+    igi_text_real(out, "%.6f", r->seconds * 1e3);
     if (r->inside.n) {
         igi_text_add(out, ", \"inside\": [\n");
         put_rows(out, &r->inside);
@@ -284,8 +286,9 @@ ig_status igi_profile_json(const igi_profile *f, igi_text *out)
         igi_text_add(out, "%s{\"op\": \"%s\", \"kernel\": ", r ? ",\n" : "",
                      rows[r].op);
         igi_json_string(out, rows[r].kernel);
-        igi_text_add(out, ", \"count\": %d, \"ms\": %.6f}", rows[r].count,
-                     rows[r].seconds * 1e3);
+        igi_text_add(out, ", \"count\": %d, \"ms\": ", rows[r].count);
+        igi_text_real(out, "%.6f", rows[r].seconds * 1e3);
+        igi_text_add(out, "}");
     }
     igi_text_add(out, "]}\n");
     igi_free(rows);

@@ -101,6 +101,7 @@ ig_status ig_workspace_feed(ig_workspace *ws, const char *name, ig_tensor *t)
 ig_status
 ig_workspace_fetch_value(const ig_workspace *ws, const char *name, ig_value **out)
 {
+    IGI_NEEDS(out);
     igi_error_clear();
     *out = NULL;
     ig_value *v = name ? igi_workspace_find(ws, name) : NULL;
@@ -115,6 +116,7 @@ ig_workspace_fetch_value(const ig_workspace *ws, const char *name, ig_value **ou
 
 ig_status ig_workspace_fetch(const ig_workspace *ws, const char *name, ig_tensor **out)
 {
+    IGI_NEEDS(out);
     ig_value *v;
     *out = NULL;
     IG_TRY(ig_workspace_fetch_value(ws, name, &v));

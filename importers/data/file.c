@@ -64,6 +64,7 @@ ig_status igi_value_load(ig_value **out,
 
 ig_status ig_tensor_load(ig_tensor **out, const char *path)
 {
+    IGI_NEEDS(out);
     ig_value *v = NULL;
     igi_error_clear();
     *out = NULL;
@@ -74,6 +75,8 @@ ig_status ig_tensor_load(ig_tensor **out, const char *path)
 
 ig_status ig_tensor_save(const ig_tensor *t, const char *path)
 {
+    IGI_NEEDS(t);
+    IGI_NEEDS(path);
     void *bytes = NULL;
     size_t n = 0;
     igi_error_clear();

@@ -134,9 +134,10 @@ IG_API ig_status ig_graph_make_named(ig_graph *g,
                                      int n_out);
 /* The same as one line of text, outputs and inputs by name:
  *     ig_graph_make_text(g, "y = Conv(x, w, b) strides=2,2 group=1", &y);
- * An absent optional input is an empty name. Values of attributes: numbers, names of
- * element types, words, lists with commas; words with spaces in double quotes. `out`
- * receives the first output, may be NULL. */
+ * An absent optional input is an empty name, and so is an output that gets a name of
+ * its own. Errors: INVALID_GRAPH when a name is taken. Values of attributes: numbers,
+ * names of element types, words, lists with commas; words with spaces in double quotes.
+ * `out` receives the first output, may be NULL. */
 IG_API ig_status ig_graph_make_text(ig_graph *g, const char *line, ig_value_id *out);
 IG_API ig_status ig_graph_output(ig_graph *g, const char *name, ig_value_id value);
 

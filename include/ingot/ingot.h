@@ -56,7 +56,7 @@ typedef struct ig_model_opts {
 } ig_model_opts;
 
 typedef struct ig_run_opts {
-    double deadline_s;          /* 0: none; seconds from the start of this run */
+    double deadline_s; /* 0: none; seconds from the start of this run, < 0: passed */
     const volatile int *cancel; /* the run stops soon after it becomes non-zero */
     uint64_t seed;       /* of random operators without their own; 0: fixed default */
     const char *profile; /* path: writes a Chrome trace of this run */

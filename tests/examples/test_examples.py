@@ -5,6 +5,7 @@ a digit with the command, and runs the traced model as a service and in a worksp
 usage: tests/examples/test_examples.py EXAMPLES_FOLDER INGOT
 """
 
+import json
 import pathlib
 import re
 import struct
@@ -60,6 +61,9 @@ def check_command(work, ingot):
         if not re.search(r"^\s*1\.\s+7\s", out, re.M):
             sys.exit(f"FAILED: {model} does not see a 7\n{out}")
     run(work, ingot, "verify", "digits.ingot")
+    exact = run(work, ingot, "verify", "digits.ingot", "--rtol", "0", "--atol", "0", "--json", rc=1)
+    if "self-test: output" not in json.loads(exact or "{}").get("error", {}).get("message", ""):
+        sys.exit(f"FAILED: a self-test that fails is no error in JSON: '{exact}'")
     print("the command recognises the digit")
 
 

@@ -309,6 +309,11 @@ static void a_line_of_text_makes_a_node(void **state)
     expect_text(g, "q = LeakyRelu(x) alpha=1x", IG_INVALID_GRAPH, "'1x' is no number");
     expect_text(g, "q = Split(x,) axis=1.5", IG_INVALID_GRAPH, "no integer");
     expect_text(g, "q Relu(x)", IG_INVALID_GRAPH, "expected");
+    expect_text(g, "a = Relu(x)", IG_INVALID_GRAPH, "the name 'a' is taken");
+    expect_text(g, "x = Relu(x)", IG_INVALID_GRAPH, "the name 'x' is taken");
+    expect_text(g, "q, q = Split(x,) axis=1 num_outputs=2", IG_INVALID_GRAPH,
+                "the name 'q' is taken");
+    expect_text(g, "q\xff = Relu(x)", IG_INVALID_ARGUMENT, "UTF-8");
     expect_text(g, "", IG_INVALID_GRAPH, "expected");
     expect_text(g, NULL, IG_INVALID_GRAPH, "expected");
     assert_int_equal(ig_graph_verify(g), IG_OK);

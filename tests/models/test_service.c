@@ -255,6 +255,46 @@ static void a_deadline_stops_a_run_and_a_distant_one_does_not(void **state)
     ig_tensor_unref(x), ig_tensor_unref(y), ig_model_free(m);
 }
 
+/* ---- mistakes ---- */
+
+#define REFUSED(expr_)                                                                 \
+    do {                                                                               \
+        assert_int_equal((expr_), IG_INVALID_ARGUMENT);                                \
+        assert_non_null(strstr(ig_error_message(), "NULL"));                           \
+    } while (0)
+
+static void null_where_a_place_is_needed_is_an_error(void **state)
+{
+    ig_graph *g = classifier(), *other = NULL;
+    ig_model *m = NULL;
+    ig_tensor *x = batch(1), *y = NULL;
+    const char *const names[] = {"x"};
+    ig_value *values[] = {ig_tensor_value(x)};
+    (void)state;
+    OK(ig_model_from_graph(&m, g, &(ig_model_opts){.threads = 1}));
+    REFUSED(ig_model_load(NULL, "m.onnx", NULL));
+    REFUSED(ig_model_from_graph(NULL, g, NULL));
+    REFUSED(ig_graph_read(NULL, "m.onnx", NULL));
+    REFUSED(ig_graph_save(NULL, "m.onnx", NULL));
+    REFUSED(ig_graph_save(g, NULL, NULL));
+    REFUSED(ig_graph_new(NULL, "g", NULL));
+    REFUSED(ig_graph_clone(&other, NULL));
+    REFUSED(ig_graph_verify(NULL));
+    REFUSED(ig_graph_print(g, NULL));
+    REFUSED(ig_tensor_load(NULL, "x.npy"));
+    REFUSED(ig_tensor_save(NULL, "x.npy"));
+    REFUSED(ig_tensor_save(x, NULL));
+    REFUSED(ig_model_run(m, (ig_inputs){1, NULL}, IG_OUTPUTS(&y), NULL));
+    REFUSED(ig_model_run(m, IG_INPUTS(x), (ig_outputs){1, NULL}, NULL));
+    REFUSED(ig_model_run_values(m, NULL, values, 1, names, values, 1, NULL));
+    REFUSED(ig_model_run_values(m, names, values, 1, names, NULL, 1, NULL));
+    REFUSED(ig_model_describe(m, NULL));
+    REFUSED(ig_net_new(NULL, g, NULL, NULL));
+    assert_ptr_equal(values[0], ig_tensor_value(x)); /* nothing was written */
+    assert_null(y);
+    ig_tensor_unref(x), ig_model_free(m), ig_graph_free(g);
+}
+
 /* ---- limits ---- */
 
 static void a_run_may_use_exactly_memory_bytes(void **state)
@@ -451,6 +491,7 @@ IG_TESTS(cmocka_unit_test(eight_threads_run_one_model_with_batches_of_their_own)
          cmocka_unit_test(models_come_and_go_while_others_run),
          cmocka_unit_test(a_cancel_flag_stops_a_run_and_the_model_lives_on),
          cmocka_unit_test(a_deadline_stops_a_run_and_a_distant_one_does_not),
+         cmocka_unit_test(null_where_a_place_is_needed_is_an_error),
          cmocka_unit_test(a_run_may_use_exactly_memory_bytes),
          cmocka_unit_test(a_model_may_have_exactly_the_nodes_of_the_limit),
          cmocka_unit_test(a_thousand_batch_sizes_keep_memory_flat),

@@ -7,8 +7,10 @@ usage: tests/python/test_ingot.py LIBINGOT LAYOUT [SANITIZERS]
 
 import ctypes
 import gc
+import json
 import os
 import pathlib
+import shutil
 import struct
 import subprocess
 import sys
@@ -115,6 +117,11 @@ class Base(unittest.TestCase):
         self.assertEqual((empty.shape, empty.tolist(), len(empty.data)), ((0, 3), [], 0))
         self.assertEqual(ingot.Tensor.copy(b"", "float32", (2, 0)).tolist(), [[], []])
 
+    def test_empty_tensors_are_lists_of_their_shape(self):
+        for shape, expected in (((0, 2), []), ((2, 0), [[], []]), ((2, 0, 3), [[], []]), ((0, 3, 0), []),
+                                ((2, 3, 0), [[[], [], []], [[], [], []]]), ((1, 2, 0, 2), [[[], []]])):
+            self.assertEqual(ingot.Tensor.copy(b"", "float32", shape).tolist(), expected, shape)
+
     def test_buffers_bring_their_type_and_shape(self):
         block = memoryview(struct.pack("=6q", *range(6))).cast("q", [2, 3])
         t = ingot.Tensor.copy(block)
@@ -170,6 +177,14 @@ class Base(unittest.TestCase):
         with self.assertRaises(ingot.InvalidArgument):
             ingot.Model(ADD_RELU, level=3)
 
+    def test_options_are_words_and_numbers_of_python(self):
+        self.assertEqual(ingot.Model(ADD_RELU, device="cpu").inputs[0].name, "x")
+        with self.assertRaisesRegex(ingot.Error, "there is no device 'none'"):
+            ingot.Model(ADD_RELU, device="none")
+        for limits in ({"nodes": -1}, {"nodes": 2**64}, {"depth": 2**32}):
+            with self.assertRaisesRegex(ingot.InvalidArgument, "cannot be"):
+                ingot.Model(ADD_RELU, limits=limits)
+
     def test_errors_are_exceptions_with_a_status(self):
         unknown = model([node("Frobnicate", ["x"], ["y"])], [value("x", [2])], [value("y", [2])])
         for source, kind, name in ((unknown, ingot.Unsupported, "unsupported"),
@@ -194,6 +209,25 @@ class Base(unittest.TestCase):
         with self.assertRaises(ingot.InvalidArgument):
             ingot.Tensor.copy(b"1234", "float31", (1,))
 
+    def test_numbers_in_files_have_a_point_in_every_locale(self):
+        if not shutil.which("localedef") or not pathlib.Path("/usr/share/i18n/locales/de_DE").exists():
+            self.skipTest("no locale can be made here")
+        code = """if True:
+            import locale, sys
+            locale.setlocale(locale.LC_ALL, "de_DE.UTF-8")
+            import ingot
+            m = ingot.Model(sys.argv[1], threads=1)
+            m.run_tensors([ingot.Tensor.copy(bytes(12), "float32", (1, 3))], profile=sys.argv[2])
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            at = pathlib.Path(folder)
+            subprocess.run(["localedef", "-c", "-i", "de_DE", "-f", "UTF-8", at / "de_DE.UTF-8"], check=False,
+                           capture_output=True)
+            (at / "m.onnx").write_bytes(ADD_RELU)
+            env = os.environ | {"LOCPATH": folder, "PYTHONPATH": str(ROOT / "tools/python")}
+            subprocess.run([sys.executable, "-c", code, at / "m.onnx", at / "trace.json"], check=True, env=env)
+            self.assertTrue(json.loads((at / "trace.json").read_text())["traceEvents"])
+
     def test_memory_of_the_caller_is_kept_and_let_go(self):
         before = len(values._kept)
         block = (ctypes.c_float * 3)(1, 1, 1)
@@ -206,6 +240,36 @@ class Base(unittest.TestCase):
         self.assertEqual(len(values._kept), before)
         with self.assertRaises(ingot.InvalidArgument):
             ingot.Tensor.wrap(block, ctypes.addressof(block), 11, "float32", (1, 3))
+        self.assertEqual(len(values._kept), before)
+
+    def test_memory_of_a_tensor_of_the_caller_is_let_go_with_it(self):
+        before, wrong = len(values._kept), []
+
+        def work():
+            block = (ctypes.c_float * 3)(1, 1, 1)
+            inner = ingot.Tensor.wrap(block, ctypes.addressof(block), 12, "float32", (1, 3))
+            outer = ingot.Tensor.wrap(inner, inner.address, 12, "float32", (1, 3))
+            del inner, block
+            del outer  # its deleter runs the other one's
+            wrong.append(len(values._kept) - before)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        thread.join(30)
+        self.assertEqual(wrong, [0])
+
+    def test_results_that_cannot_be_given_hold_no_memory(self):
+        def refuse(_tensor):
+            raise ValueError("not this one")
+
+        block = (ctypes.c_float * 3)(1, 1, 1)
+        before = len(values._kept)
+        tensors = [ingot.Tensor.wrap(block, ctypes.addressof(block), 12, "float32", (3,)) for _ in range(3)]
+        handles = [_library.library().ig_value_ref(t.handle) for t in tensors]
+        del tensors
+        with self.assertRaisesRegex(ValueError, "not this one"):
+            values.from_handles(handles, refuse)
+        gc.collect()
         self.assertEqual(len(values._kept), before)
 
     def test_dlpack_goes_both_ways(self):
@@ -221,6 +285,31 @@ class Base(unittest.TestCase):
         self.assertEqual(len(dlpack._lent), 0)
         y, = ingot.Model(ADD_RELU).run_tensors([Foreign(floats([1, 1, 1], (1, 3)))])
         self.assertEqual(y.tolist(), [[2, 0, 1.5]])
+
+    def test_dlpack_copies_when_it_is_asked_to_and_what_others_read(self):
+        from ingot import dlpack
+
+        t = floats([1, 2], (2,))
+        for options, same in (({}, True), ({"copy": False}, True), ({"copy": True}, False)):
+            got = dlpack.from_capsule(t.__dlpack__(**options))
+            self.assertEqual((got.address == t.address, got.tolist()), (same, [1, 2]), options)
+        other = values.Value(_library.library().ig_value_ref(t.handle))
+        self.assertNotEqual(dlpack.from_capsule(t.__dlpack__()).address, t.address)
+        with self.assertRaises(BufferError):
+            t.__dlpack__(copy=False)
+        del other
+        with self.assertRaises(BufferError):
+            t.__dlpack__(dl_device=(2, 0))
+
+    def test_dlpack_takes_empty_tensors_with_any_strides(self):
+        from ingot import dlpack
+
+        for strides in ((1, 1), (0, 1), (7, 3)):
+            t = ingot.Tensor.copy(b"", "float32", (2, 0))
+            capsule = t.__dlpack__()
+            held, = [k for k in dlpack._lent.values() if k[2] is t]
+            held[0].dl_tensor.strides = ctypes.cast((ctypes.c_int64 * 2)(*strides), ctypes.POINTER(ctypes.c_int64))
+            self.assertEqual(dlpack.from_capsule(capsule).shape, (2, 0))
 
     def test_threads_share_a_model(self):
         m = ingot.Model(ADD_RELU)
@@ -293,6 +382,15 @@ class Arrays(unittest.TestCase):
         for given in (x.T, frozen, x.T.astype(">f4")):
             y, = ingot.Model(ADD_RELU).run([given])
             np.testing.assert_array_equal(y, np.maximum(x.T + np.array([1, -2, 0.5], np.float32), 0))
+
+    def test_lists_that_would_lose_their_meaning_are_refused(self):
+        for number, given in ((INT64, [1.5, 2]), (FLOAT, [None, 1]), (FLOAT, None)):
+            with self.assertRaisesRegex(ingot.InvalidArgument, "fractions|cannot be made"):
+                ingot.Model(passing(number, [2])).run({"x": given})
+        y, = ingot.Model(passing(INT64, [2])).run({"x": [1.0, 2]})
+        self.assertEqual((y.dtype, y.tolist()), (np.int64, [1, 2]))
+        y, = ingot.Model(passing(FLOAT, [0])).run({"x": []})
+        self.assertEqual((y.dtype, y.shape), (np.float32, (0,)))
 
     def test_arrays_are_used_where_they_lie(self):
         from ingot._numpy import tensor_of

@@ -195,6 +195,27 @@ class Command(unittest.TestCase):
         report = self.run_json("compare", "m.onnx", "results", "x.npy", code=1)
         self.assertEqual(report["outputs"][0]["mismatches"], 1)
 
+    def test_names_that_are_no_file_names_are_written_and_read_again(self):
+        names = ["/a/b", "_a_b", ".c", "d" * 300, "d" * 299 + "e"]
+        (self.at / "names.onnx").write_bytes(model([node(op, ["x"], [n]) for op, n in zip(
+            ("Relu", "Neg", "Abs", "Exp", "Sin"), names)], [value("x", [3])], [value(n, [3]) for n in names]))
+        self.run_it("run", "names.onnx", "--out", "named")
+        self.assertEqual(len(list((self.at / "named").iterdir())), len(names))
+        report = self.run_json("compare", "names.onnx", "named")
+        self.assertEqual([(o["name"], o["equal"]) for o in report["outputs"]], [(n, True) for n in names])
+
+    def test_json_holds_every_digit_of_every_type(self):
+        for dtype, bytes_, expected in (
+                (13, struct.pack("<2Q", 2**64 - 1, 5), [2**64 - 1, 5]), (7, struct.pack("<q", -2**63), [-2**63]),
+                (11, struct.pack("<2d", 0.1 + 0.2, 1 / 3), [0.1 + 0.2, 1 / 3]),
+                (14, struct.pack("<4f", 1, 2, 3, -4), [[1, 2], [3, -4]]),
+                (15, struct.pack("<2d", 0.1 + 0.2, -1 / 3), [[0.1 + 0.2, -1 / 3]])):
+            (self.at / "typed.onnx").write_bytes(model([node("Identity", ["x"], ["y"])], [value("x", [len(expected)], dtype)],
+                                           [value("y", [len(expected)], dtype)]))
+            (self.at / "x.raw").write_bytes(bytes_)
+            out = self.run_json("run", "typed.onnx", "x.raw")
+            self.assertEqual(out["outputs"][0]["values"], expected)
+
     def test_run_prints_the_largest_with_labels(self):
         (self.at / "names.txt").write_text("cat\ndog\nowl\n")
         lines = self.run_it("run", "m.onnx", "x.npy", "--top", "2", "--labels", "names.txt").splitlines()

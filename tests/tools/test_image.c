@@ -129,6 +129,8 @@ static void inputs_that_no_image_fits_are_refused(void **state)
     assert_int_equal(image_to_tensor(&t, &im, &type, &o), IG_INVALID_ARGUMENT);
     type = type_of(IG_FLOAT32, 1, one);
     assert_int_equal(image_to_tensor(&t, &im, &type, &o), IG_INVALID_ARGUMENT);
+    type = type_of(IG_STRING, 4, (const int64_t[4]){1, 3, 2, 5});
+    assert_int_equal(image_to_tensor(&t, &im, &type, &o), IG_INVALID_ARGUMENT);
     image_fini(&im);
 }
 

@@ -66,12 +66,25 @@ static void malformed_text_is_refused(void **state)
 
 static void deep_nesting_is_refused(void **state)
 {
-    char text[200];
+    char text[400];
     json_doc d;
     (void)state;
     memset(text, '[', sizeof(text));
     assert_false(json_parse(&d, text, sizeof(text)));
     assert_non_null(strstr(ig_error_message(), "deep"));
+}
+
+/* What ig_model_describe writes of bodies: four brackets a level, 64 levels. */
+static void bodies_nest_as_deep_as_graphs_do(void **state)
+{
+    enum { LEVELS = 4 * 64 + 2 };
+    char text[2 * LEVELS];
+    json_doc d;
+    (void)state;
+    memset(text, '[', LEVELS);
+    memset(text + LEVELS, ']', LEVELS);
+    assert_true(json_parse(&d, text, sizeof(text)));
+    json_free(&d);
 }
 
 static ig_status parse(void *arg)
@@ -93,4 +106,5 @@ IG_TESTS(cmocka_unit_test(commas_escapes_and_numbers_are_right),
          cmocka_unit_test(what_is_written_is_read_back),
          cmocka_unit_test(malformed_text_is_refused),
          cmocka_unit_test(deep_nesting_is_refused),
+         cmocka_unit_test(bodies_nest_as_deep_as_graphs_do),
          cmocka_unit_test(parsing_without_memory_leaks_nothing))

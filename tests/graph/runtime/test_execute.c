@@ -1,5 +1,6 @@
 /* Execution: teams, barriers, branches, failures, cancellation, deadlines, limits,
  * profiles. */
+#include <math.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -138,7 +139,39 @@ static void a_passed_deadline_stops_the_run(void **state)
     MESSAGE_HAS("1e-09 s");
     OK(ig_model_run(m, IG_INPUTS(x), IG_OUTPUTS(&y),
                     &(ig_run_opts){.deadline_s = 1000}));
+    const double passed[] = {-1, -1e12, -INFINITY, NAN};
+    for (size_t i = 0; i < sizeof(passed) / sizeof(*passed); i++)
+        FAILS(IG_DEADLINE, ig_model_run(m, IG_INPUTS(x), IG_OUTPUTS(&y),
+                                        &(ig_run_opts){.deadline_s = passed[i]}));
     ig_tensor_unref(x), ig_tensor_unref(y), ig_model_free(m);
+}
+
+static void outputs_made_before_a_failure_are_taken_back(void **state)
+{
+    enum { MANY = 100 };
+    fixture *f = *state;
+    ig_net *net = NULL;
+    igi_instance *x = NULL;
+    char name[16];
+    ig_value_id in = input(f->g, "x", 1, TINY_DIMS(8));
+    for (int j = 0; j < MANY - 1; j++) {
+        snprintf(name, sizeof(name), "y%d", j);
+        OK(ig_graph_output(f->g, name, node(f->g, IG_OP(TScale), NULL, in, NONE)));
+    }
+    OK(ig_graph_output(f->g, "z", node(f->g, IG_OP(TCompress), NULL, in, NONE)));
+    OK(ig_net_new(&net, f->g, NULL, &(ig_net_opts){.threads = 1, .level = -1}));
+    OK(igi_instance_new(&x, net));
+    ig_tensor *t = tiny_iota(1, TINY_DIMS(8), 1);
+    ig_tensor *small = tiny_iota(1, TINY_DIMS(3), 1); /* 8 elements are found */
+    ig_value *values[] = {ig_tensor_value(t)}, *out[MANY] = {NULL};
+    out[MANY - 1] = ig_tensor_value(small);
+    FAILS(IG_INVALID_ARGUMENT, igi_instance_run(x, values, out, MANY, NULL));
+    MESSAGE_HAS("output 'z'");
+    for (int j = 0; j < MANY - 1; j++)
+        assert_null(out[j]);
+    assert_ptr_equal(out[MANY - 1], ig_tensor_value(small));
+    ig_tensor_unref(small), ig_tensor_unref(t);
+    igi_instance_free(x), ig_net_free(net);
 }
 
 static void limits_on_memory_name_the_limit(void **state)
@@ -222,6 +255,7 @@ IG_TESTS(cmocka_unit_test(any_number_of_threads_gives_the_same_bits),
          TEST(independent_branches_run_side_by_side),
          TEST(a_cancelled_run_stops),
          TEST(a_passed_deadline_stops_the_run),
+         TEST(outputs_made_before_a_failure_are_taken_back),
          TEST(limits_on_memory_name_the_limit),
          TEST(a_limit_on_tensors_names_the_value),
          TEST(a_run_may_tighten_the_limit_on_tensors),

@@ -88,12 +88,23 @@ def _strings(array):
     return flat
 
 
+def _from_python(x, dtype):
+    """Numbers and lists of them as an array of type `dtype`, where that loses no more than digits."""
+    given = np.asarray(x)
+    if dtype in (None, "string") or not given.size:
+        return np.asarray(x, None if dtype in (None, "string") else numpy_dtype(dtype))
+    if given.dtype.kind == "O":
+        raise InvalidArgument(f"'{x!r:.60}' cannot be made an array of {dtype}")
+    array = np.asarray(x, numpy_dtype(dtype))
+    if array.dtype.kind in "iu" and given.dtype.kind in "fc" and not np.array_equal(array, given):
+        raise InvalidArgument(f"'{x!r:.60}' holds fractions, the input takes {dtype}")
+    return array
+
+
 def tensor_of(x, dtype=None):
     """A Tensor for an array, or for anything that NumPy makes an array of; then of type `dtype` (of Ingot).
     Contiguous, aligned arrays that may be written are used where they lie."""
-    array = x if isinstance(x, (np.ndarray, np.generic)) else np.asarray(
-        x, None if dtype in (None, "string") else numpy_dtype(dtype))
-    array = np.asarray(array)
+    array = np.asarray(x if isinstance(x, (np.ndarray, np.generic)) else _from_python(x, dtype))
     if array.dtype.byteorder == ">":
         array = array.astype(array.dtype.newbyteorder("<"))
     name = ingot_dtype(array.dtype)

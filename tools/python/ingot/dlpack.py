@@ -97,6 +97,8 @@ class _Taken:
 
 
 def _is_row_major(t):
+    if any(t.shape[i] == 0 for i in range(t.ndim)):
+        return True  # strides of nothing may be anything
     expected = 1
     for i in reversed(range(t.ndim)):
         if t.strides and t.shape[i] != 1 and t.strides[i] != expected:
@@ -109,7 +111,11 @@ def from_dlpack(x):
     """A Tensor over the memory of anything with __dlpack__. Elements must lie in row-major order on the CPU."""
     if x.__dlpack_device__()[0] != 1:
         raise Unsupported("only tensors on the CPU can be taken")
-    capsule = x.__dlpack__()
+    return from_capsule(x.__dlpack__())
+
+
+def from_capsule(capsule):
+    """The same of what __dlpack__ has returned."""
     managed = ctypes.cast(_pointer_in(capsule, _FRESH), POINTER(_DLManagedTensor))
     taken = _Taken(managed)
     if _rename(capsule, _USED):

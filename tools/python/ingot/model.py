@@ -15,7 +15,7 @@ import os
 from ctypes import c_char_p, c_void_p
 
 from ._library import DELETER, KINDS, InvalidArgument, Limits, ModelOpts, RunOpts, check, library
-from .values import Tensor, from_handle, to_value
+from .values import Tensor, from_handles, to_value
 
 LEVELS = {0: -1, 1: 1, 2: 2}  # as the command has them; 0 in ig_model_opts is the default
 
@@ -25,11 +25,15 @@ its tensors, and the shape: numbers, names of free dims, None for unknown ones; 
 
 
 def _fill(struct, values, what):
-    known = {name for name, *_ in struct._fields_}
+    known = dict(struct._fields_)
     for name, value in (values or {}).items():
         if name not in known:
             raise InvalidArgument(f"there is no {what} '{name}', but: {', '.join(sorted(known))}")
+        if known[name] is c_char_p and isinstance(value, str):
+            value = value.encode()
         setattr(struct, name, value)
+        if isinstance(value, int) and known[name] is not c_void_p and getattr(struct, name) != value:
+            raise InvalidArgument(f"{what} '{name}' cannot be {value}")  # ctypes drops high bits without a word
 
 
 def _names(words):
@@ -153,7 +157,7 @@ class Model:
         check(library().ig_model_run_values(
             self._handle, _names([name for name, _ in pairs]), handles, len(values), _names(wanted), results,
             len(wanted), ctypes.byref(o)))
-        return [from_handle(results[i], leaf) for i in range(len(wanted))]
+        return from_handles(results[: len(wanted)], leaf)
 
     def run(self, inputs, outputs=None, **options):
         """Outputs (all, or those that are named) as NumPy arrays; sequences are lists, an empty optional None.

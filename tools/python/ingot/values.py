@@ -8,7 +8,6 @@ there) and DLPack (ingot.dlpack). Tensors may be used from any thread.
 import ctypes
 import itertools
 import math
-import threading
 
 from ctypes import c_char_p, c_int64, c_size_t, c_void_p
 
@@ -23,22 +22,21 @@ _DTYPES = {format_: name for name, format_ in FORMATS.items()} | {"l": "int64", 
 
 # ---- memory of the caller, kept alive until the library lets go ----
 
+# No lock: an owner that goes may hold another Tensor, whose deleter comes here again in the same thread.
+# Each of these calls is atomic by itself.
 _kept = {}
 _numbers = itertools.count(1)
-_lock = threading.Lock()
 
 
 @DELETER
 def _let_go(_data, number):
-    with _lock:
-        _kept.pop(number, None)
+    _kept.pop(number, None)
 
 
 def keep(owner):
     """A number that keeps `owner` alive until the deleter is called with it."""
-    with _lock:
-        number = next(_numbers)
-        _kept[number] = owner
+    number = next(_numbers)
+    _kept[number] = owner
     return number
 
 
@@ -170,10 +168,11 @@ class Tensor(Value):
             flat = memoryview(self.raw).cast("B").cast(FORMATS[self.dtype]).tolist()
         else:
             raise Unsupported(f"Python has no numbers of type {self.dtype}: use raw, or numpy()")
-        for dim in reversed(self.shape[1:]):
-            flat = [flat[i * dim : (i + 1) * dim] for i in range(len(flat) // dim)] if dim else \
-                [[] for _ in range(math.prod(self.shape[:1]))]
-        return flat if self.shape else flat[0]
+        shape = self.shape
+        for axis in range(len(shape) - 1, 0, -1):
+            dim, lists = shape[axis], math.prod(shape[:axis])
+            flat = [flat[i * dim : (i + 1) * dim] for i in range(lists)]
+        return flat if shape else flat[0]
 
     def numpy(self):
         from ._numpy import array_of
@@ -186,10 +185,17 @@ class Tensor(Value):
             array = array.astype(dtype, copy=bool(copy))
         return array.copy() if copy else array
 
-    def __dlpack__(self, **_options):
+    def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+        """A capsule without version, which cannot say that memory must not be written: memory that others
+        read as well is copied, unless `copy` is False."""
         from .dlpack import capsule_of
 
-        return capsule_of(self)
+        if dl_device is not None and tuple(dl_device) != self.__dlpack_device__():
+            raise BufferError(f"the tensor lies on the CPU, not on device {tuple(dl_device)}")
+        if copy is False and not self.writable:
+            raise BufferError("others read the tensor's memory as well: it must be copied")
+        own = self.writable and not copy
+        return capsule_of(self if own else Tensor.copy(self.raw, self.dtype, self.shape))
 
     def __dlpack_device__(self):
         return (1, 0)  # kDLCPU
@@ -220,8 +226,18 @@ def from_handle(handle, leaf):
     for item in items:
         library().ig_value_ref(item)
     del owner  # so that items which nobody else holds may be written
-    made = [from_handle(item, leaf) for item in items]
+    made = from_handles(items, leaf)
     return made if kind == "sequence" else (made[0] if made else None)
+
+
+def from_handles(handles, leaf):
+    """The same of several values. All are taken over, also when one cannot be given."""
+    rest = list(reversed(handles))
+    try:
+        return [from_handle(rest.pop(), leaf) for _ in range(len(rest))]
+    finally:
+        for handle in rest:
+            library().ig_value_unref(handle)
 
 
 def _example(type_):
