@@ -7,6 +7,7 @@
 #include "graph/ir/body.h"
 #include "graph/ir/graph.h"
 #include "graph/runtime/invoke.h"
+#include "operators/common_einsum.h"
 #include "tests/support/test_main.h"
 
 #define OK(expr_)                                                                      \
@@ -58,6 +59,24 @@ static void dims_to_divide_by_are_a_list(void **state)
                 list = input(g, IG_INT64, DIMS(2));
     refused(g, "ingot::DivByDims", NULL, (ig_value_id[]){x, matrix}, 2, "shape");
     refused(g, "ingot::DivByDims", NULL, (ig_value_id[]){x, list, matrix}, 3, "axes");
+    ig_graph_free(g);
+}
+
+/* Letters of all operands behind an ellipsis were written beyond the result's labels.
+ */
+static void an_implied_result_has_no_more_labels_than_tensors_have_dims(void **state)
+{
+    (void)state;
+    static const igi_einsum_attrs all = {
+        sizeof(all), "...,abcdefghijklmnopqrstuvwxyz,ABCDEFGHIJKLMNOPQRSTUVWXYZ"};
+    int64_t ones[IG_RANK_MAX];
+    for (int i = 0; i < IG_RANK_MAX; i++)
+        ones[i] = 1;
+    ig_graph *g = graph();
+    ig_value_id in[3] = {input(g, IG_FLOAT32, IG_RANK_MAX, ones),
+                         input(g, IG_FLOAT32, 26, ones),
+                         input(g, IG_FLOAT32, 26, ones)};
+    refused(g, "Einsum", &all, in, 3, "too many labels");
     ig_graph_free(g);
 }
 
@@ -241,6 +260,7 @@ static void a_capture_has_the_shape_that_the_body_declares(void **state)
 }
 
 IG_TESTS(cmocka_unit_test(dims_to_divide_by_are_a_list),
+         cmocka_unit_test(an_implied_result_has_no_more_labels_than_tensors_have_dims),
          cmocka_unit_test(a_threshold_is_one_number),
          cmocka_unit_test(a_slice_has_the_rank_of_what_was_sliced),
          cmocka_unit_test(blocks_beyond_all_numbers_overflow),
