@@ -64,7 +64,7 @@ static void softmax(double *s, int64_t n, bool zero)
         sum += s[i];
     }
     for (int64_t i = 0; i < n; i++)
-        s[i] = sum > 0 || sum < 0 ? s[i] / sum : 0.5;
+        s[i] = sum == 0 ? 0.5 : s[i] / sum; /* NaN stays NaN */
 }
 
 void igi_post_apply(igi_post post, double *scores, int64_t n)

@@ -1,5 +1,5 @@
 /* OneHotEncoder: each element becomes a vector with a 1 at its category. Numbers are
- * truncated to integers first. */
+ * truncated to integers first; NaN is none, so it has no category. */
 #include <inttypes.h>
 
 #include "operators/common_ml.h"
@@ -53,6 +53,8 @@ static int64_t find(const encoder_attrs *a, const ig_tensor *x, int64_t i)
 {
     const bool strings = ig_dtype_of(x) == IG_STRING;
     const igi_str *s = strings ? ((igi_str **)ig_data(x))[i] : NULL;
+    if (!strings && isnan(igi_ml_at(x, i)))
+        return -1;
     const int64_t v = strings                      ? 0
                       : ig_dtype_of(x) == IG_INT64 ? ((const int64_t *)ig_data(x))[i]
                                                    : igi_f64_to_i64(igi_ml_at(x, i));
