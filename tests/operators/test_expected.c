@@ -14,6 +14,7 @@
 #include "operators/common_einsum.h"
 #include "operators/common_index.h"
 #include "operators/common_scan.h"
+#include "operators/common_taper.h"
 #include "tests/support/test_main.h"
 
 enum { IN_MAX = 4, OUT_MAX = 4 };
@@ -199,6 +200,7 @@ static void matrices_and_equations_are_computed(void **state)
 static void elementwise_corners_are_those_of_the_text(void **state)
 {
     (void)state;
+    static const igi_taper_attrs whole_numbers = {sizeof(whole_numbers), IG_INT64, 1};
     static const struct {
         uint32_t struct_size;
         float bias, lambd;
@@ -218,6 +220,8 @@ static void elementwise_corners_are_those_of_the_text(void **state)
         {"Round", NULL, INPUTS(1, F32(D(4), 0.5, 1.5, 2.5, -0.5)),
          OUTPUTS(1, F32(D(4), 0, 2, 2, 0))},
         {"HannWindow", NULL, INPUTS(1, OF(INT64, SCALAR, 1)), OUTPUTS(1, F32(D(1), 1))},
+        {"BlackmanWindow", &whole_numbers, INPUTS(1, OF(INT64, SCALAR, 4)),
+         OUTPUTS(1, OF(INT64, D(4), 0, 0, 1, 0))},
         {"OneHot", NULL,
          INPUTS(3, OF(INT64, D(3), 1, -3, 7), OF(INT64, SCALAR, 2), F32(D(2), 5, 6)),
          OUTPUTS(1, F32(D(3, 2), 5, 6, 5, 5, 5, 5))},
