@@ -200,7 +200,8 @@ static void matrices_and_equations_are_computed(void **state)
 static void elementwise_corners_are_those_of_the_text(void **state)
 {
     (void)state;
-    static const igi_taper_attrs whole_numbers = {sizeof(whole_numbers), IG_INT64, 1};
+    static const igi_taper_attrs whole_numbers = {sizeof(whole_numbers), IG_INT64, 1},
+                                 symmetric = {sizeof(symmetric), IG_FLOAT32, 0};
     static const struct {
         uint32_t struct_size;
         float bias, lambd;
@@ -219,7 +220,9 @@ static void elementwise_corners_are_those_of_the_text(void **state)
          OUTPUTS(1, OF(INT32, D(2), -6, 3))},
         {"Round", NULL, INPUTS(1, F32(D(4), 0.5, 1.5, 2.5, -0.5)),
          OUTPUTS(1, F32(D(4), 0, 2, 2, 0))},
-        {"HannWindow", NULL, INPUTS(1, OF(INT64, SCALAR, 1)), OUTPUTS(1, F32(D(1), 1))},
+        {"HannWindow", NULL, INPUTS(1, OF(INT64, SCALAR, 1)), OUTPUTS(1, F32(D(1), 0))},
+        {"HannWindow", &symmetric, INPUTS(1, OF(INT64, SCALAR, 1)),
+         OUTPUTS(1, F32(D(1), 1))},
         {"BlackmanWindow", &whole_numbers, INPUTS(1, OF(INT64, SCALAR, 4)),
          OUTPUTS(1, OF(INT64, D(4), 0, 0, 1, 0))},
         {"OneHot", NULL,
