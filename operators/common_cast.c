@@ -240,11 +240,13 @@ static void print_element(const block *b, int i, ig_dtype type, char *buf, size_
         snprintf(buf, size, "%" PRIu64, (uint64_t)b->s[i]);
 }
 
-static ig_status store_strings(const block *b, ig_dtype from, igi_str **slot)
+static ig_status
+store_strings(ig_kernel_ctx *k, const block *b, ig_dtype from, igi_str **slot)
 {
     char text[64];
     for (int i = 0; i < b->n; i++) {
         print_element(b, i, from, text, sizeof(text));
+        IG_TRY(igi_string_charge(k, strlen(text)));
         igi_str *s = igi_str_new(text, strlen(text));
         if (!s)
             return IG_OUT_OF_MEMORY;
@@ -275,7 +277,7 @@ ig_status igi_cast_tensor(ig_kernel_ctx *k,
             b.n = w.inner - i < BLOCK ? (int)(w.inner - i) : BLOCK;
             load(&b, from, ig_data(x), w.at[1] + i * w.step[1], w.step[1]);
             if (to == IG_STRING)
-                IG_TRY(store_strings(&b, from, (igi_str **)ig_data(y) + done));
+                IG_TRY(store_strings(k, &b, from, (igi_str **)ig_data(y) + done));
             else
                 IG_TRY(store(k, &b, to, ig_data(y), done, mode));
         }

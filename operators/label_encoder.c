@@ -186,18 +186,19 @@ static int64_t find(const list *l, const int64_t *order, const ig_tensor *x, int
 
 /* ---- values ---- */
 
-static ig_status put_text(ig_tensor *y, int64_t i, const char *text)
+static ig_status put_text(ig_kernel_ctx *k, ig_tensor *y, int64_t i, const char *text)
 {
-    return igi_labels_put(y, i, &(igi_labels){.strings = {1, &text}}, 0);
+    return igi_labels_put(k, y, i, &(igi_labels){.strings = {1, &text}}, 0);
 }
 
-static ig_status
-put(const encoder_attrs *a, const list *values, ig_tensor *y, int64_t i, int64_t at)
+static ig_status put(ig_kernel_ctx *k, const list *values, int64_t i, int64_t at)
 {
+    const encoder_attrs *a = k->attrs;
+    ig_tensor *y = ig_out(k, 0);
     const ig_tensor *d = a->default_tensor;
     if (values->dtype == IG_STRING) {
         list fallback = {.tensor = d};
-        return put_text(y, i,
+        return put_text(k, y, i,
                         at >= 0             ? text_at(values, at)
                         : d                 ? text_at(&fallback, 0)
                         : values->tensor    ? "_Unused"
@@ -232,7 +233,7 @@ static ig_status encoder_reference(ig_kernel_ctx *k)
     sort_keys(&keys, order, order + keys.n, keys.n);
     ig_status rc = IG_OK;
     for (int64_t i = 0; rc == IG_OK && i < ig_numel(x); i++)
-        rc = put(a, &values, ig_out(k, 0), i, find(&keys, order, x, i));
+        rc = put(k, &values, i, find(&keys, order, x, i));
     igi_ml_free(order);
     return rc;
 }

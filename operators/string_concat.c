@@ -18,7 +18,7 @@ static ig_status string_concat_reference(ig_kernel_ctx *k)
     for (igi_walk_tensors(&w, t[0], t, 3); w.rows > 0; igi_walk_next(&w))
         for (int64_t i = 0; i < w.inner; i++)
             IG_TRY(
-                igi_string_join((igi_str **)ig_data(t[0]) + w.at[0] + i * w.step[0],
+                igi_string_join(k, (igi_str **)ig_data(t[0]) + w.at[0] + i * w.step[0],
                                 ((igi_str **)ig_data(t[1]))[w.at[1] + i * w.step[1]],
                                 ((igi_str **)ig_data(t[2]))[w.at[2] + i * w.step[2]]));
     return IG_OK;

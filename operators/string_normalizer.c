@@ -92,6 +92,7 @@ static ig_status string_normalizer_reference(ig_kernel_ctx *k)
         igi_text_view text = igi_string_at(x, i);
         if (is_stopword(a, text))
             continue;
+        IG_TRY(igi_string_charge(k, text.n));
         igi_str *s = igi_string_in_case(text, (igi_case)a->case_change_action);
         if (!s)
             return ig_error_status();

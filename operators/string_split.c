@@ -146,7 +146,7 @@ static ig_status string_split_reference(ig_kernel_ctx *k)
     for (int64_t i = 0; i < n; i++) {
         int64_t at = i * most;
         for (splitter s = split(k, i); next_part(&s, &part);)
-            IG_TRY(igi_string_set(&y[at++], part));
+            IG_TRY(igi_string_set(k, &y[at++], part));
     }
     return IG_OK;
 }

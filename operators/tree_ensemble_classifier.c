@@ -120,7 +120,7 @@ static ig_status classifier_finish(ig_kernel_ctx *k, int64_t row, double *scores
         ((float *)ig_data(ig_out(k, 1)))[row * n + i] = (float)z[i];
     if (label >= igi_labels_count(&l)) /* one label: it is 1 of 0 and 1, or the only */
         label = 0;
-    return igi_labels_put(ig_out(k, 0), row, &l, label);
+    return igi_labels_put(k, ig_out(k, 0), row, &l, label);
 }
 
 const igi_tree_op igi_tree_classifier = {classifier_build, classifier_finish};
