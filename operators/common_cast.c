@@ -213,9 +213,11 @@ static ig_status from_strings(ig_kernel_ctx *k,
     const ig_tensor *t[2] = {y, x};
     block b = {.n = 1};
     int64_t done = 0;
+    igi_pace pace = igi_pace_of(k);
     igi_walk w;
     for (igi_walk_tensors(&w, y, t, 2); w.rows > 0; igi_walk_next(&w))
         for (int64_t i = 0; i < w.inner; i++, done++) {
+            IG_TRY(igi_pace_go(&pace, 512));
             const igi_str *s = ((igi_str **)ig_data(x))[w.at[1] + i * w.step[1]];
             if (!load_string(&b, s))
                 return ig_kernel_fail(
@@ -266,6 +268,7 @@ ig_status igi_cast_tensor(ig_kernel_ctx *k,
     const ig_tensor *t[2] = {y, x};
     const ig_dtype from = ig_dtype_of(x), to = ig_dtype_of(y);
     int64_t done = 0;
+    igi_pace pace = igi_pace_of(k);
     igi_walk w;
     block b;
     if (from == to)
@@ -275,6 +278,8 @@ ig_status igi_cast_tensor(ig_kernel_ctx *k,
     for (igi_walk_tensors(&w, y, t, 2); w.rows > 0; igi_walk_next(&w))
         for (int64_t i = 0; i < w.inner; i += b.n, done += b.n) {
             b.n = w.inner - i < BLOCK ? (int)(w.inner - i) : BLOCK;
+            /* many digits are tried for the shortest text */
+            IG_TRY(igi_pace_go(&pace, b.n * (to == IG_STRING ? 4096 : 8)));
             load(&b, from, ig_data(x), w.at[1] + i * w.step[1], w.step[1]);
             if (to == IG_STRING)
                 IG_TRY(store_strings(k, &b, from, (igi_str **)ig_data(y) + done));

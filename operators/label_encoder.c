@@ -154,13 +154,15 @@ static int compare_element(const list *l, const ig_tensor *x, int64_t i, int64_t
 /* ---- the sorted table ---- */
 
 /* Merge sort, stable: of equal keys the last one stays last. */
-static void sort_keys(const list *l, int64_t *order, int64_t *room, int64_t n)
+static ig_status
+sort_keys(igi_pace *pace, const list *l, int64_t *order, int64_t *room, int64_t n)
 {
     for (int64_t width = 1; width < n; width *= 2) {
         for (int64_t lo = 0; lo < n; lo += 2 * width) {
             int64_t mid = lo + width < n ? lo + width : n;
             int64_t hi = mid + width < n ? mid + width : n, i = lo, j = mid;
             for (int64_t k = lo; k < hi; k++) {
+                IG_TRY(igi_pace_go(pace, 64));
                 bool left =
                     j >= hi || (i < mid && compare_keys(l, order[i], order[j]) <= 0);
                 room[k] = order[left ? i++ : j++];
@@ -168,6 +170,7 @@ static void sort_keys(const list *l, int64_t *order, int64_t *room, int64_t n)
         }
         memcpy(order, room, (size_t)n * sizeof(*order));
     }
+    return IG_OK;
 }
 
 /* The last key that is not above element i; -1 when it is not the same. */
@@ -230,10 +233,13 @@ static ig_status encoder_reference(ig_kernel_ctx *k)
         return IG_OUT_OF_MEMORY;
     for (int64_t i = 0; i < keys.n; i++)
         order[i] = i;
-    sort_keys(&keys, order, order + keys.n, keys.n);
-    ig_status rc = IG_OK;
-    for (int64_t i = 0; rc == IG_OK && i < ig_numel(x); i++)
-        rc = put(k, &values, i, find(&keys, order, x, i));
+    igi_pace pace = igi_pace_of(k);
+    ig_status rc = sort_keys(&pace, &keys, order, order + keys.n, keys.n);
+    for (int64_t i = 0; rc == IG_OK && i < ig_numel(x); i++) {
+        rc = igi_pace_go(&pace, 1024);
+        if (rc == IG_OK)
+            rc = put(k, &values, i, find(&keys, order, x, i));
+    }
     igi_ml_free(order);
     return rc;
 }

@@ -70,8 +70,11 @@ static ig_status encoder_reference(ig_kernel_ctx *k)
     const encoder_attrs *a = k->attrs;
     const ig_tensor *x = ig_in(k, 0);
     float *y = ig_data(ig_out(k, 0));
-    const int64_t n = categories(a, ig_dtype_of(x) == IG_STRING);
+    const bool strings = ig_dtype_of(x) == IG_STRING;
+    const int64_t n = categories(a, strings);
+    igi_pace pace = igi_pace_of(k);
     for (int64_t i = 0; i < ig_numel(x); i++) {
+        IG_TRY(igi_pace_go(&pace, n * (strings ? 64 : 2)));
         int64_t hit = find(a, x, i);
         if (hit < 0 && !a->zeros)
             return ig_kernel_fail(k, IG_INVALID_ARGUMENT,

@@ -107,9 +107,13 @@ static ig_status zip_reference(ig_kernel_ctx *k)
     ig_value **row = igi_calloc((size_t)rows + 1, sizeof(*row));
     ig_value **scratch = igi_calloc((size_t)columns + 1, sizeof(*scratch));
     ig_status rc = row && scratch ? keys_of(&l, &keys) : IG_OUT_OF_MEMORY;
-    for (int64_t i = 0; rc == IG_OK && i < rows; i++)
-        rc = make_row(&map, keys, (const float *)ig_data(ig_in(k, 0)) + i * columns,
-                      scratch, &row[i]);
+    igi_pace pace = igi_pace_of(k);
+    for (int64_t i = 0; rc == IG_OK && i < rows; i++) {
+        rc = igi_pace_go(&pace, 512 * (columns + 1));
+        if (rc == IG_OK)
+            rc = make_row(&map, keys, (const float *)ig_data(ig_in(k, 0)) + i * columns,
+                          scratch, &row[i]);
+    }
     if (rc == IG_OK)
         rc = igi_give_sequence(k, 0, &map, row, rows);
     for (int64_t i = 0; row && i < rows; i++)
