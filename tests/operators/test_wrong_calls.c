@@ -80,6 +80,43 @@ static void an_implied_result_has_no_more_labels_than_tensors_have_dims(void **s
     ig_graph_free(g);
 }
 
+static ig_tensor *numbers(ig_dtype dtype, int64_t n, const void *data, size_t bytes)
+{
+    ig_tensor *t = NULL;
+    OK(ig_tensor_new_copy(&t, dtype, 1, &n, data, bytes));
+    return t;
+}
+
+/* The set of node 0 has no end, so there is none for node 1; it was an empty one. */
+static void each_member_node_of_a_tree_has_a_set(void **state)
+{
+    (void)state;
+    static const int64_t zero[1], zeros[2], next[2] = {1, 0}, leaf[2] = {0, 1},
+                                            ones[2] = {1, 1};
+    static const uint8_t member[2] = {6, 6};
+    static const float none[2], weight[1] = {1}, set[2] = {3, 4};
+    ig_tensor *modes = numbers(IG_UINT8, 2, member, sizeof(member)),
+              *splits = numbers(IG_FLOAT32, 2, none, sizeof(none)),
+              *weights = numbers(IG_FLOAT32, 1, weight, sizeof(weight)),
+              *sets = numbers(IG_FLOAT32, 2, set, sizeof(set));
+    const struct {
+        uint32_t struct_size;
+        int64_t aggregate_function, post_transform, n_targets;
+        ig_ints roots, features, yes, no, yes_leaf, no_leaf, missing, targets;
+        ig_tensor *modes, *splits, *hitrates, *weights, *sets;
+    } a = {sizeof(a), 1,          0,         1,         {1, zero}, {2, zeros},
+           {2, next}, {2, zeros}, {2, leaf}, {2, ones}, {0},       {1, zero},
+           modes,     splits,     NULL,      weights,   sets};
+    ig_graph *g = graph();
+    ig_value_id x = input(g, IG_FLOAT32, DIMS(1, 1));
+    refused(g, "ai.onnx.ml::TreeEnsemble", &a, &x, 1, "no set for node 1");
+    ig_graph_free(g);
+    ig_tensor_unref(modes);
+    ig_tensor_unref(splits);
+    ig_tensor_unref(weights);
+    ig_tensor_unref(sets);
+}
+
 /* Runs `op` on tensors of its own: a call that only the kernel can refuse. */
 static void fails(const char *op, ig_tensor *const *in, int n, const char *why)
 {
@@ -261,6 +298,7 @@ static void a_capture_has_the_shape_that_the_body_declares(void **state)
 
 IG_TESTS(cmocka_unit_test(dims_to_divide_by_are_a_list),
          cmocka_unit_test(an_implied_result_has_no_more_labels_than_tensors_have_dims),
+         cmocka_unit_test(each_member_node_of_a_tree_has_a_set),
          cmocka_unit_test(a_threshold_is_one_number),
          cmocka_unit_test(a_slice_has_the_rank_of_what_was_sliced),
          cmocka_unit_test(blocks_beyond_all_numbers_overflow),
