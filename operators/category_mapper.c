@@ -66,7 +66,8 @@ static ig_status mapper_reference(ig_kernel_ctx *k)
         } else {
             const char *text = find_int(k->attrs, ((const int64_t *)ig_data(x))[i]);
             IG_TRY(igi_labels_put(
-                y, i, &(igi_labels){.strings = {1, (const char *const[]){text}}}, 0));
+                k, y, i, &(igi_labels){.strings = {1, (const char *const[]){text}}},
+                0));
         }
     }
     return IG_OK;

@@ -75,6 +75,18 @@ int64_t igi_scalar_i64(const ig_tensor *t, int64_t none);
 int igi_read_ints(const ig_tensor *t, int64_t *buf, int cap);
 /* *slot := s, counted; the old string is released. */
 void igi_string_put(igi_str **slot, igi_str *s);
+/* Steps (igi_pace_go) that a string of so many bytes takes: made, read and compared. */
+static inline int64_t igi_string_work(size_t text)
+{
+    return 256 + 8 * (int64_t)text;
+}
+/* Counts a new string with that many bytes of text against the limits of the run: what
+ * an output of strings is charged for are pointers. */
+enum { IGI_STRING_BYTES = 160 }; /* of a string beside its text, about */
+static inline ig_status igi_string_charge(ig_kernel_ctx *k, size_t text)
+{
+    return ig_charge(k, (int64_t)(IGI_STRING_BYTES + text));
+}
 /* Order of two strings (NULL is the empty one) by bytes: <0, 0, >0. */
 int igi_string_compare(const igi_str *a, const igi_str *b);
 /* Output 0 := input 0, then f(k, left = output 0, right = input i) for the others. */

@@ -213,9 +213,11 @@ static ig_status from_strings(ig_kernel_ctx *k,
     const ig_tensor *t[2] = {y, x};
     block b = {.n = 1};
     int64_t done = 0;
+    igi_pace pace = igi_pace_of(k);
     igi_walk w;
     for (igi_walk_tensors(&w, y, t, 2); w.rows > 0; igi_walk_next(&w))
         for (int64_t i = 0; i < w.inner; i++, done++) {
+            IG_TRY(igi_pace_go(&pace, 512));
             const igi_str *s = ((igi_str **)ig_data(x))[w.at[1] + i * w.step[1]];
             if (!load_string(&b, s))
                 return ig_kernel_fail(
@@ -240,11 +242,13 @@ static void print_element(const block *b, int i, ig_dtype type, char *buf, size_
         snprintf(buf, size, "%" PRIu64, (uint64_t)b->s[i]);
 }
 
-static ig_status store_strings(const block *b, ig_dtype from, igi_str **slot)
+static ig_status
+store_strings(ig_kernel_ctx *k, const block *b, ig_dtype from, igi_str **slot)
 {
     char text[64];
     for (int i = 0; i < b->n; i++) {
         print_element(b, i, from, text, sizeof(text));
+        IG_TRY(igi_string_charge(k, strlen(text)));
         igi_str *s = igi_str_new(text, strlen(text));
         if (!s)
             return IG_OUT_OF_MEMORY;
@@ -264,6 +268,7 @@ ig_status igi_cast_tensor(ig_kernel_ctx *k,
     const ig_tensor *t[2] = {y, x};
     const ig_dtype from = ig_dtype_of(x), to = ig_dtype_of(y);
     int64_t done = 0;
+    igi_pace pace = igi_pace_of(k);
     igi_walk w;
     block b;
     if (from == to)
@@ -273,9 +278,11 @@ ig_status igi_cast_tensor(ig_kernel_ctx *k,
     for (igi_walk_tensors(&w, y, t, 2); w.rows > 0; igi_walk_next(&w))
         for (int64_t i = 0; i < w.inner; i += b.n, done += b.n) {
             b.n = w.inner - i < BLOCK ? (int)(w.inner - i) : BLOCK;
+            /* many digits are tried for the shortest text */
+            IG_TRY(igi_pace_go(&pace, b.n * (to == IG_STRING ? 4096 : 8)));
             load(&b, from, ig_data(x), w.at[1] + i * w.step[1], w.step[1]);
             if (to == IG_STRING)
-                IG_TRY(store_strings(&b, from, (igi_str **)ig_data(y) + done));
+                IG_TRY(store_strings(k, &b, from, (igi_str **)ig_data(y) + done));
             else
                 IG_TRY(store(k, &b, to, ig_data(y), done, mode));
         }

@@ -52,8 +52,13 @@ read_term(const char **text, int rank, int dots, igi_term *t, bool *ellipsis)
 }
 
 // Without "->": the ellipsis, then letters that occur once, in order of the alphabet.
-static void implicit_result(igi_einsum *e, int dots, const int *seen)
+static const char *implicit_result(igi_einsum *e, int dots, const int *seen)
 {
+    int rank = dots;
+    for (int l = 0; l < IGI_EINSUM_LETTERS; l++)
+        rank += seen[l] == 1;
+    if (rank > IG_RANK_MAX)
+        return "the result has too many labels";
     e->out.n_ellipsis = dots;
     for (int i = dots - 1; i >= 0; i--)
         e->out.label[e->out.rank++] = (uint8_t)(IGI_EINSUM_LETTERS + i);
@@ -63,6 +68,7 @@ static void implicit_result(igi_einsum *e, int dots, const int *seen)
             e->out.label[e->out.rank++] = (uint8_t)l;
     }
     e->has_ellipsis[IGI_EINSUM_OPERANDS] = dots > 0;
+    return NULL;
 }
 
 const char *igi_einsum_read(const char *equation, int n, const int *rank, igi_einsum *e)
@@ -84,10 +90,8 @@ const char *igi_einsum_read(const char *equation, int n, const int *rank, igi_ei
     }
     if (*s == ',')
         return "the equation has more terms than there are operands";
-    if (!*s) {
-        implicit_result(e, dots, seen);
-        return NULL;
-    }
+    if (!*s)
+        return implicit_result(e, dots, seen);
     if (s[0] != '-' || s[1] != '>')
         return "the equation has a '-' that is no arrow";
     s += 2;

@@ -64,7 +64,7 @@ static void softmax(double *s, int64_t n, bool zero)
         sum += s[i];
     }
     for (int64_t i = 0; i < n; i++)
-        s[i] = sum > 0 || sum < 0 ? s[i] / sum : 0.5;
+        s[i] = sum == 0 ? 0.5 : s[i] / sum; /* NaN stays NaN */
 }
 
 void igi_post_apply(igi_post post, double *scores, int64_t n)
@@ -96,7 +96,8 @@ ig_status igi_labels_infer(ig_infer *x, int out, const igi_labels *l)
     return ig_infer_dtype(x, out, l->strings.v ? IG_STRING : IG_INT64);
 }
 
-ig_status igi_labels_put(ig_tensor *y, int64_t i, const igi_labels *l, int64_t c)
+ig_status igi_labels_put(
+    ig_kernel_ctx *k, ig_tensor *y, int64_t i, const igi_labels *l, int64_t c)
 {
     if (!y)
         return IG_OK;
@@ -104,7 +105,9 @@ ig_status igi_labels_put(ig_tensor *y, int64_t i, const igi_labels *l, int64_t c
         ((int64_t *)ig_data(y))[i] = l->ints.v[c];
         return IG_OK;
     }
-    igi_str *s = igi_str_new(l->strings.v[c], strlen(l->strings.v[c]));
+    const size_t n = strlen(l->strings.v[c]);
+    IG_TRY(igi_string_charge(k, n));
+    igi_str *s = igi_str_new(l->strings.v[c], n);
     if (!s)
         return ig_error_status();
     igi_string_put((igi_str **)ig_data(y) + i, s);

@@ -55,7 +55,8 @@ static inline int64_t igi_labels_count(const igi_labels *l)
 /* Element type of output `out`; an error when both lists are there, or none. */
 ig_status igi_labels_infer(ig_infer *x, int out, const igi_labels *l);
 /* Element i of y: label number c. */
-ig_status igi_labels_put(ig_tensor *y, int64_t i, const igi_labels *l, int64_t c);
+ig_status igi_labels_put(
+    ig_kernel_ctx *k, ig_tensor *y, int64_t i, const igi_labels *l, int64_t c);
 /* Index of the largest of n >= 1 scores, the first of equals. */
 int64_t igi_ml_argmax(const double *v, int64_t n);
 

@@ -79,6 +79,23 @@ static bool in_ranges(const igi_regex *r, const igi_regex_class *k, int32_t c)
     return false;
 }
 
+/* One for all that differ in case only, such as the three sigmas. */
+static int32_t folded(int32_t c)
+{
+    return igi_case_lower(igi_case_upper(c));
+}
+
+/* Whether the class names a single code point that folds to this one. */
+static bool has_folded(const igi_regex *r, const igi_regex_class *k, int32_t f)
+{
+    for (int32_t i = 0; i < k->n; i++) {
+        const igi_regex_range *g = &r->ranges[k->first + i];
+        if (g->lo == g->hi && folded(g->lo) == f)
+            return true;
+    }
+    return false;
+}
+
 static bool in_class(const igi_regex *r, int32_t class_index, int32_t c)
 {
     const igi_regex_class *k = &r->classes[class_index];
@@ -86,9 +103,10 @@ static bool in_class(const igi_regex *r, int32_t class_index, int32_t c)
         return false; /* no UTF-8 */
     bool in = in_ranges(r, k, c);
     if (!in && k->fold) {
-        int32_t lower = igi_case_lower(c), upper = igi_case_upper(c);
+        int32_t lower = igi_case_lower(c), upper = igi_case_upper(c), f = folded(c);
         in = in_ranges(r, k, lower) || in_ranges(r, k, upper) ||
-             in_ranges(r, k, igi_case_upper(lower));
+             in_ranges(r, k, igi_case_upper(lower)) || in_ranges(r, k, f) ||
+             has_folded(r, k, f);
     }
     return in != k->negated;
 }

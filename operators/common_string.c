@@ -16,9 +16,11 @@ igi_text_view igi_string_at(const ig_tensor *t, int64_t i)
     return s ? (igi_text_view){s->text, s->length} : (igi_text_view){"", 0};
 }
 
-ig_status igi_string_set(igi_str **slot, igi_text_view text)
+ig_status igi_string_set(ig_kernel_ctx *k, igi_str **slot, igi_text_view text)
 {
     igi_str *s = NULL;
+    if (text.n)
+        IG_TRY(igi_string_charge(k, text.n));
     if (text.n && !(s = igi_str_new(text.p, text.n)))
         return ig_error_status();
     igi_str_unref(*slot);
@@ -26,7 +28,8 @@ ig_status igi_string_set(igi_str **slot, igi_text_view text)
     return IG_OK;
 }
 
-ig_status igi_string_join(igi_str **slot, const igi_str *a, const igi_str *b)
+ig_status
+igi_string_join(ig_kernel_ctx *k, igi_str **slot, const igi_str *a, const igi_str *b)
 {
     size_t n = a ? a->length : 0, m = b ? b->length : 0, size;
     char *text = igi_add_size(n, m, &size) ? igi_alloc(size) : NULL;
@@ -36,7 +39,7 @@ ig_status igi_string_join(igi_str **slot, const igi_str *a, const igi_str *b)
         memcpy(text, a->text, n);
     if (m)
         memcpy(text + n, b->text, m);
-    ig_status rc = igi_string_set(slot, (igi_text_view){text, n + m});
+    ig_status rc = igi_string_set(k, slot, (igi_text_view){text, n + m});
     igi_free(text);
     return rc;
 }

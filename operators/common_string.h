@@ -14,9 +14,10 @@ typedef struct igi_text_view {
 /* Element i of a string tensor with contiguous elements. */
 igi_text_view igi_string_at(const ig_tensor *t, int64_t i);
 /* A new string into *slot, the old one released. */
-ig_status igi_string_set(igi_str **slot, igi_text_view text);
+ig_status igi_string_set(ig_kernel_ctx *k, igi_str **slot, igi_text_view text);
 /* a followed by b into *slot; NULL is the empty string. */
-ig_status igi_string_join(igi_str **slot, const igi_str *a, const igi_str *b);
+ig_status
+igi_string_join(ig_kernel_ctx *k, igi_str **slot, const igi_str *a, const igi_str *b);
 
 /* The code point that begins at p, of *bytes bytes; n >= 1 bytes are there. -1 for
  * bytes that are not UTF-8, taken one at a time. */

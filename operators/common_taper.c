@@ -1,4 +1,5 @@
-// Windows that are sums of cosines. One of a single element is 1, as everywhere.
+// Windows that are sums of cosines. A symmetric one of a single element is 1; the first
+// element of a periodic one is that of any length.
 
 #include "operators/common_taper.h"
 
@@ -65,9 +66,9 @@ ig_status igi_taper(ig_kernel_ctx *k, double a0, double a1, double a2)
     const ig_tensor *y = ig_out(k, 0);
     int64_t n = ig_numel(y);
     int64_t period = ((const igi_taper_attrs *)k->attrs)->periodic ? n : n - 1;
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < n; i++) { /* in this order ends are 0 and the middle is 1 */
         double turn = 6.283185307179586 * (double)i / (double)(period ? period : 1);
-        igi_put_cut(y, i, n == 1 ? 1 : a0 - a1 * cos(turn) + a2 * cos(2 * turn));
+        igi_put_cut(y, i, period == 0 ? 1 : a2 * cos(2 * turn) - a1 * cos(turn) + a0);
     }
     return IG_OK;
 }

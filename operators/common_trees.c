@@ -312,16 +312,18 @@ static ig_status fill_votes(igi_trees *t, const igi_tree_votes *v, const key *ke
     return IG_OK;
 }
 
-static ig_status fill_base(igi_trees *t, const igi_reals *base)
+static ig_status fill_base(igi_trees *t, const igi_tree_votes *v)
 {
+    const igi_reals *base = &v->base;
     int64_t n = igi_reals_count(base);
+    const bool single = n == 1 && v->one_base;
     if (n == 0)
         return IG_OK;
-    if (n != t->targets)
+    if (n != t->targets && !single)
         return ig_fail(IG_INVALID_ARGUMENT,
                        "%" PRId64 " base values for %" PRId64 " targets", n,
                        t->targets);
-    t->base = igi_alloc_array((size_t)n, sizeof(*t->base));
+    t->base = igi_calloc((size_t)t->targets, sizeof(*t->base));
     if (!t->base)
         return IG_OUT_OF_MEMORY;
     for (int64_t i = 0; i < n; i++)
@@ -349,7 +351,7 @@ static ig_status fill(igi_trees *t, const igi_tree_attrs *a, const igi_tree_vote
     if (rc == IG_OK)
         rc = fill_votes(t, v, keys);
     if (rc == IG_OK)
-        rc = fill_base(t, &v->base);
+        rc = fill_base(t, v);
     if (rc == IG_OK)
         fill_roots(t, a, keys);
     igi_free(keys);

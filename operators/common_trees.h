@@ -111,6 +111,7 @@ double igi_reals_at(const igi_reals *r, int64_t i);
 typedef struct igi_tree_votes {
     ig_ints trees, nodes, targets;
     igi_reals weights, base;
+    bool one_base; /* a single base value is that of target 0 */
 } igi_tree_votes;
 ig_status igi_trees_classic(igi_trees *t,
                             const igi_tree_attrs *nodes,

@@ -154,13 +154,15 @@ static int compare_element(const list *l, const ig_tensor *x, int64_t i, int64_t
 /* ---- the sorted table ---- */
 
 /* Merge sort, stable: of equal keys the last one stays last. */
-static void sort_keys(const list *l, int64_t *order, int64_t *room, int64_t n)
+static ig_status
+sort_keys(igi_pace *pace, const list *l, int64_t *order, int64_t *room, int64_t n)
 {
     for (int64_t width = 1; width < n; width *= 2) {
         for (int64_t lo = 0; lo < n; lo += 2 * width) {
             int64_t mid = lo + width < n ? lo + width : n;
             int64_t hi = mid + width < n ? mid + width : n, i = lo, j = mid;
             for (int64_t k = lo; k < hi; k++) {
+                IG_TRY(igi_pace_go(pace, 64));
                 bool left =
                     j >= hi || (i < mid && compare_keys(l, order[i], order[j]) <= 0);
                 room[k] = order[left ? i++ : j++];
@@ -168,6 +170,7 @@ static void sort_keys(const list *l, int64_t *order, int64_t *room, int64_t n)
         }
         memcpy(order, room, (size_t)n * sizeof(*order));
     }
+    return IG_OK;
 }
 
 /* The last key that is not above element i; -1 when it is not the same. */
@@ -186,18 +189,19 @@ static int64_t find(const list *l, const int64_t *order, const ig_tensor *x, int
 
 /* ---- values ---- */
 
-static ig_status put_text(ig_tensor *y, int64_t i, const char *text)
+static ig_status put_text(ig_kernel_ctx *k, ig_tensor *y, int64_t i, const char *text)
 {
-    return igi_labels_put(y, i, &(igi_labels){.strings = {1, &text}}, 0);
+    return igi_labels_put(k, y, i, &(igi_labels){.strings = {1, &text}}, 0);
 }
 
-static ig_status
-put(const encoder_attrs *a, const list *values, ig_tensor *y, int64_t i, int64_t at)
+static ig_status put(ig_kernel_ctx *k, const list *values, int64_t i, int64_t at)
 {
+    const encoder_attrs *a = k->attrs;
+    ig_tensor *y = ig_out(k, 0);
     const ig_tensor *d = a->default_tensor;
     if (values->dtype == IG_STRING) {
         list fallback = {.tensor = d};
-        return put_text(y, i,
+        return put_text(k, y, i,
                         at >= 0             ? text_at(values, at)
                         : d                 ? text_at(&fallback, 0)
                         : values->tensor    ? "_Unused"
@@ -229,10 +233,13 @@ static ig_status encoder_reference(ig_kernel_ctx *k)
         return IG_OUT_OF_MEMORY;
     for (int64_t i = 0; i < keys.n; i++)
         order[i] = i;
-    sort_keys(&keys, order, order + keys.n, keys.n);
-    ig_status rc = IG_OK;
-    for (int64_t i = 0; rc == IG_OK && i < ig_numel(x); i++)
-        rc = put(a, &values, ig_out(k, 0), i, find(&keys, order, x, i));
+    igi_pace pace = igi_pace_of(k);
+    ig_status rc = sort_keys(&pace, &keys, order, order + keys.n, keys.n);
+    for (int64_t i = 0; rc == IG_OK && i < ig_numel(x); i++) {
+        rc = igi_pace_go(&pace, 1024);
+        if (rc == IG_OK)
+            rc = put(k, &values, i, find(&keys, order, x, i));
+    }
     igi_ml_free(order);
     return rc;
 }

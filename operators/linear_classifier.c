@@ -89,7 +89,7 @@ static ig_status classify(
     igi_post_apply((igi_post)a->post_transform, s, classes);
     for (int64_t c = 0; z && c < classes; c++)
         ((float *)ig_data(z))[r * classes + c] = (float)s[c];
-    return igi_labels_put(ig_out(k, 0), r, &l, igi_ml_argmax(s, classes));
+    return igi_labels_put(k, ig_out(k, 0), r, &l, igi_ml_argmax(s, classes));
 }
 
 static ig_status classifier_reference(ig_kernel_ctx *k)

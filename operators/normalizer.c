@@ -43,7 +43,7 @@ static ig_status normalizer_reference(ig_kernel_ctx *k)
     for (int64_t r = 0; r < rows; r++) {
         double by = divisor(x, r * n, n, ((const normalizer_attrs *)k->attrs)->norm);
         for (int64_t i = r * n; i < (r + 1) * n; i++)
-            y[i] = (float)(by < 0 || by > 0 ? igi_ml_at(x, i) / by : igi_ml_at(x, i));
+            y[i] = (float)(by == 0 ? igi_ml_at(x, i) : igi_ml_at(x, i) / by);
     }
     return IG_OK;
 }

@@ -1,5 +1,5 @@
 /* OneHotEncoder: each element becomes a vector with a 1 at its category. Numbers are
- * truncated to integers first. */
+ * truncated to integers first; NaN is none, so it has no category. */
 #include <inttypes.h>
 
 #include "operators/common_ml.h"
@@ -53,6 +53,8 @@ static int64_t find(const encoder_attrs *a, const ig_tensor *x, int64_t i)
 {
     const bool strings = ig_dtype_of(x) == IG_STRING;
     const igi_str *s = strings ? ((igi_str **)ig_data(x))[i] : NULL;
+    if (!strings && isnan(igi_ml_at(x, i)))
+        return -1;
     const int64_t v = strings                      ? 0
                       : ig_dtype_of(x) == IG_INT64 ? ((const int64_t *)ig_data(x))[i]
                                                    : igi_f64_to_i64(igi_ml_at(x, i));
@@ -68,8 +70,11 @@ static ig_status encoder_reference(ig_kernel_ctx *k)
     const encoder_attrs *a = k->attrs;
     const ig_tensor *x = ig_in(k, 0);
     float *y = ig_data(ig_out(k, 0));
-    const int64_t n = categories(a, ig_dtype_of(x) == IG_STRING);
+    const bool strings = ig_dtype_of(x) == IG_STRING;
+    const int64_t n = categories(a, strings);
+    igi_pace pace = igi_pace_of(k);
     for (int64_t i = 0; i < ig_numel(x); i++) {
+        IG_TRY(igi_pace_go(&pace, n * (strings ? 64 : 2)));
         int64_t hit = find(a, x, i);
         if (hit < 0 && !a->zeros)
             return ig_kernel_fail(k, IG_INVALID_ARGUMENT,

@@ -40,9 +40,13 @@ static ig_status regex_reference(ig_kernel_ctx *k)
     igi_regex *r;
     IG_TRY(compile(k->attrs, &r));
     ig_status rc = IG_OK;
+    igi_pace pace = igi_pace_of(k);
     for (int64_t i = 0; rc == IG_OK && i < ig_numel(x); i++) {
+        const igi_text_view text = igi_string_at(x, i);
         bool match = false;
-        rc = igi_regex_match(r, k, igi_string_at(x, i), &match);
+        rc = igi_pace_go(&pace, igi_string_work(text.n) + r->n_code);
+        if (rc == IG_OK)
+            rc = igi_regex_match(r, k, text, &match);
         y[i] = match;
     }
     igi_regex_free(r);

@@ -76,22 +76,34 @@ static bool is_stopword(const string_normalizer_attrs *a, igi_text_view text)
     return false;
 }
 
+/* Steps of one string, which all stop words are compared with. */
+static int64_t work(const string_normalizer_attrs *a, igi_text_view text)
+{
+    int64_t steps, each = igi_string_work(text.n);
+    return igi_mul_i64(each, a->stopwords.n / 16 + 1, &steps) ? steps : INT64_MAX;
+}
+
 static ig_status string_normalizer_reference(ig_kernel_ctx *k)
 {
     const string_normalizer_attrs *a = k->attrs;
     const ig_tensor *x = ig_in(k, 0);
     const int64_t n = ig_numel(x);
     int64_t dims[2] = {1, 0}, at = 0;
-    for (int64_t i = 0; i < n; i++)
+    igi_pace pace = igi_pace_of(k);
+    for (int64_t i = 0; i < n; i++) {
+        IG_TRY(igi_pace_go(&pace, work(a, igi_string_at(x, i))));
         dims[1] += !is_stopword(a, igi_string_at(x, i));
+    }
     if (dims[1] == 0)
         dims[1] = 1;
     IG_TRY(ig_out_alloc(k, 0, ig_rank(x), dims + 2 - ig_rank(x)));
     igi_str **y = ig_data(ig_out(k, 0));
     for (int64_t i = 0; i < n; i++) {
         igi_text_view text = igi_string_at(x, i);
+        IG_TRY(igi_pace_go(&pace, work(a, text)));
         if (is_stopword(a, text))
             continue;
+        IG_TRY(igi_string_charge(k, text.n));
         igi_str *s = igi_string_in_case(text, (igi_case)a->case_change_action);
         if (!s)
             return ig_error_status();

@@ -128,8 +128,10 @@ static ig_status string_split_reference(ig_kernel_ctx *k)
     int64_t dims[IG_RANK_MAX], most = 0;
     int rank = ig_rank(x);
     igi_text_view part;
+    igi_pace pace = igi_pace_of(k);
     for (int64_t i = 0; i < n; i++) {
         int64_t parts = 0;
+        IG_TRY(igi_pace_go(&pace, igi_string_work(igi_string_at(x, i).n)));
         for (splitter s = split(k, i); next_part(&s, &part);)
             parts++;
         most = parts > most ? parts : most;
@@ -145,8 +147,10 @@ static ig_status string_split_reference(ig_kernel_ctx *k)
     igi_str **y = ig_data(ig_out(k, 0));
     for (int64_t i = 0; i < n; i++) {
         int64_t at = i * most;
-        for (splitter s = split(k, i); next_part(&s, &part);)
-            IG_TRY(igi_string_set(&y[at++], part));
+        for (splitter s = split(k, i); next_part(&s, &part);) {
+            IG_TRY(igi_pace_go(&pace, igi_string_work(part.n)));
+            IG_TRY(igi_string_set(k, &y[at++], part));
+        }
     }
     return IG_OK;
 }

@@ -264,7 +264,7 @@ static ig_status svm_row(ig_kernel_ctx *k, const model *m, int64_t row, double *
     int64_t label = finish(m, m->vectors ? votes : NULL, s, z);
     for (int64_t c = 0; ig_out(k, 1) && c < shown; c++)
         ((float *)ig_data(ig_out(k, 1)))[row * shown + c] = (float)z[c];
-    return igi_labels_put(ig_out(k, 0), row, &m->labels, label);
+    return igi_labels_put(k, ig_out(k, 0), row, &m->labels, label);
 }
 
 static ig_status svm_reference(ig_kernel_ctx *k)

@@ -132,7 +132,7 @@ static ig_status fill_node(const trees_attrs *a, igi_trees *t, int64_t i, int64_
     n->members = (int32_t)*set;
     while (*set < t->n_members && !isnan(t->members[*set]))
         ++*set;
-    if (n->members == t->n_members)
+    if (n->members >= t->n_members) /* beyond: the last set had no end */
         return ig_fail(IG_INVALID_ARGUMENT,
                        "membership_values has no set for node %" PRId64, i);
     n->n_members = (int32_t)*set - n->members;

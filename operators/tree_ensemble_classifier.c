@@ -2,7 +2,8 @@
  * leaves that a row reaches; the largest gives the label. When all votes are for one
  * class of two, its score s decides: above 1/2 if all weights are positive, above 0
  * otherwise. Votes for the first class only are meant for the second, and the first has
- * 1 - s or -s then. */
+ * 1 - s or -s then; a single base value, which converters of gradient boosting write,
+ * is added to s. */
 #include "operators/common_trees.h"
 
 typedef struct {
@@ -24,7 +25,10 @@ static const ig_attr_def attrs[] = {
     IG_ATTR_INTS(classifier_attrs, classlabels_int64s, "Labels as integers."),
     IG_ATTR_STRINGS(classifier_attrs, classlabels_strings, "Labels as strings."),
     IG_ATTR_FLOATS(classifier_attrs, class_weights, "Weight of each vote."),
-    IG_ATTR_FLOATS(classifier_attrs, base_values, "Added at the end, one a class."),
+    IG_ATTR_FLOATS(
+        classifier_attrs,
+        base_values,
+        "Added at the end, one a class; one if all votes are for the first of two."),
     IG_ATTR_TENSOR(classifier_attrs, class_weights_as_tensor, "Weights as float64."),
     IG_ATTR_TENSOR(classifier_attrs, base_values_as_tensor, "Base values as float64."),
     {0},
@@ -76,7 +80,8 @@ static ig_status classifier_build(const void *attrs_, igi_trees *t)
                             .nodes = a->class_nodeids,
                             .targets = a->class_ids,
                             .weights = weights_of(a),
-                            .base = {a->base_values, a->base_values_as_tensor}};
+                            .base = {a->base_values, a->base_values_as_tensor},
+                            .one_base = only_class(a) == 0};
     return igi_trees_classic(t, attrs_, &votes, igi_labels_count(&l), IGI_TREE_SUM);
 }
 
@@ -115,7 +120,7 @@ static ig_status classifier_finish(ig_kernel_ctx *k, int64_t row, double *scores
         ((float *)ig_data(ig_out(k, 1)))[row * n + i] = (float)z[i];
     if (label >= igi_labels_count(&l)) /* one label: it is 1 of 0 and 1, or the only */
         label = 0;
-    return igi_labels_put(ig_out(k, 0), row, &l, label);
+    return igi_labels_put(k, ig_out(k, 0), row, &l, label);
 }
 
 const igi_tree_op igi_tree_classifier = {classifier_build, classifier_finish};
@@ -146,7 +151,7 @@ static const float values[] = {0.5f, 0, 0, -0.25f, 0, 0};
 static const char *const modes[] = {"BRANCH_LEQ", "LEAF", "LEAF",
                                     "BRANCH_GTE", "LEAF", "LEAF"};
 static const int64_t vote_trees[] = {0, 0, 1, 1}, vote_nodes[] = {1, 2, 1, 2};
-static const int64_t classes[] = {0, 2, 1, 2}, ones[] = {1, 1, 1, 1};
+static const int64_t classes[] = {0, 2, 1, 2}, ones[] = {1, 1, 1, 1}, zeros[4];
 static const float weights[] = {0.25f, 0.5f, 0.75f, 0.125f};
 static const float signed_weights[] = {0.25f, -0.5f, 0.75f, -1}, base[] = {0.1f, 0, 0};
 static const int64_t labels[] = {4, 5, 6};
@@ -169,6 +174,12 @@ static const classifier_attrs two = {HEAD, .class_ids = {4, ones},
 static const classifier_attrs two_logistic = {
     HEAD, .post_transform = IGI_POST_LOGISTIC, .class_ids = {4, ones},
     .class_weights = {4, signed_weights}, .classlabels_int64s = {2, labels}};
+static const classifier_attrs two_base = {HEAD,
+                                          .post_transform = IGI_POST_LOGISTIC,
+                                          .class_ids = {4, zeros},
+                                          .class_weights = {4, signed_weights},
+                                          .base_values = {1, base},
+                                          .classlabels_int64s = {2, labels}};
 #define ROWS_(name_)                                                                   \
     {                                                                                  \
         .name = #name_, .attrs = &name_, .n_out = 2, IGI_INPUTS(IGI_IN(9, 2))          \
@@ -178,6 +189,7 @@ static const ig_sample samples[] = {
     ROWS_(three_soft),
     ROWS_(two),
     ROWS_(two_logistic),
+    ROWS_(two_base),
     {.name = "vector", .attrs = &three, .n_out = 2, IGI_INPUTS(IGI_IN(2))},
     {.name = "size_one", .attrs = &two, .n_out = 2, IGI_INPUTS(IGI_IN(1, 2))},
     {.name = "empty", .attrs = &two, .n_out = 2, IGI_INPUTS(IGI_IN(0, 2))},

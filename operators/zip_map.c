@@ -81,6 +81,18 @@ static ig_status make_row(const ig_type *map,
     return rc;
 }
 
+enum { ITEM_BYTES = 600 }; /* of a score's tensor and its place in a map, about */
+
+/* A map for each row: far more than the scores themselves take. */
+static ig_status charge(ig_kernel_ctx *k, int64_t rows, int64_t columns)
+{
+    int64_t items, bytes;
+    if (!igi_add_i64(columns, 1, &items) || !igi_mul_i64(items, rows, &items) ||
+        !igi_mul_i64(items, ITEM_BYTES, &bytes))
+        bytes = INT64_MAX;
+    return ig_charge(k, bytes);
+}
+
 static ig_status zip_reference(ig_kernel_ctx *k)
 {
     const igi_labels l = labels_of(k->attrs);
@@ -91,12 +103,17 @@ static ig_status zip_reference(ig_kernel_ctx *k)
     if (columns != igi_labels_count(&l))
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "%lld labels for %lld columns",
                               (long long)igi_labels_count(&l), (long long)columns);
+    IG_TRY(charge(k, rows, columns));
     ig_value **row = igi_calloc((size_t)rows + 1, sizeof(*row));
     ig_value **scratch = igi_calloc((size_t)columns + 1, sizeof(*scratch));
     ig_status rc = row && scratch ? keys_of(&l, &keys) : IG_OUT_OF_MEMORY;
-    for (int64_t i = 0; rc == IG_OK && i < rows; i++)
-        rc = make_row(&map, keys, (const float *)ig_data(ig_in(k, 0)) + i * columns,
-                      scratch, &row[i]);
+    igi_pace pace = igi_pace_of(k);
+    for (int64_t i = 0; rc == IG_OK && i < rows; i++) {
+        rc = igi_pace_go(&pace, 512 * (columns + 1));
+        if (rc == IG_OK)
+            rc = make_row(&map, keys, (const float *)ig_data(ig_in(k, 0)) + i * columns,
+                          scratch, &row[i]);
+    }
     if (rc == IG_OK)
         rc = igi_give_sequence(k, 0, &map, row, rows);
     for (int64_t i = 0; row && i < rows; i++)

@@ -89,13 +89,15 @@ ig_status igi_env_hold(igi_env *e, int64_t bytes)
         e->memory_used -= e->memory_used < n ? e->memory_used : n;
         return IG_OK;
     }
-    if (n > e->memory_bytes || e->memory_used > e->memory_bytes - n)
+    /* all threads of a team may make values */
+    const uint64_t used = __atomic_load_n(&e->memory_used, __ATOMIC_RELAXED);
+    if (n > e->memory_bytes || used > e->memory_bytes - n)
         return ig_fail(IG_LIMIT,
                        "%" PRIu64 " more bytes of values after %" PRIu64
                        " exceed the limit memory_bytes of %" PRIu64
                        "; raise it in the limits of the run or model",
-                       n, e->memory_used, e->memory_bytes);
-    e->memory_used += n;
+                       n, used, e->memory_bytes);
+    (void)__atomic_add_fetch(&e->memory_used, n, __ATOMIC_RELAXED);
     return IG_OK;
 }
 

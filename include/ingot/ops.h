@@ -3801,7 +3801,8 @@ typedef struct ig_ai_onnx_ml_tree_ensemble_classifier_opts {
     ig_ints classlabels_int64s IG_DEF(IG_NO_LIST_);     /* Labels as integers. */
     ig_strings classlabels_strings IG_DEF(IG_NO_LIST_); /* Labels as strings. */
     ig_floats class_weights IG_DEF(IG_NO_LIST_);        /* Weight of each vote. */
-    ig_floats base_values IG_DEF(IG_NO_LIST_);    /* Added at the end, one a class. */
+    ig_floats base_values IG_DEF(IG_NO_LIST_); /* Added at the end, one a class; one if
+                                                  all votes are for the first of two. */
     ig_tensor *class_weights_as_tensor IG_DEF(0); /* Weights as float64. */
     ig_tensor *base_values_as_tensor IG_DEF(0);   /* Base values as float64. */
 } ig_ai_onnx_ml_tree_ensemble_classifier_opts;

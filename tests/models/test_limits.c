@@ -310,4 +310,45 @@ static void each_limit_holds_exactly(void **state)
     assert_int_equal(covered, sizeof(ig_limits)); /* a new member needs a row */
 }
 
-IG_TESTS(cmocka_unit_test_setup_teardown(each_limit_holds_exactly, make, drop))
+/* Text, and maps of single numbers, take far more than the tensors that they are made
+ * of. */
+static void strings_and_maps_count(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "y = Cast(x) to=string", "s = Cast(x) to=string\ny = StringConcat(s, s)",
+        "y = ai.onnx.ml::ZipMap(x) classlabels_int64s=1,2,3,4,5,6,7,8"};
+    static const char *const xs[] = {"x"}, *const ys[] = {"y"};
+    static const int64_t dims[2] = {1000, 8};
+    ig_tensor *x = NULL;
+    OK(ig_tensor_new(&x, IG_FLOAT32, 2, dims));
+    for (int i = 0; i < 3; i++) {
+        ig_graph *g = NULL;
+        ig_model *m = NULL;
+        ig_value_id y;
+        ig_value *out = NULL, *in = ig_tensor_value(x);
+        char text[128], *second;
+        (void)snprintf(text, sizeof(text), "%s", lines[i]);
+        OK(ig_graph_new(&g, "text", NULL));
+        OK(ig_graph_input(g, "x", IG_FLOAT32, 2, dims, &y));
+        if ((second = strchr(text, '\n')))
+            *second++ = 0;
+        OK(ig_graph_make_text(g, text, &y));
+        if (second)
+            OK(ig_graph_make_text(g, second, &y));
+        OK(ig_graph_output(g, "y", y));
+        OK(ig_model_from_graph(&m, g, NULL));
+        ig_run_opts o = {.limits.memory_bytes = 1 << 19};
+        assert_int_equal(ig_model_run_values(m, xs, &in, 1, ys, &out, 1, &o), IG_LIMIT);
+        assert_non_null(strstr(ig_error_message(), "memory_bytes"));
+        o.limits.memory_bytes = 1 << 24;
+        OK(ig_model_run_values(m, xs, &in, 1, ys, &out, 1, &o));
+        ig_value_unref(out);
+        ig_model_free(m);
+        ig_graph_free(g);
+    }
+    ig_tensor_unref(x);
+}
+
+IG_TESTS(cmocka_unit_test_setup_teardown(each_limit_holds_exactly, make, drop),
+         cmocka_unit_test(strings_and_maps_count))

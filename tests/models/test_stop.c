@@ -6,6 +6,7 @@
  * ends with DEADLINE was stopped inside the kernel. */
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -173,14 +174,45 @@ static const long_call calls[] = {
      {F32("x", 400000, 64), F32("s", 64), F32("b", 64), F32("m", 64), F32("v", 64)},
      .line = "y = BatchNormalization(x, s, b, m, v)"},
     {"PRelu of rows", {F32("x", 1000000, 32), F32("s", 32)}, .line = "y = PRelu(x, s)"},
+    {"Cast to strings", {F32("x", 400000)}, .line = "y = Cast(x) to=string"},
+    {"Cast of strings", {OF(IG_STRING, "x", 400000)}, .line = "y = Cast(x) to=float32"},
+    {"StringConcat", {OF(IG_STRING, "x", 400000)}, .line = "y = StringConcat(x, x)"},
+    {"StringSplit", {OF(IG_STRING, "x", 400000)}, .line = "y, n = StringSplit(x)"},
+    {"StringNormalizer",
+     {OF(IG_STRING, "x", 400000)},
+     .line = "y = StringNormalizer(x) case_change_action=UPPER"},
+    {"RegexFullMatch",
+     {OF(IG_STRING, "x", 400000)},
+     .line = "y = RegexFullMatch(x) pattern=.*a"},
+    {"LabelEncoder",
+     {OF(IG_STRING, "x", 400000)},
+     .line = "y = ai.onnx.ml::LabelEncoder(x) keys_strings=a,1.25 values_strings=b,c"},
+    {"OneHotEncoder",
+     {OF(IG_STRING, "x", 400000)},
+     .line = "y = ai.onnx.ml::OneHotEncoder(x) cats_strings=a,b,c,d,e,f,g,h"},
     {"GatherElements",
      {F32("x", 2000000, 16), OF(IG_INT64, "i", 2000000, 16)},
      .line = "y = GatherElements(x, i)"},
 };
 
+static ig_tensor *texts(const port *p)
+{
+    ig_tensor *t = NULL;
+    const int64_t n = p->dims[0];
+    const char **all = malloc((size_t)n * sizeof(*all));
+    assert_non_null(all);
+    for (int64_t i = 0; i < n; i++)
+        all[i] = "1.25";
+    OK(ig_tensor_new_strings(&t, p->rank, p->dims, all));
+    free(all);
+    return t;
+}
+
 static ig_tensor *filled(const port *p)
 {
     ig_tensor *t = NULL;
+    if (p->dtype == IG_STRING)
+        return texts(p);
     OK(ig_tensor_new(&t, p->dtype, p->rank, p->dims));
     for (int64_t i = 0, n = ig_tensor_numel(t); i < n; i++)
         igi_put_f64(p->dtype, ig_tensor_data(t), i,

@@ -15,6 +15,7 @@
 #include "operators/common_einsum.h"
 #include "operators/common_index.h"
 #include "operators/common_scan.h"
+#include "operators/common_taper.h"
 #include "tests/support/test_main.h"
 
 enum { IN_MAX = 8, OUT_MAX = 4 };
@@ -200,6 +201,8 @@ static void matrices_and_equations_are_computed(void **state)
 static void elementwise_corners_are_those_of_the_text(void **state)
 {
     (void)state;
+    static const igi_taper_attrs whole_numbers = {sizeof(whole_numbers), IG_INT64, 1},
+                                 symmetric = {sizeof(symmetric), IG_FLOAT32, 0};
     static const struct {
         uint32_t struct_size;
         float bias, lambd;
@@ -218,7 +221,11 @@ static void elementwise_corners_are_those_of_the_text(void **state)
          OUTPUTS(1, OF(INT32, D(2), -6, 3))},
         {"Round", NULL, INPUTS(1, F32(D(4), 0.5, 1.5, 2.5, -0.5)),
          OUTPUTS(1, F32(D(4), 0, 2, 2, 0))},
-        {"HannWindow", NULL, INPUTS(1, OF(INT64, SCALAR, 1)), OUTPUTS(1, F32(D(1), 1))},
+        {"HannWindow", NULL, INPUTS(1, OF(INT64, SCALAR, 1)), OUTPUTS(1, F32(D(1), 0))},
+        {"HannWindow", &symmetric, INPUTS(1, OF(INT64, SCALAR, 1)),
+         OUTPUTS(1, F32(D(1), 1))},
+        {"BlackmanWindow", &whole_numbers, INPUTS(1, OF(INT64, SCALAR, 4)),
+         OUTPUTS(1, OF(INT64, D(4), 0, 0, 1, 0))},
         {"OneHot", NULL,
          INPUTS(3, OF(INT64, D(3), 1, -3, 7), OF(INT64, SCALAR, 2), F32(D(2), 5, 6)),
          OUTPUTS(1, F32(D(3, 2), 5, 6, 5, 5, 5, 5))},
@@ -330,6 +337,44 @@ static void pools_over_channels_and_regions_agree_with_numpy(void **state)
     CHECK_ALL(rows);
 }
 
+/* NaN is told, never a number instead; as onnxruntime has it. */
+static void feature_operators_keep_nan(void **state)
+{
+    (void)state;
+    static const int64_t cats[2] = {0, 2};
+    static const float slopes[2] = {1, 2};
+    static const struct {
+        uint32_t struct_size;
+        int64_t norm;
+    } l1 = {sizeof(l1), 1}, l2 = {sizeof(l2), 2};
+    static const struct {
+        uint32_t struct_size;
+        ig_ints cats_int64s;
+        ig_strings cats_strings;
+        int64_t zeros;
+    } known = {.struct_size = sizeof(known), .cats_int64s = {2, cats}, .zeros = 1};
+    static const struct {
+        uint32_t struct_size;
+        int64_t targets, post_transform;
+        ig_floats coefficients, intercepts;
+    } soft = {.struct_size = sizeof(soft),
+              .targets = 2,
+              .post_transform = 1,
+              .coefficients = {2, slopes}};
+#define GAP F32(D(2, 2), NAN, 3, 0, 0)
+    const row rows[] = {
+        {"ai.onnx.ml::Normalizer", &l1, INPUTS(1, GAP),
+         OUTPUTS(1, F32(D(2, 2), NAN, NAN, 0, 0))},
+        {"ai.onnx.ml::Normalizer", &l2, INPUTS(1, GAP),
+         OUTPUTS(1, F32(D(2, 2), NAN, NAN, 0, 0))},
+        {"ai.onnx.ml::OneHotEncoder", &known, INPUTS(1, F32(D(3), NAN, 0.5, 2)),
+         OUTPUTS(1, F32(D(3, 2), 0, 0, 1, 0, 0, 1))},
+        {"ai.onnx.ml::LinearRegressor", &soft, INPUTS(1, F32(D(2, 1), NAN, 0)),
+         OUTPUTS(1, F32(D(2, 2), NAN, NAN, 0.5, 0.5))},
+    };
+    CHECK_ALL(rows);
+}
+
 /* Kernels check what references check (test_move.c): the first bad index is named. */
 static void kernels_refuse_bad_indices_too(void **state)
 {
@@ -365,4 +410,5 @@ IG_TESTS(cmocka_unit_test(scatters_meet_in_order_and_round_once),
          cmocka_unit_test(zero_points_of_a_batch_belong_to_its_matrices),
          cmocka_unit_test(integers_wrap_when_planning_computes_them),
          cmocka_unit_test(pools_over_channels_and_regions_agree_with_numpy),
+         cmocka_unit_test(feature_operators_keep_nan),
          cmocka_unit_test(kernels_refuse_bad_indices_too))

@@ -148,6 +148,69 @@ static void every_cut_is_an_error_or_changes_nothing(void **state)
     }
 }
 
+/* ---- JPEG 2000 whose markers ask for much ---- */
+
+static unsigned char *put(unsigned char *to, uint32_t v, int bytes)
+{
+    for (int i = bytes - 1; i >= 0; i--)
+        *to++ = (unsigned char)(v >> (8 * i));
+    return to;
+}
+
+/* A picture of `side` x `side` in tiles of `tile`, of which only the first has data,
+ * and no resolution but one. Returns the bytes. */
+static size_t
+code_stream(unsigned char *to, uint32_t side, uint32_t tile, uint32_t components)
+{
+    unsigned char *p = put(to, 0xff4fff51, 4);
+    p = put(put(p, 38 + 3 * components, 2), 0, 2);
+    p = put(put(p, side, 4), side, 4);
+    p = put(put(p, 0, 4), 0, 4);
+    p = put(put(p, tile, 4), tile, 4);
+    p = put(put(put(p, 0, 4), 0, 4), components, 2);
+    for (uint32_t c = 0; c < components; c++)
+        p = put(p, 0x70101, 3);
+    p = put(put(p, 0xff52, 2), 13, 2); /* precincts of 1 x 1 */
+    p = put(put(put(p, 1, 1), 0, 1), 1, 2);
+    p = put(put(put(p, 0, 2), 0, 3), 0x0100, 2);
+    p = put(put(put(p, 0xff5c, 2), 4, 2), 0x4040, 2);
+    p = put(put(put(p, 0xff90, 2), 10, 2), 0, 2);
+    p = put(put(p, 15, 4), 1, 2);
+    p = put(put(p, 0xff93, 2), 0, 1);
+    return (size_t)(put(p, 0xffd9, 2) - to);
+}
+
+static ig_status decode_stream(uint32_t side, uint32_t tile, uint32_t n, picture *p)
+{
+    unsigned char bytes[4096];
+    memset(p, 0, sizeof(*p));
+    return igi_image_decode(bytes, code_stream(bytes, side, tile, n), room, p);
+}
+
+static void tiles_and_precincts_are_counted_before_memory_is_taken(void **state)
+{
+    (void)state;
+    picture p;
+    assert_int_equal(decode_stream(64, 1, 1000, &p), IG_LIMIT); /* 4 GiB */
+    assert_non_null(strstr(ig_error_message(), "4096 tiles of 1000 components"));
+    assert_null(p.pixels);
+    (void)decode_stream(16, 16, 1, &p);
+    assert_true(p.head.extra_bytes > 100 * 16 * 16);
+    free(p.pixels);
+}
+
+static void a_missing_tile_is_an_error(void **state)
+{
+    (void)state;
+    picture p;
+    if (decode_stream(1, 1, 1, &p) != IG_OK)
+        fail_msg("%s", ig_error_message());
+    free(p.pixels);
+    assert_int_equal(decode_stream(2, 1, 1, &p), IG_INVALID_ARGUMENT);
+    assert_non_null(strstr(ig_error_message(), "3 of 4 tiles are missing"));
+    free(p.pixels);
+}
+
 /* ---- the operator ---- */
 
 /* On a file that is smaller than its pixels. */
@@ -199,4 +262,6 @@ static void the_operator_keeps_to_the_limits_of_a_run(void **state)
 IG_TESTS(cmocka_unit_test(files_without_loss_give_their_pixels),
          cmocka_unit_test(palettes_bits_and_runs_give_the_pixels_of_pillow),
          cmocka_unit_test(every_cut_is_an_error_or_changes_nothing),
+         cmocka_unit_test(tiles_and_precincts_are_counted_before_memory_is_taken),
+         cmocka_unit_test(a_missing_tile_is_an_error),
          cmocka_unit_test(the_operator_keeps_to_the_limits_of_a_run))

@@ -52,6 +52,11 @@ static void patterns_match_as_re2_does(void **state)
          "\xc3\xa9"
          "B",
          "e"},
+        {"(?i)\xcf\x82", "\xcf\x83", "s"},            /* final and other sigma */
+        {"(?i)\xcf\x83", "\xcf\x82", "s"},            /* and back */
+        {"(?i)s", "\xc5\xbf", "t"},                   /* long s */
+        {"(?i)\xe2\x84\xaa", "k", "q"},               /* Kelvin */
+        {"(?i)[\xce\xb1-\xcf\x89]", "\xc2\xb5", "m"}, /* micro in alpha to omega */
         {"(?i:a)b", "Ab", "AB"},
         {"(?i)a(?-i)b", "Ab", "AB"},
         {"(?P<year>\\d{4})-(?<month>\\d\\d)", "2024-05", "2024-5"},

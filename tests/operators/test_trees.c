@@ -11,6 +11,7 @@ typedef struct {
     int64_t vote_trees[2], vote_nodes[2], targets[2];
     float weights[2], base[2];
     int64_t n_base;
+    bool one_base;
 } file;
 
 static const file sound = {.ids = {0, 1, 2},
@@ -36,7 +37,8 @@ static ig_status build(const file *f, igi_trees *t)
                         .nodes = {2, f->vote_nodes},
                         .targets = {2, f->targets},
                         .weights.list = {2, f->weights},
-                        .base.list = {f->n_base, f->n_base ? f->base : NULL}};
+                        .base.list = {f->n_base, f->n_base ? f->base : NULL},
+                        .one_base = f->one_base};
     return igi_trees_classic(t, &a, &v, 2, IGI_TREE_SUM);
 }
 
@@ -65,6 +67,21 @@ static void a_sound_tree_votes(void **state)
     assert_true(scratch[0] == 3 && scratch[1] == 0 && scratch[2] == 0 &&
                 scratch[3] == 5);
     ig_tensor_unref(x);
+    igi_trees_free(&t);
+}
+
+/* As scikit-learn's and XGBoost's binary classifiers come: votes for class 0 alone, one
+ * base value. */
+static void one_base_value_belongs_to_the_only_target(void **state)
+{
+    (void)state;
+    igi_trees t;
+    file f = sound;
+    f.targets[1] = 0, f.n_base = 1, f.base[0] = 0.5f, f.one_base = true;
+    assert_int_equal(build(&f, &t), IG_OK);
+    double scores[] = {3, 0};
+    igi_trees_settle(&t, 1, scores);
+    assert_true(scores[0] == 3.5 && scores[1] == 0);
     igi_trees_free(&t);
 }
 
@@ -128,5 +145,6 @@ static void a_tree_of_a_hundred_thousand_levels_ends(void **state)
 #define TEST(name_)                                                                    \
     cmocka_unit_test_setup_teardown(name_, op_graph_setup, op_graph_teardown)
 IG_TESTS(TEST(a_sound_tree_votes),
+         TEST(one_base_value_belongs_to_the_only_target),
          TEST(damaged_trees_are_refused),
          TEST(a_tree_of_a_hundred_thousand_levels_ends))

@@ -8,6 +8,7 @@
 #include "graph/ir/body.h"
 #include "graph/ir/graph.h"
 #include "graph/runtime/invoke.h"
+#include "operators/common_einsum.h"
 #include "tests/support/test_main.h"
 
 #define OK(expr_)                                                                      \
@@ -60,6 +61,61 @@ static void dims_to_divide_by_are_a_list(void **state)
     refused(g, "ingot::DivByDims", NULL, (ig_value_id[]){x, matrix}, 2, "shape");
     refused(g, "ingot::DivByDims", NULL, (ig_value_id[]){x, list, matrix}, 3, "axes");
     ig_graph_free(g);
+}
+
+/* Letters of all operands behind an ellipsis were written beyond the result's labels.
+ */
+static void an_implied_result_has_no_more_labels_than_tensors_have_dims(void **state)
+{
+    (void)state;
+    static const igi_einsum_attrs all = {
+        sizeof(all), "...,abcdefghijklmnopqrstuvwxyz,ABCDEFGHIJKLMNOPQRSTUVWXYZ"};
+    int64_t ones[IG_RANK_MAX];
+    for (int i = 0; i < IG_RANK_MAX; i++)
+        ones[i] = 1;
+    ig_graph *g = graph();
+    ig_value_id in[3] = {input(g, IG_FLOAT32, IG_RANK_MAX, ones),
+                         input(g, IG_FLOAT32, 26, ones),
+                         input(g, IG_FLOAT32, 26, ones)};
+    refused(g, "Einsum", &all, in, 3, "too many labels");
+    ig_graph_free(g);
+}
+
+static ig_tensor *numbers(ig_dtype dtype, int64_t n, const void *data, size_t bytes)
+{
+    ig_tensor *t = NULL;
+    OK(ig_tensor_new_copy(&t, dtype, 1, &n, data, bytes));
+    return t;
+}
+
+/* The set of node 0 has no end, so there is none for node 1; it was an empty one. */
+static void each_member_node_of_a_tree_has_a_set(void **state)
+{
+    (void)state;
+    static const int64_t zero[1], zeros[2], next[2] = {1, 0}, leaf[2] = {0, 1},
+                                            ones[2] = {1, 1};
+    static const uint8_t member[2] = {6, 6};
+    static const float none[2], weight[1] = {1}, set[2] = {3, 4};
+    ig_tensor *modes = numbers(IG_UINT8, 2, member, sizeof(member)),
+              *splits = numbers(IG_FLOAT32, 2, none, sizeof(none)),
+              *weights = numbers(IG_FLOAT32, 1, weight, sizeof(weight)),
+              *sets = numbers(IG_FLOAT32, 2, set, sizeof(set));
+    const struct {
+        uint32_t struct_size;
+        int64_t aggregate_function, post_transform, n_targets;
+        ig_ints roots, features, yes, no, yes_leaf, no_leaf, missing, targets;
+        ig_tensor *modes, *splits, *hitrates, *weights, *sets;
+    } a = {sizeof(a), 1,          0,         1,         {1, zero}, {2, zeros},
+           {2, next}, {2, zeros}, {2, leaf}, {2, ones}, {0},       {1, zero},
+           modes,     splits,     NULL,      weights,   sets};
+    ig_graph *g = graph();
+    ig_value_id x = input(g, IG_FLOAT32, DIMS(1, 1));
+    refused(g, "ai.onnx.ml::TreeEnsemble", &a, &x, 1, "no set for node 1");
+    ig_graph_free(g);
+    ig_tensor_unref(modes);
+    ig_tensor_unref(splits);
+    ig_tensor_unref(weights);
+    ig_tensor_unref(sets);
 }
 
 /* Runs `op` on tensors of its own: a call that only the kernel can refuse. */
@@ -256,6 +312,8 @@ static void no_channels_have_no_groups(void **state)
 }
 
 IG_TESTS(cmocka_unit_test(dims_to_divide_by_are_a_list),
+         cmocka_unit_test(an_implied_result_has_no_more_labels_than_tensors_have_dims),
+         cmocka_unit_test(each_member_node_of_a_tree_has_a_set),
          cmocka_unit_test(a_threshold_is_one_number),
          cmocka_unit_test(a_slice_has_the_rank_of_what_was_sliced),
          cmocka_unit_test(blocks_beyond_all_numbers_overflow),
