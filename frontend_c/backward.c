@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "frontend_c/place.h"
+#include "frontend_c/view.h"
 #include "graph/core/alloc.h"
 #include "graph/core/dtype.h"
 #include "graph/ir/gradient.h"
@@ -404,8 +405,10 @@ walk_tape(walk *w, ig_tensor *const *ys, ig_tensor *const *dys, int n_y)
     c->in_backward = !w->create;
     /* Temporaries of the walk die with this mark, results are counted elsewhere. */
     size_t mark = c->scope.n;
-    ++*c->tape.live; /* the tape stays while it is walked */
-    if (w->xs) {
+    ++*c->tape.live;                             /* the tape stays while it is walked */
+    for (int i = 0; rc == IG_OK && i < n_y; i++) /* writes since then count */
+        rc = igi_view_settle(c, NULL, "backward", &ys[i]->v);
+    if (rc == IG_OK && w->xs) {
         for (int i = 0; i < n_y; i++)
             if (ys[i]->v.flags & IGI_HAS_NODE && ys[i]->node + 1 > top)
                 top = ys[i]->node + 1;

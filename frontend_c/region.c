@@ -1,5 +1,6 @@
 /* Bodies of regions: recording them, and ig_cond. */
 #include "frontend_c/region.h"
+#include "frontend_c/view.h"
 
 #include <stdio.h>
 
@@ -103,6 +104,7 @@ ig_status igi_body_outputs(igi_recording *r, ig_tensor *const *out, int n)
         ig_value_id id;
         if (!out[i])
             return ig_fail(IG_INVALID_ARGUMENT, "a region gave no result number %d", i);
+        IG_TRY(igi_view_settle(r->bodies->c, NULL, "a region's result", &out[i]->v));
         IG_TRY(igi_trace_id(r, r->bodies->c, (ig_value *)out[i], &id));
         (void)snprintf(name, sizeof(name), "y%zu", r->g->outputs.n);
         IG_TRY(ig_graph_output(r->g, name, id));

@@ -1,5 +1,6 @@
 /* Recording a function: its runs, at one size or several, and what is made of them. */
 #include "frontend_c/trace_merge.h"
+#include "frontend_c/view.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -108,6 +109,9 @@ record_run(igi_trace_job *j, ig_value *const *in, igi_reads *reads, ig_graph **o
     igi_recording_watch(&r);
     if (rc == IG_OK)
         rc = call_function(j, in);
+    for (int i = 0; rc == IG_OK && i < j->n_out; i++)
+        if (j->out[i])
+            rc = igi_view_settle(c, NULL, "a traced result", j->out[i]);
     igi_recording_watch(NULL);
     c->trace = NULL;
     if (rc == IG_OK)

@@ -143,6 +143,17 @@ ig_status igi_view_refresh(ig_ctx *c, const ig_call *call, int i, ig_tensor *x)
     return tell(c, call->where, IGI_STD_VIEW_READ, in, x, on_tape);
 }
 
+ig_status igi_view_settle(ig_ctx *c, const char *where, const char *what, ig_value *v)
+{
+    const ig_op_def reader = {.name = what};
+    const ig_call call = {.op = &reader, .where = where, .n_in = 1};
+    ig_tensor *x = ig_value_tensor(v);
+    bool changed;
+    if (!x || !x->base)
+        return IG_OK;
+    return igi_views_refresh(c, &call, &v, &changed);
+}
+
 /* ---- writing ---- */
 
 static ig_status refuse(const ig_call *call, ig_status code, const char *why)

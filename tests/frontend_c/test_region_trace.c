@@ -311,6 +311,32 @@ static void a_write_to_a_tensor_around_an_arm_fails_with_its_line(void **state)
     FAILED("test_region_trace.c", "from outside");
 }
 
+static ig_status
+view_from_before(ig_ctx *k, ig_tensor *const *in, ig_tensor **out, void *user)
+{
+    (void)user;
+    ig_tensor *t = ig_mul_scalar(k, in[0], 1);
+    out[0] = ig_slice(k, t, 0, 0, 1, 1);
+    (void)ig_mul_(k, t, ig_scalar(k, IG_FLOAT64, 3));
+    return IG_OK;
+}
+
+static ig_tensor *views_of_arms(ig_ctx *k, ig_tensor *const *in, void *user)
+{
+    ig_tensor *y = NULL;
+    (void)ig_cond(k, positive(k, in[0]), view_from_before, view_from_before, in, &y, 1,
+                  user);
+    return y;
+}
+
+static void a_result_of_an_arm_shows_what_was_written(void **state)
+{
+    (void)state;
+    trace_of(views_of_arms, NULL, RANDOM(2, 3), NULL);
+    FINE();
+    check_at(views_of_arms, NULL, RANDOM(2, 3));
+}
+
 IG_TESTS(TRACE_TEST(both_arms_of_a_cond_follow_the_batch),
          TRACE_TEST(a_cond_in_a_cond_follows_the_batch),
          TRACE_TEST(a_loop_follows_the_batch),
@@ -320,4 +346,5 @@ IG_TESTS(TRACE_TEST(both_arms_of_a_cond_follow_the_batch),
          TRACE_TEST(an_arm_that_does_not_generalise_fails_with_its_line),
          TRACE_TEST(a_value_that_one_arm_reads_is_compared_with_the_other),
          TRACE_TEST(draws_of_one_arm_are_noted_in_the_graph),
-         TRACE_TEST(a_write_to_a_tensor_around_an_arm_fails_with_its_line))
+         TRACE_TEST(a_write_to_a_tensor_around_an_arm_fails_with_its_line),
+         TRACE_TEST(a_result_of_an_arm_shows_what_was_written))
