@@ -9,7 +9,7 @@
  * too, and its second run makes them again. */
 #include <string.h>
 
-#include "frontend_c/ctx.h"
+#include "frontend_c/view.h"
 #include "graph/core/alloc.h"
 
 struct igi_region {
@@ -40,9 +40,19 @@ static void release_inputs(igi_region *r)
     }
 }
 
+/* A walk that did not reach all results leaves nodes whose values are still dropped: a
+ * later walk to another result makes them again from the inputs. */
+static bool has_dropped(const igi_region *r)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (r->c->tape.nodes.p[r->first + i]->state == IGI_SAVED_DROPPED)
+            return true;
+    return false;
+}
+
 void igi_region_visited(igi_region *r, size_t node)
 {
-    if (node == r->first)
+    if (node == r->first && !has_dropped(r))
         release_inputs(r);
 }
 
@@ -289,7 +299,12 @@ run_region(igi_region *like, ig_tensor *const *in, int n, ig_tensor **out)
     ++*t->live; /* the first node must not find an empty tape and reset it */
     igi_region *outer = t->open;
     size_t mark = c->scope.n;
-    ig_status rc = begin(c, like, in, n);
+    ig_status rc = IG_OK;
+    for (int i = 0; rc == IG_OK && i < n; i++) /* no call of the function's own */
+        if (in[i])
+            rc = igi_view_settle(c, like->where, "checkpoint", &in[i]->v);
+    if (rc == IG_OK)
+        rc = begin(c, like, in, n);
     if (rc == IG_OK)
         rc = call(t->open, in, out);
     for (int i = 0; i < like->n_out; i++)
