@@ -173,9 +173,9 @@ static ig_status route(walk *w, int i, ig_tensor *g)
         n->reached = true;
         return add_into(w, &n->dy[e->out], g);
     }
-    for (int k = 0; w->dxs && k < w->n_x; k++)
+    for (int k = 0; w->dxs && k < w->n_x; k++) /* an x may be given twice */
         if (w->xs[k] == e->leaf)
-            return add_into(w, &w->dxs[k], g);
+            IG_TRY(add_into(w, &w->dxs[k], g));
     if (w->xs || !e->leaf)
         return IG_OK;
     IG_TRY(add_into(w, &e->leaf->grad, g));

@@ -301,6 +301,15 @@ static void rule_08_grad_by_an_inner_tensor(void **state)
     VALUES(dh, 1, 8);
 }
 
+static void rule_08_an_input_may_be_given_twice(void **state)
+{
+    (void)state;
+    ig_tensor *x = leaf(1, D(2)), *xs[2] = {x, x}, *dx[2], *y = sum(ig_mul(c, x, x));
+    assert_int_equal(ig_grad(c, &y, 1, xs, 2, dx, NULL), IG_OK);
+    VALUES(dx[0], 1, 4);
+    VALUES(dx[1], 1, 4);
+}
+
 /* ---- the list ---- */
 
 IG_TESTS(TEST(rule_01_saved_tensor_changed_in_place_is_an_error_naming_versions),
@@ -326,4 +335,5 @@ IG_TESTS(TEST(rule_01_saved_tensor_changed_in_place_is_an_error_naming_versions)
          TEST(rule_08_grad_touches_no_leaf),
          ODD_TEST(rule_08_grad_skips_branches_without_its_inputs),
          TEST(rule_08_an_unused_input_is_an_error_unless_allowed),
-         TEST(rule_08_grad_by_an_inner_tensor))
+         TEST(rule_08_grad_by_an_inner_tensor),
+         TEST(rule_08_an_input_may_be_given_twice))
