@@ -169,6 +169,11 @@ static bool any_needs_grad(const ig_call *call, ig_value *const *in)
     return false;
 }
 
+static bool is_leaf(const ig_tensor *t)
+{
+    return t->v.flags & IGI_REQUIRES_GRAD && !(t->v.flags & IGI_HAS_NODE);
+}
+
 /* What no mode allows, then what a tape cannot follow. */
 static ig_status check_write(const ig_ctx *c,
                              const ig_call *call,
@@ -176,7 +181,6 @@ static ig_status check_write(const ig_ctx *c,
                              ig_value *const *in)
 {
     const ig_tensor *root = x->base ? x->base : x;
-    bool leaf = root->v.flags & IGI_REQUIRES_GRAD && !(root->v.flags & IGI_HAS_NODE);
     if (!x->st || x->v.flags & IGI_READONLY || x->st->flags & IGI_READONLY)
         return refuse(call, IG_INVALID_ARGUMENT, "the tensor is read-only");
     if (igi_strided_overlap(x->v.type.rank, ig_type_dims(&x->v.type), igi_strides(x)))
@@ -185,12 +189,12 @@ static ig_status check_write(const ig_ctx *c,
                       "copy, or to what it was expanded from");
     if (!c->grad_mode)
         return IG_OK;
-    if (leaf && x == root)
+    if (is_leaf(x)) /* which may be a view of a tensor that requires none */
         return refuse(
             call, IG_INVALID_ARGUMENT,
             "the tensor is a leaf that requires a gradient; use IG_NO_GRAD to "
             "update it");
-    if (leaf)
+    if (is_leaf(root))
         return refuse(call, IG_INVALID_ARGUMENT,
                       "the tensor is a view of a leaf that requires a gradient; use "
                       "IG_NO_GRAD to update it");

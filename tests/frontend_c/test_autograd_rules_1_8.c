@@ -74,6 +74,22 @@ static void rule_02_requires_grad_is_for_leaves_of_floating_type(void **state)
     FAILED("int64");
 }
 
+static void rule_02_a_leaf_that_is_a_view_is_a_leaf(void **state)
+{
+    (void)state;
+    ig_tensor *flat = vec(4, D(1, 2, 3, 4));
+    ig_tensor *w = ig_requires_grad(c, ig_slice(c, flat, 0, 0, 2, 1), true);
+    assert_null(ig_add_(c, w, vec(2, D(1, 1))));
+    FAILED("leaf that requires a gradient", "IG_NO_GRAD");
+    assert_null(ig_fill_(c, w, 7));
+    FAILED("leaf that requires a gradient");
+    IG_NO_GRAD(c)
+        ig_add_(c, w, vec(2, D(1, 1)));
+    (void)ig_backward(c, sum(ig_mul(c, w, w)));
+    FINE();
+    GRADIENT(w, 2, 4, 6);
+}
+
 /* ---- 3: views; more in test_views.c ---- */
 
 static void rule_03_a_view_taken_after_the_write_has_the_right_gradient(void **state)
@@ -317,6 +333,7 @@ IG_TESTS(TEST(rule_01_saved_tensor_changed_in_place_is_an_error_naming_versions)
          TEST(rule_01_what_no_gradient_reads_may_change),
          TEST(rule_01_an_in_place_call_refuses_its_own_old_input),
          TEST(rule_02_in_place_on_a_leaf_needs_no_grad_mode),
+         TEST(rule_02_a_leaf_that_is_a_view_is_a_leaf),
          TEST(rule_02_requires_grad_is_for_leaves_of_floating_type),
          TEST(rule_03_a_view_taken_after_the_write_has_the_right_gradient),
          TEST(rule_04_detach_shares_storage_and_counter_but_no_history),
