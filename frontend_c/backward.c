@@ -144,25 +144,6 @@ static ig_status add_into(walk *w, ig_tensor **slot, ig_tensor *g)
     return IG_OK;
 }
 
-/* What users see is contiguous and theirs alone, unless it must stay differentiable. A
- * fresh gradient has two holders, the slot and the scope or slot that it came from; a
- * third means that another leaf or the caller has it too. */
-static ig_status settle_leaf(walk *w, ig_tensor **slot)
-{
-    ig_tensor *g = *slot;
-    if (w->create ||
-        (g->v.flags & IGI_CONTIGUOUS && g->st && g->st->refs == 1 && g->v.refs <= 2))
-        return IG_OK;
-    ig_tensor *copy = NULL;
-    IG_TRY(igi_tensor_contiguous_copy(&copy, w->c->pool, g));
-    copy->v.trace = g->v.trace;
-    copy->v.trace_epoch = g->v.trace_epoch;
-    copy->v.flags |= g->v.flags & IGI_TRACED;
-    ig_tensor_unref(g);
-    *slot = copy;
-    return IG_OK;
-}
-
 static ig_status route(walk *w, int i, ig_tensor *g)
 {
     const igi_edge *e = &w->node->edges[i];
@@ -179,7 +160,7 @@ static ig_status route(walk *w, int i, ig_tensor *g)
     if (w->xs || !e->leaf)
         return IG_OK;
     IG_TRY(add_into(w, &e->leaf->grad, g));
-    IG_TRY(settle_leaf(w, &e->leaf->grad));
+    IG_TRY(igi_settle_gradient(w->c, &e->leaf->grad));
     return igi_place_like(w->c, &e->leaf->grad, e->leaf);
 }
 
@@ -457,8 +438,8 @@ static ig_status finish_grads(walk *w, bool allow_unused)
             return ig_fail(
                 IG_INVALID_ARGUMENT,
                 "no y depends on x number %d; set allow_unused to get NULL for it", k);
-        if (w->dxs[k])
-            IG_TRY(settle_leaf(w, &w->dxs[k]));
+        if (w->dxs[k] && !w->create)
+            IG_TRY(igi_settle_gradient(w->c, &w->dxs[k]));
     }
     return IG_OK;
 }

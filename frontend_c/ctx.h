@@ -99,6 +99,9 @@ bool igi_takes_part(const ig_ctx *c,
                     const igi_op *op,
                     const ig_call *call,
                     ig_value *const *in);
+/* What users see of a gradient is contiguous and theirs alone, since clipping and they
+ * write in it: *slot becomes a copy where it is not, with the same history. */
+ig_status igi_settle_gradient(ig_ctx *c, ig_tensor **slot);
 /* A new reference to a tensor over v's storage without history, in the scope. */
 ig_tensor *igi_alias(ig_ctx *c, ig_tensor *t);
 

@@ -66,3 +66,28 @@ ig_tensor *ig_detach_at(const char *where, ig_ctx *c, ig_tensor *t)
     out->v.flags |= IGI_UNRECORDED;
     return out;
 }
+
+/* A fresh gradient has two holders, the slot and the scope or slot that it came from; a
+ * third means that another leaf or the caller has it too. */
+ig_status igi_settle_gradient(ig_ctx *c, ig_tensor **slot)
+{
+    ig_tensor *g = *slot, *copy = NULL;
+    if (g->v.flags & IGI_CONTIGUOUS && g->st && g->st->refs == 1 && g->v.refs <= 2)
+        return IG_OK;
+    IG_TRY(igi_tensor_contiguous_copy(&copy, c->pool, g));
+    copy->v.trace = g->v.trace;
+    copy->v.trace_epoch = g->v.trace_epoch;
+    copy->v.flags |= g->v.flags & IGI_TRACED;
+    *slot = copy;
+    ig_value *in[1] = {&g->v}, *out[1] = {&copy->v};
+    ig_call call = {
+        .op = igi_registry_std(c->reg, IGI_STD_IDENTITY), .n_in = 1, .n_out = 1};
+    const igi_op *op = call.op ? igi_registry_of(c->reg, call.op) : NULL;
+    ig_status rc = IG_OK;
+    if (op && igi_takes_part(c, op, &call, in)) { /* create_graph */
+        c->invoker.uniform = false;
+        rc = igi_record(c, op, &call, in, out, true);
+    }
+    ig_tensor_unref(g);
+    return rc;
+}

@@ -271,6 +271,24 @@ static void rule_07_two_leaves_of_one_sum_can_be_scaled_apart(void **state)
     GRADIENT(b, 2, 1, 1);
 }
 
+static void rule_07_gradients_with_a_history_are_not_shared_either(void **state)
+{
+    (void)state;
+    ig_tensor *a = leaf(2, D(1, 2)), *b = leaf(2, D(3, 4)), *dd = NULL;
+    ig_backward_opts o = {.create_graph = true};
+    ig_tensor *s = ig_add(c, a, b);
+    assert_int_equal(ig_backward_ex(c, sum(ig_mul(c, s, s)), &o), IG_OK);
+    ig_tensor *ga = ig_tensor_grad(a), *y = sum(ga);
+    assert_ptr_not_equal(ig_tensor_data(ga), ig_tensor_data(ig_tensor_grad(b)));
+    assert_int_equal(ig_grad(c, &y, 1, &b, 1, &dd, NULL), IG_OK);
+    VALUES(dd, 2, 2, 2);
+    ig_tensor_clear_grad(a);
+    ig_tensor_clear_grad(b);
+    assert_int_equal(ig_backward_ex(c, sum(a), &o), IG_OK); /* an expanded number */
+    assert_true(ig_tensor_is_contiguous(ig_tensor_grad(a)));
+    ig_tensor_clear_grad(a);
+}
+
 /* ---- 8: grad ---- */
 
 static void rule_08_grad_touches_no_leaf(void **state)
@@ -349,6 +367,7 @@ IG_TESTS(TEST(rule_01_saved_tensor_changed_in_place_is_an_error_naming_versions)
          TEST(rule_07_gradients_add_up_until_they_are_cleared),
          TEST(rule_07_gradients_of_leaves_are_contiguous_and_not_shared),
          TEST(rule_07_two_leaves_of_one_sum_can_be_scaled_apart),
+         TEST(rule_07_gradients_with_a_history_are_not_shared_either),
          TEST(rule_08_grad_touches_no_leaf),
          ODD_TEST(rule_08_grad_skips_branches_without_its_inputs),
          TEST(rule_08_an_unused_input_is_an_error_unless_allowed),
