@@ -1,5 +1,5 @@
 /* Contexts, scopes, the first error. */
-#include "frontend_c/ctx.h"
+#include "frontend_c/module.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -53,6 +53,8 @@ void ig_ctx_free(ig_ctx *c)
     while (c->scope.n)
         ig_value_unref(c->scope.p[--c->scope.n]);
     IGI_VEC_FREE(&c->scope);
+    for (ig_module *m = c->modules; m; m = m->next)
+        m->c = NULL; /* freed later, they must not look for it */
     igi_tape_fini(&c->tape);
     igi_derived_free(c->derived);
     igi_invoker_fini(&c->invoker);

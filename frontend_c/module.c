@@ -145,7 +145,8 @@ void ig_module_free(ig_module *root)
 {
     if (!root)
         return;
-    for (ig_module **at = &root->c->modules; *at; at = &(*at)->next) {
+    ig_module *none = NULL; /* of a context that was freed before */
+    for (ig_module **at = root->c ? &root->c->modules : &none; *at; at = &(*at)->next) {
         if (*at == root) {
             *at = root->next;
             break;
