@@ -140,6 +140,7 @@ IG_API void ig_optim_free(ig_optim *o);
 /* Updates every parameter that has a gradient, in place, and clears the gradients. */
 IG_API ig_status ig_optim_step_at(const char *where, ig_optim *o);
 #define ig_optim_step(...) ig_optim_step_at(IG_HERE, __VA_ARGS__)
+/* Not in a trace: a traced step has the rate as its input lr. */
 IG_API void ig_optim_set_lr(ig_optim *o, double lr);
 /* Scales all gradients so that their common (Euclidean) norm is at most max_norm; gives
  * the norm from before, float64, 0-d. A norm that is no number changes nothing. */
