@@ -154,6 +154,8 @@ static void item_reads_one_number_only(void **state)
     assert_true(ig_item(c, ig_full(c, IG_INT64, IG_SHAPE(1, 1), 7)) == 7);
     assert_true(isnan(ig_item(c, vec(2, D(1, 2)))));
     FAILED("one number", "float64[2]");
+    assert_true(isnan(ig_item(c, ig_full(c, IG_COMPLEX64, IG_SCALAR, 1))));
+    FAILED("one number", "complex64");
 }
 
 static void random_numbers_follow_seed_and_draw(void **state)
@@ -245,6 +247,18 @@ static void tensors_print_as_numpy_does(void **state)
     ig_tensor *x = ig_from(c, IG_FLOAT64, IG_SHAPE(2, 2), D(1, 2.5, -3, 4));
     assert_int_equal(ig_tensor_format(ig_transpose(c, x, 0, 1), &text), IG_OK);
     assert_string_equal(text, "float64[2,2] [[1, -3], [2.5, 4]]");
+    ig_string_free(text);
+    x = ig_from(c, IG_UINT64, IG_SHAPE(1), &(uint64_t){UINT64_MAX});
+    assert_int_equal(ig_tensor_format(x, &text), IG_OK);
+    assert_string_equal(text, "uint64[1] [18446744073709551615]");
+    ig_string_free(text);
+    x = ig_from(c, IG_COMPLEX64, IG_SHAPE(2), (const float[]){1, -2.5f, 0, 3});
+    assert_int_equal(ig_tensor_format(x, &text), IG_OK);
+    assert_string_equal(text, "complex64[2] [1-2.5j, 0+3j]");
+    ig_string_free(text);
+    x = ig_reshape(c, ig_arange(c, IG_INT64, 0, 2000, 1), IG_SHAPE(1000, 2));
+    assert_int_equal(ig_tensor_format(x, &text), IG_OK);
+    assert_non_null(strstr(text, "[4, 5], ..., [1994, 1995]"));
     ig_string_free(text);
 }
 
