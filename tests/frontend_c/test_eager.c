@@ -197,6 +197,18 @@ static void short_forms_compute_what_their_names_say(void **state)
     FINE();
 }
 
+static void a_reshape_to_a_size_of_0_leaves_no_other_open(void **state)
+{
+    (void)state;
+    ig_tensor *x = ig_zeros(c, IG_FLOAT64, IG_SHAPE(3, 4));
+    assert_null(ig_reshape(c, x, IG_SHAPE(0, -1)));
+    FAILED("reshape", "size of 0");
+    x = ig_reshape(c, ig_slice(c, x, 0, 0, 0, 1), IG_SHAPE(2, -1));
+    FINE();
+    assert_int_equal(ig_tensor_dim(x, 1), 0);
+    assert_int_equal(ig_tensor_rank(ig_reshape(c, x, IG_SHAPE(5, 0, 7))), 3);
+}
+
 static void in_place_forms_write_into_their_tensor(void **state)
 {
     (void)state;
@@ -297,6 +309,7 @@ IG_TESTS(TEST(temporaries_die_with_their_scope),
          TEST(item_reads_one_number_only),
          TEST(random_numbers_follow_seed_and_draw),
          TEST(short_forms_compute_what_their_names_say),
+         TEST(a_reshape_to_a_size_of_0_leaves_no_other_open),
          TEST(in_place_forms_write_into_their_tensor),
          TEST(copies_between_views_of_one_tensor_may_overlap),
          TEST(read_only_tensors_refuse_writes),
