@@ -229,11 +229,12 @@ static ig_status take(igi_region *r, size_t node, size_t region)
 static ig_status call(igi_region *r, ig_tensor *const *in, ig_tensor **out)
 {
     ig_status rc = IG_OK;
+    igi_error_clear();
     if (r->fn_n)
         rc = r->fn_n(r->c, in, out, r->user);
     else
         out[0] = r->fn(r->c, in, r->user);
-    return r->c->status != IG_OK ? r->c->status : rc;
+    return igi_answer(r->c, rc);
 }
 
 static ig_status run_again(igi_region *r)

@@ -108,6 +108,16 @@ ig_ctx_fail(ig_ctx *c, const char *where, ig_status code, const char *fmt, ...)
     return igi_ctx_record(c, where, ig_fail(code, "%s", text));
 }
 
+ig_status igi_answer(const ig_ctx *c, ig_status rc)
+{
+    if (c->status != IG_OK)
+        return c->status;
+    if (rc != IG_OK && ig_error_status() == IG_OK)
+        return ig_fail(rc, "the function returned status %d (%s) without a message",
+                       (int)rc, ig_status_string(rc));
+    return rc;
+}
+
 /* ---- scopes ---- */
 
 ig_scope ig_scope_enter(ig_ctx *c)

@@ -69,6 +69,9 @@ static inline ig_status igi_scope_push(ig_ctx *c, ig_value *v)
 /* Records the present error record as the context's first, with its place. Returns
  * code. */
 ig_status igi_ctx_record(ig_ctx *c, const char *where, ig_status code);
+/* What a function of the user's came to, which returned rc: the context's error first;
+ * a status without a message gets one. The thread's record was cleared before. */
+ig_status igi_answer(const ig_ctx *c, ig_status rc);
 /* One tensor result of a call; NULL inputs (where given) give NULL. */
 ig_tensor *igi_call(ig_ctx *c,
                     const char *where,

@@ -188,8 +188,8 @@ record_arm(igi_bodies *b, igi_recording *r, const cond_call *call, int k)
     ig_scope s = ig_scope_enter(c);
     ig_status rc = igi_body_begin(r);
     if (rc == IG_OK) {
-        rc = call->fn[k](c, call->in, results, call->user);
-        rc = c->status != IG_OK ? c->status : rc;
+        igi_error_clear();
+        rc = igi_answer(c, call->fn[k](c, call->in, results, call->user));
     }
     if (rc == IG_OK)
         rc = igi_body_outputs(r, results, call->n_out);
@@ -246,7 +246,9 @@ ig_status ig_cond_at(const char *where,
         rc = igi_check_ports(n_out, 1, "results of a region");
     if (rc == IG_OK && c->trace)
         rc = trace_cond(where, c, pred, &call);
-    else if (rc == IG_OK && (rc = igi_flag(pred, &yes)) == IG_OK)
-        rc = call.fn[!yes](c, in, out, user);
+    else if (rc == IG_OK && (rc = igi_flag(pred, &yes)) == IG_OK) {
+        igi_error_clear();
+        rc = igi_answer(c, call.fn[!yes](c, in, out, user));
+    }
     return c->status != IG_OK ? c->status : igi_ctx_record(c, where, rc);
 }

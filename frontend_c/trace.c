@@ -22,6 +22,7 @@ static ig_status call_function(igi_trace_job *j, ig_value *const *in)
 {
     ig_tensor *const *tensors = (ig_tensor *const *)in;
     ig_status rc = IG_OK;
+    igi_error_clear();
     memset(j->out, 0, sizeof(j->out));
     for (int i = 0; !j->fn_values && i < j->n_in; i++)
         if (in[i]->type.kind != IG_KIND_TENSOR)
@@ -34,7 +35,7 @@ static ig_status call_function(igi_trace_job *j, ig_value *const *in)
         rc = j->fn_n(j->c, tensors, (ig_tensor **)j->out, j->user);
     else
         j->out[0] = (ig_value *)j->fn(j->c, tensors, j->user);
-    return j->c->status != IG_OK ? j->c->status : rc;
+    return igi_answer(j->c, rc);
 }
 
 static void name_value(const igi_recording *r, ig_value *v, ig_value_id id)

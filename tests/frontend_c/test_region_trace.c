@@ -311,6 +311,25 @@ static void a_write_to_a_tensor_around_an_arm_fails_with_its_line(void **state)
     FAILED("test_region_trace.c", "from outside");
 }
 
+static ig_status silent(ig_ctx *k, ig_tensor *const *in, ig_tensor **out, void *user)
+{
+    (void)k, (void)in, (void)out, (void)user;
+    return IG_IO;
+}
+
+static void a_status_without_a_message_gets_one(void **state)
+{
+    (void)state;
+    ig_tensor *y = NULL;
+    assert_int_equal(ig_fail(IG_LIMIT, "an old error"), IG_LIMIT); /* of another call */
+    assert_int_equal(
+        ig_cond(c, ig_scalar(c, IG_BOOL, 1), silent, silent, NULL, &y, 1, NULL), IG_IO);
+    FAILED("test_region_trace.c", "returned status");
+    assert_int_equal(ig_fail(IG_LIMIT, "an old error"), IG_LIMIT);
+    assert_int_equal(ig_checkpoint_n(c, silent, NULL, 0, &y, 1, NULL), IG_IO);
+    FAILED("test_region_trace.c", "returned status");
+}
+
 static ig_status
 view_from_before(ig_ctx *k, ig_tensor *const *in, ig_tensor **out, void *user)
 {
@@ -347,4 +366,5 @@ IG_TESTS(TRACE_TEST(both_arms_of_a_cond_follow_the_batch),
          TRACE_TEST(a_value_that_one_arm_reads_is_compared_with_the_other),
          TRACE_TEST(draws_of_one_arm_are_noted_in_the_graph),
          TRACE_TEST(a_write_to_a_tensor_around_an_arm_fails_with_its_line),
-         TRACE_TEST(a_result_of_an_arm_shows_what_was_written))
+         TRACE_TEST(a_result_of_an_arm_shows_what_was_written),
+         TRACE_TEST(a_status_without_a_message_gets_one))
