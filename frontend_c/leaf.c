@@ -1,5 +1,5 @@
 /* Leaves: tensors that gradients end in, and tensors cut off from their history. */
-#include "frontend_c/ctx.h"
+#include "frontend_c/view.h"
 #include "graph/core/dtype.h"
 
 ig_tensor *ig_requires_grad_at(const char *where, ig_ctx *c, ig_tensor *t, bool on)
@@ -53,9 +53,20 @@ ig_tensor *igi_alias(ig_ctx *c, ig_tensor *t)
     return NULL;
 }
 
+/* What an alias of t stands for in the trace: what t holds now, by a later write to t
+ * or to the alias too. */
+static ig_status settle_in_trace(ig_ctx *c, const char *where, ig_tensor *t)
+{
+    bool made;
+    IG_TRY(igi_view_settle(c, where, "detach", &t->v));
+    return c->trace->writable(c->trace, c, t, &made); /* a literal gets its value */
+}
+
 ig_tensor *ig_detach_at(const char *where, ig_ctx *c, ig_tensor *t)
 {
     if (igi_refuses(c, where, "detach", t))
+        return NULL;
+    if (c->trace && igi_ctx_record(c, where, settle_in_trace(c, where, t)) != IG_OK)
         return NULL;
     ig_tensor *out = igi_alias(c, t);
     if (!out || !c->trace)
