@@ -28,8 +28,8 @@ typedef struct walk {
     ports *p;
     igi_tape_node *node;
     uint32_t index;
-    const igi_tape_traced *noted; /* of the node, while tracing; or NULL */
-    bool create, retain;
+    const igi_tape_traced *noted;   /* of the node, while tracing; or NULL */
+    bool create, retain, recording; /* recording: where backward was called */
     /* ig_grad: the x's and their sums; NULL for ig_backward. */
     ig_tensor *const *xs;
     ig_tensor **dxs;
@@ -311,7 +311,7 @@ static ig_status seed(walk *w, ig_tensor *y, ig_tensor *dy, uint32_t *top)
         return ig_fail(
             IG_INVALID_ARGUMENT,
             "the result does not depend on any tensor that requires a gradient%s",
-            w->c->grad_mode ? "" : " (recording is off here)");
+            w->recording ? "" : " (recording is off here)");
     IG_TRY(dy ? check_seed(y, dy) : ones_like(w->c, y, &g));
     if (dy)
         g = ig_tensor_ref(dy);
@@ -382,6 +382,7 @@ walk_tape(walk *w, ig_tensor *const *ys, ig_tensor *const *dys, int n_y)
                     .cache = &c->derived};
     w->p = &p;
     ig_grad_mode mode = ig_grad_mode_set(c, w->create);
+    w->recording = mode.before;
     bool outer = c->in_backward;
     c->in_backward = !w->create;
     /* Temporaries of the walk die with this mark, results are counted elsewhere. */
@@ -454,9 +455,14 @@ ig_status ig_grad_at(const char *where,
                      const ig_grad_opts *opts)
 {
     ig_grad_opts o = opts ? *opts : (ig_grad_opts){0};
-    memset(dxs, 0, (size_t)n_x * sizeof(*dxs));
+    for (int k = 0; k < n_x; k++)
+        dxs[k] = NULL;
     if (c->status != IG_OK)
         return c->status;
+    if (n_y < 1 || n_x < 1)
+        return ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
+                           "grad of %d y's by %d x's: there is nothing to do", n_y,
+                           n_x);
     for (int i = 0; i < n_y + n_x; i++)
         if (!(i < n_y ? ys[i] : xs[i - n_y]))
             return ig_ctx_fail(c, where, IG_INVALID_ARGUMENT, "grad: a y or x is NULL");

@@ -335,6 +335,22 @@ static void rule_08_grad_by_an_inner_tensor(void **state)
     VALUES(dh, 1, 8);
 }
 
+static void rule_08_what_has_no_gradient_says_why(void **state)
+{
+    (void)state;
+    ig_tensor *x = leaf(1, D(2)), *y = sum(vec(1, D(1)));
+    assert_int_not_equal(ig_backward(c, y), IG_OK);
+    assert_null(strstr(ig_ctx_message(c), "recording is off"));
+    FAILED("does not depend");
+    IG_NO_GRAD(c)
+        (void)ig_backward(c, sum(x));
+    FAILED("recording is off");
+    y = sum(ig_mul(c, x, x));
+    assert_int_not_equal(ig_grad(c, &y, 1, NULL, 0, NULL, NULL), IG_OK);
+    FAILED("1 y's by 0 x's");
+    assert_null(ig_tensor_grad(x));
+}
+
 static void rule_08_an_input_may_be_given_twice(void **state)
 {
     (void)state;
@@ -372,4 +388,5 @@ IG_TESTS(TEST(rule_01_saved_tensor_changed_in_place_is_an_error_naming_versions)
          ODD_TEST(rule_08_grad_skips_branches_without_its_inputs),
          TEST(rule_08_an_unused_input_is_an_error_unless_allowed),
          TEST(rule_08_grad_by_an_inner_tensor),
-         TEST(rule_08_an_input_may_be_given_twice))
+         TEST(rule_08_an_input_may_be_given_twice),
+         TEST(rule_08_what_has_no_gradient_says_why))
