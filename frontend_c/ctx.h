@@ -35,6 +35,7 @@ typedef struct igi_sink {
     ig_status (*shape_of)(
         struct igi_sink *s, ig_ctx *c, uint32_t id, const ig_type *t, ig_tensor **out);
     uint32_t epoch; /* of trace identities in headers */
+    uint32_t whole; /* of the whole trace, in a body of a region */
 } igi_sink;
 
 struct ig_ctx {

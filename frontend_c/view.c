@@ -225,6 +225,12 @@ static ig_status check_traced(ig_ctx *c, const ig_call *call, ig_tensor *x)
         return refuse(call, IG_UNSUPPORTED,
                       "the tensor comes from outside the trace, whose graph would lose "
                       "the change; give the new value back as a result");
+    if (root->st->through == c->trace->whole)
+        return refuse(
+            call, IG_UNSUPPORTED,
+            "a region (ig_cond, ig_loop, ig_scan) of this trace has handed "
+            "the tensor on as it is, and a graph cannot follow a write to one "
+            "of the two; write to a copy");
     if (!c->grad_mode && (root->v.flags | x->v.flags) & IGI_HAS_NODE)
         return refuse(
             call, IG_UNSUPPORTED,
