@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "frontend_c/place.h"
+#include "frontend_c/view.h"
 #include "graph/core/alloc.h"
 #include "graph/core/dtype.h"
 #include "graph/ir/gradient.h"
@@ -27,8 +28,8 @@ typedef struct walk {
     ports *p;
     igi_tape_node *node;
     uint32_t index;
-    const igi_tape_traced *noted; /* of the node, while tracing; or NULL */
-    bool create, retain;
+    const igi_tape_traced *noted;   /* of the node, while tracing; or NULL */
+    bool create, retain, recording; /* recording: where backward was called */
     /* ig_grad: the x's and their sums; NULL for ig_backward. */
     ig_tensor *const *xs;
     ig_tensor **dxs;
@@ -143,25 +144,6 @@ static ig_status add_into(walk *w, ig_tensor **slot, ig_tensor *g)
     return IG_OK;
 }
 
-/* What users see is contiguous and theirs alone, unless it must stay differentiable. A
- * fresh gradient has two holders, the slot and the scope or slot that it came from; a
- * third means that another leaf or the caller has it too. */
-static ig_status settle_leaf(walk *w, ig_tensor **slot)
-{
-    ig_tensor *g = *slot;
-    if (w->create ||
-        (g->v.flags & IGI_CONTIGUOUS && g->st && g->st->refs == 1 && g->v.refs <= 2))
-        return IG_OK;
-    ig_tensor *copy = NULL;
-    IG_TRY(igi_tensor_contiguous_copy(&copy, w->c->pool, g));
-    copy->v.trace = g->v.trace;
-    copy->v.trace_epoch = g->v.trace_epoch;
-    copy->v.flags |= g->v.flags & IGI_TRACED;
-    ig_tensor_unref(g);
-    *slot = copy;
-    return IG_OK;
-}
-
 static ig_status route(walk *w, int i, ig_tensor *g)
 {
     const igi_edge *e = &w->node->edges[i];
@@ -172,13 +154,13 @@ static ig_status route(walk *w, int i, ig_tensor *g)
         n->reached = true;
         return add_into(w, &n->dy[e->out], g);
     }
-    for (int k = 0; w->dxs && k < w->n_x; k++)
+    for (int k = 0; w->dxs && k < w->n_x; k++) /* an x may be given twice */
         if (w->xs[k] == e->leaf)
-            return add_into(w, &w->dxs[k], g);
+            IG_TRY(add_into(w, &w->dxs[k], g));
     if (w->xs || !e->leaf)
         return IG_OK;
     IG_TRY(add_into(w, &e->leaf->grad, g));
-    IG_TRY(settle_leaf(w, &e->leaf->grad));
+    IG_TRY(igi_settle_gradient(w->c, &e->leaf->grad));
     return igi_place_like(w->c, &e->leaf->grad, e->leaf);
 }
 
@@ -329,7 +311,7 @@ static ig_status seed(walk *w, ig_tensor *y, ig_tensor *dy, uint32_t *top)
         return ig_fail(
             IG_INVALID_ARGUMENT,
             "the result does not depend on any tensor that requires a gradient%s",
-            w->c->grad_mode ? "" : " (recording is off here)");
+            w->recording ? "" : " (recording is off here)");
     IG_TRY(dy ? check_seed(y, dy) : ones_like(w->c, y, &g));
     if (dy)
         g = ig_tensor_ref(dy);
@@ -400,12 +382,15 @@ walk_tape(walk *w, ig_tensor *const *ys, ig_tensor *const *dys, int n_y)
                     .cache = &c->derived};
     w->p = &p;
     ig_grad_mode mode = ig_grad_mode_set(c, w->create);
+    w->recording = mode.before;
     bool outer = c->in_backward;
     c->in_backward = !w->create;
     /* Temporaries of the walk die with this mark, results are counted elsewhere. */
     size_t mark = c->scope.n;
-    ++*c->tape.live; /* the tape stays while it is walked */
-    if (w->xs) {
+    ++*c->tape.live;                             /* the tape stays while it is walked */
+    for (int i = 0; rc == IG_OK && i < n_y; i++) /* writes since then count */
+        rc = igi_view_settle(c, NULL, "backward", &ys[i]->v);
+    if (rc == IG_OK && w->xs) {
         for (int i = 0; i < n_y; i++)
             if (ys[i]->v.flags & IGI_HAS_NODE && ys[i]->node + 1 > top)
                 top = ys[i]->node + 1;
@@ -454,8 +439,8 @@ static ig_status finish_grads(walk *w, bool allow_unused)
             return ig_fail(
                 IG_INVALID_ARGUMENT,
                 "no y depends on x number %d; set allow_unused to get NULL for it", k);
-        if (w->dxs[k])
-            IG_TRY(settle_leaf(w, &w->dxs[k]));
+        if (w->dxs[k] && !w->create)
+            IG_TRY(igi_settle_gradient(w->c, &w->dxs[k]));
     }
     return IG_OK;
 }
@@ -470,9 +455,14 @@ ig_status ig_grad_at(const char *where,
                      const ig_grad_opts *opts)
 {
     ig_grad_opts o = opts ? *opts : (ig_grad_opts){0};
-    memset(dxs, 0, (size_t)n_x * sizeof(*dxs));
+    for (int k = 0; k < n_x; k++)
+        dxs[k] = NULL;
     if (c->status != IG_OK)
         return c->status;
+    if (n_y < 1 || n_x < 1)
+        return ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
+                           "grad of %d y's by %d x's: there is nothing to do", n_y,
+                           n_x);
     for (int i = 0; i < n_y + n_x; i++)
         if (!(i < n_y ? ys[i] : xs[i - n_y]))
             return ig_ctx_fail(c, where, IG_INVALID_ARGUMENT, "grad: a y or x is NULL");

@@ -9,7 +9,7 @@
  * too, and its second run makes them again. */
 #include <string.h>
 
-#include "frontend_c/ctx.h"
+#include "frontend_c/view.h"
 #include "graph/core/alloc.h"
 
 struct igi_region {
@@ -40,9 +40,19 @@ static void release_inputs(igi_region *r)
     }
 }
 
+/* A walk that did not reach all results leaves nodes whose values are still dropped: a
+ * later walk to another result makes them again from the inputs. */
+static bool has_dropped(const igi_region *r)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (r->c->tape.nodes.p[r->first + i]->state == IGI_SAVED_DROPPED)
+            return true;
+    return false;
+}
+
 void igi_region_visited(igi_region *r, size_t node)
 {
-    if (node == r->first)
+    if (node == r->first && !has_dropped(r))
         release_inputs(r);
 }
 
@@ -219,11 +229,12 @@ static ig_status take(igi_region *r, size_t node, size_t region)
 static ig_status call(igi_region *r, ig_tensor *const *in, ig_tensor **out)
 {
     ig_status rc = IG_OK;
+    igi_error_clear();
     if (r->fn_n)
         rc = r->fn_n(r->c, in, out, r->user);
     else
         out[0] = r->fn(r->c, in, r->user);
-    return r->c->status != IG_OK ? r->c->status : rc;
+    return igi_answer(r->c, rc);
 }
 
 static ig_status run_again(igi_region *r)
@@ -289,7 +300,12 @@ run_region(igi_region *like, ig_tensor *const *in, int n, ig_tensor **out)
     ++*t->live; /* the first node must not find an empty tape and reset it */
     igi_region *outer = t->open;
     size_t mark = c->scope.n;
-    ig_status rc = begin(c, like, in, n);
+    ig_status rc = IG_OK;
+    for (int i = 0; rc == IG_OK && i < n; i++) /* no call of the function's own */
+        if (in[i])
+            rc = igi_view_settle(c, like->where, "checkpoint", &in[i]->v);
+    if (rc == IG_OK)
+        rc = begin(c, like, in, n);
     if (rc == IG_OK)
         rc = call(t->open, in, out);
     for (int i = 0; i < like->n_out; i++)

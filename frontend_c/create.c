@@ -130,11 +130,17 @@ ig_tensor *ig_randn_at(const char *where, ig_ctx *c, ig_dtype dtype, ig_shape sh
 
 /* ---- reading ---- */
 
+static bool is_complex(ig_dtype d)
+{
+    return d == IG_COMPLEX64 || d == IG_COMPLEX128;
+}
+
 double ig_item_at(const char *where, ig_ctx *c, ig_tensor *t)
 {
     if (igi_refuses(c, where, "item", t))
         return NAN;
-    if (igi_tensor_count(t) != 1 || t->v.type.dtype == IG_STRING) {
+    ig_dtype dtype = (ig_dtype)t->v.type.dtype;
+    if (igi_tensor_count(t) != 1 || dtype == IG_STRING || is_complex(dtype)) {
         char text[160];
         (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
                           "item needs one number, not %s",
@@ -164,6 +170,12 @@ int64_t ig_size_at(const char *where, ig_ctx *c, ig_tensor *t, int axis)
     return d;
 }
 
+static double complex_part(const ig_tensor *t, int64_t at)
+{
+    return igi_get_f64(t->v.type.dtype == IG_COMPLEX64 ? IG_FLOAT32 : IG_FLOAT64,
+                       t->data, at);
+}
+
 static void format_element(igi_text *out, const ig_tensor *t, int64_t i)
 {
     ig_dtype d = (ig_dtype)t->v.type.dtype;
@@ -171,8 +183,12 @@ static void format_element(igi_text *out, const ig_tensor *t, int64_t i)
         igi_text_add(out, "\"%s\"", ig_tensor_string(t, i));
     else if (d == IG_BOOL)
         igi_text_add(out, ((const uint8_t *)t->data)[i] ? "true" : "false");
+    else if (d == IG_UINT64)
+        igi_text_add(out, "%" PRIu64, ((const uint64_t *)(const void *)t->data)[i]);
     else if (igi_dtype_is_int(d))
         igi_text_add(out, "%" PRId64, igi_get_i64(d, t->data, i));
+    else if (is_complex(d))
+        igi_text_add(out, "%g%+gj", complex_part(t, 2 * i), complex_part(t, 2 * i + 1));
     else
         igi_text_real(out, "%g", igi_get_f64(d, t->data, i));
 }
@@ -201,8 +217,9 @@ static void format_axis(igi_text *out, const ig_tensor *t)
             opened++;
         if (i)
             igi_text_add(out, ", ");
-        if (rank && shorten && at[rank - 1] == dims[rank - 1] - EDGE &&
-            dims[rank - 1] > 2 * EDGE)
+        int axis = rank - 1 - opened; /* the one that goes on here */
+        if (axis >= 0 && shorten && at[axis] == dims[axis] - EDGE &&
+            dims[axis] > 2 * EDGE)
             igi_text_add(out, "..., ");
         for (int k = 0; k < opened; k++)
             igi_text_add(out, "[");

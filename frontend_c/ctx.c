@@ -1,5 +1,5 @@
 /* Contexts, scopes, the first error. */
-#include "frontend_c/ctx.h"
+#include "frontend_c/module.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -53,6 +53,8 @@ void ig_ctx_free(ig_ctx *c)
     while (c->scope.n)
         ig_value_unref(c->scope.p[--c->scope.n]);
     IGI_VEC_FREE(&c->scope);
+    for (ig_module *m = c->modules; m; m = m->next)
+        m->c = NULL; /* freed later, they must not look for it */
     igi_tape_fini(&c->tape);
     igi_derived_free(c->derived);
     igi_invoker_fini(&c->invoker);
@@ -104,6 +106,16 @@ ig_ctx_fail(ig_ctx *c, const char *where, ig_status code, const char *fmt, ...)
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
     return igi_ctx_record(c, where, ig_fail(code, "%s", text));
+}
+
+ig_status igi_answer(const ig_ctx *c, ig_status rc)
+{
+    if (c->status != IG_OK)
+        return c->status;
+    if (rc != IG_OK && ig_error_status() == IG_OK)
+        return ig_fail(rc, "the function returned status %d (%s) without a message",
+                       (int)rc, ig_status_string(rc));
+    return rc;
 }
 
 /* ---- scopes ---- */

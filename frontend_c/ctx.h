@@ -35,6 +35,7 @@ typedef struct igi_sink {
     ig_status (*shape_of)(
         struct igi_sink *s, ig_ctx *c, uint32_t id, const ig_type *t, ig_tensor **out);
     uint32_t epoch; /* of trace identities in headers */
+    uint32_t whole; /* of the whole trace, in a body of a region */
 } igi_sink;
 
 struct ig_ctx {
@@ -69,6 +70,9 @@ static inline ig_status igi_scope_push(ig_ctx *c, ig_value *v)
 /* Records the present error record as the context's first, with its place. Returns
  * code. */
 ig_status igi_ctx_record(ig_ctx *c, const char *where, ig_status code);
+/* What a function of the user's came to, which returned rc: the context's error first;
+ * a status without a message gets one. The thread's record was cleared before. */
+ig_status igi_answer(const ig_ctx *c, ig_status rc);
 /* One tensor result of a call; NULL inputs (where given) give NULL. */
 ig_tensor *igi_call(ig_ctx *c,
                     const char *where,
@@ -99,6 +103,9 @@ bool igi_takes_part(const ig_ctx *c,
                     const igi_op *op,
                     const ig_call *call,
                     ig_value *const *in);
+/* What users see of a gradient is contiguous and theirs alone, since clipping and they
+ * write in it: *slot becomes a copy where it is not, with the same history. */
+ig_status igi_settle_gradient(ig_ctx *c, ig_tensor **slot);
 /* A new reference to a tensor over v's storage without history, in the scope. */
 ig_tensor *igi_alias(ig_ctx *c, ig_tensor *t);
 

@@ -266,10 +266,17 @@ ig_tensor *ig_mse_loss_at(const char *where, ig_ctx *c, ig_tensor *x, ig_tensor 
 ig_tensor *ig_reshape_at(const char *where, ig_ctx *c, ig_tensor *x, ig_shape shape)
 {
     ig_reshape_opts o = IG_RESHAPE_OPTS_INIT;
-    o.allowzero = 1;
-    for (int i = 0; i < shape.rank; i++)
-        if (shape.dims[i] == -1) /* ONNX: -1 and a real 0 exclude each other */
-            o.allowzero = 0;
+    bool open = false, empty = false;
+    for (int i = 0; i < shape.rank; i++) {
+        open = open || shape.dims[i] == -1;
+        empty = empty || shape.dims[i] == 0;
+    }
+    if (open && empty) { /* which Reshape would read as "the input's size" */
+        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
+                          "reshape: beside a size of 0 any size could stand for -1");
+        return NULL;
+    }
+    o.allowzero = !open;
     return ig_op_reshape_at(where, c, x, ints(c, where, shape.dims, shape.rank), &o);
 }
 

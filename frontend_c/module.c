@@ -145,7 +145,8 @@ void ig_module_free(ig_module *root)
 {
     if (!root)
         return;
-    for (ig_module **at = &root->c->modules; *at; at = &(*at)->next) {
+    ig_module *none = NULL; /* of a context that was freed before */
+    for (ig_module **at = root->c ? &root->c->modules : &none; *at; at = &(*at)->next) {
         if (*at == root) {
             *at = root->next;
             break;
@@ -218,6 +219,15 @@ static bool list_add(igi_param_list *l, const char *name, ig_tensor *t)
     return false;
 }
 
+static bool list_has(const igi_param_list *l, const ig_tensor *t)
+{
+    for (size_t i = 0; i < l->tensors.n; i++)
+        if (l->tensors.p[i] == t)
+            return true;
+    return false;
+}
+
+/* A parameter with two names (tied weights) is two in files, and one for optimisers. */
 static bool collect(ig_module *root)
 {
     char name[1024];
@@ -228,7 +238,8 @@ static bool collect(ig_module *root)
             const igi_module_entry *e = &m->entries.p[i];
             if (!full_name(root, m, e->name, name, sizeof(name)) ||
                 !list_add(&root->state, name, e->t) ||
-                (e->param && !list_add(&root->params, name, e->t)))
+                (e->param && !list_has(&root->params, e->t) &&
+                 !list_add(&root->params, name, e->t)))
                 return false;
         }
     }

@@ -115,6 +115,12 @@ ig_optim *ig_adam_new(ig_params params, const ig_adam_opts *opts)
 
 void ig_optim_set_lr(ig_optim *o, double lr)
 {
+    if (o->c->trace) {
+        (void)ig_ctx_fail(o->c, NULL, IG_UNSUPPORTED,
+                          "setting the learning rate cannot be traced: it is the input "
+                          "lr of a traced step");
+        return;
+    }
     ig_scope s = ig_scope_enter(o->c);
     ig_tensor *t = ig_full(o->c, IG_FLOAT64, (ig_shape){0, NULL}, lr);
     if (t)

@@ -1,5 +1,6 @@
 /* Bodies of regions: recording them, and ig_cond. */
 #include "frontend_c/region.h"
+#include "frontend_c/view.h"
 
 #include <stdio.h>
 
@@ -58,6 +59,7 @@ ig_status igi_body_new(igi_recording *r, igi_bodies *b, const char *name)
     r->bodies = b;
     r->n_in = (int)b->n_formal;           /* inputs, none of which may be written */
     r->outer = (igi_recording *)b->outer; /* the sink is its first member */
+    r->sink.whole = b->outer ? b->outer->whole : r->epoch;
     return igi_graph_new(&r->g, name, b->c->reg, NULL);
 }
 
@@ -96,6 +98,44 @@ void igi_body_end(igi_recording *r)
     igi_recording_watch(r->outer);
 }
 
+/* A body may give back what it has got, or a view of it. In eager code the result and
+ * the outer tensor are one memory then; in a graph they are two values, which a write
+ * to either would not keep together, so both are marked (frontend_c/view.c). */
+static bool goes_through(const igi_recording *r, const ig_tensor *t)
+{
+    const ig_tensor *root = t->base ? t->base : t;
+    bool through =
+        root->v.trace_epoch != r->epoch || root->st->through == r->sink.whole;
+    for (size_t i = 0; i < r->g->inputs.n; i++)
+        through = through || r->g->inputs.p[i].i == root->v.trace;
+    return through;
+}
+
+/* Two results over one memory are in the same position. */
+static void note_through(igi_recording *r, ig_tensor *const *out, int i)
+{
+    size_t first = r->g->outputs.n - (size_t)i;
+    bool through = goes_through(r, out[i]);
+    for (int k = 0; k < i; k++) {
+        if (out[k]->st != out[i]->st)
+            continue;
+        r->bodies->through |= IG_BIT(first + (size_t)k);
+        through = true;
+    }
+    if (!through)
+        return;
+    out[i]->st->through = r->sink.whole;
+    r->bodies->through |= IG_BIT(first + (size_t)i);
+}
+
+static void mark_through(const igi_bodies *b, const igi_region_call *call)
+{
+    size_t first = call->bodies[0]->outputs.n - (size_t)call->n_out; /* "go on" */
+    for (int o = 0; b->outer && o < call->n_out; o++)
+        if (b->through >> (first + (size_t)o) & 1 && call->out[o])
+            call->out[o]->st->through = b->outer->whole;
+}
+
 ig_status igi_body_outputs(igi_recording *r, ig_tensor *const *out, int n)
 {
     char name[24];
@@ -103,7 +143,9 @@ ig_status igi_body_outputs(igi_recording *r, ig_tensor *const *out, int n)
         ig_value_id id;
         if (!out[i])
             return ig_fail(IG_INVALID_ARGUMENT, "a region gave no result number %d", i);
+        IG_TRY(igi_view_settle(r->bodies->c, NULL, "a region's result", &out[i]->v));
         IG_TRY(igi_trace_id(r, r->bodies->c, (ig_value *)out[i], &id));
+        note_through(r, out, i);
         (void)snprintf(name, sizeof(name), "y%zu", r->g->outputs.n);
         IG_TRY(ig_graph_output(r->g, name, id));
     }
@@ -162,7 +204,9 @@ ig_status igi_region_dispatch(const igi_bodies *b, const igi_region_call *call)
                     .n_in = call->n_in + (int)b->captures.n,
                     .n_captures = (int)b->captures.n,
                     .n_out = call->n_out};
-    return ig_dispatch(b->c, &node, call->in, (ig_value **)call->out);
+    IG_TRY(ig_dispatch(b->c, &node, call->in, (ig_value **)call->out));
+    mark_through(b, call);
+    return IG_OK;
 }
 
 /* ---- ig_cond ---- */
@@ -186,8 +230,8 @@ record_arm(igi_bodies *b, igi_recording *r, const cond_call *call, int k)
     ig_scope s = ig_scope_enter(c);
     ig_status rc = igi_body_begin(r);
     if (rc == IG_OK) {
-        rc = call->fn[k](c, call->in, results, call->user);
-        rc = c->status != IG_OK ? c->status : rc;
+        igi_error_clear();
+        rc = igi_answer(c, call->fn[k](c, call->in, results, call->user));
     }
     if (rc == IG_OK)
         rc = igi_body_outputs(r, results, call->n_out);
@@ -244,7 +288,9 @@ ig_status ig_cond_at(const char *where,
         rc = igi_check_ports(n_out, 1, "results of a region");
     if (rc == IG_OK && c->trace)
         rc = trace_cond(where, c, pred, &call);
-    else if (rc == IG_OK && (rc = igi_flag(pred, &yes)) == IG_OK)
-        rc = call.fn[!yes](c, in, out, user);
+    else if (rc == IG_OK && (rc = igi_flag(pred, &yes)) == IG_OK) {
+        igi_error_clear();
+        rc = igi_answer(c, call.fn[!yes](c, in, out, user));
+    }
     return c->status != IG_OK ? c->status : igi_ctx_record(c, where, rc);
 }

@@ -12,6 +12,8 @@ typedef struct igi_bodies {
     igi_sink *outer;              /* NULL: recorded by eager code */
     size_t n_formal;              /* inputs of a body before the captures */
     IGI_VEC(ig_value *) captures; /* counted: no other header takes their address */
+    uint64_t through; /* outputs that some body hands on as it has got them, a bit each
+                       */
 } igi_bodies;
 void igi_bodies_fini(igi_bodies *b);
 

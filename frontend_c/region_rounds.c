@@ -30,8 +30,8 @@ static ig_status record_round(igi_recording *r, const loop_call *call, open_dims
         IG_TRY(igi_body_input(r, call->state[i], open[i], &in[i]));
     ig_status rc = igi_body_begin(r);
     if (rc == IG_OK) {
-        rc = call->fn(c, iter, in, next, &go, call->user);
-        rc = c->status != IG_OK ? c->status : rc;
+        igi_error_clear();
+        rc = igi_answer(c, call->fn(c, iter, in, next, &go, call->user));
     }
     go = go ? go : cond;
     if (rc == IG_OK)
@@ -116,8 +116,8 @@ static ig_status eager_loop(ig_ctx *c, int64_t most, const loop_call *call)
     for (int64_t t = 0; most < 0 || t < most; t++) {
         ig_tensor *iter = NULL, *go = NULL, *next[IG_TRACE_INPUTS_MAX] = {0};
         IG_TRY(igi_number(c, IG_INT64, t, &iter));
-        IG_TRY(call->fn(c, iter, call->state, next, &go, call->user));
-        IG_TRY(c->status);
+        igi_error_clear();
+        IG_TRY(igi_answer(c, call->fn(c, iter, call->state, next, &go, call->user)));
         for (int i = 0; i < call->n; i++) {
             if (!next[i])
                 return ig_fail(IG_INVALID_ARGUMENT, "a loop gave no state number %d",

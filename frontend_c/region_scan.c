@@ -122,8 +122,8 @@ run_slice(const scan_call *s, ig_tensor *const *items, ig_tensor **results, int6
     for (int i = 0; i < s->a->n_in; i++)
         item[i] = ig_squeeze_at(s->where, s->c, items[i * s->length + t], s->a->axis);
     IG_TRY(s->c->status);
-    IG_TRY(s->fn(s->c, s->a->state, item, next, result, s->user));
-    IG_TRY(s->c->status);
+    igi_error_clear();
+    IG_TRY(igi_answer(s->c, s->fn(s->c, s->a->state, item, next, result, s->user)));
     IG_TRY(check_slice(s, next, result));
     for (int i = 0; i < s->a->n_state; i++)
         s->a->state[i] = next[i];
@@ -186,8 +186,8 @@ static ig_status record_slice(const scan_call *s, igi_recording *r)
     }
     ig_status rc = igi_body_begin(r);
     if (rc == IG_OK) {
-        rc = s->fn(s->c, state, item, next, result, s->user);
-        rc = s->c->status != IG_OK ? s->c->status : rc;
+        igi_error_clear();
+        rc = igi_answer(s->c, s->fn(s->c, state, item, next, result, s->user));
     }
     if (rc == IG_OK)
         rc = check_slice(s, next, result);

@@ -113,7 +113,8 @@ ig_status igi_tape_revive(igi_tape *t,
                           ig_tensor **out);
 /* Makes dropped values again by running the region's function. */
 ig_status igi_region_restore(igi_region *r);
-/* Backward has released node number `node`; after the first one the inputs go. */
+/* Backward has released node number `node`; after the first one the inputs go, unless
+ * other results still need them. */
 void igi_region_visited(igi_region *r, size_t node);
 void igi_region_release(igi_region *r);
 /* A saved value, for reading: borrowed, valid until the node is released; NULL: the

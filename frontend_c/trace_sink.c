@@ -238,8 +238,8 @@ static uint32_t next_epoch(void)
 void igi_recording_init(igi_recording *r)
 {
     *r = (igi_recording){.epoch = next_epoch()};
-    r->sink =
-        (igi_sink){called, escaped, sized, writable, follows_data, shape_of, r->epoch};
+    r->sink = (igi_sink){called,       escaped,  sized,    writable,
+                         follows_data, shape_of, r->epoch, r->epoch};
 }
 
 void igi_recording_watch(igi_recording *r)

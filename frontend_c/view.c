@@ -143,6 +143,17 @@ ig_status igi_view_refresh(ig_ctx *c, const ig_call *call, int i, ig_tensor *x)
     return tell(c, call->where, IGI_STD_VIEW_READ, in, x, on_tape);
 }
 
+ig_status igi_view_settle(ig_ctx *c, const char *where, const char *what, ig_value *v)
+{
+    const ig_op_def reader = {.name = what};
+    const ig_call call = {.op = &reader, .where = where, .n_in = 1};
+    ig_tensor *x = ig_value_tensor(v);
+    bool changed;
+    if (!x || !x->base)
+        return IG_OK;
+    return igi_views_refresh(c, &call, &v, &changed);
+}
+
 /* ---- writing ---- */
 
 static ig_status refuse(const ig_call *call, ig_status code, const char *why)
@@ -158,6 +169,11 @@ static bool any_needs_grad(const ig_call *call, ig_value *const *in)
     return false;
 }
 
+static bool is_leaf(const ig_tensor *t)
+{
+    return t->v.flags & IGI_REQUIRES_GRAD && !(t->v.flags & IGI_HAS_NODE);
+}
+
 /* What no mode allows, then what a tape cannot follow. */
 static ig_status check_write(const ig_ctx *c,
                              const ig_call *call,
@@ -165,7 +181,6 @@ static ig_status check_write(const ig_ctx *c,
                              ig_value *const *in)
 {
     const ig_tensor *root = x->base ? x->base : x;
-    bool leaf = root->v.flags & IGI_REQUIRES_GRAD && !(root->v.flags & IGI_HAS_NODE);
     if (!x->st || x->v.flags & IGI_READONLY || x->st->flags & IGI_READONLY)
         return refuse(call, IG_INVALID_ARGUMENT, "the tensor is read-only");
     if (igi_strided_overlap(x->v.type.rank, ig_type_dims(&x->v.type), igi_strides(x)))
@@ -174,12 +189,12 @@ static ig_status check_write(const ig_ctx *c,
                       "copy, or to what it was expanded from");
     if (!c->grad_mode)
         return IG_OK;
-    if (leaf && x == root)
+    if (is_leaf(x)) /* which may be a view of a tensor that requires none */
         return refuse(
             call, IG_INVALID_ARGUMENT,
             "the tensor is a leaf that requires a gradient; use IG_NO_GRAD to "
             "update it");
-    if (leaf)
+    if (is_leaf(root))
         return refuse(call, IG_INVALID_ARGUMENT,
                       "the tensor is a view of a leaf that requires a gradient; use "
                       "IG_NO_GRAD to update it");
@@ -210,6 +225,12 @@ static ig_status check_traced(ig_ctx *c, const ig_call *call, ig_tensor *x)
         return refuse(call, IG_UNSUPPORTED,
                       "the tensor comes from outside the trace, whose graph would lose "
                       "the change; give the new value back as a result");
+    if (root->st->through == c->trace->whole)
+        return refuse(
+            call, IG_UNSUPPORTED,
+            "a region (ig_cond, ig_loop, ig_scan) of this trace has handed "
+            "the tensor on as it is, and a graph cannot follow a write to one "
+            "of the two; write to a copy");
     if (!c->grad_mode && (root->v.flags | x->v.flags) & IGI_HAS_NODE)
         return refuse(
             call, IG_UNSUPPORTED,

@@ -24,6 +24,10 @@ void igi_view_link(const ig_ctx *c,
  * in another context: an error by name where its history is not known. */
 ig_status igi_view_refresh(ig_ctx *c, const ig_call *call, int i, ig_tensor *x);
 
+/* The same for a result that no call reads: gradients begin in it, or it leaves a
+ * trace. `what` names it in errors. */
+ig_status igi_view_settle(ig_ctx *c, const char *where, const char *what, ig_value *v);
+
 /* The inputs of `call` as their storages are now; *changed: one may have got another
  * history. */
 static inline ig_status

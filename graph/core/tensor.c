@@ -173,7 +173,7 @@ static inline void storage_init(ig_tensor *t, igi_storage *st, size_t bytes)
     st->refs = 1;
     st->flags = 0;
     st->device = st->strings = 0;
-    st->version = st->history = 0;
+    st->version = st->history = st->through = 0;
     st->bytes = bytes;
     st->data = (char *)st + STORAGE_HEAD;
     st->deleter = NULL; /* and so `user` is never read */

@@ -54,6 +54,7 @@ typedef struct igi_storage {
     uint8_t device, strings; /* strings: elements are igi_str handles */
     uint32_t version;        /* + 1 at each mutation, shared by all views */
     uint32_t history; /* version after the last write that a tape or trace recorded */
+    uint32_t through; /* the trace in which a region has handed it on as it is */
     size_t bytes;
     char *data;
     igi_pool *home;

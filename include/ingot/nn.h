@@ -26,7 +26,8 @@ IG_API ig_ctx *ig_module_ctx(const ig_module *m);
 IG_API ig_tensor *ig_module_param(ig_module *m, const char *name, ig_tensor *t);
 IG_API ig_tensor *ig_module_buffer(ig_module *m, const char *name, ig_tensor *t);
 
-/* All parameters below a module, in the order they were added. */
+/* All parameters below a module, in the order they were added; one that has several
+ * names (tied weights) once, under the first. */
 typedef struct ig_params {
     ig_ctx *c;
     int n;
@@ -34,7 +35,7 @@ typedef struct ig_params {
     const char *const *names; /* full names, "fc1.weight" */
 } ig_params;
 IG_API ig_params ig_module_params(ig_module *m);
-/* Parameters and buffers. */
+/* Parameters and buffers, under all names. */
 IG_API ig_params ig_module_state(ig_module *m);
 IG_API void ig_module_clear_grads(ig_module *m);
 
@@ -139,6 +140,7 @@ IG_API void ig_optim_free(ig_optim *o);
 /* Updates every parameter that has a gradient, in place, and clears the gradients. */
 IG_API ig_status ig_optim_step_at(const char *where, ig_optim *o);
 #define ig_optim_step(...) ig_optim_step_at(IG_HERE, __VA_ARGS__)
+/* Not in a trace: a traced step has the rate as its input lr. */
 IG_API void ig_optim_set_lr(ig_optim *o, double lr);
 /* Scales all gradients so that their common (Euclidean) norm is at most max_norm; gives
  * the norm from before, float64, 0-d. A norm that is no number changes nothing. */

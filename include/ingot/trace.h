@@ -118,8 +118,10 @@ IG_API double ig_item_constant_at(const char *where, ig_ctx *c, ig_tensor *t);
  * In eager code one of the two runs, as a C branch would. In a trace both run once and
  * become the arms of an If, with gradients; tensors of the surroundings that they read
  * are captured. So both must give results of equal types, and what else they do (host
- * variables, prints) happens for both; values that leave an arm as plain numbers are in
- * the ledger of the trace under its name. */
+ * variables, prints) happens for both; in a trace neither a result that is what an arm
+ * was given, or a view of it, nor that tensor can be written in place afterwards;
+ * values that leave an arm as plain numbers are in the ledger of the trace under its
+ * name. */
 IG_API ig_status ig_cond_at(const char *where,
                             ig_ctx *c,
                             ig_tensor *pred,

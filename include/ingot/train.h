@@ -33,7 +33,8 @@ typedef struct ig_ctx_opts {
 } ig_ctx_opts;
 
 IG_API ig_status ig_ctx_new(ig_ctx **out, const ig_ctx_opts *opts);
-/* Frees all scopes; kept tensors stay valid. */
+/* Frees all scopes; kept tensors stay valid, modules and optimisers can only be freed
+ * then. */
 IG_API void ig_ctx_free(ig_ctx *c);
 /* The first error since the context was made or cleared. */
 IG_API ig_status ig_ctx_status(const ig_ctx *c);

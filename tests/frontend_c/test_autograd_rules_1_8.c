@@ -74,6 +74,22 @@ static void rule_02_requires_grad_is_for_leaves_of_floating_type(void **state)
     FAILED("int64");
 }
 
+static void rule_02_a_leaf_that_is_a_view_is_a_leaf(void **state)
+{
+    (void)state;
+    ig_tensor *flat = vec(4, D(1, 2, 3, 4));
+    ig_tensor *w = ig_requires_grad(c, ig_slice(c, flat, 0, 0, 2, 1), true);
+    assert_null(ig_add_(c, w, vec(2, D(1, 1))));
+    FAILED("leaf that requires a gradient", "IG_NO_GRAD");
+    assert_null(ig_fill_(c, w, 7));
+    FAILED("leaf that requires a gradient");
+    IG_NO_GRAD(c)
+        ig_add_(c, w, vec(2, D(1, 1)));
+    (void)ig_backward(c, sum(ig_mul(c, w, w)));
+    FINE();
+    GRADIENT(w, 2, 4, 6);
+}
+
 /* ---- 3: views; more in test_views.c ---- */
 
 static void rule_03_a_view_taken_after_the_write_has_the_right_gradient(void **state)
@@ -274,6 +290,24 @@ static void rule_07_two_leaves_of_one_sum_can_be_scaled_apart(void **state)
     GRADIENT(b, 2, 1, 1);
 }
 
+static void rule_07_gradients_with_a_history_are_not_shared_either(void **state)
+{
+    (void)state;
+    ig_tensor *a = leaf(2, D(1, 2)), *b = leaf(2, D(3, 4)), *dd = NULL;
+    ig_backward_opts o = {.create_graph = true};
+    ig_tensor *s = ig_add(c, a, b);
+    assert_int_equal(ig_backward_ex(c, sum(ig_mul(c, s, s)), &o), IG_OK);
+    ig_tensor *ga = ig_tensor_grad(a), *y = sum(ga);
+    assert_ptr_not_equal(ig_tensor_data(ga), ig_tensor_data(ig_tensor_grad(b)));
+    assert_int_equal(ig_grad(c, &y, 1, &b, 1, &dd, NULL), IG_OK);
+    VALUES(dd, 2, 2, 2);
+    ig_tensor_clear_grad(a);
+    ig_tensor_clear_grad(b);
+    assert_int_equal(ig_backward_ex(c, sum(a), &o), IG_OK); /* an expanded number */
+    assert_true(ig_tensor_is_contiguous(ig_tensor_grad(a)));
+    ig_tensor_clear_grad(a);
+}
+
 /* ---- 8: grad ---- */
 
 static void rule_08_grad_touches_no_leaf(void **state)
@@ -320,6 +354,31 @@ static void rule_08_grad_by_an_inner_tensor(void **state)
     VALUES(dh, 1, 8);
 }
 
+static void rule_08_what_has_no_gradient_says_why(void **state)
+{
+    (void)state;
+    ig_tensor *x = leaf(1, D(2)), *y = sum(vec(1, D(1)));
+    assert_int_not_equal(ig_backward(c, y), IG_OK);
+    assert_null(strstr(ig_ctx_message(c), "recording is off"));
+    FAILED("does not depend");
+    IG_NO_GRAD(c)
+        (void)ig_backward(c, sum(x));
+    FAILED("recording is off");
+    y = sum(ig_mul(c, x, x));
+    assert_int_not_equal(ig_grad(c, &y, 1, NULL, 0, NULL, NULL), IG_OK);
+    FAILED("1 y's by 0 x's");
+    assert_null(ig_tensor_grad(x));
+}
+
+static void rule_08_an_input_may_be_given_twice(void **state)
+{
+    (void)state;
+    ig_tensor *x = leaf(1, D(2)), *xs[2] = {x, x}, *dx[2], *y = sum(ig_mul(c, x, x));
+    assert_int_equal(ig_grad(c, &y, 1, xs, 2, dx, NULL), IG_OK);
+    VALUES(dx[0], 1, 4);
+    VALUES(dx[1], 1, 4);
+}
+
 /* ---- the list ---- */
 
 IG_TESTS(TEST(rule_01_saved_tensor_changed_in_place_is_an_error_naming_versions),
@@ -327,6 +386,7 @@ IG_TESTS(TEST(rule_01_saved_tensor_changed_in_place_is_an_error_naming_versions)
          TEST(rule_01_what_no_gradient_reads_may_change),
          TEST(rule_01_an_in_place_call_refuses_its_own_old_input),
          TEST(rule_02_in_place_on_a_leaf_needs_no_grad_mode),
+         TEST(rule_02_a_leaf_that_is_a_view_is_a_leaf),
          TEST(rule_02_requires_grad_is_for_leaves_of_floating_type),
          TEST(rule_03_a_view_taken_after_the_write_has_the_right_gradient),
          TEST(rule_04_detach_shares_storage_and_counter_but_no_history),
@@ -343,7 +403,10 @@ IG_TESTS(TEST(rule_01_saved_tensor_changed_in_place_is_an_error_naming_versions)
          TEST(rule_07_gradients_add_up_until_they_are_cleared),
          TEST(rule_07_gradients_of_leaves_are_contiguous_and_not_shared),
          TEST(rule_07_two_leaves_of_one_sum_can_be_scaled_apart),
+         TEST(rule_07_gradients_with_a_history_are_not_shared_either),
          TEST(rule_08_grad_touches_no_leaf),
          ODD_TEST(rule_08_grad_skips_branches_without_its_inputs),
          TEST(rule_08_an_unused_input_is_an_error_unless_allowed),
-         TEST(rule_08_grad_by_an_inner_tensor))
+         TEST(rule_08_grad_by_an_inner_tensor),
+         TEST(rule_08_an_input_may_be_given_twice),
+         TEST(rule_08_what_has_no_gradient_says_why))

@@ -363,6 +363,36 @@ static void rule_18_a_trace_computes_twice_too(void **state)
     ig_graph_free(g);
 }
 
+static ig_status
+sum_and_product(ig_ctx *k, ig_tensor *const *in, ig_tensor **out, void *user)
+{
+    (void)user;
+    out[0] = ig_add(k, in[0], in[1]); /* the first node, which saves nothing */
+    out[1] = ig_exp(k, ig_mul(k, in[0], in[1]));
+    return IG_OK;
+}
+
+static void rule_18_results_can_be_walked_from_one_after_the_other(void **state)
+{
+    (void)state;
+    ig_tensor *in[2] = {leaf(1, D(2)), vec(1, D(0.5))}, *out[2];
+    assert_int_equal(ig_checkpoint_n(c, sum_and_product, in, 2, out, 2, NULL), IG_OK);
+    assert_int_equal(ig_backward(c, out[0]), IG_OK);
+    assert_int_equal(ig_backward(c, out[1]), IG_OK);
+    check_values(ig_tensor_grad(in[0]), 1, D(1 + 0.5 * exp(1)), "two walks");
+}
+
+static void rule_18_an_input_may_be_a_view_from_before_a_write(void **state)
+{
+    (void)state;
+    ig_tensor *w = leaf(2, D(1, 2)), *y = ig_mul_scalar(c, w, 1), *out[2];
+    ig_tensor *in[2] = {ig_slice(c, y, 0, 0, 1, 1), vec(1, D(0.5))};
+    (void)ig_mul_(c, y, ig_scalar(c, IG_FLOAT64, 3));
+    assert_int_equal(ig_checkpoint_n(c, sum_and_product, in, 2, out, 2, NULL), IG_OK);
+    assert_int_equal(ig_backward(c, out[1]), IG_OK);
+    check_values(ig_tensor_grad(w), 2, D(1.5 * exp(1.5), 0), "a written base");
+}
+
 IG_TESTS(TEST(rule_18_gradients_are_those_of_the_plain_call),
          TEST(rule_18_parameters_behind_user_get_their_gradients),
          TEST(rule_18_random_draws_are_the_same_the_second_time),
@@ -370,11 +400,13 @@ IG_TESTS(TEST(rule_18_gradients_are_those_of_the_plain_call),
          TEST(rule_18_second_derivatives_go_through),
          TEST(rule_18_retain_graph_allows_a_second_walk),
          TEST(rule_18_several_results),
+         TEST(rule_18_results_can_be_walked_from_one_after_the_other),
          cmocka_unit_test(rule_18_memory_is_that_of_the_inputs),
          TEST(rule_18_the_first_run_keeps_no_activation),
          TEST(rule_18_a_second_run_that_differs_is_named),
          TEST(rule_18_an_error_of_the_second_run_is_backwards),
          TEST(rule_18_an_input_that_was_changed_is_refused),
+         TEST(rule_18_an_input_may_be_a_view_from_before_a_write),
          TEST(rule_18_a_parameter_that_was_changed_is_refused),
          TEST(rule_18_without_recording_it_is_the_plain_call),
          TEST(rule_18_what_the_second_run_puts_aside_is_refused_by_backward),

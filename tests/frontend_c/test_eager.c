@@ -154,6 +154,8 @@ static void item_reads_one_number_only(void **state)
     assert_true(ig_item(c, ig_full(c, IG_INT64, IG_SHAPE(1, 1), 7)) == 7);
     assert_true(isnan(ig_item(c, vec(2, D(1, 2)))));
     FAILED("one number", "float64[2]");
+    assert_true(isnan(ig_item(c, ig_full(c, IG_COMPLEX64, IG_SCALAR, 1))));
+    FAILED("one number", "complex64");
 }
 
 static void random_numbers_follow_seed_and_draw(void **state)
@@ -193,6 +195,18 @@ static void short_forms_compute_what_their_names_say(void **state)
     VALUES(ig_pow_scalar(c, vec(2, D(2, 3)), 2), 2, 4, 9);
     assert_int_equal(*ig_tensor_data_i64(ig_argmax(c, x, IG_ALL, false)), 4);
     FINE();
+}
+
+static void a_reshape_to_a_size_of_0_leaves_no_other_open(void **state)
+{
+    (void)state;
+    ig_tensor *x = ig_zeros(c, IG_FLOAT64, IG_SHAPE(3, 4));
+    assert_null(ig_reshape(c, x, IG_SHAPE(0, -1)));
+    FAILED("reshape", "size of 0");
+    x = ig_reshape(c, ig_slice(c, x, 0, 0, 0, 1), IG_SHAPE(2, -1));
+    FINE();
+    assert_int_equal(ig_tensor_dim(x, 1), 0);
+    assert_int_equal(ig_tensor_rank(ig_reshape(c, x, IG_SHAPE(5, 0, 7))), 3);
 }
 
 static void in_place_forms_write_into_their_tensor(void **state)
@@ -246,6 +260,18 @@ static void tensors_print_as_numpy_does(void **state)
     assert_int_equal(ig_tensor_format(ig_transpose(c, x, 0, 1), &text), IG_OK);
     assert_string_equal(text, "float64[2,2] [[1, -3], [2.5, 4]]");
     ig_string_free(text);
+    x = ig_from(c, IG_UINT64, IG_SHAPE(1), &(uint64_t){UINT64_MAX});
+    assert_int_equal(ig_tensor_format(x, &text), IG_OK);
+    assert_string_equal(text, "uint64[1] [18446744073709551615]");
+    ig_string_free(text);
+    x = ig_from(c, IG_COMPLEX64, IG_SHAPE(2), (const float[]){1, -2.5f, 0, 3});
+    assert_int_equal(ig_tensor_format(x, &text), IG_OK);
+    assert_string_equal(text, "complex64[2] [1-2.5j, 0+3j]");
+    ig_string_free(text);
+    x = ig_reshape(c, ig_arange(c, IG_INT64, 0, 2000, 1), IG_SHAPE(1000, 2));
+    assert_int_equal(ig_tensor_format(x, &text), IG_OK);
+    assert_non_null(strstr(text, "[4, 5], ..., [1994, 1995]"));
+    ig_string_free(text);
 }
 
 /* A view costs nothing, its copy for the caller would take 4 TB. */
@@ -283,6 +309,7 @@ IG_TESTS(TEST(temporaries_die_with_their_scope),
          TEST(item_reads_one_number_only),
          TEST(random_numbers_follow_seed_and_draw),
          TEST(short_forms_compute_what_their_names_say),
+         TEST(a_reshape_to_a_size_of_0_leaves_no_other_open),
          TEST(in_place_forms_write_into_their_tensor),
          TEST(copies_between_views_of_one_tensor_may_overlap),
          TEST(read_only_tensors_refuse_writes),

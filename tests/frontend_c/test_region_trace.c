@@ -311,6 +311,99 @@ static void a_write_to_a_tensor_around_an_arm_fails_with_its_line(void **state)
     FAILED("test_region_trace.c", "from outside");
 }
 
+static ig_status
+given_back(ig_ctx *k, ig_tensor *const *in, ig_tensor **out, void *user)
+{
+    (void)user;
+    out[0] = ig_slice(k, in[0], 0, 0, 1, 1);
+    return IG_OK;
+}
+
+static ig_status
+one_memory(ig_ctx *k, ig_tensor *const *in, ig_tensor **out, void *user)
+{
+    (void)user;
+    out[0] = ig_exp(k, in[0]);
+    out[1] = ig_slice(k, out[0], 0, 0, 1, 1);
+    return IG_OK;
+}
+
+static ig_tensor *written_beside(ig_ctx *k, ig_tensor *const *in, void *user)
+{
+    ig_tensor *y[2] = {NULL};
+    (void)user;
+    (void)ig_cond(k, positive(k, in[0]), one_memory, one_memory, in, y, 2, NULL);
+    (void)ig_mul_(k, y[1], ig_scalar(k, IG_FLOAT64, 3));
+    return y[0];
+}
+
+/* user: whether the result is written, or what it was before. */
+static ig_tensor *written_apart(ig_ctx *k, ig_tensor *const *in, void *user)
+{
+    ig_tensor *t = ig_exp(k, in[0]), *y = NULL;
+    (void)ig_cond(k, positive(k, in[0]), given_back, given_back, &t, &y, 1, NULL);
+    (void)ig_mul_(k, *(const bool *)user ? y : t, ig_scalar(k, IG_FLOAT64, 3));
+    return ig_add(k, y, t);
+}
+
+static void what_an_arm_gives_back_is_not_written_apart(void **state)
+{
+    (void)state;
+    for (int result = 0; result < 2; result++) {
+        trace_of(written_apart, &(bool){result}, RANDOM(2, 3), NULL);
+        assert_null(g);
+        FAILED("Mul in place", "ig_cond", "write to a copy", "test_region_trace.c");
+    }
+    trace_of(written_beside, NULL, RANDOM(2, 3), NULL);
+    assert_null(g);
+    FAILED("Mul in place", "ig_cond", "write to a copy", "test_region_trace.c");
+}
+
+static ig_status silent(ig_ctx *k, ig_tensor *const *in, ig_tensor **out, void *user)
+{
+    (void)k, (void)in, (void)out, (void)user;
+    return IG_IO;
+}
+
+static void a_status_without_a_message_gets_one(void **state)
+{
+    (void)state;
+    ig_tensor *y = NULL;
+    assert_int_equal(ig_fail(IG_LIMIT, "an old error"), IG_LIMIT); /* of another call */
+    assert_int_equal(
+        ig_cond(c, ig_scalar(c, IG_BOOL, 1), silent, silent, NULL, &y, 1, NULL), IG_IO);
+    FAILED("test_region_trace.c", "returned status");
+    assert_int_equal(ig_fail(IG_LIMIT, "an old error"), IG_LIMIT);
+    assert_int_equal(ig_checkpoint_n(c, silent, NULL, 0, &y, 1, NULL), IG_IO);
+    FAILED("test_region_trace.c", "returned status");
+}
+
+static ig_status
+view_from_before(ig_ctx *k, ig_tensor *const *in, ig_tensor **out, void *user)
+{
+    (void)user;
+    ig_tensor *t = ig_mul_scalar(k, in[0], 1);
+    out[0] = ig_slice(k, t, 0, 0, 1, 1);
+    (void)ig_mul_(k, t, ig_scalar(k, IG_FLOAT64, 3));
+    return IG_OK;
+}
+
+static ig_tensor *views_of_arms(ig_ctx *k, ig_tensor *const *in, void *user)
+{
+    ig_tensor *y = NULL;
+    (void)ig_cond(k, positive(k, in[0]), view_from_before, view_from_before, in, &y, 1,
+                  user);
+    return y;
+}
+
+static void a_result_of_an_arm_shows_what_was_written(void **state)
+{
+    (void)state;
+    trace_of(views_of_arms, NULL, RANDOM(2, 3), NULL);
+    FINE();
+    check_at(views_of_arms, NULL, RANDOM(2, 3));
+}
+
 IG_TESTS(TRACE_TEST(both_arms_of_a_cond_follow_the_batch),
          TRACE_TEST(a_cond_in_a_cond_follows_the_batch),
          TRACE_TEST(a_loop_follows_the_batch),
@@ -320,4 +413,7 @@ IG_TESTS(TRACE_TEST(both_arms_of_a_cond_follow_the_batch),
          TRACE_TEST(an_arm_that_does_not_generalise_fails_with_its_line),
          TRACE_TEST(a_value_that_one_arm_reads_is_compared_with_the_other),
          TRACE_TEST(draws_of_one_arm_are_noted_in_the_graph),
-         TRACE_TEST(a_write_to_a_tensor_around_an_arm_fails_with_its_line))
+         TRACE_TEST(a_write_to_a_tensor_around_an_arm_fails_with_its_line),
+         TRACE_TEST(a_result_of_an_arm_shows_what_was_written),
+         TRACE_TEST(a_status_without_a_message_gets_one),
+         TRACE_TEST(what_an_arm_gives_back_is_not_written_apart))

@@ -311,6 +311,28 @@ static void gradients_from_before_are_refused(void **state)
     drop_mlp(&s);
 }
 
+static ig_tensor *sets_rate(ig_ctx *k, ig_tensor *const *in, void *user)
+{
+    mlp_state *s = user;
+    ig_tensor *y = ig_mean(k, ig_nn_linear_apply(k, s->a, in[0]), IG_ALL, false);
+    ig_backward(k, y);
+    ig_optim_set_lr(s->o, 0.5);
+    ig_optim_step(s->o);
+    return y;
+}
+
+static void a_rate_that_is_set_inside_is_refused(void **state)
+{
+    (void)state;
+    mlp_state s;
+    make_mlp(&s, true);
+    g = ig_trace_step(c, sets_rate, &s, s.m, s.o,
+                      &(ig_trace_opts){.inputs = {{"x", images(2, 0)}}});
+    assert_null(g);
+    FAILED("learning rate", "input lr");
+    drop_mlp(&s);
+}
+
 IG_TESTS(TRACE_TEST(a_traced_adam_step_is_the_eager_step),
          TRACE_TEST(a_traced_step_with_momentum_and_any_batch),
          TRACE_TEST(state_keeps_its_names_and_a_trace_takes_no_step),
@@ -319,4 +341,5 @@ IG_TESTS(TRACE_TEST(a_traced_adam_step_is_the_eager_step),
          TRACE_TEST(clipping_moves_into_the_steps),
          TRACE_TEST(a_step_in_a_plain_trace_is_refused_by_name),
          TRACE_TEST(a_norm_that_is_read_as_a_number_escapes),
-         TRACE_TEST(gradients_from_before_are_refused))
+         TRACE_TEST(gradients_from_before_are_refused),
+         TRACE_TEST(a_rate_that_is_set_inside_is_refused))

@@ -311,11 +311,57 @@ static void parameters_are_constants_under_their_modules_names(void **state)
     ig_module_free(m);
 }
 
+static ig_tensor *a_view_from_before(ig_ctx *k, ig_tensor *const *in, void *user)
+{
+    ig_tensor *t = ig_mul_scalar(k, in[0], 1), *v = ig_slice(k, t, 0, 0, 1, 1);
+    (void)user;
+    (void)ig_mul_(k, t, ig_scalar(k, IG_FLOAT64, 3));
+    return v;
+}
+
+static ig_tensor *detached_after_a_write(ig_ctx *k, ig_tensor *const *in, void *user)
+{
+    ig_tensor *t = ig_mul_scalar(k, in[0], 2), *v = ig_detach(k, t);
+    (void)user;
+    (void)ig_fill_(k, t, 7);
+    return ig_detach(k, v);
+}
+
+static ig_tensor *a_detached_literal(ig_ctx *k, ig_tensor *const *in, void *user)
+{
+    ig_tensor *one = ig_full(k, IG_FLOAT64, IG_SHAPE(3), 1), *d = ig_detach(k, one);
+    (void)user;
+    (void)ig_add_(k, d, d);
+    return ig_mul(k, in[0], ig_add(k, one, d));
+}
+
+static void a_result_that_is_a_view_shows_what_was_written(void **state)
+{
+    (void)state;
+    trace_of(a_view_from_before, NULL, RANDOM(2, 3), NULL);
+    FINE();
+    check_at(a_view_from_before, NULL, RANDOM(2, 3));
+    ig_graph_free(g);
+    trace_of(detached_after_a_write, NULL, RANDOM(2, 3), NULL);
+    FINE();
+    check_at(detached_after_a_write, NULL, RANDOM(2, 3));
+}
+
+static void a_write_through_a_detached_literal_counts_once(void **state)
+{
+    (void)state;
+    trace_of(a_detached_literal, NULL, RANDOM(2, 3), NULL);
+    FINE();
+    check_at(a_detached_literal, NULL, RANDOM(2, 3));
+}
+
 IG_TESTS(TRACE_TEST(a_fixed_trace_computes_what_the_function_does),
          TRACE_TEST(several_inputs_and_outputs_keep_their_names),
          TRACE_TEST(a_traced_node_knows_its_line),
          TRACE_TEST(in_place_calls_become_functional),
          TRACE_TEST(a_view_shows_what_was_written_to_its_base),
+         TRACE_TEST(a_result_that_is_a_view_shows_what_was_written),
+         TRACE_TEST(a_write_through_a_detached_literal_counts_once),
          TRACE_TEST(a_backward_inside_a_trace_keeps_its_activations),
          TRACE_TEST(values_that_escape_are_listed_with_their_lines),
          TRACE_TEST(a_random_draw_outside_an_operator_escapes),

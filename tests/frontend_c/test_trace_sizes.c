@@ -200,6 +200,39 @@ static void an_attribute_that_follows_a_size_fails_with_its_line(void **state)
     FAILED("LeakyRelu", "has other attributes", "test_trace_sizes.c");
 }
 
+/* Sizes of trial runs that were all odd would let these pass as n - 1 and as 1. */
+static ig_tensor *an_even_number_of_rows(ig_ctx *k, ig_tensor *const *in, void *user)
+{
+    (void)user;
+    return ig_slice(k, in[0], 0, 0, ig_size(k, in[0], 0) / 2 * 2, 1);
+}
+
+static ig_tensor *by_parity(ig_ctx *k, ig_tensor *const *in, void *user)
+{
+    (void)user;
+    return ig_mul_scalar(k, in[0], (double)(ig_size(k, in[0], 0) % 2));
+}
+
+static ig_tensor *path_by_parity(ig_ctx *k, ig_tensor *const *in, void *user)
+{
+    (void)user;
+    return ig_size(k, in[0], 0) % 2 ? ig_exp(k, in[0]) : ig_tanh(k, in[0]);
+}
+
+static void what_follows_a_remainder_fails_with_its_line(void **state)
+{
+    (void)state;
+    trace_of(an_even_number_of_rows, NULL, RANDOM(3), "x: N");
+    assert_null(g);
+    FAILED("Slice", "other contents", "test_trace_sizes.c");
+    trace_of(by_parity, NULL, RANDOM(3), "x: N");
+    assert_null(g);
+    FAILED("Mul", "other contents", "test_trace_sizes.c");
+    trace_of(path_by_parity, NULL, RANDOM(3), "x: N");
+    assert_null(g);
+    FAILED("is another operator", "test_trace_sizes.c");
+}
+
 IG_TESTS(TRACE_TEST(a_reshape_by_size_follows_the_batch),
          TRACE_TEST(a_product_of_sizes_follows_the_batch),
          TRACE_TEST(a_mean_by_hand_follows_the_batch),
@@ -212,4 +245,5 @@ IG_TESTS(TRACE_TEST(a_reshape_by_size_follows_the_batch),
          TRACE_TEST(another_path_at_another_size_fails_by_name),
          TRACE_TEST(a_loop_over_a_size_fails_by_name),
          TRACE_TEST(a_constant_that_is_not_affine_fails_with_its_line),
-         TRACE_TEST(an_attribute_that_follows_a_size_fails_with_its_line))
+         TRACE_TEST(an_attribute_that_follows_a_size_fails_with_its_line),
+         TRACE_TEST(what_follows_a_remainder_fails_with_its_line))

@@ -198,6 +198,19 @@ static void clipping_takes_any_number_of_gradients(void **state)
 
 /* ---- modules ---- */
 
+static void tied_weights_are_one_parameter(void **state)
+{
+    (void)state;
+    ig_tensor *w = ig_module_param(m, "in", vec(2, D(1, 2)));
+    assert_ptr_equal(ig_module_param(m, "out", w), w);
+    assert_int_equal(ig_module_params(m).n, 1);
+    assert_int_equal(ig_module_state(m).n, 2);
+    (void)ig_backward(c, sum(ig_mul(c, w, vec(2, D(3, 4)))));
+    assert_true(fabs(ig_clip_grad_norm(ig_module_params(m), 1) - 5) < 1e-12);
+    FINE();
+    GRADIENT(w, 2, 0.6, 0.8);
+}
+
 static void parameters_are_named_by_their_path_in_order(void **state)
 {
     (void)state;
@@ -455,6 +468,17 @@ the_static_gradient_of_a_traced_and_of_an_imported_cnn_is_the_tapes(void **state
     check_static(cnn_loss, &net, x, true);
 }
 
+static void a_module_may_be_freed_after_its_context(void **state)
+{
+    (void)state;
+    ig_ctx *k = NULL;
+    assert_int_equal(ig_ctx_new(&k, NULL), IG_OK);
+    ig_module *late = ig_module_new(k, "late");
+    assert_non_null(ig_nn_linear_new(late, "fc", 2, 3, NULL));
+    ig_ctx_free(k);
+    ig_module_free(late);
+}
+
 IG_TESTS(
     MODULE_TEST(sgd_steps_as_written_down),
     MODULE_TEST(momentum_and_nesterov_step_as_written_down),
@@ -465,6 +489,8 @@ IG_TESTS(
     MODULE_TEST(clipping_takes_any_number_of_gradients),
     MODULE_TEST(parameters_are_named_by_their_path_in_order),
     MODULE_TEST(a_name_taken_twice_is_refused),
+    MODULE_TEST(tied_weights_are_one_parameter),
+    MODULE_TEST(a_module_may_be_freed_after_its_context),
     MODULE_TEST(clear_grads_reaches_every_parameter),
     MODULE_TEST(every_row_comes_once_an_epoch_with_its_label),
     MODULE_TEST(a_last_batch_that_is_not_full_can_be_dropped),

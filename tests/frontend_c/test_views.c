@@ -367,10 +367,21 @@ static void rule_03_a_traced_write_follows_the_sizes_of_inputs(void **state)
     check_dynamic(any_size, NULL);
 }
 
+static void rule_03_backward_begins_in_a_view_as_it_is_now(void **state)
+{
+    (void)state;
+    ig_tensor *w = leaf(2, D(1, 2)), *y = ig_mul_scalar(c, w, 1);
+    ig_tensor *v = ig_slice(c, y, 0, 0, 1, 1);
+    (void)ig_mul_(c, y, ig_scalar(c, IG_FLOAT64, 3));
+    assert_int_equal(ig_backward(c, v), IG_OK);
+    check_values(ig_tensor_grad(w), 2, D(3, 0), "a written base");
+}
+
 IG_TESTS(TRACE_TEST(rule_03_writing_through_a_view_rebases_the_history_of_its_base),
          TRACE_TEST(rule_03_a_view_of_views_writes_to_the_first_base),
          TRACE_TEST(rule_03_views_that_overlap_see_each_others_writes),
          TRACE_TEST(rule_03_a_view_older_than_a_write_to_its_base_is_made_again),
+         TRACE_TEST(rule_03_backward_begins_in_a_view_as_it_is_now),
          TRACE_TEST(rule_03_gradients_of_an_expanded_view_add_up),
          TRACE_TEST(rule_03_the_relation_holds_before_the_base_needs_a_gradient),
          TRACE_TEST(rule_03_a_view_without_a_history_gets_that_of_its_base),
