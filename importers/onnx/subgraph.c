@@ -221,11 +221,14 @@ ig_status igi_onnx_subgraphs(igi_onnx_node *n, igi_onnx_frame *f)
 {
     igi_onnx_build *b = n->b;
     igi_onnx_region region = {.outer = f, .g = b->g};
-    bool any = false;
+    const igi_onnx_attr *any = NULL;
     for (size_t i = 0; i < n->n_attrs; i++)
-        any = any || n->attrs[i].a->g;
+        if (n->attrs[i].a->g)
+            any = &n->attrs[i];
     if (!any)
         return IG_OK;
+    if (!n->op) /* said with others of ours: none of those has bodies */
+        return ig_fail(IG_INVALID_GRAPH, "there is no graph attribute %s", any->name);
     if (b->depth >= b->max_depth)
         return ig_fail(IG_LIMIT, "bodies nest deeper than limits.depth of %u",
                        b->max_depth);
