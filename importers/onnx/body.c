@@ -65,44 +65,42 @@ igi_onnx_lookup(igi_onnx_build *b, frame *f, const char *name, ig_value_id *out)
 }
 
 /* The attribute itself, or what the call of the function bound to the name it refers
- * to; NULL when nothing is bound: then the attribute is absent. */
-static ig_status
-resolve(const frame *f, const pb_attribute *a, const pb_attribute **out)
+ * to; `a` NULL when nothing is bound: then the attribute is absent. */
+static ig_status resolve(frame *f, const pb_attribute *a, igi_onnx_attr *out)
 {
     const char *ref = pb_str(a->ref_attr_name);
-    *out = a;
+    *out = (igi_onnx_attr){.name = a->name, .a = *ref ? NULL : a, .home = f};
     if (!*ref)
         return IG_OK;
-    *out = NULL;
-    if (!f->function)
+    if (!f->refers)
         return ig_fail(IG_INVALID_GRAPH,
                        "attribute %s refers to '%s', but only functions may do that",
                        pb_str(a->name), ref);
     for (size_t i = 0; i < f->n_bound; i++)
-        if (strcmp(f->bound[i].name, ref) == 0)
-            *out = f->bound[i].a;
+        if (strcmp(f->bound[i].name, ref) == 0) {
+            out->a = f->bound[i].a;
+            out->home = f->bound[i].home;
+        }
     return IG_OK;
 }
 
 /* Attributes of a node with references resolved; names are unique (V5). */
-static ig_status
-gather(const frame *f, const pb_node *node, igi_onnx_attr *list, size_t *n)
+static ig_status gather(frame *f, const pb_node *node, igi_onnx_attr *list, size_t *n)
 {
     *n = 0;
     if (node->n_attribute > IGI_ONNX_ATTRIBUTES)
         return ig_fail(IG_LIMIT, "%zu attributes, at most %d are supported",
                        node->n_attribute, IGI_ONNX_ATTRIBUTES);
     for (size_t i = 0; i < node->n_attribute; i++) {
-        const pb_attribute *a = node->attribute[i], *value;
+        const pb_attribute *a = node->attribute[i];
         if (!*pb_str(a->name))
             return ig_fail(IG_INVALID_GRAPH, "attribute %zu has no name", i);
         for (size_t k = 0; k < i; k++)
             if (strcmp(node->attribute[k]->name, a->name) == 0)
                 return ig_fail(IG_INVALID_GRAPH, "attribute %s is given twice",
                                a->name);
-        IG_TRY(resolve(f, a, &value));
-        if (value)
-            list[(*n)++] = (igi_onnx_attr){.name = a->name, .a = value};
+        IG_TRY(resolve(f, a, &list[*n]));
+        *n += list[*n].a != NULL;
     }
     return IG_OK;
 }
@@ -121,7 +119,8 @@ static ig_status bind_attributes(frame *f, const pb_node *call)
         for (size_t k = 0; k < f->n_bound && !given; k++)
             given = strcmp(f->bound[k].name, pb_str(a->name)) == 0;
         if (!given)
-            f->bound[f->n_bound++] = (igi_onnx_attr){.name = pb_str(a->name), .a = a};
+            f->bound[f->n_bound++] =
+                (igi_onnx_attr){.name = pb_str(a->name), .a = a, .home = f};
     }
     for (size_t i = 0; i < fn->n_attribute; i++) {
         bool given = false;
@@ -198,6 +197,7 @@ static ig_status push_function(igi_onnx_build *b,
     f->n = fn->n_node;
     f->opsets = (igi_onnx_opsets){fn->opset_import, fn->n_opset_import, &b->opsets};
     f->function = fn;
+    f->refers = true;
     f->call = call;
     f->prefix = make_prefix(*top, call);
     ig_status rc = f->prefix ? IG_OK : IG_OUT_OF_MEMORY;

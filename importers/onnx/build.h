@@ -58,8 +58,10 @@ typedef struct igi_onnx_build {
 typedef struct igi_onnx_attr {
     const char *name;
     const pb_attribute *a; /* never a reference */
-    bool used;             /* consumed by an upgrade */
-    ig_graph *body;        /* of a graph attribute, built; counted */
+    struct igi_onnx_frame
+        *home;      /* where the file gives it: names of a graph are those */
+    bool used;      /* consumed by an upgrade */
+    ig_graph *body; /* of a graph attribute, built; counted */
 } igi_onnx_attr;
 
 /* One node on its way into the graph. */

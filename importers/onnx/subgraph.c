@@ -43,6 +43,11 @@ ig_status igi_onnx_capture(igi_onnx_build *b,
     igi_onnx_region *r = f->region;
     ig_graph *inner = b->g;
     ig_value_id v = {0};
+    if (!r->outer)
+        return ig_fail(IG_UNSUPPORTED,
+                       "'%s' is defined around a call that gives this graph to a "
+                       "function, which uses it in a body",
+                       name);
     b->g = r->g; /* a capture of the outer body is an input of that */
     ig_status rc = igi_onnx_lookup(b, r->outer, name, &v);
     b->g = inner;
@@ -159,15 +164,21 @@ static ig_status add_outputs(igi_onnx_build *b, const pb_graph *g, igi_onnx_fram
 
 /* ---- a node's bodies ---- */
 
+/* `outer`: where the file gives the graph. */
 static ig_status build_body(igi_onnx_node *n,
-                            igi_onnx_frame *outer,
+                            const igi_onnx_frame *outer,
                             igi_onnx_region *region,
                             const pb_graph *g,
                             ig_graph **out)
 {
     igi_onnx_build *b = n->b;
-    igi_onnx_frame f = {
-        .nodes = g->node, .n = g->n_node, .opsets = outer->opsets, .region = region};
+    igi_onnx_frame f = {.nodes = g->node,
+                        .n = g->n_node,
+                        .opsets = outer->opsets,
+                        .bound = outer->bound,
+                        .n_bound = outer->n_bound,
+                        .refers = outer->refers,
+                        .region = region};
     ig_graph *body = NULL;
     IG_TRY(igi_graph_new(&body, *pb_str(g->name) ? g->name : "body", b->g->reg,
                          b->g->syms));
@@ -196,13 +207,22 @@ static ig_status even_out(const igi_onnx_region *r, ig_graph *body, size_t n_for
     return IG_OK;
 }
 
+/* The main graph or body that f belongs to: functions are inlined. */
+static const igi_onnx_frame *root_of(const igi_onnx_frame *f)
+{
+    while (f->function)
+        f = f->up;
+    return f;
+}
+
 static ig_status build_all(igi_onnx_node *n, igi_onnx_frame *f, igi_onnx_region *r)
 {
     for (size_t i = 0; i < n->n_attrs; i++) {
         igi_onnx_attr *a = &n->attrs[i];
         if (!a->a->g)
             continue;
-        if (build_body(n, f, r, a->a->g, &a->body) != IG_OK)
+        r->outer = root_of(a->home) == root_of(f) ? a->home : NULL;
+        if (build_body(n, a->home, r, a->a->g, &a->body) != IG_OK)
             return ig_fail_context("%s", a->name);
     }
     for (size_t i = 0; i < n->n_attrs; i++)
@@ -220,7 +240,7 @@ static ig_status build_all(igi_onnx_node *n, igi_onnx_frame *f, igi_onnx_region 
 ig_status igi_onnx_subgraphs(igi_onnx_node *n, igi_onnx_frame *f)
 {
     igi_onnx_build *b = n->b;
-    igi_onnx_region region = {.outer = f, .g = b->g};
+    igi_onnx_region region = {.g = b->g};
     const igi_onnx_attr *any = NULL;
     for (size_t i = 0; i < n->n_attrs; i++)
         if (n->attrs[i].a->g)

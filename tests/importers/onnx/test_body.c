@@ -48,6 +48,77 @@ static void defaults_of_function_attributes_apply(void **state)
                      4);
 }
 
+/* A node that reads `in` and makes `out`, as a body. */
+static pb_graph *body_of(pb_node *n, const char *out)
+{
+    pb_graph *body = igt_alloc(&m, sizeof(*body));
+    pb_value *value = igt_alloc(&m, sizeof(*value));
+    igi_onnx__graph__init(body);
+    igi_onnx__value_info__init(value);
+    value->name = (char *)(uintptr_t)out;
+    body->node = igt_alloc(&m, sizeof(*body->node));
+    body->output = igt_alloc(&m, sizeof(*body->output));
+    body->node[0] = n;
+    body->output[0] = value;
+    body->n_node = body->n_output = 1;
+    return body;
+}
+
+/* An If of f over `c` into `out`, whose arms are `body`. */
+static void add_if(pb_function *f, pb_graph *body, const char *out)
+{
+    pb_node *n = igt_new_node(&m, "If", "c", out);
+    igt_attr(&m, n, "then_branch", PB_ATTR_GRAPH)->g = body;
+    igt_attr(&m, n, "else_branch", PB_ATTR_GRAPH)->g = body;
+    igt_function_node(&m, f, n);
+}
+
+static void bodies_in_functions_refer_to_attributes_of_the_call(void **state)
+{
+    (void)state;
+    igt_frame();
+    igt_input(&m, "flag", IG_BOOL, 0, NULL);
+    pb_function *f = igt_function(&m, "Join", "a b c", "d");
+    pb_node *inner = igt_new_node(&m, "Concat", "a b", "t");
+    igt_attr(&m, inner, "axis", PB_ATTR_INT)->ref_attr_name = (char *)"where";
+    add_if(f, body_of(inner, "t"), "d");
+    pb_node *call = igt_node(&m, "local::Join", "x y flag", "z");
+    igt_int(&m, call, "where", 1);
+    assert_status(igt_read(&m, &g), IG_OK);
+    assert_int_equal(ig_type_dims(ig_graph_value_type(g, ig_graph_output_at(g, 0)))[1],
+                     6);
+}
+
+/* A graph that a call hands to a function reads names of the call's place, by the
+ * opsets of that place. */
+static void a_graph_that_a_call_gives_reads_names_around_the_call(void **state)
+{
+    (void)state;
+    igt_frame();
+    igt_input(&m, "flag", IG_BOOL, 0, NULL);
+    igt_input(&m, "w", IG_FLOAT32, 2, (int64_t[]){5, 7});
+    pb_function *f = igt_function(&m, "Choose", "a c", "d");
+    igt_function_node(&m, f, igt_new_node(&m, "Relu", "a", "w"));
+    pb_node *n = igt_new_node(&m, "If", "c", "d");
+    igt_attr(&m, n, "then_branch", PB_ATTR_GRAPH)->ref_attr_name = (char *)"arm";
+    igt_attr(&m, n, "else_branch", PB_ATTR_GRAPH)->ref_attr_name = (char *)"arm";
+    igt_function_node(&m, f, n);
+    pb_node *call = igt_node(&m, "local::Choose", "x flag", "z");
+    igt_attr(&m, call, "arm", PB_ATTR_GRAPH)->g =
+        body_of(igt_new_node(&m, "Neg", "w", "t"), "t");
+    assert_status(igt_read(&m, &g), IG_OK);
+    assert_int_equal(ig_type_dims(ig_graph_value_type(g, ig_graph_output_at(g, 0)))[1],
+                     7);
+    ig_graph_free(g);
+    g = NULL;
+    pb_graph *arms = body_of(n, "d"); /* once more, in a body of the function */
+    n->output[0] = (char *)"e";
+    arms->output[0]->name = (char *)"e";
+    f->n_node--;
+    add_if(f, arms, "d");
+    igt_refused(IG_UNSUPPORTED, "'w'");
+}
+
 static void overloads_are_told_apart(void **state)
 {
     (void)state;
@@ -146,6 +217,8 @@ static void omitted_optional_inputs_pass_through_functions(void **state)
 
 IG_TESTS(IGT_TEST(functions_are_inlined_with_their_attributes),
          IGT_TEST(defaults_of_function_attributes_apply),
+         IGT_TEST(bodies_in_functions_refer_to_attributes_of_the_call),
+         IGT_TEST(a_graph_that_a_call_gives_reads_names_around_the_call),
          IGT_TEST(overloads_are_told_apart),
          IGT_TEST(a_function_that_calls_itself_is_refused),
          IGT_TEST(a_billion_laughs_meet_the_limit_of_nodes),
