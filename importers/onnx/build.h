@@ -20,7 +20,8 @@
 #define IGI_ONNX_CALL_DEPTH 100 /* nested calls of local functions */
 #define IGI_ONNX_ATTRIBUTES                                                            \
     1000 /* of one node or function: duplicates are searched pairwise */
-#define IGI_ONNX_OUTPUTS 10000 /* of the graph, for the same reason */
+#define IGI_ONNX_IMPORTS 100   /* of opsets, for the same reason */
+#define IGI_ONNX_OUTPUTS 10000 /* of the graph */
 
 typedef struct igi_onnx_opsets { /* opset_import of a model or function */
     pb_opset **v;

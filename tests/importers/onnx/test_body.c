@@ -147,6 +147,27 @@ static void a_function_that_calls_itself_is_refused(void **state)
     igt_refused(IG_INVALID_GRAPH, "calls itself");
 }
 
+static void a_function_imports_a_domain_in_one_version(void **state)
+{
+    (void)state;
+    igt_frame();
+    pb_function *f = igt_function(&m, "F", "a b", "c");
+    igt_function_node(&m, f, igt_new_node(&m, "Add", "a b", "c"));
+    igt_node(&m, "local::F", "x y", "z");
+    pb_opset *two[101], one = *f->opset_import[0], other = one;
+    for (size_t i = 0; i < 101; i++)
+        two[i] = i == 1 ? &other : &one;
+    f->opset_import = two;
+    f->n_opset_import = 2;
+    other.version = 6;
+    igt_refused(IG_INVALID_GRAPH, "imported as opset 17 and as 6");
+    assert_message("function 'F'");
+    other.version = one.version = -1;
+    igt_refused(IG_INVALID_GRAPH, "opset -1 of domain '' does not exist");
+    f->n_opset_import = 101;
+    igt_refused(IG_LIMIT, "101 opset imports");
+}
+
 static void a_billion_laughs_meet_the_limit_of_nodes(void **state)
 {
     (void)state;
@@ -221,6 +242,7 @@ IG_TESTS(IGT_TEST(functions_are_inlined_with_their_attributes),
          IGT_TEST(a_graph_that_a_call_gives_reads_names_around_the_call),
          IGT_TEST(overloads_are_told_apart),
          IGT_TEST(a_function_that_calls_itself_is_refused),
+         IGT_TEST(a_function_imports_a_domain_in_one_version),
          IGT_TEST(a_billion_laughs_meet_the_limit_of_nodes),
          IGT_TEST(function_calls_are_checked_against_their_arity),
          IGT_TEST(a_function_must_define_its_outputs),
