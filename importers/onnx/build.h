@@ -52,6 +52,7 @@ typedef struct igi_onnx_build {
     igi_map functions;              /* full name -> index + 1 */
     igi_map declared;               /* name of a value -> its value_info + 1 */
     uint64_t nodes, max_nodes;      /* read so far, functions inlined (V12) */
+    uint64_t bound;                 /* what calls of functions have bound so far */
     uint32_t depth, max_depth;      /* of bodies */
     int nchwc_block;                /* channels of a block, 0: not known yet */
 } igi_onnx_build;

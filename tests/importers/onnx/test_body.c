@@ -190,6 +190,44 @@ static void a_billion_laughs_meet_the_limit_of_nodes(void **state)
     assert_message("after inlining");
 }
 
+/* F has inputs and defaults that calls do not give; each call would bind them all. */
+static void calls_that_bind_much_meet_a_limit(void **state)
+{
+    (void)state;
+    enum { INPUTS = 1000, ATTRIBUTES = 900, CALLS = 1100 };
+    static char names[INPUTS][16];
+    igt_frame();
+    pb_function *f = igt_function(&m, "F", "a", "c");
+    igt_function_node(&m, f, igt_new_node(&m, "Relu", "a", "c"));
+    f->input = igt_alloc(&m, INPUTS * sizeof(*f->input));
+    for (int i = 0; i < INPUTS; i++) {
+        (void)snprintf(names[i], sizeof(names[i]), "i%d", i);
+        f->input[i] = names[i];
+    }
+    f->n_input = 1;
+    f->node[0]->input[0] = names[0];
+    for (int i = 0; i < CALLS; i++) {
+        char out[16];
+        (void)snprintf(out, sizeof(out), "o%d", i);
+        igt_node(&m, "local::F", "x", i ? out : "z");
+    }
+    const ig_limits few = {.nodes = 2 * CALLS};
+    assert_status(igt_read_limits(&m, &few, &g), IG_OK);
+    ig_graph_free(g);
+    f->n_input = INPUTS;
+    assert_int_equal(igt_read_limits(&m, &few, &g), IG_LIMIT);
+    assert_message("calls of functions bind more than 1000000");
+    f->n_input = 1;
+    f->attribute_proto = igt_alloc(&m, ATTRIBUTES * sizeof(*f->attribute_proto));
+    for (int i = 0; i < ATTRIBUTES; i++) {
+        f->attribute_proto[i] = igt_attr(&m, NULL, names[i], PB_ATTR_INT);
+        f->attribute_proto[i]->has_i = true;
+    }
+    f->n_attribute_proto = ATTRIBUTES;
+    assert_int_equal(igt_read_limits(&m, &few, &g), IG_LIMIT);
+    assert_message("calls of functions bind more than 1000000");
+}
+
 static void function_calls_are_checked_against_their_arity(void **state)
 {
     (void)state;
@@ -244,6 +282,7 @@ IG_TESTS(IGT_TEST(functions_are_inlined_with_their_attributes),
          IGT_TEST(a_function_that_calls_itself_is_refused),
          IGT_TEST(a_function_imports_a_domain_in_one_version),
          IGT_TEST(a_billion_laughs_meet_the_limit_of_nodes),
+         IGT_TEST(calls_that_bind_much_meet_a_limit),
          IGT_TEST(function_calls_are_checked_against_their_arity),
          IGT_TEST(a_function_must_define_its_outputs),
          IGT_TEST(a_function_may_return_its_input),
