@@ -30,6 +30,11 @@ capture_input(igi_onnx_build *b, igi_onnx_frame *f, ig_value_id v, ig_value_id *
             *out = b->g->inputs.p[f->first_capture + i];
             return IG_OK;
         }
+    if (r->captures.n == IG_PORTS_MAX) /* at once: each is compared with all before */
+        return ig_fail(IG_LIMIT,
+                       "the bodies of a node read more than %d outer values, the most "
+                       "that is supported",
+                       IG_PORTS_MAX);
     if (!IGI_PUSH(&r->captures, v))
         return IG_OUT_OF_MEMORY;
     return igi_body_add_input(b->g, r->g, v, out);
@@ -228,9 +233,6 @@ static ig_status build_all(igi_onnx_node *n, igi_onnx_frame *f, igi_onnx_region 
     for (size_t i = 0; i < n->n_attrs; i++)
         if (n->attrs[i].body)
             IG_TRY(even_out(r, n->attrs[i].body, n->attrs[i].a->g->n_input));
-    if (r->captures.n > IG_PORTS_MAX)
-        return ig_fail(IG_LIMIT, "its bodies read %zu outer values, at most %d can be",
-                       r->captures.n, IG_PORTS_MAX);
     n->n_captures = (int)r->captures.n;
     if (r->captures.n)
         memcpy(n->captures, r->captures.p, r->captures.n * sizeof(*n->captures));
