@@ -307,6 +307,21 @@ static void sparse_indices_are_checked(void **state)
     assert_status(igi_onnx_sparse(&data, s, &got), IG_INVALID_GRAPH);
 }
 
+static void dense_forms_of_sparse_tensors_share_a_limit(void **state)
+{
+    (void)state;
+    pb_sparse *s = sparse(2, (const int64_t[]){1, 5}, 1);
+    s->dims[0] = 1 << 26; /* of 2^28 bytes each */
+    s->dims[1] = 1;
+    for (int i = 0; i < 4; i++) {
+        assert_status(igi_onnx_sparse(&data, s, &got), IG_OK);
+        ig_tensor_unref(got);
+        got = NULL;
+    }
+    assert_status(igi_onnx_sparse(&data, s, &got), IG_LIMIT);
+    assert_message("limits.tensor_bytes");
+}
+
 IG_TESTS(IGT_TEST(an_unknown_element_type_is_refused),
          IGT_TEST(negative_and_huge_dims_are_refused),
          IGT_TEST(a_tensor_over_the_limit_of_bytes_is_refused),
@@ -325,4 +340,5 @@ IG_TESTS(IGT_TEST(an_unknown_element_type_is_refused),
          IGT_TEST(an_aligned_payload_is_used_in_place),
          IGT_TEST(bytes_are_used_in_place_at_any_address),
          IGT_TEST(sparse_tensors_become_dense),
+         IGT_TEST(dense_forms_of_sparse_tensors_share_a_limit),
          IGT_TEST(sparse_indices_are_checked))
