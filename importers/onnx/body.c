@@ -353,7 +353,11 @@ static ig_status take_node(igi_onnx_build *b, frame **top, const pb_node *node)
     if (!n)
         return IG_OUT_OF_MEMORY;
     n->b = b;
+    const size_t before = b->g->arena.total;
     ig_status rc = make_node(n, *top, node, &found);
+    if (rc ==
+        IG_OK) /* a function is in the file once, its nodes are as often as called */
+        rc = igi_onnx_charge(&b->data, b->g->arena.total - before);
     igi_onnx_subgraphs_drop(n);
     igi_free(n);
     if (b->depth == 0) /* nodes around this one still use theirs */

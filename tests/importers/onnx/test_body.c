@@ -256,6 +256,28 @@ static void calls_that_bind_much_meet_a_limit(void **state)
     assert_message("calls of functions bind more than 1000000");
 }
 
+static void copies_of_a_functions_nodes_count_as_memory(void **state)
+{
+    (void)state;
+    enum { LONG = 60000, CALLS = 100 };
+    igt_frame();
+    pb_function *f = igt_function(&m, "F", "a", "c");
+    pb_node *inner = igt_new_node(&m, "Relu", "a", "c");
+    inner->name = igt_alloc(&m, LONG + 1);
+    memset(inner->name, 'n', LONG);
+    igt_function_node(&m, f, inner);
+    for (int i = 0; i < CALLS; i++) {
+        char out[16];
+        (void)snprintf(out, sizeof(out), "o%d", i);
+        igt_node(&m, "local::F", "x", i ? out : "z");
+    }
+    const ig_limits half = {.memory_bytes = CALLS * LONG / 2};
+    assert_int_equal(igt_read_limits(&m, &half, &g), IG_LIMIT);
+    assert_message("limits.memory_bytes");
+    const ig_limits twice = {.memory_bytes = CALLS * LONG * 2};
+    assert_status(igt_read_limits(&m, &twice, &g), IG_OK);
+}
+
 static void function_calls_are_checked_against_their_arity(void **state)
 {
     (void)state;
@@ -312,6 +334,7 @@ IG_TESTS(IGT_TEST(functions_are_inlined_with_their_attributes),
          IGT_TEST(a_function_imports_a_domain_in_one_version),
          IGT_TEST(a_billion_laughs_meet_the_limit_of_nodes),
          IGT_TEST(calls_that_bind_much_meet_a_limit),
+         IGT_TEST(copies_of_a_functions_nodes_count_as_memory),
          IGT_TEST(function_calls_are_checked_against_their_arity),
          IGT_TEST(a_function_must_define_its_outputs),
          IGT_TEST(a_function_may_return_its_input),
