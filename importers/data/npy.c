@@ -15,6 +15,9 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 
 /* ---- reading ---- */
 
+/* Strings of no characters ('U0') take no bytes in the file, but memory here. */
+#define EMPTY_MAX (INT64_C(1) << 20)
+
 static ig_status check_size(const igi_npy_header *h, size_t n, int64_t *count)
 {
     int64_t need = 0;
@@ -28,6 +31,11 @@ static ig_status check_size(const igi_npy_header *h, size_t n, int64_t *count)
             "the .npy data has %zu bytes of contents, but its shape needs %" PRId64
             ": it is cut short or damaged",
             have, need);
+    if (h->item == 0 && *count > EMPTY_MAX)
+        return ig_fail(IG_LIMIT,
+                       "the .npy data has %" PRId64
+                       " strings of no characters, the limit is %" PRId64,
+                       *count, EMPTY_MAX);
     return IG_OK;
 }
 

@@ -176,6 +176,22 @@ static void a_shape_that_does_not_fit_the_bytes_is_refused(void **state)
         8, IG_INVALID_ARGUMENT);
 }
 
+static void strings_of_no_bytes_are_few(void **state)
+{
+    ig_tensor *t;
+    (void)state;
+    assert_int_equal(
+        read_text(&t, "{'descr': '<U0', 'fortran_order': False, 'shape': (3,), }", NULL,
+                  0),
+        IG_OK);
+    assert_string_equal(ig_tensor_string(t, 2), "");
+    ig_tensor_unref(t);
+    refuse("{'descr': '<U0', 'fortran_order': False, 'shape': (99999999,), }", 0,
+           IG_LIMIT);
+    refuse("{'descr': '|S0', 'fortran_order': False, 'shape': (1048577,), }", 0,
+           IG_LIMIT);
+}
+
 static void pickles_records_and_unknown_types_are_named(void **state)
 {
     (void)state;
@@ -283,6 +299,7 @@ IG_TESTS(cmocka_unit_test(a_float_array_is_read_with_its_shape),
          cmocka_unit_test(unicode_and_byte_strings_become_strings),
          cmocka_unit_test(empty_arrays_and_scalars_are_read),
          cmocka_unit_test(a_shape_that_does_not_fit_the_bytes_is_refused),
+         cmocka_unit_test(strings_of_no_bytes_are_few),
          cmocka_unit_test(pickles_records_and_unknown_types_are_named),
          cmocka_unit_test(malformed_dictionaries_are_refused),
          cmocka_unit_test(a_header_beyond_the_limit_is_refused),
