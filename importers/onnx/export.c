@@ -103,6 +103,23 @@ static ig_status assign_names(igi_onnx_out *o)
 /* ---- types
  * --------------------------------------------------------------------------------- */
 
+/* The name of a symbolic dim; NULL, an unknown dim, when nothing names it or its
+ * formula is too long: two formulas cut short could be equal. */
+static ig_status dim_message(igi_onnx_out *o, int64_t d, char **out)
+{
+    char formula[1024];
+    const char *name = igi_symtab_name(o->g->syms, d);
+    *out = NULL;
+    if (igi_symtab_is_fresh(o->g->syms, d))
+        return IG_OK;
+    if (!name)
+        name = igi_dim_print(o->g->syms, d, formula, sizeof(formula));
+    if (name == formula && strlen(name) + 1 == sizeof(formula))
+        return IG_OK;
+    *out = igi_arena_strdup(&o->arena, name);
+    return *out ? IG_OK : IG_OUT_OF_MEMORY;
+}
+
 static ig_status shape_message(igi_onnx_out *o, const ig_type *t, pb_shape **out)
 {
     pb_shape *s = igi_arena_alloc(&o->arena, sizeof(*s));
@@ -116,18 +133,14 @@ static ig_status shape_message(igi_onnx_out *o, const ig_type *t, pb_shape **out
     if (!s->dim || !dims)
         return IG_OUT_OF_MEMORY;
     for (size_t i = 0; i < rank; i++) {
-        char name[256];
         int64_t d = ig_type_dims(t)[i];
         s->dim[i] = &dims[i];
         igi_onnx__tensor_shape__dimension__init(&dims[i]);
         if (d >= 0) {
             dims[i].dim_value = d;
             dims[i].has_dim_value = true;
-        } else if (d != -1 && !igi_symtab_is_fresh(o->g->syms, d)) {
-            dims[i].dim_param = igi_arena_strdup(
-                &o->arena, igi_dim_print(o->g->syms, d, name, sizeof(name)));
-            if (!dims[i].dim_param)
-                return IG_OUT_OF_MEMORY;
+        } else if (d != -1) {
+            IG_TRY(dim_message(o, d, &dims[i].dim_param));
         }
     }
     *out = s;

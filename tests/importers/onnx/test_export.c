@@ -216,6 +216,31 @@ static void a_newer_opset_is_asked_for_by_its_uses_alone(void **state)
     assert_int_equal(written_opset("ReduceLogSum", "x", IG_FLOAT32, 0), 18);
 }
 
+static void long_names_of_dims_are_written_whole(void **state)
+{
+    (void)state;
+    static char names[2][301];
+    size_t n;
+    igt_begin(&m, 18);
+    for (int i = 0; i < 2; i++) { /* equal but for the end */
+        memset(names[i], 'n', 299);
+        names[i][299] = (char)('0' + i);
+        igt_input(&m, i ? "y" : "x", IG_FLOAT32, 1, (int64_t[]){-1});
+        pb_dimension *d = m.graph.input[i]->type->tensor_type->shape->dim[0];
+        d->dim_param = names[i];
+        d->has_dim_value = false;
+    }
+    igt_node(&m, "Identity", "x", "z");
+    igt_output(&m, "z", IG_FLOAT32);
+    assert_status(igt_read(&m, &g), IG_OK);
+    assert_status(igi_onnx_write(g, NULL, &bytes, &n), IG_OK);
+    assert_status(igt_read_bytes(bytes, n, &again), IG_OK);
+    for (int i = 0; i < 2; i++) {
+        const ig_type *t = ig_graph_value_type(again, ig_graph_input_at(again, i));
+        assert_string_equal(igi_symtab_name(again->syms, ig_type_dims(t)[0]), names[i]);
+    }
+}
+
 static void outputs_keep_the_names_that_callers_use(void **state)
 {
     (void)state;
@@ -482,6 +507,7 @@ IG_TESTS(TEST(a_graph_survives_writing_and_reading),
          TEST(names_of_nodes_are_written_once_each),
          TEST(graphs_of_any_number_of_nodes_are_written),
          TEST(an_output_that_is_an_input_asks_for_its_opset),
+         TEST(long_names_of_dims_are_written_whole),
          TEST(outputs_keep_the_names_that_callers_use),
          TEST(operators_of_our_own_become_onnx),
          TEST(sums_over_broadcast_axes_become_reductions),
