@@ -248,7 +248,8 @@ static ig_status put_values(igi_onnx_out *o)
                              &p->output[p->n_output]));
     for (size_t i = 1; i < g->values.n; i++) {
         const igi_gvalue *v = &g->values.p[i];
-        if (!v->live || !v->constant || !v->uses.n)
+        bool kept = p == &o->main && o->kept[i];
+        if (!v->live || !v->constant || (!v->uses.n && !kept))
             continue;
         pb_tensor **t = &p->initializer[p->n_initializer++];
         IG_TRY(igi_onnx_out_tensor(o, v->constant, o->names[i], t));

@@ -17,7 +17,8 @@ typedef struct igi_onnx_out {
     igi_arena arena;         /* all messages; zeroed memory */
     const char **names;      /* per value id of g: its name in the file */
     const char *const *outs; /* per output of g: its name in the file */
-    size_t n_captures;       /* of a body: its last inputs, which have outer names */
+    bool *kept; /* per value of the main graph: a constant that only notes name */
+    size_t n_captures; /* of a body: its last inputs, which have outer names */
     igi_map
         taken; /* names of all graphs -> value id: bodies may not hide outer names */
     igi_map node_names;          /* of all graphs */
