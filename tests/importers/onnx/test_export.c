@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "graph/core/file.h"
 #include "tests/importers/onnx/support.h"
@@ -460,6 +461,23 @@ static void external_data_lies_beside_the_file(void **state)
     assert_status(igi_onnx_write(g, &o, &bytes, &n), IG_INVALID_ARGUMENT);
 }
 
+static void a_model_that_cannot_be_written_leaves_its_old_data(void **state)
+{
+    (void)state;
+    char path[128], data[128];
+    struct igi_file *f;
+    ig_save_opts o = {.external_data = true};
+    sample();
+    snprintf(path, sizeof(path), "%s/m.onnx", folder);
+    snprintf(data, sizeof(data), "%s/m.onnx.data", folder);
+    assert_int_equal(mkdir(path, 0700), 0); /* no file can have this name */
+    assert_status(igi_file_write_atomic(data, "old", 3), IG_OK);
+    assert_int_not_equal(igi_onnx_save(g, path, &o), IG_OK);
+    assert_status(igi_file_read(&f, data, 0), IG_OK);
+    assert_int_equal(f->size, 3);
+    igi_file_unref(f);
+}
+
 static void a_folder_that_does_not_exist_is_an_error(void **state)
 {
     (void)state;
@@ -516,5 +534,6 @@ IG_TESTS(TEST(a_graph_survives_writing_and_reading),
          TEST(an_opset_that_is_too_old_is_refused_with_the_one_it_takes),
          TEST(a_file_is_saved_and_read),
          TEST(external_data_lies_beside_the_file),
+         TEST(a_model_that_cannot_be_written_leaves_its_old_data),
          TEST(a_folder_that_does_not_exist_is_an_error),
          TEST(every_failing_allocation_ends_in_a_clean_error))
