@@ -118,6 +118,12 @@ static void external_data_must_fit_the_file_and_the_dims(void **state)
     igt_tensor_refused(external("w.bin", "-4", NULL), IG_INVALID_GRAPH, "no number");
     igt_tensor_refused(external("w.bin", " 4", NULL), IG_INVALID_GRAPH, "no number");
     igt_tensor_refused(external("w.bin", "", NULL), IG_INVALID_GRAPH, "no number");
+    pb_tensor *twice = external("w.bin", "4", "8");
+    entry(twice, "offset", "0");
+    igt_tensor_refused(twice, IG_INVALID_GRAPH, "two entries 'offset'");
+    twice = external("w.bin", "4", "8");
+    entry(twice, "length", "8");
+    igt_tensor_refused(twice, IG_INVALID_GRAPH, "two entries 'length'");
 }
 
 static void external_data_cannot_leave_the_folder(void **state)
