@@ -39,22 +39,29 @@ ig_status igi_onnx_out_claim(igi_onnx_out *o, ig_value_id v, const char *name)
     return igi_map_put(&o->taken, name, v.i);
 }
 
-static const char *unused_in(igi_onnx_out *o, const igi_map *taken, const char *stem)
+/* `stem`, or the first of stem_1, stem_2, ... that is free. `last` remembers which was
+ * free per stem, as numbers below stay taken: thousands may have one stem. */
+static const char *
+unused_in(igi_onnx_out *o, const igi_map *taken, igi_map *last, const char *stem)
 {
     char buf[288];
     if (!igi_map_get(taken, stem))
         return stem;
-    for (uint32_t k = 1;; k++) {
+    for (uint32_t k = igi_map_get(last, stem);; k++) {
+        if (k == 0)
+            continue;
         (void)snprintf(buf, sizeof(buf), "%.*s_%u", (int)igi_utf8_cut(stem, 255), stem,
                        k);
-        if (!igi_map_get(taken, buf))
-            return igi_arena_strdup(&o->arena, buf);
+        if (igi_map_get(taken, buf))
+            continue;
+        return igi_map_put(last, stem, k) == IG_OK ? igi_arena_strdup(&o->arena, buf)
+                                                   : NULL;
     }
 }
 
 const char *igi_onnx_out_unused(igi_onnx_out *o, const char *stem)
 {
-    return unused_in(o, &o->taken, stem);
+    return unused_in(o, &o->taken, &o->last, stem);
 }
 
 const char *igi_onnx_out_name(igi_onnx_out *o, const char *stem)
@@ -291,7 +298,7 @@ static ig_status name_node(igi_onnx_out *o, const igi_node *n, pb_node *p)
 {
     if (!n->name || !*n->name)
         return IG_OK;
-    const char *name = unused_in(o, &o->node_names, n->name);
+    const char *name = unused_in(o, &o->node_names, &o->last_nodes, n->name);
     p->name = text(name);
     return name ? igi_map_put(&o->node_names, name, 1) : IG_OUT_OF_MEMORY;
 }
@@ -451,6 +458,8 @@ void igi_onnx_out_end(igi_onnx_out *o)
     IGI_VEC_FREE(&o->blocks);
     IGI_VEC_FREE(&o->nodes);
     igi_map_fini(&o->taken);
+    igi_map_fini(&o->last);
+    igi_map_fini(&o->last_nodes);
     igi_map_fini(&o->node_names);
     igi_arena_fini(&o->arena);
 }

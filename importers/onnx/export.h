@@ -22,6 +22,7 @@ typedef struct igi_onnx_out {
     igi_map
         taken; /* names of all graphs -> value id: bodies may not hide outer names */
     igi_map node_names;          /* of all graphs */
+    igi_map last, last_nodes;    /* per stem: what made the last name of it free */
     IGI_VEC(ig_tensor *) copies; /* contiguous forms, dropped at the end */
     IGI_VEC(void *) blocks;      /* of the heap, freed at the end */
     IGI_VEC(ig_graph *) bodies;  /* made here, freed at the end */
