@@ -166,23 +166,20 @@ static ig_status check_calls(const frame *top, const pb_function *fn)
     return IG_OK;
 }
 
-/* Binding a call costs no node: inputs of the function, and names of attributes, which
- * are compared pairwise, are counted, or a small file could ask for hours. */
-static ig_status
-count_call(igi_onnx_build *b, const pb_node *call, const pb_function *fn)
+ig_status igi_onnx_count_work(igi_onnx_build *b, uint64_t steps)
 {
     enum { EACH = 32, LEAST = 1000000 }; /* allowed by any limit of nodes */
-    uint64_t most, given = call->n_attribute + fn->n_attribute_proto;
+    uint64_t most;
     if (__builtin_mul_overflow(b->max_nodes, EACH, &most))
         most = UINT64_MAX;
     if (most < LEAST)
         most = LEAST;
-    b->bound += fn->n_input + given * (given + fn->n_attribute);
-    if (b->bound <= most)
+    b->work += steps;
+    if (b->work <= most)
         return IG_OK;
     return ig_fail(IG_LIMIT,
-                   "calls of functions bind more than %" PRIu64
-                   " inputs and pairs of attributes; raise limits.nodes",
+                   "calls of functions and gradients look at more than %" PRIu64
+                   " inputs, pairs of attributes and values; raise limits.nodes",
                    most);
 }
 
@@ -209,7 +206,8 @@ static ig_status push_function(igi_onnx_build *b,
                                const pb_function *fn)
 {
     IG_TRY(check_calls(*top, fn));
-    IG_TRY(count_call(b, call, fn));
+    uint64_t given = call->n_attribute + fn->n_attribute_proto; /* compared pairwise */
+    IG_TRY(igi_onnx_count_work(b, fn->n_input + given * (given + fn->n_attribute)));
     frame *f = igi_calloc(1, sizeof(*f));
     if (!f)
         return IG_OUT_OF_MEMORY;

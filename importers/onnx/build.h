@@ -52,7 +52,7 @@ typedef struct igi_onnx_build {
     igi_map functions;              /* full name -> index + 1 */
     igi_map declared;               /* name of a value -> its value_info + 1 */
     uint64_t nodes, max_nodes;      /* read so far, functions inlined (V12) */
-    uint64_t bound;                 /* what calls of functions have bound so far */
+    uint64_t work;                  /* of igi_onnx_count_work */
     uint32_t depth, max_depth;      /* of bodies */
     int nchwc_block;                /* channels of a block, 0: not known yet */
 } igi_onnx_build;
@@ -121,6 +121,10 @@ ig_status igi_onnx_add_constants(igi_onnx_build *b, const pb_graph *g, igi_map *
 /* training.c: the graph of the model becomes that of a step of its training_info i, or
  * the one that makes the first values of its state; the model itself is not changed. */
 ig_status igi_onnx_training(igi_onnx_build *b, int i, bool start);
+
+/* body.c: counts what a node costs beside itself, or a small file could ask for hours.
+ */
+ig_status igi_onnx_count_work(igi_onnx_build *b, uint64_t steps);
 
 /* body.c: builds the main graph's nodes; `names` maps value names to ids and grows. */
 ig_status igi_onnx_body(igi_onnx_build *b, const pb_graph *graph, igi_map *names);
