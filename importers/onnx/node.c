@@ -154,9 +154,11 @@ static ig_status check_required(const igi_onnx_node *n)
 
 static ig_status fill_attrs(igi_onnx_node *n, void *attrs)
 {
-    for (size_t i = 0; i < n->n_attrs; i++)
+    for (size_t i = 0; i < n->n_attrs; i++) {
         if (!n->attrs[i].used)
             IG_TRY(set_attr(n, attrs, &n->attrs[i]));
+        n->attrs[i].used = true;
+    }
     return IG_OK;
 }
 
@@ -203,7 +205,13 @@ ig_status igi_onnx_emit(igi_onnx_node *n)
 {
     if (n->upgrade && n->upgrade->run)
         IG_TRY(n->upgrade->run(n));
-    return n->done ? IG_OK : igi_up_finish(n);
+    if (!n->done)
+        return igi_up_finish(n);
+    for (size_t i = 0; i < n->n_attrs; i++)
+        if (!n->attrs[i].used)
+            return ig_fail(IG_INVALID_GRAPH, "there is no attribute %s",
+                           n->attrs[i].name);
+    return IG_OK;
 }
 
 /* ---- Constant
