@@ -157,12 +157,15 @@ add_constant(igi_onnx_build *b, igi_map *names, const char *name, ig_tensor *t)
 {
     ig_value_id v = {0};
     ig_status rc;
+    bool taken = igi_map_get(&b->g->names, name); /* by a capture of another body */
     if (!*name)
         rc = ig_fail(IG_INVALID_GRAPH, "an initialiser has no name");
     else if (igi_map_get(names, name))
         rc = ig_fail(IG_INVALID_GRAPH, "two initialisers are named '%s'", name);
     else
-        rc = ig_graph_constant(b->g, name, t, &v);
+        rc = ig_graph_constant(b->g, taken ? NULL : name, t, &v);
+    if (rc == IG_OK)
+        rc = igi_onnx_set_name(b->g, v, name);
     ig_tensor_unref(t);
     return rc == IG_OK ? igi_map_put(names, name, v.i) : rc;
 }

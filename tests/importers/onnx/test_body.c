@@ -147,6 +147,26 @@ static void a_body_reads_few_outer_values(void **state)
     igt_refused(IG_LIMIT, "more than 256 outer values");
 }
 
+/* Captures of bodies before are inputs of a body: their names are not taken. */
+static void a_body_may_call_its_own_what_another_reads_from_outside(void **state)
+{
+    (void)state;
+    igt_frame();
+    igt_input(&m, "flag", IG_BOOL, 0, NULL);
+    pb_node *n = igt_node(&m, "If", "flag", "z");
+    igt_attr(&m, n, "else_branch", PB_ATTR_GRAPH)->g =
+        body_of(igt_new_node(&m, "Neg", "x", "t"), "t");
+    pb_graph *then = body_of(igt_new_node(&m, "Neg", "x", "t"), "t");
+    igt_attr(&m, n, "then_branch", PB_ATTR_GRAPH)->g = then;
+    pb_tensor *own = igt_init_floats(&m, "x", 5, (float[]){1, 2, 3, 4, 5});
+    m.graph.n_initializer = 0;
+    then->initializer = &own;
+    then->n_initializer = 1;
+    assert_status(igt_read(&m, &g), IG_OK);
+    assert_status(ig_graph_verify(g), IG_OK);
+    assert_int_equal(ig_graph_value_type(g, ig_graph_output_at(g, 0))->rank, -1);
+}
+
 static void overloads_are_told_apart(void **state)
 {
     (void)state;
@@ -329,6 +349,7 @@ IG_TESTS(IGT_TEST(functions_are_inlined_with_their_attributes),
          IGT_TEST(bodies_in_functions_refer_to_attributes_of_the_call),
          IGT_TEST(a_graph_that_a_call_gives_reads_names_around_the_call),
          IGT_TEST(a_body_reads_few_outer_values),
+         IGT_TEST(a_body_may_call_its_own_what_another_reads_from_outside),
          IGT_TEST(overloads_are_told_apart),
          IGT_TEST(a_function_that_calls_itself_is_refused),
          IGT_TEST(a_function_imports_a_domain_in_one_version),
