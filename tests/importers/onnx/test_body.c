@@ -167,6 +167,32 @@ static void a_body_may_call_its_own_what_another_reads_from_outside(void **state
     assert_int_equal(ig_graph_value_type(g, ig_graph_output_at(g, 0))->rank, -1);
 }
 
+/* Of a name that the body makes itself it reads its own. */
+static void what_bodies_read_from_outside_may_stand_behind_them(void **state)
+{
+    (void)state;
+    igt_frame();
+    igt_input(&m, "flag", IG_BOOL, 0, NULL);
+    igt_node(&m, "Neg", "w", "z");
+    igt_node(&m, "Relu", "x", "early");
+    pb_node *n = igt_node(&m, "If", "flag", "w");
+    pb_graph *inner = body_of(igt_new_node(&m, "Add", "early late", "t"), "t");
+    pb_node *nested = igt_new_node(&m, "If", "flag", "u");
+    igt_attr(&m, nested, "then_branch", PB_ATTR_GRAPH)->g = inner;
+    igt_attr(&m, nested, "else_branch", PB_ATTR_GRAPH)->g = inner;
+    igt_attr(&m, n, "then_branch", PB_ATTR_GRAPH)->g = body_of(nested, "u");
+    igt_attr(&m, n, "else_branch", PB_ATTR_GRAPH)->g =
+        body_of(igt_new_node(&m, "Relu", "x", "own"), "own");
+    igt_node(&m, "Relu", "x", "late");
+    igt_node(&m, "Relu", "w", "own");
+    assert_status(igt_read(&m, &g), IG_OK);
+    assert_status(ig_graph_verify(g), IG_OK);
+    ig_graph_free(g);
+    g = NULL;
+    inner->node[0]->input[1] = (char *)"z"; /* which needs w */
+    igt_refused(IG_INVALID_GRAPH, "cycle");
+}
+
 static void overloads_are_told_apart(void **state)
 {
     (void)state;
@@ -350,6 +376,7 @@ IG_TESTS(IGT_TEST(functions_are_inlined_with_their_attributes),
          IGT_TEST(a_graph_that_a_call_gives_reads_names_around_the_call),
          IGT_TEST(a_body_reads_few_outer_values),
          IGT_TEST(a_body_may_call_its_own_what_another_reads_from_outside),
+         IGT_TEST(what_bodies_read_from_outside_may_stand_behind_them),
          IGT_TEST(overloads_are_told_apart),
          IGT_TEST(a_function_that_calls_itself_is_refused),
          IGT_TEST(a_function_imports_a_domain_in_one_version),
