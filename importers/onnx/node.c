@@ -96,7 +96,9 @@ static ig_status set_tensor(igi_onnx_node *n, void *attrs, const igi_onnx_attr *
 {
     ig_tensor *t;
     IG_TRY(igi_onnx_tensor(&n->b->data, a->a->t, &t));
-    ig_status rc = igi_attrs_set_tensor(n->op->def, attrs, a->name, ig_tensor_share(t));
+    ig_status rc = igi_tensor_settle(t); /* operators read attributes as they lie */
+    if (rc == IG_OK)
+        rc = igi_attrs_set_tensor(n->op->def, attrs, a->name, ig_tensor_share(t));
     ig_tensor_unref(t);
     return rc;
 }

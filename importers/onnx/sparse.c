@@ -90,6 +90,7 @@ static ig_status make_sparse(igi_onnx_data *d, const pb_sparse *p, ig_tensor **o
         return ig_fail(IG_INVALID_GRAPH, "values or indices are missing");
     IG_GO(igi_onnx_tensor(d, p->values, &values));
     IG_GO(igi_onnx_tensor(d, p->indices, &indices));
+    IG_GO(igi_tensor_settle(indices)); /* read below */
     pb_tensor like = *p->values; /* the dense form: same type, own dims, no data */
     like.dims = p->dims;
     like.n_dims = p->n_dims;
