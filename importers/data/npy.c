@@ -74,7 +74,8 @@ string_of_field(const igi_npy_header *h, const unsigned char *p, igi_text *text)
         n--;
     for (int64_t i = 0; i < n; i++) {
         char utf8[4];
-        size_t k = utf8_put(code_point_at(p + 4 * i, h->big_endian), utf8);
+        uint32_t c = code_point_at(p + 4 * i, h->big_endian);
+        size_t k = c ? utf8_put(c, utf8) : 0; /* a zero would end the string here */
         if (k == 0)
             return ig_fail(IG_INVALID_ARGUMENT,
                            "a string of the .npy data holds no valid text");
