@@ -329,77 +329,6 @@ static void sparse_constants_become_dense(void **state)
 }
 
 static int warnings;
-/* The model at an odd address of a buffer, of which tensors become views. */
-static void read_at(size_t shift)
-{
-    const ig_read_opts opts = {.registry = igt_registry()};
-    int64_t size = (int64_t)(m.size + shift);
-    ig_tensor *owner;
-    assert_status(ig_tensor_new(&owner, IG_UINT8, 1, &size), IG_OK);
-    ig_tensor_share(owner);
-    char *p = (char *)ig_tensor_data(owner) + shift;
-    memcpy(p, m.bytes, m.size);
-    const igi_source src = {.bytes = p, .size = m.size, .owner = owner};
-    assert_status(igi_onnx_read(&g, &src, &opts), IG_OK);
-    ig_tensor_unref(owner);
-}
-
-static void attributes_are_read_at_any_address(void **state)
-{
-    (void)state;
-    static int64_t dims[2] = {200, 100}, numbers[20000], positions[10000];
-    pb_tensor keys, values, fallback, entries, indices;
-    pb_tensor *all[] = {&keys, &values, &fallback, &entries, &indices};
-    IgiOnnx__SparseTensor sparse = IGI_ONNX__SPARSE_TENSOR__INIT, *list = &sparse;
-    int64_t counts[] = {5000, 2};
-    for (int64_t i = 0; i < 20000; i++)
-        numbers[i] = i;
-    for (int64_t i = 0; i < 5000; i++) {
-        positions[2 * i] = i;
-        positions[2 * i + 1] = 0;
-    }
-    for (size_t i = 0; i < 5; i++) {
-        igi_onnx__tensor__init(all[i]);
-        all[i]->has_data_type = all[i]->has_raw_data = true;
-        all[i]->data_type = IG_INT64;
-        all[i]->dims = i < 2 ? dims : counts;
-        all[i]->n_dims = 2;
-        all[i]->raw_data = (ProtobufCBinaryData){160000, (uint8_t *)numbers};
-    }
-    fallback.n_dims = 0;
-    fallback.raw_data.len = 8;
-    entries.n_dims = 1;
-    entries.raw_data.len = 40000;
-    entries.name = (char *)"w";
-    indices.raw_data = (ProtobufCBinaryData){80000, (uint8_t *)positions};
-    sparse.values = &entries;
-    sparse.indices = &indices;
-    sparse.dims = counts;
-    sparse.n_dims = 2;
-    igt_opset(&m, "ai.onnx.ml", 4);
-    igt_input(&m, "x", IG_INT64, 1, (int64_t[]){2});
-    igt_output(&m, "y", IG_INT64);
-    igt_output(&m, "w", IG_INT64);
-    m.graph.sparse_initializer = &list;
-    m.graph.n_sparse_initializer = 1;
-    pb_node *n = igt_node(&m, "ai.onnx.ml::LabelEncoder", "x", "y");
-    igt_attr(&m, n, "keys_tensor", PB_ATTR_TENSOR)->t = &keys;
-    igt_attr(&m, n, "values_tensor", PB_ATTR_TENSOR)->t = &values;
-    igt_attr(&m, n, "default_tensor", PB_ATTR_TENSOR)->t = &fallback;
-    igt_pack(&m);
-    for (size_t shift = 0; shift < 8; shift++) {
-        read_at(shift);
-        const void *attrs = ig_graph_node_attrs(g, g->order.p[0]);
-        const ig_op_def *op = ig_graph_node_op(g, g->order.p[0]);
-        const ig_tensor *t =
-            *(ig_tensor *const *)igi_attr_at(igi_attr_find(op, "keys_tensor"), attrs);
-        assert_int_equal((uintptr_t)t->data % 8, 0);
-        assert_int_equal(((const int64_t *)(const void *)t->data)[19999], 19999);
-        ig_graph_free(g);
-        g = NULL;
-    }
-}
-
 static void count_warning(const char *text, void *user)
 {
     (void)text;
@@ -549,7 +478,6 @@ IG_TESTS(IGT_TEST(a_model_becomes_a_graph),
          IGT_TEST(a_domain_is_imported_in_one_version),
          IGT_TEST(an_initialiser_that_is_an_input_can_be_overridden),
          IGT_TEST(sparse_constants_become_dense),
-         IGT_TEST(attributes_are_read_at_any_address),
          IGT_TEST(a_newer_opset_is_read_with_a_warning),
          IGT_TEST(an_operator_is_known_from_its_opset_on),
          IGT_TEST(an_operator_named_like_a_row_of_a_table_is_unknown),
