@@ -231,7 +231,7 @@ static ig_status build_all(igi_onnx_node *n, igi_onnx_frame *f, igi_onnx_region 
             return ig_fail_context("%s", a->name);
     }
     for (size_t i = 0; i < n->n_attrs; i++)
-        if (n->attrs[i].body)
+        if (n->attrs[i].a->g)
             IG_TRY(even_out(r, n->attrs[i].body, n->attrs[i].a->g->n_input));
     n->n_captures = (int)r->captures.n;
     if (r->captures.n)
