@@ -68,6 +68,9 @@ ig_status igi_writer_write(igi_writer *w, const void *p, size_t n);
 /* Overwrites bytes that were written before (a header that is known last). */
 ig_status igi_writer_patch(igi_writer *w, uint64_t offset, const void *p, size_t n);
 uint64_t igi_writer_tell(const igi_writer *w);
+/* Brings all bytes to the disk, under the temporary name still: what is left for commit
+ * is the name. For files that belong together. Nothing may be written afterwards. */
+ig_status igi_writer_settle(igi_writer *w);
 /* Makes the file appear under its name, whole, or not at all. Frees w in any case. */
 ig_status igi_writer_commit(igi_writer *w);
 void igi_writer_abort(igi_writer *w); /* NULL is harmless */

@@ -196,12 +196,12 @@ uint64_t igi_writer_tell(const igi_writer *w)
     return w->at;
 }
 
-/* Everything up to the rename: afterwards the bytes are on the disk, under the wrong
- * name. */
-static ig_status settle(igi_writer *w)
+ig_status igi_writer_settle(igi_writer *w)
 {
     if (w->status != IG_OK)
         return failed_before(w);
+    if (w->fd < 0) /* has been settled */
+        return IG_OK;
     IG_TRY(flush(w));
     if (fchmod(w->fd, w->mode) != 0)
         return fail_errno(w, "its mode cannot be set");
@@ -216,7 +216,7 @@ static ig_status settle(igi_writer *w)
 
 ig_status igi_writer_commit(igi_writer *w)
 {
-    ig_status rc = settle(w);
+    ig_status rc = igi_writer_settle(w);
     if (rc == IG_OK && renameat(w->dir, w->temp, w->dir, w->name) != 0)
         rc = fail_errno(w, "the finished file cannot take its name");
     if (rc == IG_OK) {

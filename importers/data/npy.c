@@ -15,6 +15,9 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 
 /* ---- reading ---- */
 
+/* Strings of no characters ('U0') take no bytes in the file, but memory here. */
+#define EMPTY_MAX (INT64_C(1) << 20)
+
 static ig_status check_size(const igi_npy_header *h, size_t n, int64_t *count)
 {
     int64_t need = 0;
@@ -28,6 +31,11 @@ static ig_status check_size(const igi_npy_header *h, size_t n, int64_t *count)
             "the .npy data has %zu bytes of contents, but its shape needs %" PRId64
             ": it is cut short or damaged",
             have, need);
+    if (h->item == 0 && *count > EMPTY_MAX)
+        return ig_fail(IG_LIMIT,
+                       "the .npy data has %" PRId64
+                       " strings of no characters, the limit is %" PRId64,
+                       *count, EMPTY_MAX);
     return IG_OK;
 }
 
@@ -66,7 +74,8 @@ string_of_field(const igi_npy_header *h, const unsigned char *p, igi_text *text)
         n--;
     for (int64_t i = 0; i < n; i++) {
         char utf8[4];
-        size_t k = utf8_put(code_point_at(p + 4 * i, h->big_endian), utf8);
+        uint32_t c = code_point_at(p + 4 * i, h->big_endian);
+        size_t k = c ? utf8_put(c, utf8) : 0; /* a zero would end the string here */
         if (k == 0)
             return ig_fail(IG_INVALID_ARGUMENT,
                            "a string of the .npy data holds no valid text");

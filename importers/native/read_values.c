@@ -233,6 +233,8 @@ take_strings(igi_native_reader *r, int rank, const int64_t *dims, ig_tensor **ou
     for (int64_t i = 0; rc == IG_OK && i < n; i++) {
         uint32_t length;
         rc = igi_native_take_count(r, 1, &length);
+        if (rc == IG_OK && memchr(r->at, 0, length))
+            rc = igi_native_damaged(r, "a string holds a zero byte");
         if (rc == IG_OK && length) {
             s[i] = igi_str_new((const char *)r->at, length);
             rc = s[i] ? IG_OK : IG_OUT_OF_MEMORY;

@@ -65,44 +65,42 @@ igi_onnx_lookup(igi_onnx_build *b, frame *f, const char *name, ig_value_id *out)
 }
 
 /* The attribute itself, or what the call of the function bound to the name it refers
- * to; NULL when nothing is bound: then the attribute is absent. */
-static ig_status
-resolve(const frame *f, const pb_attribute *a, const pb_attribute **out)
+ * to; `a` NULL when nothing is bound: then the attribute is absent. */
+static ig_status resolve(frame *f, const pb_attribute *a, igi_onnx_attr *out)
 {
     const char *ref = pb_str(a->ref_attr_name);
-    *out = a;
+    *out = (igi_onnx_attr){.name = a->name, .a = *ref ? NULL : a, .home = f};
     if (!*ref)
         return IG_OK;
-    *out = NULL;
-    if (!f->function)
+    if (!f->refers)
         return ig_fail(IG_INVALID_GRAPH,
                        "attribute %s refers to '%s', but only functions may do that",
                        pb_str(a->name), ref);
     for (size_t i = 0; i < f->n_bound; i++)
-        if (strcmp(f->bound[i].name, ref) == 0)
-            *out = f->bound[i].a;
+        if (strcmp(f->bound[i].name, ref) == 0) {
+            out->a = f->bound[i].a;
+            out->home = f->bound[i].home;
+        }
     return IG_OK;
 }
 
 /* Attributes of a node with references resolved; names are unique (V5). */
-static ig_status
-gather(const frame *f, const pb_node *node, igi_onnx_attr *list, size_t *n)
+static ig_status gather(frame *f, const pb_node *node, igi_onnx_attr *list, size_t *n)
 {
     *n = 0;
     if (node->n_attribute > IGI_ONNX_ATTRIBUTES)
         return ig_fail(IG_LIMIT, "%zu attributes, at most %d are supported",
                        node->n_attribute, IGI_ONNX_ATTRIBUTES);
     for (size_t i = 0; i < node->n_attribute; i++) {
-        const pb_attribute *a = node->attribute[i], *value;
+        const pb_attribute *a = node->attribute[i];
         if (!*pb_str(a->name))
             return ig_fail(IG_INVALID_GRAPH, "attribute %zu has no name", i);
         for (size_t k = 0; k < i; k++)
             if (strcmp(node->attribute[k]->name, a->name) == 0)
                 return ig_fail(IG_INVALID_GRAPH, "attribute %s is given twice",
                                a->name);
-        IG_TRY(resolve(f, a, &value));
-        if (value)
-            list[(*n)++] = (igi_onnx_attr){.name = a->name, .a = value};
+        IG_TRY(resolve(f, a, &list[*n]));
+        *n += list[*n].a != NULL;
     }
     return IG_OK;
 }
@@ -121,7 +119,8 @@ static ig_status bind_attributes(frame *f, const pb_node *call)
         for (size_t k = 0; k < f->n_bound && !given; k++)
             given = strcmp(f->bound[k].name, pb_str(a->name)) == 0;
         if (!given)
-            f->bound[f->n_bound++] = (igi_onnx_attr){.name = pb_str(a->name), .a = a};
+            f->bound[f->n_bound++] =
+                (igi_onnx_attr){.name = pb_str(a->name), .a = a, .home = f};
     }
     for (size_t i = 0; i < fn->n_attribute; i++) {
         bool given = false;
@@ -167,6 +166,23 @@ static ig_status check_calls(const frame *top, const pb_function *fn)
     return IG_OK;
 }
 
+ig_status igi_onnx_count_work(igi_onnx_build *b, uint64_t steps)
+{
+    enum { EACH = 32, LEAST = 1000000 }; /* allowed by any limit of nodes */
+    uint64_t most;
+    if (__builtin_mul_overflow(b->max_nodes, EACH, &most))
+        most = UINT64_MAX;
+    if (most < LEAST)
+        most = LEAST;
+    b->work += steps;
+    if (b->work <= most)
+        return IG_OK;
+    return ig_fail(IG_LIMIT,
+                   "calls of functions and gradients look at more than %" PRIu64
+                   " inputs, pairs of attributes and values; raise limits.nodes",
+                   most);
+}
+
 static char *make_prefix(const frame *up, const pb_node *call)
 {
     const char *name = *pb_str(call->name) ? call->name : pb_str(call->op_type);
@@ -190,6 +206,8 @@ static ig_status push_function(igi_onnx_build *b,
                                const pb_function *fn)
 {
     IG_TRY(check_calls(*top, fn));
+    uint64_t given = call->n_attribute + fn->n_attribute_proto; /* compared pairwise */
+    IG_TRY(igi_onnx_count_work(b, fn->n_input + given * (given + fn->n_attribute)));
     frame *f = igi_calloc(1, sizeof(*f));
     if (!f)
         return IG_OUT_OF_MEMORY;
@@ -198,6 +216,7 @@ static ig_status push_function(igi_onnx_build *b,
     f->n = fn->n_node;
     f->opsets = (igi_onnx_opsets){fn->opset_import, fn->n_opset_import, &b->opsets};
     f->function = fn;
+    f->refers = true;
     f->call = call;
     f->prefix = make_prefix(*top, call);
     ig_status rc = f->prefix ? IG_OK : IG_OUT_OF_MEMORY;
@@ -332,7 +351,11 @@ static ig_status take_node(igi_onnx_build *b, frame **top, const pb_node *node)
     if (!n)
         return IG_OUT_OF_MEMORY;
     n->b = b;
+    const size_t before = b->g->arena.total;
     ig_status rc = make_node(n, *top, node, &found);
+    if (rc ==
+        IG_OK) /* a function is in the file once, its nodes are as often as called */
+        rc = igi_onnx_charge(&b->data, b->g->arena.total - before);
     igi_onnx_subgraphs_drop(n);
     igi_free(n);
     if (b->depth == 0) /* nodes around this one still use theirs */

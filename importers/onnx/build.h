@@ -20,7 +20,8 @@
 #define IGI_ONNX_CALL_DEPTH 100 /* nested calls of local functions */
 #define IGI_ONNX_ATTRIBUTES                                                            \
     1000 /* of one node or function: duplicates are searched pairwise */
-#define IGI_ONNX_OUTPUTS 10000 /* of the graph, for the same reason */
+#define IGI_ONNX_IMPORTS 100   /* of opsets, for the same reason */
+#define IGI_ONNX_OUTPUTS 10000 /* of the graph */
 
 typedef struct igi_onnx_opsets { /* opset_import of a model or function */
     pb_opset **v;
@@ -51,6 +52,7 @@ typedef struct igi_onnx_build {
     igi_map functions;              /* full name -> index + 1 */
     igi_map declared;               /* name of a value -> its value_info + 1 */
     uint64_t nodes, max_nodes;      /* read so far, functions inlined (V12) */
+    uint64_t work;                  /* of igi_onnx_count_work */
     uint32_t depth, max_depth;      /* of bodies */
     int nchwc_block;                /* channels of a block, 0: not known yet */
 } igi_onnx_build;
@@ -58,8 +60,10 @@ typedef struct igi_onnx_build {
 typedef struct igi_onnx_attr {
     const char *name;
     const pb_attribute *a; /* never a reference */
-    bool used;             /* consumed by an upgrade */
-    ig_graph *body;        /* of a graph attribute, built; counted */
+    struct igi_onnx_frame
+        *home;      /* where the file gives it: names of a graph are those */
+    bool used;      /* consumed by an upgrade */
+    ig_graph *body; /* of a graph attribute, built; counted */
 } igi_onnx_attr;
 
 /* One node on its way into the graph. */
@@ -117,6 +121,10 @@ ig_status igi_onnx_add_constants(igi_onnx_build *b, const pb_graph *g, igi_map *
 /* training.c: the graph of the model becomes that of a step of its training_info i, or
  * the one that makes the first values of its state; the model itself is not changed. */
 ig_status igi_onnx_training(igi_onnx_build *b, int i, bool start);
+
+/* body.c: counts what a node costs beside itself, or a small file could ask for hours.
+ */
+ig_status igi_onnx_count_work(igi_onnx_build *b, uint64_t steps);
 
 /* body.c: builds the main graph's nodes; `names` maps value names to ids and grows. */
 ig_status igi_onnx_body(igi_onnx_build *b, const pb_graph *graph, igi_map *names);

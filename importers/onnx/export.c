@@ -39,22 +39,29 @@ ig_status igi_onnx_out_claim(igi_onnx_out *o, ig_value_id v, const char *name)
     return igi_map_put(&o->taken, name, v.i);
 }
 
-static const char *unused_in(igi_onnx_out *o, const igi_map *taken, const char *stem)
+/* `stem`, or the first of stem_1, stem_2, ... that is free. `last` remembers which was
+ * free per stem, as numbers below stay taken: thousands may have one stem. */
+static const char *
+unused_in(igi_onnx_out *o, const igi_map *taken, igi_map *last, const char *stem)
 {
     char buf[288];
     if (!igi_map_get(taken, stem))
         return stem;
-    for (uint32_t k = 1;; k++) {
+    for (uint32_t k = igi_map_get(last, stem);; k++) {
+        if (k == 0)
+            continue;
         (void)snprintf(buf, sizeof(buf), "%.*s_%u", (int)igi_utf8_cut(stem, 255), stem,
                        k);
-        if (!igi_map_get(taken, buf))
-            return igi_arena_strdup(&o->arena, buf);
+        if (igi_map_get(taken, buf))
+            continue;
+        return igi_map_put(last, stem, k) == IG_OK ? igi_arena_strdup(&o->arena, buf)
+                                                   : NULL;
     }
 }
 
 const char *igi_onnx_out_unused(igi_onnx_out *o, const char *stem)
 {
-    return unused_in(o, &o->taken, stem);
+    return unused_in(o, &o->taken, &o->last, stem);
 }
 
 const char *igi_onnx_out_name(igi_onnx_out *o, const char *stem)
@@ -103,6 +110,23 @@ static ig_status assign_names(igi_onnx_out *o)
 /* ---- types
  * --------------------------------------------------------------------------------- */
 
+/* The name of a symbolic dim; NULL, an unknown dim, when nothing names it or its
+ * formula is too long: two formulas cut short could be equal. */
+static ig_status dim_message(igi_onnx_out *o, int64_t d, char **out)
+{
+    char formula[1024];
+    const char *name = igi_symtab_name(o->g->syms, d);
+    *out = NULL;
+    if (igi_symtab_is_fresh(o->g->syms, d))
+        return IG_OK;
+    if (!name)
+        name = igi_dim_print(o->g->syms, d, formula, sizeof(formula));
+    if (name == formula && strlen(name) + 1 == sizeof(formula))
+        return IG_OK;
+    *out = igi_arena_strdup(&o->arena, name);
+    return *out ? IG_OK : IG_OUT_OF_MEMORY;
+}
+
 static ig_status shape_message(igi_onnx_out *o, const ig_type *t, pb_shape **out)
 {
     pb_shape *s = igi_arena_alloc(&o->arena, sizeof(*s));
@@ -116,18 +140,14 @@ static ig_status shape_message(igi_onnx_out *o, const ig_type *t, pb_shape **out
     if (!s->dim || !dims)
         return IG_OUT_OF_MEMORY;
     for (size_t i = 0; i < rank; i++) {
-        char name[256];
         int64_t d = ig_type_dims(t)[i];
         s->dim[i] = &dims[i];
         igi_onnx__tensor_shape__dimension__init(&dims[i]);
         if (d >= 0) {
             dims[i].dim_value = d;
             dims[i].has_dim_value = true;
-        } else if (d != -1 && !igi_symtab_is_fresh(o->g->syms, d)) {
-            dims[i].dim_param = igi_arena_strdup(
-                &o->arena, igi_dim_print(o->g->syms, d, name, sizeof(name)));
-            if (!dims[i].dim_param)
-                return IG_OUT_OF_MEMORY;
+        } else if (d != -1) {
+            IG_TRY(dim_message(o, d, &dims[i].dim_param));
         }
     }
     *out = s;
@@ -235,7 +255,8 @@ static ig_status put_values(igi_onnx_out *o)
                              &p->output[p->n_output]));
     for (size_t i = 1; i < g->values.n; i++) {
         const igi_gvalue *v = &g->values.p[i];
-        if (!v->live || !v->constant || !v->uses.n)
+        bool kept = p == &o->main && o->kept[i];
+        if (!v->live || !v->constant || (!v->uses.n && !kept))
             continue;
         pb_tensor **t = &p->initializer[p->n_initializer++];
         IG_TRY(igi_onnx_out_tensor(o, v->constant, o->names[i], t));
@@ -277,7 +298,7 @@ static ig_status name_node(igi_onnx_out *o, const igi_node *n, pb_node *p)
 {
     if (!n->name || !*n->name)
         return IG_OK;
-    const char *name = unused_in(o, &o->node_names, n->name);
+    const char *name = unused_in(o, &o->node_names, &o->last_nodes, n->name);
     p->name = text(name);
     return name ? igi_map_put(&o->node_names, name, 1) : IG_OUT_OF_MEMORY;
 }
@@ -437,6 +458,8 @@ void igi_onnx_out_end(igi_onnx_out *o)
     IGI_VEC_FREE(&o->blocks);
     IGI_VEC_FREE(&o->nodes);
     igi_map_fini(&o->taken);
+    igi_map_fini(&o->last);
+    igi_map_fini(&o->last_nodes);
     igi_map_fini(&o->node_names);
     igi_arena_fini(&o->arena);
 }

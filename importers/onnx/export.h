@@ -17,10 +17,12 @@ typedef struct igi_onnx_out {
     igi_arena arena;         /* all messages; zeroed memory */
     const char **names;      /* per value id of g: its name in the file */
     const char *const *outs; /* per output of g: its name in the file */
-    size_t n_captures;       /* of a body: its last inputs, which have outer names */
+    bool *kept; /* per value of the main graph: a constant that only notes name */
+    size_t n_captures; /* of a body: its last inputs, which have outer names */
     igi_map
         taken; /* names of all graphs -> value id: bodies may not hide outer names */
     igi_map node_names;          /* of all graphs */
+    igi_map last, last_nodes;    /* per stem: what made the last name of it free */
     IGI_VEC(ig_tensor *) copies; /* contiguous forms, dropped at the end */
     IGI_VEC(void *) blocks;      /* of the heap, freed at the end */
     IGI_VEC(ig_graph *) bodies;  /* made here, freed at the end */

@@ -56,18 +56,13 @@ static void sink_append(ProtobufCBuffer *b, size_t n, const uint8_t *p)
         s->rc = igi_writer_write(s->w, p, n);
 }
 
-static ig_status write_model(const igi_onnx_out *o, const char *path)
+static ig_status write_model(const igi_onnx_out *o, igi_writer *w)
 {
-    sink s = {.base = {.append = sink_append}};
+    sink s = {.base = {.append = sink_append}, .w = w};
     size_t n;
     IG_TRY(packed_size(&o->model, &n));
-    IG_TRY(igi_writer_begin(&s.w, path));
     (void)igi_onnx__model__pack_to_buffer(&o->model, &s.base);
-    if (s.rc != IG_OK) {
-        igi_writer_abort(s.w);
-        return s.rc;
-    }
-    return igi_writer_commit(s.w);
+    return s.rc;
 }
 
 /* ---- external data
@@ -110,7 +105,18 @@ move_out(igi_onnx_out *o, igi_writer *w, const char *location, pb_tensor *t)
     return IG_OK;
 }
 
-static ig_status write_data(igi_onnx_out *o, const char *path)
+static ig_status write_data(igi_onnx_out *o, igi_writer *w, const char *location)
+{
+    for (size_t i = 0; i < o->graph->n_initializer; i++) {
+        pb_tensor *t = o->graph->initializer[i];
+        if (t->has_raw_data && t->raw_data.len >= IGI_ONNX_CUT)
+            IG_TRY(move_out(o, w, location, t));
+    }
+    return igi_writer_settle(w);
+}
+
+/* Begins the file beside `path` and fills it. */
+static ig_status begin_data(igi_onnx_out *o, const char *path, igi_writer **w)
 {
     const char *slash = strrchr(path, '/');
     size_t n = strlen(path);
@@ -121,30 +127,33 @@ static ig_status write_data(igi_onnx_out *o, const char *path)
     memcpy(data + n, ".data", 6);
     const char *location = slash ? data + (slash - path) + 1 : data;
     IG_TRY(igi_file_check_relative(location));
-    igi_writer *w;
-    IG_TRY(igi_writer_begin(&w, data));
-    for (size_t i = 0; i < o->graph->n_initializer; i++) {
-        pb_tensor *t = o->graph->initializer[i];
-        ig_status rc = IG_OK;
-        if (t->has_raw_data && t->raw_data.len >= IGI_ONNX_CUT)
-            rc = move_out(o, w, location, t);
-        if (rc != IG_OK) {
-            igi_writer_abort(w);
-            return rc;
-        }
-    }
-    return igi_writer_commit(w);
+    IG_TRY(igi_writer_begin(w, data));
+    return write_data(o, *w, location);
 }
 
+/* Both files are whole on the disk before either takes its name: a failure until then
+ * leaves those that were there, which belong together. */
 ig_status igi_onnx_save(const ig_graph *g, const char *path, const ig_save_opts *opts)
 {
     igi_onnx_out o;
+    igi_writer *data = NULL, *model = NULL;
     ig_status rc;
     IG_GO(igi_onnx_out_begin(&o, g, opts));
     if (opts && opts->external_data)
-        IG_GO(write_data(&o, path)); /* first: the model names it */
-    rc = write_model(&o, path);
+        IG_GO(begin_data(&o, path, &data));
+    IG_GO(igi_writer_begin(&model, path));
+    IG_GO(write_model(&o, model));
+    IG_GO(igi_writer_settle(model));
+    if (data) {
+        rc = igi_writer_commit(data); /* first: the model names it */
+        data = NULL;
+        IG_GO(rc);
+    }
+    rc = igi_writer_commit(model);
+    model = NULL;
 out:
+    igi_writer_abort(data);
+    igi_writer_abort(model);
     igi_onnx_out_end(&o);
     return rc;
 }

@@ -137,8 +137,10 @@ static ig_status quantization(igi_onnx_out *o, const igi_notes *list, const char
     for (size_t i = 0; i < a->n_quant_parameter_tensor_names; i++) {
         pb_entry *e = a->quant_parameter_tensor_names[i];
         ig_value_id named = ig_graph_find(o->g, e->value);
-        if (named.i && o->names[named.i])
+        if (named.i && o->names[named.i]) {
             e->value = text(o->names[named.i]);
+            o->kept[named.i] = true;
+        }
     }
     return IG_OK;
 }
@@ -154,8 +156,11 @@ ig_status igi_onnx_out_graph_notes(igi_onnx_out *o)
                      count(o, &g->values.p[i].notes, IGI_NOTE_QUANTIZATION) > 0;
     o->graph->quantization_annotation = igi_arena_array(
         &o->arena, annotated + 1, sizeof(*o->graph->quantization_annotation));
-    if (!o->graph->quantization_annotation)
+    o->kept = igi_arena_array(&o->arena, g->values.n, sizeof(*o->kept));
+    if (!o->graph->quantization_annotation || !o->kept)
         return IG_OUT_OF_MEMORY;
+    if (count(o, list, IGI_NOTE_TRAINING)) /* may name any */
+        memset(o->kept, true, g->values.n * sizeof(*o->kept));
     for (size_t i = 1; annotated && i < g->values.n; i++)
         if (g->values.p[i].live && o->names[i] &&
             count(o, &g->values.p[i].notes, IGI_NOTE_QUANTIZATION))

@@ -15,7 +15,7 @@ struct igi_onnx_file {
 typedef struct place {
     const char *location;
     uint64_t offset, length;
-    bool has_length;
+    bool has_offset, has_length;
 } place;
 
 /* A non-negative decimal number without sign, spaces or overflow. */
@@ -33,22 +33,30 @@ static ig_status decimal(const char *key, const char *text, uint64_t *out)
     return IG_OK;
 }
 
+/* A number that is given once. */
+static ig_status take_number(const pb_entry *e, bool *has, uint64_t *out)
+{
+    if (*has)
+        return ig_fail(IG_INVALID_GRAPH, "external data: two entries '%s'",
+                       pb_str(e->key));
+    *has = true;
+    return decimal(pb_str(e->key), pb_str(e->value), out);
+}
+
 /* Unknown keys (checksum and what writers add) are ignored. */
 static ig_status parse_place(const pb_tensor *p, place *out)
 {
     *out = (place){0};
     for (size_t i = 0; i < p->n_external_data; i++) {
-        const char *key = pb_str(p->external_data[i]->key);
-        const char *value = pb_str(p->external_data[i]->value);
-        if (strcmp(key, "location") == 0) {
+        const pb_entry *e = p->external_data[i];
+        if (strcmp(pb_str(e->key), "location") == 0) {
             if (out->location)
                 return ig_fail(IG_INVALID_GRAPH, "external data: two locations");
-            out->location = value;
-        } else if (strcmp(key, "offset") == 0) {
-            IG_TRY(decimal(key, value, &out->offset));
-        } else if (strcmp(key, "length") == 0) {
-            IG_TRY(decimal(key, value, &out->length));
-            out->has_length = true;
+            out->location = pb_str(e->value);
+        } else if (strcmp(pb_str(e->key), "offset") == 0) {
+            IG_TRY(take_number(e, &out->has_offset, &out->offset));
+        } else if (strcmp(pb_str(e->key), "length") == 0) {
+            IG_TRY(take_number(e, &out->has_length, &out->length));
         }
     }
     if (!out->location || !*out->location)

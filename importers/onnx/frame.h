@@ -9,8 +9,8 @@
 
 /* The bodies of one node, while they are built: what they read from outside. */
 typedef struct igi_onnx_region {
-    struct igi_onnx_frame *outer; /* where the node stands */
-    ig_graph *g;                  /* its graph */
+    struct igi_onnx_frame *outer; /* whose names the body at hand reads; NULL: none */
+    ig_graph *g;                  /* of the node */
     IGI_VEC(ig_value_id)
     captures; /* values of g, in the order of inputs of the bodies */
 } igi_onnx_region;
@@ -24,11 +24,12 @@ typedef struct igi_onnx_frame {
     igi_onnx_opsets opsets;
     const pb_function *function; /* NULL: the main graph or a body */
     const pb_node *call;         /* that the function stands for, in `up` */
-    igi_onnx_attr *bound;        /* attributes of the call and defaults */
-    size_t n_bound;
-    char *prefix;            /* of node names */
-    igi_onnx_region *region; /* of a body; NULL: none */
-    size_t first_capture;    /* body: its first input that is a capture */
+    igi_onnx_attr *bound;        /* attributes of the call and defaults; those of the */
+    size_t n_bound;              /* function around it for a body in a function */
+    bool refers;                 /* to them: a function, or a body in one */
+    char *prefix;                /* of node names */
+    igi_onnx_region *region;     /* of a body; NULL: none */
+    size_t first_capture;        /* body: its first input that is a capture */
 } igi_onnx_frame;
 
 /* order.c: fills f->order. Errors: INVALID_GRAPH for cycles and names that are made

@@ -209,6 +209,7 @@ ig_status igi_onnx_gradient(igi_onnx_node *n, igi_onnx_frame *f)
     IG_TRY(igi_onnx_gradient_names(&n->b->scratch, n->attrs, n->n_attrs, &names));
     IG_TRY(check(n, &names));
     IG_TRY(look_up(n, f, &names, named));
+    IG_TRY(igi_onnx_count_work(n->b, g->values.n)); /* the cut walks over the graph */
     IG_TRY(igi_slice_cut(&s, g, named, (int)names.n_from, named[names.n_from], ends));
     ig_status rc = check_leaves(f, &s, &names);
     if (rc == IG_OK)

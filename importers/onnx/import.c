@@ -22,6 +22,29 @@ bool igi_onnx_sniff(const void *bytes, size_t size)
 /* ---- the model's frame
  * ------------------------------------------------------------------ */
 
+/* The imports of a model or function. */
+static ig_status check_imports(pb_opset *const *v, size_t n)
+{
+    if (n > IGI_ONNX_IMPORTS)
+        return ig_fail(IG_LIMIT, "%zu opset imports, at most %d are supported", n,
+                       IGI_ONNX_IMPORTS);
+    for (size_t i = 0; i < n; i++) {
+        const char *domain = igi_onnx_domain(v[i]->domain);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(igi_onnx_domain(v[k]->domain), domain) == 0 &&
+                v[k]->version != v[i]->version) /* converters repeat */
+                return ig_fail(IG_INVALID_GRAPH,
+                               "domain '%s' is imported as opset %" PRId64
+                               " and as %" PRId64,
+                               domain, v[k]->version, v[i]->version);
+        if (v[i]->version < 1)
+            return ig_fail(IG_INVALID_GRAPH,
+                           "opset %" PRId64 " of domain '%s' does not exist",
+                           v[i]->version, domain);
+    }
+    return IG_OK;
+}
+
 static ig_status check_opsets(igi_onnx_build *b)
 {
     const pb_model *m = b->model;
@@ -33,26 +56,13 @@ static ig_status check_opsets(igi_onnx_build *b)
         b->opsets = (igi_onnx_opsets){b->first_list, 1, NULL};
         return IG_OK;
     }
-    if (m->n_opset_import > 1000)
-        return ig_fail(IG_LIMIT, "%zu opset imports, at most 1000 are supported",
-                       m->n_opset_import);
+    IG_TRY(check_imports(m->opset_import, m->n_opset_import));
     for (size_t i = 0; i < m->n_opset_import; i++) {
         const pb_opset *o = m->opset_import[i];
-        const char *domain = igi_onnx_domain(o->domain);
-        for (size_t k = 0; k < i; k++)
-            if (strcmp(igi_onnx_domain(m->opset_import[k]->domain), domain) == 0 &&
-                m->opset_import[k]->version != o->version) /* converters repeat */
-                return ig_fail(IG_INVALID_GRAPH,
-                               "domain '%s' is imported as opset %" PRId64
-                               " and as %" PRId64,
-                               domain, m->opset_import[k]->version, o->version);
-        if (o->version < 1)
-            return ig_fail(IG_INVALID_GRAPH,
-                           "opset %" PRId64 " of domain '%s' does not exist",
-                           o->version, domain);
-        if (!*domain)
-            b->g->opset = o->version;
-        if (!*domain && o->version > IGI_ONNX_RELEASED)
+        if (*igi_onnx_domain(o->domain))
+            continue;
+        b->g->opset = o->version;
+        if (o->version > IGI_ONNX_RELEASED)
             igi_onnx_warn(
                 b,
                 "the model uses opset %" PRId64
@@ -99,6 +109,8 @@ static ig_status list_functions(igi_onnx_build *b)
             return ig_fail(IG_LIMIT,
                            "function %zu: domain, name and overload are over %zu bytes",
                            i, sizeof(key));
+        if (check_imports(f->opset_import, f->n_opset_import) != IG_OK)
+            return ig_fail_context("function '%s'", pb_str(f->name));
         if (f->n_attribute > IGI_ONNX_ATTRIBUTES ||
             f->n_attribute_proto > IGI_ONNX_ATTRIBUTES)
             return ig_fail(IG_LIMIT, "function '%s' has more than %d attributes",
@@ -145,12 +157,15 @@ add_constant(igi_onnx_build *b, igi_map *names, const char *name, ig_tensor *t)
 {
     ig_value_id v = {0};
     ig_status rc;
+    bool taken = igi_map_get(&b->g->names, name); /* by a capture of another body */
     if (!*name)
         rc = ig_fail(IG_INVALID_GRAPH, "an initialiser has no name");
     else if (igi_map_get(names, name))
         rc = ig_fail(IG_INVALID_GRAPH, "two initialisers are named '%s'", name);
     else
-        rc = ig_graph_constant(b->g, name, t, &v);
+        rc = ig_graph_constant(b->g, taken ? NULL : name, t, &v);
+    if (rc == IG_OK)
+        rc = igi_onnx_set_name(b->g, v, name);
     ig_tensor_unref(t);
     return rc == IG_OK ? igi_map_put(names, name, v.i) : rc;
 }

@@ -96,7 +96,9 @@ static ig_status set_tensor(igi_onnx_node *n, void *attrs, const igi_onnx_attr *
 {
     ig_tensor *t;
     IG_TRY(igi_onnx_tensor(&n->b->data, a->a->t, &t));
-    ig_status rc = igi_attrs_set_tensor(n->op->def, attrs, a->name, ig_tensor_share(t));
+    ig_status rc = igi_tensor_settle(t); /* operators read attributes as they lie */
+    if (rc == IG_OK)
+        rc = igi_attrs_set_tensor(n->op->def, attrs, a->name, ig_tensor_share(t));
     ig_tensor_unref(t);
     return rc;
 }
@@ -154,9 +156,11 @@ static ig_status check_required(const igi_onnx_node *n)
 
 static ig_status fill_attrs(igi_onnx_node *n, void *attrs)
 {
-    for (size_t i = 0; i < n->n_attrs; i++)
+    for (size_t i = 0; i < n->n_attrs; i++) {
         if (!n->attrs[i].used)
             IG_TRY(set_attr(n, attrs, &n->attrs[i]));
+        n->attrs[i].used = true;
+    }
     return IG_OK;
 }
 
@@ -203,7 +207,13 @@ ig_status igi_onnx_emit(igi_onnx_node *n)
 {
     if (n->upgrade && n->upgrade->run)
         IG_TRY(n->upgrade->run(n));
-    return n->done ? IG_OK : igi_up_finish(n);
+    if (!n->done)
+        return igi_up_finish(n);
+    for (size_t i = 0; i < n->n_attrs; i++)
+        if (!n->attrs[i].used)
+            return ig_fail(IG_INVALID_GRAPH, "there is no attribute %s",
+                           n->attrs[i].name);
+    return IG_OK;
 }
 
 /* ---- Constant

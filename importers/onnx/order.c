@@ -1,5 +1,7 @@
 /* Nodes in topological order: depth first, with an explicit stack. What a node reads is
- * its inputs, and what attributes of a Gradient name. */
+ * its inputs, what attributes of a Gradient name, and what its bodies read from
+ * outside.
+ */
 #include <inttypes.h>
 #include <string.h>
 
@@ -7,9 +9,10 @@
 
 typedef struct sorter {
     igi_onnx_frame *f;
-    igi_map producers;     /* value name -> node index + 1 */
-    igi_onnx_names *named; /* per node: what attributes name; NULL: nothing does */
-    uint8_t *state;        /* 0 new, 1 on the stack, 2 placed */
+    igi_map producers; /* value name -> node index + 1 */
+    igi_onnx_names
+        *named;     /* per node: what attributes and bodies name; NULL: nothing */
+    uint8_t *state; /* 0 new, 1 on the stack, 2 placed */
     struct {
         uint32_t node;
         size_t input;
@@ -26,15 +29,99 @@ static ig_status note_named(sorter *s, igi_onnx_build *b, uint32_t i)
         return IG_OK;
     igi_onnx_attr *list =
         igi_arena_array(&b->arena, node->n_attribute + 1, sizeof(*list));
-    if (!s->named)
-        s->named = igi_calloc(s->f->n, sizeof(*s->named));
-    if (!list || !s->named)
+    if (!list || !(s->named || (s->named = igi_calloc(s->f->n, sizeof(*s->named)))))
         return IG_OUT_OF_MEMORY;
     for (size_t k = 0; k < node->n_attribute; k++)
         if (!*pb_str(node->attribute[k]->ref_attr_name))
             list[n++] = (igi_onnx_attr){.name = pb_str(node->attribute[k]->name),
                                         .a = node->attribute[k]};
     return igi_onnx_gradient_names(&b->arena, list, n, &s->named[i]);
+}
+
+/* ---- bodies ---- */
+
+typedef IGI_VEC(const pb_graph *) graphs;
+
+/* The graphs that attributes of a node hold, behind those of the list. */
+static ig_status add_bodies(const pb_node *node, graphs *list)
+{
+    for (size_t i = 0; i < node->n_attribute; i++)
+        if (node->attribute[i]->g && !IGI_PUSH(list, node->attribute[i]->g))
+            return IG_OUT_OF_MEMORY;
+    return IG_OK;
+}
+
+/* All bodies of a node, those of nodes in them too, and the names that they define. */
+static ig_status
+walk_bodies(igi_onnx_build *b, const pb_node *node, graphs *list, igi_map *own)
+{
+    IG_TRY(add_bodies(node, list));
+    for (size_t i = 0; i < list->n; i++) {
+        const pb_graph *g = list->p[i];
+        IG_TRY(igi_onnx_count_work(b, g->n_node));
+        for (size_t k = 0; k < g->n_input; k++)
+            IG_TRY(igi_map_put(own, pb_str(g->input[k]->name), 1));
+        for (size_t k = 0; k < g->n_initializer; k++)
+            IG_TRY(igi_map_put(own, pb_str(g->initializer[k]->name), 1));
+        for (size_t k = 0; k < g->n_sparse_initializer; k++)
+            if (g->sparse_initializer[k]->values)
+                IG_TRY(igi_map_put(own, pb_str(g->sparse_initializer[k]->values->name),
+                                   1));
+        for (size_t k = 0; k < g->n_node; k++) {
+            for (size_t j = 0; j < g->node[k]->n_output; j++)
+                IG_TRY(igi_map_put(own, g->node[k]->output[j], 1));
+            IG_TRY(add_bodies(g->node[k], list));
+        }
+    }
+    return IG_OK;
+}
+
+/* `name` is read by a body of node i: its producer must stand before, once is enough.
+ */
+static ig_status
+note_read(sorter *s, igi_onnx_build *b, uint32_t i, igi_map *own, const char *name)
+{
+    uint32_t producer = igi_map_get(&s->producers, name);
+    if (!producer || producer == i + 1 || igi_map_get(own, name))
+        return IG_OK;
+    IG_TRY(igi_map_put(own, name, 1));
+    if (!s->named && !(s->named = igi_calloc(s->f->n, sizeof(*s->named))))
+        return IG_OUT_OF_MEMORY;
+    igi_onnx_names *list = &s->named[i];
+    if (!(list->n & (list->n + 1))) { /* full: room doubles */
+        const char **more =
+            igi_arena_array(&b->arena, 2 * list->n + 1, sizeof(*list->v));
+        if (!more)
+            return IG_OUT_OF_MEMORY;
+        if (list->n)
+            memcpy(more, list->v, list->n * sizeof(*more));
+        list->v = more;
+    }
+    list->v[list->n++] = name;
+    return IG_OK;
+}
+
+static ig_status note_bodies(sorter *s, igi_onnx_build *b, uint32_t i)
+{
+    graphs list = {0};
+    igi_map own = {0};
+    ig_status rc;
+    if (igi_onnx_is_gradient(s->f->nodes[i])) /* has no bodies */
+        return IG_OK;
+    IG_GO(walk_bodies(b, s->f->nodes[i], &list, &own));
+    for (size_t k = 0; k < list.n; k++) {
+        const pb_graph *g = list.p[k];
+        for (size_t j = 0; j < g->n_output; j++)
+            IG_GO(note_read(s, b, i, &own, pb_str(g->output[j]->name)));
+        for (size_t j = 0; j < g->n_node; j++)
+            for (size_t in = 0; in < g->node[j]->n_input; in++)
+                IG_GO(note_read(s, b, i, &own, g->node[j]->input[in]));
+    }
+    rc = IG_OK;
+out:
+    IGI_VEC_FREE(&list);
+    igi_map_fini(&own);
+    return rc;
 }
 
 static ig_status note_outputs(sorter *s, uint32_t i)
@@ -113,6 +200,8 @@ ig_status igi_onnx_order(igi_onnx_build *b, igi_onnx_frame *f)
         IG_GO(note_outputs(&s, (uint32_t)i));
         IG_GO(note_named(&s, b, (uint32_t)i));
     }
+    for (size_t i = 0; i < f->n; i++)
+        IG_GO(note_bodies(&s, b, (uint32_t)i));
     for (size_t i = 0; i < f->n; i++)
         IG_GO(place(&s, (uint32_t)i));
     rc = IG_OK;

@@ -45,6 +45,8 @@ igi_onnx_find(const igi_onnx_build *b, const pb_node *node, const igi_onnx_opset
         f.function = b->model->functions[f.function_index];
         return f;
     }
+    if (strstr(type, "::")) /* the keys of the tables are full names, names are not */
+        return f;
     if (igi_onnx_is_gradient(node) && f.opset > 0) {
         f.meaning = IGI_ONNX_GRADIENT;
         f.version = 1;

@@ -5,9 +5,10 @@
 
 #include "importers/onnx/tensor.h"
 
-/* Dense bytes of a sparse tensor without a limit of the caller: a small file asks for
- * them. */
-#define SPARSE_DEFAULT ((size_t)1 << 30)
+/* Dense bytes of all sparse tensors without a limit of the caller, since a small file
+ * can ask for many: so much, and more the more there is in the file. */
+#define SPARSE_DEFAULT  ((uint64_t)1 << 30)
+#define SPARSE_PER_BYTE 64
 
 /* Linear position of entry i; false when it is out of range. */
 static bool sparse_position(const int64_t *indices,
@@ -89,16 +90,19 @@ static ig_status make_sparse(igi_onnx_data *d, const pb_sparse *p, ig_tensor **o
         return ig_fail(IG_INVALID_GRAPH, "values or indices are missing");
     IG_GO(igi_onnx_tensor(d, p->values, &values));
     IG_GO(igi_onnx_tensor(d, p->indices, &indices));
+    IG_GO(igi_tensor_settle(indices)); /* read below */
     pb_tensor like = *p->values; /* the dense form: same type, own dims, no data */
     like.dims = p->dims;
     like.n_dims = p->n_dims;
     IG_GO(igi_onnx_tensor_shape(d, &like, &s));
     IG_GO(check_sparse(&s, values, indices));
-    if (d->limits.tensor_bytes == 0 && s.bytes > SPARSE_DEFAULT)
-        IG_GO(ig_fail(
-            IG_LIMIT,
-            "it has %zu bytes when dense; set limits.tensor_bytes to allow that",
-            s.bytes));
+    d->dense += s.bytes; /* each at most 2^35 by default */
+    if (d->limits.tensor_bytes == 0 &&
+        d->dense > SPARSE_DEFAULT + d->src.size * SPARSE_PER_BYTE)
+        IG_GO(ig_fail(IG_LIMIT,
+                      "it has %zu bytes when dense, all sparse tensors so far %" PRIu64
+                      "; set limits.tensor_bytes to allow that",
+                      s.bytes, d->dense));
     IG_GO(igi_onnx_tensor_new(d, &s, p->dims, &t));
     if (s.bytes)
         memset(t->data, 0, s.bytes);

@@ -30,6 +30,11 @@ capture_input(igi_onnx_build *b, igi_onnx_frame *f, ig_value_id v, ig_value_id *
             *out = b->g->inputs.p[f->first_capture + i];
             return IG_OK;
         }
+    if (r->captures.n == IG_PORTS_MAX) /* at once: each is compared with all before */
+        return ig_fail(IG_LIMIT,
+                       "the bodies of a node read more than %d outer values, the most "
+                       "that is supported",
+                       IG_PORTS_MAX);
     if (!IGI_PUSH(&r->captures, v))
         return IG_OUT_OF_MEMORY;
     return igi_body_add_input(b->g, r->g, v, out);
@@ -43,6 +48,11 @@ ig_status igi_onnx_capture(igi_onnx_build *b,
     igi_onnx_region *r = f->region;
     ig_graph *inner = b->g;
     ig_value_id v = {0};
+    if (!r->outer)
+        return ig_fail(IG_UNSUPPORTED,
+                       "'%s' is defined around a call that gives this graph to a "
+                       "function, which uses it in a body",
+                       name);
     b->g = r->g; /* a capture of the outer body is an input of that */
     ig_status rc = igi_onnx_lookup(b, r->outer, name, &v);
     b->g = inner;
@@ -159,15 +169,21 @@ static ig_status add_outputs(igi_onnx_build *b, const pb_graph *g, igi_onnx_fram
 
 /* ---- a node's bodies ---- */
 
+/* `outer`: where the file gives the graph. */
 static ig_status build_body(igi_onnx_node *n,
-                            igi_onnx_frame *outer,
+                            const igi_onnx_frame *outer,
                             igi_onnx_region *region,
                             const pb_graph *g,
                             ig_graph **out)
 {
     igi_onnx_build *b = n->b;
-    igi_onnx_frame f = {
-        .nodes = g->node, .n = g->n_node, .opsets = outer->opsets, .region = region};
+    igi_onnx_frame f = {.nodes = g->node,
+                        .n = g->n_node,
+                        .opsets = outer->opsets,
+                        .bound = outer->bound,
+                        .n_bound = outer->n_bound,
+                        .refers = outer->refers,
+                        .region = region};
     ig_graph *body = NULL;
     IG_TRY(igi_graph_new(&body, *pb_str(g->name) ? g->name : "body", b->g->reg,
                          b->g->syms));
@@ -196,21 +212,27 @@ static ig_status even_out(const igi_onnx_region *r, ig_graph *body, size_t n_for
     return IG_OK;
 }
 
+/* The main graph or body that f belongs to: functions are inlined. */
+static const igi_onnx_frame *root_of(const igi_onnx_frame *f)
+{
+    while (f->function)
+        f = f->up;
+    return f;
+}
+
 static ig_status build_all(igi_onnx_node *n, igi_onnx_frame *f, igi_onnx_region *r)
 {
     for (size_t i = 0; i < n->n_attrs; i++) {
         igi_onnx_attr *a = &n->attrs[i];
         if (!a->a->g)
             continue;
-        if (build_body(n, f, r, a->a->g, &a->body) != IG_OK)
+        r->outer = root_of(a->home) == root_of(f) ? a->home : NULL;
+        if (build_body(n, a->home, r, a->a->g, &a->body) != IG_OK)
             return ig_fail_context("%s", a->name);
     }
     for (size_t i = 0; i < n->n_attrs; i++)
-        if (n->attrs[i].body)
+        if (n->attrs[i].a->g)
             IG_TRY(even_out(r, n->attrs[i].body, n->attrs[i].a->g->n_input));
-    if (r->captures.n > IG_PORTS_MAX)
-        return ig_fail(IG_LIMIT, "its bodies read %zu outer values, at most %d can be",
-                       r->captures.n, IG_PORTS_MAX);
     n->n_captures = (int)r->captures.n;
     if (r->captures.n)
         memcpy(n->captures, r->captures.p, r->captures.n * sizeof(*n->captures));
@@ -220,12 +242,15 @@ static ig_status build_all(igi_onnx_node *n, igi_onnx_frame *f, igi_onnx_region 
 ig_status igi_onnx_subgraphs(igi_onnx_node *n, igi_onnx_frame *f)
 {
     igi_onnx_build *b = n->b;
-    igi_onnx_region region = {.outer = f, .g = b->g};
-    bool any = false;
+    igi_onnx_region region = {.g = b->g};
+    const igi_onnx_attr *any = NULL;
     for (size_t i = 0; i < n->n_attrs; i++)
-        any = any || n->attrs[i].a->g;
+        if (n->attrs[i].a->g)
+            any = &n->attrs[i];
     if (!any)
         return IG_OK;
+    if (!n->op) /* said with others of ours: none of those has bodies */
+        return ig_fail(IG_INVALID_GRAPH, "there is no graph attribute %s", any->name);
     if (b->depth >= b->max_depth)
         return ig_fail(IG_LIMIT, "bodies nest deeper than limits.depth of %u",
                        b->max_depth);

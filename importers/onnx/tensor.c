@@ -202,7 +202,8 @@ ig_status igi_onnx_charge(igi_onnx_data *d, uint64_t bytes)
     uint64_t most = igi_onnx_limit(d->limits.memory_bytes, 1ull << 37);
     if (__builtin_add_overflow(d->copied, bytes, &d->copied) || d->copied > most)
         return ig_fail(IG_LIMIT,
-                       "the constants take more than limits.memory_bytes (%" PRIu64 ")",
+                       "constants and nodes take more than limits.memory_bytes "
+                       "(%" PRIu64 ")",
                        most);
     return IG_OK;
 }

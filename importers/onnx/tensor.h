@@ -18,6 +18,7 @@ typedef struct igi_onnx_data {
     ig_limits limits;
     bool private_copy; /* read external data instead of mapping it */
     uint64_t copied;   /* bytes of tensors made so far, against limits.memory_bytes */
+    uint64_t dense;    /* bytes of those that were sparse in the file */
     igi_onnx_file *files;
 } igi_onnx_data;
 

@@ -203,6 +203,7 @@ ig_status igi_up_scan(igi_onnx_node *n)
                .n_scan = (int)n_scan,
                .n_states = n->n_in - 1 - (int)n_scan,
                .n_out = (int)a->body->outputs.n};
+    a->used = true;
     IG_TRY(igi_graph_new(&b.outer, "batch", n->b->reg, n->b->g->syms));
     ig_status rc = take_inputs(&b);
     if (rc == IG_OK)

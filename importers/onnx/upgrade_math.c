@@ -25,7 +25,7 @@ ig_status igi_up_broadcast(igi_onnx_node *n)
                        "broadcasting along axis %" PRId64 " needs inputs of known rank",
                        axis);
     int64_t start = axis < 0 ? axis + ra : axis;
-    if (start < 0 || start + rb > ra)
+    if (start < 0 || start > ra - rb)
         return rb == 0 || igi_up_rank(n, n->in[1]) == 1
                    ? IG_OK
                    : ig_fail(IG_INVALID_GRAPH,

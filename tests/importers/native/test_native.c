@@ -420,6 +420,15 @@ static void an_unknown_operator_is_named(void **state)
     assert_says(IG_UNSUPPORTED, "Rela");
 }
 
+static void a_string_with_a_zero_byte_is_refused(void **state)
+{
+    (void)state;
+    g = nt_rich_graph();
+    b = nt_save(g);
+    patch("a word", "a\0word");
+    assert_says(IG_INVALID_GRAPH, "a string holds a zero byte");
+}
+
 static void another_version_of_an_operator_is_named(void **state)
 {
     (void)state;
@@ -474,6 +483,7 @@ IG_TESTS(TEST(everything_a_graph_says_comes_back),
          TEST(a_name_that_is_no_text_is_refused),
          TEST(lies_in_header_and_table_are_errors),
          TEST(an_unknown_operator_is_named),
+         TEST(a_string_with_a_zero_byte_is_refused),
          TEST(another_version_of_an_operator_is_named),
          TEST(another_version_of_the_file_is_named),
          TEST(the_limit_on_nodes_is_named),

@@ -48,6 +48,151 @@ static void defaults_of_function_attributes_apply(void **state)
                      4);
 }
 
+/* A node that reads `in` and makes `out`, as a body. */
+static pb_graph *body_of(pb_node *n, const char *out)
+{
+    pb_graph *body = igt_alloc(&m, sizeof(*body));
+    pb_value *value = igt_alloc(&m, sizeof(*value));
+    igi_onnx__graph__init(body);
+    igi_onnx__value_info__init(value);
+    value->name = (char *)(uintptr_t)out;
+    body->node = igt_alloc(&m, sizeof(*body->node));
+    body->output = igt_alloc(&m, sizeof(*body->output));
+    body->node[0] = n;
+    body->output[0] = value;
+    body->n_node = body->n_output = 1;
+    return body;
+}
+
+/* An If of f over `c` into `out`, whose arms are `body`. */
+static void add_if(pb_function *f, pb_graph *body, const char *out)
+{
+    pb_node *n = igt_new_node(&m, "If", "c", out);
+    igt_attr(&m, n, "then_branch", PB_ATTR_GRAPH)->g = body;
+    igt_attr(&m, n, "else_branch", PB_ATTR_GRAPH)->g = body;
+    igt_function_node(&m, f, n);
+}
+
+static void bodies_in_functions_refer_to_attributes_of_the_call(void **state)
+{
+    (void)state;
+    igt_frame();
+    igt_input(&m, "flag", IG_BOOL, 0, NULL);
+    pb_function *f = igt_function(&m, "Join", "a b c", "d");
+    pb_node *inner = igt_new_node(&m, "Concat", "a b", "t");
+    igt_attr(&m, inner, "axis", PB_ATTR_INT)->ref_attr_name = (char *)"where";
+    add_if(f, body_of(inner, "t"), "d");
+    pb_node *call = igt_node(&m, "local::Join", "x y flag", "z");
+    igt_int(&m, call, "where", 1);
+    assert_status(igt_read(&m, &g), IG_OK);
+    assert_int_equal(ig_type_dims(ig_graph_value_type(g, ig_graph_output_at(g, 0)))[1],
+                     6);
+}
+
+/* A graph that a call hands to a function reads names of the call's place, by the
+ * opsets of that place. */
+static void a_graph_that_a_call_gives_reads_names_around_the_call(void **state)
+{
+    (void)state;
+    igt_frame();
+    igt_input(&m, "flag", IG_BOOL, 0, NULL);
+    igt_input(&m, "w", IG_FLOAT32, 2, (int64_t[]){5, 7});
+    pb_function *f = igt_function(&m, "Choose", "a c", "d");
+    igt_function_node(&m, f, igt_new_node(&m, "Relu", "a", "w"));
+    pb_node *n = igt_new_node(&m, "If", "c", "d");
+    igt_attr(&m, n, "then_branch", PB_ATTR_GRAPH)->ref_attr_name = (char *)"arm";
+    igt_attr(&m, n, "else_branch", PB_ATTR_GRAPH)->ref_attr_name = (char *)"arm";
+    igt_function_node(&m, f, n);
+    pb_node *call = igt_node(&m, "local::Choose", "x flag", "z");
+    igt_attr(&m, call, "arm", PB_ATTR_GRAPH)->g =
+        body_of(igt_new_node(&m, "Neg", "w", "t"), "t");
+    assert_status(igt_read(&m, &g), IG_OK);
+    assert_int_equal(ig_type_dims(ig_graph_value_type(g, ig_graph_output_at(g, 0)))[1],
+                     7);
+    ig_graph_free(g);
+    g = NULL;
+    pb_graph *arms = body_of(n, "d"); /* once more, in a body of the function */
+    n->output[0] = (char *)"e";
+    arms->output[0]->name = (char *)"e";
+    f->n_node--;
+    add_if(f, arms, "d");
+    igt_refused(IG_UNSUPPORTED, "'w'");
+}
+
+static void a_body_reads_few_outer_values(void **state)
+{
+    (void)state;
+    static char names[257][8];
+    igt_frame();
+    igt_input(&m, "flag", IG_BOOL, 0, NULL);
+    pb_node *sum = igt_new_node(&m, "Sum", "x", "t");
+    sum->input = igt_alloc(&m, 257 * sizeof(*sum->input));
+    for (int i = 0; i < 257; i++) {
+        (void)snprintf(names[i], sizeof(names[i]), "v%u", (unsigned)i % 1000);
+        igt_node(&m, "Relu", "x", names[i]);
+        sum->input[i] = names[i];
+    }
+    pb_graph *body = body_of(sum, "t");
+    pb_node *list[2] = {sum, igt_new_node(&m, "Relu", names[256], "u")};
+    body->node = list;
+    body->n_node = 2;
+    sum->n_input = 254; /* and flag is none of them */
+    pb_node *n = igt_node(&m, "If", "flag", "z");
+    igt_attr(&m, n, "then_branch", PB_ATTR_GRAPH)->g = body;
+    igt_attr(&m, n, "else_branch", PB_ATTR_GRAPH)->g = body;
+    assert_status(igt_read(&m, &g), IG_OK);
+    ig_graph_free(g);
+    g = NULL;
+    sum->n_input = 256;
+    igt_refused(IG_LIMIT, "more than 256 outer values");
+}
+
+/* Captures of bodies before are inputs of a body: their names are not taken. */
+static void a_body_may_call_its_own_what_another_reads_from_outside(void **state)
+{
+    (void)state;
+    igt_frame();
+    igt_input(&m, "flag", IG_BOOL, 0, NULL);
+    pb_node *n = igt_node(&m, "If", "flag", "z");
+    igt_attr(&m, n, "else_branch", PB_ATTR_GRAPH)->g =
+        body_of(igt_new_node(&m, "Neg", "x", "t"), "t");
+    pb_graph *then = body_of(igt_new_node(&m, "Neg", "x", "t"), "t");
+    igt_attr(&m, n, "then_branch", PB_ATTR_GRAPH)->g = then;
+    pb_tensor *own = igt_init_floats(&m, "x", 5, (float[]){1, 2, 3, 4, 5});
+    m.graph.n_initializer = 0;
+    then->initializer = &own;
+    then->n_initializer = 1;
+    assert_status(igt_read(&m, &g), IG_OK);
+    assert_status(ig_graph_verify(g), IG_OK);
+    assert_int_equal(ig_graph_value_type(g, ig_graph_output_at(g, 0))->rank, -1);
+}
+
+/* Of a name that the body makes itself it reads its own. */
+static void what_bodies_read_from_outside_may_stand_behind_them(void **state)
+{
+    (void)state;
+    igt_frame();
+    igt_input(&m, "flag", IG_BOOL, 0, NULL);
+    igt_node(&m, "Neg", "w", "z");
+    igt_node(&m, "Relu", "x", "early");
+    pb_node *n = igt_node(&m, "If", "flag", "w");
+    pb_graph *inner = body_of(igt_new_node(&m, "Add", "early late", "t"), "t");
+    pb_node *nested = igt_new_node(&m, "If", "flag", "u");
+    igt_attr(&m, nested, "then_branch", PB_ATTR_GRAPH)->g = inner;
+    igt_attr(&m, nested, "else_branch", PB_ATTR_GRAPH)->g = inner;
+    igt_attr(&m, n, "then_branch", PB_ATTR_GRAPH)->g = body_of(nested, "u");
+    igt_attr(&m, n, "else_branch", PB_ATTR_GRAPH)->g =
+        body_of(igt_new_node(&m, "Relu", "x", "own"), "own");
+    igt_node(&m, "Relu", "x", "late");
+    igt_node(&m, "Relu", "w", "own");
+    assert_status(igt_read(&m, &g), IG_OK);
+    assert_status(ig_graph_verify(g), IG_OK);
+    ig_graph_free(g);
+    g = NULL;
+    inner->node[0]->input[1] = (char *)"z"; /* which needs w */
+    igt_refused(IG_INVALID_GRAPH, "cycle");
+}
+
 static void overloads_are_told_apart(void **state)
 {
     (void)state;
@@ -76,6 +221,27 @@ static void a_function_that_calls_itself_is_refused(void **state)
     igt_refused(IG_INVALID_GRAPH, "calls itself");
 }
 
+static void a_function_imports_a_domain_in_one_version(void **state)
+{
+    (void)state;
+    igt_frame();
+    pb_function *f = igt_function(&m, "F", "a b", "c");
+    igt_function_node(&m, f, igt_new_node(&m, "Add", "a b", "c"));
+    igt_node(&m, "local::F", "x y", "z");
+    pb_opset *two[101], one = *f->opset_import[0], other = one;
+    for (size_t i = 0; i < 101; i++)
+        two[i] = i == 1 ? &other : &one;
+    f->opset_import = two;
+    f->n_opset_import = 2;
+    other.version = 6;
+    igt_refused(IG_INVALID_GRAPH, "imported as opset 17 and as 6");
+    assert_message("function 'F'");
+    other.version = one.version = -1;
+    igt_refused(IG_INVALID_GRAPH, "opset -1 of domain '' does not exist");
+    f->n_opset_import = 101;
+    igt_refused(IG_LIMIT, "101 opset imports");
+}
+
 static void a_billion_laughs_meet_the_limit_of_nodes(void **state)
 {
     (void)state;
@@ -96,6 +262,66 @@ static void a_billion_laughs_meet_the_limit_of_nodes(void **state)
     ig_limits l = {.nodes = 5000};
     assert_status(igt_read_limits(&m, &l, &g), IG_LIMIT);
     assert_message("after inlining");
+}
+
+/* F has inputs and defaults that calls do not give; each call would bind them all. */
+static void calls_that_bind_much_meet_a_limit(void **state)
+{
+    (void)state;
+    enum { INPUTS = 1000, ATTRIBUTES = 900, CALLS = 1100 };
+    static char names[INPUTS][16];
+    igt_frame();
+    pb_function *f = igt_function(&m, "F", "a", "c");
+    igt_function_node(&m, f, igt_new_node(&m, "Relu", "a", "c"));
+    f->input = igt_alloc(&m, INPUTS * sizeof(*f->input));
+    for (int i = 0; i < INPUTS; i++) {
+        (void)snprintf(names[i], sizeof(names[i]), "i%d", i);
+        f->input[i] = names[i];
+    }
+    f->n_input = 1;
+    f->node[0]->input[0] = names[0];
+    for (int i = 0; i < CALLS; i++) {
+        char out[16];
+        (void)snprintf(out, sizeof(out), "o%d", i);
+        igt_node(&m, "local::F", "x", i ? out : "z");
+    }
+    const ig_limits few = {.nodes = 2 * CALLS};
+    assert_status(igt_read_limits(&m, &few, &g), IG_OK);
+    ig_graph_free(g);
+    f->n_input = INPUTS;
+    assert_int_equal(igt_read_limits(&m, &few, &g), IG_LIMIT);
+    assert_message("look at more than 1000000 inputs");
+    f->n_input = 1;
+    f->attribute_proto = igt_alloc(&m, ATTRIBUTES * sizeof(*f->attribute_proto));
+    for (int i = 0; i < ATTRIBUTES; i++) {
+        f->attribute_proto[i] = igt_attr(&m, NULL, names[i], PB_ATTR_INT);
+        f->attribute_proto[i]->has_i = true;
+    }
+    f->n_attribute_proto = ATTRIBUTES;
+    assert_int_equal(igt_read_limits(&m, &few, &g), IG_LIMIT);
+    assert_message("look at more than 1000000 inputs");
+}
+
+static void copies_of_a_functions_nodes_count_as_memory(void **state)
+{
+    (void)state;
+    enum { LONG = 60000, CALLS = 100 };
+    igt_frame();
+    pb_function *f = igt_function(&m, "F", "a", "c");
+    pb_node *inner = igt_new_node(&m, "Relu", "a", "c");
+    inner->name = igt_alloc(&m, LONG + 1);
+    memset(inner->name, 'n', LONG);
+    igt_function_node(&m, f, inner);
+    for (int i = 0; i < CALLS; i++) {
+        char out[16];
+        (void)snprintf(out, sizeof(out), "o%d", i);
+        igt_node(&m, "local::F", "x", i ? out : "z");
+    }
+    const ig_limits half = {.memory_bytes = CALLS * LONG / 2};
+    assert_int_equal(igt_read_limits(&m, &half, &g), IG_LIMIT);
+    assert_message("limits.memory_bytes");
+    const ig_limits twice = {.memory_bytes = CALLS * LONG * 2};
+    assert_status(igt_read_limits(&m, &twice, &g), IG_OK);
 }
 
 static void function_calls_are_checked_against_their_arity(void **state)
@@ -146,9 +372,17 @@ static void omitted_optional_inputs_pass_through_functions(void **state)
 
 IG_TESTS(IGT_TEST(functions_are_inlined_with_their_attributes),
          IGT_TEST(defaults_of_function_attributes_apply),
+         IGT_TEST(bodies_in_functions_refer_to_attributes_of_the_call),
+         IGT_TEST(a_graph_that_a_call_gives_reads_names_around_the_call),
+         IGT_TEST(a_body_reads_few_outer_values),
+         IGT_TEST(a_body_may_call_its_own_what_another_reads_from_outside),
+         IGT_TEST(what_bodies_read_from_outside_may_stand_behind_them),
          IGT_TEST(overloads_are_told_apart),
          IGT_TEST(a_function_that_calls_itself_is_refused),
+         IGT_TEST(a_function_imports_a_domain_in_one_version),
          IGT_TEST(a_billion_laughs_meet_the_limit_of_nodes),
+         IGT_TEST(calls_that_bind_much_meet_a_limit),
+         IGT_TEST(copies_of_a_functions_nodes_count_as_memory),
          IGT_TEST(function_calls_are_checked_against_their_arity),
          IGT_TEST(a_function_must_define_its_outputs),
          IGT_TEST(a_function_may_return_its_input),

@@ -155,7 +155,23 @@ static void filters_of_the_blocked_layout_are_whole_blocks(void **state)
     assert_message("in blocks of 8");
 }
 
-IG_TESTS(IGT_TEST(the_table_is_sorted),
+static void a_body_is_no_attribute_of_theirs(void **state)
+{
+    (void)state;
+    pb_node *n = begin("FusedConv", "x x");
+    pb_graph *body = igt_alloc(&m, sizeof(*body));
+    pb_value *untyped = igt_alloc(&m, sizeof(*untyped));
+    igi_onnx__graph__init(body);
+    igi_onnx__value_info__init(untyped);
+    untyped->name = (char *)"q";
+    body->n_input = 1;
+    body->input = &untyped;
+    igt_attr(&m, n, "body", PB_ATTR_GRAPH)->g = body;
+    igt_refused(IG_INVALID_GRAPH, "no graph attribute body");
+}
+
+IG_TESTS(IGT_TEST(a_body_is_no_attribute_of_theirs),
+         IGT_TEST(the_table_is_sorted),
          IGT_TEST(compositions_are_operators_of_ours),
          IGT_TEST(attributes_and_inputs_that_nobody_reads_are_refused),
          IGT_TEST(the_domain_need_not_be_imported),

@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "graph/core/dtype.h"
+#include "graph/core/file.h"
 #include "tests/importers/onnx/fixture.h"
 
 static char folder[64];
@@ -118,6 +120,12 @@ static void external_data_must_fit_the_file_and_the_dims(void **state)
     igt_tensor_refused(external("w.bin", "-4", NULL), IG_INVALID_GRAPH, "no number");
     igt_tensor_refused(external("w.bin", " 4", NULL), IG_INVALID_GRAPH, "no number");
     igt_tensor_refused(external("w.bin", "", NULL), IG_INVALID_GRAPH, "no number");
+    pb_tensor *twice = external("w.bin", "4", "8");
+    entry(twice, "offset", "0");
+    igt_tensor_refused(twice, IG_INVALID_GRAPH, "two entries 'offset'");
+    twice = external("w.bin", "4", "8");
+    entry(twice, "length", "8");
+    igt_tensor_refused(twice, IG_INVALID_GRAPH, "two entries 'length'");
 }
 
 static void external_data_cannot_leave_the_folder(void **state)
@@ -162,9 +170,29 @@ static void a_model_from_memory_has_no_external_data(void **state)
 }
 
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, fresh, drop)
+static void a_model_that_cannot_be_written_leaves_its_old_data(void **state)
+{
+    (void)state;
+    char path[128], beside[128];
+    igi_file *f;
+    ig_save_opts o = {.external_data = true};
+    igt_frame();
+    igt_node(&m, "Add", "x y", "z");
+    assert_status(igt_read(&m, &g), IG_OK);
+    snprintf(path, sizeof(path), "%s/m.onnx", folder);
+    snprintf(beside, sizeof(beside), "%s/m.onnx.data", folder);
+    assert_int_equal(mkdir(path, 0700), 0); /* no file can have this name */
+    assert_status(igi_file_write_atomic(beside, "old", 3), IG_OK);
+    assert_int_not_equal(igi_onnx_save(g, path, &o), IG_OK);
+    assert_status(igi_file_read(&f, beside, 0), IG_OK);
+    assert_int_equal(f->size, 3);
+    igi_file_unref(f);
+}
+
 IG_TESTS(TEST(external_data_is_read_beneath_the_folder),
          TEST(a_file_may_be_all_of_one_tensor_or_hold_many_at_any_offset),
          TEST(external_data_must_fit_the_file_and_the_dims),
          TEST(external_data_cannot_leave_the_folder),
          TEST(links_are_not_followed),
+         TEST(a_model_that_cannot_be_written_leaves_its_old_data),
          TEST(a_model_from_memory_has_no_external_data))

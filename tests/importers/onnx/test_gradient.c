@@ -1,6 +1,7 @@
 /* Gradient: what is differentiated, and what is missing. */
 #include "tests/importers/onnx/fixture.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define TRAINING "ai.onnx.preview.training"
@@ -171,6 +172,23 @@ static void training(const char *binding)
     igt_training(&m, NULL, "", algorithm, binding);
 }
 
+/* Each walks over all of the graph, which has grown by those before. */
+static void many_gradients_meet_a_limit(void **state)
+{
+    (void)state;
+    gradient("y", "y", "", "x");
+    for (int i = 0; i < 1000; i++) {
+        char out[16];
+        snprintf(out, sizeof(out), "d%d", i);
+        pb_node *n = igt_node(&m, TRAINING "::Gradient", "y", out);
+        igt_strings(&m, n, "xs", "y");
+        igt_string(&m, n, "y", "x");
+    }
+    const ig_limits few = {.nodes = 20000};
+    assert_int_equal(igt_read_limits(&m, &few, &g), IG_LIMIT);
+    assert_message("look at more than 1000000");
+}
+
 static void bindings_name_initialisers_and_values(void **state)
 {
     (void)state;
@@ -219,6 +237,7 @@ IG_TESTS(IGT_TEST(the_named_slice_is_differentiated),
          IGT_TEST(its_domain_must_be_imported),
          IGT_TEST(other_attributes_are_refused),
          IGT_TEST(gradients_of_gradients_meet_the_limit_of_nodes),
+         IGT_TEST(many_gradients_meet_a_limit),
          IGT_TEST(bindings_name_initialisers_and_values),
          IGT_TEST(a_state_is_bound_once_and_keeps_its_type),
          IGT_TEST(without_bindings_there_is_nothing_to_train))

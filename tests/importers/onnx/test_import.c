@@ -215,6 +215,19 @@ static void an_attribute_reference_outside_a_function_is_refused(void **state)
 /* ---- opsets
  * --------------------------------------------------------------------------------- */
 
+static void an_operator_named_like_a_row_of_a_table_is_unknown(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"ai.onnx.ml::LabelEncoder",
+                                        "com.microsoft::GridSample"};
+    igt_frame();
+    pb_node *n = igt_node(&m, "Add", "x y", "z");
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        n->op_type = (char *)(uintptr_t)names[i];
+        igt_refused(IG_UNSUPPORTED, names[i]);
+    }
+}
+
 static void everything_unsupported_is_listed_at_once(void **state)
 {
     (void)state;
@@ -467,6 +480,7 @@ IG_TESTS(IGT_TEST(a_model_becomes_a_graph),
          IGT_TEST(sparse_constants_become_dense),
          IGT_TEST(a_newer_opset_is_read_with_a_warning),
          IGT_TEST(an_operator_is_known_from_its_opset_on),
+         IGT_TEST(an_operator_named_like_a_row_of_a_table_is_unknown),
          IGT_TEST(a_newer_ir_is_read_with_a_warning_unless_what_is_new_is_used),
          IGT_TEST(every_failing_allocation_ends_in_a_clean_error),
          IGT_TEST(sniffing_tells_models_from_other_files))

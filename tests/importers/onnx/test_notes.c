@@ -335,8 +335,72 @@ static void every_failing_allocation_ends_in_a_clean_error(void **state)
     igt_setup(NULL);
 }
 
+/* Written, read again: whether the initialiser "w", which no node reads, is there. */
+static bool keeps_w(void)
+{
+    void *bytes;
+    size_t n;
+    assert_status(igt_read(&m, &g), IG_OK);
+    assert_status(igi_onnx_write(g, NULL, &bytes, &n), IG_OK);
+    ig_graph_free(g);
+    g = NULL;
+    ig_graph_free(again);
+    again = NULL;
+    assert_status(igt_read_bytes(bytes, n, &again), IG_OK);
+    igi_free(bytes);
+    return ig_graph_find(again, "w").i != 0;
+}
+
+static void initialisers_that_only_notes_name_are_written(void **state)
+{
+    (void)state;
+    igt_frame();
+    (void)igt_init_floats(&m, "w", 1, (float[]){0.5f});
+    igt_node(&m, "Add", "x y", "z");
+    assert_false(keeps_w());
+    IgiOnnx__TensorAnnotation *q = igt_alloc(&m, sizeof(*q));
+    igi_onnx__tensor_annotation__init(q);
+    q->tensor_name = (char *)"x";
+    q->quant_parameter_tensor_names = entry("SCALE_TENSOR", "w");
+    q->n_quant_parameter_tensor_names = 1;
+    m.graph.quantization_annotation = &q;
+    m.graph.n_quantization_annotation = 1;
+    assert_true(keeps_w());
+    m.graph.n_quantization_annotation = 0;
+    say_of_model(); /* a training_info: it may name any */
+    assert_true(keeps_w());
+}
+
+static void long_names_of_dims_are_written_whole(void **state)
+{
+    (void)state;
+    static char names[2][301];
+    void *bytes;
+    size_t n;
+    for (int i = 0; i < 2; i++) { /* equal but for the end */
+        memset(names[i], 'n', 299);
+        names[i][299] = (char)('0' + i);
+        igt_input(&m, i ? "y" : "x", IG_FLOAT32, 1, (int64_t[]){-1});
+        pb_dimension *d = m.graph.input[i]->type->tensor_type->shape->dim[0];
+        d->dim_param = names[i];
+        d->has_dim_value = false;
+    }
+    igt_node(&m, "Identity", "x", "z");
+    igt_output(&m, "z", IG_FLOAT32);
+    assert_status(igt_read(&m, &g), IG_OK);
+    assert_status(igi_onnx_write(g, NULL, &bytes, &n), IG_OK);
+    assert_status(igt_read_bytes(bytes, n, &again), IG_OK);
+    igi_free(bytes);
+    for (int i = 0; i < 2; i++) {
+        const ig_type *t = ig_graph_value_type(again, ig_graph_input_at(again, i));
+        assert_string_equal(igi_symtab_name(again->syms, ig_type_dims(t)[0]), names[i]);
+    }
+}
+
 IG_TESTS(TEST(all_that_a_model_says_is_read),
          TEST(it_comes_back_when_written),
+         TEST(initialisers_that_only_notes_name_are_written),
+         TEST(long_names_of_dims_are_written_whole),
          TEST(a_clone_keeps_it),
          TEST(a_graph_without_notes_gets_none_by_being_saved),
          TEST(what_is_said_of_functions_becomes_metadata),

@@ -307,6 +307,92 @@ static void sparse_indices_are_checked(void **state)
     assert_status(igi_onnx_sparse(&data, s, &got), IG_INVALID_GRAPH);
 }
 
+static void dense_forms_of_sparse_tensors_share_a_limit(void **state)
+{
+    (void)state;
+    pb_sparse *s = sparse(2, (const int64_t[]){1, 5}, 1);
+    s->dims[0] = 1 << 26; /* of 2^28 bytes each */
+    s->dims[1] = 1;
+    for (int i = 0; i < 4; i++) {
+        assert_status(igi_onnx_sparse(&data, s, &got), IG_OK);
+        ig_tensor_unref(got);
+        got = NULL;
+    }
+    assert_status(igi_onnx_sparse(&data, s, &got), IG_LIMIT);
+    assert_message("limits.tensor_bytes");
+}
+
+/* The model at an odd address of a buffer, of which tensors become views. */
+static void read_at(size_t shift)
+{
+    const ig_read_opts opts = {.registry = igt_registry()};
+    int64_t size = (int64_t)(m.size + shift);
+    ig_tensor *owner;
+    assert_status(ig_tensor_new(&owner, IG_UINT8, 1, &size), IG_OK);
+    ig_tensor_share(owner);
+    char *p = (char *)ig_tensor_data(owner) + shift;
+    memcpy(p, m.bytes, m.size);
+    const igi_source src = {.bytes = p, .size = m.size, .owner = owner};
+    assert_status(igi_onnx_read(&g, &src, &opts), IG_OK);
+    ig_tensor_unref(owner);
+}
+
+static void attributes_are_read_at_any_address(void **state)
+{
+    (void)state;
+    static int64_t dims[2] = {200, 100}, numbers[20000], positions[10000];
+    pb_tensor keys, values, fallback, entries, indices;
+    pb_tensor *all[] = {&keys, &values, &fallback, &entries, &indices};
+    IgiOnnx__SparseTensor sparse = IGI_ONNX__SPARSE_TENSOR__INIT, *list = &sparse;
+    int64_t counts[] = {5000, 2};
+    for (int64_t i = 0; i < 20000; i++)
+        numbers[i] = i;
+    for (int64_t i = 0; i < 5000; i++) {
+        positions[2 * i] = i;
+        positions[2 * i + 1] = 0;
+    }
+    for (size_t i = 0; i < 5; i++) {
+        igi_onnx__tensor__init(all[i]);
+        all[i]->has_data_type = all[i]->has_raw_data = true;
+        all[i]->data_type = IG_INT64;
+        all[i]->dims = i < 2 ? dims : counts;
+        all[i]->n_dims = 2;
+        all[i]->raw_data = (ProtobufCBinaryData){160000, (uint8_t *)numbers};
+    }
+    fallback.n_dims = 0;
+    fallback.raw_data.len = 8;
+    entries.n_dims = 1;
+    entries.raw_data.len = 40000;
+    entries.name = (char *)"w";
+    indices.raw_data = (ProtobufCBinaryData){80000, (uint8_t *)positions};
+    sparse.values = &entries;
+    sparse.indices = &indices;
+    sparse.dims = counts;
+    sparse.n_dims = 2;
+    igt_opset(&m, "ai.onnx.ml", 4);
+    igt_input(&m, "x", IG_INT64, 1, (int64_t[]){2});
+    igt_output(&m, "y", IG_INT64);
+    igt_output(&m, "w", IG_INT64);
+    m.graph.sparse_initializer = &list;
+    m.graph.n_sparse_initializer = 1;
+    pb_node *n = igt_node(&m, "ai.onnx.ml::LabelEncoder", "x", "y");
+    igt_attr(&m, n, "keys_tensor", PB_ATTR_TENSOR)->t = &keys;
+    igt_attr(&m, n, "values_tensor", PB_ATTR_TENSOR)->t = &values;
+    igt_attr(&m, n, "default_tensor", PB_ATTR_TENSOR)->t = &fallback;
+    igt_pack(&m);
+    for (size_t shift = 0; shift < 8; shift++) {
+        read_at(shift);
+        const void *attrs = ig_graph_node_attrs(g, g->order.p[0]);
+        const ig_op_def *op = ig_graph_node_op(g, g->order.p[0]);
+        const ig_tensor *t =
+            *(ig_tensor *const *)igi_attr_at(igi_attr_find(op, "keys_tensor"), attrs);
+        assert_int_equal((uintptr_t)t->data % 8, 0);
+        assert_int_equal(((const int64_t *)(const void *)t->data)[19999], 19999);
+        ig_graph_free(g);
+        g = NULL;
+    }
+}
+
 IG_TESTS(IGT_TEST(an_unknown_element_type_is_refused),
          IGT_TEST(negative_and_huge_dims_are_refused),
          IGT_TEST(a_tensor_over_the_limit_of_bytes_is_refused),
@@ -324,5 +410,7 @@ IG_TESTS(IGT_TEST(an_unknown_element_type_is_refused),
          IGT_TEST(the_memory_limit_counts_all_tensors),
          IGT_TEST(an_aligned_payload_is_used_in_place),
          IGT_TEST(bytes_are_used_in_place_at_any_address),
+         IGT_TEST(attributes_are_read_at_any_address),
          IGT_TEST(sparse_tensors_become_dense),
+         IGT_TEST(dense_forms_of_sparse_tensors_share_a_limit),
          IGT_TEST(sparse_indices_are_checked))

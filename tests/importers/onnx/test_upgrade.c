@@ -85,6 +85,8 @@ static void an_axis_without_room_is_refused(void **state)
     igt_int(&m, n, "axis", 3);
     assert_status(again(), IG_INVALID_GRAPH);
     assert_message("axis 3 leaves no room");
+    n->attribute[n->n_attribute - 1]->i = INT64_MAX; /* where a sum would overflow */
+    igt_refused(IG_INVALID_GRAPH, "leaves no room");
 }
 
 static void comparisons_and_logic_broadcast_too(void **state)
@@ -169,6 +171,17 @@ static void old_softmax_sees_a_matrix(void **state)
     n->n_attribute = 0;
     igt_int(&m, n, "axis", -1);
     becomes("Softmax(x)");
+}
+
+/* Where an upgrade makes all operators itself, too. */
+static void attributes_that_nobody_reads_are_refused(void **state)
+{
+    (void)state;
+    begin(11);
+    pb_node *n = igt_node(&m, "Softmax", "x", "z");
+    igt_int(&m, n, "bogus", 3);
+    assert_status(again(), IG_INVALID_GRAPH);
+    assert_message("no attribute bogus");
 }
 
 static void reshape_1_had_its_shape_as_an_attribute(void **state)
@@ -372,6 +385,7 @@ IG_TESTS(IGT_TEST(the_table_is_sorted_and_knows_its_rows),
          IGT_TEST(cast_1_spells_its_type),
          IGT_TEST(axes_of_reductions_become_an_input),
          IGT_TEST(old_softmax_sees_a_matrix),
+         IGT_TEST(attributes_that_nobody_reads_are_refused),
          IGT_TEST(reshape_1_had_its_shape_as_an_attribute),
          IGT_TEST(concat_1_has_a_default_axis),
          IGT_TEST(sizes_of_split_become_an_input),
