@@ -11,6 +11,9 @@ const char *const igi_post_names[] = {"NONE",         "SOFTMAX", "LOGISTIC",
 ig_status igi_ml_infer_matrix(ig_infer *x, int port, int64_t *rows, int64_t *columns)
 {
     const ig_type *t = x->in[port];
+    *rows = *columns = -1;
+    if (t->rank < 0)
+        return IG_OK;
     if (t->rank != 1 && t->rank != 2)
         return ig_infer_fail(x, "its input must be [N, F] or [F], not of rank %d",
                              t->rank);

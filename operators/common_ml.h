@@ -10,6 +10,7 @@
 
 /* ---- matrices: [N, F], or [F] as one row ---- */
 
+/* Sizes; -1 for both where the rank is unknown. */
 ig_status igi_ml_infer_matrix(ig_infer *x, int port, int64_t *rows, int64_t *columns);
 /* Rows and columns of such a tensor. */
 void igi_ml_matrix(const ig_tensor *t, int64_t *rows, int64_t *columns);

@@ -143,6 +143,7 @@ IG_OPERATOR(ZipMap) = {
     .domain = IGI_ML_DOMAIN,
     .name = "ZipMap",
     .since = 1,
+    .flags = IG_OP_UNRANKED, /* that the items are maps hangs on no rank */
     .doc = "Rows of scores as maps from class labels to scores.",
     .inputs = inputs,
     .outputs = outputs,

@@ -232,6 +232,22 @@ static void an_unknown_rank_may_be_the_right_one(void **state)
     ig_graph_free(g);
 }
 
+/* Its result was a sequence of tensors in the graph, of maps in the run. */
+static void rows_of_unknown_rank_are_maps_too(void **state)
+{
+    (void)state;
+    ig_graph *g = graph();
+    ig_ai_onnx_ml_zip_map_opts a = IG_AI_ONNX_ML_ZIP_MAP_OPTS_INIT;
+    a.classlabels_strings = (ig_strings){2, (const char *const[]){"cat", "dog"}};
+    ig_value_id out, x = input(g, IG_FLOAT32, -1, NULL);
+    OK(ig_graph_make_named(g, "ai.onnx.ml::ZipMap", &a, &x, 1, &out, 1));
+    const ig_type *t = ig_graph_value_type(g, out);
+    assert_int_equal(t->kind, IG_KIND_SEQUENCE);
+    assert_int_equal(t->dtype, 0);
+    assert_int_equal(t->u.elem->kind, IG_KIND_MAP);
+    ig_graph_free(g);
+}
+
 /* The graph was made, and no longer valid. */
 static void constants_are_not_overwritten(void **state)
 {
@@ -321,6 +337,7 @@ IG_TESTS(cmocka_unit_test(dims_to_divide_by_are_a_list),
          cmocka_unit_test(a_size_may_not_follow_from_the_inputs),
          cmocka_unit_test(a_length_is_one_number),
          cmocka_unit_test(an_unknown_rank_may_be_the_right_one),
+         cmocka_unit_test(rows_of_unknown_rank_are_maps_too),
          cmocka_unit_test(constants_are_not_overwritten),
          cmocka_unit_test(no_channels_have_no_groups),
          cmocka_unit_test(a_condition_is_one_element),
