@@ -4,9 +4,9 @@
  * block of queries of the heads that share them takes scores by the matrix product, exp
  * and sum in one pass over the rows in L1, and adds P V to its rows of Y. With several
  * blocks of keys the rows carry the largest score so far and are rescaled when it grows
- * (Milakov and Gimelshein, arXiv 1805.02867; Dao et al., arXiv 2205.14135). Keys that a
- * causal or length mask hides from a whole block of queries are never touched. Few
- * queries (decoding) read keys and values where they lie.
+ * (Milakov and Gimelshein, arXiv 1805.02867; Dao et al., arXiv 2205.14135). Blocks of
+ * keys that a causal mask, a length or a window hides from a whole block of queries are
+ * never touched. Few queries (decoding) read keys and values where they lie.
  *
  * Threads share blocks of queries, whose edges depend on shapes alone: any number of
  * threads gives the same bits. */
@@ -14,8 +14,7 @@
 #include <string.h>
 
 #include "graph/core/checked.h"
-#include "operators/common_attention.h"
-#include "operators/cpu/kernel.h"
+#include "operators/cpu/attention.h"
 
 enum { KEYS = 512, FEW_ROWS = 4, PACK_VALUES_FROM = 32, LINE = 16 };
 
@@ -80,8 +79,8 @@ static ig_status supports(const ig_kernel_ctx *k)
 {
     const ig_tensor *m = igi_kin(k, IGI_ATT_MASK);
     for (int i = 0; i < IGI_ATT_MASK + 3; i++) {
-        const ig_tensor *t = igi_kin(k, i);
-        if (!t || i == IGI_ATT_MASK)
+        const ig_tensor *t = i == IGI_ATT_MASK ? NULL : igi_kin(k, i);
+        if (!t)
             continue;
         if (t->v.type.dtype != IG_FLOAT32)
             return ig_reject("a value is not float32");
@@ -94,8 +93,6 @@ static ig_status supports(const ig_kernel_ctx *k)
         return ig_reject("the mask is neither float32 nor bool");
     if (((const igi_attention_attrs *)k->attrs)->softmax_precision == IG_FLOAT64)
         return ig_reject("the softmax is asked for in float64");
-    if (((const igi_attention_attrs *)k->attrs)->local_window_size > 0)
-        return ig_reject("it has a local window");
     igi_attention a;
     igi_attention_read(k, &a);
     if (a.mask_stride[3] > 1 || a.mask_stride[3] < 0)
@@ -255,6 +252,26 @@ static void cap_scores(const work *w, float *s, int64_t n)
     isa->binary[IGI_BINARY_MUL][IGI_BINARY_VS](s, s, &cap, n);
 }
 
+typedef struct range { /* keys [first, end) of a span */
+    int64_t first, end;
+} range;
+
+/* Those that a query sees of the span's first n. */
+static range seen_by(const work *w, const span *at, int64_t row, int64_t n)
+{
+    const igi_attention *a = &w->p->a;
+    int64_t end = smaller(igi_attention_keys(w->k, a, w->b, row) - at->first, n);
+    int64_t first = igi_attention_first(w->k, a, w->b, row) - at->first;
+    end = end < 0 ? 0 : end;
+    return (range){first < 0 ? 0 : smaller(first, end), end};
+}
+
+static float *shown_row(const work *w, int64_t head, int64_t row)
+{
+    const igi_attention *a = &w->p->a;
+    return w->shown + ((w->b * a->q_heads + head) * a->q_len + row) * a->total;
+}
+
 /* Scores of one query as the output wants them; a softmax is taken at the end. */
 static void show(const work *w,
                  int64_t mode,
@@ -268,8 +285,7 @@ static void show(const work *w,
     const int64_t want = a->attrs->qk_matmul_output_mode;
     if (!w->shown || (want == IGI_SCORES_SOFTMAX ? IGI_SCORES_MASKED : want) != mode)
         return;
-    float *to = w->shown + ((w->b * a->q_heads + head) * a->q_len + row) * a->total;
-    memcpy(to + at->first, s, (size_t)n * sizeof(*s));
+    memcpy(shown_row(w, head, row) + at->first, s, (size_t)n * sizeof(*s));
 }
 
 /* Scores of query i of the block to exp(score - largest); the row of Y and the sum are
@@ -281,18 +297,18 @@ softmax_step(const work *w, const span *at, const queries *q, int64_t i, int64_t
     float *s = w->scores + i * p->ld, *high = w->high + q->state + i,
           *sum = w->sum + q->state + i;
     const int64_t head = q->head + i * q->head_step, row = q->row + i * q->row_step;
-    int64_t seen = igi_attention_keys(w->k, &p->a, w->b, row) - at->first;
-    seen = seen < 0 ? 0 : smaller(seen, n);
+    const range in = seen_by(w, at, row, n);
+    const int64_t count = in.end - in.first;
     show(w, IGI_SCORES_RAW, s, at, head, row, n);
-    cap_scores(w, s, w->shown ? n : seen);
+    cap_scores(w, s, w->shown ? n : in.end);
     show(w, IGI_SCORES_CAPPED, s, at, head, row, n);
-    add_mask(w, s, at, head, row, seen);
-    for (int64_t t = seen; t < n; t++)
-        s[t] = -INFINITY;
+    add_mask(w, s, at, head, row, in.end);
+    for (int64_t t = 0; t < n; t++)
+        s[t] = t < in.first || t >= in.end ? -INFINITY : s[t];
     show(w, IGI_SCORES_MASKED, s, at, head, row, n);
     const bool first = at->first == 0;
     const float before = first ? -INFINITY : *high;
-    const float block = p->isa->reduce(IGI_REDUCE_MAX, s, seen);
+    const float block = p->isa->reduce(IGI_REDUCE_MAX, s + in.first, count);
     const float now = before > block || isnan(before) ? before : block;
     *high = now;
     if (now == -INFINITY) { /* nothing seen yet: NaN only if that stays so */
@@ -300,8 +316,9 @@ softmax_step(const work *w, const span *at, const queries *q, int64_t i, int64_t
         *sum = 0;
         return;
     }
-    const float grown = p->isa->exp_sum(s, s, seen, 1.0f, now);
-    memset(s + seen, 0, (size_t)(n - seen) * sizeof(*s));
+    const float grown = p->isa->exp_sum(s + in.first, s + in.first, count, 1.0f, now);
+    memset(s, 0, (size_t)in.first * sizeof(*s));
+    memset(s + in.end, 0, (size_t)(n - in.end) * sizeof(*s));
     const float keep = first ? 0.0f : expf(before - now);
     *sum = first ? grown : *sum * keep + grown;
     if (!first && keep != 1.0f)
@@ -313,10 +330,11 @@ softmax_step(const work *w, const span *at, const queries *q, int64_t i, int64_t
 static int64_t keys_seen(const work *w, const span *s, const queries *q)
 {
     const int64_t last = q->row + (q->n - 1) * q->row_step;
-    const int64_t n = igi_attention_keys(w->k, &w->p->a, w->b, last) - s->first;
     if (w->shown)
         return s->n;
-    return n < 0 ? 0 : smaller(n, s->n);
+    const bool passed =
+        igi_attention_first(w->k, &w->p->a, w->b, q->row) >= s->first + s->n;
+    return passed ? 0 : seen_by(w, s, last, s->n).end;
 }
 
 /* y += p v over the first n keys of the span. */
@@ -358,11 +376,10 @@ static void one_block(const work *w, const span *s, int64_t block)
 
 static bool all_numbers(const float *y, int64_t n)
 {
-    bool odd = false;
-    for (int64_t i = 0; i < n; i++)
-        /* Data is there. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
-        odd = odd || !isfinite(y[i]);
-    return !odd;
+    /* Data is there. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
+    while (n > 0 && isfinite(y[n - 1]))
+        n--;
+    return n == 0;
 }
 
 /* The row of query i anew, key by key: the product over a block of keys multiplies the
@@ -388,7 +405,7 @@ static void one_by_one(const work *w, const queries *q, int64_t i)
         }
         cap_scores(w, s, n);
         add_mask(w, s, &at, head, row, n);
-        for (int64_t t = 0; t < n; t++) {
+        for (int64_t t = seen_by(w, &at, row, n).first; t < n; t++) {
             const float e = expf(s[t] - high);
             for (int64_t j = 0; e > 0 && j < a->v_size; j++)
                 /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): data is there */
@@ -397,7 +414,8 @@ static void one_by_one(const work *w, const queries *q, int64_t i)
     }
 }
 
-/* y := y / sum, NaN for queries that saw nothing; the softmax that is an output. */
+/* y := y / sum; the softmax that is an output. A query that saw nothing gets NaN, in a
+ * window zeros. */
 static void finish(const work *w, int64_t block)
 {
     const plan *p = w->p;
@@ -405,40 +423,22 @@ static void finish(const work *w, int64_t block)
     const queries q = queries_at(w, block);
     for (int64_t i = 0; i < q.n; i++) {
         const float sum = w->sum[q.state + i];
+        const bool zero = a->attrs->local_window_size > 0 && sum <= 0;
         const float factor = sum > 0 ? 1 / sum : NAN;
-        if (sum > 0 && !all_numbers(q.y + i * q.ldy, a->v_size))
+        float *y = q.y + i * q.ldy;
+        if (sum > 0 && !all_numbers(y, a->v_size))
             one_by_one(w, &q, i);
-        p->isa->binary[IGI_BINARY_MUL][IGI_BINARY_VS](q.y + i * q.ldy, q.y + i * q.ldy,
-                                                      &factor, a->v_size);
+        p->isa->binary[IGI_BINARY_MUL][IGI_BINARY_VS](y, y, &factor, a->v_size);
+        memset(y, 0, zero ? (size_t)a->v_size * sizeof(*y) : 0);
         if (!w->shown || a->attrs->qk_matmul_output_mode != IGI_SCORES_SOFTMAX)
             continue;
-        const int64_t head = q.head + i * q.head_step, row = q.row + i * q.row_step;
-        float *s = w->shown + ((w->b * a->q_heads + head) * a->q_len + row) * a->total;
+        float *s = shown_row(w, q.head + i * q.head_step, q.row + i * q.row_step);
         p->isa->softmax_row(s, s, a->total, 1.0f);
+        memset(s, 0, zero ? (size_t)a->total * sizeof(*s) : 0);
     }
 }
 
 /* ---- the whole ---- */
-
-/* Past and new rows of a head into a present cache. */
-static void copy_cache(const work *w, int past, int now, int present)
-{
-    const igi_attention *a = &w->p->a;
-    const bool key = now == IGI_ATT_K;
-    ig_tensor *out = igi_kout(w->k, present);
-    const igi_heads *from[2] = {key ? &a->past_k : &a->past_v, key ? &a->k : &a->v};
-    const int64_t rows[2] = {a->past, a->kv_len}, size = key ? a->size : a->v_size;
-    if (!out)
-        return;
-    float *to = igi_kf32(out) +
-                igi_heads_at(key ? &a->present_k : &a->present_v, w->b, w->kv_head);
-    for (int i = 0; i < 2; i++) {
-        const float *x = igi_kf32(igi_kin(w->k, i ? now : past));
-        for (int64_t t = 0; t < rows[i]; t++, to += size)
-            memcpy(to, x + igi_heads_at(from[i], w->b, w->kv_head) + t * from[i]->row,
-                   (size_t)size * sizeof(float));
-    }
-}
 
 static ig_status run(ig_kernel_ctx *k, int tid, int nth)
 {
@@ -459,8 +459,8 @@ static ig_status run(ig_kernel_ctx *k, int tid, int nth)
         w.b = unit / p.a.kv_heads;
         w.kv_head = unit % p.a.kv_heads;
         if (from == 0) {
-            copy_cache(&w, IGI_ATT_PAST_K, IGI_ATT_K, IGI_ATT_PRESENT_K);
-            copy_cache(&w, IGI_ATT_PAST_V, IGI_ATT_V, IGI_ATT_PRESENT_V);
+            igi_cpu_present(k, &p.a, IGI_ATT_K, w.b, w.kv_head);
+            igi_cpu_present(k, &p.a, IGI_ATT_V, w.b, w.kv_head);
         }
         for (int64_t t = 0; t < p.a.total;) {
             const span s = span_at(&w, t);

@@ -291,6 +291,31 @@ static void attention_takes_lengths_of_any_stride(void **state)
     ig_tensor_unref(one);
 }
 
+/* Windows that lie in one block of keys, across two, and begin behind the first; many
+ * queries and one of a group. What they hide may be infinite. */
+static void attention_sees_a_window_only(void **state)
+{
+    (void)state;
+    static const int64_t windows[] = {1, 40, 700, 5000};
+    ig_attention_opts o = IG_ATTENTION_OPTS_INIT;
+    o.is_causal = 1;
+    for (int i = 0; i < 8; i++) {
+        const int64_t rows = i % 2 ? 1 : 1300, past = 1300 - rows;
+        ig_tensor *v = floats(DIMS(1, 1, rows, 9));
+        o.local_window_size = windows[i / 2];
+        if (!(i % 2))
+            ((float *)ig_tensor_data(v))[3] = INFINITY;
+        compare((call){"Attention",
+                       "blocks",
+                       &o,
+                       6,
+                       3,
+                       {floats(DIMS(1, 2, rows, 8)), floats(DIMS(1, 1, rows, 8)), v,
+                        NULL, floats(DIMS(1, 1, past, 8)), floats(DIMS(1, 1, past, 9))},
+                       1e-5});
+    }
+}
+
 IG_TESTS(cmocka_unit_test(max_pools_agree_with_their_references),
          cmocka_unit_test(average_pools_agree_with_their_references),
          cmocka_unit_test(movement_agrees_with_the_references),
@@ -300,4 +325,5 @@ IG_TESTS(cmocka_unit_test(max_pools_agree_with_their_references),
          cmocka_unit_test(choices_and_casts_agree_with_their_references),
          cmocka_unit_test(activation_gradients_agree_with_their_references),
          cmocka_unit_test(resize_ignores_what_has_no_weight),
-         cmocka_unit_test(attention_takes_lengths_of_any_stride))
+         cmocka_unit_test(attention_takes_lengths_of_any_stride),
+         cmocka_unit_test(attention_sees_a_window_only))
