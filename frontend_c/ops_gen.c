@@ -2839,6 +2839,17 @@ ig_tensor *ig_op_ingot_gather_grad_at(const char *where, ig_ctx *c, ig_tensor *d
     return igi_wrap1(c, where, d, opts, in, n_in);
 }
 
+_Static_assert(sizeof(ig_ingot_gather_n_bits_opts) == 16, "GatherNBits");
+_Static_assert(offsetof(ig_ingot_gather_n_bits_opts, block_size) == 8, "block_size");
+ig_tensor *ig_op_ingot_gather_n_bits_at(const char *where, ig_ctx *c, ig_tensor *w, ig_tensor *indices, ig_tensor *scale, ig_tensor *zero, const ig_ingot_gather_n_bits_opts *opts)
+{
+    static const ig_op_def *op;
+    ig_tensor *in[] = {w, indices, scale, zero};
+    int n_in = 4;
+    const ig_op_def *d = igi_op_once(&op, "ingot::GatherNBits");
+    return igi_wrap1(c, where, d, opts, in, n_in);
+}
+
 _Static_assert(sizeof(ig_ingot_gather_nd_grad_opts) == 16, "GatherNDGrad");
 _Static_assert(offsetof(ig_ingot_gather_nd_grad_opts, batch_dims) == 8, "batch_dims");
 ig_tensor *ig_op_ingot_gather_nd_grad_at(const char *where, ig_ctx *c, ig_tensor *dy, ig_tensor *indices, ig_tensor *shape, const ig_ingot_gather_nd_grad_opts *opts)

@@ -59,6 +59,12 @@ enum { /* ports of it */
        IGI_NBITS_ZERO
 };
 
+/* ingot::GatherNBits: rows of such a table. */
+typedef struct igi_gather_nbits_attrs {
+    uint32_t struct_size;
+    int64_t block_size;
+} igi_gather_nbits_attrs;
+
 /* Dims with the channels moved: [N, in..., C] -> [N, C, in...] and back. */
 static inline void igi_dims_to_nchw(int rank, const int64_t *nhwc, int64_t *nchw)
 {

@@ -3,6 +3,7 @@
  * by the optimiser from products with a DequantizeLinear of constants, which so stay as
  * small as they are (com.microsoft's MatMulNBits, weights of language models). */
 #include "operators/common_linear.h"
+#include "operators/common_nbits.h"
 
 static const ig_port inputs[] = {
     IG_PORT("x", 'T', "Rows [..., K]."),
@@ -22,8 +23,7 @@ static const ig_port outputs[] = {
 };
 static const ig_type_rule types[] = {
     {'T', IG_FLOATS},
-    {'W',
-     IG_T(UINT2) | IG_T(INT2) | IG_T(UINT4) | IG_T(INT4) | IG_T(UINT8) | IG_T(INT8)},
+    {'W', IGI_NBITS_TYPES},
     {'S', IG_FLOATS},
     {0},
 };
@@ -40,55 +40,21 @@ static const ig_attr_def attrs[] = {
     {0},
 };
 
-static int64_t blocks_of(int64_t k, int64_t block)
-{
-    return k < 0 ? -1 : k / block + (k % block != 0);
-}
-
 static ig_status nbits_infer(ig_infer *x)
 {
     const igi_linear_nbits_attrs *a = x->attrs;
-    const int along = a->trans_w != 0; /* K */
-    IG_TRY(igi_linear_infer(x, along));
-    const int64_t *w = ig_type_dims(x->in[IGI_NBITS_W]);
-    const int64_t blocks = blocks_of(w[along], a->block_size);
-    for (int port = IGI_NBITS_SCALE; port < x->n_in; port++) {
-        const ig_type *t = x->in[port];
-        if (!t)
-            continue;
-        if (t->rank != 2)
-            return ig_infer_fail(x, "scale and zero must have rank 2");
-        IG_TRY(ig_infer_equal(x, ig_type_dims(t)[!along], w[!along],
-                              "columns of w and of scale or zero", NULL));
-        if (blocks >= 0)
-            IG_TRY(ig_infer_equal(x, ig_type_dims(t)[along], blocks,
-                                  "blocks along K and dims of scale or zero", NULL));
-    }
-    return IG_OK;
+    const bool trans = a->trans_w != 0;
+    IG_TRY(igi_linear_infer(x, trans));
+    return igi_nbits_infer(x, IGI_NBITS_W, IGI_NBITS_SCALE, IGI_NBITS_ZERO, trans,
+                           a->block_size);
 }
 
 typedef struct {
     igi_linear l;
-    const igi_linear_nbits_attrs *a;
+    igi_nbits_table w;
     const void *x;
-    const ig_tensor *w, *scale, *zero;
     igi_pace pace;
 } nbits_call;
-
-/* w'[k][n]: the difference is exact, the product rounded to float32, as
- * DequantizeLinear has it. */
-static double weight_at(const nbits_call *v, int64_t k, int64_t n)
-{
-    const bool t = v->a->trans_w != 0;
-    const int64_t blocks = ig_dims(v->scale)[t], b = k / v->a->block_size;
-    const int64_t at = t ? n * blocks + b : b * v->l.n + n;
-    double q = igi_get_f64(ig_dtype_of(v->w), ig_data(v->w),
-                           t ? n * v->l.depth + k : k * v->l.n + n);
-    if (v->zero)
-        q -= igi_get_f64(ig_dtype_of(v->zero), ig_data(v->zero), at);
-    double s = igi_get_f64(ig_dtype_of(v->scale), ig_data(v->scale), at);
-    return (double)((float)q * (float)s);
-}
 
 IGI_INLINE ig_status nbits_rows(ig_dtype T, nbits_call *v)
 {
@@ -97,7 +63,8 @@ IGI_INLINE ig_status nbits_rows(ig_dtype T, nbits_call *v)
             double acc = 0;
             IG_TRY(igi_pace_go(&v->pace, v->l.depth));
             for (int64_t k = 0; k < v->l.depth; k++)
-                acc += igi_load(T, v->x, row * v->l.depth + k) * weight_at(v, k, col);
+                acc += igi_load(T, v->x, row * v->l.depth + k) *
+                       igi_nbits_at(&v->w, v->w.along ? col : k, v->w.along ? k : col);
             igi_linear_store(T, &v->l, row, col, 1, &acc);
         }
     }
@@ -107,11 +74,9 @@ IGI_INLINE ig_status nbits_rows(ig_dtype T, nbits_call *v)
 static ig_status nbits_reference(ig_kernel_ctx *k)
 {
     const igi_linear_nbits_attrs *a = k->attrs;
-    nbits_call v = {.a = a,
+    nbits_call v = {.w = {ig_in(k, IGI_NBITS_W), ig_in(k, IGI_NBITS_SCALE),
+                          ig_in(k, IGI_NBITS_ZERO), a->trans_w != 0, a->block_size},
                     .x = ig_data(ig_in(k, IGI_NBITS_X)),
-                    .w = ig_in(k, IGI_NBITS_W),
-                    .scale = ig_in(k, IGI_NBITS_SCALE),
-                    .zero = ig_in(k, IGI_NBITS_ZERO),
                     .pace = igi_pace_of(k)};
     igi_linear_set(&v.l, k);
     v.l.activation = a->activation;

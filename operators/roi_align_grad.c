@@ -73,7 +73,7 @@ static ig_status roi_align_grad_reference(ig_kernel_ctx *k)
     for (int64_t r = 0; r < ig_dims(dy)[0] && rc == IG_OK; r++) {
         igi_roi roi;
         rc = igi_roi_read(k, rois, ig_in(k, 2), ig_dims(dx), r, &roi);
-        if (rc == IG_OK)
+        if (rc == IG_OK && n > 0) /* the samples of nothing may be many */
             rc = spread(k, &pace, &roi, r, sum);
     }
     for (int64_t i = 0; i < n && rc == IG_OK; i++)
@@ -85,6 +85,9 @@ static ig_status roi_align_grad_reference(ig_kernel_ctx *k)
 #define HEAD .struct_size = sizeof(igi_roi_attrs)
 static const igi_roi_attrs fixed = {HEAD, .output_height = 2, .output_width = 2,
                                     .sampling_ratio = 2, .spatial_scale = 1};
+static const igi_roi_attrs many_samples = {HEAD, .output_height = 2, .output_width = 2,
+                                           .sampling_ratio = 4096,
+                                           .spatial_scale = 1};
 #define ROIS(n_, ...)                                                                  \
     {                                                                                  \
         IG_SHAPE_IN(n_, 4), .data = (const double[])                                   \
@@ -105,6 +108,12 @@ static const ig_sample samples[] = {
                 ROIS(1, 0, 0, 1, 1),
                 IGI_IN_INTS(0),
                 IGI_IN_INTS(1, 1, 1, 1))},
+    {.name = "no_channels", /* ends at once */
+     .attrs = &many_samples,
+     IGI_INPUTS(IGI_IN(1, 0, 2, 2),
+                ROIS(1, 0, 0, 3, 2),
+                IGI_IN_INTS(0),
+                IGI_IN_INTS(1, 0, 4, 4))},
     {.name = "no_regions",
      .attrs = &fixed,
      IGI_INPUTS(IGI_IN(0, 1, 2, 2),

@@ -6,7 +6,9 @@
  * with weights of 2 or 4 bits, or of 8 bits where they are large: in blocks along the
  * inner dim of the product, or with one scale a column. A matrix of floats would be 4
  * to 16 times as large, and reading it is what one row by a large matrix costs. Small
- * matrices of bytes become floats, which many rows multiply faster. */
+ * matrices of bytes become floats, which many rows multiply faster.
+ *
+ * A Gather of rows of a table in blocks becomes ingot::GatherNBits. */
 #include "graph/core/dtype.h"
 #include "graph/passes/rewrite.h"
 
@@ -70,12 +72,23 @@ static ig_status as_blocks(ig_graph *g, bool trans, ig_value_id *v)
     return igi_make_reshaped(g, *v, 2, dims, v);
 }
 
+static ig_status
+put(ig_graph *g, ig_node_id id, const igi_make *m, const ig_value_id *in, int *changes)
+{
+    bool done;
+    ig_value_id y;
+    IG_TRY(igi_try_make(g, m, in, &y));
+    if (!y.i)
+        return IG_OK;
+    IG_TRY(igi_forward(g, id, 0, y, &done));
+    *changes += done;
+    return IG_OK;
+}
+
 /* Takes the place of node `id`: x by `w`, plus b unless {0}. */
 static ig_status
 replace(ig_graph *g, ig_node_id id, weights *w, ig_value_id b, int *changes)
 {
-    bool done;
-    ig_value_id y;
     igi_make m = {.op = igi_registry_find_full(g->reg, "ingot::LinearNBits"),
                   .n_in = 6,
                   .like = id};
@@ -89,12 +102,7 @@ replace(ig_graph *g, ig_node_id id, weights *w, ig_value_id b, int *changes)
     m.attrs = attrs;
     const ig_value_id in[6] = {
         igi_node_at(g, id)->in[0], w->w, b, {0}, w->scale, w->zero};
-    IG_TRY(igi_try_make(g, &m, in, &y));
-    if (!y.i)
-        return IG_OK;
-    IG_TRY(igi_forward(g, id, 0, y, &done));
-    *changes += done;
-    return IG_OK;
+    return put(g, id, &m, in, changes);
 }
 
 static ig_status mat_mul(ig_graph *g, ig_node_id id, int *changes)
@@ -124,9 +132,35 @@ static ig_status gemm(ig_graph *g, ig_node_id id, int *changes)
     return replace(g, id, &w, c, changes);
 }
 
+/* ---- tables ---- */
+
+/* Rows of a table in blocks along its rows. */
+static ig_status gather(ig_graph *g, ig_node_id id, int *changes)
+{
+    bool trans;
+    const igi_node *n = igi_node_at(g, id), *d = source_of(g, n->in[0], &trans);
+    const int64_t axis = igi_attr_int(n, "axis", 0),
+                  along = d ? igi_attr_int(d, "axis", 1) : 0,
+                  block = d ? igi_attr_int(d, "block_size", 0) : 0;
+    if (!d || trans || !block || (along != 1 && along != -1) ||
+        (axis != 0 && axis != -2))
+        return IG_OK;
+    const ig_value_id in[4] = {d->in[0], n->in[1], d->in[1], igi_in(d, 2)};
+    igi_make m = {.op = igi_registry_find_full(g->reg, "ingot::GatherNBits"),
+                  .n_in = 4,
+                  .like = id};
+    void *attrs = m.op ? igi_new_attrs(g, m.op) : NULL;
+    if (!attrs)
+        return m.op ? IG_OUT_OF_MEMORY : IG_OK;
+    IG_TRY(igi_attrs_set_int(m.op->def, attrs, "block_size", block));
+    m.attrs = attrs;
+    return put(g, id, &m, in, changes);
+}
+
 static const igi_rule rules[] = {
     {"MatMul", mat_mul, 2},
     {"Gemm", gemm, 2},
+    {"Gather", gather, 2},
     {0},
 };
 

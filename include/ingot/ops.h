@@ -4573,6 +4573,30 @@ IG_API ig_tensor *ig_op_ingot_gather_grad_at(const char *where,
                                              const ig_ingot_gather_grad_opts *opts);
 #define ig_op_ingot_gather_grad(...) ig_op_ingot_gather_grad_at(IG_HERE, __VA_ARGS__)
 
+/* ---- ingot::GatherNBits ---- */
+/* Rows of (w - zero) * scale, one scale and zero point for block_size neighbours of a
+ * row. Internal: the optimiser makes it after gradients are taken. w: Integers [rows,
+ * columns]. indices: Indices in [-rows, rows - 1]. scale: One a block: [rows, blocks],
+ * columns divided by block_size, rounded up. zero: Zero points, shape of scale; absent:
+ * 0. */
+typedef struct ig_ingot_gather_n_bits_opts {
+    uint32_t struct_size IG_DEF(sizeof(ig_ingot_gather_n_bits_opts));
+    int64_t block_size IG_DEF(32); /* Neighbours of a row that share a scale. */
+} ig_ingot_gather_n_bits_opts;
+#define IG_INGOT_GATHER_N_BITS_OPTS_INIT                                               \
+    {                                                                                  \
+        sizeof(ig_ingot_gather_n_bits_opts), 32                                        \
+    }
+IG_API ig_tensor *ig_op_ingot_gather_n_bits_at(const char *where,
+                                               ig_ctx *c,
+                                               ig_tensor *w,
+                                               ig_tensor *indices,
+                                               ig_tensor *scale,
+                                               ig_tensor *zero,
+                                               const ig_ingot_gather_n_bits_opts *opts);
+#define ig_op_ingot_gather_n_bits(...)                                                 \
+    ig_op_ingot_gather_n_bits_at(IG_HERE, __VA_ARGS__)
+
 /* ---- ingot::GatherNDGrad ---- */
 /* Zeros of dims `shape` into which the slices of dy are added where GatherND with the
  * same indices would read. dy: Of the gathered shape. indices: As given to GatherND.

@@ -139,10 +139,27 @@ static void halves_are_widened_around_it(void **state)
     assert_int_equal(t_count(fast, "Cast"), 2);
 }
 
+static void rows_of_a_table_are_chosen_first(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        ig_value_id table = dequantized((weights){20, 40, 1, 16, UINT4, i == 1, NULL});
+        ig_value_id rows = t_ints(g, 3, (int64_t[]){19, 0, -1});
+        rows = t_op2(g, "Add", NULL, rows,
+                     t_op1(g, "Cast", "to=7", t_input(g, i ? "x" : "z", DIMS(2, 1))));
+        rows = t_op2(g, "Mod", NULL, rows, t_ints(g, 1, (int64_t[]){20}));
+        t_output(g, i ? "y" : "w", t_op2(g, "Gather", NULL, table, rows));
+    }
+    fast = t_compare(g, 2);
+    assert_int_equal(t_count(fast, "ingot::GatherNBits"), 2);
+    assert_int_equal(t_count(fast, "DequantizeLinear"), 0);
+}
+
 IG_TESTS(T(blocks_along_the_inner_dim_stay_small),
          T(a_transposed_matrix_takes_bias_and_activation),
          T(gemm_with_a_bias_is_one_too),
          T(a_scale_a_column_is_one_block),
          T(scales_of_rows_of_k_and_small_bytes_become_floats),
          T(large_bytes_stay),
-         T(halves_are_widened_around_it))
+         T(halves_are_widened_around_it),
+         T(rows_of_a_table_are_chosen_first))
