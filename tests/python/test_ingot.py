@@ -151,6 +151,20 @@ class Base(unittest.TestCase):
         with self.assertRaisesRegex(ingot.InvalidArgument, "NUL"):
             ingot.Tensor.strings(["a\0b"])
 
+    def test_bytes_that_are_no_text_come_back(self):
+        m = ingot.Model(passing(STRING, [3]))
+        y, = m.run_tensors(ingot.Tensor.strings([b"a\xff", b"\xed\xb2\x80", "ü"]))
+        self.assertEqual([os.fsencode(t) for t in y.tolist()], [b"a\xff", b"\xed\xb2\x80", "ü".encode()])
+        again, = m.run_tensors(ingot.Tensor.strings(y.tolist()))
+        self.assertEqual(again.tolist(), y.tolist())
+        with self.assertRaisesRegex(ingot.InvalidArgument, "no text"):
+            ingot.Tensor.strings(["\ud800"])
+        m = ingot.Model(model([node("Identity", ["m"], ["same"])], [typed("m", map_type(STRING, tensor_type([], STRING)))],
+                              [typed("same", map_type(STRING, tensor_type([], STRING)))]))
+        same, = m.run_tensors([{b"\xfe": b"\xff"}])
+        self.assertEqual(same, {"\udcfe": "\udcff"})
+        self.assertEqual(m.run_tensors([same]), [same])
+
     def test_types_that_python_lacks_are_bytes(self):
         y, = ingot.Model(passing(BFLOAT16, [2])).run_tensors(ingot.Tensor.copy(b"\1\2\3\4", "bfloat16", (2,)))
         self.assertEqual((y.dtype, bytes(y.data)), ("bfloat16", b"\1\2\3\4"))
@@ -480,6 +494,13 @@ class Arrays(unittest.TestCase):
         self.assertEqual(y.tolist(), ["a", "ü"])
         y, = ingot.Model(passing(FLOAT, [0, 2])).run([np.zeros((0, 2), np.float32)])
         self.assertEqual(y.shape, (0, 2))
+
+    def test_arrays_of_bytes_that_are_no_text_come_back(self):
+        m = ingot.Model(passing(STRING, [2]))
+        y, = m.run([np.array([b"\xff", b"b"])])
+        self.assertEqual(y.tolist(), ["\udcff", "b"])
+        for given in (y, np.array(y.tolist())):
+            self.assertEqual(m.run([given])[0].tolist(), y.tolist())
 
     def test_packed_types_are_one_element_a_byte(self):
         try:

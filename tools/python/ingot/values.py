@@ -1,6 +1,9 @@
 """Values of a run: tensors over memory of Ingot or of the caller, sequences as lists, maps as dicts, optionals
 as an item or None.
 
+Strings are UTF-8. Bytes that are not go through str as lone surrogates (the error handler "surrogateescape"), as
+file names do in Python: any string of a model comes in and out unchanged.
+
 A Tensor lets its elements be read without a copy through memoryview(t.data), NumPy (t.numpy(), if NumPy is
 there) and DLPack (ingot.dlpack). Tensors may be used from any thread.
 """
@@ -54,6 +57,20 @@ def dtype_number(name):
     return number
 
 
+def _encoded(text):
+    if not isinstance(text, str):
+        return bytes(text)
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError as error:
+        raise InvalidArgument(f"'{text!r:.60}' is no text: {error}") from error
+
+
+def string_at(handle, i):
+    """Element i of a tensor of strings."""
+    return library().ig_tensor_string(handle, i).decode(errors="surrogateescape")
+
+
 class Value:
     """Holds one count of an ig_value."""
 
@@ -101,8 +118,8 @@ class Tensor(Value):
 
     @classmethod
     def strings(cls, texts, shape=None):
-        """Of str or bytes (UTF-8), without NUL characters, in row-major order."""
-        encoded = [t.encode() if isinstance(t, str) else bytes(t) for t in texts]
+        """Of str or bytes, without NUL characters, in row-major order."""
+        encoded = [_encoded(t) for t in texts]
         if any(b"\0" in t for t in encoded):
             raise InvalidArgument("strings with NUL characters cannot be given")
         shape = (len(encoded),) if shape is None else tuple(shape)
@@ -166,7 +183,7 @@ class Tensor(Value):
     def tolist(self):
         """Nested lists of Python numbers or strings; a plain one for rank 0."""
         if self.dtype == "string":
-            flat = [library().ig_tensor_string(self.handle, i).decode() for i in range(self.size)]
+            flat = [string_at(self.handle, i) for i in range(self.size)]
         elif self.dtype in FORMATS:
             flat = memoryview(self.raw).cast("B").cast(FORMATS[self.dtype]).tolist()
         else:
@@ -226,7 +243,7 @@ def _scalar(handle):
         return None
     dtype, data = lib.ig_dtype_name(lib.ig_tensor_dtype(handle)).decode(), lib.ig_tensor_data(handle)
     if dtype == "string":
-        return lib.ig_tensor_string(handle, 0).decode()
+        return string_at(handle, 0)
     if dtype not in FORMATS or not data:
         return None
     return struct.unpack("=" + FORMATS[dtype], ctypes.string_at(data, lib.ig_tensor_nbytes(handle)))[0]
