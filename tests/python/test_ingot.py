@@ -558,6 +558,39 @@ class Backend(unittest.TestCase):
         y, = backend.run_model(onnx.load_from_string(ADD_RELU), [np.ones((1, 3), np.float32)])
         self.assertEqual(y.tolist(), [[2, 0, 1.5]])
 
+    def test_a_name_that_stands_twice_needs_one_array(self):
+        from ingot import backend
+        from onnx import helper
+
+        twice, x = helper.make_node("Add", ["x", "x"], ["y"]), np.array([1, np.nan], np.float32)
+        for given in ([x], [x, x]):
+            np.testing.assert_array_equal(backend.run_node(twice, given)[0], x + x)
+        where = helper.make_node("Where", ["c", "x", "x"], ["y"])
+        self.assertEqual(backend.run_node(where, [np.array([True]), x[:1]])[0].tolist(), [1])
+        for given, reason in (([x, x + 1], "differs"), ([], "0 inputs were given, Add has 1"), ([x] * 3, "3 inputs")):
+            with self.assertRaisesRegex(ingot.InvalidArgument, reason):
+                backend.run_node(twice, given)
+
+    def test_nodes_take_sequences_and_maps(self):
+        from ingot import backend
+        from onnx import helper
+
+        x, y = np.array([1, 2]), np.array([3])
+        y_, = backend.run_node(helper.make_node("ConcatFromSequence", ["s"], ["y"], axis=0), [[x, y]])
+        self.assertEqual((y_.dtype, y_.tolist()), (np.int64, [1, 2, 3]))
+        insert = helper.make_node("SequenceInsert", ["s", "t"], ["r"])
+        for given in ([], [x], (x, x)):
+            grown, = backend.run_node(insert, [given, y])
+            self.assertEqual([t.tolist() for t in grown], [[1, 2]] * len(given) + [[3]])
+        vectorize = helper.make_node("DictVectorizer", ["m"], ["y"], domain=ML, string_vocabulary=["a", "b"])
+        for given, expected in (({"b": 2, "c": 1}, [[0, 2]]), ({"a": np.float32(0.5)}, [[0.5, 0]])):
+            self.assertEqual(backend.run_node(vectorize, [given], opset_version=1)[0].tolist(), expected)
+        zip_ = helper.make_node("ZipMap", ["x"], ["z"], domain=ML, classlabels_int64s=[4, 5])
+        z, = backend.run_node(zip_, [np.array([[1, 2]], np.float32)], opset_version=1)
+        self.assertEqual(z, [{4: 1, 5: 2}])
+        y_, = backend.run_node(helper.make_node("Neg", ["x"], ["y"]), [[[1.0, 2], [3, 4]]])  # numbers make an array
+        self.assertEqual(y_.tolist(), [[-1, -2], [-3, -4]])
+
     @unittest.skipIf(onnxruntime is None, "onnxruntime is not installed")
     def test_classifiers_give_what_onnxruntime_gives(self):
         from ingot import backend
@@ -594,7 +627,10 @@ class Backend(unittest.TestCase):
         from ingot import backend
 
         self.assertTrue(backend.supports_device("CPU"))
-        self.assertFalse(backend.supports_device("CUDA:1"))
+        for word in ("CUDA:1", "foo", "CPU:x", ""):
+            self.assertFalse(backend.supports_device(word), word)
+        with self.assertRaises(ingot.Unsupported):
+            backend.prepare(onnx.load_from_string(ADD_RELU), "foo")
         with self.assertRaises(ingot.Unsupported):
             backend.prepare(onnx.load_from_string(ADD_RELU), "CUDA")
         unknown = model([node("Frobnicate", ["x"], ["y"])], [value("x", [2])], [value("y", [2])])
