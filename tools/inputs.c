@@ -64,14 +64,14 @@ static void learn_dims(maker *k, const ig_type *type, const ig_tensor *t)
                 k->dims[s] = ig_tensor_dims(t)[i];
 }
 
-/* The type with numbers for all dims, those that nobody knows being 1; *guessed says
- * so. */
-static ig_status
-concrete(const maker *k, const ig_type *type, ig_type *out, bool *guessed)
+/* The type with numbers for all dims, those that nobody knows being 1, and with
+ * `open_rank` dims where nobody knows how many; *guessed says so. */
+static ig_status concrete(
+    const maker *k, const ig_type *type, int open_rank, ig_type *out, bool *guessed)
 {
     int64_t dims[IG_RANK_MAX];
     *guessed = type->rank < 0;
-    int rank = type->rank < 0 ? 1 : type->rank;
+    int rank = type->rank < 0 ? open_rank : type->rank;
     for (int i = 0; i < rank; i++) {
         int64_t d = type->rank < 0 ? -1 : ig_type_dims(type)[i];
         if (ig_dim_is_symbol(d))
@@ -97,23 +97,60 @@ static exit_code put(maker *k, int i, ig_value *v)
     return EXIT_OK;
 }
 
+/* A map of one key: 0 or an empty string. */
+static ig_status map_around(ig_value **out, ig_dtype key, ig_value *item)
+{
+    ig_tensor *keys = NULL;
+    IG_TRY(ig_tensor_new(&keys, key, 1, (const int64_t[]){1}));
+    ig_status rc = ig_map_new(out, keys, &item);
+    ig_tensor_unref(keys);
+    return rc;
+}
+
+/* A value of the type. Sequences, optionals and maps hold one item, with which more
+ * models run than with none; what maps hold is a scalar unless its type has dims. */
+static ig_status make_value(
+    maker *k, ig_value **out, const ig_type *type, int open_rank, const char *word)
+{
+    ig_value *item = NULL;
+    *out = NULL;
+    if (type->kind == IG_KIND_TENSOR && type->dtype) {
+        ig_type own = {0};
+        ig_tensor *t = NULL;
+        bool guessed;
+        IG_TRY(concrete(k, type, open_rank, &own, &guessed));
+        ig_status rc = inputs_synthesise(&t, &own, word);
+        igi_type_fini(&own);
+        *out = t ? ig_tensor_value(t) : NULL;
+        return rc;
+    }
+    if (type->kind == IG_KIND_TENSOR || type->kind == IG_KIND_SPARSE || !type->u.elem)
+        return ig_fail(
+            IG_INVALID_ARGUMENT,
+            "no value can be made up without an element type, and none that is "
+            "sparse: give a file");
+    ig_status rc =
+        make_value(k, &item, type->u.elem, type->kind == IG_KIND_MAP ? 0 : 1, word);
+    if (rc == IG_OK)
+        rc = type->kind == IG_KIND_SEQUENCE   ? ig_sequence_new(out, &item, 1, NULL)
+             : type->kind == IG_KIND_OPTIONAL ? ig_optional_new(out, item, NULL)
+                                              : map_around(out, type->dtype, item);
+    ig_value_unref(item);
+    return rc;
+}
+
 static exit_code put_word(maker *k, int i, const char *word)
 {
     const ig_type *type = ig_model_input_type(k->m, i);
-    ig_type own = {0};
-    ig_tensor *t = NULL;
-    bool guessed;
-    if (!type || type->kind != IG_KIND_TENSOR || !type->dtype)
-        return usage(k, word, "only tensors can be made up");
-    ig_status rc = concrete(k, type, &own, &guessed);
-    if (rc == IG_OK)
-        rc = inputs_synthesise(&t, &own, word);
-    igi_type_fini(&own);
-    if (rc != IG_OK) {
-        ig_tensor_unref(t);
-        return say_failure(ig_model_input_name(k->m, i));
+    ig_value *v = NULL;
+    if (!type)
+        return usage(k, word, "the model does not say of what type the input is");
+    if (make_value(k, &v, type, 1, word) != IG_OK) {
+        exit_code code = say_failure(ig_model_input_name(k->m, i));
+        ig_value_unref(v);
+        return code;
     }
-    return put(k, i, ig_tensor_value(t));
+    return put(k, i, v);
 }
 
 static ig_status
@@ -159,7 +196,7 @@ load_raw(maker *k, ig_tensor **out, const char *path, const ig_type *type)
                            "--raw-dims is '%s', expected numbers as 1,3,224,224", list);
         return igi_raw_load(out, path, (ig_dtype)type->dtype, rank, dims, &k->limits);
     }
-    IG_TRY(concrete(k, type, &own, &guessed));
+    IG_TRY(concrete(k, type, 1, &own, &guessed));
     ig_status rc = igi_raw_load(out, path, (ig_dtype)type->dtype, own.rank,
                                 ig_type_dims(&own), &k->limits);
     igi_type_fini(&own);

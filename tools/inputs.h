@@ -2,7 +2,7 @@
  *
  * An argument is FILE, by position, or NAME=FILE. FILE is .npy, .npz, .pb, .png, .jpg,
  * .ppm, .raw, or one of the words zeros, ones, random, random:SEED. Inputs that are not
- * given are made up, with a note. */
+ * given are made up, with a note; sequences, optionals and maps of one item. */
 #ifndef TOOLS_INPUTS_H
 #define TOOLS_INPUTS_H
 

@@ -109,13 +109,27 @@ def check_examples(ingot, folder, work):
     print("the example plugins work, and models cannot do without being given them")
 
 
+def check_files(ingot, folder):
+    """What is not there is told as by other commands, not as a check that failed."""
+    good = folder / "square_plus.so"
+    for words, rc in ((["missing.so"], 1), (["./missing.so"], 7), ([__file__], 7), (["/"], 7),
+                      ([good, "--file", "missing.netlist"], 7)):
+        out = run(ingot, "check-plugin", *words, rc=rc)
+        if "error: " not in out or "FAILED" in out:
+            sys.exit(f"FAILED: check-plugin {words} says\n{out}")
+        done = subprocess.run([ingot, "check-plugin", *words, "--json"], capture_output=True, check=False)
+        error = json.loads(done.stdout)["error"]
+        if (done.returncode, error["exit"]) != (rc, rc) or str(words[-1]) not in error["message"]:
+            sys.exit(f"FAILED: check-plugin {words} --json says {error}")
+    print("plugins and files that are not there are told with their own exit code")
+
+
 def main():
     ingot, broken, examples = (pathlib.Path(a).resolve() for a in sys.argv[1:4])
     with tempfile.TemporaryDirectory(prefix="ingot_plugins_") as work:
         check_broken(ingot, broken)
         check_examples(ingot, examples, pathlib.Path(work))
-    for path, rc in (("missing.so", 1), ("./missing.so", 1)):
-        run(ingot, "check-plugin", path, rc=rc)
+    check_files(ingot, examples)
 
 
 if __name__ == "__main__":

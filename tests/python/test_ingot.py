@@ -29,7 +29,8 @@ sys.path[:0] = [str(ROOT / "tools/python"), str(ROOT / "tests/support")]
 
 import ingot  # noqa: E402
 from ingot import _library, values  # noqa: E402
-from onnx_bytes import function, model, node, optional_type, sequence_type, tensor, tensor_type, typed, value  # noqa: E402
+from onnx_bytes import (attribute, function, map_type, model, node, optional_type, sequence_type, tensor,  # noqa: E402
+                        tensor_type, typed, value)
 
 try:
     import numpy as np
@@ -47,6 +48,21 @@ GROW = model([node("SequenceInsert", ["s", "t"], ["r"])],
              [typed("s", sequence_type(ITEMS)), typed("t", ITEMS)], [typed("r", sequence_type(ITEMS))])
 HAS = model([node("OptionalHasElement", ["o"], ["y"]), node("Identity", ["o"], ["same"])],
             [typed("o", optional_type(ITEMS))], [value("y", [], 9), typed("same", optional_type(ITEMS))])
+
+ML = "ai.onnx.ml"
+NAMED = map_type(STRING, tensor_type([]))
+ZIP = model([node("ZipMap", ["x"], ["z"], ML, attribute("classlabels_strings", ["cat", "ü"]))],
+            [value("x", ["N", 2])], [typed("z", sequence_type(NAMED))], domain=ML)
+
+
+def vectorizer(key, dtype, attribute_):
+    """The values of a map in the order of a vocabulary."""
+    return model([node("DictVectorizer", ["x"], ["y"], ML, attribute_)],
+                 [typed("x", map_type(key, tensor_type([], dtype)))], [value("y", [1, 3], dtype)], domain=ML)
+
+
+BY_NAME = attribute("string_vocabulary", ["cat", "cow", "ü"])
+BY_NUMBER = attribute("int64_vocabulary", [7, -1, 3])
 
 
 def passing(dtype, dims):
@@ -135,6 +151,20 @@ class Base(unittest.TestCase):
         with self.assertRaisesRegex(ingot.InvalidArgument, "NUL"):
             ingot.Tensor.strings(["a\0b"])
 
+    def test_bytes_that_are_no_text_come_back(self):
+        m = ingot.Model(passing(STRING, [3]))
+        y, = m.run_tensors(ingot.Tensor.strings([b"a\xff", b"\xed\xb2\x80", "ü"]))
+        self.assertEqual([os.fsencode(t) for t in y.tolist()], [b"a\xff", b"\xed\xb2\x80", "ü".encode()])
+        again, = m.run_tensors(ingot.Tensor.strings(y.tolist()))
+        self.assertEqual(again.tolist(), y.tolist())
+        with self.assertRaisesRegex(ingot.InvalidArgument, "no text"):
+            ingot.Tensor.strings(["\ud800"])
+        m = ingot.Model(model([node("Identity", ["m"], ["same"])], [typed("m", map_type(STRING, tensor_type([], STRING)))],
+                              [typed("same", map_type(STRING, tensor_type([], STRING)))]))
+        same, = m.run_tensors([{b"\xfe": b"\xff"}])
+        self.assertEqual(same, {"\udcfe": "\udcff"})
+        self.assertEqual(m.run_tensors([same]), [same])
+
     def test_types_that_python_lacks_are_bytes(self):
         y, = ingot.Model(passing(BFLOAT16, [2])).run_tensors(ingot.Tensor.copy(b"\1\2\3\4", "bfloat16", (2,)))
         self.assertEqual((y.dtype, bytes(y.data)), ("bfloat16", b"\1\2\3\4"))
@@ -148,6 +178,51 @@ class Base(unittest.TestCase):
         self.assertEqual([t.tolist() for t in grown], [[1], [2, 3]])
         grown, = m.run_tensors({"s": [], "t": two})
         self.assertEqual([t.tolist() for t in grown], [[2, 3]])
+
+    def test_maps_are_dicts(self):
+        m = ingot.Model(ZIP)
+        self.assertEqual(m.outputs[0][:3], ("z", "sequence", "float32"))
+        z, = m.run_tensors([floats([0.25, 0.75, 1, 0], (2, 2))])
+        self.assertEqual(z, [{"cat": 0.25, "ü": 0.75}, {"cat": 1, "ü": 0}])
+        self.assertEqual(type(z[0]["cat"]), float)
+        m = ingot.Model(model([node("ZipMap", ["x"], ["z"], ML, attribute("classlabels_int64s", [-3, 2**62]))],
+                              [value("x", [2])], [typed("z", sequence_type(map_type(INT64, tensor_type([]))))],
+                              domain=ML))
+        self.assertEqual(m.run_tensors([floats([2, 3], (2,))]), [[{-3: 2, 2**62: 3}]])
+
+    def test_dicts_are_maps(self):
+        for key, dtype, vocabulary, given, expected in (
+                (STRING, FLOAT, BY_NAME, {"ü": 2, "ant": 1, "cat": 0.5}, [[0.5, 0, 2]]),
+                (STRING, FLOAT, BY_NAME, {"cow": floats([4], ())}, [[0, 4, 0]]),
+                (STRING, FLOAT, BY_NAME, {}, [[0, 0, 0]]),
+                (STRING, INT64, BY_NAME, {"cow": 2**62, "cat": 3.0}, [[3, 2**62, 0]]),
+                (INT64, FLOAT, BY_NUMBER, {3: 1, -1: True}, [[0, 1, 1]]),
+                (INT64, STRING, BY_NUMBER, {7: "ä", 3: b"b"}, [["ä", "", "b"]])):
+            m = ingot.Model(vectorizer(key, dtype, vocabulary))
+            y, = m.run_tensors([given])
+            self.assertEqual(y.tolist(), expected)
+            self.assertEqual(m.inputs[0][:2], ("x", "map"))
+
+    def test_dicts_that_do_not_fit_are_refused(self):
+        names, numbers = vectorizer(STRING, INT64, BY_NAME), vectorizer(INT64, FLOAT, BY_NUMBER)
+        for source, given, reason in ((names, {1: 1}, "keys are string"), (numbers, {"1": 1.0}, "keys are int64"),
+                                      (numbers, {True: 1.0}, "keys are int64"), (numbers, {2**63: 1.0}, "keys are int64"),
+                                      (names, {"a": 1, 2: 1}, "keys are string"), (names, {"a": 1.5}, "values are int64"),
+                                      (names, {"a": 2**63}, "values are int64"), (names, {"a": "1"}, "values are int64"),
+                                      (numbers, {1: 1e300}, "values are float32"), (numbers, {1: None}, "NoneType"),
+                                      (numbers, [1], "given as a dict"), (names, {"a\0": 1}, "NUL"),
+                                      (names, {"cow": floats([1], ())}, "'x' is map.string,float32")):
+            with self.assertRaisesRegex(ingot.InvalidArgument, reason):
+                ingot.Model(source).run_tensors([given])
+
+    def test_maps_and_sequences_of_them_go_through(self):
+        for type_, values_ in ((NAMED, [{}, {"a": 1, "b": 2}]),
+                               (sequence_type(NAMED), [[], [{"a": 1}, {"b": 2, "c": 3}]]),
+                               (map_type(INT64, sequence_type(tensor_type([], INT64))), [{}, {4: []}]),
+                               (map_type(INT64, map_type(STRING, tensor_type([], 11))), [{-7: {"a": 0.1}, 8: {"": 1 / 3}}])):
+            m = ingot.Model(model([node("Identity", ["x"], ["same"])], [typed("x", type_)], [typed("same", type_)]))
+            for given in values_:
+                self.assertEqual(m.run_tensors([given]), [given])
 
     def test_optionals_are_an_item_or_none(self):
         m = ingot.Model(HAS)
@@ -420,6 +495,13 @@ class Arrays(unittest.TestCase):
         y, = ingot.Model(passing(FLOAT, [0, 2])).run([np.zeros((0, 2), np.float32)])
         self.assertEqual(y.shape, (0, 2))
 
+    def test_arrays_of_bytes_that_are_no_text_come_back(self):
+        m = ingot.Model(passing(STRING, [2]))
+        y, = m.run([np.array([b"\xff", b"b"])])
+        self.assertEqual(y.tolist(), ["\udcff", "b"])
+        for given in (y, np.array(y.tolist())):
+            self.assertEqual(m.run([given])[0].tolist(), y.tolist())
+
     def test_packed_types_are_one_element_a_byte(self):
         try:
             import ml_dtypes
@@ -438,11 +520,25 @@ class Arrays(unittest.TestCase):
         self.assertEqual(t.tolist(), [1, 2])
         self.assertEqual(np.from_dlpack(t).tolist(), [1, 2])
 
+    def test_maps_of_arrays_and_of_numbers(self):
+        y, = ingot.Model(vectorizer(STRING, FLOAT, BY_NAME)).run([{"cow": np.float64(2), "cat": np.array(3, np.float32)}])
+        self.assertEqual(y.tolist(), [[3, 2, 0]])
+        z, = ingot.Model(ZIP).run([[[0.5, 1]]])
+        self.assertEqual((z, type(z[0]["cat"])), ([{"cat": 0.5, "ü": 1}], float))
+        vectors = map_type(INT64, tensor_type([2]))
+        same, = ingot.Model(model([node("Identity", ["m"], ["same"])], [typed("m", vectors)],
+                                  [typed("same", vectors)])).run({"m": {5: [1, 2]}})
+        self.assertEqual((list(same), type(same[5]), same[5].tolist()), ([5], np.ndarray, [1, 2]))
+
 
 try:
     import onnx
 except ImportError:
     onnx = None
+try:
+    import onnxruntime
+except ImportError:
+    onnxruntime = None
 
 
 @unittest.skipIf(onnx is None or np is None, "the onnx package is not installed")
@@ -462,11 +558,79 @@ class Backend(unittest.TestCase):
         y, = backend.run_model(onnx.load_from_string(ADD_RELU), [np.ones((1, 3), np.float32)])
         self.assertEqual(y.tolist(), [[2, 0, 1.5]])
 
+    def test_a_name_that_stands_twice_needs_one_array(self):
+        from ingot import backend
+        from onnx import helper
+
+        twice, x = helper.make_node("Add", ["x", "x"], ["y"]), np.array([1, np.nan], np.float32)
+        for given in ([x], [x, x]):
+            np.testing.assert_array_equal(backend.run_node(twice, given)[0], x + x)
+        where = helper.make_node("Where", ["c", "x", "x"], ["y"])
+        self.assertEqual(backend.run_node(where, [np.array([True]), x[:1]])[0].tolist(), [1])
+        for given, reason in (([x, x + 1], "differs"), ([], "0 inputs were given, Add has 1"), ([x] * 3, "3 inputs")):
+            with self.assertRaisesRegex(ingot.InvalidArgument, reason):
+                backend.run_node(twice, given)
+
+    def test_nodes_take_sequences_and_maps(self):
+        from ingot import backend
+        from onnx import helper
+
+        x, y = np.array([1, 2]), np.array([3])
+        y_, = backend.run_node(helper.make_node("ConcatFromSequence", ["s"], ["y"], axis=0), [[x, y]])
+        self.assertEqual((y_.dtype, y_.tolist()), (np.int64, [1, 2, 3]))
+        insert = helper.make_node("SequenceInsert", ["s", "t"], ["r"])
+        for given in ([], [x], (x, x)):
+            grown, = backend.run_node(insert, [given, y])
+            self.assertEqual([t.tolist() for t in grown], [[1, 2]] * len(given) + [[3]])
+        vectorize = helper.make_node("DictVectorizer", ["m"], ["y"], domain=ML, string_vocabulary=["a", "b"])
+        for given, expected in (({"b": 2, "c": 1}, [[0, 2]]), ({"a": np.float32(0.5)}, [[0.5, 0]])):
+            self.assertEqual(backend.run_node(vectorize, [given], opset_version=1)[0].tolist(), expected)
+        zip_ = helper.make_node("ZipMap", ["x"], ["z"], domain=ML, classlabels_int64s=[4, 5])
+        z, = backend.run_node(zip_, [np.array([[1, 2]], np.float32)], opset_version=1)
+        self.assertEqual(z, [{4: 1, 5: 2}])
+        y_, = backend.run_node(helper.make_node("Neg", ["x"], ["y"]), [[[1.0, 2], [3, 4]]])  # numbers make an array
+        self.assertEqual(y_.tolist(), [[-1, -2], [-3, -4]])
+
+    @unittest.skipIf(onnxruntime is None, "onnxruntime is not installed")
+    def test_classifiers_give_what_onnxruntime_gives(self):
+        from ingot import backend
+        from onnx import TensorProto, helper
+
+        for words in ({"classlabels_ints": [0, 1, 5]}, {"classlabels_strings": ["cat", "dog", "ü"]}):
+            (name, labels), = words.items()
+            key = TensorProto.STRING if "strings" in name else TensorProto.INT64
+            classify = helper.make_node(
+                "LinearClassifier", ["x"], ["label", "scores"], domain=ML, coefficients=[0.5, -1, 2, 0.25, 1, -0.5],
+                intercepts=[0.1, 0, -0.1], multi_class=1, post_transform="SOFTMAX", **words)
+            norm = helper.make_node("Normalizer", ["scores"], ["probabilities"], domain=ML, norm="L1")
+            zip_ = helper.make_node("ZipMap", ["probabilities"], ["probability"], domain=ML, **{
+                "classlabels_strings" if "strings" in name else "classlabels_int64s": labels})
+            maps = helper.make_sequence_type_proto(
+                helper.make_map_type_proto(key, helper.make_tensor_type_proto(TensorProto.FLOAT, None)))
+            graph = helper.make_graph([classify, norm, zip_], "classifier",
+                                      [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 2])],
+                                      [helper.make_tensor_value_info("label", key, ["N"]),
+                                       helper.make_value_info("probability", maps)])
+            proto = helper.make_model(graph, ir_version=8,
+                                      opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid(ML, 1)])
+            x = np.array([[1, 2], [-3, 0.5], [0, 0]], np.float32)
+            session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+            theirs = session.run(None, {"x": x})
+            for ours in (ingot.Model(proto.SerializeToString()).run([x]), backend.run_model(proto, [x])):
+                self.assertEqual(ours[0].tolist(), theirs[0].tolist())
+                self.assertEqual([list(row) for row in ours[1]], [list(row) for row in theirs[1]])
+                for row, other in zip(ours[1], theirs[1]):
+                    self.assertEqual({type(v) for v in row.values()}, {type(v) for v in other.values()})
+                    np.testing.assert_allclose(list(row.values()), list(other.values()), rtol=1e-6)
+
     def test_devices_and_gaps_are_told(self):
         from ingot import backend
 
         self.assertTrue(backend.supports_device("CPU"))
-        self.assertFalse(backend.supports_device("CUDA:1"))
+        for word in ("CUDA:1", "foo", "CPU:x", ""):
+            self.assertFalse(backend.supports_device(word), word)
+        with self.assertRaises(ingot.Unsupported):
+            backend.prepare(onnx.load_from_string(ADD_RELU), "foo")
         with self.assertRaises(ingot.Unsupported):
             backend.prepare(onnx.load_from_string(ADD_RELU), "CUDA")
         unknown = model([node("Frobnicate", ["x"], ["y"])], [value("x", [2])], [value("y", [2])])

@@ -7,7 +7,7 @@ import struct
 
 
 def varint(v):
-    out = b""
+    out, v = b"", v & 2**64 - 1
     while v > 127:
         out += bytes([v & 127 | 128])
         v >>= 7
@@ -40,6 +40,10 @@ def optional_type(item):
     return field(9, field(1, item))
 
 
+def map_type(key, item):
+    return field(5, field(1, key) + field(2, item))
+
+
 def typed(name, type_):
     """ValueInfoProto."""
     return field(1, name) + field(2, type_)
@@ -49,9 +53,16 @@ def value(name, dims, dtype=1):
     return typed(name, tensor_type(dims, dtype))
 
 
-def node(op, inputs, outputs, domain=""):
+def attribute(name, listed):
+    """Of a node: a list of integers or of strings."""
+    strings = isinstance(listed[0], str)
+    return field(5, field(1, name) + b"".join(field(9 if strings else 8, v) for v in listed)
+                 + field(20, 8 if strings else 7))
+
+
+def node(op, inputs, outputs, domain="", attributes=b""):
     return (b"".join(field(1, i) for i in inputs) + b"".join(field(2, o) for o in outputs) + field(4, op)
-            + (field(7, domain) if domain else b""))
+            + (field(7, domain) if domain else b"") + attributes)
 
 
 def function(domain, name, inputs, outputs, nodes):
@@ -60,7 +71,7 @@ def function(domain, name, inputs, outputs, nodes):
 
 
 def model(nodes, inputs, outputs, initializers=(), functions=(), domain=""):
-    """`domain` is that of the functions, if any."""
+    """`domain` is that of the functions or operators that are not ONNX's own, if any; in version 1."""
     graph = (b"".join(field(1, n) for n in nodes) + field(2, "test")
              + b"".join(field(5, t) for t in initializers)
              + b"".join(field(11, i) for i in inputs) + b"".join(field(12, o) for o in outputs))

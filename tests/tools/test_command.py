@@ -20,7 +20,8 @@ import unittest
 import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from onnx_bytes import field, model, node, tensor, value  # noqa: E402
+from onnx_bytes import (field, model, node, optional_type, sequence_type, tensor, tensor_type, typed,  # noqa: E402
+                        value)
 
 INGOT, SOURCE = sys.argv[1], pathlib.Path(sys.argv[2])
 COMMANDS = "run info verify test bench profile dot convert optimize compare ops doctor".split()
@@ -178,6 +179,26 @@ class Command(unittest.TestCase):
         self.run_it("run", "m.onnx", "-q")
         self.assertEqual(self.err, "")
         self.assertEqual(self.run_json("run", "m.onnx", "--dim", "N=2")["outputs"][0]["shape"], [2, 3])
+
+    def test_run_makes_up_sequences_optionals_and_maps(self):
+        numbers = sequence_type(tensor_type([2, "M"]))
+        for name, inputs, nodes, types in (
+                ("s", numbers, [node("ConcatFromSequence", ["x"], ["y"]) + field(5, field(1, "axis") + field(3, 0) + field(20, 2))],
+                 tensor_type(None)),
+                ("o", optional_type(numbers), [node("OptionalGetElement", ["x"], ["s"]),
+                                               node("SequenceLength", ["s"], ["y"])], tensor_type([], 7)),
+                ("e", optional_type(tensor_type(None)), [node("OptionalHasElement", ["x"], ["y"])], tensor_type([], 9))):
+            (self.at / f"{name}.onnx").write_bytes(model(nodes, [typed("x", inputs)], [typed("y", types)]))
+        y = self.run_json("run", "s.onnx", "ones")["outputs"][0]
+        self.assertEqual((y["shape"], y["values"]), ([2, 1], [1, 1]))
+        self.run_it("run", "s.onnx")
+        self.assertIn("x sequence(float32[...])", self.err)
+        self.assertEqual(self.run_json("run", "o.onnx")["outputs"][0]["values"], [1])
+        self.assertEqual(self.run_json("run", "e.onnx")["outputs"][0]["values"], [True])
+        (self.at / "dict.onnx").write_bytes(DICT)
+        self.assertEqual(self.run_json("run", "dict.onnx")["outputs"][0]["shape"], [1, 3])
+        self.assertIn("x map(string,float32[...])", self.err)
+        self.run_it("bench", "dict.onnx", "--runs", "2")
 
     def test_run_knows_zeros_ones_and_seeds(self):
         self.assertEqual(self.run_json("run", "m.onnx", "zeros")["outputs"][0]["values"], [1, 0, 0.5])

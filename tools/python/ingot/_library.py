@@ -149,6 +149,8 @@ _PROTOTYPES = {
     "ig_value_share": (c_void_p, [c_void_p]),
     "ig_value_size": (c_int64, [c_void_p]),
     "ig_value_item": (c_void_p, [c_void_p, c_int64]),
+    "ig_map_new": (c_int, [POINTER(c_void_p), c_void_p, POINTER(c_void_p)]),
+    "ig_map_keys": (c_void_p, [c_void_p]),
     "ig_sequence_new": (c_int, [POINTER(c_void_p), POINTER(c_void_p), c_int64, c_void_p]),
     "ig_optional_new": (c_int, [POINTER(c_void_p), c_void_p, c_void_p]),
     "ig_model_load": (c_int, [POINTER(c_void_p), c_char_p, POINTER(ModelOpts)]),

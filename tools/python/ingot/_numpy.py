@@ -5,7 +5,7 @@ ml_dtypes, which the onnx package brings along; an array of those has one elemen
 import numpy as np
 
 from ._library import InvalidArgument, Unsupported, library
-from .values import Tensor, dtype_number
+from .values import Tensor, dtype_number, string_at
 
 # Ingot's name -> ml_dtypes'
 _MORE = {
@@ -63,7 +63,7 @@ def array_of(tensor):
     name, shape = tensor.dtype, tensor.shape
     if name == "string":
         array = np.empty(tensor.size, object)
-        array[:] = [library().ig_tensor_string(tensor.handle, i).decode() for i in range(tensor.size)]
+        array[:] = [string_at(tensor.handle, i) for i in range(tensor.size)]
         return array.reshape(shape)
     dtype, bits = numpy_dtype(name), _bits(name)
     writable = tensor.writable

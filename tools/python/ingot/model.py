@@ -20,8 +20,8 @@ from .values import Tensor, from_handles, to_value
 LEVELS = {0: -1, 1: 1, 2: 2}  # as the command has them; 0 in ig_model_opts is the default
 
 Port = collections.namedtuple("Port", "name kind dtype shape")
-Port.__doc__ = """An input or output: its name, kind ("tensor", "sequence", "optional"), the element type of
-its tensors, and the shape: numbers, names of free dims, None for unknown ones; None when the rank is open."""
+Port.__doc__ = """An input or output: its name, kind ("tensor", "sequence", "optional", "map"), the element type of
+its tensors (of a map its values; describe() has the whole type), and the shape: numbers, names of free dims, None for unknown ones; None when the rank is open."""
 
 
 def _fill(struct, values, what):
@@ -107,7 +107,7 @@ class Model:
         for i, name in enumerate(names):
             t = type_at(self._handle, i).contents
             kind, inner = KINDS[t.kind], t
-            while KINDS[inner.kind] in ("sequence", "optional") and inner.u.elem:
+            while KINDS[inner.kind] in ("sequence", "optional", "map") and inner.u.elem:
                 inner = inner.u.elem.contents
             shape = described[i].get("shape")
             shape = tuple(None if d == -1 or d == "?" else d for d in shape) if shape is not None else None
@@ -160,9 +160,10 @@ class Model:
         return from_handles(results[: len(wanted)], leaf)
 
     def run(self, inputs, outputs=None, **options):
-        """Outputs (all, or those that are named) as NumPy arrays; sequences are lists, an empty optional None.
+        """Outputs (all, or those that are named) as NumPy arrays; sequences are lists, maps dicts whose scalars
+        are Python's numbers and strings, an empty optional None.
 
-        inputs: a dict by name, a list by position, or one array. An array, or what NumPy makes one of, or a
+        inputs: a dict by name, a list by position, or one array. Each is an array, or what NumPy makes one of, or a
         tensor of another library (DLPack). Options: deadline (seconds), seed, limits, profile (a path)."""
         return self._run(inputs, outputs, options, _tensor, Tensor.numpy)
 

@@ -1,5 +1,8 @@
-"""Values of a run: tensors over memory of Ingot or of the caller, sequences as lists, optionals as an item
-or None.
+"""Values of a run: tensors over memory of Ingot or of the caller, sequences as lists, maps as dicts, optionals
+as an item or None.
+
+Strings are UTF-8. Bytes that are not go through str as lone surrogates (the error handler "surrogateescape"), as
+file names do in Python: any string of a model comes in and out unchanged.
 
 A Tensor lets its elements be read without a copy through memoryview(t.data), NumPy (t.numpy(), if NumPy is
 there) and DLPack (ingot.dlpack). Tensors may be used from any thread.
@@ -8,7 +11,10 @@ there) and DLPack (ingot.dlpack). Tensors may be used from any thread.
 import ctypes
 import itertools
 import math
+import numbers
+import struct
 
+from collections.abc import Mapping
 from ctypes import c_char_p, c_int64, c_size_t, c_void_p
 
 from ._library import DELETER, KINDS, Error, InvalidArgument, Unsupported, check, library
@@ -49,6 +55,20 @@ def dtype_number(name):
     if not number:
         raise InvalidArgument(f"'{name}' is no element type of Ingot")
     return number
+
+
+def _encoded(text):
+    if not isinstance(text, str):
+        return bytes(text)
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError as error:
+        raise InvalidArgument(f"'{text!r:.60}' is no text: {error}") from error
+
+
+def string_at(handle, i):
+    """Element i of a tensor of strings."""
+    return library().ig_tensor_string(handle, i).decode(errors="surrogateescape")
 
 
 class Value:
@@ -98,8 +118,8 @@ class Tensor(Value):
 
     @classmethod
     def strings(cls, texts, shape=None):
-        """Of str or bytes (UTF-8), without NUL characters, in row-major order."""
-        encoded = [t.encode() if isinstance(t, str) else bytes(t) for t in texts]
+        """Of str or bytes, without NUL characters, in row-major order."""
+        encoded = [_encoded(t) for t in texts]
         if any(b"\0" in t for t in encoded):
             raise InvalidArgument("strings with NUL characters cannot be given")
         shape = (len(encoded),) if shape is None else tuple(shape)
@@ -163,7 +183,7 @@ class Tensor(Value):
     def tolist(self):
         """Nested lists of Python numbers or strings; a plain one for rank 0."""
         if self.dtype == "string":
-            flat = [library().ig_tensor_string(self.handle, i).decode() for i in range(self.size)]
+            flat = [string_at(self.handle, i) for i in range(self.size)]
         elif self.dtype in FORMATS:
             flat = memoryview(self.raw).cast("B").cast(FORMATS[self.dtype]).tolist()
         else:
@@ -211,22 +231,53 @@ def kind_of(handle):
     return KINDS[library().ig_value_kind(handle)]
 
 
+def _items(handle):
+    """Borrowed."""
+    return [library().ig_value_item(handle, i) for i in range(library().ig_value_size(handle))]
+
+
+def _scalar(handle):
+    """The number or string of Python in a tensor of rank 0; None when there is none."""
+    lib = library()
+    if lib.ig_value_kind(handle) or lib.ig_tensor_rank(handle) != 0:
+        return None
+    dtype, data = lib.ig_dtype_name(lib.ig_tensor_dtype(handle)).decode(), lib.ig_tensor_data(handle)
+    if dtype == "string":
+        return string_at(handle, 0)
+    if dtype not in FORMATS or not data:
+        return None
+    return struct.unpack("=" + FORMATS[dtype], ctypes.string_at(data, lib.ig_tensor_nbytes(handle)))[0]
+
+
+def _dict(handle, leaf):
+    """Takes one count of a map over. Scalars are numbers and strings of Python, where it has such."""
+    owner = Value(handle)
+    keys = Tensor(library().ig_value_ref(library().ig_map_keys(handle))).tolist()
+    items = _items(handle)
+    made = [_scalar(item) for item in items]
+    others = [i for i, x in enumerate(made) if x is None]
+    handles = [library().ig_value_ref(items[i]) for i in others]
+    del owner  # so that values which nobody else holds may be written
+    for i, x in zip(others, from_handles(handles, leaf)):
+        made[i] = x
+    return dict(zip(keys, made))
+
+
 def from_handle(handle, leaf):
-    """Takes one count of a value over: a tensor as leaf(Tensor), a sequence as a list, an optional as its item
-    or None."""
+    """Takes one count of a value over: a tensor as leaf(Tensor), a sequence as a list, a map as a dict, an
+    optional as its item or None."""
     kind = kind_of(handle)
     if kind == "tensor":
         return leaf(Tensor(handle))
+    if kind == "map":
+        return _dict(handle, leaf)
     if kind not in ("sequence", "optional"):
         library().ig_value_unref(handle)
         raise Unsupported(f"a value of kind {kind} cannot be given to Python yet")
     owner = Value(handle)
-    count = library().ig_value_size(handle)
-    items = [library().ig_value_item(handle, i) for i in range(count)]
-    for item in items:
-        library().ig_value_ref(item)
+    handles = [library().ig_value_ref(item) for item in _items(handle)]
     del owner  # so that items which nobody else holds may be written
-    made = from_handles(items, leaf)
+    made = from_handles(handles, leaf)
     return made if kind == "sequence" else (made[0] if made else None)
 
 
@@ -241,12 +292,69 @@ def from_handles(handles, leaf):
 
 
 def _example(type_):
-    """A value of the type, without contents, to say what an empty sequence holds."""
-    if type_.kind == 0:
+    """A value of the type, with as little in it as can be, to say what an empty sequence holds."""
+    kind = KINDS[type_.kind]
+    if kind == "tensor":
         out = c_void_p()
         check(library().ig_tensor_new(ctypes.byref(out), type_.dtype, 1, _dims((0,))))
         return Tensor(out.value)
+    if kind == "map":  # one key: without values it would have no type of them
+        return _map(type_, ["" if _dtype(type_) == "string" else 0], [_example(type_.u.elem.contents)])
     return _container(type_, [], None)
+
+
+def _dtype(type_):
+    return library().ig_dtype_name(type_.dtype).decode()
+
+
+def _number(x, dtype):
+    """A tensor of rank 0 for a number of Python, which the type must hold (but for digits)."""
+    format_ = "=" + FORMATS[dtype]
+    real = format_[1] in "efd"
+    try:
+        raw = struct.pack(format_, float(x) if real else int(x))
+        if not real and struct.unpack(format_, raw)[0] != x:
+            raise ValueError
+    except (ValueError, OverflowError, struct.error) as error:
+        raise InvalidArgument(f"'{x!r:.60}' stands in a map whose values are {dtype}") from error
+    return Tensor.copy(raw, dtype, ())
+
+
+def _value_of_map(x, type_, as_tensor):
+    """As of an input of its own, and numbers and strings of Python, without NumPy too."""
+    dtype = _dtype(type_) if KINDS[type_.kind] == "tensor" else None
+    if dtype and isinstance(x, (str, bytes)):
+        if dtype != "string":
+            raise InvalidArgument(f"'{x!r:.60}' stands in a map whose values are {dtype}")
+        return Tensor.strings([x], ())
+    return _number(x, dtype) if dtype in FORMATS and isinstance(x, numbers.Real) else to_value(x, type_, as_tensor)
+
+
+def _keys(keys, dtype):
+    """The vector of a map's keys."""
+    for key in keys:
+        if not isinstance(key, (str, bytes) if dtype == "string" else numbers.Integral) or isinstance(key, bool):
+            raise InvalidArgument(f"'{key!r:.60}' is a key of a map whose keys are {dtype}")
+    if dtype == "string":
+        return Tensor.strings(keys)
+    try:
+        return Tensor.copy(struct.pack(f"={len(keys)}{FORMATS[dtype]}", *keys), dtype, (len(keys),))
+    except struct.error as error:
+        raise InvalidArgument(f"a key of a map whose keys are {dtype}: {error}") from error
+
+
+def _map(type_, keys, made):
+    """A Value that maps keys to Values."""
+    vector, out = _keys(keys, _dtype(type_)), c_void_p()
+    handles = (c_void_p * max(len(made), 1))(*(m.handle for m in made))
+    check(library().ig_map_new(ctypes.byref(out), vector.handle, handles))
+    return Value(out.value)
+
+
+def _map_of(type_, x, as_tensor):
+    if not isinstance(x, Mapping):
+        raise InvalidArgument(f"a map is given as a dict, not as {type(x).__name__}")
+    return _map(type_, list(x), [_value_of_map(item, type_.u.elem.contents, as_tensor) for item in x.values()])
 
 
 def _container(type_, items, as_tensor):
@@ -270,4 +378,6 @@ def to_value(x, type_, as_tensor):
         return _container(type_, list(x), as_tensor)
     if kind == "optional":
         return _container(type_, [] if x is None else [x], as_tensor)
+    if kind == "map":
+        return _map_of(type_, x, as_tensor)
     raise Unsupported(f"a value of kind {kind} cannot be given from Python yet")
