@@ -86,8 +86,7 @@ static ig_status roi_align_grad_reference(ig_kernel_ctx *k)
 static const igi_roi_attrs fixed = {HEAD, .output_height = 2, .output_width = 2,
                                     .sampling_ratio = 2, .spatial_scale = 1};
 static const igi_roi_attrs many_samples = {HEAD, .output_height = 2, .output_width = 2,
-                                           .sampling_ratio = 4096,
-                                           .spatial_scale = 1};
+                                           .sampling_ratio = 4096, .spatial_scale = 1};
 #define ROIS(n_, ...)                                                                  \
     {                                                                                  \
         IG_SHAPE_IN(n_, 4), .data = (const double[])                                   \

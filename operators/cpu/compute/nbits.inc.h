@@ -27,20 +27,44 @@ VEC_INLINE nbits_panel_at nbits_at(const igi_nbits *b, int64_t p)
                             b->zero ? b->zero + p * blocks * GEMM_PANEL : NULL};
 }
 
-/* The zero points of a block, in the form that codes are compared with. */
-VEC_INLINE void nbits_zero(vf *out, const igi_nbits *b, const nbits_panel_at *at)
+/* Codes that are read without a shift: in place number i a code stands i * bits higher,
+ * in the mantissa of 2^(23 - i * bits). Each place needs zero points of its own. */
+#if GEMM_MR > 6
+#define NBITS_PLACES(bits_) ((bits_) == 4 ? 5 : 1)
+#else
+#define NBITS_PLACES(bits_) 1
+#endif
+#define NBITS_PLACES_MAX 5
+
+VEC_INLINE vf nbits_magic(const int bits, int place)
 {
-    VEC_UNROLL
-    for (int j = 0; j < GEMM_NV; j++)
-        out[j] = vadd(vset1(NBITS_MAGIC),
-                      at->zero ? vload(at->zero + j * VW) : vset1(b->middle));
+    return vset1(NBITS_MAGIC / (float)(1 << (place * bits)));
 }
 
-/* Code number s of each word, less its zero point. */
-VEC_INLINE vf nbits_value(const int bits, vi word, int s, vf zero)
+/* The zero points of a block, in the form that codes are compared with. */
+VEC_INLINE void nbits_zero(const int bits,
+                           vf (*out)[GEMM_NV],
+                           const igi_nbits *b,
+                           const nbits_panel_at *at)
 {
-    const vi mask = viset1((1 << bits) - 1), magic = vbits(vset1(NBITS_MAGIC));
-    return vsub(vfrombits(viput(vishr(word, s * bits), mask, magic)), zero);
+    VEC_UNROLL
+    for (int j = 0; j < GEMM_NV; j++) {
+        const vf zero = at->zero ? vload(at->zero + j * VW) : vset1(b->middle);
+        VEC_UNROLL
+        for (int i = 0; i < NBITS_PLACES_MAX; i++)
+            if (i < NBITS_PLACES(bits))
+                out[i][j] = vadd(nbits_magic(bits, i), zero);
+    }
+}
+
+/* Code number s of each word, less its zero point; j: which vector of the panel. */
+VEC_INLINE vf nbits_value(const int bits, vi word, int s, vf (*zero)[GEMM_NV], int j)
+{
+    const int place = s % NBITS_PLACES(bits);
+    const vi mask = viset1(((1 << bits) - 1) << (place * bits));
+    const vi code =
+        viput(vishr(word, (s - place) * bits), mask, vbits(nbits_magic(bits, place)));
+    return vsub(vfrombits(code), zero[place][j]);
 }
 
 VEC_INLINE void nbits_next(nbits_panel_at *at)
@@ -57,11 +81,11 @@ VEC_INLINE void nbits_step(const int bits,
                            int64_t lda,
                            const vi *word,
                            int s,
-                           const vf *zero)
+                           vf (*zero)[GEMM_NV])
 {
     VEC_UNROLL
     for (int j = 0; j < GEMM_NV; j++) {
-        const vf w = nbits_value(bits, word[j], s, zero[j]);
+        const vf w = nbits_value(bits, word[j], s, zero, j);
         VEC_UNROLL
         for (int i = 0; i < m; i++)
             part[i][j] = vfma(vset1(a[i * lda + s]), w, part[i][j]);
@@ -76,7 +100,7 @@ nbits_kernel(const int bits, const int m, const igi_nbits *b, int64_t row, int64
     const igi_gemm *g = &b->g;
     const gemm_block whole = {.first = true, .last = true};
     nbits_panel_at at = nbits_at(b, p);
-    vf acc[NBITS_MR][GEMM_NV], part[NBITS_MR][GEMM_NV], zero[GEMM_NV];
+    vf acc[NBITS_MR][GEMM_NV], part[NBITS_MR][GEMM_NV], zero[NBITS_PLACES_MAX][GEMM_NV];
     bool plain;
     VEC_UNROLL
     for (int i = 0; i < m; i++) {
@@ -87,7 +111,7 @@ nbits_kernel(const int bits, const int m, const igi_nbits *b, int64_t row, int64
     for (int64_t k = 0, end; k < g->k; k = end, nbits_next(&at)) {
         const float *a = g->a + row * g->lda + k;
         end = g->k - k < b->block ? g->k : k + b->block;
-        nbits_zero(zero, b, &at);
+        nbits_zero(bits, zero, b, &at);
         VEC_UNROLL
         for (int i = 0; i < m; i++) {
             VEC_UNROLL
@@ -105,8 +129,10 @@ nbits_kernel(const int bits, const int m, const igi_nbits *b, int64_t row, int64
                 for (int s = 0; s < per; s++)
                     nbits_step(bits, m, part, a, g->lda, word, s, zero);
             } else {
-                for (int s = 0; s < (int)left; s++)
-                    nbits_step(bits, m, part, a, g->lda, word, s, zero);
+                VEC_UNROLL
+                for (int s = 0; s < per; s++)
+                    if (s < left)
+                        nbits_step(bits, m, part, a, g->lda, word, s, zero);
             }
         }
         VEC_UNROLL
@@ -168,18 +194,22 @@ VEC_INLINE void nbits_unpack(const int bits, float *dst, const igi_nbits *b, int
 {
     const int per = 32 / bits;
     nbits_panel_at at = nbits_at(b, p);
-    vf zero[GEMM_NV];
+    vf zero[NBITS_PLACES_MAX][GEMM_NV];
     for (int64_t k = 0, end; k < b->g.k; k = end, nbits_next(&at)) {
         end = b->g.k - k < b->block ? b->g.k : k + b->block;
-        nbits_zero(zero, b, &at);
+        nbits_zero(bits, zero, b, &at);
         for (int64_t left = end - k; left > 0; left -= per) {
             const int count = left < per ? (int)left : per;
             for (int j = 0; j < GEMM_NV; j++) {
                 const vi word = viload(at.codes + j * VW);
                 const vf scale = vload(at.scale + j * VW);
-                for (int s = 0; s < count; s++)
+                VEC_UNROLL
+                for (int s = 0; s < per; s++) {
+                    if (s >= count)
+                        break;
                     vstore(dst + s * GEMM_PANEL + j * VW,
-                           vmul(scale, nbits_value(bits, word, s, zero[j])));
+                           vmul(scale, nbits_value(bits, word, s, zero, j)));
+                }
             }
             at.codes += GEMM_PANEL;
             dst += count * GEMM_PANEL;
