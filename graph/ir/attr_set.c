@@ -28,6 +28,9 @@ static ig_status field(const ig_op_def *op,
                        const ig_attr_def **out)
 {
     const ig_attr_def *row = igi_attr_find(op, name);
+    *at = NULL;
+    if (out)
+        *out = NULL;
     if (!row)
         return ig_fail(IG_INVALID_GRAPH, "%s has no attribute %s", op->name, name);
     if (row->kind != kind && row->kind != or_kind)

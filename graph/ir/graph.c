@@ -143,6 +143,7 @@ void igi_graph_drop_last_value(ig_graph *g, ig_value_id v)
 static ig_status
 claim_name(ig_graph *g, const char *name, const char *stem, const char **out)
 {
+    *out = NULL;
     if (name && !*name)
         name = NULL; /* as in files: no name */
     if (name)

@@ -22,8 +22,10 @@ ig_status igi_native_damaged(const igi_native_reader *r, const char *what)
 
 ig_status igi_native_take(igi_native_reader *r, void *out, size_t n)
 {
-    if ((size_t)(r->end - r->at) < n)
+    if ((size_t)(r->end - r->at) < n) {
+        memset(out, 0, n);
         return igi_native_damaged(r, "a section ends too early");
+    }
     memcpy(out, r->at, n);
     r->at += n;
     return IG_OK;
@@ -57,6 +59,7 @@ static ig_status
 take_utf8(igi_native_reader *r, bool plain, bool or_null, const char **out)
 {
     uint32_t n;
+    *out = NULL;
     IG_TRY(igi_native_take_count(r, 1, &n));
     if (plain && !or_null && n > r->max_name)
         return ig_fail(IG_LIMIT, "a name has %u bytes, limits.name_bytes allows %u", n,

@@ -73,6 +73,7 @@ static ig_status text_of(igi_arena *arena,
                          const ProtobufCBinaryData *b,
                          const char **out)
 {
+    *out = NULL;
     if (!igi_utf8_ok((const char *)b->data, b->len, false))
         return ig_fail(IG_INVALID_GRAPH,
                        "attribute %s is not text (UTF-8 without zeros)", name);
