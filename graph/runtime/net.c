@@ -104,6 +104,7 @@ static ig_status run_passes(ig_net *net)
 {
     igi_invoker v;
     igi_invoker_init(&v, net->graph->reg, NULL, net->threads);
+    v.deterministic = net->deterministic;
     v.env.tensor_bytes = net->limits.tensor_bytes;
     v.env.memory_bytes = net->limits.memory_bytes;
     igi_pass_opts o = {.struct_size = sizeof(o),
@@ -140,6 +141,7 @@ static ig_status set_options(ig_net *net, const ig_graph *g, const ig_net_opts *
     net->keep_on_device = o->keep_on_device;
     net->capture = o->capture;
     net->tf32 = o->tf32;
+    net->deterministic = o->deterministic;
     net->host = igi_registry_host(g->reg);
     if (net->plan_cache > 4096)
         return ig_fail(IG_INVALID_ARGUMENT, "a plan cache of %zu; at most 4096",

@@ -19,7 +19,7 @@ struct ig_net {
     const igi_host *host;
     int device; /* where nodes run that have a kernel there; 0: the CPU */
     int threads, level;
-    bool keep_on_device, capture, tf32;
+    bool keep_on_device, capture, tf32, deterministic;
     bool exact_conv, small_memory, strict_qdq, parallel_branches;
     ig_limits limits;
     size_t plan_cache;

@@ -163,6 +163,7 @@ typedef struct ig_net_opts {
     const ig_registry *registry;
     bool strict_qdq;                    /* as ig_model_opts' */
     bool keep_on_device, capture, tf32; /* as ig_model_opts' */
+    bool deterministic;                 /* as ig_ctx_opts' */
 } ig_net_opts;
 
 /* Compile `g` into a net that can run many times. Constants of the graph go into
