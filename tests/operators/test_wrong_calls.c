@@ -10,6 +10,7 @@
 #include "graph/ir/graph.h"
 #include "graph/runtime/invoke.h"
 #include "operators/common_einsum.h"
+#include "operators/common_resize.h"
 #include "tests/support/test_main.h"
 
 #define OK(expr_)                                                                      \
@@ -348,7 +349,23 @@ static void a_scale_of_regions_is_finite(void **state)
     ig_graph_free(g);
 }
 
+/* 4 * 2^62 is no size; as an integer it was any number, a symbol too. */
+static void a_ratio_keeps_sizes_that_are_numbers(void **state)
+{
+    (void)state;
+    igi_resize_attrs o = {.struct_size = sizeof(o), .keep_aspect_ratio_policy = 2};
+    ig_tensor *t = tensor(IG_INT64, DIMS(2));
+    memcpy(t->data, (const int64_t[]){1ll << 62, 1}, 2 * sizeof(int64_t));
+    ig_graph *g = graph();
+    ig_value_id in[4] = {input(g, IG_FLOAT32, DIMS(1, 4))};
+    OK(ig_graph_constant(g, "sizes", t, &in[3]));
+    refused(g, "Resize", &o, in, 4, "too large");
+    ig_tensor_unref(t);
+    ig_graph_free(g);
+}
+
 IG_TESTS(cmocka_unit_test(a_scale_of_regions_is_finite),
+         cmocka_unit_test(a_ratio_keeps_sizes_that_are_numbers),
          cmocka_unit_test(dims_to_divide_by_are_a_list),
          cmocka_unit_test(an_implied_result_has_no_more_labels_than_tensors_have_dims),
          cmocka_unit_test(each_member_node_of_a_tree_has_a_set),
