@@ -34,6 +34,7 @@ ig_status ig_ctx_new(ig_ctx **out, const ig_ctx_opts *opts)
     igi_invoker_init(&c->invoker, c->reg, c->pool,
                      c->opts.threads ? c->opts.threads : igi_cpu_count());
     c->invoker.env.seed = c->seed;
+    c->invoker.deterministic = c->opts.deterministic;
     igi_queue *q;
     rc = igi_registry_find_device(c->reg, c->opts.device, &c->device);
     if (rc == IG_OK && c->device) /* says now what hardware is missing */

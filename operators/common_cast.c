@@ -181,8 +181,8 @@ static bool word_is(const igi_str *s, const char *word)
     return i == s->length && !word[i];
 }
 
-// One string into a block of one: whole numbers stay exact, "true" and "false" are 1
-// and 0.
+// One string into a block of one: whole numbers stay exact, "-0" keeps its sign, "true"
+// and "false" are 1 and 0.
 static bool load_string(block *b, const igi_str *s)
 {
     char *end;
@@ -194,8 +194,13 @@ static bool load_string(block *b, const igi_str *s)
         return true;
     errno = 0;
     b->s[0] = strtoll(s->text, &end, 10);
-    if (errno == 0 && end != s->text && *end == 0)
+    if (errno == 0 && end != s->text && *end == 0) {
+        if (b->s[0] == 0 && strchr(s->text, '-')) {
+            b->kind = REAL;
+            b->f[0] = -0.0;
+        }
         return s->length == strlen(s->text);
+    }
     errno = 0;
     b->s[0] = (int64_t)strtoull(s->text, &end, 10);
     b->kind = UNSIGNED;

@@ -89,9 +89,11 @@ static double common_scale(
     return scale;
 }
 
+/* INT64_MAX: too large. */
 static int64_t kept_size(double scale, int64_t in)
 {
-    return (int64_t)floor(scale * (double)in + 0.5);
+    double v = floor(scale * (double)in + 0.5);
+    return v < 0x1p62 ? (int64_t)v : INT64_MAX;
 }
 
 static ig_status
@@ -125,8 +127,15 @@ static ig_status sizes_dims(ig_infer *x,
         return ig_infer_fail(x, "an empty axis has no aspect ratio to keep");
     double scale =
         numbers ? common_scale(a->keep_aspect_ratio_policy, n, axes, xd, sizes) : 0;
-    for (int i = 0; i < n; i++)
-        dims[axes[i]] = numbers ? kept_size(scale, xd[axes[i]]) : ig_dim_fresh(x->syms);
+    for (int i = 0; i < n; i++) {
+        int64_t *to = &dims[axes[i]];
+        *to = numbers ? kept_size(scale, xd[axes[i]]) : ig_dim_fresh(x->syms);
+        if (*to == INT64_MAX)
+            return ig_infer_fail(x,
+                                 "axis %d keeps its ratio to the sizes at %g times "
+                                 "its size: too large",
+                                 axes[i], scale);
+    }
     return IG_OK;
 }
 

@@ -53,6 +53,9 @@ static ig_status max_roi_infer(ig_infer *x)
     int64_t same;
     if (x->in[0]->rank != 4 || x->in[1]->rank != 2 || o->pooled_shape.n != 2)
         return ig_infer_fail(x, "X must have rank 4, rois 2, pooled_shape 2 numbers");
+    if (!isfinite(o->spatial_scale)) // 0 times infinity would be a coordinate
+        return ig_infer_fail(x, "spatial_scale is %g: it must be finite",
+                             (double)o->spatial_scale);
     IG_TRY(ig_infer_equal(x, ig_type_dims(x->in[1])[1], 5, "the numbers of a region",
                           &same));
     const int64_t dims[4] = {ig_type_dims(x->in[1])[0], ig_type_dims(x->in[0])[1],

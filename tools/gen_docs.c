@@ -115,6 +115,8 @@ static void print_kernels(const igi_op *op)
             printf("; inputs of one shape");
         if (d->needs & IG_NEED_NONEMPTY)
             printf("; not for empty tensors");
+        if (d->needs & IG_KERNEL_VARIES)
+            printf("; not where results must not vary between runs");
         if (d->supports)
             printf("; may refuse a call and say why (`IG_LOG=dispatch`)");
         printf(" |\n");

@@ -365,6 +365,8 @@ static ig_status add_kernel(ig_registry *r, int device, const ig_kernel_def *k)
         return ig_fail(IG_LIMIT, "operator %s has %d kernels already", k->op,
                        IGI_KERNELS_MAX);
     op->kernels[device][op->n_kernels[device]++] = k;
+    if (device == 0 && k->needs & IG_KERNEL_VARIES)
+        op->plain = false; /* facts of the straight road are the same for all users */
     return IG_OK;
 }
 

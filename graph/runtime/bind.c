@@ -79,6 +79,12 @@ static ig_status check_bound(const igi_instance *x, int j, const ig_value *given
         return ig_fail(IG_INVALID_ARGUMENT,
                        "the tensor given for output '%s' cannot be written",
                        x->net->out_names[j]);
+    const char *constant = igi_net_constant_of(x->net, t);
+    if (constant)
+        return ig_fail(IG_INVALID_ARGUMENT,
+                       "the tensor given for output '%s' is the memory of the constant "
+                       "'%s', which would be overwritten",
+                       x->net->out_names[j], constant);
     return IG_OK;
 }
 

@@ -85,7 +85,8 @@ void igi_bodies_free(igi_bodies *b)
 static ig_status entry_fill(struct entry *e, const igi_invoker *v, const ig_graph *body)
 {
     ig_net *net = NULL;
-    ig_net_opts o = {.threads = v->threads, .level = 1};
+    ig_net_opts o = {
+        .threads = v->threads, .level = 1, .deterministic = v->deterministic};
     IG_TRY(ig_net_new(&net, body, NULL, &o));
     ig_status rc = igi_instance_new(&e->x, net);
     ig_net_free(net); /* the instance holds it */

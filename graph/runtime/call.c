@@ -234,7 +234,8 @@ ig_status igi_call_run_slow(igi_frame *f, ig_kernel_ctx *k)
         if (rc != IG_UNSUPPORTED)
             return rc;
         /* Its supports said yes, its prepare no: the next kernel. */
-        f->kernel = igi_select_after(f->op, device, k, igi_facts_of(k), f->kernel);
+        f->kernel = igi_select_after(f->op, device, k,
+                                     igi_facts_for(k, f->v->deterministic), f->kernel);
     }
     if (!f->kernel && device)
         return IG_UNSUPPORTED; /* as if none had been there */

@@ -216,7 +216,8 @@ add_node(igi_text *out, igi_instance *x, const igi_plan *p, const igi_step *s)
     }
     if (s->mode != IGI_LATE && !s->kernel && n->op->n_kernels[device]) {
         igi_text why = {0};
-        igi_select_explain(n->op, device, &s->k, &why);
+        igi_select_explain(n->op, device, &s->k,
+                           igi_facts_for(&s->k, x->net->deterministic), &why);
         igi_text_add(out, ", \"why\": ");
         igi_json_string(out, why.p ? why.p : "");
         igi_text_fini(&why);

@@ -274,7 +274,8 @@ static ig_status enter(space *s)
 static ig_status choose(space *s, igi_frame *f, ig_kernel_ctx *k)
 {
     k->threads = 1;
-    f->kernel = igi_select(s->op, s->queue ? s->queue->device : 0, k, igi_facts_of(k));
+    f->kernel = igi_select(s->op, s->queue ? s->queue->device : 0, k,
+                           igi_facts_for(k, s->v->deterministic));
     if (!s->queue) {
         k->threads = igi_call_threads(s->v, k, f->kernel);
     } else {

@@ -22,6 +22,7 @@ ig_status igi_instance_new(igi_instance **out, ig_net *net)
     x->invoker.host = net->host;
     x->invoker.reg = net->graph->reg;
     x->invoker.owner = x;
+    x->invoker.deterministic = net->deterministic;
     x->bodies = igi_calloc(net->n_bodies + 1, sizeof(*x->bodies));
     x->plans = igi_calloc(net->plan_cache, sizeof(igi_plan *));
     x->in = igi_calloc((size_t)net->n_in + 1, sizeof(ig_value *));

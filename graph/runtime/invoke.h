@@ -25,6 +25,7 @@ typedef struct igi_invoker {
     struct igi_queue *queue[IGI_DEVICES]; /* opened when first needed; see remote.h */
     struct igi_trail *trail;              /* of calls on devices */
     int threads;                          /* budget of one call, >= 1 */
+    bool deterministic; /* no kernel whose results may vary between runs */
     igi_env env;
     uint64_t draw; /* number of the last draw of a random operator */
     igi_prepared

@@ -2,6 +2,7 @@
  * signatures. */
 #include "graph/runtime/net.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "graph/core/log.h"
@@ -22,6 +23,7 @@ void ig_net_free(ig_net *net)
     if (!net || __atomic_sub_fetch(&net->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
     igi_bodies_drop(net);
+    igi_free(net->constants);
     igi_free(net->keyed);
     igi_free(net->copied);
     igi_free(net->in_names);
@@ -76,6 +78,50 @@ static ig_status find_names(ig_net *net)
     return IG_OK;
 }
 
+static int by_address(const void *a, const void *b)
+{
+    uintptr_t x = (uintptr_t)((const struct igi_net_constant *)a)->st,
+              y = (uintptr_t)((const struct igi_net_constant *)b)->st;
+    return (x > y) - (x < y);
+}
+
+/* After those of its bodies. Constants may be live tensors of the user, so their memory
+ * is no secret, and not read-only. */
+static ig_status find_constants(ig_net *net)
+{
+    const ig_graph *g = net->graph;
+    size_t n = g->values.n, at = 0;
+    for (size_t i = 0; i < net->n_bodies; i++)
+        n += net->bodies[i].net->n_constants;
+    net->constants = igi_calloc(n, sizeof(*net->constants));
+    if (!net->constants)
+        return IG_OUT_OF_MEMORY;
+    for (size_t i = 0; i < net->n_bodies; i++) {
+        const ig_net *body = net->bodies[i].net;
+        memcpy(net->constants + at, body->constants,
+               body->n_constants * sizeof(*net->constants));
+        at += body->n_constants;
+    }
+    for (size_t v = 1; v < g->values.n; v++) {
+        const igi_gvalue *gv = &g->values.p[v];
+        if (gv->live && gv->constant)
+            net->constants[at++] =
+                (struct igi_net_constant){gv->constant->st, gv->name};
+    }
+    net->n_constants = at;
+    qsort(net->constants, at, sizeof(*net->constants), by_address);
+    return IG_OK;
+}
+
+const char *igi_net_constant_of(const ig_net *net, const ig_tensor *t)
+{
+    const struct igi_net_constant want = {.st = t->st},
+                                  *found =
+                                      bsearch(&want, net->constants, net->n_constants,
+                                              sizeof(want), by_address);
+    return found ? found->name : NULL;
+}
+
 /* Constants by name, for people and other nets. A name that is taken stays as it is:
  * the net reads its own constants, so two nets may disagree about a name. */
 static ig_status feed_constants(ig_net *net)
@@ -104,6 +150,7 @@ static ig_status run_passes(ig_net *net)
 {
     igi_invoker v;
     igi_invoker_init(&v, net->graph->reg, NULL, net->threads);
+    v.deterministic = net->deterministic;
     v.env.tensor_bytes = net->limits.tensor_bytes;
     v.env.memory_bytes = net->limits.memory_bytes;
     igi_pass_opts o = {.struct_size = sizeof(o),
@@ -140,6 +187,7 @@ static ig_status set_options(ig_net *net, const ig_graph *g, const ig_net_opts *
     net->keep_on_device = o->keep_on_device;
     net->capture = o->capture;
     net->tf32 = o->tf32;
+    net->deterministic = o->deterministic;
     net->host = igi_registry_host(g->reg);
     if (net->plan_cache > 4096)
         return ig_fail(IG_INVALID_ARGUMENT, "a plan cache of %zu; at most 4096",
@@ -153,7 +201,8 @@ static ig_status finish(ig_net *net, const ig_net_opts *o)
     IG_TRY(find_names(net));
     IG_TRY(find_keyed(net));
     IG_TRY(igi_net_overwrites(net));
-    return igi_bodies_compile(net, o);
+    IG_TRY(igi_bodies_compile(net, o));
+    return find_constants(net);
 }
 
 /* What a file declares of its outputs is not always what inference finds again: the

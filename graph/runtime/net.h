@@ -19,7 +19,7 @@ struct ig_net {
     const igi_host *host;
     int device; /* where nodes run that have a kernel there; 0: the CPU */
     int threads, level;
-    bool keep_on_device, capture, tf32;
+    bool keep_on_device, capture, tf32, deterministic;
     bool exact_conv, small_memory, strict_qdq, parallel_branches;
     ig_limits limits;
     size_t plan_cache;
@@ -28,6 +28,11 @@ struct ig_net {
         ig_net *net;
     } * bodies;
     size_t n_bodies, cap_bodies;
+    struct igi_net_constant {
+        const igi_storage *st;
+        const char *name; /* of the graph's memory */
+    } * constants;        /* its own and those of its bodies, by address of st */
+    size_t n_constants;
     int n_in, n_out;
     bool *keyed;  /* per input: its elements reach a VALUE port, so they are part of a
                      signature */
@@ -38,6 +43,8 @@ struct ig_net {
 
 ig_net *igi_net_ref(ig_net *net);
 ig_status igi_net_overwrites(ig_net *net); /* finds `copied` */
+/* The name of the constant that t has the storage of; NULL: of none. */
+const char *igi_net_constant_of(const ig_net *net, const ig_tensor *t);
 /* A net of a body whose graph has been compiled: used as it is, with the constants and
  * packs of `weights`. */
 ig_status igi_net_of_body(ig_net **out,

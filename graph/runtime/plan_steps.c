@@ -300,7 +300,7 @@ choose_in(igi_plan *p, const igi_node *n, const ig_run_api *rt, int space, bool 
 {
     int device = space == IGI_THERE ? p->net->device : 0;
     igi_step *s = &p->step[p->n_steps - 1];
-    igi_facts f = igi_facts_of(&s->k);
+    igi_facts f = igi_facts_for(&s->k, p->net->deterministic);
     const ig_kernel_def *d = igi_select(n->op, device, &s->k, f);
     for (;;) {
         *taken = d || space == IGI_HOST;

@@ -69,6 +69,8 @@ static const char *refused_by_masks(const ig_kernel_def *d, igi_facts f)
         return "inputs and output differ in shape";
     if (missing & IG_NEED_NONEMPTY)
         return "an input is empty";
+    if (missing & IG_KERNEL_VARIES)
+        return "its results may vary between runs";
     return NULL;
 }
 
@@ -124,12 +126,9 @@ const ig_kernel_def *igi_select_after(const igi_op *op,
     return select_from(op, device, k, f, first + 1);
 }
 
-void igi_select_explain(const igi_op *op,
-                        int device,
-                        const ig_kernel_ctx *k,
-                        igi_text *out)
+void igi_select_explain(
+    const igi_op *op, int device, const ig_kernel_ctx *k, igi_facts f, igi_text *out)
 {
-    igi_facts f = igi_facts_of(k);
     for (int i = 0; i < op->n_kernels[device]; i++) {
         const ig_kernel_def *d = op->kernels[device][i];
         const char *why = refused_by_masks(d, f);

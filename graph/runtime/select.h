@@ -14,12 +14,22 @@
 
 typedef struct igi_facts {
     uint64_t type; /* IG_BIT(dtype) of input 0, or of output 0 without inputs */
-    uint32_t have; /* IG_NEED_* bits that hold */
+    uint32_t have; /* IG_NEED_* bits that hold; IG_KERNEL_VARIES: results may vary */
 } igi_facts;
 
-#define IGI_FACT_BITS (IG_NEED_SAME_SHAPE | IG_NEED_NONEMPTY)
+#define IGI_FACT_BITS (IG_NEED_SAME_SHAPE | IG_NEED_NONEMPTY | IG_KERNEL_VARIES)
 
+/* What holds of the call itself: the user has not been asked, so results may vary. */
 igi_facts igi_facts_of(const ig_kernel_ctx *k);
+
+/* The same for a user who may want the same bits from every run. */
+static inline igi_facts igi_facts_for(const ig_kernel_ctx *k, bool deterministic)
+{
+    igi_facts f = igi_facts_of(k);
+    if (deterministic)
+        f.have &= ~(uint32_t)IG_KERNEL_VARIES;
+    return f;
+}
 
 const ig_kernel_def *
 igi_select_any(const igi_op *op, int device, const ig_kernel_ctx *k, igi_facts f);
@@ -46,10 +56,8 @@ const ig_kernel_def *igi_select_after(const igi_op *op,
                                       const ig_kernel_def *after);
 
 /* One line a kernel: "simd: type float64 is not supported", "reference: chosen". */
-void igi_select_explain(const igi_op *op,
-                        int device,
-                        const ig_kernel_ctx *k,
-                        igi_text *out);
+void igi_select_explain(
+    const igi_op *op, int device, const ig_kernel_ctx *k, igi_facts f, igi_text *out);
 
 /* Whether the chosen implementation takes inputs of any strides. */
 static inline bool igi_takes_strides(const igi_op *op, const ig_kernel_def *kernel)

@@ -325,6 +325,7 @@ ig_status igi_native_take_constant(igi_native_reader *r)
     ig_value_id id;
     IG_TRY(igi_native_take_str(r, false, &name));
     IG_TRY(igi_native_take_tensor(r, &t));
+    t->st->flags |= IGI_READONLY; /* the file's, whether copied or viewed */
     ig_status rc = ig_graph_constant(r->g, name, t, &id);
     ig_tensor_unref(t);
     IG_TRY(rc);

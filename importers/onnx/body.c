@@ -294,6 +294,7 @@ static ig_status make_constant(igi_onnx_node *n)
     if (n->n_out != 1)
         return ig_fail(IG_INVALID_GRAPH, "%d outputs, expected 1", n->n_out);
     IG_TRY(igi_onnx_constant(n, &t));
+    t->st->flags |= IGI_READONLY; /* as initialisers */
     ig_status rc = ig_graph_constant(n->b->g, NULL, t, &n->out[0]);
     ig_tensor_unref(t);
     return rc;

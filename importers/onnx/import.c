@@ -158,6 +158,7 @@ add_constant(igi_onnx_build *b, igi_map *names, const char *name, ig_tensor *t)
     ig_value_id v = {0};
     ig_status rc;
     bool taken = igi_map_get(&b->g->names, name); /* by a capture of another body */
+    t->st->flags |= IGI_READONLY; /* the file's, whether copied or viewed */
     if (!*name)
         rc = ig_fail(IG_INVALID_GRAPH, "an initialiser has no name");
     else if (igi_map_get(names, name))

@@ -8,7 +8,11 @@
  * Below it lie the workspace (named tensors) and the net (a compiled graph); above it,
  * in <ingot/train.h>, eager tensors with autograd and tracing. Threads: ig_model_run
  * and ig_net_run may be called from any number of threads at once; a workspace, a
- * context and a graph being edited belong to one thread at a time. */
+ * context and a graph being edited belong to one thread at a time. fork(): a child has
+ * no threads of its parent's teams, and waits for them for ever where it runs anything
+ * with threads > 1; fork before the first model, net or context of more than one thread
+ * is made, or use threads = 1 in the child (a parent's models of one thread run on in
+ * it). */
 #ifndef INGOT_INGOT_H
 #define INGOT_INGOT_H
 
@@ -163,6 +167,7 @@ typedef struct ig_net_opts {
     const ig_registry *registry;
     bool strict_qdq;                    /* as ig_model_opts' */
     bool keep_on_device, capture, tf32; /* as ig_model_opts' */
+    bool deterministic;                 /* as ig_ctx_opts' */
 } ig_net_opts;
 
 /* Compile `g` into a net that can run many times. Constants of the graph go into

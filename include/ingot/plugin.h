@@ -369,8 +369,11 @@ enum { /* ig_kernel_def.needs: all must hold; refusal texts write themselves */
        IG_NEED_SAME_SHAPE =
            2, /* all inputs and output 0 have one shape (or numel 1 each) */
        IG_NEED_NONEMPTY = 4, /* no input has zero elements */
-       IG_KERNEL_HEAVY = 8   /* much work per element (products, convolutions): worth
+       IG_KERNEL_HEAVY = 8,  /* much work per element (products, convolutions): worth
                                 all threads even when the tensors are small */
+       IG_KERNEL_VARIES =
+           16 /* its results may differ in last bits from run to run
+                 (atomics): refused where the user asks for determinism */
 };
 
 typedef struct ig_kernel_def {

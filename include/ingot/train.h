@@ -28,7 +28,8 @@ typedef struct ig_ctx_opts {
     int threads;        /* 0: as many as the process may use */
     uint64_t seed;      /* of all random calls; 0: a fixed default */
     bool anomaly;       /* check every gradient for NaN and name the forward line */
-    bool deterministic; /* refuse kernels whose results may vary between runs */
+    bool deterministic; /* refuse kernels whose results may vary between runs
+                           (IG_KERNEL_VARIES): slower where only such a one is there */
     const ig_registry *registry; /* NULL: built-in */
 } ig_ctx_opts;
 

@@ -6,8 +6,8 @@
 //
 // Determinism: ScatterElements and ScatterND without reduction keep the last of equal
 // targets, as the references do: a first launch finds for each target the last item
-// that names it. Sums of floats over equal targets are added in any order, so their
-// last bits may differ between runs; other reductions give one result.
+// that names it. Floats over equal targets are reduced in any order, so last bits may
+// differ between runs: rows with IG_KERNEL_VARIES. Other reductions give one result.
 #include "operators/gpu/atomic.cuh"
 
 #include <ingot/ops.h>
@@ -449,12 +449,14 @@ ig_status prepare_sum(ig_kernel_ctx *k)
     return IG_OK;
 }
 
-template <bool elements> ig_status supports_scatter(const ig_kernel_ctx *k)
+template <bool elements, bool varies> ig_status supports_scatter(const ig_kernel_ctx *k)
 {
     int64_t how = elements ? ((const ig_scatter_elements_opts *)k->attrs)->reduction
                            : ((const ig_scatter_nd_opts *)k->attrs)->reduction;
     if (how != REPLACE && IG_BIT(ig_dtype_of(ig_in(k, 0))) & IG_COMPLEXES)
         return ig_reject("complex numbers are not reduced");
+    if (!varies && how != REPLACE && IG_BIT(ig_dtype_of(ig_in(k, 0))) & IG_FLOATS)
+        return ig_reject("floats are reduced in any order");
     return gpu_supports_ranks(k);
 }
 
@@ -467,12 +469,16 @@ GPU_TABLE(gpu_index) = {
     gpu_row{"GatherElements", SCATTERED, run_gather_elements},
     gpu_row{"GatherND", SCATTERED, run_gather_nd},
     gpu_row{"ScatterElements", SCATTERED, run_scatter_elements, 0,
-            supports_scatter<true>, prepare_scatter},
-    gpu_row{"ScatterND", SCATTERED, run_scatter_nd, 0, supports_scatter<false>,
+            supports_scatter<true, false>, prepare_scatter},
+    gpu_row{"ScatterElements", IG_FLOATS, run_scatter_elements, IG_KERNEL_VARIES,
+            supports_scatter<true, true>, prepare_scatter},
+    gpu_row{"ScatterND", SCATTERED, run_scatter_nd, 0, supports_scatter<false, false>,
             prepare_scatter},
-    gpu_row{"ingot::GatherGrad", IG_FLOATS, run_gather_grad, 0, gpu_supports_ranks,
-            prepare_sum},
-    gpu_row{"ingot::GatherNDGrad", IG_FLOATS, run_gather_nd_grad, 0, gpu_supports_ranks,
-            prepare_sum},
+    gpu_row{"ScatterND", IG_FLOATS, run_scatter_nd, IG_KERNEL_VARIES,
+            supports_scatter<false, true>, prepare_scatter},
+    gpu_row{"ingot::GatherGrad", IG_FLOATS, run_gather_grad, IG_KERNEL_VARIES,
+            gpu_supports_ranks, prepare_sum},
+    gpu_row{"ingot::GatherNDGrad", IG_FLOATS, run_gather_nd_grad, IG_KERNEL_VARIES,
+            gpu_supports_ranks, prepare_sum},
     {},
 };

@@ -287,12 +287,9 @@ ig_status run_max_pool_gather(ig_kernel_ctx *k)
 
 constexpr uint64_t POOLED = IG_FLOATS | IG_T(UINT8) | IG_T(INT8);
 
-constexpr gpu_row row(const char *op,
-                      uint64_t types,
-                      ig_status (*run)(ig_kernel_ctx *),
-                      ig_status (*prepare)(ig_kernel_ctx *) = nullptr)
+constexpr gpu_row row(const char *op, uint64_t types, ig_status (*run)(ig_kernel_ctx *))
 {
-    return {op, types, run, 0, gpu_supports_images, prepare};
+    return {op, types, run, 0, gpu_supports_images};
 }
 
 } // namespace
@@ -304,7 +301,9 @@ GPU_TABLE(gpu_pool) = {
     row("ingot::AveragePool", IG_FLOATS, run_average<ig_ingot_average_pool_opts, true>),
     row("LpPool", IG_FLOATS, run_lp_pool),
     row("ingot::AveragePoolGrad", IG_FLOATS, run_average_grad),
-    row("ingot::MaxPoolGrad", IG_FLOATS, run_max_pool_grad, prepare_sums),
+    // Elements of dy meet in dx, in any order.
+    gpu_row{"ingot::MaxPoolGrad", IG_FLOATS, run_max_pool_grad, IG_KERNEL_VARIES,
+            gpu_supports_images, prepare_sums},
     row("ingot::MaxPoolGather", IG_FLOATS, run_max_pool_gather),
     {},
 };

@@ -494,6 +494,7 @@ ig_status run_grad(ig_kernel_ctx *k)
 GPU_TABLE(gpu_resize) = {
     gpu_row{"Resize", IG_NUMERIC | IG_COMPLEXES | IG_T(BOOL), run_resize, 0,
             supports_resize, prepare_resize},
-    gpu_row{"ingot::ResizeGrad", IG_FLOATS, run_grad, 0, supports_grad, prepare_grad},
+    gpu_row{"ingot::ResizeGrad", IG_FLOATS, run_grad, IG_KERNEL_VARIES, supports_grad,
+            prepare_grad},
     {},
 };

@@ -1,6 +1,7 @@
 /* Registries that plugins are added to, and nodes made from text. */
 #include <string.h>
 
+#include <ingot/eager.h>
 #include <ingot/ingot.h>
 #include <ingot/plugin.h>
 #include <ingot/train.h>
@@ -235,6 +236,123 @@ static void what_uses_a_registry_holds_it(void **state)
     ig_tensor_unref(x), ig_tensor_unref(y), ig_model_free(m), ig_ctx_free(c);
 }
 
+/* ---- determinism ---- */
+
+static ig_status varying(ig_kernel_ctx *k) /* what atomics do to last bits, in large */
+{
+    for (int64_t i = 0; i < ig_numel(ig_out(k, 0)); i++)
+        ((float *)ig_data(ig_out(k, 0)))[i] = 7;
+    return IG_OK;
+}
+static ig_status refuses_late(ig_kernel_ctx *k)
+{
+    (void)k;
+    return ig_reject("not prepared");
+}
+static const ig_kernel_def varying_kernels[] = {
+    {IG_KERNEL_HEAD, .op = "t::Copy", .name = "late", .prepare = refuses_late,
+     .run = reference},
+    {IG_KERNEL_HEAD, .op = "t::Copy", .name = "atomic", .needs = IG_KERNEL_VARIES,
+     .run = varying},
+    {IG_KERNEL_HEAD, .op = "Relu", .name = "atomic", .needs = IG_KERNEL_VARIES,
+     .run = varying},
+    {0}};
+static const ig_plugin_kernels varying_tables[] = {{"cpu", varying_kernels}, {0}};
+
+static ig_ctx *ctx_of(const ig_registry *r, bool deterministic)
+{
+    ig_ctx *c = NULL;
+    const ig_ctx_opts o = {.registry = r, .threads = 1, .deterministic = deterministic};
+    assert_int_equal(ig_ctx_new(&c, &o), IG_OK);
+    return c;
+}
+
+/* One element of y = op(x): 7 when the varying kernel has run. */
+static float eager(ig_ctx *c, const char *op, ig_tensor *x)
+{
+    ig_tensor *y = NULL;
+    (void)ig_call_op(c, op, NULL, &x, 1, &y, 1);
+    assert_string_equal(ig_ctx_message(c), "");
+    return ((const float *)ig_tensor_data(y))[1];
+}
+
+static ig_graph *relu_graph(const ig_registry *r)
+{
+    ig_graph *g = NULL;
+    ig_value_id x, y;
+    assert_int_equal(ig_graph_new(&g, "g", r), IG_OK);
+    assert_int_equal(ig_graph_input(g, "x", IG_FLOAT32, 2, (int64_t[]){2, 2}, &x),
+                     IG_OK);
+    assert_int_equal(ig_graph_make_text(g, "y = Relu(x)", &y), IG_OK);
+    assert_int_equal(ig_graph_output(g, "y", y), IG_OK);
+    return g;
+}
+
+static float in_a_body(ig_ctx *c, const ig_registry *r, ig_tensor *x)
+{
+    const bool yes = true;
+    ig_graph *g = relu_graph(r);
+    struct {
+        uint32_t struct_size;
+        ig_graph *then_branch, *else_branch;
+    } o = {sizeof(o), g, g};
+    ig_value *in[] = {ig_tensor_value(ig_from(c, IG_BOOL, (ig_shape){0}, &yes)),
+                      ig_tensor_value(x)},
+             *out = NULL;
+    const ig_call call = {.op = igi_registry_find(r, "", "If")->def,
+                          .attrs = &o,
+                          .n_in = 2,
+                          .n_captures = 1,
+                          .n_out = 1};
+    (void)ig_dispatch(c, &call, in, &out);
+    assert_string_equal(ig_ctx_message(c), "");
+    ig_graph_free(g);
+    return ((const float *)ig_tensor_data(ig_value_tensor(out)))[1];
+}
+
+static float in_a_net(const ig_registry *r, bool deterministic, ig_tensor *x)
+{
+    ig_net *net = NULL;
+    ig_tensor *y = NULL;
+    ig_workspace *ws = ig_workspace_new(NULL);
+    ig_graph *g = relu_graph(r);
+    const ig_net_opts o = {.threads = 1, .deterministic = deterministic};
+    assert_int_equal(ig_net_new(&net, g, NULL, &o), IG_OK);
+    assert_int_equal(ig_workspace_feed(ws, "x", x), IG_OK);
+    assert_int_equal(ig_net_run(net, ws, NULL), IG_OK);
+    assert_int_equal(ig_workspace_fetch(ws, "y", &y), IG_OK);
+    float got = ((const float *)ig_tensor_data(y))[1];
+    ig_tensor_unref(y);
+    ig_workspace_free(ws);
+    ig_net_free(net);
+    ig_graph_free(g);
+    return got;
+}
+
+static void kernels_that_vary_are_refused_where_results_must_not(void **state)
+{
+    ig_registry *r = NULL;
+    const float values[] = {1, 2, 3, 4};
+    (void)state;
+    offered = whole();
+    offered.kernels = varying_tables;
+    assert_int_equal(ig_registry_new(&r), IG_OK);
+    assert_int_equal(ig_registry_add_plugin(r, init), IG_OK);
+    for (int same = 0; same < 2; same++) {
+        ig_ctx *c = ctx_of(r, same);
+        ig_tensor *x = ig_from(c, IG_FLOAT32, IG_SHAPE(2, 2), values);
+        const float two = same ? 2 : 7, three = same ? 3 : 7;
+        /* the straight road, the general one, and what a prepare has passed on */
+        assert_float_equal(eager(c, "Relu", x), two, 0);
+        assert_float_equal(eager(c, "Relu", ig_transpose(c, x, 0, 1)), three, 0);
+        assert_float_equal(eager(c, "t::Copy", x), two, 0);
+        assert_float_equal(in_a_body(c, r, x), two, 0);
+        assert_float_equal(in_a_net(r, same, x), two, 0);
+        ig_ctx_free(c);
+    }
+    ig_registry_free(r);
+}
+
 static void a_format_reads_through_its_plugin_and_is_bounded(void **state)
 {
     ig_registry *r = NULL;
@@ -324,6 +442,7 @@ IG_TESTS(cmocka_unit_test(a_plugin_brings_operators_kernels_and_formats),
          cmocka_unit_test(what_rules_emit_is_known_to_every_registry),
          cmocka_unit_test(a_plugin_is_added_whole_or_not_at_all),
          cmocka_unit_test(what_uses_a_registry_holds_it),
+         cmocka_unit_test(kernels_that_vary_are_refused_where_results_must_not),
          cmocka_unit_test(a_format_reads_through_its_plugin_and_is_bounded),
          cmocka_unit_test(no_failed_allocation_leaves_a_piece_of_a_plugin),
          cmocka_unit_test(a_line_of_text_makes_a_node))

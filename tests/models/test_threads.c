@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <ingot/ingot.h>
 #include <ingot/train.h>
@@ -239,6 +241,92 @@ static void models_registries_and_tapes_live_side_by_side(void **state)
     ig_model_free(m);
 }
 
-IG_TESTS(cmocka_unit_test(eight_threads_train_and_trace_for_themselves),
+/* ---- fork ---- */
+
+enum { FILTERS = 16 };
+
+static ig_tensor *counted(int rank, const int64_t *dims)
+{
+    ig_tensor *t = NULL;
+    OK(ig_tensor_new(&t, IG_FLOAT32, rank, dims));
+    for (int64_t i = 0; i < ig_tensor_numel(t); i++)
+        ((float *)ig_tensor_data(t))[i] = (float)(i * 37 % 101) / 50 - 1;
+    return t;
+}
+
+/* A convolution that oneDNN computes where it is there. */
+static ig_graph *strided(void)
+{
+    ig_graph *g = NULL;
+    ig_value_id id;
+    int64_t n;
+    ig_tensor *w = counted(4, (int64_t[]){FILTERS, 3, 3, 3});
+    OK(ig_graph_new(&g, "strided", NULL));
+    OK(ig_graph_dim(g, "N", &n));
+    OK(ig_graph_input(g, "x", IG_FLOAT32, 4, (int64_t[]){n, 3, 24, 24}, &id));
+    OK(ig_graph_constant(g, "w", w, &id));
+    OK(ig_graph_make_text(g, "h = Conv(x, w) strides=2,2", &id));
+    OK(ig_graph_make_text(g, "y = Relu(h)", &id));
+    OK(ig_graph_output(g, "y", id));
+    ig_tensor_unref(w);
+    return g;
+}
+
+static ig_tensor *output_of(ig_model *m, int64_t n)
+{
+    ig_tensor *x = counted(4, (int64_t[]){n, 3, 24, 24}), *y = NULL;
+    OK(ig_model_run(m, IG_INPUTS(x), IG_OUTPUTS(&y), NULL));
+    ig_tensor_unref(x);
+    return y;
+}
+
+/* Whether m gives what `want` has of its first images, with a plan for each number. */
+static bool gives(ig_model *m, const ig_tensor *want)
+{
+    bool same = true;
+    for (int64_t n = 1; n <= ig_tensor_dim(want, 0); n++) {
+        ig_tensor *y = output_of(m, n);
+        same = same && memcmp(ig_tensor_data(y), ig_tensor_data(want),
+                              ig_tensor_nbytes(y)) == 0;
+        ig_tensor_unref(y);
+    }
+    return same;
+}
+
+/* In a child: what was loaded before the fork, and what is loaded now. */
+static int run_in_child(ig_model *before, const ig_tensor *want)
+{
+    ig_model *now = NULL;
+    alarm(60); /* ends who waits for a thread that is not there */
+    OK(ig_model_load(&now, FOLDER "/strided.ingot", &(ig_model_opts){.threads = 1}));
+    bool right = gives(before, want) && gives(now, want);
+    ig_model_free(now);
+    return right ? 0 : 1;
+}
+
+static void models_of_one_thread_run_after_a_fork(void **state)
+{
+    ig_model *one = NULL, *team = NULL;
+    ig_graph *g = strided();
+    (void)state;
+    (void)mkdir(FOLDER, 0777);
+    OK(ig_graph_save(g, FOLDER "/strided.ingot", NULL));
+    OK(ig_model_from_graph(&one, g, &(ig_model_opts){.threads = 1}));
+    OK(ig_model_from_graph(&team, g, &(ig_model_opts){.threads = 4}));
+    ig_graph_free(g);
+    ig_tensor *want = output_of(one, 4), *many = output_of(team, 40);
+    pid_t child = fork(); /* of a process that has threads, which the child has not */
+    if (child == 0)
+        _exit(run_in_child(one, want));
+    int status = -1;
+    assert_true(child > 0 && waitpid(child, &status, 0) == child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    ig_tensor_unref(want), ig_tensor_unref(many);
+    ig_model_free(one), ig_model_free(team);
+}
+
+IG_TESTS(cmocka_unit_test(models_of_one_thread_run_after_a_fork),
+         cmocka_unit_test(eight_threads_train_and_trace_for_themselves),
          cmocka_unit_test(eight_threads_load_a_plugin_into_registries_of_their_own),
          cmocka_unit_test(models_registries_and_tapes_live_side_by_side))

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <ingot/ingot.h>
+#include <ingot/ops.h>
 #include <ingot/train.h>
 
 #include "graph/core/dtype.h"
@@ -337,6 +338,25 @@ static void pools_over_channels_and_regions_agree_with_numpy(void **state)
     CHECK_ALL(rows);
 }
 
+/* Signs of zeros, which rows do not see. */
+static void text_of_a_negative_zero_is_one(void **state)
+{
+    (void)state;
+    ig_cast_opts to_double = IG_CAST_OPTS_INIT;
+    to_double.to = IG_FLOAT64;
+    const char *const text[] = {"-0", "0", "-00", "-0.0", "-1"};
+    const double want[] = {-0.0, 0.0, -0.0, -0.0, -1};
+    ig_tensor *x = NULL, *y = NULL;
+    ig_ctx *c = NULL;
+    assert_int_equal(ig_ctx_new(&c, NULL), IG_OK);
+    assert_int_equal(ig_tensor_new_strings(&x, 1, (int64_t[]){5}, text), IG_OK);
+    (void)ig_call_op(c, "Cast", &to_double, &x, 1, &y, 1);
+    assert_string_equal(ig_ctx_message(c), "");
+    assert_memory_equal(ig_tensor_data(y), want, sizeof(want));
+    ig_tensor_unref(x);
+    ig_ctx_free(c);
+}
+
 /* NaN is told, never a number instead; as onnxruntime has it. */
 static void feature_operators_keep_nan(void **state)
 {
@@ -410,5 +430,6 @@ IG_TESTS(cmocka_unit_test(scatters_meet_in_order_and_round_once),
          cmocka_unit_test(zero_points_of_a_batch_belong_to_its_matrices),
          cmocka_unit_test(integers_wrap_when_planning_computes_them),
          cmocka_unit_test(pools_over_channels_and_regions_agree_with_numpy),
+         cmocka_unit_test(text_of_a_negative_zero_is_one),
          cmocka_unit_test(feature_operators_keep_nan),
          cmocka_unit_test(kernels_refuse_bad_indices_too))

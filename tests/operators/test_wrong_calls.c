@@ -1,5 +1,6 @@
 /* Calls that random nodes (tests/fuzz/fuzz_nodes.c) found to be taken though they are
  * wrong: each is refused now, with a message that says why. */
+#include <math.h>
 #include <string.h>
 
 #include <ingot/ingot.h>
@@ -9,6 +10,7 @@
 #include "graph/ir/graph.h"
 #include "graph/runtime/invoke.h"
 #include "operators/common_einsum.h"
+#include "operators/common_resize.h"
 #include "tests/support/test_main.h"
 
 #define OK(expr_)                                                                      \
@@ -327,7 +329,44 @@ static void no_channels_have_no_groups(void **state)
     ig_graph_free(g);
 }
 
-IG_TESTS(cmocka_unit_test(dims_to_divide_by_are_a_list),
+/* Coordinates were NaN, and so were the bounds of cells. */
+static void a_scale_of_regions_is_finite(void **state)
+{
+    (void)state;
+    static const float bad[] = {NAN, INFINITY, -INFINITY};
+    struct {
+        uint32_t struct_size;
+        ig_ints pooled_shape;
+        float spatial_scale;
+    } o = {sizeof(o), {2, (const int64_t[]){1, 1}}, 0};
+    ig_graph *g = graph();
+    const ig_value_id in[2] = {input(g, IG_FLOAT32, DIMS(1, 1, 4, 4)),
+                               input(g, IG_FLOAT32, DIMS(1, 5))};
+    for (int i = 0; i < 3; i++) {
+        o.spatial_scale = bad[i];
+        refused(g, "MaxRoiPool", &o, in, 2, "spatial_scale is");
+    }
+    ig_graph_free(g);
+}
+
+/* 4 * 2^62 is no size; as an integer it was any number, a symbol too. */
+static void a_ratio_keeps_sizes_that_are_numbers(void **state)
+{
+    (void)state;
+    igi_resize_attrs o = {.struct_size = sizeof(o), .keep_aspect_ratio_policy = 2};
+    ig_tensor *t = tensor(IG_INT64, DIMS(2));
+    memcpy(t->data, (const int64_t[]){1ll << 62, 1}, 2 * sizeof(int64_t));
+    ig_graph *g = graph();
+    ig_value_id in[4] = {input(g, IG_FLOAT32, DIMS(1, 4))};
+    OK(ig_graph_constant(g, "sizes", t, &in[3]));
+    refused(g, "Resize", &o, in, 4, "too large");
+    ig_tensor_unref(t);
+    ig_graph_free(g);
+}
+
+IG_TESTS(cmocka_unit_test(a_scale_of_regions_is_finite),
+         cmocka_unit_test(a_ratio_keeps_sizes_that_are_numbers),
+         cmocka_unit_test(dims_to_divide_by_are_a_list),
          cmocka_unit_test(an_implied_result_has_no_more_labels_than_tensors_have_dims),
          cmocka_unit_test(each_member_node_of_a_tree_has_a_set),
          cmocka_unit_test(a_threshold_is_one_number),

@@ -74,6 +74,27 @@ static void a_bound_output_is_written_in_place(void **state)
     ig_tensor_unref(x), ig_tensor_unref(y), ig_model_free(m);
 }
 
+/* The run wrote where the model goes on to read; the tensor stays the user's to write.
+ */
+static void an_output_bound_to_a_constant_is_refused_by_name(void **state)
+{
+    fixture *f = *state;
+    ig_model *m = add_relu(f, 0);
+    ig_tensor *x = tiny_iota(2, TINY_DIMS(1, 4), 0), *y = NULL,
+              *w = ig_graph_value_constant(f->g, ig_graph_find(f->g, "w")),
+              *whole = NULL;
+    const int64_t dims[] = {1, 4}, strides[] = {4, 1};
+    OK(igi_tensor_view(&whole, NULL, w, 2, dims, strides, 0));
+    FAILS(IG_INVALID_ARGUMENT, ig_model_run(m, IG_INPUTS(x), IG_OUTPUTS(&whole), NULL));
+    MESSAGE_HAS("output 'y'");
+    MESSAGE_HAS("constant 'w'");
+    assert_floats(w, 4, FLOATS(-2, -1, 0, 1));
+    ((float *)ig_tensor_data(w))[0] = 5;
+    OK(ig_model_run(m, IG_INPUTS(x), IG_OUTPUTS(&y), NULL));
+    assert_floats(y, 4, FLOATS(5, 0, 2, 4));
+    ig_tensor_unref(x), ig_tensor_unref(y), ig_tensor_unref(whole), ig_model_free(m);
+}
+
 static void an_output_bound_to_the_input_is_right_too(void **state)
 {
     ig_model *m = add_relu(*state, 0);
@@ -268,6 +289,7 @@ IG_TESTS(TEST(a_model_gives_new_outputs_that_the_caller_owns),
          cmocka_unit_test(a_model_runs_at_every_level),
          TEST(other_batch_sizes_get_plans_of_their_own),
          TEST(a_bound_output_is_written_in_place),
+         TEST(an_output_bound_to_a_constant_is_refused_by_name),
          TEST(an_output_bound_to_the_input_is_right_too),
          TEST(a_bound_output_of_another_shape_is_refused_naming_both),
          TEST(an_input_of_another_shape_or_type_is_refused_naming_both),

@@ -25,14 +25,16 @@ static void facts_say_what_masks_need(void **state)
     ig_tensor *e = tiny_iota(2, TINY_DIMS(2, 0), 0), *i = tiny_ints(1, TINY_DIMS(1));
     ig_tensor *one = tiny_iota(1, TINY_DIMS(1), 0), *scalar = tiny_iota(0, NULL, 0);
     call_init(&c, a, a, a);
-    assert_int_equal(igi_facts_of(&c.k).have, IG_NEED_SAME_SHAPE | IG_NEED_NONEMPTY);
+    assert_int_equal(igi_facts_of(&c.k).have,
+                     IG_NEED_SAME_SHAPE | IG_NEED_NONEMPTY | IG_KERNEL_VARIES);
     assert_int_equal(igi_facts_of(&c.k).type, IG_T(FLOAT32));
     call_init(&c, a, b, a);
-    assert_int_equal(igi_facts_of(&c.k).have, IG_NEED_NONEMPTY);
+    assert_int_equal(igi_facts_of(&c.k).have, IG_NEED_NONEMPTY | IG_KERNEL_VARIES);
     call_init(&c, e, e, e);
-    assert_int_equal(igi_facts_of(&c.k).have, IG_NEED_SAME_SHAPE);
+    assert_int_equal(igi_facts_of(&c.k).have, IG_NEED_SAME_SHAPE | IG_KERNEL_VARIES);
     call_init(&c, one, scalar, one); /* one element each counts as one shape */
-    assert_int_equal(igi_facts_of(&c.k).have, IG_NEED_SAME_SHAPE | IG_NEED_NONEMPTY);
+    assert_int_equal(igi_facts_of(&c.k).have,
+                     IG_NEED_SAME_SHAPE | IG_NEED_NONEMPTY | IG_KERNEL_VARIES);
     call_init(&c, i, i, a);
     assert_int_equal(igi_facts_of(&c.k).type, IG_T(INT64));
     ig_tensor_unref(a), ig_tensor_unref(b), ig_tensor_unref(e), ig_tensor_unref(i);
@@ -68,14 +70,16 @@ static void an_explanation_gives_one_reason_a_kernel(void **state)
     igi_text text = {0};
     ig_tensor *a = tiny_iota(2, TINY_DIMS(2, 3), 0), *i = tiny_ints(1, TINY_DIMS(1));
     call_init(&c, i, i, i);
-    igi_select_explain(igi_registry_of(f->reg, IG_OP(TAdd)), 0, &c.k, &text);
+    igi_select_explain(igi_registry_of(f->reg, IG_OP(TAdd)), 0, &c.k,
+                       igi_facts_of(&c.k), &text);
     assert_string_equal(text.p, "team: element type is not supported\n"
                                 "fast: element type is not supported\n"
                                 "reference: chosen\n");
     igi_text_fini(&text);
     text = (igi_text){0};
     call_init(&c, a, a, a);
-    igi_select_explain(igi_registry_of(f->reg, IG_OP(TAdd)), 0, &c.k, &text);
+    igi_select_explain(igi_registry_of(f->reg, IG_OP(TAdd)), 0, &c.k,
+                       igi_facts_of(&c.k), &text);
     assert_string_equal(text.p, "team: one thread\nfast: chosen\n");
     igi_text_fini(&text);
     ig_tensor_unref(a), ig_tensor_unref(i);

@@ -66,10 +66,13 @@ static void everything_a_graph_says_comes_back(void **state)
         assert_true(same_tensor((ig_tensor *)g->self_test.p[i],
                                 (ig_tensor *)again->self_test.p[i]));
     static const char *const constants[] = {"packed", "empty", "words", "limit"};
-    for (int i = 0; i < 4; i++)
-        assert_true(same_tensor(
-            ig_graph_value_constant(g, ig_graph_find(g, constants[i])),
-            ig_graph_value_constant(again, ig_graph_find(again, constants[i]))));
+    for (int i = 0; i < 4; i++) {
+        ig_tensor *t =
+            ig_graph_value_constant(again, ig_graph_find(again, constants[i]));
+        assert_true(
+            same_tensor(ig_graph_value_constant(g, ig_graph_find(g, constants[i])), t));
+        assert_true(t->st->flags & IGI_READONLY);
+    }
     OK(ig_graph_verify(again));
 }
 

@@ -57,7 +57,9 @@ static void an_initialiser_among_the_inputs_is_a_constant(void **state)
     igt_node(&m, "Add", "x y", "z");
     assert_status(igt_read(&m, &g), IG_OK);
     assert_int_equal(ig_graph_n_inputs(g), 1);
-    assert_non_null(ig_graph_value_constant(g, ig_graph_find(g, "y")));
+    ig_tensor *y = ig_graph_value_constant(g, ig_graph_find(g, "y"));
+    assert_non_null(y);
+    assert_true(y->st->flags & IGI_READONLY); /* though it is a copy */
 }
 
 static void constant_nodes_become_constants(void **state)
@@ -69,6 +71,7 @@ static void constant_nodes_become_constants(void **state)
     assert_status(igt_read(&m, &g), IG_OK);
     ig_tensor *t = ig_graph_value_constant(g, ig_graph_find(g, "c"));
     assert_true(t && ig_tensor_rank(t) == 0 && ig_tensor_data_f32(t)[0] == 2.5f);
+    assert_true(t->st->flags & IGI_READONLY);
 }
 
 static void a_constant_of_the_wrong_kind_is_refused(void **state)

@@ -129,7 +129,24 @@ static void memory_is_for_kernels_alone_and_has_an_end(void **state)
     s->d->release(s->queue, p, 100);
 }
 
+/* Those that add floats by atomics; of scatters a second row, for reductions. */
+static void kernels_whose_sums_have_any_order_say_so(void **state)
+{
+    static const char *const summing[] = {"ScatterElements",   "ScatterND",
+                                          "ingot::GatherGrad", "ingot::GatherNDGrad",
+                                          "ingot::PadGrad",    "ingot::MaxPoolGrad",
+                                          "ingot::ResizeGrad"};
+    int said = 0;
+    (void)state;
+    for (const ig_plugin_kernels *t = bridge_tables(); t->device; t++)
+        for (const ig_kernel_def *d = t->table; d->op; d++)
+            for (size_t i = 0; i < sizeof(summing) / sizeof(summing[0]); i++)
+                said += strcmp(d->op, summing[i]) == 0 && d->needs & IG_KERNEL_VARIES;
+    assert_int_equal(said, sizeof(summing) / sizeof(summing[0]));
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(kernels_whose_sums_have_any_order_say_so),
     cmocka_unit_test_setup_teardown(moves_follow_strides, setup, teardown),
     cmocka_unit_test_setup_teardown(
         a_graph_runs_again_over_the_same_addresses, setup, teardown),
