@@ -38,6 +38,22 @@ static const ig_type_rule types[] = {
     {0},
 };
 
+// The integer of port i, *n; a fresh symbol where it is not known.
+static ig_status one_integer(ig_infer *x, int i, int64_t *n)
+{
+    const ig_type *t = x->in[i];
+    if (t->rank > 1 || (t->rank == 1 && ig_type_dims(t)[0] > 1))
+        return ig_infer_fail(x, "%s must be one number", inputs[i].name);
+    int got = ig_infer_ints(x, i, n, 1);
+    if (got == IG_INTS_TOO_MANY)
+        return IG_INVALID_ARGUMENT; // message set
+    if (got != 1)
+        *n = ig_dim_fresh(x->syms);
+    else if (*n < 1 && !igi_is_symbol(x, i, *n))
+        return ig_infer_fail(x, "%s is %" PRId64, inputs[i].name, *n);
+    return IG_OK;
+}
+
 // Elements of a frame as a dim, checked where numbers are known.
 static ig_status frame_length(ig_infer *x, int64_t *out)
 {
@@ -50,13 +66,7 @@ static ig_status frame_length(ig_infer *x, int64_t *out)
     if (!given)
         return IG_OK;
     int64_t n;
-    int got = ig_infer_ints(x, 3, &n, 1);
-    if (got == IG_INTS_TOO_MANY)
-        return IG_INVALID_ARGUMENT; // message set
-    if (got != 1)
-        n = ig_dim_fresh(x->syms);
-    else if (n < 1 && !igi_is_symbol(x, 3, n))
-        return ig_infer_fail(x, "frame_length is %" PRId64, n);
+    IG_TRY(one_integer(x, 3, &n));
     if (!window) {
         *out = n;
         return IG_OK;
@@ -74,20 +84,12 @@ static ig_status stft_infer(ig_infer *x)
     if (in[2] == 2 && onesided)
         return ig_infer_fail(x, "a complex signal has no onesided transform");
     IG_TRY(frame_length(x, &n));
-    int got = ig_infer_ints(x, 1, &step, 1);
-    if (got == IG_INTS_TOO_MANY)
-        return IG_INVALID_ARGUMENT; // message set
-    bool number = got == 1 && !igi_is_symbol(x, 1, step);
-    if (number && step < 1)
-        return ig_infer_fail(x, "frame_step is %" PRId64, step);
+    IG_TRY(one_integer(x, 1, &step));
     if (in[1] >= 0 && n >= 0 && n > in[1])
         return ig_infer_fail(x, "frames of %" PRId64 " do not fit a signal of %" PRId64,
                              n, in[1]);
-    frames =
-        got != 1
-            ? ig_dim_fresh(x->syms)
-            : ig_dim_add(x->syms,
-                         ig_dim_div(x->syms, ig_dim_sub(x->syms, in[1], n), step), 1);
+    frames = ig_dim_add(x->syms,
+                        ig_dim_div(x->syms, ig_dim_sub(x->syms, in[1], n), step), 1);
     const int64_t dims[4] = {in[0], frames, igi_frames_bins(x->syms, n, onesided), 2};
     return ig_infer_set(x, 0, 4, dims);
 }

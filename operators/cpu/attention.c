@@ -392,6 +392,7 @@ static void one_by_one(const work *w, const queries *q, int64_t i)
     const float *query = q->q + i * q->ldq, high = w->high[q->state + i];
     float *y = q->y + i * q->ldy, *s = w->scores;
     span at = {.n = 0};
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): data is there */
     memset(y, 0, (size_t)a->v_size * sizeof(*y));
     for (int64_t first = 0; first < all; first += at.n) {
         at = span_at(w, first);
@@ -429,12 +430,14 @@ static void finish(const work *w, int64_t block)
         if (sum > 0 && !all_numbers(y, a->v_size))
             one_by_one(w, &q, i);
         p->isa->binary[IGI_BINARY_MUL][IGI_BINARY_VS](y, y, &factor, a->v_size);
-        memset(y, 0, zero ? (size_t)a->v_size * sizeof(*y) : 0);
+        for (int64_t j = 0; zero && j < a->v_size; j++)
+            y[j] = 0;
         if (!w->shown || a->attrs->qk_matmul_output_mode != IGI_SCORES_SOFTMAX)
             continue;
         float *s = shown_row(w, q.head + i * q.head_step, q.row + i * q.row_step);
         p->isa->softmax_row(s, s, a->total, 1.0f);
-        memset(s, 0, zero ? (size_t)a->total * sizeof(*s) : 0);
+        for (int64_t t = 0; zero && t < a->total; t++)
+            s[t] = 0;
     }
 }
 

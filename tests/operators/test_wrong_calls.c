@@ -213,6 +213,14 @@ static void a_length_is_one_number(void **state)
     refused(g, "HannWindow", NULL, &none, 1, "must be a scalar");
     refused(g, "Range", NULL, (ig_value_id[]){none, none, none}, 3,
             "start must be a scalar");
+    const ig_value_id signal = input(g, IG_FLOAT32, DIMS(1, 7, 1)),
+                      step = input(g, IG_INT64, 0, NULL),
+                      window = input(g, IG_FLOAT32, DIMS(3)),
+                      matrix = input(g, IG_INT64, DIMS(1, 1));
+    refused(g, "STFT", NULL, (ig_value_id[]){signal, step, window, matrix}, 4,
+            "frame_length must be one number");
+    refused(g, "STFT", NULL, (ig_value_id[]){signal, matrix, window}, 3,
+            "frame_step must be one number");
     ig_graph_free(g);
 }
 

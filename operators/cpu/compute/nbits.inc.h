@@ -92,6 +92,44 @@ VEC_INLINE void nbits_step(const int bits,
     }
 }
 
+/* part[i] += the words at `codes` times the `left` elements of x that they stand for.
+ */
+VEC_INLINE void nbits_word(const int bits,
+                           const int m,
+                           vf (*part)[GEMM_NV],
+                           const float *a,
+                           int64_t lda,
+                           const uint32_t *codes,
+                           int64_t left,
+                           vf (*zero)[GEMM_NV])
+{
+    const int per = 32 / bits;
+    vi word[GEMM_NV];
+    VEC_UNROLL
+    for (int j = 0; j < GEMM_NV; j++)
+        word[j] = viload(codes + j * VW);
+    if (left >= per) {
+        VEC_UNROLL
+        for (int s = 0; s < per; s++)
+            nbits_step(bits, m, part, a, lda, word, s, zero);
+    } else {
+        VEC_UNROLL
+        for (int s = 0; s < per; s++)
+            if (s < left)
+                nbits_step(bits, m, part, a, lda, word, s, zero);
+    }
+}
+
+VEC_INLINE void nbits_clear(const int m, vf (*sum)[GEMM_NV])
+{
+    VEC_UNROLL
+    for (int i = 0; i < m; i++) {
+        VEC_UNROLL
+        for (int j = 0; j < GEMM_NV; j++)
+            sum[i][j] = vset1(0.0f);
+    }
+}
+
 /* Rows [row, row + m) of panel p. */
 VEC_INLINE void
 nbits_kernel(const int bits, const int m, const igi_nbits *b, int64_t row, int64_t p)
@@ -102,39 +140,15 @@ nbits_kernel(const int bits, const int m, const igi_nbits *b, int64_t row, int64
     nbits_panel_at at = nbits_at(b, p);
     vf acc[NBITS_MR][GEMM_NV], part[NBITS_MR][GEMM_NV], zero[NBITS_PLACES_MAX][GEMM_NV];
     bool plain;
-    VEC_UNROLL
-    for (int i = 0; i < m; i++) {
-        VEC_UNROLL
-        for (int j = 0; j < GEMM_NV; j++)
-            acc[i][j] = vset1(0.0f);
-    }
+    nbits_clear(m, acc);
     for (int64_t k = 0, end; k < g->k; k = end, nbits_next(&at)) {
         const float *a = g->a + row * g->lda + k;
         end = g->k - k < b->block ? g->k : k + b->block;
         nbits_zero(bits, zero, b, &at);
-        VEC_UNROLL
-        for (int i = 0; i < m; i++) {
-            VEC_UNROLL
-            for (int j = 0; j < GEMM_NV; j++)
-                part[i][j] = vset1(0.0f);
-        }
-        for (int64_t left = end - k; left > 0; left -= per, a += per) {
-            vi word[GEMM_NV];
-            VEC_UNROLL
-            for (int j = 0; j < GEMM_NV; j++)
-                word[j] = viload(at.codes + j * VW);
-            at.codes += GEMM_PANEL;
-            if (left >= per) {
-                VEC_UNROLL
-                for (int s = 0; s < per; s++)
-                    nbits_step(bits, m, part, a, g->lda, word, s, zero);
-            } else {
-                VEC_UNROLL
-                for (int s = 0; s < per; s++)
-                    if (s < left)
-                        nbits_step(bits, m, part, a, g->lda, word, s, zero);
-            }
-        }
+        nbits_clear(m, part);
+        for (int64_t left = end - k; left > 0;
+             left -= per, a += per, at.codes += GEMM_PANEL)
+            nbits_word(bits, m, part, a, g->lda, at.codes, left, zero);
         VEC_UNROLL
         for (int i = 0; i < m; i++) {
             VEC_UNROLL
@@ -190,6 +204,24 @@ static void nbits_rows(const igi_nbits *b, int64_t panel_lo, int64_t panel_hi)
     }
 }
 
+/* `count` rows of a panel from one word a column. */
+VEC_INLINE void nbits_write(const int bits,
+                            float *dst,
+                            const nbits_panel_at *at,
+                            int64_t count,
+                            vf (*zero)[GEMM_NV])
+{
+    for (int j = 0; j < GEMM_NV; j++) {
+        const vi word = viload(at->codes + j * VW);
+        const vf scale = vload(at->scale + j * VW);
+        VEC_UNROLL
+        for (int s = 0; s < 32 / bits; s++)
+            if (s < count)
+                vstore(dst + s * GEMM_PANEL + j * VW,
+                       vmul(scale, nbits_value(bits, word, s, zero, j)));
+    }
+}
+
 VEC_INLINE void nbits_unpack(const int bits, float *dst, const igi_nbits *b, int64_t p)
 {
     const int per = 32 / bits;
@@ -198,21 +230,9 @@ VEC_INLINE void nbits_unpack(const int bits, float *dst, const igi_nbits *b, int
     for (int64_t k = 0, end; k < b->g.k; k = end, nbits_next(&at)) {
         end = b->g.k - k < b->block ? b->g.k : k + b->block;
         nbits_zero(bits, zero, b, &at);
-        for (int64_t left = end - k; left > 0; left -= per) {
-            const int count = left < per ? (int)left : per;
-            for (int j = 0; j < GEMM_NV; j++) {
-                const vi word = viload(at.codes + j * VW);
-                const vf scale = vload(at.scale + j * VW);
-                VEC_UNROLL
-                for (int s = 0; s < per; s++) {
-                    if (s >= count)
-                        break;
-                    vstore(dst + s * GEMM_PANEL + j * VW,
-                           vmul(scale, nbits_value(bits, word, s, zero, j)));
-                }
-            }
-            at.codes += GEMM_PANEL;
-            dst += count * GEMM_PANEL;
+        for (int64_t left = end - k; left > 0; left -= per, at.codes += GEMM_PANEL) {
+            nbits_write(bits, dst, &at, left, zero);
+            dst += (left < per ? left : per) * GEMM_PANEL;
         }
     }
 }
