@@ -5,7 +5,8 @@
  * multiply it at once, and the scale comes once a block; for many rows a panel is
  * written out as floats, which the product for floats takes. */
 
-#define NBITS_MAGIC 8388608.0f /* 2^23 */
+#define NBITS_CODES_MAX 16         /* of a word */
+#define NBITS_MAGIC     8388608.0f /* 2^23 */
 /* Rows that share the work of a code: their sums must stay in registers. */
 #if GEMM_MR > 6
 #define NBITS_MR 4
@@ -215,8 +216,8 @@ VEC_INLINE void nbits_write(const int bits,
         const vi word = viload(at->codes + j * VW);
         const vf scale = vload(at->scale + j * VW);
         VEC_UNROLL
-        for (int s = 0; s < 32 / bits; s++)
-            if (s < count)
+        for (int s = 0; s < NBITS_CODES_MAX; s++)
+            if (s < 32 / bits && s < count)
                 vstore(dst + s * GEMM_PANEL + j * VW,
                        vmul(scale, nbits_value(bits, word, s, zero, j)));
     }
