@@ -431,6 +431,7 @@ static void finish(const work *w, int64_t block)
             one_by_one(w, &q, i);
         p->isa->binary[IGI_BINARY_MUL][IGI_BINARY_VS](y, y, &factor, a->v_size);
         for (int64_t j = 0; zero && j < a->v_size; j++)
+            /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): data is there */
             y[j] = 0;
         if (!w->shown || a->attrs->qk_matmul_output_mode != IGI_SCORES_SOFTMAX)
             continue;
