@@ -43,7 +43,8 @@ static ig_status one_integer(ig_infer *x, int i, int64_t *n)
 {
     const ig_type *t = x->in[i];
     *n = -1;
-    if (t->rank > 1 || (t->rank == 1 && ig_type_dims(t)[0] > 1))
+    if (t->rank > 1 ||
+        (t->rank == 1 && ig_type_dims(t)[0] >= 0 && ig_type_dims(t)[0] != 1))
         return ig_infer_fail(x, "%s must be one number", inputs[i].name);
     int got = ig_infer_ints(x, i, n, 1);
     if (got == IG_INTS_TOO_MANY)

@@ -50,7 +50,8 @@ static ig_status top_k_infer(ig_infer *x)
     int axis, rank = x->in[0]->rank;
     const ig_type *t = x->in[1];
     IG_TRY(ig_infer_axis(x, ((const top_k_attrs *)x->attrs)->axis, rank, false, &axis));
-    if (t->rank > 1 || (t->rank == 1 && ig_type_dims(t)[0] > 1))
+    if (t->rank > 1 ||
+        (t->rank == 1 && ig_type_dims(t)[0] >= 0 && ig_type_dims(t)[0] != 1))
         return ig_infer_fail(x, "K must be one number");
     memcpy(dims, ig_type_dims(x->in[0]), (size_t)rank * sizeof(*dims));
     int n = ig_infer_ints(x, 1, &k, 1);
