@@ -344,12 +344,14 @@ static void a_step_is_saved_like_any_graph(void **state)
     (void)state;
     linear_regression();
     ig_graph *g = read_part(IG_READ_STEP), *again = NULL;
-    assert_status(ig_graph_save(g, "training_step.onnx", NULL), IG_OK);
+    assert_status(ig_graph_save(g, IG_BINARY_DIR "/training_step.onnx", NULL), IG_OK);
     ig_graph_free(g);
-    assert_status(ig_graph_read(&again, "training_step.onnx", NULL), IG_OK);
+    assert_status(ig_graph_read(&again, IG_BINARY_DIR "/training_step.onnx", NULL),
+                  IG_OK);
     ig_read_opts o = {.part = IG_READ_STEP};
     g = NULL;
-    assert_status(ig_graph_read(&g, "training_step.onnx", &o), IG_NOT_FOUND);
+    assert_status(ig_graph_read(&g, IG_BINARY_DIR "/training_step.onnx", &o),
+                  IG_NOT_FOUND);
     expect_names(again, "x t W V T ", "y loss W.next V.next T.next ");
 }
 
@@ -360,10 +362,10 @@ static void a_model_that_is_saved_again_can_still_be_trained(void **state)
     (void)state;
     linear_regression();
     ig_graph *g = read_part(IG_READ_MODEL);
-    assert_status(ig_graph_save(g, "training_again.onnx", NULL), IG_OK);
+    assert_status(ig_graph_save(g, IG_BINARY_DIR "/training_again.onnx", NULL), IG_OK);
     ig_graph_free(g);
     ig_read_opts o = {.part = IG_READ_STEP};
-    assert_status(ig_graph_read(&g, "training_again.onnx", &o), IG_OK);
+    assert_status(ig_graph_read(&g, IG_BINARY_DIR "/training_again.onnx", &o), IG_OK);
     assert_int_equal(g->opset, 17);
     expect_names(g, "x t W V T ", "y loss W.next V.next T.next ");
 }
@@ -374,10 +376,11 @@ static void only_onnx_files_have_training(void **state)
     ig_graph *g = NULL;
     linear_regression();
     g = read_part(IG_READ_MODEL);
-    assert_status(ig_graph_save(g, "training_model.ingot", NULL), IG_OK);
+    assert_status(ig_graph_save(g, IG_BINARY_DIR "/training_model.ingot", NULL), IG_OK);
     ig_graph_free(g);
     ig_read_opts o = {.part = IG_READ_STEP};
-    assert_status(ig_graph_read(&g, "training_model.ingot", &o), IG_INVALID_ARGUMENT);
+    assert_status(ig_graph_read(&g, IG_BINARY_DIR "/training_model.ingot", &o),
+                  IG_INVALID_ARGUMENT);
     assert_message("is no ONNX file");
 }
 
