@@ -208,15 +208,7 @@ number_of(ig_infer *x, int port, int64_t absent, int64_t *v, bool *known)
     *known = true;
     if (port >= x->n_in || !x->in[port])
         return IG_OK;
-    const ig_type *t = x->in[port];
-    if (t->rank > 1 ||
-        (t->rank == 1 && ig_type_dims(t)[0] >= 0 && ig_type_dims(t)[0] != 1))
-        return ig_infer_fail(x, "%s must be a number", x->op->inputs[port].name);
-    const int n = ig_infer_ints(x, port, v, 1);
-    if (n == IG_INTS_TOO_MANY)
-        return IG_INVALID_ARGUMENT;
-    *known = n == 1;
-    return IG_OK;
+    return igi_infer_number(x, port, "a number", v, known);
 }
 
 ig_status igi_dft_infer(ig_infer *x,

@@ -46,6 +46,18 @@ ig_status igi_infer_vector(ig_infer *x, int port, int64_t *n)
     return IG_OK;
 }
 
+ig_status
+igi_infer_number(ig_infer *x, int port, const char *what, int64_t *v, bool *known)
+{
+    const ig_type *t = x->in[port];
+    if (t->rank > 1 ||
+        (t->rank == 1 && ig_type_dims(t)[0] >= 0 && ig_type_dims(t)[0] != 1))
+        return ig_infer_fail(x, "%s must be %s", x->op->inputs[port].name, what);
+    const int n = ig_infer_ints(x, port, v, 1);
+    *known = n == 1;
+    return n == IG_INTS_TOO_MANY ? IG_INVALID_ARGUMENT : IG_OK; /* message set */
+}
+
 int igi_infer_sizes(ig_infer *x, int port, int64_t *dims)
 {
     int n = ig_infer_ints(x, port, dims, IG_RANK_MAX);

@@ -25,7 +25,12 @@ int64_t igi_dim_plus(ig_infer *x, int64_t dim, int64_t n);
 /* Input `port` must be a vector; its length goes to *n (-1: not a number, or rank
  * unknown). */
 ig_status igi_infer_vector(ig_infer *x, int port, int64_t *n);
-/* The same for axes, where one number is taken for a list of one, as others do. */
+/* Input `port` must be `what` ("one number" in the error): a scalar or a list of one.
+ * It goes to *v where *known. */
+ig_status
+igi_infer_number(ig_infer *x, int port, const char *what, int64_t *v, bool *known);
+/* igi_infer_vector for axes, where one number is taken for a list of one, as others do.
+ */
 ig_status igi_infer_axis_list(ig_infer *x, int port, int64_t *n);
 /* Reads a list of sizes >= 0 or symbols: count, IG_INTS_UNKNOWN or IG_INTS_TOO_MANY (an
  * error is recorded: return INVALID_ARGUMENT). */

@@ -41,15 +41,10 @@ static const ig_type_rule types[] = {
 // The integer of port i, *n; a fresh symbol where it is not known.
 static ig_status one_integer(ig_infer *x, int i, int64_t *n)
 {
-    const ig_type *t = x->in[i];
+    bool known = false;
     *n = -1;
-    if (t->rank > 1 ||
-        (t->rank == 1 && ig_type_dims(t)[0] >= 0 && ig_type_dims(t)[0] != 1))
-        return ig_infer_fail(x, "%s must be one number", inputs[i].name);
-    int got = ig_infer_ints(x, i, n, 1);
-    if (got == IG_INTS_TOO_MANY)
-        return IG_INVALID_ARGUMENT; // message set
-    if (got != 1)
+    IG_TRY(igi_infer_number(x, i, "one number", n, &known));
+    if (!known)
         *n = ig_dim_fresh(x->syms);
     else if (*n < 1 && !igi_is_symbol(x, i, *n))
         return ig_infer_fail(x, "%s is %" PRId64, inputs[i].name, *n);

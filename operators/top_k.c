@@ -46,23 +46,18 @@ static const ig_attr_def attrs[] = {
 
 static ig_status top_k_infer(ig_infer *x)
 {
-    int64_t dims[IG_RANK_MAX], k;
+    int64_t dims[IG_RANK_MAX], k = -1;
     int axis, rank = x->in[0]->rank;
-    const ig_type *t = x->in[1];
+    bool known = false;
     IG_TRY(ig_infer_axis(x, ((const top_k_attrs *)x->attrs)->axis, rank, false, &axis));
-    if (t->rank > 1 ||
-        (t->rank == 1 && ig_type_dims(t)[0] >= 0 && ig_type_dims(t)[0] != 1))
-        return ig_infer_fail(x, "K must be one number");
     memcpy(dims, ig_type_dims(x->in[0]), (size_t)rank * sizeof(*dims));
-    int n = ig_infer_ints(x, 1, &k, 1);
-    if (n == IG_INTS_TOO_MANY)
-        return IG_INVALID_ARGUMENT; // message set
-    if (n == 1 && !igi_is_symbol(x, 1, k) &&
+    IG_TRY(igi_infer_number(x, 1, "one number", &k, &known));
+    if (known && !igi_is_symbol(x, 1, k) &&
         (k < 0 || (dims[axis] >= 0 && k > dims[axis])))
         return ig_infer_fail(x,
                              "K is %" PRId64 ", but the axis has %" PRId64 " elements",
                              k, dims[axis]);
-    dims[axis] = n == 1 ? k : ig_dim_fresh(x->syms);
+    dims[axis] = known ? k : ig_dim_fresh(x->syms);
     for (int i = 0; i < 2 && i < x->n_out; i++)
         if (x->out[i])
             IG_TRY(ig_infer_set(x, i, rank, dims));
