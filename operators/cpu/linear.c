@@ -200,7 +200,8 @@ static ig_status fill_packed(const ig_kernel_ctx *k, void *dst, void *user)
     const ig_tensor *w = igi_kin(k, 1);
     const igi_cpu_isa *isa = igi_cpu_isa_best();
     const int64_t width = isa->gemm_panel, panels = igi_gemm_panels(isa, p->g.n);
-    const bool by_rows = p->g.b_rs >= p->g.b_cs, half = w->v.type.dtype != IG_FLOAT32;
+    const bool by_rows = p->g.b_rs >= p->g.n * p->g.b_cs; /* a line holds a whole row */
+    const bool half = w->v.type.dtype != IG_FLOAT32;
     const int64_t line = by_rows ? p->g.b_rs : p->g.b_cs * width;
     const int64_t count = by_rows ? p->g.k : panels, all = p->g.k * p->g.n;
     const size_t element = half ? sizeof(uint16_t) : sizeof(float);
