@@ -56,6 +56,7 @@ ig_status ig_graph_replace(ig_graph *g, ig_value_id from, ig_value_id to)
         igi_use_put(g, to, u);
     }
     a->uses.n = 0;
+    a->n_overwrites = 0;
     g->order_dirty = true;
     g->generation++;
     return IG_OK;

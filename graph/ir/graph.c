@@ -258,11 +258,21 @@ ig_graph_constant(ig_graph *g, const char *name, ig_tensor *t, ig_value_id *out)
 
 /* ---- uses ---- */
 
+static bool overwrites(const ig_graph *g, igi_use use)
+{
+    if (!use.node.i)
+        return false;
+    const igi_node *n = igi_node_at(g, use.node);
+    const int port = igi_op_in_port(n->op, n->n_in, n->n_captures, use.port);
+    return port >= 0 && n->op->def->inputs[port].flags & IG_MUTATED;
+}
+
 void igi_use_put(ig_graph *g, ig_value_id v, igi_use use)
 {
     igi_gvalue *value = igi_value_at(g, v);
     if (use.node.i)
         igi_node_at(g, use.node)->use_at[use.port] = (uint32_t)value->uses.n;
+    value->n_overwrites += overwrites(g, use);
     value->uses.p[value->uses.n++] = use;
 }
 
@@ -272,6 +282,7 @@ void igi_use_remove(ig_graph *g, ig_value_id v, igi_use use)
     igi_gvalue *value = igi_value_at(g, v);
     uint32_t at = igi_node_at(g, use.node)->use_at[use.port];
     igi_use last = value->uses.p[--value->uses.n];
+    value->n_overwrites -= overwrites(g, use);
     value->uses.p[at] = last;
     if (last.node.i)
         igi_node_at(g, last.node)->use_at[last.port] = at;

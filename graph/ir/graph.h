@@ -41,6 +41,7 @@ typedef struct igi_gvalue {
     ig_tensor *constant; /* counted; NULL unless an initialiser */
     ig_ints ints; /* propagated integers (dims; -1 and symbols allowed); v NULL: none */
     IGI_VEC(igi_use) uses;
+    size_t n_overwrites; /* uses that write into it in place */
     igi_notes notes;
     bool is_input, live;
     bool declared; /* a file states its type, and is to state it again */

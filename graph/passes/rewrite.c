@@ -201,16 +201,7 @@ bool igi_const_channels(
 static bool is_mutated(const ig_graph *g, ig_value_id v)
 {
     const igi_gvalue *value = igi_value_at(g, v);
-    for (size_t i = 0; !value->constant && i < value->uses.n; i++) {
-        igi_use u = value->uses.p[i];
-        if (!u.node.i)
-            continue;
-        const igi_node *n = igi_node_at(g, u.node);
-        int port = igi_op_in_port(n->op, n->n_in, n->n_captures, u.port);
-        if (port >= 0 && n->op->def->inputs[port].flags & IG_MUTATED)
-            return true;
-    }
-    return false;
+    return !value->constant && value->n_overwrites;
 }
 
 bool igi_can_forward(const ig_graph *g, ig_node_id n, int out, ig_value_id to)
