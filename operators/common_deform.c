@@ -86,6 +86,18 @@ ig_status igi_deform_sizes(
     return igi_window_infer(x, &s, n, in, o->kernel_shape.v, out);
 }
 
+// Places of a window, and channels of offsets; false when these or the columns of all
+// images are no size. Kernel dims and groups are numbers of attributes: nothing bounds
+// their products before.
+static bool count_places(igi_deform *d, int64_t *offsets)
+{
+    int64_t columns;
+    return igi_dims_count(d->n, d->kernel, &d->places) &&
+           igi_mul_i64(d->groups * d->n, d->places, offsets) &&
+           igi_dims_count(4, (int64_t[]){d->batch, d->c, d->places, d->out_plane},
+                          &columns);
+}
+
 ig_status igi_deform_make(const ig_kernel_ctx *k,
                           const igi_deform_attrs *o,
                           int rank,
@@ -95,9 +107,9 @@ ig_status igi_deform_make(const ig_kernel_ctx *k,
                           igi_deform *d)
 {
     int n = rank - 2;
+    int64_t offsets;
     *d = (igi_deform){.n = n,
                       .groups = o->offset_group,
-                      .places = 1,
                       .in_plane = 1,
                       .out_plane = 1,
                       .slopes = o->slopes,
@@ -116,12 +128,14 @@ ig_status igi_deform_make(const ig_kernel_ctx *k,
         d->stride[i] = o->strides.n ? o->strides.v[i] : 1;
         d->dilation[i] = o->dilations.n ? o->dilations.v[i] : 1;
         d->pad[i] = o->pads.n ? o->pads.v[i] : 0;
-        d->places *= d->kernel[i];
         d->in_plane *= d->in[i];
         d->out_plane *= d->out[i];
     }
+    if (!count_places(d, &offsets))
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                              "no tensor can hold what the windows read");
     if (d->c % d->groups != 0 || ig_dims(offset)[0] != d->batch ||
-        ig_dims(offset)[1] != d->groups * d->places * n ||
+        ig_dims(offset)[1] != offsets ||
         (mask && ig_numel(mask) != d->batch * d->groups * d->places * d->out_plane))
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
                               "offset and mask do not fit %" PRId64

@@ -9,6 +9,7 @@
 #include "graph/ir/body.h"
 #include "graph/ir/graph.h"
 #include "graph/runtime/invoke.h"
+#include "operators/common_deform.h"
 #include "operators/common_einsum.h"
 #include "operators/common_resize.h"
 #include "tests/support/test_main.h"
@@ -121,9 +122,13 @@ static void each_member_node_of_a_tree_has_a_set(void **state)
 }
 
 /* Runs `op` on tensors of its own: a call that only the kernel can refuse. */
-static void fails_of(const igi_op *found, ig_tensor *const *in, int n, const char *why)
+static void fails_of(const igi_op *found,
+                     const void *attrs,
+                     ig_tensor *const *in,
+                     int n,
+                     const char *why)
 {
-    ig_call call = {.op = found->def, .n_in = n, .n_out = 1};
+    ig_call call = {.op = found->def, .attrs = attrs, .n_in = n, .n_out = 1};
     ig_value *values[8] = {0}, *out[1] = {0};
     igi_invoker v;
     igi_invoker_init(&v, ig_registry_builtin(), NULL, 1);
@@ -139,7 +144,7 @@ static void fails_of(const igi_op *found, ig_tensor *const *in, int n, const cha
 
 static void fails(const char *op, ig_tensor *const *in, int n, const char *why)
 {
-    fails_of(igi_registry_find_full(ig_registry_builtin(), op), in, n, why);
+    fails_of(igi_registry_find_full(ig_registry_builtin(), op), NULL, in, n, why);
 }
 
 static ig_tensor *tensor(ig_dtype dtype, int rank, const int64_t *dims)
@@ -212,7 +217,7 @@ static void a_size_may_not_follow_from_the_inputs(void **state)
     ig_op_def careless = *stft.def;
     careless.infer = no_size;
     stft.def = &careless;
-    fails_of(&stft,
+    fails_of(&stft, NULL,
              (ig_tensor *[]){tensor(IG_FLOAT32, DIMS(1, 7, 1)),
                              tensor(IG_INT64, DIMS(1)), tensor(IG_FLOAT32, DIMS(3))},
              3, "the size of output 0 does not follow");
@@ -389,6 +394,22 @@ static void a_ratio_keeps_sizes_that_are_numbers(void **state)
     ig_graph_free(g);
 }
 
+/* Attributes alone say how many places a window has: their number overflowed. */
+static void places_of_a_window_are_a_size(void **state)
+{
+    (void)state;
+    static const int64_t places[2] = {INT32_MAX, INT32_MAX};
+    const igi_deform_attrs o = {
+        .struct_size = sizeof(o), .kernel_shape = {2, places}, .offset_group = 2};
+    ig_tensor *shape = tensor(IG_INT64, DIMS(4));
+    memcpy(shape->data, (const int64_t[]){0, 2, 3, 4}, 4 * sizeof(int64_t));
+    fails_of(igi_registry_find_full(ig_registry_builtin(), "ingot::DeformColumnsGrad"),
+             &o,
+             (ig_tensor *[]){tensor(IG_FLOAT32, DIMS(0, 2, 3, 4)),
+                             tensor(IG_FLOAT32, DIMS(0, 2, 3, 4)), shape},
+             3, "no tensor can hold");
+}
+
 IG_TESTS(cmocka_unit_test(a_scale_of_regions_is_finite),
          cmocka_unit_test(a_ratio_keeps_sizes_that_are_numbers),
          cmocka_unit_test(dims_to_divide_by_are_a_list),
@@ -405,4 +426,5 @@ IG_TESTS(cmocka_unit_test(a_scale_of_regions_is_finite),
          cmocka_unit_test(constants_are_not_overwritten),
          cmocka_unit_test(no_channels_have_no_groups),
          cmocka_unit_test(a_condition_is_one_element),
+         cmocka_unit_test(places_of_a_window_are_a_size),
          cmocka_unit_test(a_capture_has_the_shape_that_the_body_declares))
