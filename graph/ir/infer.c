@@ -182,15 +182,19 @@ static const char *port_name(const ig_op_def *op, int i)
     return op->inputs[k].name;
 }
 
+static int not_a_list(ig_infer *x, int port, int cap)
+{
+    (void)ig_infer_fail(x, "%s must be a vector of at most %d integers",
+                        port_name(x->op, port), cap);
+    return IG_INTS_TOO_MANY;
+}
+
 static int
 ints_of_tensor(ig_infer *x, int port, const ig_tensor *t, int64_t *buf, int cap)
 {
     int64_t n = igi_tensor_count(t);
-    if (t->v.type.rank > 1 || n > cap) {
-        (void)ig_infer_fail(x, "%s must be a vector of at most %d integers",
-                            port_name(x->op, port), cap);
-        return IG_INTS_TOO_MANY;
-    }
+    if (t->v.type.rank > 1 || n > cap)
+        return not_a_list(x, port, cap);
     int64_t step = t->v.type.rank == 1 ? igi_strides(t)[0] : 0;
     for (int64_t i = 0; i < n; i++) {
         buf[i] = igi_get_i64((ig_dtype)t->v.type.dtype, t->data, i * step);
@@ -205,6 +209,10 @@ int ig_infer_ints(ig_infer *x, int port, int64_t *buf, int cap)
 {
     if (port >= x->n_in || !x->in[port])
         return IG_INTS_ABSENT;
+    const ig_type *type = x->in[port];
+    if (type->kind == IG_KIND_TENSOR &&
+        (type->rank > 1 || (type->rank == 1 && ig_type_dims(type)[0] > cap)))
+        return not_a_list(x, port, cap);
     if (x->known && x->known[port]) {
         ig_tensor *t = ig_value_tensor(x->known[port]);
         bool readable = t && (t->data || igi_tensor_count(t) == 0);
@@ -212,10 +220,8 @@ int ig_infer_ints(ig_infer *x, int port, int64_t *buf, int cap)
     }
     if (x->ints && x->ints[port].v) {
         int64_t n = x->ints[port].n;
-        if (n > cap) {
-            (void)ig_infer_fail(x, "more than %d integers given", cap);
-            return IG_INTS_TOO_MANY;
-        }
+        if (n > cap)
+            return not_a_list(x, port, cap);
         memcpy(buf, x->ints[port].v, (size_t)n * sizeof(*buf));
         return (int)n;
     }

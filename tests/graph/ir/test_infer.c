@@ -169,6 +169,23 @@ static void integers_come_from_tensors_or_lists(void **state)
     assert_int_equal(ig_infer_ints(&s.x, 1, buf, 1), IG_INTS_TOO_MANY);
 }
 
+/* Whoever has only a type learns of a matrix, or a list that is too long, all the same:
+ * kernels read as many numbers as infer has accepted. */
+static void a_type_that_is_no_list_is_refused_without_its_values(void **state)
+{
+    (void)state;
+    scene s;
+    int64_t buf[5];
+    set(&s, 2, NULL, IG_OP(Expand));
+    shape(&s, 1, 1, IR_DIMS(5));
+    assert_int_equal(ig_infer_ints(&s.x, 1, buf, 4), IG_INTS_TOO_MANY);
+    assert_int_equal(ig_infer_ints(&s.x, 1, buf, 5), IG_INTS_UNKNOWN);
+    shape(&s, 1, 2, IR_DIMS(2, 2));
+    int n = ig_infer_ints(&s.x, 1, buf, 4);
+    IR_ERROR(n == IG_INTS_TOO_MANY ? ig_error_status() : IG_OK, IG_INVALID_ARGUMENT,
+             "Expand: shape must be a vector of at most 4 integers");
+}
+
 static void an_error_in_a_variadic_port_finds_its_name(void **state)
 {
     (void)state;
@@ -324,6 +341,7 @@ IG_TESTS(cmocka_unit_test(shapes_broadcast_from_the_right),
          cmocka_unit_test(axes_are_normalised_and_named),
          cmocka_unit_test(dims_are_counted_compared_and_copied),
          cmocka_unit_test(integers_come_from_tensors_or_lists),
+         cmocka_unit_test(a_type_that_is_no_list_is_refused_without_its_values),
          cmocka_unit_test(an_error_in_a_variadic_port_finds_its_name),
          IR_TEST(negative_numbers_and_symbols_share_a_list),
          IR_TEST(sums_that_leave_the_range_are_unknown_numbers),
