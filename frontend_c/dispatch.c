@@ -70,11 +70,13 @@ bool igi_takes_part(const ig_ctx *c,
 static ig_status
 note_open(ig_ctx *c, const ig_call *call, ig_value *const *in, ig_value *const *out)
 {
-    uint32_t id[2 * IG_PORTS_MAX] = {0};
-    const ig_type *types[2 * IG_PORTS_MAX] = {NULL};
+    uint32_t id[2 * IG_PORTS_MAX];
+    const ig_type *types[2 * IG_PORTS_MAX];
     bool any = false;
     for (int i = 0; i < call->n_in + call->n_out; i++) {
         const ig_value *v = i < call->n_in ? in[i] : out[i - call->n_in];
+        id[i] = 0;
+        types[i] = NULL;
         if (!v || v->trace_epoch != c->trace->epoch || !v->trace)
             continue;
         types[i] = c->trace->follows_data(c->trace, v->trace);
@@ -120,8 +122,9 @@ static ig_status widened(ig_ctx *c,
                          ig_value **out,
                          int n)
 {
-    ig_value *all[IG_PORTS_MAX] = {0};
+    ig_value *all[IG_PORTS_MAX];
     ig_call wide = *call;
+    memset(all, 0, (size_t)n * sizeof(*all));
     for (int i = 0; i < call->n_out; i++)
         wide.wanted |= call->wanted ? 0 : IG_BIT(i);
     wide.wanted |= op->save_out & (n < 64 ? IG_BIT(n) - 1 : UINT64_MAX);

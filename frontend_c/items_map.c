@@ -23,7 +23,7 @@ static const igi_sequence *sequence(const ig_value *v)
 
 static ig_status call_node(map *m, const igi_node *n)
 {
-    ig_value *in[IG_PORTS_MAX] = {0}, *out[IG_PORTS_MAX] = {0};
+    ig_value *in[IG_PORTS_MAX], *out[IG_PORTS_MAX];
     ig_call call = {.op = n->op->def,
                     .attrs = n->attrs,
                     .where = m->call->where,
@@ -38,6 +38,7 @@ static ig_status call_node(map *m, const igi_node *n)
     for (int o = 0; o < n->n_out; o++)
         if (n->out[o].i && o < 64)
             call.wanted |= IG_BIT(o);
+    memset(out, 0, (size_t)n->n_out * sizeof(ig_value *));
     IG_TRY(ig_dispatch(m->c, &call, in, out));
     for (int o = 0; o < n->n_out; o++)
         if (n->out[o].i)
@@ -72,14 +73,17 @@ static ig_status check_lengths(const ig_call *call, ig_value *const *in, int64_t
 /* What igi_invoke checks before it calls a kernel: the body fits the call. */
 static ig_status check(const igi_op *op, const ig_call *call, ig_value *const *in)
 {
-    const ig_type *in_type[IG_PORTS_MAX] = {0};
-    ig_type type[IG_PORTS_MAX], *out_type[IG_PORTS_MAX];
+    const ig_type *in_type[IG_PORTS_MAX];
+    ig_type *type, *out_type[IG_PORTS_MAX];
     if (call->n_in > IG_PORTS_MAX || call->n_out > IG_PORTS_MAX)
         return ig_fail(IG_LIMIT, "SequenceMap: %d inputs and %d outputs", call->n_in,
                        call->n_out);
     IG_TRY(igi_attrs_check(op->def, call->attrs));
     for (int i = 0; i < call->n_in; i++)
         in_type[i] = in[i] ? &in[i]->type : NULL;
+    type = igi_alloc_array((size_t)call->n_out, sizeof(*type));
+    if (!type)
+        return IG_OUT_OF_MEMORY;
     for (int o = 0; o < call->n_out; o++) {
         type[o] = (ig_type){.rank = -1};
         out_type[o] = &type[o];
@@ -96,6 +100,7 @@ static ig_status check(const igi_op *op, const ig_call *call, ig_value *const *i
     ig_status rc = igi_infer_call(op, call, &x);
     for (int o = 0; o < call->n_out; o++)
         igi_type_fini(&type[o]);
+    igi_free(type);
     return rc;
 }
 

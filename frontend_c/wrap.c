@@ -41,13 +41,14 @@ ig_tensor *igi_wrap_n(ig_ctx *c,
                       ig_tensor **const *more,
                       int n_more)
 {
-    ig_value *out[IG_PORTS_MAX] = {0};
+    ig_value *out[IG_PORTS_MAX];
     ig_call call = {.op = op,
                     .attrs = opts,
                     .where = where,
                     .n_in = trim(in, n_in),
                     .n_out = 1,
                     .wanted = 1};
+    memset(out, 0, (size_t)(1 + n_more) * sizeof(*out));
     for (int i = 0; i < n_more; i++) {
         if (!more[i])
             continue;

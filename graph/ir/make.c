@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "graph/core/checked.h"
 #include "graph/core/utf8.h"
 #include "graph/ir/body.h"
 #include "graph/ir/build.h"
@@ -13,13 +14,35 @@
 
 /* Everything that infer looks at, for one call over graph values. */
 typedef struct scene {
-    const ig_type *in[IG_PORTS_MAX];
-    ig_value *known[IG_PORTS_MAX];
-    ig_ints ints[IG_PORTS_MAX];
-    ig_type types[IG_PORTS_MAX];
-    ig_type *out[IG_PORTS_MAX];
     ig_infer x;
+    const ig_type **in;
+    ig_value **known;
+    ig_ints *ints;
+    ig_type **out, *types;
 } scene;
+
+/* Room for calls of as many inputs and outputs, at most IG_PORTS_MAX each. Most nodes
+ * have few. */
+static scene *scene_new(int n_in, int n_out)
+{
+    enum {
+        PER_IN = sizeof(ig_ints) + 2 * sizeof(void *),
+        PER_OUT = sizeof(ig_type) + sizeof(void *)
+    };
+    const size_t in = (size_t)n_in, out = (size_t)n_out;
+    size_t in_bytes, out_bytes;
+    if (!igi_mul_size(in, PER_IN, &in_bytes) || !igi_mul_size(out, PER_OUT, &out_bytes))
+        return NULL;
+    scene *s = igi_alloc(sizeof(*s) + in_bytes + out_bytes);
+    if (!s)
+        return NULL;
+    s->types = (ig_type *)(s + 1);
+    s->ints = (ig_ints *)(s->types + out);
+    s->in = (const ig_type **)(s->ints + in);
+    s->known = (ig_value **)(s->in + in);
+    s->out = (ig_type **)(s->known + in);
+    return s;
+}
 
 static void set_scene(scene *s,
                       const ig_graph *g,
@@ -153,7 +176,30 @@ fill_node(ig_graph *g, igi_node *node, const ig_call *call, const ig_value_id *i
     return IG_OK;
 }
 
-/* All that can fail comes first; then node, order and use lists change together. */
+/* The first n inputs of a node that is not made are no uses any more. */
+static void take_uses(ig_graph *g, ig_node_id id, const igi_node *node, int n)
+{
+    while (n-- > 0)
+        if (node->in[n].i)
+            igi_use_remove(g, node->in[n], (igi_use){id, n});
+}
+
+static ig_status put_uses(ig_graph *g, ig_node_id id, const igi_node *node)
+{
+    for (int i = 0; i < node->n_in; i++) {
+        if (!node->in[i].i)
+            continue;
+        igi_gvalue *v = igi_value_at(g, node->in[i]);
+        if (!IGI_RESERVE(&v->uses, v->uses.n + 1)) {
+            take_uses(g, id, node, i);
+            return IG_OUT_OF_MEMORY;
+        }
+        igi_use_put(g, node->in[i], (igi_use){id, i});
+    }
+    return IG_OK;
+}
+
+/* Node, order and use lists change together, or nothing does. */
 static ig_status commit(ig_graph *g,
                         igi_node *node,
                         scene *s,
@@ -164,19 +210,17 @@ static ig_status commit(ig_graph *g,
     if (!IGI_RESERVE(&g->nodes, g->nodes.n + 1) ||
         !IGI_RESERVE(&g->order, g->order.n + 1))
         return IG_OUT_OF_MEMORY;
-    for (int i = 0; i < node->n_in; i++)
-        if (node->in[i].i &&
-            !IGI_RESERVE(&igi_value_at(g, node->in[i])->uses,
-                         igi_value_at(g, node->in[i])->uses.n + (size_t)node->n_in))
-            return IG_OUT_OF_MEMORY;
-    IG_TRY(make_outputs(g, s, node, names));
+    g->nodes.p[id.i] = *node; /* not one of them yet: uses are noted there */
+    IG_TRY(put_uses(g, id, node));
+    ig_status rc = make_outputs(g, s, node, names);
+    if (rc != IG_OK) {
+        take_uses(g, id, node, node->n_in);
+        return rc;
+    }
     if (call->op->flags & (IG_OP_RANDOM | IG_OP_SUBGRAPH))
         node->draw = next_draw(g, call->draw);
     g->nodes.p[g->nodes.n++] = *node;
     g->order.p[g->order.n++] = id;
-    for (int i = 0; i < node->n_in; i++)
-        if (node->in[i].i)
-            igi_use_put(g, node->in[i], (igi_use){id, i});
     for (int i = 0; i < node->n_out; i++)
         if (node->out[i].i)
             igi_value_at(g, node->out[i])->producer = id;
@@ -214,7 +258,7 @@ ig_status igi_graph_make_as(ig_graph *g,
     if (call->name)
         IG_TRY(igi_name_check("a node", call->name));
     IG_TRY(igi_attrs_check(call->op, call->attrs));
-    scene *s = igi_alloc(sizeof(*s));
+    scene *s = scene_new(call->n_in, call->n_out);
     if (!s)
         return IG_OUT_OF_MEMORY;
     ig_status rc = IG_OK;
@@ -281,7 +325,7 @@ static ig_status
 infer_output(ig_graph *g, const igi_node *n, int n_out, int i, ig_type *type)
 {
     ig_call call = call_of(n, n_out);
-    scene *s = igi_alloc(sizeof(*s));
+    scene *s = scene_new(n->n_in, n_out);
     if (!s)
         return IG_OUT_OF_MEMORY;
     set_scene(s, g, &call, n->attrs, n->in, 0);
@@ -360,7 +404,7 @@ static ig_status infer_node(ig_graph *g, scene *s, ig_node_id id)
 ig_status igi_graph_infer(ig_graph *g)
 {
     IG_TRY(igi_graph_sort(g));
-    scene *s = igi_alloc(sizeof(*s));
+    scene *s = scene_new(IG_PORTS_MAX, IG_PORTS_MAX);
     ig_status rc = s ? IG_OK : IG_OUT_OF_MEMORY;
     ig_node_iter it = ig_graph_nodes(g);
     ig_node_id n;

@@ -8,6 +8,8 @@
  * regions; those that move a dim of 1 become reshapes in the simplify pass. */
 #include "graph/passes/layout.h"
 
+#include <string.h>
+
 static const int64_t to_nhwc[4] = {0, 2, 3, 1}, to_nchw[4] = {0, 3, 1, 2};
 
 static ig_status make_transpose(igi_layout *l,
@@ -95,9 +97,10 @@ static ig_status visit(igi_layout *l, ig_node_id id, int *changes)
 {
     const igi_node *n = igi_node_at(l->g, id);
     const igi_layout_row *row = row_of(n);
-    ig_value_id out[IG_PORTS_MAX] = {{0}};
+    ig_value_id out[IG_PORTS_MAX];
     if (!row || n->n_captures || n->n_out < 1 || (!row->anchor && !joins(l, n)))
         return IG_OK;
+    memset(out, 0, (size_t)n->n_out * sizeof(*out));
     IG_TRY(row->convert(l, id, out));
     n = igi_node_at(l->g, id);
     for (int i = 0; i < n->n_out; i++) {

@@ -195,8 +195,9 @@ static ig_status run_at_home(igi_invoker *v,
                              ig_value **out,
                              igi_queue *q)
 {
-    ig_value *made[IG_PORTS_MAX] = {NULL};
+    ig_value *made[IG_PORTS_MAX];
     ig_call c = *call;
+    memset(made, 0, (size_t)call->n_out * sizeof(ig_value *));
     for (int i = 0; i < call->n_out && i < 64 && call->wanted == 0; i++) {
         int port = igi_op_out_port(op, i); /* bound outputs count as wanted */
         bool optional = port >= 0 && op->def->outputs[port].flags & IG_OPTIONAL;

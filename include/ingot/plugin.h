@@ -17,7 +17,7 @@
 IG_EXTERN_C_BEGIN
 
 #define IG_BIT(n_)   (1ull << (n_))
-#define IG_PORTS_MAX 256 /* fixed and variadic ports of one node, captures included */
+#define IG_PORTS_MAX 1024 /* inputs or outputs of one node, captures included */
 
 /* ---- errors ---- */
 
@@ -202,8 +202,9 @@ typedef struct ig_infer {
 enum { IG_INTS_UNKNOWN = -1, IG_INTS_TOO_MANY = -2, IG_INTS_ABSENT = -3 };
 /* The integers of a VALUE input (rank 0 or 1, int32 or int64). Returns their count, or
  * IG_INTS_UNKNOWN (not known yet; the type of the port says how many), IG_INTS_TOO_MANY
- * (message set: return INVALID_ARGUMENT), IG_INTS_ABSENT (port not given). Unknown
- * single elements are fresh symbols, never -1. */
+ * (by value or type no list of at most `cap`; message set: return INVALID_ARGUMENT),
+ * IG_INTS_ABSENT (port not given). Unknown single elements are fresh symbols, never -1.
+ */
 IG_API int ig_infer_ints(ig_infer *x, int port, int64_t *buf, int cap);
 
 IG_API ig_status ig_infer_set(ig_infer *x, int out, int rank, const int64_t *dims);

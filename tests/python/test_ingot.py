@@ -29,8 +29,8 @@ sys.path[:0] = [str(ROOT / "tools/python"), str(ROOT / "tests/support")]
 
 import ingot  # noqa: E402
 from ingot import _library, values  # noqa: E402
-from onnx_bytes import (attribute, function, map_type, model, node, optional_type, sequence_type, tensor,  # noqa: E402
-                        tensor_type, typed, value)
+from onnx_bytes import (attribute, body, function, graph, integer, map_type, model, node,  # noqa: E402
+                        optional_type, sequence_type, tensor, tensor_type, typed, value)
 
 try:
     import numpy as np
@@ -403,6 +403,39 @@ class Base(unittest.TestCase):
         for thread in threads:
             thread.join()
         self.assertEqual(wrong, [])
+
+
+class Wide(unittest.TestCase):
+    """Nodes of hundreds of inputs, outputs or captured values, at every level."""
+
+    N = 600
+
+    def results(self, source, *inputs):
+        inputs = [floats(i, [len(i)]) if isinstance(i, list) else i for i in inputs]
+        for level in range(3):
+            yield from ingot.Model(source, threads=1, level=level).run_tensors(inputs)
+
+    def test_a_body_reads_weights_outside(self):
+        def branch(op):
+            nodes = [node(op, [f"{op}{i - 1}" if i else "x", f"w{i}"], [f"{op}{i}"]) for i in range(self.N)]
+            return graph(nodes, [], [value(f"{op}{self.N - 1}", [2])])
+
+        source = model([node("If", ["c"], ["y"], attributes=body("then_branch", branch("Add"))
+                             + body("else_branch", branch("Sub")))],
+                       [value("x", [2]), value("c", [], 9)], [value("y", [2])],
+                       [tensor(f"w{i}", [1], [1.0]) for i in range(self.N)])
+        for yes in (False, True):
+            flag = ingot.Tensor.copy(bytes([yes]), "bool", [])
+            for y in self.results(source, [0.0, 0.5], flag):
+                self.assertEqual(y.tolist(), [self.N, self.N + 0.5] if yes else [-self.N, 0.5 - self.N])
+
+    def test_a_step_for_each_row_of_an_unrolled_loop(self):
+        parts, made = [f"p{i}" for i in range(self.N)], [f"q{i}" for i in range(self.N)]
+        nodes = [node("Split", ["x"], parts)] + [node("Neg", [p], [q]) for p, q in zip(parts, made)]
+        source = model(nodes + [node("Concat", made[::-1], ["y"], attributes=integer("axis", 0))],
+                       [value("x", [self.N])], [value("y", [self.N])])
+        for y in self.results(source, [float(i) for i in range(self.N)]):
+            self.assertEqual(y.tolist(), [-float(i) for i in range(self.N)][::-1])
 
 
 class Speed(unittest.TestCase):

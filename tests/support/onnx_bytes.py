@@ -60,6 +60,16 @@ def attribute(name, listed):
                  + field(20, 8 if strings else 7))
 
 
+def integer(name, v):
+    """Attribute of a node: one integer."""
+    return field(5, field(1, name) + field(3, v) + field(20, 2))
+
+
+def body(name, graph_):
+    """Attribute of a node: a graph."""
+    return field(5, field(1, name) + field(6, graph_) + field(20, 5))
+
+
 def node(op, inputs, outputs, domain="", attributes=b""):
     return (b"".join(field(1, i) for i in inputs) + b"".join(field(2, o) for o in outputs) + field(4, op)
             + (field(7, domain) if domain else b"") + attributes)
@@ -70,11 +80,14 @@ def function(domain, name, inputs, outputs, nodes):
             + b"".join(field(7, n) for n in nodes) + field(9, field(2, 17)) + field(10, domain))
 
 
+def graph(nodes, inputs, outputs, initializers=()):
+    return (b"".join(field(1, n) for n in nodes) + field(2, "test")
+            + b"".join(field(5, t) for t in initializers)
+            + b"".join(field(11, i) for i in inputs) + b"".join(field(12, o) for o in outputs))
+
+
 def model(nodes, inputs, outputs, initializers=(), functions=(), domain=""):
     """`domain` is that of the functions or operators that are not ONNX's own, if any; in version 1."""
-    graph = (b"".join(field(1, n) for n in nodes) + field(2, "test")
-             + b"".join(field(5, t) for t in initializers)
-             + b"".join(field(11, i) for i in inputs) + b"".join(field(12, o) for o in outputs))
-    return (field(1, 8) + field(7, graph) + field(8, field(2, 17))
+    return (field(1, 8) + field(7, graph(nodes, inputs, outputs, initializers)) + field(8, field(2, 17))
             + (field(8, field(1, domain) + field(2, 1)) if domain else b"")
             + b"".join(field(25, f) for f in functions))

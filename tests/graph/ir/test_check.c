@@ -36,8 +36,8 @@ static void arity_is_checked_by_name(void **state)
     IR_ERROR(make(g, IG_OP(Add), 2, in, 0), IG_INVALID_ARGUMENT,
              "Add has output 0 (y); 0 wanted");
     IR_ERROR(make(g, IG_OP(Concat), IG_PORTS_MAX + 1, in, 1), IG_LIMIT, "Concat",
-             "256");
-    IR_ERROR(make(g, IG_OP(Split), 1, in, IG_PORTS_MAX + 1), IG_LIMIT, "Split", "256");
+             "1024");
+    IR_ERROR(make(g, IG_OP(Split), 1, in, IG_PORTS_MAX + 1), IG_LIMIT, "Split", "1024");
     IR_ERROR(make(g, IG_OP(Add), -1, in, 1), IG_LIMIT, "Add");
     assert_int_equal(g->values.n, 2);
     IR_OK(make(g, IG_OP(Concat), IG_PORTS_MAX, in, 1));
