@@ -49,7 +49,7 @@ typedef struct igi_onnx_build {
     pb_opset first, *first_list[1]; /* for files from before opset_import: version 1 */
     igi_arena arena;                /* lives as long as the build */
     igi_arena scratch;              /* reset after each node */
-    igi_map functions;              /* full name -> index + 1 */
+    igi_map functions;              /* igi_onnx_function_key -> index + 1 */
     igi_map declared;               /* name of a value -> its value_info + 1 */
     uint64_t nodes, max_nodes;      /* read so far, functions inlined (V12) */
     uint64_t work;                  /* of igi_onnx_count_work */
@@ -108,6 +108,12 @@ static inline const char *igi_onnx_domain(const char *domain)
 }
 
 /* report.c */
+enum { IGI_ONNX_FUNCTION_KEY = 512 };
+/* The key of a local function among build.functions; false when it is too long. */
+bool igi_onnx_function_key(char key[IGI_ONNX_FUNCTION_KEY],
+                           const char *domain,
+                           const char *name,
+                           const char *overload);
 igi_onnx_found
 igi_onnx_find(const igi_onnx_build *b, const pb_node *node, const igi_onnx_opsets *o);
 /* UNSUPPORTED with every (operator, opset, count) that has no implementation; OK if

@@ -102,10 +102,8 @@ static ig_status list_functions(igi_onnx_build *b)
                        m->n_functions);
     for (size_t i = 0; i < m->n_functions; i++) {
         const pb_function *f = m->functions[i];
-        char key[512];
-        int n = snprintf(key, sizeof(key), "%s:%s:%s", igi_onnx_domain(f->domain),
-                         pb_str(f->name), pb_str(f->overload));
-        if (n < 0 || (size_t)n >= sizeof(key))
+        char key[IGI_ONNX_FUNCTION_KEY];
+        if (!igi_onnx_function_key(key, f->domain, f->name, f->overload))
             return ig_fail(IG_LIMIT,
                            "function %zu: domain, name and overload are over %zu bytes",
                            i, sizeof(key));

@@ -20,17 +20,27 @@ static int64_t opset_of(const igi_onnx_opsets *o, const char *domain)
     return 0;
 }
 
-/* Index + 1 of the local function that a node calls, 0 when it calls none. */
+/* Lengths stand first: the parts may hold any character. */
+bool igi_onnx_function_key(char key[IGI_ONNX_FUNCTION_KEY],
+                           const char *domain,
+                           const char *name,
+                           const char *overload)
+{
+    domain = igi_onnx_domain(domain);
+    int n = snprintf(key, IGI_ONNX_FUNCTION_KEY, "%zu %zu %s%s%s", strlen(domain),
+                     strlen(pb_str(name)), domain, pb_str(name), pb_str(overload));
+    return n >= 0 && n < IGI_ONNX_FUNCTION_KEY;
+}
+
+/* Index + 1 of the local function that a node calls, 0 when it calls none. Import.c
+ * refuses functions whose names make no key. */
 static uint32_t function_of(const igi_onnx_build *b, const pb_node *node)
 {
-    char key[512];
-    if (!b->model->n_functions)
-        return 0;
-    int n = snprintf(key, sizeof(key), "%s:%s:%s", igi_onnx_domain(node->domain),
-                     pb_str(node->op_type), pb_str(node->overload));
-    if (n < 0 || (size_t)n >= sizeof(key))
-        return 0; /* import.c refuses functions with such long names */
-    return igi_map_get(&b->functions, key);
+    char key[IGI_ONNX_FUNCTION_KEY];
+    return b->model->n_functions && igi_onnx_function_key(key, node->domain,
+                                                          node->op_type, node->overload)
+               ? igi_map_get(&b->functions, key)
+               : 0;
 }
 
 igi_onnx_found

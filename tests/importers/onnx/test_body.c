@@ -212,6 +212,27 @@ static void overloads_are_told_apart(void **state)
     assert_string_equal(igt_ops(g), "Mul(x,y)");
 }
 
+/* "a:b" with "c" is not "a" with "b:c". */
+static void domains_and_names_may_hold_any_character(void **state)
+{
+    (void)state;
+    igt_frame();
+    static const char *const names[2][2] = {{"a:b", "c"}, {"a", "b:c"}};
+    for (int i = 0; i < 2; i++) {
+        pb_function *f = igt_function(&m, names[i][1], "v", "w");
+        igt_function_node(&m, f, igt_new_node(&m, i ? "Neg" : "Relu", "v", "w"));
+        pb_node *call = igt_node(&m, names[i][1], i ? "t" : "x", i ? "z" : "t");
+        f->domain = call->domain = (char *)(uintptr_t)names[i][0];
+    }
+    assert_status(igt_read(&m, &g), IG_OK);
+    ig_node_iter it = ig_graph_nodes(g);
+    ig_node_id id;
+    for (int i = 0; i < 2; i++) {
+        assert_true(ig_node_next(&it, &id));
+        assert_string_equal(ig_graph_node_op(g, id)->name, i ? "Neg" : "Relu");
+    }
+}
+
 static void a_function_that_calls_itself_is_refused(void **state)
 {
     (void)state;
@@ -381,6 +402,7 @@ IG_TESTS(IGT_TEST(functions_are_inlined_with_their_attributes),
          IGT_TEST(a_body_may_call_its_own_what_another_reads_from_outside),
          IGT_TEST(what_bodies_read_from_outside_may_stand_behind_them),
          IGT_TEST(overloads_are_told_apart),
+         IGT_TEST(domains_and_names_may_hold_any_character),
          IGT_TEST(a_function_that_calls_itself_is_refused),
          IGT_TEST(a_function_imports_a_domain_in_one_version),
          IGT_TEST(a_billion_laughs_meet_the_limit_of_nodes),

@@ -2,6 +2,8 @@
 ml_dtypes, which the onnx package brings along; an array of those has one element a byte, Ingot packs them.
 """
 
+import functools
+
 import numpy as np
 
 from ._library import InvalidArgument, Unsupported, library
@@ -16,6 +18,7 @@ _MORE = {
 _BACK = {theirs: ours for ours, theirs in _MORE.items()}
 
 
+@functools.lru_cache
 def numpy_dtype(name):
     """NumPy's element type of that name of Ingot."""
     if name == "string":
@@ -31,6 +34,7 @@ def numpy_dtype(name):
     return np.dtype(getattr(ml_dtypes, _MORE[name]))
 
 
+@functools.lru_cache
 def ingot_dtype(dtype):
     """Ingot's name of NumPy's element type."""
     if dtype.kind in "OUST":
@@ -38,6 +42,7 @@ def ingot_dtype(dtype):
     return _BACK.get(dtype.name, dtype.name)
 
 
+@functools.lru_cache
 def _bits(name):
     return library().ig_dtype_bits(dtype_number(name))
 
@@ -67,13 +72,13 @@ def array_of(tensor):
         return array.reshape(shape)
     dtype, bits = numpy_dtype(name), _bits(name)
     writable = tensor.writable
-    raw = np.frombuffer(tensor.raw, np.uint8)
     if bits < 8:
+        raw = np.frombuffer(tensor.raw, np.uint8)
         elements = _unpacked(raw, bits, tensor.size)
         if name in ("int4", "int2"):  # the sign, as ml_dtypes keeps it
             elements = np.where(elements >> (bits - 1), elements | (0xFF << bits & 0xFF), elements).astype(np.uint8)
         return elements.view(dtype).reshape(shape)
-    array = raw.view(dtype).reshape(shape)
+    array = np.ndarray(shape, dtype, tensor.raw)
     array.flags.writeable = writable
     return array
 

@@ -15,7 +15,7 @@ import os
 from ctypes import c_char_p, c_void_p
 
 from ._library import DELETER, KINDS, InvalidArgument, Limits, ModelOpts, RunOpts, check, library
-from .values import Tensor, from_handles, to_value
+from .values import Tensor, dtype_name, from_handles, to_value
 
 LEVELS = {0: -1, 1: 1, 2: 2}  # as the command has them; 0 in ig_model_opts is the default
 
@@ -48,7 +48,7 @@ def _tensor(x, type_):
         return from_dlpack(x)
     from ._numpy import tensor_of
 
-    return tensor_of(x, library().ig_dtype_name(type_.dtype).decode() if type_.dtype else None)
+    return tensor_of(x, dtype_name(type_.dtype) if type_.dtype else None)
 
 
 def _only_tensors(x, _type):
@@ -82,7 +82,8 @@ class Model:
         else:
             check(library().ig_model_load(ctypes.byref(out), os.fsencode(source), ctypes.byref(o)))
         self._handle = out.value
-        self._in = [library().ig_model_input_name(out, i).decode() for i in range(library().ig_model_n_inputs(out))]
+        self._in = {library().ig_model_input_name(out, i).decode(): i
+                    for i in range(library().ig_model_n_inputs(out))}  # name: place
         self._out = [library().ig_model_output_name(out, i).decode()
                      for i in range(library().ig_model_n_outputs(out))]
 
@@ -111,7 +112,7 @@ class Model:
                 inner = inner.u.elem.contents
             shape = described[i].get("shape")
             shape = tuple(None if d == -1 or d == "?" else d for d in shape) if shape is not None else None
-            ports.append(Port(name, kind, library().ig_dtype_name(inner.dtype).decode(), shape))
+            ports.append(Port(name, kind, dtype_name(inner.dtype), shape))
         return ports
 
     @property
@@ -133,7 +134,7 @@ class Model:
             if len(inputs) > len(self._in):
                 raise InvalidArgument(f"{len(inputs)} inputs were given, the model has {len(self._in)}")
         else:
-            pairs = [(self._in[0], inputs)] if self._in else []
+            pairs = list(zip(self._in, [inputs]))
         for name, _ in pairs:
             if name not in self._in:
                 raise InvalidArgument(f"the model has no input '{name}', but: {', '.join(self._in)}")
@@ -142,7 +143,7 @@ class Model:
     def _run(self, inputs, outputs, options, as_tensor, leaf):
         pairs = self._given(inputs)
         wanted = list(self._out if outputs is None else outputs)
-        values = [to_value(x, library().ig_model_input_type(self._handle, self._in.index(name)).contents, as_tensor)
+        values = [to_value(x, library().ig_model_input_type(self._handle, self._in[name]).contents, as_tensor)
                   for name, x in pairs]
         o = RunOpts()
         limits = options.pop("limits", None)

@@ -9,6 +9,7 @@ there) and DLPack (ingot.dlpack). Tensors may be used from any thread.
 """
 
 import ctypes
+import functools
 import itertools
 import math
 import numbers
@@ -50,6 +51,12 @@ def _dims(shape):
     return (c_int64 * max(len(shape), 1))(*shape)
 
 
+@functools.lru_cache
+def dtype_name(number):
+    return library().ig_dtype_name(number).decode()
+
+
+@functools.lru_cache
 def dtype_number(name):
     number = library().ig_dtype_parse(str(name).encode())
     if not number:
@@ -132,12 +139,11 @@ class Tensor(Value):
 
     @property
     def dtype(self):
-        return library().ig_dtype_name(library().ig_tensor_dtype(self.handle)).decode()
+        return dtype_name(library().ig_tensor_dtype(self.handle))
 
     @property
     def shape(self):
-        dims = library().ig_tensor_dims(self.handle)
-        return tuple(dims[i] for i in range(library().ig_tensor_rank(self.handle)))
+        return tuple(library().ig_tensor_dims(self.handle)[: library().ig_tensor_rank(self.handle)])
 
     @property
     def size(self):
@@ -241,7 +247,7 @@ def _scalar(handle):
     lib = library()
     if lib.ig_value_kind(handle) or lib.ig_tensor_rank(handle) != 0:
         return None
-    dtype, data = lib.ig_dtype_name(lib.ig_tensor_dtype(handle)).decode(), lib.ig_tensor_data(handle)
+    dtype, data = dtype_name(lib.ig_tensor_dtype(handle)), lib.ig_tensor_data(handle)
     if dtype == "string":
         return string_at(handle, 0)
     if dtype not in FORMATS or not data:
@@ -304,7 +310,7 @@ def _example(type_):
 
 
 def _dtype(type_):
-    return library().ig_dtype_name(type_.dtype).decode()
+    return dtype_name(type_.dtype)
 
 
 def _number(x, dtype):
