@@ -13,6 +13,7 @@
 typedef struct slot {
     ig_tensor *param;    /* counted */
     ig_tensor *state[2]; /* velocity, or both moments; NULL until first used */
+    int64_t missed;      /* steps without a gradient: Adam counts those of the slot */
 } slot;
 
 struct ig_optim {
@@ -147,6 +148,15 @@ static ig_status make_states(ig_optim *o, slot *s)
     return IG_OK;
 }
 
+/* How many steps the slot has made, this one included. */
+static ig_value *steps_of(ig_optim *o, const slot *s, const char *where)
+{
+    if (!s->missed)
+        return (ig_value *)o->step;
+    return (ig_value *)ig_sub_at(
+        where, o->c, o->step, ig_scalar_at(where, o->c, IG_INT64, (double)s->missed));
+}
+
 static ig_status update(ig_optim *o, slot *s, const char *where)
 {
     ig_value *in[12], *out[3];
@@ -156,8 +166,8 @@ static ig_status update(ig_optim *o, slot *s, const char *where)
     in[n++] = (ig_value *)s->param->grad;
     for (int k = 0; k < (o->adam ? 2 : 1); k++)
         in[n++] = (ig_value *)s->state[k];
-    if (o->adam)
-        in[n++] = (ig_value *)o->step;
+    if (o->adam && !(in[n++] = steps_of(o, s, where)))
+        return o->c->status;
     for (int k = 0; k < o->n_numbers; k++)
         in[n++] = (ig_value *)o->numbers[k];
     in[n++] = NULL; /* grad_scale: passes put the factor of clipping there */
@@ -182,8 +192,10 @@ ig_status ig_optim_step_at(const char *where, ig_optim *o)
         !ig_add_inplace_at(where, c, o->step, ig_scalar_at(where, c, IG_INT64, 1)))
         rc = c->status;
     for (int i = 0; rc == IG_OK && i < o->n; i++) {
-        if (!o->slots[i].param->grad) /* unset differs from zero: skipped */
+        if (!o->slots[i].param->grad) { /* unset differs from zero: skipped */
+            o->slots[i].missed++;
             continue;
+        }
         rc = update(o, &o->slots[i], where);
         ig_tensor_clear_grad(o->slots[i].param);
     }

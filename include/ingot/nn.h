@@ -133,7 +133,8 @@ typedef struct ig_adam_opts {
     double weight_decay;
     bool decoupled; /* AdamW */
 } ig_adam_opts;
-/* Retains the parameters. NULL with the error in the context. */
+/* Retains the parameters. NULL with the error in the context. Adam corrects its moments
+ * by the number of steps that each parameter has made. */
 IG_API ig_optim *ig_sgd_new(ig_params params, const ig_sgd_opts *opts);
 IG_API ig_optim *ig_adam_new(ig_params params, const ig_adam_opts *opts);
 IG_API void ig_optim_free(ig_optim *o);

@@ -148,6 +148,21 @@ static void parameters_without_a_gradient_stay(void **state)
     VALUES(idle, 1, 3);
 }
 
+/* The first step of Adam is lr along the sign, whenever it comes. */
+static void a_parameter_that_joins_late_starts_at_its_own_first_step(void **state)
+{
+    (void)state;
+    ig_tensor *w = ig_module_param(m, "w", vec(1, D(1)));
+    ig_tensor *late = ig_module_param(m, "late", vec(1, D(1)));
+    o = ig_adam_new(ig_module_params(m), &(ig_adam_opts){.lr = 0.125});
+    for (int k = 0; k < 4; k++) {
+        (void)ig_backward(c, sum(k < 3 ? w : ig_add(c, w, late)));
+        assert_int_equal(ig_optim_step(o), IG_OK);
+    }
+    assert_float_equal(ig_item(c, ig_detach(c, late)), 0.875, 1e-7);
+    assert_float_equal(ig_item(c, ig_detach(c, w)), 0.5, 1e-7);
+}
+
 static void set_lr_counts_from_the_next_step(void **state)
 {
     (void)state;
@@ -484,6 +499,7 @@ IG_TESTS(
     MODULE_TEST(momentum_and_nesterov_step_as_written_down),
     MODULE_TEST(adam_and_adamw_step_as_written_down),
     MODULE_TEST(parameters_without_a_gradient_stay),
+    MODULE_TEST(a_parameter_that_joins_late_starts_at_its_own_first_step),
     MODULE_TEST(set_lr_counts_from_the_next_step),
     MODULE_TEST(clipping_scales_all_gradients_to_one_norm),
     MODULE_TEST(clipping_takes_any_number_of_gradients),
