@@ -455,11 +455,11 @@ ig_status ig_grad_at(const char *where,
                      const ig_grad_opts *opts)
 {
     ig_grad_opts o = opts ? *opts : (ig_grad_opts){0};
-    for (int k = 0; k < n_x; k++)
+    for (int k = 0; dxs && k < n_x; k++)
         dxs[k] = NULL;
     if (c->status != IG_OK)
         return c->status;
-    if (n_y < 1 || n_x < 1)
+    if (n_y < 1 || n_x < 1 || !ys || !xs || !dxs)
         return ig_ctx_fail(c, where, IG_INVALID_ARGUMENT,
                            "grad of %d y's by %d x's: there is nothing to do", n_y,
                            n_x);

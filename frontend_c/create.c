@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "frontend_c/place.h"
+#include "frontend_c/view.h"
 #include "frontend_c/wrap.h"
 #include "graph/core/dtype.h"
 #include "graph/core/rng.h"
@@ -147,6 +148,9 @@ double ig_item_at(const char *where, ig_ctx *c, ig_tensor *t)
                           igi_type_print(&t->v.type, NULL, text, sizeof(text)));
         return NAN;
     }
+    if (c->trace && /* the graph decides by what a view reads now */
+        igi_ctx_record(c, where, igi_view_settle(c, where, "item", &t->v)) != IG_OK)
+        return NAN;
     if (igi_escape(c, where, "the value of a tensor", t) != IG_OK)
         return NAN;
     ig_tensor *home = NULL;
@@ -237,6 +241,8 @@ ig_status ig_tensor_format(const ig_tensor *t, char **out)
     char type[256];
     ig_tensor *flat = NULL;
     igi_error_clear();
+    if (!t)
+        return ig_fail(IG_INVALID_ARGUMENT, "the tensor is NULL");
     IG_TRY(igi_tensor_readable(&flat, t));
     igi_text_add(&text, "%s ", igi_type_print(&t->v.type, NULL, type, sizeof(type)));
     format_axis(&text, flat);

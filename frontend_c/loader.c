@@ -142,5 +142,5 @@ bool ig_loader_next(ig_loader *l, ig_tensor **x, ig_tensor **y)
 
 int ig_loader_epoch(const ig_loader *l)
 {
-    return l->epoch;
+    return l ? l->epoch : 0;
 }

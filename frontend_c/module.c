@@ -168,12 +168,12 @@ void ig_module_free(ig_module *root)
 
 ig_ctx *ig_module_ctx(const ig_module *m)
 {
-    return m->c;
+    return m ? m->c : NULL;
 }
 
 static ig_tensor *add_entry(ig_module *m, const char *name, ig_tensor *t, bool param)
 {
-    if (!m || !t || m->c->status != IG_OK)
+    if (!m || igi_refuses(m->c, NULL, "a parameter or buffer", t))
         return NULL;
     if (name_taken(m, name)) {
         (void)ig_ctx_fail(m->c, NULL, IG_INVALID_ARGUMENT,
@@ -249,7 +249,9 @@ static bool collect(ig_module *root)
 
 static ig_params list_of(ig_module *m, bool params)
 {
-    ig_params none = {.c = m->c};
+    ig_params none = {.c = m ? m->c : NULL};
+    if (!m) /* what failed to make it is the error */
+        return none;
     if (m->changed && !collect(m)) {
         (void)ig_ctx_fail(
             m->c, NULL, IG_OUT_OF_MEMORY,

@@ -58,7 +58,7 @@ optim_new(ig_params params, const char *op, const double *numbers, int n_numbers
 {
     static const ig_op_def *sgd, *adam;
     ig_ctx *c = params.c;
-    if (c->status != IG_OK)
+    if (!c || c->status != IG_OK) /* NULL: of a module that was not made */
         return NULL;
     ig_optim *o = igi_calloc(1, sizeof(*o));
     if (o)
@@ -116,6 +116,8 @@ ig_optim *ig_adam_new(ig_params params, const ig_adam_opts *opts)
 
 void ig_optim_set_lr(ig_optim *o, double lr)
 {
+    if (!o)
+        return;
     if (o->c->trace) {
         (void)ig_ctx_fail(o->c, NULL, IG_UNSUPPORTED,
                           "setting the learning rate cannot be traced: it is the input "
@@ -182,7 +184,9 @@ static ig_status update(ig_optim *o, slot *s, const char *where)
 
 ig_status ig_optim_step_at(const char *where, ig_optim *o)
 {
-    ig_ctx *c = o->c;
+    ig_ctx *c = o ? o->c : NULL;
+    if (!c)
+        return ig_fail(IG_INVALID_ARGUMENT, "the optimiser is NULL: it was not made");
     ig_status rc = c->status;
     if (rc != IG_OK)
         return rc;
@@ -285,7 +289,7 @@ static void scale_grads(const char *where, ig_params params, ig_tensor *scale)
 ig_tensor *ig_clip_grads_at(const char *where, ig_params params, double max_norm)
 {
     ig_ctx *c = params.c;
-    if (c->status != IG_OK)
+    if (!c || c->status != IG_OK)
         return NULL;
     ig_grad_mode mode = ig_grad_mode_set(c, false);
     ig_scope scope = ig_scope_enter(c);

@@ -7,7 +7,52 @@
 
 /* ---- inputs ---- */
 
-static ig_status bind_input(igi_instance *x, int i, ig_value *given)
+static bool share_bytes(const ig_tensor *a, const ig_tensor *b)
+{
+    if (!a->st || !b->st)
+        return false;
+    return a->st->data < b->st->data + b->st->bytes &&
+           b->st->data < a->st->data + a->st->bytes;
+}
+
+/* Whether an output is read from input i, or may be, when results are delivered. */
+static bool is_read_late(const igi_instance *x, int i)
+{
+    for (int j = 0; j < x->net->n_out; j++) {
+        const igi_pvalue *root = igi_plan_root(x->plan, x->plan->output[j]);
+        if (root->where == IGI_AT_HEAP ||
+            (root->where == IGI_AT_INPUT && root->input == i))
+            return true;
+    }
+    return false;
+}
+
+/* Whether delivering one result would change input i under another. */
+static bool
+is_overwritten(const igi_instance *x, int i, ig_value *const *out, int n_bound)
+{
+    const ig_tensor *in = ig_value_tensor(x->in[i]);
+    for (int j = 0; j < n_bound; j++) {
+        const ig_tensor *t = out[j] ? ig_value_tensor(out[j]) : NULL;
+        if (t && share_bytes(t, in))
+            return is_read_late(x, i);
+    }
+    return false;
+}
+
+/* The run reads a copy of input i from now on. */
+static ig_status copy_input(igi_instance *x, int i, ig_value *given)
+{
+    ig_tensor *copy = NULL;
+    IG_TRY(igi_call_copy(&x->invoker, NULL, (ig_tensor *)x->in[i], &copy));
+    if (x->in[i] != given)
+        ig_value_unref(x->in[i]);
+    x->in[i] = &copy->v;
+    return IG_OK;
+}
+
+static ig_status
+bind_input(igi_instance *x, int i, ig_value *given, ig_value *const *out, int n_bound)
 {
     igi_plan *p = x->plan;
     const igi_pvalue *pv = &p->value[x->net->graph->inputs.p[i].i];
@@ -26,26 +71,19 @@ static ig_status bind_input(igi_instance *x, int i, ig_value *given)
         IG_TRY(igi_remote_home(&x->invoker, given, &x->in[i]));
         t = (ig_tensor *)x->in[i];
     }
-    if (pv->mutated && x->nested) { /* a body changes nothing outside of it */
-        ig_tensor *own = NULL;
-        IG_TRY(igi_call_copy(&x->invoker, NULL, t, &own));
-        x->in[i] = &own->v;
-        t = own;
-    }
+    if (pv->mutated && x->nested) /* a body changes nothing outside of it */
+        IG_TRY(copy_input(x, i, given));
+    t = (ig_tensor *)x->in[i];
     if (pv->mutated &&
         (!(t->v.flags & IGI_CONTIGUOUS) || !t->st || t->st->flags & IGI_READONLY))
         return ig_fail(
             IG_INVALID_ARGUMENT,
             "input '%s' is updated in place, so it must be contiguous and writable",
             x->net->in_names[i]);
-    if (!(t->v.flags & IGI_CONTIGUOUS)) {
-        ig_tensor *copy = NULL;
-        IG_TRY(igi_call_copy(&x->invoker, NULL, t, &copy));
-        if (x->in[i] != given)
-            ig_value_unref(x->in[i]);
-        x->in[i] = &copy->v;
-        t = copy;
-    }
+    if (!(t->v.flags & IGI_CONTIGUOUS) ||
+        (!pv->mutated && is_overwritten(x, i, out, n_bound)))
+        IG_TRY(copy_input(x, i, given));
+    t = (ig_tensor *)x->in[i];
     if (pv->mutated)
         t->st->version++;
     if (pv->header) {
@@ -86,14 +124,6 @@ static ig_status check_bound(const igi_instance *x, int j, const ig_value *given
                        "'%s', which would be overwritten",
                        x->net->out_names[j], constant);
     return IG_OK;
-}
-
-static bool share_bytes(const ig_tensor *a, const ig_tensor *b)
-{
-    if (!a->st || !b->st)
-        return false;
-    return a->st->data < b->st->data + b->st->bytes &&
-           b->st->data < a->st->data + a->st->bytes;
 }
 
 /* Steps may write straight into a bound tensor that is dense and that no input or other
@@ -153,10 +183,13 @@ static ig_status bind_own(igi_instance *x, uint32_t v, ig_value *const *out, int
 ig_status igi_bind_run(igi_instance *x, ig_value *const *in, ig_value **out, int n_out)
 {
     igi_plan *p = x->plan;
+    int n_bound = 0; /* outputs up to the last that is bound */
+    for (int j = 0; j < n_out; j++)
+        n_bound = out[j] ? j + 1 : n_bound;
     for (int i = 0; i < x->net->n_in; i++)
         x->in[i] = in[i]; /* unbind compares with these also after a failure */
     for (int i = 0; i < x->net->n_in; i++)
-        IG_TRY(bind_input(x, i, in[i]));
+        IG_TRY(bind_input(x, i, in[i], out, n_bound));
     if (p->queue)
         IG_TRY(igi_queue_enter(p->queue, x->in, x->net->n_in, NULL));
     for (int j = 0; j < n_out; j++) {
@@ -325,14 +358,19 @@ ig_status igi_deliver(igi_instance *x, ig_value **out, int n_out)
         x->made[j] = !out[j];
         rc = deliver_one(x, j, &out[j]);
     }
-    for (int k = 0; k < j - 1 && rc != IG_OK;
-         k++) { /* all before the one that failed */
-        if (!x->made[k])
-            continue;
-        ig_value_unref(out[k]);
-        out[k] = NULL;
-    }
+    if (rc != IG_OK)
+        igi_take_back(x, out, j - 1); /* all before the one that failed */
     return rc;
+}
+
+void igi_take_back(const igi_instance *x, ig_value **out, int n)
+{
+    for (int j = 0; j < n; j++) {
+        if (!x->made[j])
+            continue;
+        ig_value_unref(out[j]);
+        out[j] = NULL;
+    }
 }
 
 void igi_unbind_run(igi_instance *x, ig_value *const *in)

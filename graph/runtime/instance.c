@@ -117,9 +117,14 @@ static ig_status key_type(igi_instance *x, const ig_type *t, int space)
     }
 }
 
+/* Keys with integers and keys without say so: words of one kind could stand for
+ * another.
+ */
 static ig_status make_key(igi_instance *x, ig_value *const *in)
 {
     x->key_n = 0;
+    IG_TRY(key_room(x, sizeof(int64_t)));
+    key_put(x, igi_instance_keyed(x));
     for (int i = 0; i < x->net->n_in; i++) {
         IG_TRY(key_type(x, &in[i]->type, igi_plan_space(x->net, in[i])));
         IG_TRY(key_room(x, IGI_KEY_INTS * sizeof(int64_t)));
@@ -131,8 +136,7 @@ static ig_status make_key(igi_instance *x, ig_value *const *in)
 
 static bool key_matches(const igi_instance *x, const igi_plan *p)
 {
-    return p->key_n == x->key_n &&
-           (x->key_n == 0 || memcmp(p->key, x->key, x->key_n) == 0);
+    return p->key_n == x->key_n && memcmp(p->key, x->key, x->key_n) == 0;
 }
 
 /* Whether p was made for inputs of these types, so that only integers differ. */
@@ -177,8 +181,7 @@ ig_status igi_instance_plan(igi_instance *x, ig_value *const *in, igi_plan **out
             igi_plan_free(p);
             return IG_OUT_OF_MEMORY;
         }
-        if (x->key_n) /* a net without inputs has no key */
-            memcpy(p->key, x->key, x->key_n);
+        memcpy(p->key, x->key, x->key_n);
         p->key_n = x->key_n;
         *plan_slot(x) = p;
     }
@@ -379,8 +382,8 @@ ig_status igi_instance_run(igi_instance *x,
         return run_bound(x, in, out, n_out);
     IG_TRY(igi_profile_new(&x->profile, x->plan, NULL));
     ig_status rc = run_bound(x, in, out, n_out);
-    if (rc == IG_OK)
-        rc = igi_profile_write(x->profile, opts->profile);
+    if (rc == IG_OK && (rc = igi_profile_write(x->profile, opts->profile)) != IG_OK)
+        igi_take_back(x, out, n_out);
     igi_profile_free(x->profile);
     x->profile = NULL;
     return rc;

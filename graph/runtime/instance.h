@@ -75,6 +75,8 @@ ig_status igi_inputs_check(const ig_net *net, ig_value *const *in);
 ig_status igi_bind_run(igi_instance *x, ig_value *const *in, ig_value **out, int n_out);
 /* Gives results to the caller after the last step. */
 ig_status igi_deliver(igi_instance *x, ig_value **out, int n_out);
+/* Drops the first n results again, as far as the run has made them. */
+void igi_take_back(const igi_instance *x, ig_value **out, int n);
 /* Drops what the run has made and nobody took. */
 void igi_unbind_run(igi_instance *x, ig_value *const *in);
 /* Counted value behind plan value v for late nodes; borrowed. */

@@ -240,6 +240,40 @@ static void integers_choose_among_many_paths(void **state)
     assert_non_null(strstr(ig_error_message(), "read the value 2,"));
 }
 
+/* By a view that is older than the write into its base. */
+static ig_tensor *by_an_old_view(ig_ctx *k, ig_tensor *const *in, void *user)
+{
+    (void)user;
+    ig_tensor *y = ig_sum(k, in[0], 1, false);
+    ig_tensor *m = ig_mul_scalar(k, y, 1), *first = ig_slice(k, m, 0, 0, 1, 1);
+    (void)ig_mul_(k, m, ig_scalar(k, IG_FLOAT64, -1));
+    return ig_item(k, ig_cast(k, ig_op_sign(k, first), IG_INT64)) > 0 ? ig_neg(k, y)
+                                                                      : y;
+}
+
+static ig_tensor *by_an_old_views_item(ig_ctx *k, ig_tensor *const *in, void *user)
+{
+    (void)user;
+    ig_tensor *y = ig_sum(k, in[0], 1, false);
+    ig_tensor *m = ig_op_sign(k, y), *first = ig_slice(k, m, 0, 0, 1, 1);
+    (void)ig_mul_(k, m, ig_scalar(k, IG_FLOAT64, -1));
+    return ig_item(k, first) > 0 ? ig_neg(k, y) : y;
+}
+
+static void a_decision_reads_what_a_view_sees_now(void **state)
+{
+    (void)state;
+    ig_tensor *x[] = {starting(9, 0), starting(-9, 0)};
+    ig_trace_fn fns[] = {by_an_old_view, by_an_old_views_item};
+    for (int f = 0; f < 2; f++) {
+        ig_graph_free(g);
+        paths_of(fns[f], NULL, x, 2);
+        FINE();
+        for (int i = 0; i < 2; i++)
+            check_at(fns[f], NULL, x[i]);
+    }
+}
+
 static void examples_that_agree_are_the_plain_graph(void **state)
 {
     (void)state;
@@ -316,6 +350,7 @@ IG_TESTS(TRACE_TEST(both_sides_of_a_branch_are_one_graph),
          TRACE_TEST(a_branch_in_a_branch_is_a_decision_in_an_arm),
          TRACE_TEST(a_path_that_no_example_took_is_an_error_by_name),
          TRACE_TEST(integers_choose_among_many_paths),
+         TRACE_TEST(a_decision_reads_what_a_view_sees_now),
          TRACE_TEST(examples_that_agree_are_the_plain_graph),
          TRACE_TEST(a_merged_graph_is_differentiated),
          TRACE_TEST(what_cannot_be_merged_is_named))

@@ -148,6 +148,39 @@ static void parameters_without_a_gradient_stay(void **state)
     VALUES(idle, 1, 3);
 }
 
+/* A program writes its calls behind each other and asks once. */
+static void what_was_not_made_is_taken_everywhere(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    ig_tensor *x = NULL, *y = NULL;
+    (void)ig_ctx_fail(c, "here", IG_IO, "the first error");
+    ig_module *none = ig_module_new(c, "none");
+    assert_null(ig_nn_linear_new(none, "fc", 2, 3, NULL));
+    assert_null(ig_module_ctx(none));
+    assert_int_equal(ig_module_params(none).n + ig_module_state(none).n, 0);
+    ig_module_clear_grads(none);
+    ig_optim *sgd = ig_sgd_new(ig_module_params(none), NULL);
+    ig_optim_set_lr(sgd, 1);
+    assert_int_equal(ig_optim_step(sgd), IG_INVALID_ARGUMENT);
+    assert_null(ig_clip_grads(ig_module_params(none), 1));
+    assert_true(isnan(ig_clip_grad_norm(ig_module_params(none), 1)));
+    ig_loader *rows = ig_loader_new(c, NULL, NULL, NULL);
+    assert_false(ig_loader_next(rows, &x, &y));
+    assert_int_equal(ig_loader_epoch(rows), 0);
+    assert_int_equal(ig_tensor_format(NULL, &text), IG_INVALID_ARGUMENT);
+    ig_loader_free(rows);
+    ig_optim_free(sgd);
+    ig_module_free(none);
+    assert_string_equal(ig_ctx_message(c), "here: the first error");
+    ig_ctx_clear(c);
+    assert_null(ig_module_param(m, "w", NULL));
+    assert_int_equal(ig_ctx_status(c), IG_INVALID_ARGUMENT);
+    ig_ctx_clear(c);
+    assert_int_equal(ig_grad(c, &x, 1, &y, 1, NULL, NULL), IG_INVALID_ARGUMENT);
+    ig_ctx_clear(c);
+}
+
 /* The first step of Adam is lr along the sign, whenever it comes. */
 static void a_parameter_that_joins_late_starts_at_its_own_first_step(void **state)
 {
@@ -500,6 +533,7 @@ IG_TESTS(
     MODULE_TEST(adam_and_adamw_step_as_written_down),
     MODULE_TEST(parameters_without_a_gradient_stay),
     MODULE_TEST(a_parameter_that_joins_late_starts_at_its_own_first_step),
+    MODULE_TEST(what_was_not_made_is_taken_everywhere),
     MODULE_TEST(set_lr_counts_from_the_next_step),
     MODULE_TEST(clipping_scales_all_gradients_to_one_norm),
     MODULE_TEST(clipping_takes_any_number_of_gradients),

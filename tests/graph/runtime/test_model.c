@@ -104,6 +104,32 @@ static void an_output_bound_to_the_input_is_right_too(void **state)
     ig_tensor_unref(x), ig_model_free(m);
 }
 
+/* Results were copied one by one, from inputs that those before had been copied over.
+ */
+static void results_that_are_inputs_survive_what_is_bound_to_them(void **state)
+{
+    fixture *f = *state;
+    ig_model *m = NULL;
+    ig_value_id a = input(f->g, "a", 1, TINY_DIMS(4)),
+                b = input(f->g, "b", 1, TINY_DIMS(4));
+    OK(ig_graph_output(f->g, "y", node(f->g, IG_OP(TRelu), "act", a, NONE)));
+    OK(ig_graph_output(f->g, "second", b));
+    OK(ig_graph_output(f->g, "first", a));
+    OK(ig_model_from_graph(&m, f->g, &(ig_model_opts){.threads = 1}));
+    ig_tensor *in[] = {tiny_iota(1, TINY_DIMS(4), -2), tiny_iota(1, TINY_DIMS(4), 7)};
+    ig_tensor *y = in[0], *kept = NULL, *first = NULL;
+    OK(ig_model_run(m, IG_INPUTS(in[0], in[1]), IG_OUTPUTS(&y, &kept, &first), NULL));
+    assert_floats(y, 4, FLOATS(0, 0, 0, 1));
+    assert_floats(first, 4, FLOATS(-2, -1, 0, 1));
+    ig_tensor *left = in[0], *right = in[1], *other = NULL;
+    OK(ig_model_run(m, IG_INPUTS(in[0], in[1]), IG_OUTPUTS(&other, &left, &right),
+                    NULL));
+    assert_floats(in[0], 4, FLOATS(7, 8, 9, 10));
+    assert_floats(in[1], 4, FLOATS(0, 0, 0, 1));
+    ig_tensor_unref(in[0]), ig_tensor_unref(in[1]), ig_tensor_unref(kept);
+    ig_tensor_unref(first), ig_tensor_unref(other), ig_model_free(m);
+}
+
 static void a_bound_output_of_another_shape_is_refused_naming_both(void **state)
 {
     ig_model *m = add_relu(*state, 0);
@@ -291,6 +317,7 @@ IG_TESTS(TEST(a_model_gives_new_outputs_that_the_caller_owns),
          TEST(a_bound_output_is_written_in_place),
          TEST(an_output_bound_to_a_constant_is_refused_by_name),
          TEST(an_output_bound_to_the_input_is_right_too),
+         TEST(results_that_are_inputs_survive_what_is_bound_to_them),
          TEST(a_bound_output_of_another_shape_is_refused_naming_both),
          TEST(an_input_of_another_shape_or_type_is_refused_naming_both),
          TEST(symbolic_dims_must_agree_between_inputs),
