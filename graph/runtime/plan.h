@@ -39,6 +39,7 @@ typedef struct igi_pvalue {
     bool contiguous; /* strides are those of the dims */
     bool needed;     /* some step or output reads its data */
     bool mutated;    /* root: overwritten by a step (IG_MUTATED) */
+    bool evaluated;  /* CONST: numbers that this plan has computed by a kernel */
     uint8_t where;   /* igi_where, of the root */
     uint8_t space;   /* IGI_HOST or IGI_THERE, of the root */
     uint32_t root;   /* plan value that has the memory; itself when this is no view */
@@ -196,6 +197,14 @@ uint32_t igi_plan_add_value(igi_plan *p);
 static inline igi_pvalue *igi_plan_root(const igi_plan *p, uint32_t v)
 {
     return &p->value[p->value[v].root];
+}
+
+/* Whether v is a constant that packed forms may be kept of: not one of this plan alone.
+ */
+static inline bool igi_plan_lasts(const igi_plan *p, uint32_t v)
+{
+    const igi_pvalue *root = igi_plan_root(p, v);
+    return root->where == IGI_AT_CONST && !root->evaluated;
 }
 /* Whether step `a` is complete, and seen, before step `b` starts. */
 bool igi_step_before(const igi_plan *p, uint32_t a, uint32_t b);

@@ -153,7 +153,7 @@ static ig_status node_values(igi_plan *p, igi_step *s, const igi_node *n)
         s->in[i] = n->in[i].i;
         if (s->in[i] && s->mode != IGI_LATE)
             IG_TRY(igi_plan_bind_value(p, s, s->in[i], &step_in(s)[i]));
-        if (i < 64 && s->in[i] && igi_plan_root(p, s->in[i])->where == IGI_AT_CONST)
+        if (i < 64 && s->in[i] && igi_plan_lasts(p, s->in[i]))
             s->k.constants |= IG_BIT(i);
     }
     for (int o = 0; o < n->n_out; o++) {
@@ -224,7 +224,7 @@ static ig_status fit_inputs(igi_plan *p,
             rc = IG_OUT_OF_MEMORY;
         else
             step_in(&s)[i] = &h->v;
-        if (i < 64 && igi_plan_root(p, v)->where != IGI_AT_CONST)
+        if (i < 64 && !igi_plan_lasts(p, v))
             s.k.constants &= ~IG_BIT(i);
     }
     igi_step *back = igi_plan_add_step(p);
@@ -276,7 +276,7 @@ static ig_status reset_inputs(igi_plan *p, igi_step *s, const igi_node *n)
         if (!s->in[i])
             continue;
         IG_TRY(igi_plan_bind_value(p, s, s->in[i], &step_in(s)[i]));
-        if (i < 64 && igi_plan_root(p, s->in[i])->where == IGI_AT_CONST)
+        if (i < 64 && igi_plan_lasts(p, s->in[i]))
             s->k.constants |= IG_BIT(i);
     }
     s->work = work;

@@ -8,6 +8,7 @@
 
 #include "graph/core/dtype.h"
 #include "graph/ir/check.h"
+#include "graph/runtime/instance.h"
 #include "graph/runtime/net.h"
 #include "graph/runtime/plan.h"
 
@@ -180,6 +181,22 @@ static bool output_is_late(const igi_plan *p, const igi_node *n, int o)
            (port >= 0 && n->op->def->outputs[port].flags & IG_DYNAMIC);
 }
 
+/* The value is a constant of the plan from now on, freed with it; its contents follow.
+ */
+static ig_status own_constant(igi_pvalue *pv)
+{
+    const ig_type *t = &pv->type;
+    ig_tensor *c = NULL;
+    IG_TRY(igi_tensor_header(&c, NULL, (ig_dtype)t->dtype, t->rank, ig_type_dims(t)));
+    pv->constant = c;
+    pv->where = IGI_AT_CONST;
+    pv->contiguous = true;
+    IG_TRY(igi_tensor_alloc(c, NULL));
+    c->st->flags |= IGI_READONLY;
+    (void)ig_tensor_share(c); /* late nodes may hand it to callers */
+    return IG_OK;
+}
+
 /* Turns the integers that output 0 is known to hold into a constant of the plan. */
 static ig_status fold_values(walk *w, const igi_node *n, ig_infer *x, bool *folded)
 {
@@ -202,17 +219,71 @@ static ig_status fold_values(walk *w, const igi_node *n, ig_infer *x, bool *fold
     for (int i = 0; i < got; i++)
         if (ig_dim_is_symbol(w->values[i]))
             return IG_OK;
-    ig_tensor *c = NULL;
-    IG_TRY(igi_tensor_header(&c, NULL, (ig_dtype)t->dtype, t->rank, ig_type_dims(t)));
-    p->value[v].constant = c; /* the plan's: freed with it */
-    p->value[v].where = IGI_AT_CONST;
-    IG_TRY(igi_tensor_alloc(c, NULL));
+    IG_TRY(own_constant(&p->value[v]));
     for (int i = 0; i < got; i++)
-        igi_put_i64((ig_dtype)t->dtype, c->data, i, w->values[i]);
-    c->st->flags |= IGI_READONLY;
-    (void)ig_tensor_share(c); /* late nodes may hand it to callers */
+        igi_put_i64((ig_dtype)t->dtype, p->value[v].constant->data, i, w->values[i]);
     *folded = true;
     return IG_OK;
+}
+
+/* Few numbers: what sizes are made of. */
+static bool is_small(const ig_type *t)
+{
+    int64_t count;
+    return t->kind == IG_KIND_TENSOR && t->dtype != IG_STRING &&
+           igi_dims_count(t->rank, ig_type_dims(t), &count) && count <= IGI_KEY_INTS;
+}
+
+/* Whether a node makes few numbers of few that the plan knows and has made itself:
+ * those of a graph are what its level has left there. */
+static bool can_evaluate(const walk *w, const igi_node *n)
+{
+    const igi_plan *p = w->p;
+    const ig_graph *g = p->net->graph;
+    bool made = false;
+    if (p->queue || n->op->def->flags & IG_OP_SUBGRAPH || n->n_out != 1 ||
+        !n->out[0].i || !p->value[n->out[0].i].known ||
+        !is_small(&p->value[n->out[0].i].type))
+        return false;
+    for (int i = 0; i < n->n_in; i++) {
+        if (!n->in[i].i)
+            continue;
+        if (!w->known[i] || !is_small(w->in[i]))
+            return false;
+        made = made || !g->values.p[n->in[i].i].constant;
+    }
+    return made;
+}
+
+/* Runs such a node once, so that sizes which floats decide are known before the run (a
+ * Resize by 800 / min(height, width)). Where its kernel fails, the run says so. */
+static ig_status evaluate(walk *w, const igi_node *n, bool *folded)
+{
+    igi_plan *p = w->p;
+    if (!can_evaluate(w, n))
+        return IG_OK;
+    igi_pvalue *pv = &p->value[n->out[0].i];
+    ig_value *made = NULL;
+    ig_call call = {.op = n->op->def,
+                    .attrs = n->attrs,
+                    .name = n->name,
+                    .wanted = 1,
+                    .n_in = n->n_in,
+                    .n_out = 1};
+    ig_status rc = igi_invoke(&p->owner->invoker, n->op, &call, w->known, &made);
+    if (rc == IG_OUT_OF_MEMORY)
+        return rc;
+    igi_error_clear();
+    ig_tensor *t = made ? ig_value_tensor(made) : NULL;
+    rc = IG_OK;
+    if (t && igi_type_equal(&t->v.type, &pv->type)) { /* it may be a view of an input */
+        pv->evaluated = *folded = true;
+        rc = own_constant(pv);
+        if (rc == IG_OK)
+            rc = igi_tensor_copy_into(pv->constant, t);
+    }
+    ig_value_unref(made);
+    return rc;
 }
 
 static ig_status make_view(walk *w, const igi_node *n, ig_infer *x, bool *is_view)
@@ -301,8 +372,9 @@ static ig_status visit(walk *w, ig_node_id id, ig_value *const *given)
     }
     if (!late && !(n->op->def->flags & (IG_OP_RANDOM | IG_OP_EFFECTS)))
         IG_TRY(fold_values(w, n, &x, &folded));
+    if (!late && !folded && !(n->op->def->flags & (IG_OP_RANDOM | IG_OP_EFFECTS)))
+        IG_TRY(evaluate(w, n, &folded));
     if (folded) {
-        p->value[n->out[0].i].contiguous = true;
         p->n_nodes_folded++;
         return IG_OK;
     }

@@ -8,6 +8,7 @@
 #include <ingot/train.h>
 
 #include "graph/core/tensor.h"
+#include "graph/runtime/model.h"
 #include "tests/support/failing_alloc.h"
 #include "tests/support/test_main.h"
 
@@ -113,6 +114,43 @@ static void a_profile_that_cannot_be_written_leaves_no_results(void **state)
     ig_tensor_unref(x);
     assert_int_equal(igi_failing_live(), 0);
     igi_failing_uninstall();
+}
+
+/* Sizes by way of floats, as detectors scale images: all after them was late. */
+static void sizes_that_floats_decide_are_known_before_the_run(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "s = Shape(x)",     "f = Cast(s) to=1",   "g = Mul(f, half)", "h = Floor(g)",
+        "n = Cast(h) to=7", "e = Expand(one, n)", "y = Add(e, e)",
+    };
+    ig_graph *g = NULL;
+    ig_model *m = NULL;
+    ig_value_id id;
+    ig_tensor *half = floats(1, (int64_t[]){2}), *one = floats(2, (int64_t[]){1, 1});
+    ((float *)ig_tensor_data(half))[0] = ((float *)ig_tensor_data(half))[1] = 0.5f;
+    OK(ig_graph_new(&g, "sizes", NULL));
+    int64_t rows, columns;
+    OK(ig_graph_dim(g, "H", &rows));
+    OK(ig_graph_dim(g, "W", &columns));
+    OK(ig_graph_input(g, "x", IG_FLOAT32, 2, (int64_t[]){rows, columns}, &id));
+    OK(ig_graph_constant(g, "half", half, &id));
+    OK(ig_graph_constant(g, "one", one, &id));
+    for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+        OK(ig_graph_make_text(g, lines[i], &id));
+    OK(ig_graph_output(g, "y", id));
+    OK(ig_model_from_graph(&m, g, &(ig_model_opts){.threads = 1}));
+    for (int64_t k = 5; k < 9; k++) {
+        ig_tensor *x = floats(2, (int64_t[]){k, 2 * k}), *y = NULL;
+        OK(ig_model_run(m, IG_INPUTS(x), IG_OUTPUTS(&y), NULL));
+        assert_int_equal(ig_tensor_dim(y, 0), k / 2);
+        assert_int_equal(ig_tensor_dim(y, 1), k);
+        assert_false(m->idle.p[0]->last->has_late);
+        ig_tensor_unref(x), ig_tensor_unref(y);
+    }
+    ig_model_free(m);
+    ig_graph_free(g);
+    ig_tensor_unref(half), ig_tensor_unref(one);
 }
 
 /* Numbers in a key of plans stood for a type of a later one, which then ran for others'
@@ -378,7 +416,8 @@ static void the_second_sequence_is_checked_like_the_first(void **state)
     ig_tensor_unref(at);
 }
 
-IG_TESTS(cmocka_unit_test(a_profile_that_cannot_be_written_leaves_no_results),
+IG_TESTS(cmocka_unit_test(sizes_that_floats_decide_are_known_before_the_run),
+         cmocka_unit_test(a_profile_that_cannot_be_written_leaves_no_results),
          cmocka_unit_test(keys_of_plans_with_integers_and_without_differ),
          cmocka_unit_test(weights_of_a_recurrent_layer_may_be_one_constant),
          cmocka_unit_test(values_that_pass_through_a_net_are_freed),
