@@ -4,6 +4,7 @@
 #include "graph/core/alloc.h"
 #include "graph/core/rng.h"
 #include "graph/runtime/bodies.h"
+#include "graph/runtime/instance.h"
 #include "graph/runtime/remote.h"
 
 /* ---- services of a kernel ---- */
@@ -109,10 +110,9 @@ static const void *serve_pack(ig_kernel_ctx *k,
                               ig_pack_fn fill,
                               void *user)
 {
-    (void)key, (void)bytes, (void)fill, (void)user;
-    (void)ig_kernel_fail(k, IG_INTERNAL, "pack of input %d, which is no constant",
-                         port);
-    return NULL;
+    const igi_instance *x = ((igi_frame *)k->rt_self)->v->owner;
+    return igi_pack_input(x ? &x->net->weights->packs : NULL, k, port, key, bytes, fill,
+                          user);
 }
 
 static ig_status serve_poll(ig_kernel_ctx *k)

@@ -38,16 +38,7 @@ static const void *serve_pack(ig_kernel_ctx *k,
                               void *user)
 {
     const igi_instance *x = k->rt_self;
-    const ig_tensor *t = ig_in(k, port);
-    const void *out = NULL;
-    if (!t || port < 0 || port > 63 || !(k->constants >> port & 1) || !t->st ||
-        t->v.flags & IGI_REMOTE)
-        (void)ig_kernel_fail(k, IG_INTERNAL, "pack of input %d, which is no constant",
-                             port);
-    else
-        (void)igi_packs_get(&x->net->weights->packs, k, t, key, bytes, fill, user,
-                            &out);
-    return out;
+    return igi_pack_input(&x->net->weights->packs, k, port, key, bytes, fill, user);
 }
 
 static ig_status serve_poll(ig_kernel_ctx *k)
@@ -116,7 +107,10 @@ static ig_status run_late(igi_instance *x, igi_step *s)
         if (o < 64 && s->out[o])
             call.wanted |= IG_BIT(o);
     }
-    IG_TRY(igi_invoke(&x->invoker, n->op, &call, in, out));
+    x->invoker.lasting = x->plan->queue ? 0 : s->k.constants;
+    ig_status rc = igi_invoke(&x->invoker, n->op, &call, in, out);
+    x->invoker.lasting = 0;
+    IG_TRY(rc);
     for (int o = 0; o < n->n_out; o++) {
         if (!s->out[o]) {
             ig_value_unref(out[o]);

@@ -22,6 +22,7 @@ typedef struct space {
     igi_queue *queue;   /* where it runs; NULL: on the host */
     bool refused;       /* the device has no kernel for it */
     bool guests;        /* it reads or writes memory of other queues */
+    uint64_t lasting;   /* of the invoker, for this call */
 } space;
 
 #define SMALL_IN  16
@@ -303,6 +304,7 @@ static ig_status run(space *s)
                        .in = s->kin,
                        .out = s->kout,
                        .attrs = c->attrs,
+                       .constants = s->lasting,
                        .seed = s->v->env.seed,
                        .draw = c->draw,
                        .rt = &igi_call_services,
@@ -311,6 +313,9 @@ static ig_status run(space *s)
     if (s->op->def->flags & (IG_OP_RANDOM | IG_OP_SUBGRAPH) && !c->draw)
         k.draw = ++s->v->draw;
     IG_TRY(choose(s, &f, &k));
+    for (int i = 0; i < c->n_in && i < 64; i++)
+        if (s->kin[i] != s->in[i]) /* a copy for this call */
+            k.constants &= ~IG_BIT(i);
     uint64_t used = s->v->env.memory_used;
     ig_status rc = igi_call_run(&f, &k);
     s->v->env.memory_used = used; /* what the kernel held for itself */
@@ -441,7 +446,14 @@ ig_status igi_call_placed(igi_invoker *v,
                           igi_queue *q,
                           bool *refused)
 {
-    space s = {.v = v, .op = op, .call = call, .in = in, .out = out, .queue = q};
+    space s = {.v = v,
+               .op = op,
+               .call = call,
+               .in = in,
+               .out = out,
+               .queue = q,
+               .lasting = q ? 0 : v->lasting};
+    v->lasting = 0; /* not of calls in this one */
     if (call->n_in <= SMALL_IN && call->n_out <= SMALL_OUT) {
         ig_status small = run_small(&s);
         if (refused)

@@ -28,6 +28,9 @@ typedef struct igi_invoker {
     bool deterministic; /* no kernel whose results may vary between runs */
     igi_env env;
     uint64_t draw; /* number of the last draw of a random operator */
+    /* Inputs of the next call that are constants of the owner's net, as a mask: packed
+     * forms of them are kept with its weights. Set for one call. */
+    uint64_t lasting;
     igi_prepared
         *prepared; /* bounded cache of prepared kernels, made when first needed */
     char *scratch; /* grows to the largest need of a kernel */

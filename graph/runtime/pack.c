@@ -100,6 +100,25 @@ ig_status igi_packs_get(igi_packs *p,
     return rc;
 }
 
+const void *igi_pack_input(igi_packs *p,
+                           ig_kernel_ctx *k,
+                           int port,
+                           const char *key,
+                           size_t bytes,
+                           ig_pack_fn fill,
+                           void *user)
+{
+    const ig_tensor *t = ig_in(k, port);
+    const void *out = NULL;
+    if (!p || !t || port < 0 || port > 63 || !(k->constants >> port & 1) || !t->st ||
+        t->v.flags & IGI_REMOTE)
+        (void)ig_kernel_fail(k, IG_INTERNAL, "pack of input %d, which is no constant",
+                             port);
+    else
+        (void)igi_packs_get(p, k, t, key, bytes, fill, user, &out);
+    return out;
+}
+
 static ig_tensor *find_sent(igi_packs *p, const ig_tensor *t, const igi_queue *q)
 {
     for (size_t i = 0; i < p->sent.n; i++) {

@@ -46,6 +46,14 @@ ig_status igi_packs_get(igi_packs *p,
                         ig_pack_fn fill,
                         void *user,
                         const void **out);
+/* The same for a kernel's input, if that is a constant; NULL with the error if not. */
+const void *igi_pack_input(igi_packs *p,
+                           ig_kernel_ctx *k,
+                           int port,
+                           const char *key,
+                           size_t bytes,
+                           ig_pack_fn fill,
+                           void *user);
 /* The constant (contiguous) in the memory of q's device: a new reference to what is
  * sent once for all. */
 ig_status

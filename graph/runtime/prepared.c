@@ -67,14 +67,23 @@ static bool push_value(words *w, const ig_value *v, bool value)
     return push_tensor(w, (const ig_tensor *)v, value);
 }
 
+/* Whose state may hold a packed form is told by the constant too. */
+static bool push_memory(words *w, const ig_value *v)
+{
+    const ig_tensor *t = (const ig_tensor *)v;
+    return v->type.kind != IG_KIND_TENSOR || IGI_PUSH(w, (int64_t)(intptr_t)t->data);
+}
+
 static ig_status
 make_key(words *w, const igi_op *op, const ig_kernel_def *d, const ig_kernel_ctx *k)
 {
     bool ok = IGI_PUSH(w, (int64_t)(intptr_t)d) && IGI_PUSH(w, k->threads) &&
-              IGI_PUSH(w, k->n_in | (int64_t)k->n_out << 32);
+              IGI_PUSH(w, k->n_in | (int64_t)k->n_out << 32) &&
+              IGI_PUSH(w, (int64_t)k->constants);
     for (int i = 0; ok && i < k->n_in; i++) {
         int port = igi_op_in_port(op, k->n_in, k->n_captures, i);
-        ok = push_value(w, k->in[i], port >= 0 && op->value_ports >> port & 1);
+        ok = push_value(w, k->in[i], port >= 0 && op->value_ports >> port & 1) &&
+             (i > 63 || !(k->constants >> i & 1) || push_memory(w, k->in[i]));
     }
     for (int i = 0; ok && i < k->n_out; i++)
         ok = push_value(w, k->out[i], false);

@@ -2,14 +2,14 @@
  *
  * `prepare` may build primitives, which costs microseconds to milliseconds, so a
  * repeated call must find its state again. An entry is keyed by kernel, threads, types,
- * strides, the elements of VALUE inputs and attributes; the least recently used one
- * makes room. */
+ * strides, the elements of VALUE inputs, attributes and the memory of constants; the
+ * least recently used one makes room. */
 #ifndef GRAPH_RUNTIME_PREPARED_H
 #define GRAPH_RUNTIME_PREPARED_H
 
 #include "graph/ir/registry.h"
 
-#define IGI_PREPARED_MAX 64
+#define IGI_PREPARED_MAX 256
 
 typedef struct igi_prepared igi_prepared;
 typedef struct igi_prepared_entry igi_prepared_entry;

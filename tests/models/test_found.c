@@ -153,6 +153,42 @@ static void sizes_that_floats_decide_are_known_before_the_run(void **state)
     ig_tensor_unref(half), ig_tensor_unref(one);
 }
 
+/* Rows whose number follows from data, as boxes of a detector: the weights that they
+ * meet were packed again in every run. */
+static void weights_behind_sizes_from_data_are_packed_once(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"n = NonZero(x)", "t = Transpose(n)",
+                                        "f = Cast(t) to=1", "y = MatMul(f, w)"};
+    ig_graph *g = NULL;
+    ig_model *m = NULL;
+    ig_value_id id;
+    ig_tensor *w = floats(2, (int64_t[]){2, 96});
+    OK(ig_graph_new(&g, "late", NULL));
+    OK(ig_graph_input(g, "x", IG_FLOAT32, 2, (int64_t[]){-1, 6}, &id));
+    OK(ig_graph_constant(g, "w", w, &id));
+    for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+        OK(ig_graph_make_text(g, lines[i], &id));
+    OK(ig_graph_output(g, "y", id));
+    OK(ig_model_from_graph(&m, g, &(ig_model_opts){.threads = 1}));
+    for (int64_t rows = 2; rows < 6; rows++) {
+        ig_tensor *x = floats(2, (int64_t[]){rows, 6}), *y = NULL;
+        const float *b = ig_tensor_data(w);
+        OK(ig_model_run(m, IG_INPUTS(x), IG_OUTPUTS(&y), NULL));
+        assert_int_equal(ig_tensor_dim(y, 0), rows * 6);
+        for (int64_t i = 0; i < rows * 6; i++)
+            for (int64_t j = 0; j < 96; j++)
+                assert_float_equal(((float *)ig_tensor_data(y))[i * 96 + j],
+                                   (float)(i / 6) * b[j] + (float)(i % 6) * b[96 + j],
+                                   1e-5);
+        ig_tensor_unref(x), ig_tensor_unref(y);
+        assert_int_equal(m->idle.p[0]->net->weights->packs.entries.n, 1);
+    }
+    ig_model_free(m);
+    ig_graph_free(g);
+    ig_tensor_unref(w);
+}
+
 /* Numbers in a key of plans stood for a type of a later one, which then ran for others'
  * shapes: it read behind an empty input. */
 static void keys_of_plans_with_integers_and_without_differ(void **state)
@@ -416,7 +452,8 @@ static void the_second_sequence_is_checked_like_the_first(void **state)
     ig_tensor_unref(at);
 }
 
-IG_TESTS(cmocka_unit_test(sizes_that_floats_decide_are_known_before_the_run),
+IG_TESTS(cmocka_unit_test(weights_behind_sizes_from_data_are_packed_once),
+         cmocka_unit_test(sizes_that_floats_decide_are_known_before_the_run),
          cmocka_unit_test(a_profile_that_cannot_be_written_leaves_no_results),
          cmocka_unit_test(keys_of_plans_with_integers_and_without_differ),
          cmocka_unit_test(weights_of_a_recurrent_layer_may_be_one_constant),
