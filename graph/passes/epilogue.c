@@ -46,7 +46,7 @@ static bool clip_of(const ig_graph *g, const igi_node *n, act *out)
         (hi.i && !igi_const_scalar(g, hi, &high)))
         return false;
     *out = (act){"clip", (float)low, (float)high};
-    return true;
+    return !isnan(low) && !isnan(high); /* of those everything is NaN */
 }
 
 /* The activation that a node with one input is. */

@@ -54,7 +54,8 @@ static ig_status place_c(ig_graph *g,
                          ig_value_id *in,
                          bool *fits)
 {
-    ig_value_id c = igi_in(n, 2), y = n->out[0];
+    const bool none = beta >= 0 && beta <= 0; /* C is not read, whatever it holds */
+    ig_value_id c = none ? (ig_value_id){0} : igi_in(n, 2), y = n->out[0];
     const ig_type *t = c.i ? igi_type_of(g, c) : NULL;
     bool whole = beta >= 1 && beta <= 1;
     *fits = true;

@@ -190,14 +190,17 @@ static double element(const ig_tensor *t, int64_t i)
 }
 
 /* The float bias b, its integers as exactly as they are known, in units of x_scale *
- * w_scale; false: not constant or too large. */
+ * w_scale; false: not constant, too large, or not to be said in such units by much less
+ * than a step of the result. */
 static bool bias_units(const ig_graph *g,
                        ig_value_id b,
                        double x_scale,
                        const ig_tensor *w_scale,
+                       double y_scale,
                        int64_t m,
                        double *out)
 {
+    const double most = y_scale / 16;
     const igi_node *d = dequantized(g, b);
     const ig_tensor *t = igi_const(g, d ? d->in[0] : b),
                     *s = d ? igi_const(g, d->in[1]) : NULL,
@@ -211,7 +214,8 @@ static bool bias_units(const ig_graph *g,
         double own = s ? element(s, i) : 1, q = v - (z ? element(z, i) : 0);
         bool same = s && fabs(own - unit) <= 1e-6 * unit;
         out[i] = same ? q : rint(q * own / unit);
-        if (!(fabs(out[i]) <= INT32_MAX))
+        if (!(fabs(out[i]) <= INT32_MAX) ||
+            (!same && fabs(out[i] * unit - q * own) > most))
             return false;
     }
     return true;
@@ -221,15 +225,19 @@ static ig_status make_bias(ig_graph *g,
                            ig_value_id b,
                            double x_scale,
                            ig_value_id w_scale,
+                           ig_value_id y_scale,
                            int64_t m,
                            ig_value_id *out)
 {
+    double step;
     *out = (ig_value_id){0};
+    if (!igi_const_scalar(g, y_scale, &step))
+        step = 0;
     double *v = igi_alloc_array((size_t)m + 1, sizeof(*v));
     if (!v)
         return IG_OUT_OF_MEMORY;
     ig_status rc = IG_OK;
-    if (bias_units(g, b, x_scale, igi_const(g, w_scale), m, v))
+    if (bias_units(g, b, x_scale, igi_const(g, w_scale), step, m, v))
         rc = igi_make_numbers(g, b, IG_INT32, m, v, out);
     igi_free(v);
     return rc;
@@ -257,7 +265,7 @@ static ig_status conv_ports(ig_graph *g,
     IG_TRY(take_quantum(g, quantize, igi_node_at(g, quantize)->out[0], &in[Y_SCALE]));
     if (!b.i || !*fits)
         return IG_OK;
-    IG_TRY(make_bias(g, b, x_scale, in[W_SCALE], m, &in[BIAS]));
+    IG_TRY(make_bias(g, b, x_scale, in[W_SCALE], in[Y_SCALE], m, &in[BIAS]));
     *fits = in[BIAS].i != 0;
     return IG_OK;
 }

@@ -97,8 +97,8 @@ template <class C> void single(matrix<C> *m)
 ig_status run_gemm(ig_kernel_ctx *k)
 {
     const ig_gemm_opts *o = (const ig_gemm_opts *)k->attrs;
-    const ig_tensor *a = ig_in(k, 0), *b = ig_in(k, 1), *c = ig_in(k, 2),
-                    *y = ig_out(k, 0);
+    const ig_tensor *a = ig_in(k, 0), *b = ig_in(k, 1), *y = ig_out(k, 0);
+    const ig_tensor *c = o->beta < 0 || o->beta > 0 ? ig_in(k, 2) : nullptr;
     int64_t m = ig_dims(y)[0], n = ig_dims(y)[1], depth = ig_dims(a)[o->transA ? 0 : 1];
     int64_t in_c[2] = {0, 0};
     if (c)

@@ -1,3 +1,5 @@
+#include <math.h>
+
 #include "tests/graph/passes/fixture.h"
 
 static const char *act_name(const igi_node *n)
@@ -62,6 +64,18 @@ static void gemm_becomes_linear(void **state)
         t_op3(g, "Gemm", NULL, x, t_random(g, DIMS(5, 4)), t_input(g, "v", DIMS(4))));
     fast = t_compare(g, 2);
     assert_int_equal(t_count(fast, "ingot::Linear"), 5);
+}
+
+/* 0 * NaN is NaN: C and the bound of a Clip are not read as numbers. */
+static void nan_that_is_not_read_or_kills_all_keeps_its_meaning(void **state)
+{
+    (void)state;
+    ig_value_id x = t_input(g, "x", DIMS(3, 5)), w = t_random(g, DIMS(5, 4));
+    ig_value_id nan = t_number(g, (double)NAN);
+    t_output(g, "gemm", t_op3(g, "Gemm", "beta=0", x, w, nan));
+    ig_value_id y = t_op2(g, "MatMul", NULL, x, t_random(g, DIMS(5, 4)));
+    t_output(g, "clip", t_op3(g, "Clip", NULL, y, nan, T_NONE));
+    fast = t_compare(g, 2);
 }
 
 /* A bias of one number was written out for a symbol's columns. */
@@ -194,6 +208,7 @@ static void a_gate_that_others_read_stays(void **state)
 IG_TESTS(T(matmul_bias_activation_residual_are_one),
          T(a_residual_after_the_activation_is_told_apart),
          T(gemm_becomes_linear),
+         T(nan_that_is_not_read_or_kills_all_keeps_its_meaning),
          T(gemm_of_symbolic_columns_stays),
          T(gemm_of_unknown_columns_stays),
          T(gemm_that_linear_cannot_do_stays),

@@ -96,6 +96,27 @@ static void a_quantized_net_runs_on_bytes_in_one_layout(void **state)
     assert_int_equal(t_count(fast, "QuantizeLinear"), 2); /* the image and the mean */
 }
 
+/* Scales of 1 and 1 beside steps of 0.05: a bias of 0.3 was rounded away. */
+static void a_bias_finer_than_its_units_stays_a_float(void **state)
+{
+    (void)state;
+    const int64_t four = 4;
+    ig_value_id one = t_filled(g, 1, 1, &four), zero;
+    zero = t_op1(g, "Cast", "to=3", t_filled(g, 0, 1, &four));
+    ig_value_id w =
+        t_op3(g, "QuantizeLinear", "axis=0",
+              t_op2(g, "Mul", NULL, t_random(g, DIMS(4, 3, 3, 3)), t_number(g, 9)), one,
+              zero);
+    w = t_op3(g, "DequantizeLinear", "axis=0", w, one, zero);
+    ig_value_id x = qdq(t_input(g, "x", DIMS(1, 3, 5, 5)), 1, U8(128));
+    ig_value_id y =
+        t_op3(g, "Conv", NULL, x, w,
+              t_op2(g, "Mul", NULL, t_random(g, DIMS(4)), t_number(g, 0.4)));
+    t_output(g, "y", qdq(y, 0.05, U8(128)));
+    fast = t_compare(g, 2);
+    assert_int_equal(t_count(fast, "ingot::QConv"), 0);
+}
+
 static void level_1_leaves_quantized_graphs_to_float32(void **state)
 {
     (void)state;
@@ -233,4 +254,5 @@ IG_TESTS(T(a_quantized_net_runs_on_bytes_in_one_layout),
          T(movement_between_other_scales_is_quantized_again),
          T(what_bytes_cannot_say_stays_in_float32),
          T(a_column_is_no_bias),
+         T(a_bias_finer_than_its_units_stays_a_float),
          T(a_sum_of_unknown_dims_may_broadcast))
