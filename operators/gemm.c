@@ -165,7 +165,8 @@ static ig_status gemm_reference(ig_kernel_ctx *k)
                    .alpha = (double)o->alpha,
                    .beta = (double)o->beta,
                    .y = ig_data(y)};
-    if (c && (o->beta < 0 || o->beta > 0)) { // times 0 it is not read, whatever it holds
+    if (c &&
+        (o->beta < 0 || o->beta > 0)) { // times 0 it is not read, whatever it holds
         int64_t strides[2];
         igi_broadcast_strides(c, 2, ig_dims(y), strides);
         v.c = (igi_matrix){ig_data(c), 0, strides[0], strides[1]};
