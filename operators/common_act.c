@@ -20,10 +20,11 @@ static double sigmoid(double x)
     return x >= 0 ? 1 / (1 + e) : e / (1 + e);
 }
 
+/* x/2 (1 + tanh(u)) = x sigmoid(2u), which keeps the digits of the left tail. */
 static double gelu_tanh(double x)
 {
     double inner = 0.7978845608028654 * (x + 0.044715 * x * x * x); /* sqrt(2 / pi) */
-    return 0.5 * x * (1 + tanh(inner));
+    return x * sigmoid(2 * inner);
 }
 
 double igi_act(int64_t kind, double a, double b, double x)
@@ -42,7 +43,7 @@ double igi_act(int64_t kind, double a, double b, double x)
     case IGI_ACT_SILU:
         return x * sigmoid(x);
     case IGI_ACT_GELU_ERF:
-        return 0.5 * x * (1 + erf(x * 0.7071067811865476)); /* 1 / sqrt(2) */
+        return 0.5 * x * erfc(-x * 0.7071067811865476); /* 1 / sqrt(2) */
     case IGI_ACT_GELU_TANH:
         return gelu_tanh(x);
     case IGI_ACT_ELU:

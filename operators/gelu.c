@@ -2,6 +2,7 @@
 // y = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks, Gimpel 2016).
 
 #include "operators/common.h"
+#include "operators/common_act.h"
 
 IG_USES_OP(GeluGrad);
 
@@ -26,18 +27,12 @@ static ig_status gelu_gradient(ig_grad *g)
     return IG_OK;
 }
 
-static double gelu(double x, bool by_tanh)
-{
-    const double root = 0.7978845608028654; // sqrt(2 / pi)
-    if (by_tanh)
-        return 0.5 * x * (1 + tanh(root * (x + 0.044715 * x * x * x)));
-    return 0.5 * x * erfc(-x * 0.7071067811865476);
-}
-
 static ig_status gelu_reference(ig_kernel_ctx *k)
 {
-    const bool by_tanh = ((const igi_gelu_attrs *)k->attrs)->approximate == 1;
-    IGI_UNARY(k, IGI_CASES_FLOAT(gelu(a, by_tanh)));
+    const int64_t act = ((const igi_gelu_attrs *)k->attrs)->approximate == 1
+                            ? IGI_ACT_GELU_TANH
+                            : IGI_ACT_GELU_ERF;
+    IGI_UNARY(k, IGI_CASES_FLOAT(igi_act(act, 0, 0, a)));
 }
 
 IG_OPERATOR(Gelu) = {

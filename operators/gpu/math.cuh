@@ -30,7 +30,7 @@ template <class C> GPU_FN C gpu_softplus(C a)
 
 template <class C> GPU_FN C gpu_gelu_erf(C a)
 {
-    return C(0.5) * a * (1 + erf(a * C(0.70710678118654752440)));
+    return C(0.5) * a * erfc(-a * C(0.70710678118654752440));
 }
 
 /* sqrt(2 / pi) (a + 0.044715 a^3) */
