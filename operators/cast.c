@@ -81,7 +81,7 @@ static int cast_values(ig_infer *x, int64_t *out, int cap)
     int n = ig_infer_ints(x, 0, out, cap);
     for (int i = 0; i < n; i++) {
         if (to == IG_BOOL)
-            out[i] = ig_dim_is_symbol(out[i]) ? ig_dim_fresh(x->syms) : out[i] != 0;
+            out[i] = ig_dim_is_symbol(out[i]) ? ig_int_fresh(x->syms) : out[i] != 0;
         else if (to == IG_INT32 && !ig_dim_is_symbol(out[i]))
             out[i] = (int32_t)out[i];
     }

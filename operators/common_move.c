@@ -101,7 +101,7 @@ int igi_move_ints(ig_infer *x, int port, int64_t *buf, int cap)
     int n = ig_infer_ints(x, port, buf, cap);
     for (int i = 0; i < n; i++)
         if (x->syms && ig_dim_is_symbol(buf[i]) && !igi_is_symbol(x, port, buf[i]))
-            buf[i] = ig_dim_fresh(
+            buf[i] = ig_int_fresh(
                 x->syms); // a huge negative number must not become a handle
     return n < 0 ? IG_INTS_UNKNOWN : n;
 }

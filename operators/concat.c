@@ -57,7 +57,7 @@ static int concat_values(ig_infer *x, int64_t *out, int cap)
         if (got != length && !x->syms)
             return IG_INTS_UNKNOWN;
         for (int j = 0; got != length && j < length; j++)
-            out[n + j] = ig_dim_fresh(x->syms); // the other parts may still be known
+            out[n + j] = ig_int_fresh(x->syms); // the other parts may still be known
         n += length;
     }
     return n;

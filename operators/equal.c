@@ -18,7 +18,7 @@ static int64_t same_dim(ig_symtab *s, int64_t a, int64_t b)
         return 1;
     bool open = (ig_dim_is_symbol(a) && (b >= 0 || ig_dim_is_symbol(b))) ||
                 (ig_dim_is_symbol(b) && a >= 0);
-    return open ? ig_dim_fresh(s) : 0;
+    return open ? ig_int_fresh(s) : 0;
 }
 
 static int equal_values(ig_infer *x, int64_t *out, int cap)

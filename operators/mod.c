@@ -74,7 +74,7 @@ static ig_status mod_infer(ig_infer *x)
 
 static int64_t mod_dim(ig_symtab *s, int64_t a, int64_t b)
 {
-    return a >= 0 && b > 0 ? a % b : ig_dim_fresh(s);
+    return a >= 0 && b > 0 ? a % b : ig_int_fresh(s);
 }
 
 static int mod_values(ig_infer *x, int64_t *out, int cap)

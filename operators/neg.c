@@ -11,7 +11,7 @@ static int neg_values(ig_infer *x, int64_t *out, int cap)
 {
     int n = ig_infer_ints(x, 0, out, cap);
     for (int i = 0; i < n; i++) // a negated symbol is no size
-        out[i] = ig_dim_is_symbol(out[i]) ? ig_dim_fresh(x->syms) : -out[i];
+        out[i] = ig_dim_is_symbol(out[i]) ? ig_int_fresh(x->syms) : -out[i];
     return n < 0 ? IG_INTS_UNKNOWN : n;
 }
 

@@ -64,7 +64,7 @@ static int where_values(ig_infer *x, int64_t *out, int cap)
         int64_t c = v[0][n[0] == 1 ? 0 : i];
         int64_t yes = v[1][n[1] == 1 ? 0 : i], no = v[2][n[2] == 1 ? 0 : i];
         bool open = ig_dim_is_symbol(c) && yes != no;
-        out[i] = open ? ig_dim_fresh(x->syms) : c ? yes : no;
+        out[i] = open ? ig_int_fresh(x->syms) : c ? yes : no;
     }
     return count;
 }

@@ -122,7 +122,7 @@ bool igi_terms_nonnegative(const ig_symtab *s, const igi_term *t, int n)
     return true;
 }
 
-static bool nonnegative(const ig_symtab *s, int64_t dim)
+bool igi_dim_nonnegative(const ig_symtab *s, int64_t dim)
 {
     return dim >= 0 ||
            (ig_dim_is_symbol(dim) &&
@@ -171,11 +171,11 @@ static int64_t add_atom(ig_symtab *s, const igi_atom *a)
     return igi_atom_dim(s, (uint32_t)s->atoms.n - 1);
 }
 
-int64_t igi_symbol_new(ig_symtab *s, const char *name)
+int64_t igi_symbol_new(ig_symtab *s, const char *name, bool nonnegative)
 {
     igi_atom a = {.kind = IGI_ATOM_SYMBOL,
                   .fresh = !name,
-                  .nonnegative = true,
+                  .nonnegative = nonnegative,
                   .symbol = (uint32_t)s->symbols.n,
                   .name = name ? igi_arena_strdup(&s->arena, name) : fresh_name(s)};
     if (!a.name || !IGI_PUSH(&s->symbols, (uint32_t)s->atoms.n))
@@ -203,12 +203,17 @@ int64_t igi_symtab_symbol(ig_symtab *s, const char *name)
         igi_map_remove(&s->names, name);
         s->atoms.p[have - 1].name = other;
     }
-    return igi_symbol_new(s, name);
+    return igi_symbol_new(s, name, true);
 }
 
 int64_t ig_dim_fresh(ig_symtab *s)
 {
-    return s ? igi_symbol_new(s, NULL) : -1;
+    return s ? igi_symbol_new(s, NULL, true) : -1;
+}
+
+int64_t ig_int_fresh(ig_symtab *s)
+{
+    return s ? igi_symbol_new(s, NULL, false) : -1;
 }
 
 /* The key of a composed atom. */
@@ -224,7 +229,7 @@ int64_t igi_atom_make(ig_symtab *s, igi_atom_kind kind, int64_t a, int64_t b)
     uint32_t have = igi_map_get(&s->by_text, text);
     if (have)
         return igi_atom_dim(s, have - 1);
-    bool na = nonnegative(s, a), nb = nonnegative(s, b);
+    bool na = igi_dim_nonnegative(s, a), nb = igi_dim_nonnegative(s, b);
     igi_atom atom = {.kind = (uint8_t)kind,
                      .nonnegative = kind == IGI_ATOM_MAX ? na || nb : na && nb,
                      .a = a,

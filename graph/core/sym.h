@@ -36,6 +36,8 @@ const char *igi_dim_print(const ig_symtab *s, int64_t dim, char *buf, size_t siz
 int igi_symtab_count(const ig_symtab *s);
 int64_t igi_symtab_at(const ig_symtab *s, int k);
 bool igi_symtab_is_fresh(const ig_symtab *s, int64_t dim);
+/* Is the value never negative, whatever the symbols stand for? May say no too often. */
+bool igi_dim_nonnegative(const ig_symtab *s, int64_t dim);
 /* Value of a dim when symbol k is values[k] (-1: not known); -1 when it cannot be
  * known. */
 int64_t igi_dim_eval(const ig_symtab *s, int64_t dim, const int64_t *values, int n);

@@ -38,7 +38,7 @@ typedef enum igi_atom_kind {
 typedef struct igi_atom {
     uint8_t kind;
     bool fresh;       /* a symbol with a made name */
-    bool nonnegative; /* symbols stand for sizes, so they are */
+    bool nonnegative; /* symbols of sizes are */
     uint32_t symbol;  /* of a symbol: its number */
     const char *name; /* of a symbol */
     int64_t a, b;     /* operands, dims that use lower atoms only */
@@ -86,7 +86,7 @@ bool igi_poly_divide(igi_poly *quotient,
 /* The atom that composes two dims, made when new; -1 when the table is full. */
 int64_t igi_atom_make(ig_symtab *s, igi_atom_kind kind, int64_t a, int64_t b);
 /* A new symbol; name NULL: fresh. */
-int64_t igi_symbol_new(ig_symtab *s, const char *name);
+int64_t igi_symbol_new(ig_symtab *s, const char *name, bool nonnegative);
 int64_t igi_atom_dim(ig_symtab *s, uint32_t atom);
 /* Is the value never negative, whatever sizes the symbols stand for? May say no too
  * often. */

@@ -217,7 +217,7 @@ static int64_t translate_symbol(ig_symtab *dst, const ig_symtab *src, const igi_
     if (have)
         return igi_atom_dim(dst, have - 1);
     const char *key = igi_arena_strdup(&dst->arena, text);
-    int64_t dim = key ? igi_symbol_new(dst, NULL) : -1;
+    int64_t dim = key ? igi_symbol_new(dst, NULL, a->nonnegative) : -1;
     if (dim == -1 || igi_map_put(&dst->by_text, key, (uint32_t)dst->atoms.n) != IG_OK)
         return -1;
     return dim;

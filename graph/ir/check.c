@@ -218,7 +218,7 @@ int igi_call_values(ig_infer *x, ig_dtype dtype, int64_t *out, int cap)
             continue;
         if (!x->syms)
             return IG_INTS_UNKNOWN;
-        out[i] = ig_dim_fresh(x->syms);
+        out[i] = ig_int_fresh(x->syms);
     }
     return n;
 }

@@ -254,14 +254,16 @@ static int64_t combine(ig_symtab *s, dim_fn *f, int64_t a, int64_t b)
     bool a_symbol = ig_dim_is_symbol(a), b_symbol = ig_dim_is_symbol(b);
     int64_t r = -1;
     if (!a_symbol && !b_symbol)
-        return combine_numbers(f, a, b, &r) ? r : ig_dim_fresh(s);
+        return combine_numbers(f, a, b, &r) ? r : ig_int_fresh(s);
+    if (f == ig_dim_div && !(igi_dim_nonnegative(s, a) && igi_dim_nonnegative(s, b)))
+        return ig_int_fresh(s); /* integers are divided towards zero, dims downwards */
     if ((a_symbol || a >= 0) && (b_symbol || b >= 0))
         r = f(s, a, b);
     else if (f == ig_dim_add)
         r = a_symbol ? ig_dim_sub(s, a, -b) : ig_dim_sub(s, b, -a);
     else if (f == ig_dim_sub && a_symbol)
         r = ig_dim_add(s, a, -b);
-    return r == -1 ? ig_dim_fresh(s) : r;
+    return r == -1 ? ig_int_fresh(s) : r;
 }
 
 int ig_values_binary(ig_infer *x,

@@ -179,6 +179,8 @@ IG_API int64_t ig_dim_min(ig_symtab *s, int64_t a, int64_t b);
 IG_API bool ig_dim_broadcast(ig_symtab *s, int64_t a, int64_t b, int64_t *out);
 /* A new symbol that stands for "some size"; -1 when `s` is NULL. */
 IG_API int64_t ig_dim_fresh(ig_symtab *s);
+/* The same for "some integer", which may be negative: for `values`. */
+IG_API int64_t ig_int_fresh(ig_symtab *s);
 
 /* ---- infer ---- */
 
@@ -540,7 +542,7 @@ struct ig_op_def {
     ig_status (*infer)(ig_infer *x);
     /* Integers of output 0 (rank <= 1), for shape computations: count, or
      * IG_INTS_UNKNOWN. Elements are numbers (negative ones too) or symbols
-     * (ig_dim_is_symbol); an element that cannot be known is ig_dim_fresh(x->syms),
+     * (ig_dim_is_symbol); an element that cannot be known is ig_int_fresh(x->syms),
      * never -1. */
     int (*values)(ig_infer *x, int64_t *out, int cap);
     bool (*view)(ig_view *v);

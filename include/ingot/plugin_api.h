@@ -155,7 +155,8 @@
     X_(map_new)                                                                        \
     X_(map_keys)                                                                       \
     X_(map_get)                                                                        \
-    X_(map_get_string)
+    X_(map_get_string)                                                                 \
+    X_(int_fresh)
 
 struct ig_plugin_api {
     uint32_t abi, struct_size; /* of the library that runs */
@@ -305,6 +306,7 @@ struct ig_plugin_api {
     __typeof__(ig_map_keys) *map_keys;
     __typeof__(ig_map_get) *map_get;
     __typeof__(ig_map_get_string) *map_get_string;
+    __typeof__(ig_int_fresh) *int_fresh;
 };
 
 #ifndef IG_BUILTIN
@@ -447,6 +449,7 @@ struct ig_plugin_api {
 #define ig_map_keys             ig_api->map_keys
 #define ig_map_get              ig_api->map_get
 #define ig_map_get_string       ig_api->map_get_string
+#define ig_int_fresh            ig_api->int_fresh
 #endif
 
 #endif

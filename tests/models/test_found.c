@@ -189,6 +189,75 @@ static void weights_behind_sizes_from_data_are_packed_once(void **state)
     ig_tensor_unref(w);
 }
 
+/* What a graph of the lines gives for x at a level: the input x, float32[C], and the
+ * constants zero, two and the input k, int64[1]. */
+static ig_tensor *of_lines(const char *const *lines, int level, int64_t c, int64_t k)
+{
+    ig_graph *g = NULL;
+    ig_model *m = NULL;
+    ig_value_id id;
+    int64_t symbol;
+    ig_tensor *x = floats(1, (int64_t[]){c}), *y = NULL, *number[2], *in = NULL;
+    for (int i = 0; i < 2; i++)
+        OK(ig_tensor_new_copy(&number[i], IG_INT64, 1, (int64_t[]){1},
+                              (int64_t[]){2 * i}, sizeof(int64_t)));
+    OK(ig_tensor_new_copy(&in, IG_INT64, 1, (int64_t[]){1}, &k, sizeof(k)));
+    OK(ig_graph_new(&g, "lines", NULL));
+    OK(ig_graph_dim(g, "C", &symbol));
+    OK(ig_graph_input(g, "x", IG_FLOAT32, 1, &symbol, &id));
+    OK(ig_graph_input(g, "k", IG_INT64, 1, (int64_t[]){1}, &id));
+    OK(ig_graph_constant(g, "zero", number[0], &id));
+    OK(ig_graph_constant(g, "two", number[1], &id));
+    for (; *lines; lines++)
+        OK(ig_graph_make_text(g, *lines, &id));
+    OK(ig_graph_output(g, "y", id));
+    OK(ig_model_from_graph(&m, g, &(ig_model_opts){.threads = 1, .level = level}));
+    OK(ig_model_run(m, IG_INPUTS(x, in), IG_OUTPUTS(&y), NULL));
+    ig_model_free(m);
+    ig_graph_free(g);
+    ig_tensor_unref(x), ig_tensor_unref(in);
+    ig_tensor_unref(number[0]), ig_tensor_unref(number[1]);
+    return y;
+}
+
+/* Integers that shapes lead to were taken for sizes, which are never negative: a
+ * minimum was decided before the run. Integers are divided towards zero. */
+static void integers_of_unknown_sign_are_no_sizes(void **state)
+{
+    (void)state;
+    static const char *const least[] = {"n = Shape(x)", "a = Neg(n)",
+                                        "y = Min(a, zero)", NULL};
+    static const char *const given[] = {"n = Shape(x)",
+                                        "both = Concat(k, n) axis=0",
+                                        "g = Gather(both, zero)",
+                                        "e = Add(n, g)",
+                                        "m = Min(e, n)",
+                                        "y = Slice(x, zero, m)",
+                                        NULL};
+    static const char *const half[] = {
+        "n = Shape(x)",  "h = Div(n, two)",       "a = Neg(h)", "e = Add(n, a)",
+        "m = Min(e, n)", "y = Slice(x, zero, m)", NULL};
+    static const char *const divided[] = {
+        "n = Shape(x)",           "both = Concat(k, n) axis=0",
+        "g = Gather(both, zero)", "s = Add(g, two)",
+        "a = Div(s, two)",        "b = Div(g, two)",
+        "y = Sub(a, b)",          NULL};
+    for (int level = -1; level < 3; level++) {
+        ig_tensor *y = of_lines(least, level, 6, 0);
+        assert_int_equal(*(int64_t *)ig_tensor_data(y), -6);
+        ig_tensor_unref(y);
+        y = of_lines(given, level, 6, -2);
+        assert_int_equal(ig_tensor_numel(y), 4);
+        ig_tensor_unref(y);
+        y = of_lines(half, level, 6, 0);
+        assert_int_equal(ig_tensor_numel(y), 3);
+        ig_tensor_unref(y);
+        y = of_lines(divided, level, 6, -1); /* 1 / 2 - -1 / 2 */
+        assert_int_equal(*(int64_t *)ig_tensor_data(y), 0);
+        ig_tensor_unref(y);
+    }
+}
+
 /* Numbers in a key of plans stood for a type of a later one, which then ran for others'
  * shapes: it read behind an empty input. */
 static void keys_of_plans_with_integers_and_without_differ(void **state)
@@ -452,7 +521,8 @@ static void the_second_sequence_is_checked_like_the_first(void **state)
     ig_tensor_unref(at);
 }
 
-IG_TESTS(cmocka_unit_test(weights_behind_sizes_from_data_are_packed_once),
+IG_TESTS(cmocka_unit_test(integers_of_unknown_sign_are_no_sizes),
+         cmocka_unit_test(weights_behind_sizes_from_data_are_packed_once),
          cmocka_unit_test(sizes_that_floats_decide_are_known_before_the_run),
          cmocka_unit_test(a_profile_that_cannot_be_written_leaves_no_results),
          cmocka_unit_test(keys_of_plans_with_integers_and_without_differ),
