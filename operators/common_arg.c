@@ -99,6 +99,8 @@ ig_status igi_arg_search(ig_kernel_ctx *k, bool least)
 static const igi_arg_attrs drop = {sizeof(igi_arg_attrs), 1, 0, 0};
 static const igi_arg_attrs last = {sizeof(igi_arg_attrs), -1, 1, 1};
 static const double ties[] = {1, 3, 3, 2, 2, 2};
+static const igi_arg_attrs last_of_inner = {sizeof(igi_arg_attrs), 1, 0, 1};
+static const double nans[] = {1, NAN, 2, NAN, INFINITY, 0, NAN, -1, -INFINITY, 4, 5, 5};
 const ig_sample igi_arg_samples[] = {
     {.name = "default", IGI_INPUTS(IGI_IN(3, 4))},
     {.name = "dropped", .attrs = &drop, IGI_INPUTS(IGI_IN(2, 3, 4))},
@@ -108,6 +110,21 @@ const ig_sample igi_arg_samples[] = {
     {.name = "ties_first",
      .attrs = &drop,
      IGI_INPUTS({.rank = 2, .dims = {2, 3}, .data = ties})},
+    {.name = "row", .attrs = &last, IGI_INPUTS(IGI_IN(2, 33))},
+    {.name = "long_row", .attrs = &drop, IGI_INPUTS(IGI_IN(1, 2100))},
+    {.name = "strips", .attrs = &last_of_inner, IGI_INPUTS(IGI_IN(2, 5, 77))},
+    {.name = "nan_in_row",
+     .attrs = &last,
+     .types = IG_FLOATS,
+     IGI_INPUTS({IG_SHAPE_IN(2, 6), .data = nans})},
+    {.name = "nan_in_strip",
+     .attrs = &drop,
+     .types = IG_FLOATS,
+     IGI_INPUTS({IG_SHAPE_IN(1, 4, 3), .data = nans})},
+    {.name = "last_nan_in_strip",
+     .attrs = &last_of_inner,
+     .types = IG_FLOATS,
+     IGI_INPUTS({IG_SHAPE_IN(1, 4, 3), .data = nans})},
     {.name = "size_one", .attrs = &drop, IGI_INPUTS(IGI_IN(3, 1))},
     {.name = "empty", .attrs = &drop, IGI_INPUTS(IGI_IN(0, 3))},
     {0},

@@ -64,6 +64,13 @@ static const ig_sample samples[] = {
     {.name = "size_one",
      .attrs = &one,
      IGI_INPUTS(IGI_IN(1, 1, 1, 4), IGI_IN(1), IGI_IN(1))},
+    {.name = "planes",
+     .attrs = &two,
+     .no_gradient = true,
+     IGI_INPUTS(IGI_IN(2, 6, 3, 11), IGI_IN(6), IGI_IN(6))},
+    {.name = "channels_only",
+     .attrs = &two,
+     IGI_INPUTS(IGI_IN(3, 6), IGI_IN(6), IGI_IN(6))},
     {.name = "empty", .attrs = &two, IGI_INPUTS(IGI_IN(0, 2, 3), IGI_IN(2), IGI_IN(2))},
     {0},
 };

@@ -57,12 +57,11 @@ static ig_status mvn_gradient(ig_grad *g)
     return IG_OK;
 }
 
-static ig_status mvn_reference(ig_kernel_ctx *k)
+ig_status igi_mvn_groups(const ig_kernel_ctx *k, igi_reduce *r)
 {
-    const ig_tensor *x = ig_in(k, 0), *y = ig_out(k, 0);
+    const ig_tensor *x = ig_in(k, 0);
     ig_ints axes = axes_of(k->attrs);
     uint64_t over = 0;
-    igi_reduce r;
     for (int64_t i = 0; i < axes.n; i++) {
         int64_t a = igi_index(axes.v[i], ig_rank(x));
         if (a < 0)
@@ -70,7 +69,15 @@ static ig_status mvn_reference(ig_kernel_ctx *k)
                                   ig_rank(x));
         over |= IG_BIT(a);
     }
-    igi_reduce_init(&r, ig_rank(x), ig_dims(x), ig_strides(x), over);
+    igi_reduce_init(r, ig_rank(x), ig_dims(x), ig_strides(x), over);
+    return IG_OK;
+}
+
+static ig_status mvn_reference(ig_kernel_ctx *k)
+{
+    const ig_tensor *x = ig_in(k, 0), *y = ig_out(k, 0);
+    igi_reduce r;
+    IG_TRY(igi_mvn_groups(k, &r));
     double count = (double)(r.rows * r.length);
 #define EACH(...)                                                                      \
     for (int64_t j = 0; j < r.rows; j++) {                                             \
@@ -101,6 +108,15 @@ static const ig_sample samples[] = {
     {.name = "image", IGI_INPUTS(IGI_IN(2, 3, 2, 3))},
     {.name = "last", .attrs = &last, IGI_INPUTS(IGI_IN(3, 5))},
     {.name = "outer", .attrs = &outer, IGI_INPUTS(IGI_IN(2, 2, 3))},
+    {.name = "outer_rows",
+     .attrs = &outer,
+     .no_gradient = true,
+     IGI_INPUTS(IGI_IN(2, 3, 37))},
+    {.name = "equal_and_nan",
+     .attrs = &last,
+     .no_gradient = true,
+     IGI_INPUTS({IG_SHAPE_IN(3, 3),
+                 .data = (const double[]){0.1, 0.1, 0.1, 1, NAN, 2, 1, 2, INFINITY}})},
     {.name = "size_one", .attrs = &last, .no_gradient = true, IGI_INPUTS(IGI_IN(3, 1))},
     {.name = "empty", .attrs = &last, IGI_INPUTS(IGI_IN(0, 3))},
     {0},

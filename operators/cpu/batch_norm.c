@@ -6,8 +6,6 @@
 
 #include "operators/cpu/kernel.h"
 
-enum { CHUNK = 1024 }; /* floats that stay in L1 between the passes over them */
-
 typedef struct channels {
     ig_kernel_ctx *k;
     int64_t left; /* until the next poll */
@@ -25,34 +23,15 @@ static ig_status all_float32(const ig_kernel_ctx *k)
     return IG_OK;
 }
 
-/* Sum of (x - mean)^2 over a row. */
-static double squares(const channels *v, const float *x, int64_t n, float mean)
-{
-    float d[CHUNK];
-    double sum = 0;
-    for (int64_t i = 0; i < n; i += CHUNK) {
-        int64_t m = n - i < CHUNK ? n - i : CHUNK;
-        v->isa->binary[IGI_BINARY_SUB][IGI_BINARY_VS](d, x + i, &mean, m);
-        sum += (double)v->isa->reduce(IGI_REDUCE_SUM_SQ, d, m);
-    }
-    return sum;
-}
-
 static ig_status statistics(channels *v, int64_t c, float *mean, float *var)
 {
-    double sum = 0, m = (double)v->batch * (double)v->inner;
+    igi_moments m = {0};
     for (int64_t n = 0; n < v->batch; n++) {
         IG_TRY(igi_kpace(v->k, &v->left, v->inner + 16));
-        sum += (double)v->isa->reduce(IGI_REDUCE_SUM,
-                                      v->x + (n * v->count + c) * v->inner, v->inner);
+        v->isa->moments(&m, v->x + (n * v->count + c) * v->inner, v->inner);
     }
-    *mean = (float)(sum / m);
-    sum = 0;
-    for (int64_t n = 0; n < v->batch; n++) {
-        IG_TRY(igi_kpace(v->k, &v->left, v->inner + 16));
-        sum += squares(v, v->x + (n * v->count + c) * v->inner, v->inner, *mean);
-    }
-    *var = (float)(sum / m);
+    *mean = (float)m.mean;
+    *var = (float)(m.squares / m.n);
     return IG_OK;
 }
 
@@ -61,13 +40,7 @@ static ig_status normalise(channels *v, int64_t c, float mean, float factor, flo
     for (int64_t n = 0; n < v->batch; n++) {
         int64_t at = (n * v->count + c) * v->inner;
         IG_TRY(igi_kpace(v->k, &v->left, v->inner + 16));
-        for (int64_t i = 0; i < v->inner; i += CHUNK) {
-            int64_t m = v->inner - i < CHUNK ? v->inner - i : CHUNK;
-            float *y = v->y + at + i;
-            v->isa->binary[IGI_BINARY_SUB][IGI_BINARY_VS](y, v->x + at + i, &mean, m);
-            v->isa->binary[IGI_BINARY_MUL][IGI_BINARY_VS](y, y, &factor, m);
-            v->isa->binary[IGI_BINARY_ADD][IGI_BINARY_VS](y, y, &add, m);
-        }
+        v->isa->standard_row(v->y + at, v->x + at, v->inner, mean, factor, add);
     }
     return IG_OK;
 }

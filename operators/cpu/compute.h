@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "operators/cpu/compute/keys.h"
 #include "operators/cpu/compute/step.h"
 
 /* ---- pointwise ----------------------------------------------------------------------
@@ -170,6 +171,9 @@ typedef enum igi_reduction {
  */
 #define IGI_REDUCE_BLOCK 1024
 
+/* Positions are counted in floats. */
+#define IGI_ARG_MAX ((int64_t)1 << 24)
+
 /* ---- normalisation ------------------------------------------------------------------
  */
 
@@ -179,6 +183,25 @@ typedef struct igi_norm {
     const float *beta;
     float epsilon;
 } igi_norm;
+
+/* Of n numbers: their mean and the sum of their squared distances from it. Of none: all
+ * zero. */
+typedef struct igi_moments {
+    double n, mean, squares;
+} igi_moments;
+
+/* Those of both (Chan, Golub and LeVeque 1979); `more` are not none. */
+static inline void igi_moments_join(igi_moments *m, const igi_moments *more)
+{
+    if (m->n <= 0) {
+        *m = *more;
+        return;
+    }
+    const double n = m->n + more->n, far = more->mean - m->mean;
+    m->squares += more->squares + far * far * (m->n * more->n / n);
+    m->mean += far * (more->n / n);
+    m->n = n;
+}
 
 /* ---- pooling ------------------------------------------------------------------------
  */
@@ -382,6 +405,16 @@ typedef struct igi_cpu_isa {
      * equals, the last if `last`. */
     int64_t (*argmax)(const float *x, int64_t n, bool last);
     int64_t (*argmin)(const float *x, int64_t n, bool last);
+    /* y[j] = the same along axis of x[axis][inner], for j < n <= inner; axis >= 1 and
+     * at most IGI_ARG_MAX. */
+    void (*arg_columns)(int64_t *y,
+                        const float *x,
+                        int64_t axis,
+                        int64_t inner,
+                        int64_t n,
+                        bool least,
+                        bool last);
+    igi_key_above_fn key_above[IGI_KEY_COUNT];
 
     /* y = exp(scale * x - shift); the sum of y. */
     float (*exp_sum)(float *y, const float *x, int64_t n, float scale, float shift);
@@ -398,6 +431,12 @@ typedef struct igi_cpu_isa {
                            float *inv_std);
     void (*rms_norm_row)(
         float *y, const float *x, int64_t n, const igi_norm *p, float *inv_rms);
+
+    /* Joins those of x[n], n >= 1. Finite whenever x is. */
+    void (*moments)(igi_moments *m, const float *x, int64_t n);
+    /* y = (x - mean) * factor + add. */
+    void (*standard_row)(
+        float *y, const float *x, int64_t n, float mean, float factor, float add);
 
     /* float16 and bfloat16 to float32 and back, rounding to nearest even. */
     void (*widen_f16)(float *y, const uint16_t *x, int64_t n);

@@ -22,6 +22,8 @@
 
 #include "operators/cpu/compute/reduce.inc.h"
 
+#include "operators/cpu/compute/keys.inc.h"
+
 #include "operators/cpu/compute/rows.inc.h"
 
 #include "operators/cpu/compute/pool.inc.h"
@@ -76,11 +78,15 @@ static const igi_cpu_isa igi_cpu_table = {
     .reduce_axis_f64 = reduce_axis_f64,
     .argmax = argmax,
     .argmin = argmin,
+    .arg_columns = arg_columns,
+    .key_above = KEY_TABLE,
     .exp_sum = exp_sum_row,
     .softmax_row = softmax_row,
     .log_softmax_row = log_softmax_row,
     .layer_norm_row = layer_norm_row,
     .rms_norm_row = rms_norm_row,
+    .moments = moments,
+    .standard_row = standard_row,
     .widen_f16 = widen_f16,
     .widen_bf16 = widen_bf16,
     .narrow_f16 = narrow_f16,

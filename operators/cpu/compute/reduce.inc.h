@@ -56,6 +56,8 @@ VEC_INLINE float reduce_join1(const igi_reduction op, float a, float b)
 VEC_INLINE float reduce_lanes(const igi_reduction op, vf x)
 {
     float lane[VW];
+    if (op == IGI_REDUCE_SUM || op == IGI_REDUCE_SUM_SQ || op == IGI_REDUCE_SUM_ABS)
+        return vsum(x);
     vstore(lane, x);
     for (int width = VW / 2; width > 0; width /= 2)
         for (int i = 0; i < width; i++)
@@ -234,7 +236,14 @@ static void reduce_axis(igi_reduction op,
 static int64_t find_value(const float *x, int64_t n, float best, bool last)
 {
     const bool nan = best != best;
-    for (int64_t s = 0; s < n; s++) {
+    const vf b = vset1(best);
+    int64_t s = 0;
+    for (; s + VW <= n; s += VW) {
+        const vf v = vload(last ? x + n - VW - s : x + s);
+        if (nan ? vany(vnan(v)) : vany(veq(v, b)))
+            break;
+    }
+    for (; s < n; s++) {
         const int64_t i = last ? n - 1 - s : s;
         if (nan ? x[i] != x[i] : x[i] == best)
             return i;
@@ -242,12 +251,132 @@ static int64_t find_value(const float *x, int64_t n, float best, bool last)
     return 0;
 }
 
+#define ARG_SHORT 24
+
+/* Whether v takes the place of `best`, which stands before it. */
+VEC_INLINE bool arg_wins(const igi_reduction op, float v, float best, bool last)
+{
+    const bool wins = op == IGI_REDUCE_MIN ? v < best : v > best;
+    const bool tie = (v == best) | ((v != v) & (best != best));
+    return wins | (tie & last) | ((v != v) & (best == best));
+}
+
+/* Short rows, without branches. */
+VEC_INLINE int64_t arg_short(const igi_reduction op,
+                             const float *x,
+                             int64_t n,
+                             bool last)
+{
+    int64_t at = 0;
+    float best = x[0];
+    for (int64_t i = 1; i < n; i++) {
+        const bool wins = arg_wins(op, x[i], best, last);
+        at = wins ? i : at;
+        best = wins ? x[i] : best;
+    }
+    return at;
+}
+
+/* One pass: the best block, then where in it. */
+VEC_INLINE int64_t arg_row(const igi_reduction op, const float *x, int64_t n, bool last)
+{
+    if (n < ARG_SHORT)
+        return arg_short(op, x, n, last);
+    int64_t block = 0;
+    float best = 0.0f;
+    for (int64_t i = 0; i < n; i += IGI_REDUCE_BLOCK) {
+        const float v = reduce_block(
+            op, x + i, n - i < IGI_REDUCE_BLOCK ? n - i : IGI_REDUCE_BLOCK);
+        if (i == 0 || arg_wins(op, v, best, last)) {
+            best = v;
+            block = i;
+        }
+    }
+    const int64_t rest = n - block;
+    return block + find_value(x + block,
+                              rest < IGI_REDUCE_BLOCK ? rest : IGI_REDUCE_BLOCK, best,
+                              last);
+}
+
+#undef ARG_SHORT
+
 static int64_t argmax(const float *x, int64_t n, bool last)
 {
-    return find_value(x, n, reduce(IGI_REDUCE_MAX, x, n), last);
+    return arg_row(IGI_REDUCE_MAX, x, n, last);
 }
 
 static int64_t argmin(const float *x, int64_t n, bool last)
 {
-    return find_value(x, n, reduce(IGI_REDUCE_MIN, x, n), last);
+    return arg_row(IGI_REDUCE_MIN, x, n, last);
+}
+
+/* `nv` vectors of columns, the last masked; positions are floats. */
+VEC_INLINE void arg_strip(const int nv,
+                          int64_t cols,
+                          int64_t *y,
+                          const float *x,
+                          int64_t axis,
+                          int64_t inner,
+                          const bool least,
+                          const bool last)
+{
+    const vm tail = vtail(cols < VW ? cols : VW);
+    vf best[4], at[4];
+    VEC_UNROLL
+    for (int j = 0; j < nv; j++) {
+        best[j] = nv == 1 ? vload_tail(x, tail) : vload(x + j * VW);
+        at[j] = vset1(0.0f);
+    }
+    for (int64_t i = 1; i < axis; i++) {
+        const vf here = vset1((float)i);
+        VEC_UNROLL
+        for (int j = 0; j < nv; j++) {
+            const float *p = x + i * inner + j * VW;
+            const vf v = nv == 1 ? vload_tail(p, tail) : vload(p);
+            const vf a = least ? v : best[j], b = least ? best[j] : v;
+            const vm wins = last ? vle(a, b) : vlt(a, b), nan = vnan(v);
+            /* NaN wins over numbers; over NaN as over an equal one. */
+            const vf of_nan = last ? here : vsel(vnan(best[j]), at[j], here);
+            at[j] = vsel(nan, of_nan, vsel(wins, here, at[j]));
+            best[j] = vsel(nan, v, vsel(wins, v, best[j]));
+        }
+    }
+    VEC_UNROLL
+    for (int j = 0; j < nv; j++) {
+        float lane[VW];
+        vstore(lane, at[j]);
+        for (int64_t l = 0; l < VW && j * VW + l < cols; l++)
+            y[j * VW + l] = (int64_t)lane[l];
+    }
+}
+
+VEC_INLINE void arg_columns_of(int64_t *y,
+                               const float *x,
+                               int64_t axis,
+                               int64_t inner,
+                               int64_t n,
+                               const bool least,
+                               const bool last)
+{
+    int64_t c = 0;
+    for (; c + 4 * VW <= n; c += 4 * VW)
+        arg_strip(4, 4 * VW, y + c, x + c, axis, inner, least, last);
+    for (; c < n; c += VW)
+        arg_strip(1, n - c < VW ? n - c : VW, y + c, x + c, axis, inner, least, last);
+}
+
+static void arg_columns(int64_t *y,
+                        const float *x,
+                        int64_t axis,
+                        int64_t inner,
+                        int64_t n,
+                        bool least,
+                        bool last)
+{
+    if (last)
+        least ? arg_columns_of(y, x, axis, inner, n, true, true)
+              : arg_columns_of(y, x, axis, inner, n, false, true);
+    else
+        least ? arg_columns_of(y, x, axis, inner, n, true, false)
+              : arg_columns_of(y, x, axis, inner, n, false, false);
 }

@@ -4,11 +4,6 @@
 
 #define ROW_RUN 1024
 
-VEC_INLINE float sum_lanes(vf x)
-{
-    return reduce_lanes(IGI_REDUCE_SUM, x);
-}
-
 /* Loads at i, the whole vector or its first n - i lanes. */
 #define ROW_FULL(i_, n_) ((i_) + VW <= (n_))
 
@@ -34,7 +29,7 @@ VEC_INLINE float exp_sum(float *y, const float *x, int64_t n, float scale, float
                 vstore_tail(y + i, tail, e);
             i = end;
         }
-        total += sum_lanes(acc);
+        total += vsum(acc);
     }
     return total;
 }
@@ -61,27 +56,82 @@ static void log_softmax_row(float *y, const float *x, int64_t n)
     binary_sub_vs(y, y, &log_sum, n);
 }
 
-VEC_INLINE float sum_squared_deviation(const float *x, int64_t n, float mean)
+/* Sums of x - mean and of its square. */
+typedef struct deviations {
+    float sum, squares;
+} deviations;
+
+VEC_INLINE deviations sum_deviations(const float *x, int64_t n, float mean)
 {
-    const vf m = vset1(mean);
-    float total = 0.0f;
+    const vf m = vset1(mean), zero = vset1(0.0f);
+    deviations total = {0.0f, 0.0f};
     for (int64_t i = 0; i < n;) {
         const int64_t end = i + ROW_RUN < n ? i + ROW_RUN : n;
-        vf acc0 = vset1(0.0f), acc1 = acc0;
-        for (; ROW_FULL(i + VW, end); i += 2 * VW) {
-            vf d0 = vsub(vload(x + i), m), d1 = vsub(vload(x + i + VW), m);
-            acc0 = vfma(d0, d0, acc0);
-            acc1 = vfma(d1, d1, acc1);
+        vf sum[4] = {zero, zero, zero, zero}, acc[4] = {zero, zero, zero, zero};
+        for (; ROW_FULL(i + 3 * VW, end); i += 4 * VW) {
+            VEC_UNROLL
+            for (int s = 0; s < 4; s++) {
+                vf d = vsub(vload(x + i + s * VW), m);
+                sum[s] = vadd(sum[s], d);
+                acc[s] = vfma(d, d, acc[s]);
+            }
         }
         for (; i < end; i += VW) {
             vm tail = vtail(end - i < VW ? end - i : VW);
-            vf d = vsel(tail, vsub(vload_tail(x + i, tail), m), vset1(0.0f));
-            acc0 = vfma(d, d, acc0);
+            vf d = vsel(tail, vsub(vload_tail(x + i, tail), m), zero);
+            sum[0] = vadd(sum[0], d);
+            acc[0] = vfma(d, d, acc[0]);
         }
         i = end;
-        total += sum_lanes(vadd(acc0, acc1));
+        total.sum += vsum(vadd(vadd(sum[0], sum[1]), vadd(sum[2], sum[3])));
+        total.squares += vsum(vadd(vadd(acc[0], acc[1]), vadd(acc[2], acc[3])));
     }
     return total;
+}
+
+/* Where floats overflow. */
+static igi_moments moments_f64(const float *x, int64_t n)
+{
+    igi_moments m = {(double)n, 0, 0};
+    for (int64_t i = 0; i < n; i++)
+        m.mean += (double)x[i] / m.n;
+    for (int64_t i = 0; i < n; i++)
+        m.squares += ((double)x[i] - m.mean) * ((double)x[i] - m.mean);
+    return m;
+}
+
+#define MOMENTS_RUN (4 * ROW_RUN) /* stays in L1 between the two passes */
+
+/* The second pass corrects the rounded mean of the first: equal numbers have exactly
+ * themselves as mean. */
+static void moments(igi_moments *m, const float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += MOMENTS_RUN) {
+        const int64_t count = n - i < MOMENTS_RUN ? n - i : MOMENTS_RUN;
+        const float about = reduce(IGI_REDUCE_SUM, x + i, count) / (float)count;
+        const deviations d = sum_deviations(x + i, count, about);
+        const double shift = (double)d.sum / (double)count;
+        const double squares = (double)d.squares - (double)d.sum * shift;
+        igi_moments run = {(double)count, (double)about + shift,
+                           squares < 0 ? 0 : squares};
+        if (!isfinite(d.squares))
+            run = moments_f64(x + i, count);
+        igi_moments_join(m, &run);
+    }
+}
+
+/* y = (x - mean) * factor + add. */
+static void
+standard_row(float *y, const float *x, int64_t n, float mean, float factor, float add)
+{
+    const vf m = vset1(mean), f = vset1(factor), b = vset1(add);
+    int64_t i = 0;
+    for (; ROW_FULL(i, n); i += VW)
+        vstore(y + i, vfma(vsub(vload(x + i), m), f, b));
+    if (i < n) {
+        vm tail = vtail(n - i);
+        vstore_tail(y + i, tail, vfma(vsub(vload_tail(x + i, tail), m), f, b));
+    }
 }
 
 VEC_INLINE vf norm_value(vf x, vf mean, vf inv, vf gamma, vf beta)
@@ -117,7 +167,7 @@ static void layer_norm_row(
     float *y, const float *x, int64_t n, const igi_norm *p, float *mean, float *inv_std)
 {
     const float mu = reduce(IGI_REDUCE_SUM, x, n) / (float)n;
-    const float variance = sum_squared_deviation(x, n, mu) / (float)n;
+    const float variance = sum_deviations(x, n, mu).squares / (float)n;
     const float inv = 1.0f / sqrtf(variance + p->epsilon);
     norm_apply(y, x, n, p, mu, inv);
     if (mean)
@@ -136,3 +186,4 @@ rms_norm_row(float *y, const float *x, int64_t n, const igi_norm *p, float *inv_
         *inv_rms = inv;
 }
 #undef ROW_FULL
+#undef MOMENTS_RUN

@@ -105,6 +105,16 @@ VEC_INLINE vm vnan(vf a)
 {
     return _mm256_cmp_ps(a, a, _CMP_UNORD_Q);
 }
+VEC_INLINE bool vany(vm a)
+{
+    return _mm256_movemask_ps(a) != 0;
+}
+VEC_INLINE float vsum(vf a)
+{
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_shuffle_ps(s, s, 1)));
+}
 VEC_INLINE vf vsel(vm m, vf a, vf b)
 {
     return _mm256_blendv_ps(b, a, m);

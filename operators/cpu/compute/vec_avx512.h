@@ -107,6 +107,15 @@ VEC_INLINE vm vnan(vf a)
 {
     return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q);
 }
+VEC_INLINE bool vany(vm a)
+{
+    return a != 0;
+}
+/* Halves added, then their halves: one order for all lengths of vectors. */
+VEC_INLINE float vsum(vf a)
+{
+    return _mm512_reduce_add_ps(a);
+}
 VEC_INLINE vf vsel(vm m, vf a, vf b) /* m ? a : b */
 {
     return _mm512_mask_blend_ps(m, b, a);

@@ -87,6 +87,14 @@ VEC_INLINE vf vfnma(vf a, vf b, vf c)
     return c - a * b;
 #endif
 }
+VEC_INLINE bool vany(vm a)
+{
+    return (a[0] | a[1] | a[2] | a[3]) != 0;
+}
+VEC_INLINE float vsum(vf a)
+{
+    return (a[0] + a[2]) + (a[1] + a[3]);
+}
 VEC_INLINE vf vsel(vm m, vf a, vf b)
 {
     return (vf)((m & (vi)a) | (~m & (vi)b));
