@@ -117,7 +117,7 @@ static double outer(int order, double d)
     }
 }
 
-static void set_weights(igi_grid_axis *t, int64_t mode, int order, double f)
+void igi_grid_weights(igi_grid_axis *t, int64_t mode, int order, double f)
 {
     const double sign = order % 2 ? -1 : 1; /* distances that shrink as f grows */
     if (mode == IGI_GRID_LINEAR) {
@@ -148,7 +148,7 @@ static void set_axis(igi_grid *v, int axis, double g)
     }
     const double left = floor(at);
     t->n = v->a.mode == IGI_GRID_LINEAR ? 2 : 4;
-    set_weights(t, v->a.mode, order, at - left);
+    igi_grid_weights(t, v->a.mode, order, at - left);
     for (int i = 0; i < t->n; i++) {
         t->index[i] =
             padded(v->a.padding_mode, align, left + i - (t->n == 4), v->in[axis]);

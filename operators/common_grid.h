@@ -56,6 +56,9 @@ void igi_grid_set(igi_grid *v,
                   int rank,
                   const int64_t *xd,
                   const ig_tensor *grid);
+/* Weights of a linear or cubic filter's taps around a coordinate whose fraction is f,
+ * derived `order` times. */
+void igi_grid_weights(igi_grid_axis *t, int64_t mode, int order, double f);
 /* Taps of place p of item n. */
 void igi_grid_seek(igi_grid *v, int64_t n, int64_t p);
 /* Sum over all taps of the plane that begins at number `at` of x, or what dy adds to

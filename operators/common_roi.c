@@ -78,17 +78,23 @@ ig_status igi_roi_read(const ig_kernel_ctx *k,
     return IG_OK;
 }
 
-// Neighbours of p on an axis of n elements and the weight of the second.
-static double neighbours(double p, int64_t n, int64_t *low, int64_t *high)
+bool igi_roi_neighbours(
+    const igi_roi_axis *a, int64_t cell, int64_t i, int64_t at[2], double *second)
 {
+    double fine = ((double)i + 0.5) / (double)a->grid;
+    double p = a->origin + ((double)cell + fine) * a->cell;
+    if (!(p >= -1 && p <= (double)a->n) || a->n < 1)
+        return false;
     p = p < 0 ? 0 : p;
-    *low = (int64_t)p;
-    if (*low >= n - 1) {
-        *low = *high = n - 1;
-        return 0;
+    at[0] = (int64_t)p;
+    if (at[0] >= a->n - 1) {
+        at[0] = at[1] = a->n - 1;
+        *second = 0;
+    } else {
+        at[1] = at[0] + 1;
+        *second = p - (double)at[0];
     }
-    *high = *low + 1;
-    return p - (double)*low;
+    return true;
 }
 
 bool igi_roi_sample(const igi_roi *roi,
@@ -98,19 +104,14 @@ bool igi_roi_sample(const igi_roi *roi,
                     int64_t at[4],
                     double weight[4])
 {
-    int64_t low[2], high[2];
-    int64_t row = i / roi->grid_w, column = i % roi->grid_w;
-    double fine_h = ((double)row + 0.5) / (double)roi->grid_h;
-    double fine_w = ((double)column + 0.5) / (double)roi->grid_w;
-    double y = roi->y + ((double)h + fine_h) * roi->cell_h;
-    double x = roi->x + ((double)w + fine_w) * roi->cell_w;
-    if (!(y >= -1 && y <= (double)roi->height && x >= -1 && x <= (double)roi->width) ||
-        roi->height < 1 || roi->width < 1)
+    const igi_roi_axis rows = igi_roi_rows(roi), columns = igi_roi_columns(roi);
+    int64_t y[2], x[2];
+    double fy, fx;
+    if (!igi_roi_neighbours(&rows, h, i / roi->grid_w, y, &fy) ||
+        !igi_roi_neighbours(&columns, w, i % roi->grid_w, x, &fx))
         return false;
-    double fy = neighbours(y, roi->height, &low[0], &high[0]);
-    double fx = neighbours(x, roi->width, &low[1], &high[1]);
     for (int c = 0; c < 4; c++) {
-        at[c] = (c & 2 ? high[0] : low[0]) * roi->width + (c & 1 ? high[1] : low[1]);
+        at[c] = y[c >> 1] * roi->width + x[c & 1];
         weight[c] = (c & 2 ? fy : 1 - fy) * (c & 1 ? fx : 1 - fx);
     }
     return true;

@@ -28,6 +28,23 @@ ig_status igi_roi_read(const ig_kernel_ctx *k,
                        const int64_t *x_dims,
                        int64_t r,
                        igi_roi *roi);
+/* Where sample i of cell `cell` lies on one axis of n elements: its two neighbours and
+ * the weight of the second; false: outside. The elements of a sample and their weights
+ * are the products of its axes. */
+typedef struct igi_roi_axis {
+    double origin, cell;
+    int64_t grid, n;
+} igi_roi_axis;
+static inline igi_roi_axis igi_roi_rows(const igi_roi *r)
+{
+    return (igi_roi_axis){r->y, r->cell_h, r->grid_h, r->height};
+}
+static inline igi_roi_axis igi_roi_columns(const igi_roi *r)
+{
+    return (igi_roi_axis){r->x, r->cell_w, r->grid_w, r->width};
+}
+bool igi_roi_neighbours(
+    const igi_roi_axis *a, int64_t cell, int64_t i, int64_t at[2], double *second);
 /* The four elements of a plane that sample i of cell (h, w) reads, and their weights;
  * false: it lies outside. */
 bool igi_roi_sample(const igi_roi *roi,

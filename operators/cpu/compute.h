@@ -344,6 +344,29 @@ typedef struct igi_cell_step {
     const float *rb; /* GRU_LINEAR: bias of R's last gate [ld] */
 } igi_cell_step;
 
+/* ---- regions of interest ------------------------------------------------------------
+ */
+
+/* Weighted sums of a grid of cells over a plane of rows `ld` apart, by rows first: the
+ * weight of an element is that of its row times that of its column. Columns count from
+ * `low`. */
+typedef struct igi_region {
+    int64_t rows, columns; /* cells */
+    int64_t ld;
+    const int32_t *row_taps;   /* [rows] */
+    const int32_t *row_index;  /* [rows][row_ld]: rows of the plane */
+    const float *row_weight;   /* [rows][row_ld] */
+    int64_t row_ld, low, wide; /* columns [low, low + wide) are read */
+    int64_t column_taps;
+    const int32_t *column_index; /* [column_taps] */
+    const float *column_weight;  /* [column_taps][column_ld]: of each cell */
+    int64_t column_ld;           /* a multiple of `vector`, zero behind the cells */
+    float *mixed;                /* IGI_REGION_ROWS * wide floats */
+} igi_region;
+
+/* Rows of cells whose columns are summed together. */
+#define IGI_REGION_ROWS 8
+
 /* ---- the table ----------------------------------------------------------------------
  */
 
@@ -485,6 +508,8 @@ typedef struct igi_cpu_isa {
     /* y[c] = mean over pixels of x[pixel][c] at stride x_pixel, pixels >= 1. */
     void (*global_avg_pool)(
         float *y, const float *x, int64_t pixels, int64_t x_pixel, int64_t channels);
+    /* y[rows][columns] from a plane x. */
+    void (*region)(const igi_region *r, float *y, const float *x);
     igi_adam_fn adam;
     igi_relu_grad_fn relu_grad;
 } igi_cpu_isa;

@@ -28,6 +28,8 @@
 
 #include "operators/cpu/compute/pool.inc.h"
 
+#include "operators/cpu/compute/region.inc.h"
+
 #include "operators/cpu/compute/f64.inc.h"
 
 #include "operators/cpu/compute/half.inc.h"
@@ -99,6 +101,7 @@ static const igi_cpu_isa igi_cpu_table = {
     .winograd_output = winograd_output,
     .cell_block = VW,
     .cell_step = cell_step,
+    .region = region,
     .adam = adam,
     .relu_grad = relu_grad,
     .max_pool_row = max_pool_row,
