@@ -1,15 +1,18 @@
-/* Resize of one axis or two neighbouring ones, the others copied: planes (NCHW) and
- * pixels of channels (NHWC).
+/* Resize of up to three neighbouring axes, the others copied: planes (NCHW), volumes
+ * and pixels of channels (NHWC).
  *
- * x is seen as [outer][in1][in2][inner]. Nearest copies pixels, and a row of the output
- * that has the same source as the one before is copied whole. Filters first mix rows of
- * x (neighbouring rows with a few weights: a product with one row), then pixels of the
- * mixed row. */
+ * x is seen as [outer][in0][in1][in2][inner]. Nearest copies pixels, and a row of the
+ * output that has the same source as the one before is copied whole. Filters first mix
+ * planes of x, once for all their rows, then rows (neighbouring rows with a few
+ * weights: a product with one row), then pixels of the mixed row. */
 #include <string.h>
 
 #include "graph/core/alloc.h"
 #include "operators/common_resize.h"
 #include "operators/cpu/kernel.h"
+
+/* Numbers of a pixel that are worth a call of the product. */
+enum { FEW = 64 };
 
 static const igi_resize_ports ports = {1, 2, 3};
 
@@ -24,11 +27,11 @@ typedef struct runs {
 typedef struct resize_state {
     igi_resize r;
     int64_t outer, inner;
-    igi_resize_axis *rows, *cols;
-    igi_resize_axis one; /* stands for rows when one axis is resized */
+    igi_resize_axis *planes, *rows, *cols;
+    igi_resize_axis one; /* stands for planes and rows when fewer axes are resized */
     int64_t one_index;
     double one_weight;
-    runs by_row, by_col;
+    runs by_plane, by_row, by_col;
     void *memory;
 } resize_state;
 
@@ -43,7 +46,7 @@ static void unprepare(ig_kernel_ctx *k)
     k->state = NULL;
 }
 
-/* Which axes are resized; false: more than two, or apart. */
+/* Which axes are resized; false: more than three, or apart. */
 static bool find_axes(resize_state *s, const ig_tensor *x)
 {
     int first = -1, last = -1;
@@ -56,12 +59,13 @@ static bool find_axes(resize_state *s, const ig_tensor *x)
     }
     if (first < 0)
         first = last = rank - 1;
-    if (rank < 1 || last - first > 1)
+    if (rank < 1 || last - first > 2)
         return false;
     s->one = (igi_resize_axis){
         .in = 1, .out = 1, .taps = 1, .index = &s->one_index, .weight = &s->one_weight};
     s->one_weight = 1;
-    s->rows = first < last ? &s->r.axis[first] : &s->one;
+    s->planes = first < last - 1 ? &s->r.axis[first] : &s->one;
+    s->rows = first < last ? &s->r.axis[last - 1] : &s->one;
     s->cols = &s->r.axis[last];
     s->outer = igi_kcount(x, 0, first);
     s->inner = igi_kcount(x, last + 1, rank);
@@ -78,7 +82,7 @@ static ig_status prepare(ig_kernel_ctx *k)
     ig_status rc =
         igi_resize_make(&s->r, k, &ports, igi_krank(x), igi_kdims(x), igi_kdims(y));
     if (rc == IG_OK && !find_axes(s, x))
-        rc = ig_reject("more than two axes are resized, or axes that are apart");
+        rc = ig_reject("more than three axes are resized, or axes that are apart");
     if (rc != IG_OK)
         unprepare(k);
     return rc;
@@ -140,6 +144,13 @@ static void copy_row(const igi_resize_axis *a, void *y, const void *x, size_t si
     }
 }
 
+/* The plane of x that plane i of y takes. */
+static int64_t plane_of(const resize_state *s, int64_t i)
+{
+    const igi_resize_axis *a = s->planes;
+    return i / a->out * a->in + a->index[i % a->out];
+}
+
 static ig_status nearest_run(ig_kernel_ctx *k, int tid, int nth)
 {
     const resize_state *s = k->state;
@@ -150,9 +161,10 @@ static ig_status nearest_run(ig_kernel_ctx *k, int tid, int nth)
     const char *x = (const char *)igi_kin(k, 0)->data;
     char *y = (char *)igi_kout(k, 0)->data;
     int64_t lo, hi, before = -1, left = IGI_POLL_BLOCK;
-    ig_split(s->outer * rows->out, 1, tid, nth, &lo, &hi);
+    ig_split(s->outer * s->planes->out * rows->out, 1, tid, nth, &lo, &hi);
     for (int64_t r = lo; r < hi; r++) {
-        const int64_t from = r / rows->out * rows->in + rows->index[r % rows->out];
+        const int64_t from =
+            plane_of(s, r / rows->out) * rows->in + rows->index[r % rows->out];
         char *to = y + (size_t)r * y_row;
         IG_TRY(igi_kpace(k, &left, (int64_t)y_row + 64));
         if (from == before)
@@ -193,14 +205,20 @@ static void fold(const igi_resize_axis *a, runs *r)
     }
 }
 
+/* Of a mixed row. */
+static size_t row_bytes(const resize_state *s)
+{
+    return ((size_t)s->cols->in * (size_t)s->inner * sizeof(float) + 63) / 64 * 64;
+}
+
 static ig_status filter_prepare(ig_kernel_ctx *k)
 {
     IG_TRY(prepare(k));
     resize_state *s = k->state;
-    const igi_resize_axis *axis[2] = {s->rows, s->cols};
-    runs *r[2] = {&s->by_row, &s->by_col};
+    const igi_resize_axis *axis[3] = {s->planes, s->rows, s->cols};
+    runs *r[3] = {&s->by_plane, &s->by_row, &s->by_col};
     size_t bytes = 0;
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 3; i++)
         bytes += (size_t)axis[i]->out * (16 + ((size_t)axis[i]->taps + 1) / 2 * 8);
     s->memory = igi_alloc(bytes);
     if (!s->memory) {
@@ -208,7 +226,7 @@ static ig_status filter_prepare(ig_kernel_ctx *k)
         return IG_OUT_OF_MEMORY;
     }
     char *at = s->memory;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         const size_t n = (size_t)axis[i]->out;
         r[i]->taps = axis[i]->taps;
         r[i]->first = (int64_t *)(void *)at;
@@ -217,15 +235,48 @@ static ig_status filter_prepare(ig_kernel_ctx *k)
         at += n * (16 + ((size_t)axis[i]->taps + 1) / 2 * 8);
         fold(axis[i], r[i]);
     }
-    k->scratch_bytes =
-        ((size_t)s->cols->in * (size_t)s->inner * sizeof(float) + 63) / 64 * 64;
+    k->scratch_bytes = row_bytes(s);
+    if (s->planes != &s->one)
+        k->scratch_bytes += (size_t)s->rows->in * (size_t)s->cols->in *
+                            (size_t)s->inner * sizeof(float);
+    k->scratch_bytes = (k->scratch_bytes + 63) / 64 * 64;
     return IG_OK;
 }
 
-/* c[n] = sum over i < k of a[i] * b[i][n], rows of b side by side. */
-static void mix(const igi_cpu_isa *isa, const igi_gemm *g)
+/* y = element o of the mixed parts of x, which have n numbers each. */
+static void mix(const igi_cpu_isa *isa,
+                const runs *r,
+                int64_t o,
+                int64_t n,
+                float *y,
+                const float *x)
 {
-    isa->gemm(g, 0, 1, 0, igi_gemm_panels(isa, g->n));
+    isa->gemm(&(igi_gemm){.m = 1,
+                          .n = n,
+                          .k = r->count[o],
+                          .a = r->weight + o * r->taps,
+                          .lda = r->count[o],
+                          .b = x + r->first[o] * n,
+                          .ldb = n,
+                          .c = y,
+                          .ldc = n},
+              0, 1, 0, igi_gemm_panels(isa, n));
+}
+
+/* The same for few numbers, where a call would cost more than the sum. */
+static inline void
+mix_few(const float *w, int64_t count, int64_t inner, float *restrict y, const float *x)
+{
+    if (count == 2) {
+        for (int64_t i = 0; i < inner; i++)
+            y[i] = w[0] * x[i] + w[1] * x[inner + i];
+        return;
+    }
+    for (int64_t i = 0; i < inner; i++)
+        y[i] = w[0] * x[i];
+    for (int64_t t = 1; t < count; t++)
+        for (int64_t i = 0; i < inner; i++)
+            y[i] += w[t] * x[t * inner + i];
 }
 
 static void
@@ -235,22 +286,19 @@ mix_pixels(const resize_state *s, const igi_cpu_isa *isa, float *y, const float 
     const int64_t inner = s->inner, out = s->cols->out;
     for (int64_t o = 0; o < out; o++) {
         const float *w = r->weight + o * r->taps, *from = x + r->first[o] * inner;
-        if (inner > 1) {
-            mix(isa, &(igi_gemm){.m = 1,
-                                 .n = inner,
-                                 .k = r->count[o],
-                                 .a = w,
-                                 .lda = r->count[o],
-                                 .b = from,
-                                 .ldb = inner,
-                                 .c = y + o * inner,
-                                 .ldc = inner});
-            continue;
+        const int64_t count = r->count[o];
+        if (inner >= FEW)
+            mix(isa, r, o, inner, y + o * inner, x);
+        else if (inner > 1)
+            mix_few(w, count, inner, y + o * inner, from);
+        else if (count == 2)
+            y[o] = w[0] * from[0] + w[1] * from[1];
+        else {
+            float sum = 0;
+            for (int64_t i = 0; i < count; i++)
+                sum += w[i] * from[i];
+            y[o] = sum;
         }
-        float sum = 0;
-        for (int64_t i = 0; i < r->count[o]; i++)
-            sum += w[i] * from[i];
-        y[o] = sum;
     }
 }
 
@@ -260,27 +308,29 @@ static ig_status filter_run(ig_kernel_ctx *k, int tid, int nth)
     const igi_cpu_isa *isa = igi_cpu_isa_best();
     const runs *r = &s->by_row;
     const int64_t x_row = s->cols->in * s->inner, y_row = s->cols->out * s->inner;
-    const float *x = igi_kf32(igi_kin(k, 0));
-    float *y = igi_kf32(igi_kout(k, 0)), *mixed = ig_scratch(k, tid);
+    const int64_t rows = s->rows->out, x_plane = s->rows->in * x_row;
+    const float *from = NULL;
+    float *y = igi_kf32(igi_kout(k, 0)), *row = ig_scratch(k, tid);
+    float *plane = (float *)(void *)((char *)ig_scratch(k, tid) + row_bytes(s));
     int64_t lo, hi, left = IGI_POLL_BLOCK;
-    ig_split(s->outer * s->rows->out, 1, tid, nth, &lo, &hi);
-    for (int64_t i = lo; i < hi; i++) {
-        const int64_t o = i % s->rows->out;
-        const float *from = x + (i / s->rows->out * s->rows->in + r->first[o]) * x_row;
-        IG_TRY(igi_kpace(k, &left, r->count[o] * x_row + y_row * s->by_col.taps + 64));
-        if (s->rows != &s->one) {
-            mix(isa, &(igi_gemm){.m = 1,
-                                 .n = x_row,
-                                 .k = r->count[o],
-                                 .a = r->weight + o * r->taps,
-                                 .lda = r->count[o],
-                                 .b = from,
-                                 .ldb = x_row,
-                                 .c = mixed,
-                                 .ldc = x_row});
-            from = mixed;
+    ig_split(s->outer * s->planes->out * rows, 1, tid, nth, &lo, &hi);
+    for (int64_t i = lo, before = -1; i < hi; i++) {
+        const int64_t p = i / rows, o = i % rows;
+        if (p != before) {
+            from =
+                igi_kf32(igi_kin(k, 0)) + p / s->planes->out * s->planes->in * x_plane;
+            if (s->planes != &s->one) {
+                const int64_t at = p % s->planes->out;
+                IG_TRY(igi_kpace(k, &left, s->by_plane.count[at] * x_plane));
+                mix(isa, &s->by_plane, at, x_plane, plane, from);
+                from = plane;
+            }
+            before = p;
         }
-        mix_pixels(s, isa, y + i * y_row, from);
+        IG_TRY(igi_kpace(k, &left, r->count[o] * x_row + y_row * s->by_col.taps + 64));
+        if (s->rows != &s->one)
+            mix(isa, r, o, x_row, row, from);
+        mix_pixels(s, isa, y + i * y_row, s->rows != &s->one ? row : from);
     }
     return IG_OK;
 }
