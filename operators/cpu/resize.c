@@ -279,27 +279,38 @@ mix_few(const float *w, int64_t count, int64_t inner, float *restrict y, const f
             y[i] += w[t] * x[t * inner + i];
 }
 
+/* One number a pixel. */
+static void mix_line(const runs *r, int64_t out, float *restrict y, const float *x)
+{
+    const int64_t *first = r->first, *count = r->count;
+    const float *w = r->weight;
+    for (int64_t o = 0; o < out; o++, w += r->taps) {
+        const float *from = x + first[o];
+        float sum = w[0] * from[0];
+        if (count[o] == 2)
+            sum += w[1] * from[1];
+        else
+            for (int64_t i = 1; i < count[o]; i++)
+                sum += w[i] * from[i];
+        y[o] = sum;
+    }
+}
+
 static void
 mix_pixels(const resize_state *s, const igi_cpu_isa *isa, float *y, const float *x)
 {
     const runs *r = &s->by_col;
     const int64_t inner = s->inner, out = s->cols->out;
-    for (int64_t o = 0; o < out; o++) {
-        const float *w = r->weight + o * r->taps, *from = x + r->first[o] * inner;
-        const int64_t count = r->count[o];
-        if (inner >= FEW)
-            mix(isa, r, o, inner, y + o * inner, x);
-        else if (inner > 1)
-            mix_few(w, count, inner, y + o * inner, from);
-        else if (count == 2)
-            y[o] = w[0] * from[0] + w[1] * from[1];
-        else {
-            float sum = 0;
-            for (int64_t i = 0; i < count; i++)
-                sum += w[i] * from[i];
-            y[o] = sum;
-        }
+    if (inner == 1) {
+        mix_line(r, out, y, x);
+        return;
     }
+    for (int64_t o = 0; o < out; o++)
+        if (inner < FEW)
+            mix_few(r->weight + o * r->taps, r->count[o], inner, y + o * inner,
+                    x + r->first[o] * inner);
+        else
+            mix(isa, r, o, inner, y + o * inner, x);
 }
 
 static ig_status filter_run(ig_kernel_ctx *k, int tid, int nth)
