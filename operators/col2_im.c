@@ -135,24 +135,12 @@ static ig_status add_up(ig_kernel_ctx *k, igi_cols c, void *room)
 
 static ig_status col2_im_reference(ig_kernel_ctx *k)
 {
-    const ig_tensor *x = ig_in(k, 0), *y = ig_out(k, 0);
-    int64_t image[IG_RANK_MAX], block[IG_RANK_MAX], plane = 1;
-    int n = igi_read_ints(ig_in(k, 1), image, IG_RANK_MAX);
+    const ig_tensor *y = ig_out(k, 0);
+    int64_t plane = 1;
     igi_cols c;
-    if (n < 0 || n != ig_rank(y) - 2 ||
-        igi_read_ints(ig_in(k, 2), block, IG_RANK_MAX) != n)
-        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
-                              "image_shape and block_shape do not fit the output");
-    const char *wrong = igi_cols_make(k->attrs, n, image, block, &c);
-    if (wrong)
-        return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "%s", wrong);
-    for (int i = 0; i < n; i++)
-        plane *= image[i];
-    if (ig_dims(x)[1] != ig_dims(y)[1] * c.places || ig_dims(x)[2] != c.columns ||
-        ig_dims(x)[0] != ig_dims(y)[0] ||
-        ig_numel(y) != ig_dims(y)[0] * ig_dims(y)[1] * plane)
-        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
-                              "the columns do not fit blocks and image");
+    IG_TRY(igi_cols_read(k, &c));
+    for (int i = 0; i < c.n; i++)
+        plane *= c.image[i];
     if (ig_numel(y) == 0)
         return IG_OK;
     void *room = igi_calloc((size_t)plane, sizeof(double));
@@ -168,6 +156,8 @@ static ig_status col2_im_reference(ig_kernel_ctx *k)
 static const igi_col_attrs spread = {sizeof(igi_col_attrs), IGI_INTS(1, 2), {0}, {0}};
 static const igi_col_attrs padded = {
     sizeof(igi_col_attrs), {0}, IGI_INTS(0, 1, 0, 1), IGI_INTS(2, 1)};
+static const igi_col_attrs far = {sizeof(igi_col_attrs), IGI_INTS(2, 3),
+                                  IGI_INTS(4, 9, 2, 8), IGI_INTS(1, 3)};
 #define ADDABLE (IG_NUMERIC | IG_COMPLEXES | IG_T(BOOL))
 static const ig_sample samples[] = {
     {.name = "plain",
@@ -192,6 +182,10 @@ static const ig_sample samples[] = {
     {.name = "three_axes",
      .types = IG_FLOATS,
      IGI_INPUTS(IGI_IN(1, 4, 8), IGI_IN_INTS(2, 3, 3), IGI_IN_INTS(1, 2, 2))},
+    {.name = "far_pads",
+     .attrs = &far,
+     .types = IG_FLOATS,
+     IGI_INPUTS(IGI_IN(1, 12, 35), IGI_IN_INTS(3, 2), IGI_IN_INTS(2, 3))},
     {.name = "empty",
      .types = ADDABLE,
      IGI_INPUTS(IGI_IN(0, 4, 1), IGI_IN_INTS(2, 2), IGI_IN_INTS(2, 2))},

@@ -53,6 +53,28 @@ const char *igi_cols_make(const igi_col_attrs *o,
     return NULL;
 }
 
+ig_status igi_cols_read(const ig_kernel_ctx *k, igi_cols *c)
+{
+    const ig_tensor *x = ig_in(k, 0), *y = ig_out(k, 0);
+    int64_t image[IG_RANK_MAX], block[IG_RANK_MAX], plane = 1;
+    int n = igi_read_ints(ig_in(k, 1), image, IG_RANK_MAX);
+    if (n < 0 || n != ig_rank(y) - 2 ||
+        igi_read_ints(ig_in(k, 2), block, IG_RANK_MAX) != n)
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                              "image_shape and block_shape do not fit the output");
+    const char *wrong = igi_cols_make(k->attrs, n, image, block, c);
+    if (wrong)
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "%s", wrong);
+    for (int i = 0; i < n; i++)
+        plane *= image[i];
+    if (ig_dims(x)[1] != ig_dims(y)[1] * c->places || ig_dims(x)[2] != c->columns ||
+        ig_dims(x)[0] != ig_dims(y)[0] ||
+        ig_numel(y) != ig_dims(y)[0] * ig_dims(y)[1] * plane)
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                              "the columns do not fit blocks and image");
+    return IG_OK;
+}
+
 int64_t igi_cols_at(const igi_cols *c, int64_t k, int64_t l)
 {
     int64_t at = 0, step = 1;

@@ -28,6 +28,8 @@ const char *igi_cols_make(const igi_col_attrs *o,
                           const int64_t *image,
                           const int64_t *block,
                           igi_cols *c);
+/* Those of a call of Col2Im, from its inputs; checks that input and output fit. */
+ig_status igi_cols_read(const ig_kernel_ctx *k, igi_cols *c);
 /* Where place k of block l lies in the plane of a channel; -1: in the padding. */
 int64_t igi_cols_at(const igi_cols *c, int64_t k, int64_t l);
 

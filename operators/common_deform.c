@@ -144,6 +144,32 @@ ig_status igi_deform_make(const ig_kernel_ctx *k,
     return IG_OK;
 }
 
+igi_deform_attrs
+igi_deform_columns_of(const igi_deform_conv_attrs *o, int n, const int64_t *kernel)
+{
+    return (igi_deform_attrs){.struct_size = sizeof(igi_deform_attrs),
+                              .dilations = o->dilations,
+                              .kernel_shape = {n, kernel},
+                              .offset_group = o->offset_group,
+                              .pads = o->pads,
+                              .strides = o->strides};
+}
+
+ig_status igi_deform_conv_make(const ig_kernel_ctx *k, igi_deform *d)
+{
+    const igi_deform_conv_attrs *o = k->attrs;
+    const ig_tensor *x = ig_in(k, 0), *w = ig_in(k, 1), *b = ig_in(k, 3),
+                    *y = ig_out(k, 0);
+    int rank = ig_rank(x);
+    igi_deform_attrs columns = igi_deform_columns_of(o, rank - 2, ig_dims(w) + 2);
+    IG_TRY(igi_deform_make(k, &columns, rank, ig_dims(x), ig_in(k, 2), ig_in(k, 4), d));
+    if (ig_dims(w)[1] * o->group != d->c || ig_dims(w)[0] % o->group != 0 ||
+        ig_numel(y) != d->batch * ig_dims(w)[0] * d->out_plane ||
+        (b && ig_numel(b) != ig_dims(w)[0]))
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "W and B do not fit X and group");
+    return IG_OK;
+}
+
 // Floor of position a and its fraction; false when it is far outside or no number.
 static bool position(const igi_deform *d,
                      int64_t at,

@@ -56,6 +56,21 @@ ig_status igi_deform_make(const ig_kernel_ctx *k,
                           const ig_tensor *mask,
                           igi_deform *d);
 
+typedef struct igi_deform_conv_attrs {
+    uint32_t struct_size;
+    ig_ints dilations;
+    int64_t group;
+    ig_ints kernel_shape;
+    int64_t offset_group;
+    ig_ints pads, strides;
+} igi_deform_conv_attrs;
+
+/* The attributes of DeformConv's columns; `kernel` are the spatial dims of W. */
+igi_deform_attrs
+igi_deform_columns_of(const igi_deform_conv_attrs *o, int n, const int64_t *kernel);
+/* The columns of a call of DeformConv; checks all sizes. */
+ig_status igi_deform_conv_make(const ig_kernel_ctx *k, igi_deform *d);
+
 /* The corners that (image, group, place, output) reads: their positions in a plane and
  * weights, the mask's factor included. Returns their number. */
 typedef struct igi_corner {

@@ -115,3 +115,66 @@ const igi_average_pool_attrs igi_average_sample_same = {
     .strides = IGI_INTS(3)};
 const igi_max_pool_grad_attrs igi_max_pool_sample_columns = {
     sizeof(igi_max_pool_grad_attrs), 1};
+
+/* ---- MaxUnpool ---- */
+
+void igi_unpooled_dims(ig_symtab *s,
+                       const igi_max_unpool_attrs *o,
+                       int rank,
+                       const int64_t *in,
+                       int64_t *out)
+{
+    int n = rank - 2;
+    for (int i = 0; i < rank; i++) {
+        out[i] = in[i];
+        if (i < 2)
+            continue;
+        int64_t pads = o->pads.n ? o->pads.v[i - 2] + o->pads.v[n + i - 2] : 0;
+        int64_t steps = ig_dim_mul(s, ig_dim_sub(s, in[i], 1),
+                                   o->strides.n ? o->strides.v[i - 2] : 1);
+        if (in[i] == 0)
+            steps = -(o->strides.n ? o->strides.v[i - 2] : 1);
+        int64_t room = o->kernel_shape.v[i - 2] - pads;
+        if (steps >= 0 || in[i] == 0)
+            out[i] = steps + room < 0 ? -1 : steps + room;
+        else
+            out[i] =
+                room < 0 ? ig_dim_sub(s, steps, -room) : ig_dim_add(s, steps, room);
+    }
+}
+
+ig_status igi_unpool_dims(const ig_kernel_ctx *k, int64_t *dims, int64_t *total)
+{
+    const ig_tensor *x = ig_in(k, 0);
+    igi_unpooled_dims(NULL, k->attrs, ig_rank(x), ig_dims(x), dims);
+    *total = 1;
+    for (int i = 0; i < ig_rank(x); i++)
+        if (dims[i] < 0 || !igi_mul_i64(*total, dims[i], total))
+            return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                                  "the attributes give axis %d no size", i);
+    return IG_OK;
+}
+
+int64_t
+igi_unpool_place(int rank, const int64_t *dims, const int64_t *yd, int64_t index)
+{
+    int64_t at = 0, step = 1;
+    for (int i = rank - 1; i >= 0; i--) {
+        int64_t here = index % dims[i];
+        if (here >= yd[i])
+            return -1;
+        at += here * step;
+        step *= yd[i];
+        index /= dims[i];
+    }
+    return at;
+}
+
+ig_status
+igi_unpool_outside(const ig_kernel_ctx *k, int64_t at, int64_t index, int64_t total)
+{
+    return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                          "index %" PRId64 " at position %" PRId64
+                          " is outside [0, %" PRId64 "] or the output",
+                          index, at, total - 1);
+}

@@ -80,6 +80,27 @@ ig_status igi_pool_index(const ig_kernel_ctx *k,
                          int64_t index,
                          int64_t *at);
 
+typedef struct igi_max_unpool_attrs {
+    uint32_t struct_size;
+    ig_ints kernel_shape, pads, strides;
+} igi_max_unpool_attrs;
+
+/* Dims of the tensor that was pooled; -1 where one is negative. */
+void igi_unpooled_dims(ig_symtab *s,
+                       const igi_max_unpool_attrs *o,
+                       int rank,
+                       const int64_t *in,
+                       int64_t *out);
+/* Those of a call of MaxUnpool and their product. */
+ig_status igi_unpool_dims(const ig_kernel_ctx *k, int64_t *dims, int64_t *total);
+/* Where the element with this index among `dims` goes in a result of dims yd; -1:
+ * nowhere. */
+int64_t
+igi_unpool_place(int rank, const int64_t *dims, const int64_t *yd, int64_t index);
+/* The error of an index that is outside. */
+ig_status
+igi_unpool_outside(const ig_kernel_ctx *k, int64_t at, int64_t index, int64_t total);
+
 /* Attributes in samples. */
 extern const igi_average_pool_attrs igi_average_sample_two, igi_average_sample_counting,
     igi_average_sample_same;

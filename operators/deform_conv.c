@@ -11,15 +11,6 @@ IG_USES_OP(ConvGradWeight);
 IG_USES_OP(Reshape);
 IG_USES_OP(Shape);
 
-typedef struct deform_conv_attrs {
-    uint32_t struct_size;
-    ig_ints dilations;
-    int64_t group;
-    ig_ints kernel_shape;
-    int64_t offset_group;
-    ig_ints pads, strides;
-} deform_conv_attrs;
-
 static const ig_port inputs[] = {
     IG_PORT("X", 'T', "[N, C, in...]."),
     IG_PORT("W", 'T', "[M, C / group, kernel...]."),
@@ -34,9 +25,10 @@ static const ig_port inputs[] = {
 static const ig_port outputs[] = {IG_PORT("Y", 'T', "[N, M, out...]."), {0}};
 static const ig_type_rule types[] = {{'T', IG_FLOATS}, {0}};
 #define LIST(m_, ...)                                                                  \
-    IG_ATTR_INTS(deform_conv_attrs, m_, __VA_ARGS__, .max = IGI_WINDOW_MAX)
+    IG_ATTR_INTS(igi_deform_conv_attrs, m_, __VA_ARGS__, .max = IGI_WINDOW_MAX)
 #define COUNT(m_, ...)                                                                 \
-    IG_ATTR_INT(deform_conv_attrs, m_, 1, __VA_ARGS__, .min = 1, .max = IGI_WINDOW_MAX)
+    IG_ATTR_INT(igi_deform_conv_attrs, m_, 1, __VA_ARGS__, .min = 1,                   \
+                .max = IGI_WINDOW_MAX)
 static const ig_attr_def attrs[] = {
     LIST(dilations, "Distance of places per spatial axis; absent: 1.", .min = 1),
     COUNT(group, "Groups of channels."),
@@ -47,21 +39,9 @@ static const ig_attr_def attrs[] = {
     {0},
 };
 
-// The attributes of the columns; `kernel` are the spatial dims of W.
-static igi_deform_attrs
-columns_of(const deform_conv_attrs *o, int n, const int64_t *kernel)
-{
-    return (igi_deform_attrs){.struct_size = sizeof(igi_deform_attrs),
-                              .dilations = o->dilations,
-                              .kernel_shape = {n, kernel},
-                              .offset_group = o->offset_group,
-                              .pads = o->pads,
-                              .strides = o->strides};
-}
-
 static ig_status deform_conv_infer(ig_infer *x)
 {
-    const deform_conv_attrs *o = x->attrs;
+    const igi_deform_conv_attrs *o = x->attrs;
     const int64_t *xd = ig_type_dims(x->in[0]), *wd = ig_type_dims(x->in[1]);
     int64_t dims[IG_RANK_MAX], kernel[IG_RANK_MAX];
     int rank = x->in[0]->rank, n = rank - 2;
@@ -88,7 +68,7 @@ static ig_status deform_conv_infer(ig_infer *x)
         dims[2 + i] = ig_type_dims(x->in[2])[2 + i];
     if (known) {
         int64_t out[IG_RANK_MAX];
-        igi_deform_attrs columns = columns_of(o, n, kernel);
+        igi_deform_attrs columns = igi_deform_columns_of(o, n, kernel);
         IG_TRY(igi_deform_sizes(x, &columns, n, xd + 2, out));
         for (int i = 0; i < n; i++)
             IG_TRY(ig_infer_equal(x, dims[2 + i], out[i], "a dim of offset",
@@ -112,7 +92,7 @@ static void columns_gradient(ig_grad *g, const igi_deform_attrs *o, ig_var d)
 
 static ig_status deform_conv_gradient(ig_grad *g)
 {
-    const deform_conv_attrs *o = ig_grad_attrs(g);
+    const igi_deform_conv_attrs *o = ig_grad_attrs(g);
     const ig_type *w = ig_grad_in_type(g, 1);
     const igi_conv_attrs conv = {.struct_size = sizeof(conv), .group = o->group};
     int n = w->rank - 2;
@@ -127,7 +107,7 @@ static ig_status deform_conv_gradient(ig_grad *g)
     }
     if (n < 1)
         return ig_grad_fail(g, IG_UNSUPPORTED, "the rank is not known");
-    const igi_deform_attrs columns = columns_of(o, n, kernel);
+    const igi_deform_attrs columns = igi_deform_columns_of(o, n, kernel);
     ig_var dy = ig_grad_dy(g, 0);
     ig_var cols = igi_emit_deform_columns(g, &columns, ig_grad_in(g, 0),
                                           ig_grad_in(g, 2), ig_grad_in(g, 4));
@@ -165,7 +145,7 @@ IGI_INLINE void position(ig_dtype T,
     const ig_tensor *x = ig_in(k, 0), *w = ig_in(k, 1), *b = ig_in(k, 3),
                     *y = ig_out(k, 0);
     igi_corner corner[1 << IGI_DEFORM_AXES];
-    int64_t group = ((const deform_conv_attrs *)k->attrs)->group,
+    int64_t group = ((const igi_deform_conv_attrs *)k->attrs)->group,
             per = d->c / d->groups;
     int64_t m = ig_dims(w)[0], size = d->c / group * d->places;
     for (int64_t i = 0; i < d->groups * d->places; i++) {
@@ -191,18 +171,9 @@ IGI_INLINE void position(ig_dtype T,
 
 static ig_status deform_conv_reference(ig_kernel_ctx *k)
 {
-    const deform_conv_attrs *o = k->attrs;
-    const ig_tensor *x = ig_in(k, 0), *w = ig_in(k, 1), *b = ig_in(k, 3),
-                    *y = ig_out(k, 0);
-    int rank = ig_rank(x);
-    igi_deform_attrs columns = columns_of(o, rank - 2, ig_dims(w) + 2);
+    const ig_tensor *x = ig_in(k, 0), *w = ig_in(k, 1);
     igi_deform d;
-    IG_TRY(
-        igi_deform_make(k, &columns, rank, ig_dims(x), ig_in(k, 2), ig_in(k, 4), &d));
-    if (ig_dims(w)[1] * o->group != d.c || ig_dims(w)[0] % o->group != 0 ||
-        ig_numel(y) != d.batch * ig_dims(w)[0] * d.out_plane ||
-        (b && ig_numel(b) != ig_dims(w)[0]))
-        return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "W and B do not fit X and group");
+    IG_TRY(igi_deform_conv_make(k, &d));
     int64_t row;
     if (!igi_mul_i64(d.c, d.places, &row))
         return ig_kernel_fail(k, IG_LIMIT, "the windows are too large");
@@ -232,19 +203,29 @@ static ig_status deform_conv_reference(ig_kernel_ctx *k)
     return rc;
 }
 
-#define HEAD .struct_size = sizeof(deform_conv_attrs)
-static const deform_conv_attrs plain = {
+#define HEAD .struct_size = sizeof(igi_deform_conv_attrs)
+static const igi_deform_conv_attrs plain = {
     HEAD, .group = 1, .kernel_shape = IGI_INTS(2, 2), .offset_group = 1};
-static const deform_conv_attrs groups = {HEAD,
-                                         .dilations = IGI_INTS(1, 2),
-                                         .group = 2,
-                                         .kernel_shape = IGI_INTS(2, 2),
-                                         .offset_group = 2,
-                                         .pads = IGI_INTS(1, 1, 0, 1),
-                                         .strides = IGI_INTS(2, 1)};
-static const deform_conv_attrs from_w = {HEAD, .group = 1, .offset_group = 1};
-static const deform_conv_attrs line = {HEAD, .group = 1, .kernel_shape = IGI_INTS(2),
-                                       .offset_group = 1};
+static const igi_deform_conv_attrs groups = {HEAD,
+                                             .dilations = IGI_INTS(1, 2),
+                                             .group = 2,
+                                             .kernel_shape = IGI_INTS(2, 2),
+                                             .offset_group = 2,
+                                             .pads = IGI_INTS(1, 1, 0, 1),
+                                             .strides = IGI_INTS(2, 1)};
+static const igi_deform_conv_attrs wide = {HEAD, .group = 2, .offset_group = 3,
+                                           .pads = IGI_INTS(1, 1, 1, 1)};
+static const igi_deform_conv_attrs from_w = {HEAD, .group = 1, .offset_group = 1};
+static const igi_deform_conv_attrs line = {
+    HEAD, .group = 1, .kernel_shape = IGI_INTS(2), .offset_group = 1};
+#define PLACES_ODD                                                                     \
+    {                                                                                  \
+        IG_SHAPE_IN(1, 2, 3, 3), .data = (const double[])                              \
+        {                                                                              \
+            NAN, INFINITY, 1e4, -1e4, 0, -0.5, 0.5, -1, 1, 0, 0, 0, 0, 0, NAN, 0.5, 0, \
+                -INFINITY                                                              \
+        }                                                                              \
+    }
 static const ig_sample samples[] = {
     {.name = "plain",
      .attrs = &plain,
@@ -263,6 +244,22 @@ static const ig_sample samples[] = {
     {.name = "line",
      .attrs = &line,
      IGI_INPUTS(IGI_IN(1, 1, 4), IGI_IN(2, 1, 2), IGI_IN(1, 2, 3), IGI_IN(2))},
+    {.name = "wide",
+     .attrs = &wide,
+     .no_gradient = true,
+     IGI_INPUTS(IGI_IN(1, 6, 7, 11),
+                IGI_IN(4, 3, 3, 3),
+                IGI_IN(1, 54, 7, 11),
+                IGI_IN(4),
+                IGI_IN(1, 27, 7, 11))},
+    {.name = "three_axes",
+     .attrs = &from_w,
+     .no_gradient = true,
+     IGI_INPUTS(IGI_IN(1, 2, 3, 2, 3), IGI_IN(1, 2, 2, 1, 2), IGI_IN(1, 12, 2, 2, 2))},
+    {.name = "no_numbers",
+     .attrs = &from_w,
+     .no_gradient = true,
+     IGI_INPUTS(IGI_IN(1, 1, 3, 3), IGI_IN(1, 1, 1, 1), PLACES_ODD)},
     {.name = "empty",
      .attrs = &plain,
      IGI_INPUTS(IGI_IN(0, 2, 3, 3), IGI_IN(3, 2, 2, 2), IGI_IN(0, 8, 2, 2))},
@@ -279,7 +276,7 @@ IG_OPERATOR(DeformConv) = {
     .outputs = outputs,
     .types = types,
     .attrs = attrs,
-    .attrs_size = sizeof(deform_conv_attrs),
+    .attrs_size = sizeof(igi_deform_conv_attrs),
     .infer = deform_conv_infer,
     .gradient = deform_conv_gradient,
     .saves = saves,

@@ -3,19 +3,12 @@
 // Indices count in the tensor that the attributes give back, without padding. A larger
 // output_shape places that tensor at its beginning. Of equal indices the last stays.
 
-#include <inttypes.h>
-
 #include "operators/common_grad.h"
 #include "operators/common_move.h"
 #include "operators/common_pool.h"
 
 IG_USES_OP(MaxPoolGather);
 IG_USES_OP(Slice);
-
-typedef struct max_unpool_attrs {
-    uint32_t struct_size;
-    ig_ints kernel_shape, pads, strides;
-} max_unpool_attrs;
 
 static const ig_port inputs[] = {
     IG_PORT("X", 'T', "Pooled elements, [N, C, D1, ..., Dk]."),
@@ -29,18 +22,18 @@ static const ig_port inputs[] = {
 static const ig_port outputs[] = {IG_PORT("output", 'T', "[N, C, O1, ..., Ok]."), {0}};
 static const ig_type_rule types[] = {{'T', IG_FLOATS}, {'I', IG_T(INT64)}, {0}};
 static const ig_attr_def attrs[] = {
-    IG_ATTR_INTS(max_unpool_attrs,
+    IG_ATTR_INTS(igi_max_unpool_attrs,
                  kernel_shape,
                  "Size of the window per spatial axis.",
                  .flags = IG_REQUIRED,
                  .min = 1,
                  .max = IGI_WINDOW_MAX),
-    IG_ATTR_INTS(max_unpool_attrs,
+    IG_ATTR_INTS(igi_max_unpool_attrs,
                  pads,
                  "Begins of all spatial axes, then ends; absent: 0.",
                  .min = 0,
                  .max = IGI_WINDOW_MAX),
-    IG_ATTR_INTS(max_unpool_attrs,
+    IG_ATTR_INTS(igi_max_unpool_attrs,
                  strides,
                  "Step per spatial axis; absent: 1.",
                  .min = 1,
@@ -48,30 +41,7 @@ static const ig_attr_def attrs[] = {
     {0},
 };
 
-// Dims of the tensor that was pooled; -1 where one is negative.
-static void pooled_dims(
-    ig_symtab *s, const max_unpool_attrs *o, int rank, const int64_t *in, int64_t *out)
-{
-    int n = rank - 2;
-    for (int i = 0; i < rank; i++) {
-        out[i] = in[i];
-        if (i < 2)
-            continue;
-        int64_t pads = o->pads.n ? o->pads.v[i - 2] + o->pads.v[n + i - 2] : 0;
-        int64_t steps = ig_dim_mul(s, ig_dim_sub(s, in[i], 1),
-                                   o->strides.n ? o->strides.v[i - 2] : 1);
-        if (in[i] == 0)
-            steps = -(o->strides.n ? o->strides.v[i - 2] : 1);
-        int64_t room = o->kernel_shape.v[i - 2] - pads;
-        if (steps >= 0 || in[i] == 0)
-            out[i] = steps + room < 0 ? -1 : steps + room;
-        else
-            out[i] =
-                room < 0 ? ig_dim_sub(s, steps, -room) : ig_dim_add(s, steps, room);
-    }
-}
-
-static ig_status check_lists(ig_infer *x, const max_unpool_attrs *o, int rank)
+static ig_status check_lists(ig_infer *x, const igi_max_unpool_attrs *o, int rank)
 {
     int n = rank - 2;
     if (n < 1 || o->kernel_shape.n != n || (o->strides.n && o->strides.n != n) ||
@@ -85,14 +55,14 @@ static ig_status check_lists(ig_infer *x, const max_unpool_attrs *o, int rank)
 
 static ig_status max_unpool_infer(ig_infer *x)
 {
-    const max_unpool_attrs *o = x->attrs;
+    const igi_max_unpool_attrs *o = x->attrs;
     int64_t dims[IG_RANK_MAX], want[IG_RANK_MAX], same;
     int rank = x->in[0]->rank, n = IG_INTS_ABSENT;
     IG_TRY(check_lists(x, o, rank));
     for (int i = 0; i < rank; i++)
         IG_TRY(ig_infer_equal(x, ig_type_dims(x->in[0])[i], ig_type_dims(x->in[1])[i],
                               "a dim of I", &same));
-    pooled_dims(x->syms, o, rank, ig_type_dims(x->in[0]), dims);
+    igi_unpooled_dims(x->syms, o, rank, ig_type_dims(x->in[0]), dims);
     if (x->n_in > 2 && x->in[2])
         n = igi_infer_sizes(x, 2, want);
     if (n == IG_INTS_TOO_MANY)
@@ -109,12 +79,12 @@ static ig_status max_unpool_infer(ig_infer *x)
 
 static ig_status max_unpool_gradient(ig_grad *g)
 {
-    const max_unpool_attrs *o = ig_grad_attrs(g);
+    const igi_max_unpool_attrs *o = ig_grad_attrs(g);
     int rank = ig_grad_in_type(g, 0)->rank, n = rank - 2;
     int64_t factor[IG_RANK_MAX] = {1, 1}, term[IG_RANK_MAX] = {0},
             zero[IG_RANK_MAX] = {0};
     ig_var dy = ig_grad_dy(g, 0);
-    if (ig_grad_in_type(g, 2)) { // cut to the dims that pooled_dims gives
+    if (ig_grad_in_type(g, 2)) { // cut to the dims that igi_unpooled_dims gives
         if (rank < 2)
             return ig_grad_fail(g, IG_UNSUPPORTED, "the rank is not known");
         for (int i = 0; i < n; i++) {
@@ -132,49 +102,30 @@ static ig_status max_unpool_gradient(ig_grad *g)
 }
 static const ig_save saves[] = {IG_SAVE_IN(1, IG_BIT(0)), {0}};
 
-// Where the element with this index goes; -1: nowhere.
-static int64_t place(const ig_tensor *y, const int64_t *dims, int64_t index)
-{
-    int64_t at = 0, step = 1;
-    for (int i = ig_rank(y) - 1; i >= 0; i--) {
-        int64_t here = index % dims[i];
-        if (here >= ig_dims(y)[i])
-            return -1;
-        at += here * step;
-        step *= ig_dims(y)[i];
-        index /= dims[i];
-    }
-    return at;
-}
-
 static ig_status max_unpool_reference(ig_kernel_ctx *k)
 {
     const ig_tensor *x = ig_in(k, 0), *y = ig_out(k, 0);
     const int64_t *index = ig_data(ig_in(k, 1)), one = 1;
-    int64_t dims[IG_RANK_MAX] = {0}, total = 1, n = ig_numel(x);
-    pooled_dims(NULL, k->attrs, ig_rank(x), ig_dims(x), dims);
-    for (int i = 0; i < ig_rank(x); i++)
-        if (dims[i] < 0 || !igi_mul_i64(total, dims[i], &total))
-            return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
-                                  "the attributes give axis %d no size", i);
+    int64_t dims[IG_RANK_MAX], total, n = ig_numel(x);
+    const int rank = ig_rank(x);
+    IG_TRY(igi_unpool_dims(k, dims, &total));
     for (int64_t i = 0; i < n; i++)
-        if (index[i] < 0 || index[i] >= total || place(y, dims, index[i]) < 0)
-            return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
-                                  "index %" PRId64 " at position %" PRId64
-                                  " is outside [0, %" PRId64 "] or the output",
-                                  index[i], i, total - 1);
+        if (index[i] < 0 || index[i] >= total ||
+            igi_unpool_place(rank, dims, ig_dims(y), index[i]) < 0)
+            return igi_unpool_outside(k, i, index[i], total);
     igi_fill_zero(y);
     for (int64_t i = 0; i < n; i++)
-        igi_copy_nd(ig_dtype_of(x), 1, &one, ig_data(y), place(y, dims, index[i]), &one,
+        igi_copy_nd(ig_dtype_of(x), 1, &one, ig_data(y),
+                    igi_unpool_place(rank, dims, ig_dims(y), index[i]), &one,
                     ig_data(x), i, &one);
     return IG_OK;
 }
 
-#define HEAD .struct_size = sizeof(max_unpool_attrs)
-static const max_unpool_attrs two = {HEAD, .kernel_shape = IGI_INTS(2, 2),
-                                     .strides = IGI_INTS(2, 2)};
-static const max_unpool_attrs padded = {HEAD, .kernel_shape = IGI_INTS(3),
-                                        .pads = IGI_INTS(1, 0), .strides = IGI_INTS(2)};
+#define HEAD .struct_size = sizeof(igi_max_unpool_attrs)
+static const igi_max_unpool_attrs two = {HEAD, .kernel_shape = IGI_INTS(2, 2),
+                                         .strides = IGI_INTS(2, 2)};
+static const igi_max_unpool_attrs padded = {
+    HEAD, .kernel_shape = IGI_INTS(3), .pads = IGI_INTS(1, 0), .strides = IGI_INTS(2)};
 #define PLACES                                                                         \
     {                                                                                  \
         IG_SHAPE_IN(1, 1, 2, 2), IGI_DATA(IG_INT64, 5, 7, 13, 15)                      \
@@ -203,7 +154,7 @@ IG_OPERATOR(MaxUnpool) = {
     .outputs = outputs,
     .types = types,
     .attrs = attrs,
-    .attrs_size = sizeof(max_unpool_attrs),
+    .attrs_size = sizeof(igi_max_unpool_attrs),
     .infer = max_unpool_infer,
     .gradient = max_unpool_gradient,
     .saves = saves,

@@ -478,6 +478,9 @@ typedef struct igi_cpu_isa {
     /* Patches of windows [lo, hi), counted over the whole batch, `ld` floats apart. */
     void (*patches)(
         const igi_patches *p, float *dst, int64_t ld, int64_t lo, int64_t hi);
+    /* y[r][i] += x[r][i], i < n, rows at strides ld_y and ld_x. */
+    void (*add_rows)(
+        float *y, int64_t ld_y, const float *x, int64_t ld_x, int64_t rows, int64_t n);
 
     /* Output rows [row_lo, row_hi) of the channels from `channel` on, as many as a
      * vector has (`vector`). `tile`: the rows of the image that they meet, from the

@@ -95,6 +95,7 @@ static const igi_cpu_isa igi_cpu_table = {
     .narrow_bf16 = narrow_bf16,
     .transpose_32 = transpose_32,
     .patches = patches,
+    .add_rows = add_rows,
     .depthwise = depthwise,
     .winograd_weights = winograd_weights,
     .winograd_input = winograd_input,

@@ -85,3 +85,19 @@ patches(const igi_patches *p, float *dst, int64_t ld, int64_t lo, int64_t hi)
         }
     }
 }
+
+/* Back from patches: y[r][i] += x[r][i]. */
+static void
+add_rows(float *y, int64_t ld_y, const float *x, int64_t ld_x, int64_t rows, int64_t n)
+{
+    for (int64_t r = 0; r < rows; r++, y += ld_y, x += ld_x) {
+        int64_t i = 0;
+        for (; i + VW <= n; i += VW)
+            vstore(y + i, vadd(vload(y + i), vload(x + i)));
+        if (i < n) {
+            const vm tail = vtail(n - i);
+            vstore_tail(y + i, tail,
+                        vadd(vload_tail(y + i, tail), vload_tail(x + i, tail)));
+        }
+    }
+}
