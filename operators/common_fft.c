@@ -6,13 +6,13 @@
 #include "graph/core/alloc.h"
 #include "operators/common_move.h"
 
-enum { LARGEST_FACTOR = 13 };
+enum { LARGEST_FACTOR = IGI_FFT_LARGEST };
 
 static const double pi = 3.14159265358979323846;
 
 /* ---- plans ---- */
 
-static int64_t smallest_factor(int64_t n)
+int64_t igi_fft_factor(int64_t n)
 {
     if (n % 4 == 0)
         return 4;
@@ -25,7 +25,7 @@ static int64_t smallest_factor(int64_t n)
 static bool is_smooth(int64_t n)
 {
     while (n > 1) {
-        int64_t p = smallest_factor(n);
+        int64_t p = igi_fft_factor(n);
         if (p > LARGEST_FACTOR)
             return false;
         n /= p;

@@ -10,6 +10,10 @@
 
 #include "operators/common_float.h"
 
+enum { IGI_FFT_LARGEST = 13 }; /* factor of a pass */
+/* The factor of n > 1 that the next pass takes: one up to IGI_FFT_LARGEST, or n. */
+int64_t igi_fft_factor(int64_t n);
+
 typedef struct igi_fft {
     int64_t n;
     double *root;  /* n complex: exp(-2 pi i k / n) */

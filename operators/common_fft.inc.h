@@ -119,7 +119,7 @@ static ig_status FFT(forward)(
     FFT_REAL *from = x, *to = work;
     int64_t done = 1;
     for (int64_t left = n; left > 1;) {
-        const int64_t r = smallest_factor(left);
+        const int64_t r = igi_fft_factor(left);
         IG_TRY(FFT(pass)(pace, root, r, left, done, from, to));
         left /= r;
         done *= r;

@@ -2,6 +2,11 @@
 
 #include "operators/common_frames.h"
 
+#include <inttypes.h>
+
+#include "graph/core/alloc.h"
+#include "graph/core/checked.h"
+
 const ig_attr_def igi_onesided_options[] = {
     IG_ATTR_INT(igi_onesided_attrs,
                 onesided,
@@ -22,60 +27,71 @@ ig_status igi_frames_begin(ig_kernel_ctx *k, int64_t n, bool onesided, igi_frame
 {
     if (n < 1 || n > INT32_MAX)
         return ig_kernel_fail(k, IG_LIMIT, "frames must have 1 to 2^31 - 1 elements");
-    double *all = igi_calloc((size_t)n + 1, sizeof(double[6]));
-    int64_t row = n + 1;
-    if (!all)
-        return IG_OUT_OF_MEMORY;
-    *f = (igi_frames){n,
-                      igi_frames_bins(NULL, n, onesided),
-                      all,
-                      all + row,
-                      all + 2 * row,
-                      all + 3 * row,
-                      all + 4 * row,
-                      all + 5 * row,
-                      igi_pace_of(k)};
-    for (int64_t i = 0; i < n; i++) {
-        double turn = 6.283185307179586 * (double)i / (double)n;
-        f->cosine[i] = cos(turn);
-        f->sine[i] = sin(turn);
-    }
-    return IG_OK;
+    *f = (igi_frames){.n = n,
+                      .bins = igi_frames_bins(NULL, n, onesided),
+                      .line = igi_calloc((size_t)n, sizeof(double[2])),
+                      .pace = igi_pace_of(k)};
+    ig_status rc =
+        f->line ? igi_fft_init(&f->fft, n, false, &f->pace) : IG_OUT_OF_MEMORY;
+    if (rc != IG_OK)
+        igi_frames_end(f);
+    return rc;
 }
 
 void igi_frames_end(igi_frames *f)
 {
-    igi_free(f->cosine);
+    igi_fft_free(&f->fft);
+    igi_free(f->line);
+    f->line = NULL;
 }
 
 ig_status igi_frames_forward(igi_frames *f)
 {
-    for (int64_t b = 0; b < f->bins; b++) {
-        IG_TRY(igi_pace_go(&f->pace, f->n));
-        double re = 0, im = 0;
-        for (int64_t t = 0, at = 0; t < f->n; t++) {
-            re += f->re[t] * f->cosine[at] + f->im[t] * f->sine[at];
-            im += f->im[t] * f->cosine[at] - f->re[t] * f->sine[at];
-            at = at + b < f->n ? at + b : at + b - f->n;
-        }
-        f->to_re[b] = re;
-        f->to_im[b] = im;
-    }
-    return IG_OK;
+    return igi_fft_run(&f->fft, f->line, false);
 }
 
 ig_status igi_frames_back(igi_frames *f)
 {
-    for (int64_t t = 0; t < f->n; t++) {
-        IG_TRY(igi_pace_go(&f->pace, f->bins));
-        double re = 0, im = 0;
-        for (int64_t b = 0, at = 0; b < f->bins; b++) {
-            re += f->re[b] * f->cosine[at] - f->im[b] * f->sine[at];
-            im += f->re[b] * f->sine[at] + f->im[b] * f->cosine[at];
-            at = at + t < f->n ? at + t : at + t - f->n;
-        }
-        f->to_re[t] = re;
-        f->to_im[t] = im;
-    }
+    memset(f->line + 2 * f->bins, 0, (size_t)(f->n - f->bins) * sizeof(double[2]));
+    return igi_fft_run(&f->fft, f->line, true);
+}
+
+void igi_frames_load(igi_frames *f, const ig_tensor *t, int64_t at, int64_t parts)
+{
+    for (int64_t i = 0; i < f->n; i++)
+        for (int64_t p = 0; p < 2; p++)
+            f->line[2 * i + p] =
+                p < parts ? igi_get_f64(ig_dtype_of(t), ig_data(t), at + i * parts + p)
+                          : 0;
+}
+
+void igi_frames_store(
+    const igi_frames *f, const ig_tensor *t, int64_t at, int64_t n, int64_t parts)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t p = 0; p < parts; p++)
+            igi_put_f64(ig_dtype_of(t), ig_data(t), at + i * parts + p,
+                        f->line[2 * i + p]);
+}
+
+ig_status igi_stft_set(const ig_kernel_ctx *k, igi_stft *s)
+{
+    const ig_tensor *x = ig_in(k, 0), *window = ig_in(k, 2), *y = ig_out(k, 0);
+    bool onesided = ((const igi_onesided_attrs *)k->attrs)->onesided;
+    int64_t last;
+    *s = (igi_stft){.step = igi_scalar_i64(ig_in(k, 1), 1),
+                    .signals = ig_dims(x)[0],
+                    .length = ig_dims(x)[1],
+                    .parts = ig_rank(x) == 2 ? 1 : ig_dims(x)[2],
+                    .frames = ig_dims(y)[1],
+                    .bins = ig_dims(y)[2]};
+    s->n = igi_scalar_i64(ig_in(k, 3), window ? ig_numel(window) : s->length);
+    if (s->step < 1 || s->n < 1 || (window && ig_numel(window) != s->n) ||
+        !igi_mul_i64(s->frames - 1, s->step, &last) || last > s->length - s->n ||
+        s->bins != igi_frames_bins(NULL, s->n, onesided))
+        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
+                              "frames of %" PRId64 " every %" PRId64
+                              " do not fit a signal of %" PRId64 " and the window",
+                              s->n, s->step, s->length);
     return IG_OK;
 }

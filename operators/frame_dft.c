@@ -46,13 +46,9 @@ static ig_status frame_dft_reference(ig_kernel_ctx *k)
         igi_frames_begin(k, n, ((const igi_onesided_attrs *)k->attrs)->onesided, &f));
     ig_status rc = IG_OK;
     for (int64_t r = 0; r < rows && rc == IG_OK; r++) {
-        for (int64_t i = 0; i < n * parts; i++)
-            (i % parts ? f.im : f.re)[i / parts] =
-                igi_get_f64(ig_dtype_of(x), ig_data(x), r * n * parts + i);
+        igi_frames_load(&f, x, r * n * parts, parts);
         rc = igi_frames_forward(&f);
-        for (int64_t i = 0; i < 2 * f.bins; i++)
-            igi_put_f64(ig_dtype_of(y), ig_data(y), 2 * r * f.bins + i,
-                        i % 2 ? f.to_im[i / 2] : f.to_re[i / 2]);
+        igi_frames_store(&f, y, 2 * r * f.bins, f.bins, 2);
     }
     igi_frames_end(&f);
     return rc;

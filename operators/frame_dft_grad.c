@@ -40,15 +40,10 @@ static ig_status frame_dft_grad_reference(ig_kernel_ctx *k)
     if (parts > 2 || ig_numel(dy) != rows * f.bins * 2)
         rc = ig_kernel_fail(k, IG_INVALID_ARGUMENT, "dy does not fit shape");
     for (int64_t r = 0; r < rows && rc == IG_OK; r++) {
-        for (int64_t i = 0; i < f.bins; i++) {
-            int64_t at = 2 * (r * f.bins + i);
-            f.re[i] = igi_get_f64(ig_dtype_of(dy), ig_data(dy), at);
-            f.im[i] = igi_get_f64(ig_dtype_of(dy), ig_data(dy), at + 1);
-        }
+        for (int64_t i = 0; i < 2 * f.bins; i++)
+            f.line[i] = igi_get_f64(ig_dtype_of(dy), ig_data(dy), 2 * r * f.bins + i);
         rc = igi_frames_back(&f);
-        for (int64_t i = 0; i < n * parts; i++)
-            igi_put_f64(ig_dtype_of(dx), ig_data(dx), r * n * parts + i,
-                        i % parts ? f.to_im[i / parts] : f.to_re[i / parts]);
+        igi_frames_store(&f, dx, r * n * parts, n, parts);
     }
     igi_frames_end(&f);
     return rc;

@@ -19,7 +19,9 @@ IG_USES_OP(ReduceSum);
 IG_USES_OP(Shape);
 
 static const ig_port inputs[] = {
-    IG_PORT("signal", 'T', "[N, length, 1], or 2 for real and imaginary parts."),
+    IG_PORT("signal",
+            'T',
+            "[N, length] or [N, length, 1], or 2 for real and imaginary parts."),
     IG_PORT("frame_step", 'I', "A scalar: distance of frames.", .flags = IG_VALUE),
     IG_PORT("window", 'T', "Factors of a frame; absent: 1.", .flags = IG_OPTIONAL),
     IG_PORT("frame_length",
@@ -75,10 +77,10 @@ static ig_status stft_infer(ig_infer *x)
 {
     bool onesided = ((const igi_onesided_attrs *)x->attrs)->onesided;
     const int64_t *in = ig_type_dims(x->in[0]);
-    int64_t n, step, frames;
-    if (x->in[0]->rank != 3 || in[2] == 0 || in[2] > 2)
-        return ig_infer_fail(x, "signal must be [N, length, 1 or 2]");
-    if (in[2] == 2 && onesided)
+    int64_t n, step, frames, rank = x->in[0]->rank;
+    if (rank != 2 && (rank != 3 || in[2] == 0 || in[2] > 2))
+        return ig_infer_fail(x, "signal must be [N, length] or [N, length, 1 or 2]");
+    if (rank == 3 && in[2] == 2 && onesided)
         return ig_infer_fail(x, "a complex signal has no onesided transform");
     IG_TRY(frame_length(x, &n));
     IG_TRY(one_integer(x, 1, &step));
@@ -106,8 +108,9 @@ static ig_var item(ig_grad *g, ig_var list, int64_t i)
 
 static ig_status stft_gradient(ig_grad *g)
 {
-    static const int64_t first[1] = {0}, second[1] = {1}, flat[1] = {-1},
+    static const int64_t first[1] = {0}, second[1] = {1}, last[1] = {3}, flat[1] = {-1},
                          others[3] = {0, 1, 3};
+    const bool parts = ig_grad_in_type(g, 0)->rank == 3; /* else [N, length] */
     const igi_axis_attrs zero = {sizeof(zero), 0}, one = {sizeof(one), 1};
     const igi_reduce_attrs drop = {sizeof(drop), 0, 0};
     ig_var dy = ig_grad_dy(g, 0);
@@ -124,22 +127,29 @@ static ig_status stft_gradient(ig_grad *g)
                                    ig_grad_ints(g, flat, 1));
     ig_var begin = igi_emit_mul(g, counted(g, frames), step);
     ig_var at = igi_emit_add(g, igi_emit_unsqueeze(g, begin, second, 1), counted(g, n));
-    ig_var dims[4] = {item(g, shape, 0), frames, n, item(g, shape, 2)}, all = {0};
+    ig_var dims[4] = {item(g, shape, 0), frames, n,
+                      parts ? item(g, shape, 2) : ig_grad_scalar(g, IG_INT64, 1)};
+    ig_var all = {0};
     for (int i = 0; i < 4; i++)
         dims[i] = igi_emit_unsqueeze(g, dims[i], first, 1);
     (void)ig_emit_n(g, IG_OP(Concat), &zero, dims, 4, &all, 1);
     ig_var back = ig_emit2(g, IG_OP(FrameDftGrad), ig_grad_attrs(g), dy, all);
+    if (!parts)
+        back = igi_emit_squeeze(g, back, last, 1);
     if (ig_grad_wants(g, 0)) {
         ig_var d = back;
-        if (ig_grad_in_type(g, 2))
-            d = igi_emit_mul(g, d, igi_emit_unsqueeze(g, ig_grad_in(g, 2), second, 1));
+        if (ig_grad_in_type(g, 2)) {
+            ig_var window = ig_grad_in(g, 2);
+            d = igi_emit_mul(g, d,
+                             parts ? igi_emit_unsqueeze(g, window, second, 1) : window);
+        }
         ig_grad_set(g, 0, ig_emit3(g, IG_OP(GatherGrad), &one, d, at, shape));
     }
     if (ig_grad_wants(g, 2)) {
         ig_var read = ig_emit2(g, IG_OP(Gather), &one, ig_grad_in(g, 0), at);
         ig_grad_set(g, 2,
                     ig_emit2(g, IG_OP(ReduceSum), &drop, igi_emit_mul(g, back, read),
-                             ig_grad_ints(g, others, 3)));
+                             ig_grad_ints(g, others, parts ? 3 : 2)));
     }
     return IG_OK;
 }
@@ -151,44 +161,25 @@ static const ig_save saves[] = {
     {0},
 };
 
-static void load(const ig_kernel_ctx *k, const igi_frames *f, int64_t at)
-{
-    const ig_tensor *x = ig_in(k, 0), *window = ig_in(k, 2);
-    int64_t parts = ig_dims(x)[2];
-    for (int64_t i = 0; i < f->n; i++) {
-        double w = window ? igi_get_f64(ig_dtype_of(window), ig_data(window), i) : 1;
-        int64_t from = (at + i) * parts;
-        f->re[i] = w * igi_get_f64(ig_dtype_of(x), ig_data(x), from);
-        f->im[i] =
-            parts == 2 ? w * igi_get_f64(ig_dtype_of(x), ig_data(x), from + 1) : 0;
-    }
-}
-
 static ig_status stft_reference(ig_kernel_ctx *k)
 {
     const ig_tensor *x = ig_in(k, 0), *window = ig_in(k, 2), *y = ig_out(k, 0);
-    bool onesided = ((const igi_onesided_attrs *)k->attrs)->onesided;
-    int64_t length = ig_dims(x)[1], frames = ig_dims(y)[1];
-    int64_t n = igi_scalar_i64(ig_in(k, 3), window ? ig_numel(window) : length);
-    int64_t step = igi_scalar_i64(ig_in(k, 1), 1), last;
+    igi_stft s;
     igi_frames f;
     if (ig_numel(y) == 0)
         return IG_OK;
-    if (step < 1 || (window && ig_numel(window) != n) ||
-        !igi_mul_i64(frames - 1, step, &last) || last > length - n ||
-        ig_dims(y)[2] != igi_frames_bins(NULL, n, onesided))
-        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
-                              "frames of %" PRId64 " every %" PRId64
-                              " do not fit a signal of %" PRId64 " and the window",
-                              n, step, length);
-    IG_TRY(igi_frames_begin(k, n, onesided, &f));
+    IG_TRY(igi_stft_set(k, &s));
+    IG_TRY(
+        igi_frames_begin(k, s.n, ((const igi_onesided_attrs *)k->attrs)->onesided, &f));
     ig_status rc = IG_OK;
-    for (int64_t r = 0; r < ig_dims(x)[0] * frames && rc == IG_OK; r++) {
-        load(k, &f, r / frames * length + r % frames * step);
+    for (int64_t r = 0; r < s.signals * s.frames && rc == IG_OK; r++) {
+        igi_frames_load(&f, x,
+                        (r / s.frames * s.length + r % s.frames * s.step) * s.parts,
+                        s.parts);
+        for (int64_t i = 0; window && i < 2 * s.n; i++)
+            f.line[i] *= igi_get_f64(ig_dtype_of(window), ig_data(window), i / 2);
         rc = igi_frames_forward(&f);
-        for (int64_t i = 0; i < 2 * f.bins; i++)
-            igi_put_f64(ig_dtype_of(y), ig_data(y), 2 * r * f.bins + i,
-                        i % 2 ? f.to_im[i / 2] : f.to_re[i / 2]);
+        igi_frames_store(&f, y, 2 * r * f.bins, f.bins, 2);
     }
     igi_frames_end(&f);
     return rc;
@@ -204,6 +195,15 @@ static const ig_sample samples[] = {
      .attrs = &two,
      IGI_INPUTS(IGI_IN(1, 7, 1), STEP(2), IGI_IN(3), IGI_IN_NUMBER(IG_INT64, 3))},
     {.name = "complex", .attrs = &two, IGI_INPUTS(IGI_IN(1, 6, 2), STEP(2), IGI_IN(4))},
+    {.name = "no_parts", IGI_INPUTS(IGI_IN(2, 11), STEP(3), IGI_IN(5))},
+    {.name = "no_parts_or_window",
+     .attrs = &two,
+     IGI_INPUTS(IGI_IN(1, 14), STEP(1), IGI_IN_ABSENT, IGI_IN_NUMBER(IG_INT64, 12))},
+    {.name = "many_frames", IGI_INPUTS(IGI_IN(1, 40, 1), STEP(2), IGI_IN(6))},
+    {.name = "prime", IGI_INPUTS(IGI_IN(1, 40, 1), STEP(3), IGI_IN(34))},
+    {.name = "odd_prime",
+     .attrs = &two,
+     IGI_INPUTS(IGI_IN(1, 21, 2), STEP(1), IGI_IN(17))},
     {.name = "empty", IGI_INPUTS(IGI_IN(0, 6, 1), STEP(2), IGI_IN(4))},
     {0},
 };

@@ -2722,9 +2722,9 @@ IG_API ig_tensor *ig_op_round_at(const char *where, ig_ctx *c, ig_tensor *X);
 
 /* ---- STFT ---- */
 /* The discrete Fourier transforms of windowed frames of a signal.
- * signal: [N, length, 1], or 2 for real and imaginary parts. frame_step: A scalar:
- * distance of frames. window: Factors of a frame; absent: 1. frame_length: A scalar:
- * elements of a frame; absent: those of the window, or all. */
+ * signal: [N, length] or [N, length, 1], or 2 for real and imaginary parts. frame_step:
+ * A scalar: distance of frames. window: Factors of a frame; absent: 1. frame_length: A
+ * scalar: elements of a frame; absent: those of the window, or all. */
 typedef struct ig_stft_opts {
     uint32_t struct_size IG_DEF(sizeof(ig_stft_opts));
     int64_t onesided IG_DEF(1); /* 1: the first half of the transform and 1 more, which

@@ -137,7 +137,8 @@ typedef void (*igi_gemm_fn)(const igi_gemm *g,
                             int64_t panel_lo,
                             int64_t panel_hi);
 
-typedef struct igi_nbits igi_nbits; /* compute_nbits.h */
+typedef struct igi_nbits igi_nbits;         /* compute_nbits.h */
+typedef struct igi_fft_lines igi_fft_lines; /* compute_fft.h */
 
 /* Strides in elements; any value, 0 included. acc[m][n] starts from `init` when not
  * NULL. */
@@ -501,6 +502,13 @@ typedef struct igi_cpu_isa {
                            int64_t lo,
                            int64_t hi);
     void (*winograd_output)(const igi_winograd *g, const igi_winograd_products *q);
+    /* compute_fft.h: transforms of `vector` lines that lie side by side. */
+    float *(*fft)(const igi_fft_lines *f, float *x, float *work);
+    void (*fft_times)(
+        float *y, const float *x, const float *by, int64_t n, bool conjugate);
+    void (*fft_weigh)(float *x, const float *by, int64_t n, int64_t parts);
+    void (*fft_unpack)(
+        float *y, const float *x, const float *root, int64_t n, int64_t bins);
     int cell_block; /* hidden units of a block of igi_cell_step */
     /* Blocks [block_lo, block_hi) of all rows. */
     void (*cell_step)(const igi_cell_step *s, int64_t block_lo, int64_t block_hi);

@@ -132,7 +132,7 @@ static const long_call calls[] = {
     {"DFT", {F32("x", 16, 65536, 2)}, .line = "y = DFT(x) inverse=0"},
     {"DFT of a prime", {F32("x", 8, 65537, 2)}, .line = "y = DFT(x)"},
     {"STFT",
-     {F32("x", 4, 65536, 1), NUMBER("step", 256), {.name = NULL}, NUMBER("n", 1024)},
+     {F32("x", 2, 65536, 1), NUMBER("step", 4), {.name = NULL}, NUMBER("n", 1024)},
      .line = "y = STFT(x, step, , n)"},
     {"NonMaxSuppression",
      {F32("b", 1, 20000, 4), F32("s", 1, 1, 20000), NUMBER("most", 20000)},

@@ -241,6 +241,12 @@ static void a_length_is_one_number(void **state)
             "frame_step must be one number");
     refused(g, "STFT", NULL, (ig_value_id[]){signal, none, window}, 3,
             "frame_step must be one number");
+    const ig_value_id flat = input(g, IG_FLOAT32, DIMS(7)),
+                      pairs = input(g, IG_FLOAT32, DIMS(1, 7, 3));
+    refused(g, "STFT", NULL, (ig_value_id[]){flat, step, window}, 3,
+            "signal must be [N, length] or [N, length, 1 or 2]");
+    refused(g, "STFT", NULL, (ig_value_id[]){pairs, step, window}, 3,
+            "signal must be [N, length] or [N, length, 1 or 2]");
     refused(g, "DFT", NULL, (ig_value_id[]){signal, none}, 2,
             "dft_length must be a number");
     ig_graph_free(g);

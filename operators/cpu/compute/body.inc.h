@@ -45,6 +45,8 @@
 
 #include "operators/cpu/compute/winograd.inc.h"
 
+#include "operators/cpu/compute/fft.inc.h"
+
 #define BINARY_ROW(name_)                                                              \
     {                                                                                  \
         binary_##name_##_vv, binary_##name_##_vs, binary_##name_##_sv                  \
@@ -100,6 +102,10 @@ static const igi_cpu_isa igi_cpu_table = {
     .winograd_weights = winograd_weights,
     .winograd_input = winograd_input,
     .winograd_output = winograd_output,
+    .fft = fft_lines,
+    .fft_times = fft_times,
+    .fft_weigh = fft_weigh,
+    .fft_unpack = fft_unpack,
     .cell_block = VW,
     .cell_step = cell_step,
     .region = region,

@@ -3,6 +3,7 @@
 #ifndef OPERATORS_CPU_COMPUTE_ISA_H
 #define OPERATORS_CPU_COMPUTE_ISA_H
 
+#include "operators/cpu/compute_fft.h"
 #include "operators/cpu/compute_nbits.h"
 
 const igi_cpu_isa *igi_cpu_isa_portable(void);
