@@ -5,12 +5,8 @@
 // float, as ONNX's cases and other runtimes have them. A score must exceed the
 // threshold: the text keeps equal ones, both ONNX's evaluator and ONNX Runtime do not.
 
+#include "operators/common_nms.h"
 #include "operators/common_sort.h"
-
-typedef struct nms_attrs {
-    uint32_t struct_size;
-    int64_t center_point_box;
-} nms_attrs;
 
 static const ig_port inputs[] = {
     IG_PORT("boxes", 'T', "[N, boxes, 4].", .flags = IG_NODIFF),
@@ -43,7 +39,7 @@ static const ig_type_rule types[] = {
 };
 static const ig_attr_def attrs[] = {
     IG_ATTR_INT(
-        nms_attrs,
+        igi_nms_attrs,
         center_point_box,
         0,
         "0: two opposite corners y1, x1, y2, x2; 1: x and y of the center, width, "
@@ -66,23 +62,7 @@ static ig_status nms_infer(ig_infer *x)
     return ig_infer_set(x, 0, 2, dims);
 }
 
-typedef struct box {
-    float low[2], high[2];
-} box;
-
-static box box_of(const float *p, bool center)
-{
-    box b;
-    for (int a = 0; a < 2; a++) {
-        float one = center ? p[a] - p[2 + a] / 2 : p[a];
-        float two = center ? p[a] + p[2 + a] / 2 : p[2 + a];
-        b.low[a] = one < two ? one : two;
-        b.high[a] = one < two ? two : one;
-    }
-    return b;
-}
-
-static bool overlap(box a, box b, float threshold)
+static bool overlap(igi_box a, igi_box b, float threshold)
 {
     float common = 1, area_a = 1, area_b = 1;
     for (int i = 0; i < 2; i++) {
@@ -106,25 +86,25 @@ static int by_score(const void *user, int64_t a, int64_t b)
 // One batch and class: positions of the boxes taken go to the front of `at`.
 typedef struct search {
     const float *boxes, *scores;
-    int64_t n, most;
-    float overlap, score;
-    bool center, scored;
+    igi_nms set;
     igi_pace pace;
 } search;
 
 static ig_status take(search *s, int64_t *at, int64_t *spare, int64_t *count)
 {
+    const igi_nms *set = &s->set;
     int64_t n = 0, taken = 0;
-    for (int64_t i = 0; i < s->n; i++)
-        if (!s->scored || s->scores[i] > s->score)
+    for (int64_t i = 0; i < set->n; i++)
+        if (!set->scored || s->scores[i] > set->score)
             at[n++] = i;
     IG_TRY(igi_sort(&s->pace, at, spare, n, by_score, s->scores));
-    for (int64_t i = 0; i < n && taken < s->most; i++) {
+    for (int64_t i = 0; i < n && taken < set->most; i++) {
         IG_TRY(igi_pace_go(&s->pace, 8 * (taken + 1)));
-        box b = box_of(s->boxes + 4 * at[i], s->center);
+        igi_box b = igi_box_of(s->boxes + 4 * at[i], set->center);
         bool free = true;
         for (int64_t j = 0; j < taken && free; j++)
-            free = !overlap(b, box_of(s->boxes + 4 * at[j], s->center), s->overlap);
+            free = !overlap(b, igi_box_of(s->boxes + 4 * at[j], set->center),
+                            set->overlap);
         if (free)
             at[taken++] = at[i];
     }
@@ -141,10 +121,10 @@ select_boxes(const ig_kernel_ctx *k, search s, int64_t *at, int64_t *y, int64_t 
     const float *boxes = ig_data(ig_in(k, 0)), *all = ig_data(scores);
     for (int64_t b = 0; b < batches; b++)
         for (int64_t c = 0; c < classes; c++) {
-            s.boxes = boxes + b * s.n * 4;
-            s.scores = all + (b * classes + c) * s.n;
+            s.boxes = boxes + b * s.set.n * 4;
+            s.scores = all + (b * classes + c) * s.set.n;
             int64_t n;
-            IG_TRY(take(&s, at, at + s.n, &n));
+            IG_TRY(take(&s, at, at + s.set.n, &n));
             for (int64_t i = 0; y && i < n; i++) {
                 int64_t *row = y + 3 * (total + i);
                 row[0] = b;
@@ -159,23 +139,9 @@ select_boxes(const ig_kernel_ctx *k, search s, int64_t *at, int64_t *y, int64_t 
 
 static ig_status nms_reference(ig_kernel_ctx *k)
 {
-    const ig_tensor *boxes = ig_in(k, 0), *scores = ig_in(k, 1);
-    search s = {.n = ig_dims(boxes)[1],
-                .most = igi_scalar_i64(ig_in(k, 2), 0),
-                .overlap = (float)igi_scalar_f64(ig_in(k, 3), 0),
-                .score = (float)igi_scalar_f64(ig_in(k, 4), 0),
-                .center = ((const nms_attrs *)k->attrs)->center_point_box,
-                .scored = ig_in(k, 4) != NULL,
-                .pace = igi_pace_of(k)};
-    if (ig_dims(boxes)[0] != ig_dims(scores)[0] || s.n != ig_dims(scores)[2] ||
-        ig_dims(boxes)[2] != 4)
-        return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
-                              "boxes [N, n, 4] and scores [N, classes, n] do not fit");
-    for (int i = 2; i < 5; i++)
-        if (ig_in(k, i) && ig_numel(ig_in(k, i)) != 1)
-            return ig_kernel_fail(k, IG_INVALID_ARGUMENT, "%s must be one number",
-                                  k->op->inputs[i].name);
-    int64_t *at = igi_calloc((size_t)s.n + 1, sizeof(int64_t[2]));
+    search s = {.pace = igi_pace_of(k)};
+    IG_TRY(igi_nms_set(k, &s.set));
+    int64_t *at = igi_calloc((size_t)s.set.n + 1, sizeof(int64_t[2]));
     if (!at)
         return IG_OUT_OF_MEMORY;
     int64_t dims[2] = {0, 3};
@@ -188,7 +154,7 @@ static ig_status nms_reference(ig_kernel_ctx *k)
     return rc;
 }
 
-static const nms_attrs center = {sizeof(nms_attrs), 1};
+static const igi_nms_attrs center = {sizeof(igi_nms_attrs), 1};
 #define CORNERS                                                                        \
     {                                                                                  \
         IG_SHAPE_IN(1, 4, 4), .data = (const double[])                                 \
@@ -219,6 +185,23 @@ static const ig_sample samples[] = {
     {.name = "none_by_default", IGI_INPUTS(CORNERS, SCORES)},
     {.name = "size_one",
      IGI_INPUTS(IGI_IN(2, 1, 4), IGI_IN(2, 1, 1), IGI_IN_NUMBER(IG_INT64, 5))},
+    {.name = "many",
+     IGI_INPUTS(IGI_IN(2, 300, 4),
+                IGI_IN(2, 3, 300),
+                IGI_IN_NUMBER(IG_INT64, 200),
+                {.rank = 0, .data = (const double[]){0.4}})},
+    {.name = "few_of_many",
+     .attrs = &center,
+     IGI_INPUTS({IG_SHAPE_IN(1, 200, 4), .fill = IG_FILL_POSITIVE},
+                IGI_IN(1, 2, 200),
+                IGI_IN_NUMBER(IG_INT64, 7),
+                {.rank = 0, .data = (const double[]){0.1}},
+                {.rank = 0, .data = (const double[]){0.2}})},
+    {.name = "equal_scores",
+     IGI_INPUTS(IGI_IN(1, 150, 4),
+                {IG_SHAPE_IN(1, 1, 150), .fill = IG_FILL_ZERO_ONE},
+                IGI_IN_NUMBER(IG_INT64, 150),
+                {.rank = 0, .data = (const double[]){0.6}})},
     {.name = "no_boxes",
      IGI_INPUTS(IGI_IN(1, 0, 4), IGI_IN(1, 2, 0), IGI_IN_NUMBER(IG_INT64, 5))},
     {0},
@@ -234,7 +217,7 @@ IG_OPERATOR(NonMaxSuppression) = {
     .outputs = outputs,
     .types = types,
     .attrs = attrs,
-    .attrs_size = sizeof(nms_attrs),
+    .attrs_size = sizeof(igi_nms_attrs),
     .infer = nms_infer,
     .gradient = ig_gradient_none,
     .reference = nms_reference,

@@ -523,6 +523,12 @@ typedef struct igi_cpu_isa {
     void (*region)(const igi_region *r, float *y, const float *x);
     igi_adam_fn adam;
     igi_relu_grad_fn relu_grad;
+    /* Whether `box` overlaps one of n boxes by more than `most` (intersection by
+     * union): low and high of one axis, of the other one, and area. boxes: five such
+     * rows, `ld` floats each, filled up to whole vectors with lows of INFINITY; areas >
+     * 0. */
+    bool (*overlaps)(
+        const float *boxes, int64_t ld, int64_t n, const float *box, float most);
 } igi_cpu_isa;
 
 /* The best table this CPU runs; never NULL. A few loads: call it once per prepare. */

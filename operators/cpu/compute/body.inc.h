@@ -24,6 +24,8 @@
 
 #include "operators/cpu/compute/keys.inc.h"
 
+#include "operators/cpu/compute/boxes.inc.h"
+
 #include "operators/cpu/compute/rows.inc.h"
 
 #include "operators/cpu/compute/pool.inc.h"
@@ -114,6 +116,7 @@ static const igi_cpu_isa igi_cpu_table = {
     .max_pool_row = max_pool_row,
     .avg_pool_row = avg_pool_row,
     .global_avg_pool = global_avg_pool,
+    .overlaps = overlaps,
 };
 
 const igi_cpu_isa *IGI_CPU_TABLE(void)
