@@ -82,6 +82,7 @@ static ig_status scatter_elements_reference(ig_kernel_ctx *k)
     {                                                                                  \
         sizeof(igi_scatter_attrs), axis_, reduction_                                   \
     }
+static const igi_scatter_attrs first = REDUCE(0, IGI_SCATTER_NONE);
 static const igi_scatter_attrs axis1 = REDUCE(1, IGI_SCATTER_NONE);
 static const igi_scatter_attrs add = REDUCE(-1, IGI_SCATTER_ADD);
 static const igi_scatter_attrs mul = REDUCE(0, IGI_SCATTER_MUL);
@@ -130,6 +131,23 @@ static const ig_sample samples[] = {
      IGI_INPUTS(DISTINCT(2, 3),
                 EQUAL_INDICES,
                 {IG_SHAPE_IN(2, 3), .data = (const double[]){3, 1, 7, 9, 2, 6}})},
+    {.name = "axis_in_the_middle",
+     .attrs = &axis1,
+     IGI_INPUTS(IGI_IN(2, 3, 4),
+                {IG_SHAPE_IN(2, 2, 3),
+                 IGI_DATA(IG_INT64, 0, 1, 2, 1, 2, 0, -1, 1, 0, -2, 0, 2)},
+                IGI_IN(2, 2, 3))},
+    {.name = "last_axis_add",
+     .attrs = &add,
+     .types = TIMES_TYPES,
+     IGI_INPUTS(IGI_IN(2, 2, 3),
+                {IG_SHAPE_IN(2, 1, 4), IGI_DATA(IG_INT32, 0, 2, -1, 2, 1, 1, -3, 2)},
+                IGI_IN(2, 1, 4))},
+    {.name = "one_column",
+     .attrs = &first,
+     IGI_INPUTS(IGI_IN(5, 2),
+                {IG_SHAPE_IN(3, 1), IGI_DATA(IG_INT64, 4, 0, -2)},
+                IGI_IN(3, 1))},
     {.name = "size_one",
      IGI_INPUTS(
          IGI_IN(1, 1), {IG_SHAPE_IN(1, 1), IGI_DATA(IG_INT64, 0)}, IGI_IN(1, 1))},

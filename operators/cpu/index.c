@@ -1,7 +1,8 @@
-/* GatherElements and GatherND: elements and slices picked by indices, by all threads.
+/* GatherElements, GatherND, ScatterElements and ScatterND: elements and slices that
+ * indices pick, by all threads.
  *
- * Elements are moved by their size, so the loops know no types. Each thread checks the
- * indices of its own part before it reads by them. */
+ * Elements are moved by their size, so those loops know no types. Each thread checks
+ * the indices of its own part before it goes by them. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 
 #include "graph/core/checked.h"
 #include "graph/core/dtype.h"
+#include "operators/common_index.h"
 #include "operators/cpu/kernel.h"
 
 /* Types whose elements are plain bytes of 1, 2, 4 or 8. */
@@ -156,7 +158,296 @@ static ig_status elements_supports(const ig_kernel_ctx *k)
     return IG_OK;
 }
 
+/* ---- scattering ----
+ *
+ * Threads share what no two updates of equal targets come from: lines along the axis of
+ * ScatterElements, columns of ScatterND's slices. So each target meets its updates in
+ * their order, whatever the split. */
+
+/* n updates u meet y at the positions at[] (NULL: 0, 1, ...). */
+typedef void (*meet_fn)(void *y, const void *u, const int64_t *at, int64_t n);
+#define MEET(name_, T_, how_)                                                          \
+    static void name_(void *y, const void *u, const int64_t *at, int64_t n)            \
+    {                                                                                  \
+        T_ *to = y;                                                                    \
+        const T_ *from = u;                                                            \
+        if (at)                                                                        \
+            for (int64_t i = 0; i < n; i++)                                            \
+                to[at[i]] = how_(to[at[i]], from[i]);                                  \
+        else                                                                           \
+            for (int64_t i = 0; i < n; i++)                                            \
+                to[i] = how_(to[i], from[i]);                                          \
+    }
+#define TAKE(a_, b_) (b_)
+#define ADD(a_, b_)  ((a_) + (b_))
+#define MUL(a_, b_)  ((a_) * (b_))
+#define MAX(a_, b_)  ((b_) != (b_) || (b_) > (a_) ? (b_) : (a_)) /* NaN wins */
+#define MIN(a_, b_)  ((b_) != (b_) || (b_) < (a_) ? (b_) : (a_))
+MEET(take_8, uint8_t, TAKE)
+MEET(take_16, uint16_t, TAKE)
+MEET(take_32, uint32_t, TAKE)
+MEET(take_64, uint64_t, TAKE)
+/* Sums and products of integers wrap around, as unsigned ones do. */
+#define MEETS(suffix_, T_, SUM_)                                                       \
+    MEET(add_##suffix_, SUM_, ADD)                                                     \
+    MEET(mul_##suffix_, SUM_, MUL)                                                     \
+    MEET(max_##suffix_, T_, MAX)                                                       \
+    MEET(min_##suffix_, T_, MIN)
+MEETS(f32, float, float)
+MEETS(f64, double, double)
+MEETS(i32, int32_t, uint32_t)
+MEETS(i64, int64_t, uint64_t)
+
+#define MEET_ROW(dtype_, suffix_)                                                      \
+    {                                                                                  \
+        dtype_,                                                                        \
+        {                                                                              \
+            add_##suffix_, mul_##suffix_, max_##suffix_, min_##suffix_                 \
+        }                                                                              \
+    }
+static const struct meet_row {
+    ig_dtype dtype;
+    meet_fn fn[4]; /* ORDER: igi_scatter_names, behind none */
+} meet_rows[] = {MEET_ROW(IG_FLOAT32, f32), MEET_ROW(IG_FLOAT64, f64),
+                 MEET_ROW(IG_INT32, i32), MEET_ROW(IG_INT64, i64)};
+
+/* NULL: not here. */
+static meet_fn meet_of(const ig_tensor *y, int64_t reduction)
+{
+    const int bits = igi_dtype_bits[y->v.type.dtype];
+    if (reduction == IGI_SCATTER_NONE)
+        return bits == 8    ? take_8
+               : bits == 16 ? take_16
+               : bits == 32 ? take_32
+                            : take_64;
+    for (size_t i = 0; i < sizeof(meet_rows) / sizeof(*meet_rows); i++)
+        if (meet_rows[i].dtype == (ig_dtype)y->v.type.dtype)
+            return meet_rows[i].fn[reduction - 1];
+    return NULL;
+}
+
+/* This thread's part of the copy that updates go into; all have theirs afterwards. */
+static void copy_data(ig_kernel_ctx *k, int tid, int nth)
+{
+    const ig_tensor *x = igi_kin(k, 0), *y = igi_kout(k, 0);
+    const size_t element = (size_t)igi_dtype_bits[y->v.type.dtype] / 8;
+    int64_t lo, hi;
+    ig_split(igi_tensor_count(y), IGI_GRAIN, tid, nth, &lo, &hi);
+    if (x->data != y->data && lo < hi)
+        memcpy(y->data + (size_t)lo * element, x->data + (size_t)lo * element,
+               (size_t)(hi - lo) * element);
+    if (nth > 1)
+        ig_barrier(k);
+}
+
+enum { TARGETS = 256 }; /* at once */
+
+/* Targets of n tuples of m indices from `from` on: at[i] is the sum of index times
+ * stride, and i * step. Returns the number in the tuple of the first bad index; *bad is
+ * its position; -1: all are good. */
+#define TARGETS_OF(I_)                                                                 \
+    for (int64_t i = 0; i < n; i++) {                                                  \
+        const I_ *v = (const I_ *)(const void *)index->data + (from + i) * m;          \
+        at[i] = i * step;                                                              \
+        for (int j = 0; j < m; j++) {                                                  \
+            const int64_t from_end = -(int64_t)(v[j] < 0) & size[j]; /* no branch */   \
+            const int64_t to = v[j] + from_end;                                        \
+            if ((uint64_t)to >= (uint64_t)size[j]) {                                   \
+                *bad = (from + i) * m + j;                                             \
+                return j;                                                              \
+            }                                                                          \
+            at[i] += to * stride[j];                                                   \
+        }                                                                              \
+    }                                                                                  \
+    return -1;
+static inline int targets(const ig_tensor *index,
+                          int64_t from,
+                          int64_t n,
+                          const int m,
+                          const int64_t *size,
+                          const int64_t *stride,
+                          int64_t step,
+                          int64_t *at,
+                          int64_t *bad)
+{
+    if (index->v.type.dtype == IG_INT32) {
+        TARGETS_OF(int32_t)
+    }
+    TARGETS_OF(int64_t)
+}
+
+/* ---- ScatterElements ---- */
+
+/* The indices' axes that have more than one, the last one being a row: how far data
+ * goes for a step of each (0: the axis that indices walk). */
+typedef struct grid {
+    int rank;
+    int64_t dims[IG_RANK_MAX], step[IG_RANK_MAX], at[IG_RANK_MAX];
+    int64_t size, stride; /* of the axis */
+} grid;
+
+static void set_grid(const ig_kernel_ctx *k, grid *g)
+{
+    const ig_tensor *y = igi_kout(k, 0), *index = igi_kin(k, 1);
+    const int rank = igi_krank(y);
+    const int64_t axis = igi_index(((const igi_scatter_attrs *)k->attrs)->axis, rank);
+    int64_t stride[IG_RANK_MAX];
+    igi_strides_contiguous(rank, igi_kdims(y), stride);
+    *g = (grid){.size = igi_kdims(y)[axis], .stride = stride[axis]};
+    for (int a = 0; a < rank; a++) {
+        if (igi_kdims(index)[a] == 1 && (a + 1 < rank || g->rank))
+            continue;
+        g->dims[g->rank] = igi_kdims(index)[a];
+        g->step[g->rank++] = a == axis ? 0 : stride[a];
+    }
+}
+
+/* The part of thread tid: of the longest axis that is not walked; all of it for thread
+ * 0 where that is short. */
+static void
+split_grid(const grid *g, int tid, int nth, int *cut, int64_t *lo, int64_t *hi)
+{
+    *cut = -1;
+    for (int a = 0; a < g->rank; a++)
+        if (g->step[a] && (*cut < 0 || g->dims[a] > g->dims[*cut]))
+            *cut = a;
+    if (*cut >= 0 && g->dims[*cut] >= nth) {
+        ig_split(g->dims[*cut], *cut == g->rank - 1 ? 16 : 1, tid, nth, lo, hi);
+        return;
+    }
+    *cut = g->rank - 1;
+    *lo = 0;
+    *hi = tid ? 0 : g->dims[*cut];
+}
+
+/* The next row of the grid within the part; false: that was the last. */
+static bool next_row(grid *g, int cut, int64_t lo, int64_t hi)
+{
+    for (int a = g->rank - 2; a >= 0; a--) {
+        if (++g->at[a] < (a == cut ? hi : g->dims[a]))
+            return true;
+        g->at[a] = a == cut ? lo : 0;
+    }
+    return false;
+}
+
+static ig_status
+scatter_row(ig_kernel_ctx *k, const grid *g, meet_fn meet, int64_t lo, int64_t hi)
+{
+    const ig_tensor *y = igi_kout(k, 0), *u = igi_kin(k, 2);
+    const size_t element = (size_t)igi_dtype_bits[y->v.type.dtype] / 8;
+    const int last = g->rank - 1;
+    int64_t at[TARGETS], bad, from = 0, base = lo * g->step[last];
+    for (int a = 0; a < last; a++) {
+        from = (from + g->at[a]) * g->dims[a + 1];
+        base += g->at[a] * g->step[a];
+    }
+    for (int64_t i = lo, n; i < hi; i += n, base += n * g->step[last]) {
+        n = hi - i < TARGETS ? hi - i : TARGETS;
+        if (targets(igi_kin(k, 1), from + i, n, 1, &g->size, &g->stride, g->step[last],
+                    at, &bad) >= 0)
+            return bad_index(k, bad, g->size);
+        meet(y->data + (size_t)base * element, u->data + (size_t)(from + i) * element,
+             at, n);
+    }
+    return IG_OK;
+}
+
+static ig_status run_scatter_elements(ig_kernel_ctx *k, int tid, int nth)
+{
+    const meet_fn meet =
+        meet_of(igi_kout(k, 0), ((const igi_scatter_attrs *)k->attrs)->reduction);
+    int64_t lo, hi, left = IGI_POLL_BLOCK;
+    int cut;
+    grid g;
+    copy_data(k, tid, nth);
+    set_grid(k, &g);
+    split_grid(&g, tid, nth, &cut, &lo, &hi);
+    if (lo >= hi)
+        return IG_OK;
+    g.at[cut] = lo;
+    const bool rows = cut < g.rank - 1; /* whole ones */
+    const int64_t begin = rows ? 0 : lo, end = rows ? g.dims[g.rank - 1] : hi;
+    do {
+        IG_TRY(igi_kpace(k, &left, end - begin + 8));
+        IG_TRY(scatter_row(k, &g, meet, begin, end));
+    } while (next_row(&g, cut, lo, hi));
+    return IG_OK;
+}
+
+/* ---- ScatterND ---- */
+
+static ig_status run_scatter_nd(ig_kernel_ctx *k, int tid, int nth)
+{
+    const ig_tensor *index = igi_kin(k, 1), *u = igi_kin(k, 2), *y = igi_kout(k, 0);
+    const int64_t *dims = igi_kdims(y);
+    const size_t element = (size_t)igi_dtype_bits[y->v.type.dtype] / 8;
+    const int rank = igi_krank(y), m = (int)igi_kdims(index)[igi_krank(index) - 1];
+    const int64_t inner = igi_kcount(y, m, rank), n = igi_tensor_count(index) / m;
+    const meet_fn meet =
+        meet_of(y, ((const igi_scatter_nd_attrs *)k->attrs)->reduction);
+    int64_t stride[IG_RANK_MAX], at[TARGETS], lo = 0, hi = tid ? 0 : inner, bad;
+    copy_data(k, tid, nth);
+    igi_strides_contiguous(rank, dims, stride);
+    if (inner >= 64 * nth)
+        ig_split(inner, 16, tid, nth, &lo, &hi);
+    for (int64_t i = 0, left = IGI_POLL_BLOCK, count; lo < hi && i < n; i += count) {
+        count = n - i < TARGETS ? n - i : TARGETS;
+        const int j = m == 1 ? targets(index, i, count, 1, dims, stride, 0, at, &bad)
+                             : targets(index, i, count, m, dims, stride, 0, at, &bad);
+        if (j >= 0)
+            return bad_index(k, bad, dims[j]);
+        if (inner == 1)
+            meet(y->data, u->data + (size_t)i * element, at, count);
+        for (int64_t t = 0; inner > 1 && t < count; t++) {
+            IG_TRY(igi_kpace(k, &left, hi - lo));
+            meet(y->data + (size_t)(at[t] + lo) * element,
+                 u->data + (size_t)((i + t) * inner + lo) * element, NULL, hi - lo);
+        }
+        IG_TRY(igi_kpace(k, &left, count));
+    }
+    return IG_OK;
+}
+
+/* Shapes that infer could not compare are the reference's business. */
+static ig_status scatter_elements_supports(const ig_kernel_ctx *k)
+{
+    const ig_tensor *index = igi_kin(k, 1), *u = igi_kin(k, 2), *y = igi_kout(k, 0);
+    const igi_scatter_attrs *o = k->attrs;
+    const int rank = igi_krank(y);
+    const int64_t axis = igi_index(o->axis, rank);
+    if (!meet_of(y, o->reduction))
+        return ig_reject("no such reduction of this type");
+    if (axis < 0 || igi_krank(index) != rank || igi_krank(u) != rank)
+        return ig_reject("indices that do not fit");
+    for (int i = 0; i < rank; i++)
+        if (igi_kdims(u)[i] != igi_kdims(index)[i] ||
+            (i != axis && igi_kdims(index)[i] > igi_kdims(y)[i]))
+            return ig_reject("indices that do not fit");
+    return IG_OK;
+}
+
+static ig_status scatter_nd_supports(const ig_kernel_ctx *k)
+{
+    const ig_tensor *index = igi_kin(k, 1), *u = igi_kin(k, 2), *y = igi_kout(k, 0);
+    const int rank = igi_krank(y), q = igi_krank(index);
+    const int64_t m = q ? igi_kdims(index)[q - 1] : 0;
+    if (!meet_of(y, ((const igi_scatter_nd_attrs *)k->attrs)->reduction))
+        return ig_reject("no such reduction of this type");
+    if (m < 1 || m > rank ||
+        igi_tensor_count(u) !=
+            igi_tensor_count(index) / m * igi_kcount(y, (int)m, rank))
+        return ig_reject("tuples that do not fit");
+    return IG_OK;
+}
+
 IG_KERNELS(index) = {
+    {IG_KERNEL_HEAD, .op = "ScatterElements", .name = "direct", .types = PLAIN,
+     .needs = IG_NEED_NONEMPTY, .supports = scatter_elements_supports,
+     .run_team = run_scatter_elements},
+    {IG_KERNEL_HEAD, .op = "ScatterND", .name = "direct", .types = PLAIN,
+     .needs = IG_NEED_NONEMPTY, .supports = scatter_nd_supports,
+     .run_team = run_scatter_nd},
     {IG_KERNEL_HEAD, .op = "GatherElements", .name = "direct", .types = PLAIN,
      .needs = IG_NEED_NONEMPTY, .supports = elements_supports,
      .run_team = run_elements},
