@@ -48,6 +48,7 @@ static const igi_conv_attrs uneven = {ATTRS, .group = 1, .pads = IGI_INTS(1, 0, 
                                       .dilations = IGI_INTS(1, 2)};
 static const igi_conv_attrs same = {ATTRS, .group = 1, .auto_pad = IGI_PAD_SAME_UPPER};
 static const igi_conv_attrs groups = {ATTRS, .group = 2, .pads = IGI_INTS(1, 1, 1, 1)};
+static const igi_conv_attrs deep = {ATTRS, .group = 35, .pads = IGI_INTS(1, 1, 1, 1)};
 #define W_(type_, ...)                                                                 \
     {                                                                                  \
         IG_SHAPE_IN(__VA_ARGS__), .dtype = type_                                       \
@@ -69,6 +70,21 @@ static const ig_sample samples[] = {
     {.name = "one_axis",
      .attrs = &same,
      IGI_INPUTS(IGI_IN(2, 2, 7), W_(IG_INT8, 3, 2, 4), IGI_IN_SCALAR)},
+    {.name = "zero_points_in_parts",
+     .attrs = &uneven,
+     IGI_INPUTS(IGI_IN(2, 5, 9, 11),
+                W_(IG_UINT8, 37, 5, 3, 2),
+                IGI_IN_SCALAR,
+                W_(IG_UINT8, 37))},
+    {.name = "wide",
+     .attrs = &same,
+     IGI_INPUTS(IGI_IN(1, 3, 2, 150), W_(IG_INT8, 5, 3, 1, 3), IGI_IN_SCALAR)},
+    {.name = "depthwise",
+     .attrs = &deep,
+     IGI_INPUTS(IGI_IN(2, 35, 5, 20),
+                W_(IG_UINT8, 35, 1, 3, 3),
+                IGI_IN_SCALAR,
+                {.rank = 0, IGI_DATA(IG_UINT8, 100)})},
     {.name = "three_axes",
      .attrs = &plain,
      IGI_INPUTS(IGI_IN(1, 2, 3, 4, 3), W_(IG_INT8, 2, 2, 2, 3, 2))},

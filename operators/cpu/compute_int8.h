@@ -154,6 +154,14 @@ const void *igi_int8_panel(const igi_int8_isa *isa,
 const int32_t *
 igi_int8_sums(const igi_int8_isa *isa, const void *packed, const igi_int8_source *s);
 
+/* Weights w[channel][tap] of `depthwise`, an unsigned one shifted by -128: as
+ * [tap][channel], and behind them the sums over taps of each channel. */
+size_t igi_int8_depthwise_bytes(int64_t channels, int64_t taps);
+void igi_int8_pack_depthwise(
+    void *dst, const uint8_t *w, bool is_signed, int64_t channels, int64_t taps);
+const int32_t *
+igi_int8_depthwise_sums(const void *packed, int64_t channels, int64_t taps);
+
 /* n bytes of A as elements, shifted by 128 when signed. */
 void igi_int8_copy(
     const igi_int8_isa *isa, void *dst, const void *src, int64_t n, bool is_signed);

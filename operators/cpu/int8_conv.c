@@ -150,22 +150,6 @@ static int64_t columns(const qconv_state *s)
     return s->depthwise ? s->channels : igi_int8_panels(s->isa, s->c.m) * s->isa->panel;
 }
 
-/* Depthwise weights: [tap][channel], then sums. */
-static void pack_depthwise(const qconv_state *s, const uint8_t *w, char *dst)
-{
-    const int64_t taps = s->c.taps, channels = s->channels;
-    const uint8_t flip = s->source.is_signed ? 0 : 0x80;
-    int32_t *sums = (int32_t *)(void *)(dst + line(taps * channels));
-    for (int64_t c = 0; c < channels; c++) {
-        sums[c] = 0;
-        for (int64_t t = 0; t < taps; t++) {
-            int8_t v = (int8_t)(w[c * taps + t] ^ flip);
-            ((int8_t *)dst)[t * channels + c] = v;
-            sums[c] += v;
-        }
-    }
-}
-
 static void pack_group(const qconv_state *s, const uint8_t *w, char *dst, int64_t g)
 {
     igi_int8_source b = s->source;
@@ -179,7 +163,7 @@ static ig_status fill_packed(const ig_kernel_ctx *k, void *dst, void *user)
     const qconv_state *s = user;
     const uint8_t *w = (const uint8_t *)igi_kin(k, 1)->data;
     if (s->depthwise)
-        pack_depthwise(s, w, dst);
+        igi_int8_pack_depthwise(dst, w, s->source.is_signed, s->channels, s->c.taps);
     for (int64_t g = 0; !s->depthwise && g < s->c.group; g++)
         pack_group(s, w, dst, g);
     return IG_OK;
@@ -189,7 +173,7 @@ static ig_status set_packed(ig_kernel_ctx *k, qconv_state *s, size_t *all)
 {
     char key[64];
     if (s->depthwise) {
-        *all = line(s->c.taps * s->channels) + line(s->channels * 4);
+        *all = igi_int8_depthwise_bytes(s->channels, s->c.taps);
     } else {
         if (!igi_int8_packed_bytes(s->isa, &s->source, &s->packed_bytes))
             return ig_fail(IG_UNSUPPORTED, "the convolution is too large");
@@ -254,8 +238,7 @@ static const int32_t *sums_of(const job *j, int64_t g)
 {
     const qconv_state *s = j->s;
     if (s->depthwise)
-        return (const int32_t *)(const void *)(j->packed +
-                                               line(s->c.taps * s->channels));
+        return igi_int8_depthwise_sums(j->packed, s->channels, s->c.taps);
     return igi_int8_sums(s->isa, j->packed + (size_t)g * s->packed_bytes, &s->source);
 }
 

@@ -112,6 +112,38 @@ void igi_int8_pack(const igi_int8_isa *isa,
     }
 }
 
+static size_t depthwise_line(int64_t channels, int64_t taps)
+{
+    return (size_t)((channels * taps + 63) / 64 * 64);
+}
+
+size_t igi_int8_depthwise_bytes(int64_t channels, int64_t taps)
+{
+    return depthwise_line(channels, taps) + depthwise_line(channels, sizeof(int32_t));
+}
+
+const int32_t *
+igi_int8_depthwise_sums(const void *packed, int64_t channels, int64_t taps)
+{
+    return (const int32_t *)(const void *)((const char *)packed +
+                                           depthwise_line(channels, taps));
+}
+
+void igi_int8_pack_depthwise(
+    void *dst, const uint8_t *w, bool is_signed, int64_t channels, int64_t taps)
+{
+    const uint8_t flip = is_signed ? 0 : 0x80;
+    int32_t *sums = (int32_t *)(uintptr_t)igi_int8_depthwise_sums(dst, channels, taps);
+    for (int64_t c = 0; c < channels; c++) {
+        sums[c] = 0;
+        for (int64_t t = 0; t < taps; t++) {
+            int8_t v = (int8_t)(w[c * taps + t] ^ flip);
+            ((int8_t *)dst)[t * channels + c] = v;
+            sums[c] += v;
+        }
+    }
+}
+
 /* Eight bytes at a time. */
 static void copy_shifted(uint8_t *dst, const uint8_t *src, int64_t n)
 {
