@@ -123,6 +123,13 @@ static const igi_conv_attrs depthwise = {
 static const igi_conv_attrs cube = {ATTRS, .pads = IGI_INTS(0, 1, 0, 1, 0, 1),
                                     .strides = IGI_INTS(1, 2, 1)};
 
+static const igi_conv_attrs line = {.struct_size = sizeof(igi_conv_attrs),
+                                    .group = 19,
+                                    .pads = IGI_INTS(5, 2),
+                                    .strides = IGI_INTS(2),
+                                    .dilations = IGI_INTS(2)};
+static const igi_conv_attrs longer = {
+    .struct_size = sizeof(igi_conv_attrs), .group = 3, .pads = IGI_INTS(2, 2)};
 static const ig_sample samples[] = {
     {.name = "bias",
      .attrs = &plain,
@@ -152,6 +159,13 @@ static const ig_sample samples[] = {
     {.name = "depthwise",
      .attrs = &depthwise,
      IGI_INPUTS(IGI_IN(2, 3, 3, 3), IGI_IN(3, 1, 3, 3))},
+    {.name = "depthwise_one_axis",
+     .attrs = &line,
+     IGI_INPUTS(IGI_IN(2, 19, 11), IGI_IN(19, 1, 4), IGI_IN(19))},
+    {.name = "depthwise_in_pieces",
+     .attrs = &longer,
+     .no_gradient = true, /* long */
+     IGI_INPUTS(IGI_IN(1, 3, 4500), IGI_IN(3, 1, 5))},
     {.name = "three_axes",
      .attrs = &cube,
      IGI_INPUTS(IGI_IN(1, 2, 3, 4, 3), IGI_IN(2, 2, 2, 3, 2))},
