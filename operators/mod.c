@@ -44,6 +44,9 @@ static const mod_attrs truncated = {sizeof(mod_attrs), 1};
 // Quotients stay away from whole numbers, where fmod jumps.
 static const double dividend[] = {5.25, -5.25, 7.5, -1.25, 0.75, 9.25};
 static const double divisor[] = {2, 2, -3, 3, -4, 5};
+// Quotients far from 1, and what has no remainder or is it.
+static const double far_dividend[] = {3e9, -3e38, 1e-40, 6, -6, 0, 5, 1e30};
+static const double far_divisor[] = {7, 1e-3, 1e-41, 3, 3, 2, 1e30, 0.7};
 static const ig_sample samples[] = {
     IGI_SAMPLES_BINARY(NULL, IG_FILL_NORMAL, IG_FILL_NONZERO, IG_INTEGERS),
     IGI_SAMPLES_BINARY(&truncated, IG_FILL_NORMAL, IG_FILL_NONZERO, IG_INTEGERS),
@@ -52,6 +55,13 @@ static const ig_sample samples[] = {
      .n_in = 2,
      .in = (const ig_sample_in[]){{IG_SHAPE_IN(2, 3), .data = dividend},
                                   {IG_SHAPE_IN(2, 3), .data = divisor}}},
+    {.name = "fmod_far",
+     .attrs = &truncated,
+     .types = IG_T(FLOAT32),
+     .no_gradient = true,
+     .n_in = 2,
+     .in = (const ig_sample_in[]){{IG_SHAPE_IN(8), .data = far_dividend},
+                                  {IG_SHAPE_IN(8), .data = far_divisor}}},
     {.name = "fmod_broadcast",
      .attrs = &truncated,
      .n_in = 2,

@@ -1,6 +1,5 @@
 /* Pointwise operators whose types differ or whose formulas stand alone: Where with any
- * broadcasting, float32 comparisons and casts, and the gradients of Relu and Gelu over
- * equal shapes; other broadcasting stays with the references. */
+ * broadcasting, casts, and the gradients of Relu and Gelu over equal shapes. */
 #include <math.h>
 #include <string.h>
 
@@ -77,22 +76,6 @@ static ig_status where_run(ig_kernel_ctx *k, int tid, int nth)
     }
     return IG_OK;
 }
-
-/* ---- comparisons ---- */
-
-#define COMPARE(name_, op_)                                                            \
-    static ig_status name_(ig_kernel_ctx *k, int tid, int nth)                         \
-    {                                                                                  \
-        const float *a = igi_kf32(igi_kin(k, 0)), *b = igi_kf32(igi_kin(k, 1));        \
-        uint8_t *y = (uint8_t *)igi_kout(k, 0)->data;                                  \
-        int64_t lo, hi = my_part(k, tid, nth, &lo);                                    \
-        for (int64_t i = lo; i < hi; i++)                                              \
-            y[i] = a[i] op_ b[i];                                                      \
-        return IG_OK;                                                                  \
-    }
-COMPARE(equal_run, ==)
-COMPARE(greater_run, >)
-COMPARE(less_run, <)
 
 /* ---- Cast ---- */
 
@@ -237,9 +220,6 @@ static ig_status gelu_grad_run(ig_kernel_ctx *k, int tid, int nth)
 #define F32 IG_T(FLOAT32)
 IG_KERNELS(pointwise) = {
     ROW("Where", 0, IG_KERNEL_STRIDED, moves_words, where_run),
-    ROW("Equal", F32, IG_NEED_SAME_SHAPE, NULL, equal_run),
-    ROW("Greater", F32, IG_NEED_SAME_SHAPE, NULL, greater_run),
-    ROW("Less", F32, IG_NEED_SAME_SHAPE, NULL, less_run),
     ROW("Cast",
         F32 | IG_F16S | IG_T(INT64) | IG_T(INT32) | IG_T(BOOL),
         0,

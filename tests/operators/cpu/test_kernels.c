@@ -209,7 +209,7 @@ static void choices_and_casts_agree_with_their_references(void **state)
         ig_tensor *a = floats(DIMS(70000)), *b = floats(DIMS(70000));
         ((float *)ig_tensor_data(a))[5] = NAN;
         memcpy((float *)ig_tensor_data(b) + 10, (float *)ig_tensor_data(a) + 10, 4000);
-        compare((call){compares[i], "loop", NULL, 2, 1, {a, b}, 0});
+        compare((call){compares[i], "pairs", NULL, 2, 1, {a, b}, 0});
     }
     static const float odd[] = {NAN,           INFINITY,       -INFINITY, 3e38f, -3e38f,
                                 2147483648.0f, -2147483648.0f, 0.9f,      -0.9f, 0};
