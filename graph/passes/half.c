@@ -137,7 +137,7 @@ static ig_status uncast(half *h, ig_node_id id)
     return IG_OK;
 }
 
-/* Operators with float32 kernels. */
+/* Operators with float32 kernels, or that stand between such. */
 static const char *const computing[] = {"Abs",
                                         "Add",
                                         "Attention",
@@ -145,14 +145,22 @@ static const char *const computing[] = {"Abs",
                                         "BatchNormalization",
                                         "Clip",
                                         "Conv",
+                                        "ConvTranspose",
                                         "Div",
+                                        "Einsum",
+                                        "Elu",
                                         "Erf",
                                         "Exp",
+                                        "GRU",
                                         "Gelu",
                                         "Gemm",
                                         "GlobalAveragePool",
+                                        "GroupNormalization",
+                                        "HardSigmoid",
                                         "HardSwish",
+                                        "InstanceNormalization",
                                         "LRN",
+                                        "LSTM",
                                         "LayerNormalization",
                                         "LeakyRelu",
                                         "Log",
@@ -161,21 +169,27 @@ static const char *const computing[] = {"Abs",
                                         "Max",
                                         "MaxPool",
                                         "Min",
+                                        "Mish",
                                         "Mul",
                                         "Neg",
+                                        "PRelu",
                                         "Pow",
                                         "RMSNormalization",
+                                        "RNN",
                                         "Reciprocal",
                                         "ReduceMax",
                                         "ReduceMean",
                                         "ReduceSum",
                                         "Relu",
+                                        "Resize",
                                         "Sigmoid",
                                         "Softmax",
                                         "Softplus",
+                                        "Softsign",
                                         "Sqrt",
                                         "Sub",
                                         "Sum",
+                                        "Swish",
                                         "Tanh",
                                         "ingot::LinearNBits",
                                         NULL};
@@ -193,6 +207,14 @@ static bool is_one_of(const igi_node *n, const char *const *names)
     return *names;
 }
 
+/* Resize to the nearest pixel moves elements, its other modes compute. */
+static bool only_moves(const igi_node *n)
+{
+    if (igi_node_is(n, "Resize"))
+        return igi_attr_int(n, "mode", -1) == 0;
+    return is_one_of(n, moving);
+}
+
 static ig_status one_node(half *h, ig_node_id id)
 {
     const igi_node *n = igi_node_at(h->g, id);
@@ -200,7 +222,7 @@ static ig_status one_node(half *h, ig_node_id id)
         return IG_OK;
     if (igi_node_is(n, "Cast"))
         return uncast(h, id);
-    if (is_one_of(n, computing) || (is_one_of(n, moving) && follows(h, n)))
+    if (only_moves(n) ? follows(h, n) : is_one_of(n, computing))
         return widen(h, id);
     return IG_OK;
 }

@@ -98,9 +98,70 @@ static void statistics_of_another_type_stay(void **state)
     assert_int_equal(casts(), 2);
 }
 
+static void layers_of_images_compute_in_float(void **state)
+{
+    (void)state;
+    static const char *const plain[] = {"Elu", "HardSigmoid", "Mish", "Swish",
+                                        "Softsign"};
+    const ig_dtype type = IG_FLOAT16;
+    ig_value_id x = half_input("x", type, DIMS(1, 3, 4, 5));
+    x = t_op3(g, "ConvTranspose", "strides=2,2", x,
+              half_constant(type, DIMS(3, 4, 2, 2)), half_constant(type, DIMS(4)));
+    x = t_op3(g, "InstanceNormalization", NULL, x, half_constant(type, DIMS(4)),
+              half_constant(type, DIMS(4)));
+    x = t_op3(g, "GroupNormalization", "num_groups=2", x, half_constant(type, DIMS(4)),
+              half_constant(type, DIMS(4)));
+    x = t_op2(g, "PRelu", NULL, x, half_constant(type, DIMS(4, 1, 1)));
+    for (int i = 0; i < 5; i++)
+        x = t_op1(g, plain[i], NULL, x);
+    x = t_op(g, "Resize", "mode:linear", x, T_NONE, T_NONE,
+             t_ints(g, DIMS(1, 4, 3, 9)));
+    x = t_op(g, "Resize", "mode:nearest", x, T_NONE, T_NONE,
+             t_ints(g, DIMS(1, 4, 6, 6)));
+    x = t_op2(g, "Einsum", "equation:bchw,cd->bdhw", x,
+              half_constant(type, DIMS(4, 2)));
+    t_output(g, "y", x);
+    fast = t_compare(g, 2);
+    assert_int_equal(casts(), 2);
+}
+
+static void recurrent_layers_compute_in_float(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *op;
+        int64_t gates;
+    } layer[] = {{"LSTM", 4}, {"GRU", 3}, {"RNN", 1}};
+    const ig_dtype type = IG_FLOAT16;
+    ig_value_id x = half_input("x", type, DIMS(3, 2, 4));
+    for (int i = 0; i < 3; i++) {
+        ig_value_id in[3] = {x, half_constant(type, DIMS(1, 4 * layer[i].gates, 4)),
+                             half_constant(type, DIMS(1, 4 * layer[i].gates, 4))};
+        t_node(g, layer[i].op, "hidden_size=4", in, 3, &x, 1);
+        x = t_op2(g, "Squeeze", NULL, x, t_ints(g, DIMS(1)));
+    }
+    t_output(g, "y", x);
+    fast = t_compare(g, 2);
+    assert_int_equal(casts(), 2);
+}
+
+static void pixels_that_are_only_copied_stay_half(void **state)
+{
+    (void)state;
+    ig_value_id x = half_input("x", IG_FLOAT16, DIMS(1, 2, 3, 4));
+    t_output(g, "y",
+             t_op(g, "Resize", "mode:nearest", x, T_NONE, T_NONE,
+                  t_ints(g, DIMS(1, 2, 6, 8))));
+    fast = t_compare(g, 2);
+    assert_int_equal(t_nodes(fast), 1);
+}
+
 IG_TESTS(T(a_chain_is_cast_at_its_ends),
          T(weights_of_products_stay_half),
          T(casts_that_a_model_writes_still_round),
          T(a_result_is_cast_to_float_once),
          T(movement_alone_is_left_alone),
-         T(statistics_of_another_type_stay))
+         T(statistics_of_another_type_stay),
+         T(layers_of_images_compute_in_float),
+         T(recurrent_layers_compute_in_float),
+         T(pixels_that_are_only_copied_stay_half))
