@@ -192,18 +192,39 @@ static ig_status transposed(
     return igi_try_make(g, &m, &v, out);
 }
 
+/* The heads whose rows v is, turned with batch and heads as one dim:
+ * Reshape(Transpose(Reshape(heads))); {0}: none. */
+static ig_value_id turned_as_one(const ig_graph *g, ig_value_id v)
+{
+    const igi_node *split, *turn, *merge;
+    const ig_value_id none = {0};
+    if (!igi_made_by(g, v, "Reshape", &split) ||
+        !igi_made_by(g, split->in[0], "Transpose", &turn) ||
+        !igi_made_by(g, turn->in[0], "Reshape", &merge))
+        return none;
+    const ig_value_id heads = merge->in[0], one = turn->in[0];
+    const ig_ints perm = igi_attr_ints(turn, "perm");
+    bool fits = igi_type_of(g, heads)->rank == 4 && igi_type_of(g, one)->rank == 3 &&
+                perm.n == 3 && perm.v[0] == 0 && perm.v[1] == 2 && perm.v[2] == 1 &&
+                equal_dim(g, one, 1, heads, 2) && equal_dim(g, one, 2, heads, 3) &&
+                equal_dim(g, v, 0, heads, 0) && equal_dim(g, v, 1, heads, 1) &&
+                equal_dim(g, v, 2, heads, 3) && equal_dim(g, v, 3, heads, 2);
+    return fits ? heads : none;
+}
+
 /* p->k from [batch, heads, size, rows] to rows of size: by the transpose that made it,
  * or by one that costs nothing. */
 static ig_status turn_keys(ig_graph *g, pattern *p, bool *fits)
 {
     static const int64_t last[4] = {0, 1, 3, 2}, heads[4] = {0, 2, 1, 3};
     const igi_node *n;
-    ig_value_id k = {0};
-    if (igi_made_by(g, p->k, "Transpose", &n) && is_perm(g, n, 0, 1, 3, 2))
+    const bool turned = igi_made_by(g, p->k, "Transpose", &n);
+    ig_value_id k = turned ? (ig_value_id){0} : turned_as_one(g, p->k);
+    if (turned && is_perm(g, n, 0, 1, 3, 2))
         k = n->in[0];
-    else if (igi_made_by(g, p->k, "Transpose", &n) && is_perm(g, n, 0, 2, 3, 1))
+    else if (turned && is_perm(g, n, 0, 2, 3, 1))
         IG_TRY(transposed(g, p, n->in[0], heads, &k));
-    else
+    else if (!k.i)
         IG_TRY(transposed(g, p, p->k, last, &k));
     p->k = k;
     *fits = k.i != 0;

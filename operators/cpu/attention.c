@@ -77,28 +77,17 @@ static ig_status make_plan(const ig_kernel_ctx *k, plan *p)
 
 static ig_status supports(const ig_kernel_ctx *k)
 {
-    const ig_tensor *m = igi_kin(k, IGI_ATT_MASK);
+    IG_TRY(igi_cpu_attention_computes(k));
     for (int i = 0; i < IGI_ATT_MASK + 3; i++) {
         const ig_tensor *t = i == IGI_ATT_MASK ? NULL : igi_kin(k, i);
-        if (!t)
-            continue;
-        if (t->v.type.dtype != IG_FLOAT32)
-            return ig_reject("a value is not float32");
-        if (igi_kdims(t)[igi_krank(t) - 1] > 1 && igi_strides(t)[igi_krank(t) - 1] != 1)
+        if (t && igi_kdims(t)[igi_krank(t) - 1] > 1 &&
+            igi_strides(t)[igi_krank(t) - 1] != 1)
             return ig_reject("elements of a head are not adjacent");
     }
-    if (!igi_kout(k, IGI_ATT_Y))
-        return ig_reject("Y is not wanted");
-    if (m && m->v.type.dtype != IG_FLOAT32 && m->v.type.dtype != IG_BOOL)
-        return ig_reject("the mask is neither float32 nor bool");
-    if (((const igi_attention_attrs *)k->attrs)->softmax_precision == IG_FLOAT64)
-        return ig_reject("the softmax is asked for in float64");
     igi_attention a;
     igi_attention_read(k, &a);
     if (a.mask_stride[3] > 1 || a.mask_stride[3] < 0)
         return ig_reject("elements of a row of the mask are not adjacent");
-    if (a.total == 0 || a.q_len == 0 || a.q_heads == 0 || a.size == 0 || a.v_size == 0)
-        return ig_reject("no queries, no keys or empty heads");
     return IG_OK;
 }
 
@@ -488,5 +477,9 @@ IG_KERNELS(attention) = {
     {IG_KERNEL_HEAD, .op = "Attention", .name = "blocks", .types = IG_T(FLOAT32),
      .needs = IG_KERNEL_STRIDED | IG_KERNEL_HEAVY, .supports = supports,
      .prepare = prepare, .run_team = run},
+    /* Strides that it does not read: the inputs are copied. */
+    {IG_KERNEL_HEAD, .op = "Attention", .name = "blocks_of_copies",
+     .types = IG_T(FLOAT32), .needs = IG_KERNEL_HEAVY,
+     .supports = igi_cpu_attention_computes, .prepare = prepare, .run_team = run},
     {0},
 };

@@ -10,4 +10,7 @@
 void igi_cpu_present(
     const ig_kernel_ctx *k, const igi_attention *a, int port, int64_t b, int64_t head);
 
+/* supports: whether the kernel computes this call, whatever its strides. */
+ig_status igi_cpu_attention_computes(const ig_kernel_ctx *k);
+
 #endif

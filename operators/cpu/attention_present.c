@@ -21,3 +21,24 @@ void igi_cpu_present(
                    (size_t)size * sizeof(float));
     }
 }
+
+ig_status igi_cpu_attention_computes(const ig_kernel_ctx *k)
+{
+    const ig_tensor *m = igi_kin(k, IGI_ATT_MASK);
+    for (int i = 0; i < IGI_ATT_MASK + 3; i++) {
+        const ig_tensor *t = i == IGI_ATT_MASK ? NULL : igi_kin(k, i);
+        if (t && t->v.type.dtype != IG_FLOAT32)
+            return ig_reject("a value is not float32");
+    }
+    if (!igi_kout(k, IGI_ATT_Y))
+        return ig_reject("Y is not wanted");
+    if (m && m->v.type.dtype != IG_FLOAT32 && m->v.type.dtype != IG_BOOL)
+        return ig_reject("the mask is neither float32 nor bool");
+    if (((const igi_attention_attrs *)k->attrs)->softmax_precision == IG_FLOAT64)
+        return ig_reject("the softmax is asked for in float64");
+    igi_attention a;
+    igi_attention_read(k, &a);
+    if (a.total == 0 || a.q_len == 0 || a.q_heads == 0 || a.size == 0 || a.v_size == 0)
+        return ig_reject("no queries, no keys or empty heads");
+    return IG_OK;
+}

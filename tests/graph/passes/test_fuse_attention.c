@@ -122,6 +122,60 @@ static void rows_cut_out_of_one_product_are_read_where_they_lie(void **state)
     assert_int_equal(t_count(fast, "Slice"), 3);
 }
 
+/* Batch and heads are one dim while the keys are turned (torch.export). */
+static ig_value_id turned_as_one(ig_value_id keys, int64_t batch, int64_t rows)
+{
+    const int64_t all = batch > 0 ? batch * HEADS : -1;
+    ig_value_id one = t_op2(g, "Reshape", NULL, keys, t_ints(g, DIMS(all, rows, SIZE)));
+    return t_op2(g, "Reshape", NULL, t_op1(g, "Transpose", "perm=0,2,1", one),
+                 t_ints(g, DIMS(batch, HEADS, SIZE, rows)));
+}
+
+static void keys_turned_as_one_dim_are_read_where_they_lie(void **state)
+{
+    (void)state;
+    whole_heads();
+    t_output(g, "y", weighted(product(q, turned_as_one(k, BATCH, KEYS))));
+    expect_fused(1, 3);
+    assert_int_equal(t_nodes(fast), 1);
+    t_free(fast);
+    t_free(g);
+    g = t_graph();
+    ig_value_id rows = t_input(g, "x", DIMS(BATCH, ROWS, HEADS * SIZE));
+    q = v = cut(rows, "perm=0,2,1,3");
+    k = turned_as_one(cut(rows, "perm=0,2,1,3"), BATCH, ROWS);
+    t_output(g, "y", join(weighted(product(q, k))));
+    expect_fused(1, 3);
+    assert_int_equal(t_nodes(fast), 1);
+}
+
+/* Rows of 5 read as rows of 4 on the way. */
+static void keys_cut_anew_are_not_those_that_were_turned(void **state)
+{
+    (void)state;
+    whole_heads();
+    ig_value_id cut_anew = t_ints(g, DIMS(BATCH * HEADS, SIZE, KEYS));
+    ig_value_id one = t_op2(g, "Reshape", NULL, k, cut_anew);
+    one = t_op1(g, "Transpose", "perm=0,2,1", one);
+    one = t_op2(g, "Reshape", NULL, one, t_ints(g, DIMS(BATCH, HEADS, SIZE, KEYS)));
+    t_output(g, "y", weighted(product(q, one)));
+    expect_fused(1, 3);
+    assert_true(t_nodes(fast) > 1);
+}
+
+static void keys_of_symbolic_batches_are_turned_as_one(void **state)
+{
+    (void)state;
+    int64_t n = 0;
+    assert_int_equal(ig_graph_dim(g, "N", &n), IG_OK);
+    q = t_input(g, "q", DIMS(n, HEADS, ROWS, SIZE));
+    k = t_input(g, "k", DIMS(n, HEADS, KEYS, SIZE));
+    v = t_input(g, "v", DIMS(n, HEADS, KEYS, SIZE));
+    t_output(g, "y", weighted(product(q, turned_as_one(k, -1, KEYS))));
+    expect_fused(1, 3);
+    assert_int_equal(t_nodes(fast), 1);
+}
+
 /* Split refuses lengths that are not the whole; three Slices would not. */
 static void rows_cut_out_of_a_symbols_length_stay_pieces_of_it(void **state)
 {
@@ -258,6 +312,9 @@ IG_TESTS(T(heads_without_scale_fuse),
          T(the_scale_may_stand_at_both_operands),
          T(rows_are_not_transposed_at_all),
          T(rows_cut_out_of_one_product_are_read_where_they_lie),
+         T(keys_turned_as_one_dim_are_read_where_they_lie),
+         T(keys_cut_anew_are_not_those_that_were_turned),
+         T(keys_of_symbolic_batches_are_turned_as_one),
          T(rows_cut_out_of_a_symbols_length_stay_pieces_of_it),
          T(an_added_mask_becomes_an_input),
          T(a_mask_by_where_hides_on_either_side),
