@@ -2,6 +2,7 @@
  *   softmax(scale * q k^T + mask) v
  * over heads [batch, heads, rows, size]. The scale is a product or quotient of the
  * scores, of q or of k; the mask is added, or chosen by Where with a very small number.
+ * Rows whose keys are all hidden, NaN, may be made 0 before they meet v.
  *
  * Heads that were cut out of rows [batch, rows, heads * size] and are put together
  * again afterwards stay where they are: Attention takes such rows as they are, and the
@@ -17,6 +18,7 @@
 typedef struct pattern {
     ig_value_id q, k, v, mask; /* heads; keys as [batch, heads, rows, size] */
     double scale;
+    bool guarded; /* rows of NaN count as rows of 0 */
     ig_node_id first, last;
 } pattern;
 
@@ -67,6 +69,15 @@ static bool mask_fits(const ig_graph *g, ig_value_id m, ig_value_id scores)
     return true;
 }
 
+/* A scalar. */
+static ig_status number(ig_graph *g, ig_value_id like, double v, ig_value_id *out)
+{
+    ig_tensor *t = NULL;
+    IG_TRY(ig_tensor_new(&t, IG_FLOAT32, 0, NULL));
+    ((float *)(void *)t->data)[0] = (float)v;
+    return igi_make_const(g, like, t, out);
+}
+
 /* Where(cond, s, low) or Where(cond, low, s) as something to add: Where(cond, 0, low).
  */
 static ig_status
@@ -74,15 +85,9 @@ mask_of_where(ig_graph *g, ig_node_id id, bool keep, double low, ig_value_id *ma
 {
     const igi_node *n = igi_node_at(g, id);
     const igi_op *op = n->op;
-    ig_value_id in[3] = {n->in[0]}, number[2], like = n->in[1];
-    const double v[2] = {keep ? 0 : low, keep ? low : 0};
-    for (int i = 0; i < 2; i++) {
-        ig_tensor *t = NULL;
-        IG_TRY(ig_tensor_new(&t, IG_FLOAT32, 0, NULL));
-        ((float *)(void *)t->data)[0] = (float)v[i];
-        IG_TRY(igi_make_const(g, like, t, &number[i]));
-        in[1 + i] = number[i];
-    }
+    ig_value_id in[3] = {n->in[0]}, like = n->in[1];
+    IG_TRY(number(g, like, keep ? 0 : low, &in[1]));
+    IG_TRY(number(g, like, keep ? low : 0, &in[2]));
     return igi_try_make(g, &(igi_make){.op = op, .n_in = 3, .like = id}, in, mask);
 }
 
@@ -151,14 +156,30 @@ static bool same_batches(const ig_graph *g, const pattern *p, ig_value_id y)
     return true;
 }
 
+/* What the softmax gives, of Where(IsNaN(p), 0, p) too; {0}: others read it. */
+static ig_value_id probabilities(const ig_graph *g, ig_value_id v, pattern *p)
+{
+    const igi_node *choice, *test;
+    double zero;
+    if (!igi_only_user(g, v).i)
+        return (ig_value_id){0};
+    if (!igi_made_by(g, v, "Where", &choice) || !igi_only_user(g, choice->in[0]).i ||
+        !igi_const_scalar(g, choice->in[1], &zero) || fabs(zero) > 0 || isnan(zero) ||
+        !igi_made_by(g, choice->in[0], "IsNaN", &test) ||
+        test->in[0].i != choice->in[2].i || !igi_same_type(g, choice->in[2], v))
+        return v;
+    p->guarded = true;
+    return choice->in[2];
+}
+
 static ig_status match(ig_graph *g, ig_node_id id, pattern *p, bool *fits)
 {
     const igi_node *n = igi_node_at(g, id), *soft, *mm;
     ig_value_id y = n->out[0], s;
     *fits = false;
     *p = (pattern){.v = n->in[1], .scale = 1, .last = id};
-    if (!igi_only_user(g, n->in[0]).i || !igi_made_by(g, n->in[0], "Softmax", &soft) ||
-        igi_type_of(g, n->in[0])->rank != 4)
+    s = probabilities(g, n->in[0], p);
+    if (!igi_made_by(g, s, "Softmax", &soft) || igi_type_of(g, s)->rank != 4)
         return IG_OK;
     int64_t axis = igi_attr_int(soft, "axis", -1);
     s = soft->in[0];
@@ -265,14 +286,32 @@ static ig_node_id join_of(const ig_graph *g, ig_value_id v)
     return fits ? igi_only_user(g, turn->out[0]) : none;
 }
 
+/* Elements [from, to) of v along `axis`. */
+static ig_status slice(ig_graph *g,
+                       ig_node_id like,
+                       ig_value_id v,
+                       int64_t axis,
+                       const int64_t *range,
+                       ig_value_id *out)
+{
+    const igi_op *op = igi_registry_find_full(g->reg, "Slice");
+    ig_value_id in[4] = {v};
+    *out = (ig_value_id){0};
+    if (!op)
+        return IG_OK;
+    IG_TRY(igi_make_ints(g, v, &range[0], 1, &in[1]));
+    IG_TRY(igi_make_ints(g, v, &range[1], 1, &in[2]));
+    IG_TRY(igi_make_ints(g, v, &axis, 1, &in[3]));
+    return igi_try_make(g, &(igi_make){.op = op, .n_in = 4, .like = like}, in, out);
+}
+
 /* Rows that Split cut out of longer ones are a Slice of them, which is no copy. Of a
  * length that only the run knows the pieces may not be the whole, which Split refuses.
  */
 static ig_status unsplit(ig_graph *g, ig_value_id *v)
 {
     const igi_node *n;
-    const igi_op *op = igi_registry_find_full(g->reg, "Slice");
-    if (!op || !igi_made_by(g, *v, "Split", &n))
+    if (!igi_made_by(g, *v, "Split", &n))
         return IG_OK;
     int64_t axis = igi_attr_int(n, "axis", 0), at = 0;
     if ((axis != 2 && axis != -1) || igi_type_of(g, n->in[0])->rank != 3 ||
@@ -284,13 +323,9 @@ static ig_status unsplit(ig_graph *g, ig_value_id *v)
             return IG_OK;
         at += d;
     }
-    int64_t end = at + ig_type_dims(igi_type_of(g, *v))[2], last = 2;
-    ig_value_id in[4] = {n->in[0]}, made, like = *v;
-    ig_node_id id = igi_producer_id(g, *v);
-    IG_TRY(igi_make_ints(g, like, &at, 1, &in[1]));
-    IG_TRY(igi_make_ints(g, like, &end, 1, &in[2]));
-    IG_TRY(igi_make_ints(g, like, &last, 1, &in[3]));
-    IG_TRY(igi_try_make(g, &(igi_make){.op = op, .n_in = 4, .like = id}, in, &made));
+    const int64_t range[2] = {at, at + ig_type_dims(igi_type_of(g, *v))[2]};
+    ig_value_id made;
+    IG_TRY(slice(g, igi_producer_id(g, *v), n->in[0], 2, range, &made));
     if (made.i)
         *v = made;
     return IG_OK;
@@ -315,6 +350,43 @@ static ig_status make(ig_graph *g, const pattern *p, int64_t heads, ig_value_id 
     return igi_try_make(g, &m, in, y);
 }
 
+/* Rows of NaN, and no others, as rows of 0: a column of ones beside the values gets the
+ * sum of the probabilities, which is about 1 or NaN. */
+static ig_status make_guarded(ig_graph *g, const pattern *p, ig_value_id *y)
+{
+    const igi_op *pad = igi_registry_find_full(g->reg, "Pad"),
+                 *above = igi_registry_find_full(g->reg, "Greater"),
+                 *choose = igi_registry_find_full(g->reg, "Where");
+    const int64_t size = ig_type_dims(igi_type_of(g, p->v))[3],
+                  beside[8] = {0, 0, 0, 0, 0, 0, 0, 1}, head[2] = {0, size},
+                  sums[2] = {size, size + 1};
+    const ig_node_id like = p->last;
+    ig_value_id in[3] = {p->v}, zero, all, sum;
+    pattern wide = *p;
+    *y = (ig_value_id){0};
+    if (!pad || !above || !choose || size < 1)
+        return IG_OK;
+    IG_TRY(number(g, p->v, 0, &zero));
+    IG_TRY(igi_make_ints(g, p->v, beside, 8, &in[1]));
+    IG_TRY(number(g, p->v, 1, &in[2]));
+    IG_TRY(
+        igi_try_make(g, &(igi_make){.op = pad, .n_in = 3, .like = like}, in, &wide.v));
+    if (wide.v.i)
+        IG_TRY(make(g, &wide, 0, &all));
+    if (!wide.v.i || !all.i)
+        return IG_OK;
+    IG_TRY(slice(g, like, all, 3, head, &in[1]));
+    IG_TRY(slice(g, like, all, 3, sums, &sum));
+    if (!in[1].i || !sum.i)
+        return IG_OK;
+    IG_TRY(igi_try_make(g, &(igi_make){.op = above, .n_in = 2, .like = like},
+                        (ig_value_id[]){sum, zero}, &in[0]));
+    in[2] = zero;
+    return in[0].i ? igi_try_make(g, &(igi_make){.op = choose, .n_in = 3, .like = like},
+                                  in, y)
+                   : IG_OK;
+}
+
 static ig_status fuse(ig_graph *g, ig_node_id id, int *changes)
 {
     pattern p;
@@ -329,7 +401,7 @@ static ig_status fuse(ig_graph *g, ig_node_id id, int *changes)
     ig_value_id out = igi_node_at(g, id)->out[0];
     ig_value_id q = rows_of(g, p.q), k = rows_of(g, p.k), v = rows_of(g, p.v);
     ig_node_id join = join_of(g, out);
-    if (q.i && k.i && v.i && join.i) {
+    if (q.i && k.i && v.i && join.i && !p.guarded) {
         heads = ig_type_dims(igi_type_of(g, out))[1];
         IG_TRY(unsplit(g, &q));
         IG_TRY(unsplit(g, &k));
@@ -337,7 +409,7 @@ static ig_status fuse(ig_graph *g, ig_node_id id, int *changes)
         p.q = q, p.k = k, p.v = v;
         p.last = join;
     }
-    IG_TRY(make(g, &p, heads, &y));
+    IG_TRY(p.guarded ? make_guarded(g, &p, &y) : make(g, &p, heads, &y));
     if (!y.i || !igi_same_type(g, y, igi_node_at(g, p.last)->out[0]))
         return IG_OK;
     IG_TRY(igi_forward(g, p.last, 0, y, &done));

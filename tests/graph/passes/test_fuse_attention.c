@@ -241,6 +241,65 @@ static void a_row_without_keys_stays_what_it_was(void **state)
     expect_fused(1, 4);
 }
 
+/* torch.onnx writes this around every masked attention. */
+static ig_value_id guarded(ig_value_id scores, double instead)
+{
+    ig_value_id p = t_op1(g, "Softmax", NULL, scores);
+    ig_value_id none = t_op1(g, "IsNaN", NULL, p);
+    return product(t_op3(g, "Where", NULL, none, t_number(g, instead), p), v);
+}
+
+/* The last row of queries sees no key. */
+static ig_value_id causal_but_one(void)
+{
+    ig_value_id at =
+        t_op2(g, "Reshape", NULL, t_op1(g, "Cast", "to=1", t_ints(g, DIMS(1, 2, 0))),
+              t_ints(g, DIMS(ROWS, 1)));
+    ig_value_id key = t_op1(g, "Cast", "to=1", t_ints(g, DIMS(0, 1, 2, 3)));
+    ig_value_id seen = t_op2(g, "Less", NULL, key, at);
+    return t_op3(g, "Where", NULL, seen, t_number(g, 0),
+                 t_number(g, -(double)INFINITY));
+}
+
+static void rows_without_keys_may_be_zeros(void **state)
+{
+    (void)state;
+    whole_heads();
+    ig_value_id s = over(product(q, turned(k)), 2);
+    t_output(g, "y", guarded(t_op2(g, "Add", NULL, s, causal_but_one()), 0));
+    fast = t_compare(g, 2);
+    assert_int_equal(t_count(fast, "Attention"), 1);
+    assert_int_equal(t_count(fast, "Softmax"), 0);
+    assert_int_equal(t_count(fast, "IsNaN"), 0);
+}
+
+/* A query that is no number, and keys that are not, give rows of zeros as well. */
+static void rows_of_no_numbers_may_be_zeros(void **state)
+{
+    (void)state;
+    whole_heads();
+    ig_value_id root = t_op1(g, "Sqrt", NULL, q); /* NaN below 0 */
+    ig_value_id first =
+        t_op3(g, "Slice", NULL, root, t_ints(g, DIMS(0, 0)), t_ints(g, DIMS(BATCH, 1)));
+    ig_value_id rest = t_op(g, "Slice", NULL, q, t_ints(g, DIMS(1)),
+                            t_ints(g, DIMS(HEADS)), t_ints(g, DIMS(1)));
+    ig_value_id both[2] = {first, rest}, mixed;
+    t_node(g, "Concat", "axis=1", both, 2, &mixed, 1);
+    t_output(g, "y", guarded(product(mixed, turned(k)), 0));
+    fast = t_compare(g, 2);
+    assert_int_equal(t_count(fast, "Attention"), 1);
+    assert_int_equal(t_count(fast, "IsNaN"), 0);
+}
+
+static void rows_of_no_numbers_that_become_others_stay(void **state)
+{
+    (void)state;
+    whole_heads();
+    ig_value_id s = product(q, turned(k));
+    t_output(g, "y", guarded(t_op2(g, "Add", NULL, s, causal_but_one()), 1));
+    expect_left_alone();
+}
+
 static void symbolic_lengths_fuse(void **state)
 {
     (void)state;
@@ -319,6 +378,9 @@ IG_TESTS(T(heads_without_scale_fuse),
          T(an_added_mask_becomes_an_input),
          T(a_mask_by_where_hides_on_either_side),
          T(a_row_without_keys_stays_what_it_was),
+         T(rows_without_keys_may_be_zeros),
+         T(rows_of_no_numbers_may_be_zeros),
+         T(rows_of_no_numbers_that_become_others_stay),
          T(symbolic_lengths_fuse),
          T(a_number_that_does_not_hide_is_no_mask),
          T(a_mask_for_one_key_is_broadcast_by_add_alone),
