@@ -316,6 +316,50 @@ static void attention_sees_a_window_only(void **state)
     }
 }
 
+/* Keys and values whose rows lie across each other (a transposed tensor), and a mask of
+ * every other column, cannot be read where they lie: they are copied, and the
+ * reference is not asked. */
+static void attention_copies_what_it_cannot_stride_over(void **state)
+{
+    (void)state;
+    for (int64_t rows = 1; rows < 100; rows += 69) {
+        const int64_t n = 2, heads = 3, keys = 50, size = 8;
+        const int64_t dims[4] = {n, heads, keys, size}, mask[4] = {1, 1, rows, keys};
+        const int64_t turned[4] = {heads * keys * size, keys * size, 1, keys};
+        const int64_t every_other[4] = {0, 0, 2 * keys, 2};
+        ig_tensor *k, *v, *m,
+            *all[3] = {floats(DIMS(n, heads, size, keys)),
+                       floats(DIMS(n, heads, size, keys)),
+                       floats(DIMS(rows, 2 * keys))};
+        assert_int_equal(igi_tensor_view(&k, NULL, all[0], 4, dims, turned, 0), IG_OK);
+        assert_int_equal(igi_tensor_view(&v, NULL, all[1], 4, dims, turned, 0), IG_OK);
+        assert_int_equal(igi_tensor_view(&m, NULL, all[2], 4, mask, every_other, 1),
+                         IG_OK);
+        ig_value *in[4] = {NULL, &k->v, &v->v, &m->v}, *out[1];
+        ig_tensor *q = floats(DIMS(n, heads, rows, size)),
+                  *y = floats(DIMS(n, heads, rows, size));
+        in[0] = &q->v, out[0] = &y->v;
+        const igi_op *op = igi_registry_find_full(ig_registry_builtin(), "Attention");
+        ig_attention_opts o = IG_ATTENTION_OPTS_INIT;
+        const ig_kernel_ctx ctx = {.struct_size = sizeof(ctx),
+                                   .n_in = 4,
+                                   .n_out = 1,
+                                   .in = in,
+                                   .out = out,
+                                   .attrs = &o,
+                                   .threads = 1,
+                                   .op = op->def};
+        assert_string_equal(
+            igi_kernel_name(igi_select(op, 0, &ctx, igi_facts_of(&ctx))),
+            "blocks_of_copies");
+        ig_tensor_unref(y);
+        compare(
+            (call){"Attention", "blocks_of_copies", NULL, 4, 1, {q, k, v, m}, 1e-5});
+        for (int i = 0; i < 3; i++)
+            ig_tensor_unref(all[i]);
+    }
+}
+
 IG_TESTS(cmocka_unit_test(max_pools_agree_with_their_references),
          cmocka_unit_test(average_pools_agree_with_their_references),
          cmocka_unit_test(movement_agrees_with_the_references),
@@ -326,4 +370,5 @@ IG_TESTS(cmocka_unit_test(max_pools_agree_with_their_references),
          cmocka_unit_test(activation_gradients_agree_with_their_references),
          cmocka_unit_test(resize_ignores_what_has_no_weight),
          cmocka_unit_test(attention_takes_lengths_of_any_stride),
-         cmocka_unit_test(attention_sees_a_window_only))
+         cmocka_unit_test(attention_sees_a_window_only),
+         cmocka_unit_test(attention_copies_what_it_cannot_stride_over))
