@@ -166,7 +166,8 @@ static ig_value_id probabilities(const ig_graph *g, ig_value_id v, pattern *p)
     if (!igi_made_by(g, v, "Where", &choice) || !igi_only_user(g, choice->in[0]).i ||
         !igi_const_scalar(g, choice->in[1], &zero) || fabs(zero) > 0 || isnan(zero) ||
         !igi_made_by(g, choice->in[0], "IsNaN", &test) ||
-        test->in[0].i != choice->in[2].i || !igi_same_type(g, choice->in[2], v))
+        test->in[0].i != choice->in[2].i || !igi_same_type(g, choice->in[2], v) ||
+        igi_value_at(g, choice->in[2])->uses.n != 2)
         return v;
     p->guarded = true;
     return choice->in[2];

@@ -300,6 +300,17 @@ static void rows_of_no_numbers_that_become_others_stay(void **state)
     expect_left_alone();
 }
 
+static void guarded_probabilities_that_others_read_stay(void **state)
+{
+    (void)state;
+    whole_heads();
+    ig_value_id p = t_op1(g, "Softmax", NULL, product(q, turned(k)));
+    ig_value_id none = t_op1(g, "IsNaN", NULL, p);
+    t_output(g, "p", p);
+    t_output(g, "y", product(t_op3(g, "Where", NULL, none, t_number(g, 0), p), v));
+    expect_left_alone();
+}
+
 static void symbolic_lengths_fuse(void **state)
 {
     (void)state;
@@ -381,6 +392,7 @@ IG_TESTS(T(heads_without_scale_fuse),
          T(rows_without_keys_may_be_zeros),
          T(rows_of_no_numbers_may_be_zeros),
          T(rows_of_no_numbers_that_become_others_stay),
+         T(guarded_probabilities_that_others_read_stay),
          T(symbolic_lengths_fuse),
          T(a_number_that_does_not_hide_is_no_mask),
          T(a_mask_for_one_key_is_broadcast_by_add_alone),
