@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "operators/cpu/compute/keys.h"
+#include "operators/cpu/compute/region.h"
 #include "operators/cpu/compute/step.h"
 
 /* ---- pointwise ----------------------------------------------------------------------
@@ -344,29 +345,6 @@ typedef struct igi_cell_step {
     const float *p;  /* LSTM: peepholes [3][ld], NULL: none */
     const float *rb; /* GRU_LINEAR: bias of R's last gate [ld] */
 } igi_cell_step;
-
-/* ---- regions of interest ------------------------------------------------------------
- */
-
-/* Weighted sums of a grid of cells over a plane of rows `ld` apart, by rows first: the
- * weight of an element is that of its row times that of its column. Columns count from
- * `low`. */
-typedef struct igi_region {
-    int64_t rows, columns; /* cells */
-    int64_t ld;
-    const int32_t *row_taps;   /* [rows] */
-    const int32_t *row_index;  /* [rows][row_ld]: rows of the plane */
-    const float *row_weight;   /* [rows][row_ld] */
-    int64_t row_ld, low, wide; /* columns [low, low + wide) are read */
-    int64_t column_taps;
-    const int32_t *column_index; /* [column_taps] */
-    const float *column_weight;  /* [column_taps][column_ld]: of each cell */
-    int64_t column_ld;           /* a multiple of `vector`, zero behind the cells */
-    float *mixed;                /* IGI_REGION_ROWS * wide floats */
-} igi_region;
-
-/* Rows of cells whose columns are summed together. */
-#define IGI_REGION_ROWS 8
 
 /* ---- the table ----------------------------------------------------------------------
  */
