@@ -50,9 +50,9 @@ static call read_groups(const ig_kernel_ctx *k, int64_t groups, float epsilon)
 static int64_t piece(const call *c, int64_t base, int64_t p, int64_t *at)
 {
     const igi_reduce *g = &c->groups;
-    const int64_t from = p % c->cuts * PIECE;
-    *at =
-        base + igi_reduce_offset(g->n_rows, g->row, g->row_stride, p / c->cuts) + from;
+    const int64_t row = c->cuts > 1 ? p / c->cuts : p;
+    const int64_t from = (p - row * c->cuts) * PIECE;
+    *at = base + igi_reduce_offset(g->n_rows, g->row, g->row_stride, row) + from;
     return g->length - from < PIECE ? g->length - from : PIECE;
 }
 

@@ -1,5 +1,6 @@
 /* Pointwise operators whose types differ or whose formulas stand alone: Where with any
- * broadcasting, casts, and the gradients of Relu and Gelu over equal shapes. */
+ * broadcasting, tests and casts, and the gradients of Relu and Gelu over equal shapes. */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -74,6 +75,32 @@ static ig_status where_run(ig_kernel_ctx *k, int tid, int nth)
         else if (row >= lo && row < hi)
             (word ? where_32 : where_64)(t, &w, 0, w.inner);
     }
+    return IG_OK;
+}
+
+/* ---- IsNaN, IsInf ---- */
+
+static ig_status is_nan_run(ig_kernel_ctx *k, int tid, int nth)
+{
+    const float *x = igi_kf32(igi_kin(k, 0));
+    uint8_t *y = (uint8_t *)igi_kout(k, 0)->data;
+    int64_t lo, hi = my_part(k, tid, nth, &lo);
+    for (int64_t i = lo; i < hi; i++)
+        y[i] = x[i] != x[i];
+    return IG_OK;
+}
+
+static ig_status is_inf_run(ig_kernel_ctx *k, int tid, int nth)
+{
+    const ig_is_inf_opts *o = k->attrs;
+    const float *x = igi_kf32(igi_kin(k, 0));
+    /* What no float is above or below is not asked for. */
+    const float below = o->detect_negative ? -FLT_MAX : -INFINITY;
+    const float above = o->detect_positive ? FLT_MAX : INFINITY;
+    uint8_t *y = (uint8_t *)igi_kout(k, 0)->data;
+    int64_t lo, hi = my_part(k, tid, nth, &lo);
+    for (int64_t i = lo; i < hi; i++)
+        y[i] = (x[i] < below) | (x[i] > above);
     return IG_OK;
 }
 
@@ -225,6 +252,8 @@ IG_KERNELS(pointwise) = {
         0,
         cast_supports,
         cast_run),
+    ROW("IsNaN", F32, 0, NULL, is_nan_run),
+    ROW("IsInf", F32, 0, NULL, is_inf_run),
     ROW("ingot::ReluGrad", F32, IG_NEED_SAME_SHAPE, NULL, relu_grad_run),
     ROW("ingot::GeluGrad", F32, IG_NEED_SAME_SHAPE, NULL, gelu_grad_run),
     {0},

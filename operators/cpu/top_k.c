@@ -11,7 +11,10 @@
 #include "graph/core/dtype.h"
 #include "operators/cpu/kernel.h"
 
-enum { POLL = 1 << 15 }; /* elements of a line between two polls */
+enum {
+    POLL = 1 << 15, /* elements of a line between two polls */
+    SMALL = 2048    /* candidates of a heap that is not deep */
+};
 
 /* ---- keys ---- */
 
@@ -66,15 +69,29 @@ typedef struct candidate {
     int64_t key, at;
 } candidate;
 
-/* Without branches, which nobody could predict. */
 static inline bool worse(const candidate *a, const candidate *b)
 {
     return (a->key < b->key) | ((a->key == b->key) & (a->at > b->at));
 }
 
-/* Puts v where heap[at] was, whose children are heaps: the hole goes down to a leaf by
- * one comparison a level, and v, which mostly belongs near there, up again. */
-static void put(candidate *heap, int64_t n, int64_t at, candidate v)
+/* Puts v where heap[at] was, whose children are heaps. */
+static void put_small(candidate *heap, int64_t n, int64_t at, candidate v)
+{
+    int64_t child;
+    while ((child = 2 * at + 1) < n) {
+        if (child + 1 < n && worse(&heap[child + 1], &heap[child]))
+            child++;
+        if (!worse(&heap[child], &v))
+            break;
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = v;
+}
+
+/* The same for deep heaps, whose branches nobody could predict: the hole goes down to a
+ * leaf by one choice a level, and v, which mostly belongs near there, up again. */
+static void put_large(candidate *heap, int64_t n, int64_t at, candidate v)
 {
     const int64_t top = at;
     int64_t child;
@@ -90,6 +107,11 @@ static void put(candidate *heap, int64_t n, int64_t at, candidate v)
     for (int64_t up; at > top && worse(&v, &heap[up = (at - 1) / 2]); at = up)
         heap[at] = heap[up];
     heap[at] = v;
+}
+
+static inline void put(candidate *heap, int64_t n, int64_t at, candidate v)
+{
+    (n <= SMALL ? put_small : put_large)(heap, n, at, v);
 }
 
 /* The k best of n, best first. heap[0] is the worst of the best so far. */

@@ -41,6 +41,21 @@ UNARY(hard_swish, IGI_UNARY_HARD_SWISH)
 UNARY(mish, IGI_UNARY_MISH)
 UNARY(softsign, IGI_UNARY_SOFTSIGN)
 UNARY(silu, IGI_UNARY_SILU)
+UNARY(floor, IGI_UNARY_FLOOR)
+UNARY(ceil, IGI_UNARY_CEIL)
+UNARY(round, IGI_UNARY_ROUND)
+UNARY(sign, IGI_UNARY_SIGN)
+UNARY(sin, IGI_UNARY_SIN)
+UNARY(cos, IGI_UNARY_COS)
+UNARY(tan, IGI_UNARY_TAN)
+UNARY(asin, IGI_UNARY_ASIN)
+UNARY(acos, IGI_UNARY_ACOS)
+UNARY(atan, IGI_UNARY_ATAN)
+UNARY(sinh, IGI_UNARY_SINH)
+UNARY(cosh, IGI_UNARY_COSH)
+UNARY(asinh, IGI_UNARY_ASINH)
+UNARY(acosh, IGI_UNARY_ACOSH)
+UNARY(atanh, IGI_UNARY_ATANH)
 
 static ig_status run_leaky_relu(ig_kernel_ctx *k, int tid, int nth)
 {
@@ -51,6 +66,31 @@ static ig_status run_leaky_relu(ig_kernel_ctx *k, int tid, int nth)
 static ig_status run_elu(ig_kernel_ctx *k, int tid, int nth)
 {
     return run(k, tid, nth, IGI_UNARY_ELU, &((const ig_elu_opts *)k->attrs)->alpha);
+}
+
+static ig_status run_selu(ig_kernel_ctx *k, int tid, int nth)
+{
+    const ig_selu_opts *o = k->attrs;
+    const float params[2] = {o->alpha, o->gamma};
+    return run(k, tid, nth, IGI_UNARY_SELU, params);
+}
+
+static ig_status celu_supports(const ig_kernel_ctx *k)
+{
+    return ((const ig_celu_opts *)k->attrs)->alpha > 0
+               ? IG_OK
+               : ig_reject("alpha is not positive");
+}
+
+static ig_status run_celu(ig_kernel_ctx *k, int tid, int nth)
+{
+    return run(k, tid, nth, IGI_UNARY_CELU, &((const ig_celu_opts *)k->attrs)->alpha);
+}
+
+static ig_status run_thresholded_relu(ig_kernel_ctx *k, int tid, int nth)
+{
+    return run(k, tid, nth, IGI_UNARY_THRESHOLDED_RELU,
+               &((const ig_thresholded_relu_opts *)k->attrs)->alpha);
 }
 
 static ig_status run_hard_sigmoid(ig_kernel_ctx *k, int tid, int nth)
@@ -139,5 +179,23 @@ IG_KERNELS(unary) = {
     ROW("PRelu", run_prelu, .supports = prelu_supports),
     ROW("Softsign", run_softsign),
     ROW("Swish", run_silu, .supports = swish_supports),
+    ROW("Floor", run_floor),
+    ROW("Ceil", run_ceil),
+    ROW("Round", run_round),
+    ROW("Sign", run_sign),
+    ROW("Sin", run_sin),
+    ROW("Cos", run_cos),
+    ROW("Tan", run_tan),
+    ROW("Asin", run_asin),
+    ROW("Acos", run_acos),
+    ROW("Atan", run_atan),
+    ROW("Sinh", run_sinh),
+    ROW("Cosh", run_cosh),
+    ROW("Asinh", run_asinh),
+    ROW("Acosh", run_acosh),
+    ROW("Atanh", run_atanh),
+    ROW("Selu", run_selu),
+    ROW("Celu", run_celu, .supports = celu_supports),
+    ROW("ThresholdedRelu", run_thresholded_relu),
     {0},
 };

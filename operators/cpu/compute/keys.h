@@ -21,12 +21,16 @@ typedef enum igi_key {
     IGI_KEY_COUNT
 } igi_key;
 
-/* Each as ROW_(name, integer type, key of its bits b). Floats are sign and magnitude.
- */
-#define IGI_KEY_INT_(T_, b)  (b)
-#define IGI_KEY_UINT_(T_, b) ((T_)((b) ^ (T_)((uint64_t)1 << (8 * sizeof(T_) - 1))))
+/* Each as ROW_(name, integer type, key of its bits b). Floats are sign and magnitude;
+ * without branches, so that loops become vectors. */
+#define IGI_KEY_INT_(T_, b)              (b)
+#define IGI_KEY_UINT_(T_, b)             ((T_)((b) ^ (T_)((uint64_t)1 << (8 * sizeof(T_) - 1))))
+#define IGI_KEY_SIGN_(T_, b)             ((T_)((b) >> (8 * sizeof(T_) - 1))) /* -1 or 0 */
+#define IGI_KEY_NAN_(T_, b, most_, inf_) ((T_) - (T_)(((b) & (most_)) > (inf_)))
 #define IGI_KEY_FLOAT_(T_, b, most_, inf_)                                             \
-    ((T_)(((b) & (most_)) > (inf_) ? (most_) : (b) < 0 ? -((b) & (most_)) : (b)))
+    ((T_)((((((b) & (most_)) ^ IGI_KEY_SIGN_(T_, b)) - IGI_KEY_SIGN_(T_, b)) &         \
+           ~IGI_KEY_NAN_(T_, b, most_, inf_)) |                                        \
+          ((most_)&IGI_KEY_NAN_(T_, b, most_, inf_))))
 #define IGI_KEY_F16_(T_, b)  IGI_KEY_FLOAT_(T_, b, INT16_MAX, 0x7c00)
 #define IGI_KEY_BF16_(T_, b) IGI_KEY_FLOAT_(T_, b, INT16_MAX, 0x7f80)
 #define IGI_KEY_F32_(T_, b)  IGI_KEY_FLOAT_(T_, b, INT32_MAX, 0x7f800000)

@@ -108,7 +108,10 @@ static void moments(igi_moments *m, const float *x, int64_t n)
 {
     for (int64_t i = 0; i < n; i += MOMENTS_RUN) {
         const int64_t count = n - i < MOMENTS_RUN ? n - i : MOMENTS_RUN;
-        const float about = reduce(IGI_REDUCE_SUM, x + i, count) / (float)count;
+        const float sum = count <= IGI_REDUCE_BLOCK
+                              ? reduce_block(IGI_REDUCE_SUM, x + i, count)
+                              : reduce(IGI_REDUCE_SUM, x + i, count);
+        const float about = sum / (float)count;
         const deviations d = sum_deviations(x + i, count, about);
         const double shift = (double)d.sum / (double)count;
         const double squares = (double)d.squares - (double)d.sum * shift;

@@ -188,6 +188,15 @@ VEC_INLINE vf v_mish(vf x)
     return vmul(x, vdiv(n, vadd(n, vset1(2.0f))));
 }
 
+/* alpha > 0 */
+VEC_INLINE vf v_celu(vf x, vf alpha)
+{
+    vf z = vmin(vset1(0.0f), vmax(vset1(-25.0f), vdiv(x, alpha)));
+    return vsel(vlt(x, vset1(0.0f)), vmul(alpha, v_expm1(z)), x);
+}
+
+#include "operators/cpu/compute/vectrig.inc.h"
+
 /* An array function and its form for tiles, rows of c at stride ld in place: there the
  * constants are loaded once for all rows. EXPR uses x, and p0, p1 (the parameters)
  * where it needs them. */
@@ -246,6 +255,24 @@ UNARY_PARAMS(hard_sigmoid, 2, v_hard_sigmoid(x, p0, p1))
 UNARY(hard_swish, vmul(x, v_hard_sigmoid(x, vset1(1.0f / 6.0f), vset1(0.5f))))
 UNARY(mish, v_mish(x))
 UNARY(softsign, vdiv(x, vadd(vset1(1.0f), vabs(x))))
+UNARY(floor, v_floor(x))
+UNARY(ceil, v_ceil(x))
+UNARY(round, v_rint(x))
+UNARY(sign, v_sign(x))
+UNARY(sin, v_sin(x))
+UNARY(cos, v_cos(x))
+UNARY(tan, v_tan(x))
+UNARY(asin, v_asin(x))
+UNARY(acos, v_acos(x))
+UNARY(atan, v_atan(x))
+UNARY(sinh, v_sinh(x))
+UNARY(cosh, v_cosh(x))
+UNARY(asinh, v_asinh(x))
+UNARY(acosh, v_acosh(x))
+UNARY(atanh, v_atanh(x))
+UNARY_PARAMS(selu, 2, vmul(p1, v_elu(x, p0)))
+UNARY_PARAMS(celu, 1, v_celu(x, p0))
+UNARY_PARAMS(thresholded_relu, 1, vsel(vlt(p0, x), x, vset1(0.0f)))
 #undef UNARY
 #undef UNARY_PARAMS
 
@@ -265,7 +292,13 @@ typedef void (*tile_fn)(
             UNARY_ROW(RECIPROCAL, reciprocal), UNARY_ROW(ELU, elu),                    \
             UNARY_ROW(SOFTPLUS, softplus), UNARY_ROW(HARD_SIGMOID, hard_sigmoid),      \
             UNARY_ROW(HARD_SWISH, hard_swish), UNARY_ROW(MISH, mish),                  \
-            UNARY_ROW(SOFTSIGN, softsign),                                             \
+            UNARY_ROW(SOFTSIGN, softsign), UNARY_ROW(FLOOR, floor),                    \
+            UNARY_ROW(CEIL, ceil), UNARY_ROW(ROUND, round), UNARY_ROW(SIGN, sign),     \
+            UNARY_ROW(SIN, sin), UNARY_ROW(COS, cos), UNARY_ROW(TAN, tan),             \
+            UNARY_ROW(ASIN, asin), UNARY_ROW(ACOS, acos), UNARY_ROW(ATAN, atan),       \
+            UNARY_ROW(SINH, sinh), UNARY_ROW(COSH, cosh), UNARY_ROW(ASINH, asinh),     \
+            UNARY_ROW(ACOSH, acosh), UNARY_ROW(ATANH, atanh), UNARY_ROW(SELU, selu),   \
+            UNARY_ROW(CELU, celu), UNARY_ROW(THRESHOLDED_RELU, thresholded_relu),      \
     }
 #define UNARY_FORM(name_) tile_##name_
 static const tile_fn unary_tiles[IGI_UNARY_COUNT] = UNARY_TABLE;

@@ -61,6 +61,42 @@ static double reference(igi_unary f, double x)
         return isnan(x) ? x : x * tanh(fmax(x, 0) + log1p(exp(-fabs(x))));
     case IGI_UNARY_SOFTSIGN:
         return x / (1 + fabs(x));
+    case IGI_UNARY_FLOOR:
+        return floor(x);
+    case IGI_UNARY_CEIL:
+        return ceil(x);
+    case IGI_UNARY_ROUND:
+        return nearbyint(x);
+    case IGI_UNARY_SIGN:
+        return x > 0 ? 1 : x < 0 ? -1 : x;
+    case IGI_UNARY_SIN:
+        return sin(x);
+    case IGI_UNARY_COS:
+        return cos(x);
+    case IGI_UNARY_TAN:
+        return tan(x);
+    case IGI_UNARY_ASIN:
+        return asin(x);
+    case IGI_UNARY_ACOS:
+        return acos(x);
+    case IGI_UNARY_ATAN:
+        return atan(x);
+    case IGI_UNARY_SINH:
+        return sinh(x);
+    case IGI_UNARY_COSH:
+        return cosh(x);
+    case IGI_UNARY_ASINH:
+        return asinh(x);
+    case IGI_UNARY_ACOSH:
+        return acosh(x);
+    case IGI_UNARY_ATANH:
+        return atanh(x);
+    case IGI_UNARY_SELU:
+        return (double)params[1] * (x < 0 ? (double)params[0] * expm1(x) : x);
+    case IGI_UNARY_CELU:
+        return x < 0 ? (double)params[0] * expm1(x / (double)params[0]) : x;
+    case IGI_UNARY_THRESHOLDED_RELU:
+        return x > (double)params[0] ? x : 0;
     default:
         return NAN;
     }
@@ -99,6 +135,24 @@ static const limit limits[] = {
     {IGI_UNARY_HARD_SWISH, "hard_swish", 2, 2, 3e-7},
     {IGI_UNARY_MISH, "mish", 4, 5, 1e-37},
     {IGI_UNARY_SOFTSIGN, "softsign", 2, 2, 0},
+    {IGI_UNARY_FLOOR, "floor", 0, 0, 0},
+    {IGI_UNARY_CEIL, "ceil", 0, 0, 0},
+    {IGI_UNARY_ROUND, "round", 0, 0, 0},
+    {IGI_UNARY_SIGN, "sign", 0, 0, 0},
+    {IGI_UNARY_SIN, "sin", 3, 3, 0},
+    {IGI_UNARY_COS, "cos", 3, 3, 0},
+    {IGI_UNARY_TAN, "tan", 4, 4, 0},
+    {IGI_UNARY_ASIN, "asin", 4, 4, 0},
+    {IGI_UNARY_ACOS, "acos", 4, 4, 0},
+    {IGI_UNARY_ATAN, "atan", 4, 4, 0},
+    {IGI_UNARY_SINH, "sinh", 4, 4, 0},
+    {IGI_UNARY_COSH, "cosh", 4, 4, 0},
+    {IGI_UNARY_ASINH, "asinh", 4, 4, 0},
+    {IGI_UNARY_ACOSH, "acosh", 4, 4, 0},
+    {IGI_UNARY_ATANH, "atanh", 4, 4, 0},
+    {IGI_UNARY_SELU, "selu", 4, 4, 0},
+    {IGI_UNARY_CELU, "celu", 4, 4, 0},
+    {IGI_UNARY_THRESHOLDED_RELU, "thresholded_relu", 4, 4, 0},
 };
 enum { LIMITS = sizeof(limits) / sizeof(limits[0]) };
 
@@ -189,8 +243,11 @@ ISA_TEST(gelu_keeps_the_digits_of_its_tail, check_gelu_tail)
 
 static void check_zero_signs(const igi_cpu_isa *isa)
 {
-    static const igi_unary odd[] = {IGI_UNARY_TANH, IGI_UNARY_ERF, IGI_UNARY_NONE,
-                                    IGI_UNARY_SILU, IGI_UNARY_SQRT};
+    static const igi_unary odd[] = {
+        IGI_UNARY_TANH, IGI_UNARY_ERF,   IGI_UNARY_NONE,  IGI_UNARY_SILU,
+        IGI_UNARY_SQRT, IGI_UNARY_ROUND, IGI_UNARY_FLOOR, IGI_UNARY_CEIL,
+        IGI_UNARY_SIGN, IGI_UNARY_SIN,   IGI_UNARY_TAN,   IGI_UNARY_ASIN,
+        IGI_UNARY_ATAN, IGI_UNARY_SINH,  IGI_UNARY_ASINH, IGI_UNARY_ATANH};
     for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
         const float x[2] = {-0.0f, 0.0f};
         float y[2];

@@ -158,6 +158,63 @@ static void check_argmax(const igi_cpu_isa *isa)
 }
 ISA_TEST(argmax_takes_the_first_or_last_of_equals_and_nan, check_argmax)
 
+/* Few different numbers, so that there are equal ones, and NaN. */
+static void fill_with_ties(float *x, int64_t n)
+{
+    uint64_t state = 21;
+    for (int64_t i = 0; i < n; i++) {
+        const uint32_t pick = random_bits(&state) % 12;
+        x[i] = pick == 11 ? NAN : (float)pick;
+    }
+}
+
+/* Columns against rows, these against one search over the first axis alone. */
+static void check_arg_columns(const igi_cpu_isa *isa)
+{
+    enum { AXIS = 40, INNER = 83 };
+    static float x[AXIS * INNER], row[AXIS];
+    int64_t y[INNER + 1];
+    fill_with_ties(x, AXIS * INNER);
+    for (int64_t n = 1; n <= INNER; n++)
+        for (int way = 0; way < 4; way++) {
+            const bool least = way & 1, last = way & 2;
+            y[n] = 55;
+            isa->arg_columns(y, x, n % AXIS + 1, INNER, n, least, last);
+            assert_int_equal(y[n], 55);
+            for (int64_t j = 0; j < n; j++) {
+                for (int64_t i = 0; i < AXIS; i++)
+                    row[i] = x[i * INNER + j];
+                assert_int_equal(
+                    y[j], (least ? isa->argmin : isa->argmax)(row, n % AXIS + 1, last));
+            }
+        }
+}
+ISA_TEST(arg_columns_agree_with_rows, check_arg_columns)
+
+static void check_key_above(const igi_cpu_isa *isa)
+{
+    enum { N = 77 };
+    float x[N];
+    int8_t bytes[N];
+    for (int64_t i = 0; i < N; i++) {
+        x[i] = -0.0f;
+        bytes[i] = -128;
+    }
+    for (int64_t at = 0; at < N; at++) {
+        x[at] = at % 2 ? NAN : 1e-45f;
+        bytes[at] = -127;
+        for (int64_t from = 0; from < N; from += 19) {
+            const int64_t want = from <= at ? at : N;
+            assert_int_equal(isa->key_above[IGI_KEY_F32](x, from, N, 0, 0), want);
+            assert_int_equal(isa->key_above[IGI_KEY_I8](bytes, from, N, 0, -128), want);
+        }
+        assert_int_equal(isa->key_above[IGI_KEY_F32](x, at, N, -1, -1), N);
+        x[at] = 0.0f;
+        bytes[at] = -128;
+    }
+}
+ISA_TEST(keys_above_a_bound_are_found, check_key_above)
+
 static void check_softmax(const igi_cpu_isa *isa)
 {
     enum { N = 2500 };
@@ -251,6 +308,50 @@ static void check_norms(const igi_cpu_isa *isa)
     isa->rms_norm_row(y, x, 2, &(igi_norm){.epsilon = 1e-5f}, NULL);
 }
 ISA_TEST(norm_rows_agree_at_any_length, check_norms)
+
+/* Numbers far from 0, in calls of any length: as the sums in double. */
+static void check_moments(const igi_cpu_isa *isa)
+{
+    enum { N = 9000 };
+    static float x[N];
+    fill_random(x, N, 19);
+    for (int64_t i = 0; i < N; i++)
+        x[i] += 100.0f;
+    for (int64_t n = 1; n <= N; n += n < 70 ? 1 : 1487) {
+        igi_moments m = {0};
+        double mean = 0, squares = 0;
+        isa->moments(&m, x, n / 3 + 1);
+        if (n > n / 3 + 1)
+            isa->moments(&m, x + n / 3 + 1, n - n / 3 - 1);
+        for (int64_t i = 0; i < n; i++)
+            mean += (double)x[i] / (double)n;
+        for (int64_t i = 0; i < n; i++)
+            squares += ((double)x[i] - mean) * ((double)x[i] - mean);
+        assert_true(m.n == (double)n);
+        assert_true(is_near(m.mean, mean, 1e-7));
+        assert_true(is_near(m.squares, squares, 1e-5 * squares + 1e-9));
+    }
+}
+ISA_TEST(moments_agree_at_any_length, check_moments)
+
+static void check_odd_moments(const igi_cpu_isa *isa)
+{
+    enum { N = 5000 };
+    static float x[N];
+    static const float same[] = {0.1f, 123.456f, -3e38f, 1e-30f};
+    for (int s = 0; s < 4; s++) {
+        igi_moments m = {0};
+        for (int64_t i = 0; i < N; i++)
+            x[i] = same[s];
+        isa->moments(&m, x, N);
+        assert_true((float)m.mean == same[s] && m.squares < 1e-20 * m.mean * m.mean);
+    }
+    x[77] = INFINITY;
+    igi_moments m = {0};
+    isa->moments(&m, x, N);
+    assert_true(isnan(m.squares));
+}
+ISA_TEST(moments_of_equal_and_infinite_numbers, check_odd_moments)
 
 /* ---- pooling ------------------------------------------------------------------------
  */
@@ -384,9 +485,13 @@ IG_TESTS(cmocka_unit_test(reductions_agree_at_any_length),
          cmocka_unit_test(blocks_of_a_reduction_combine_to_its_bits),
          cmocka_unit_test(reductions_over_a_middle_axis_agree),
          cmocka_unit_test(argmax_takes_the_first_or_last_of_equals_and_nan),
+         cmocka_unit_test(arg_columns_agree_with_rows),
+         cmocka_unit_test(keys_above_a_bound_are_found),
          cmocka_unit_test(softmax_rows_agree_at_any_length),
          cmocka_unit_test(softmax_handles_infinities_and_nan),
          cmocka_unit_test(norm_rows_agree_at_any_length),
+         cmocka_unit_test(moments_agree_at_any_length),
+         cmocka_unit_test(moments_of_equal_and_infinite_numbers),
          cmocka_unit_test(pooling_agrees_with_padding_stride_and_dilation),
          cmocka_unit_test(max_pooling_lets_nan_through),
          cmocka_unit_test(global_average_agrees_for_any_channels))
