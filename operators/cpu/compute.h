@@ -21,8 +21,8 @@
 #include <stdint.h>
 
 #include "operators/cpu/compute/keys.h"
-#include "operators/cpu/compute/region.h"
 #include "operators/cpu/compute/pointwise.h"
+#include "operators/cpu/compute/region.h"
 #include "operators/cpu/compute/step.h"
 
 /* ---- matrix product -----------------------------------------------------------------

@@ -1,5 +1,6 @@
 /* Pointwise operators whose types differ or whose formulas stand alone: Where with any
- * broadcasting, tests and casts, and the gradients of Relu and Gelu over equal shapes. */
+ * broadcasting, tests and casts, and the gradients of Relu and Gelu over equal shapes.
+ */
 #include <float.h>
 #include <math.h>
 #include <string.h>
