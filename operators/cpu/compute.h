@@ -84,6 +84,9 @@ typedef void (*igi_gemm_fn)(const igi_gemm *g,
 
 typedef struct igi_nbits igi_nbits;         /* compute_nbits.h */
 typedef struct igi_fft_lines igi_fft_lines; /* compute_fft.h */
+enum { IGI_FEW_ROWS = 4 };                  /* of gemm_few */
+
+typedef struct igi_nbits igi_nbits; /* compute_nbits.h */
 
 /* Strides in elements; any value, 0 included. acc[m][n] starts from `init` when not
  * NULL. */
@@ -315,6 +318,9 @@ typedef struct igi_cpu_isa {
     /* The same product with b as [n][k], row stride ldb (not 0): dot products of rows
      * read in place, for few rows of A. Columns [col_lo, col_hi), all rows. */
     void (*gemm_dot)(const igi_gemm *g, int64_t col_lo, int64_t col_hi);
+    /* The same of at most IGI_FEW_ROWS rows by b[k][n], row stride ldb (not 0), read
+     * along its rows; bits depend neither on the number of rows nor on the split. */
+    void (*gemm_few)(const igi_gemm *g, int64_t col_lo, int64_t col_hi);
     /* Rows [row_lo, row_hi); one chain per element in the order of k. */
     void (*gemm_f64)(const igi_gemm_f64 *g, int64_t row_lo, int64_t row_hi);
     /* compute_nbits.h: all rows of the panels [panel_lo, panel_hi), for few rows, whose

@@ -16,6 +16,7 @@
 
 #include "operators/cpu/compute/gemm.inc.h"
 
+#include "operators/cpu/compute/gemm_few.inc.h"
 #include "operators/cpu/compute/gemm_small.inc.h"
 
 #include "operators/cpu/compute/nbits.inc.h"
@@ -74,6 +75,7 @@ static const igi_cpu_isa igi_cpu_table = {
     .binary_f64 = F64_TABLE,
     .gemm = gemm,
     .gemm_dot = gemm_dot,
+    .gemm_few = gemm_few,
     .gemm_f64 = gemm_f64,
     .nbits_rows = nbits_rows,
     .nbits_panel = nbits_panel,

@@ -1,7 +1,8 @@
 /* Packing of B for the matrix product, and products whose B is not packed ahead.
  *
  * igi_matmul_run chooses by sizes and strides alone (so results repeat): B with
- * adjacent columns is used in place while it is small or rows of A are few; B with
+ * adjacent columns is used in place while it is small or rows of A are few (very few:
+ * along its rows); B with
  * adjacent rows (a transposed matrix) is read as dot products for up to DOT_ROWS rows
  * of A; everything else is packed one panel at a time into scratch. A with a stride
  * inside rows is copied first, unless it is a small transposed one, whose columns are
@@ -14,6 +15,7 @@
 
 #define DOT_ROWS       4
 #define IN_PLACE_ROWS  36
+#define FEW_COLUMNS    64    /* of B read along its rows, at least */
 #define IN_PLACE_BYTES 32768 /* B this small stays in L1 whatever its strides */
 #define PIECE_WORK                                                                     \
     ((int64_t)1 << 30)   /* multiply-adds between questions whether to stop */
@@ -99,7 +101,7 @@ void igi_gemm_pack(const igi_cpu_isa *isa,
         pack_panel(isa, dst + p * size, source, p);
 }
 
-typedef enum matmul_way { WAY_IN_PLACE, WAY_DOT, WAY_PACK } matmul_way;
+typedef enum matmul_way { WAY_IN_PLACE, WAY_FEW, WAY_DOT, WAY_PACK } matmul_way;
 
 static bool scales_a(const igi_matmul *g)
 {
@@ -114,6 +116,9 @@ static matmul_way matmul_choose(const igi_matmul *g)
     const bool small = g->n <= IN_PLACE_BYTES / (int64_t)sizeof(float) &&
                        g->k <= IN_PLACE_BYTES / (int64_t)sizeof(float) &&
                        g->n * g->k <= IN_PLACE_BYTES / (int64_t)sizeof(float);
+    if (g->b_cs == 1 && g->b_rs > 0 && !small && g->m <= IGI_FEW_ROWS &&
+        g->n >= FEW_COLUMNS)
+        return WAY_FEW;
     if (g->b_cs == 1 && g->b_rs > 0 && (small || g->m <= IN_PLACE_ROWS))
         return WAY_IN_PLACE;
     if (g->b_rs == 1 && g->b_cs > 0 && g->m <= DOT_ROWS)
@@ -224,6 +229,24 @@ static void matmul_packed(const igi_cpu_isa *isa,
     }
 }
 
+/* As igi_gemm_run, in pieces of panels. */
+static void matmul_few(const igi_cpu_isa *isa,
+                       const igi_gemm *g,
+                       int64_t panel_lo,
+                       int64_t panel_hi,
+                       igi_stop *stop)
+{
+    const double line = (double)g->k * isa->gemm_panel * (double)g->m; /* of a panel */
+    const int64_t piece = at_least((int64_t)((double)PIECE_WORK / (line + 1.0)), 1);
+    for (int64_t p = panel_lo; p < panel_hi; p += piece) {
+        const int64_t end = panel_hi - p < piece ? panel_hi : p + piece;
+        const int64_t col_hi = end * isa->gemm_panel;
+        if (p > panel_lo && igi_stopped(stop))
+            return;
+        isa->gemm_few(g, p * isa->gemm_panel, col_hi < g->n ? col_hi : g->n);
+    }
+}
+
 void igi_matmul_run(const igi_cpu_isa *isa,
                     const igi_matmul *g,
                     float *scratch,
@@ -254,6 +277,11 @@ void igi_matmul_run(const igi_cpu_isa *isa,
         task.b = g->b;
         task.ldb = g->b_rs;
         igi_gemm_run(isa, &task, 0, g->m, panel_lo, panel_hi, g->stop);
+        break;
+    case WAY_FEW:
+        task.b = g->b;
+        task.ldb = g->b_rs;
+        matmul_few(isa, &task, panel_lo, panel_hi, g->stop);
         break;
     case WAY_DOT:
         task.b = g->b;

@@ -212,6 +212,53 @@ static void check_residual_in_place(const igi_cpu_isa *isa)
 }
 ISA_TEST(a_residual_may_be_the_output, check_residual_in_place)
 
+/* Every epilogue of few rows by a matrix in place, cut anywhere; a row has the same
+ * bits whatever rows are beside it. */
+static void check_few_rows(const igi_cpu_isa *isa, int64_t m, int64_t k, int bits)
+{
+    problem p = problem_new(isa, m, 181, k);
+    float *first = new_floats(p.n);
+    p.epilogue.bias = bits & 1 ? p.bias : NULL;
+    p.epilogue.residual = bits & 2 ? p.residual : NULL;
+    p.epilogue.ld_residual = p.ldr;
+    p.epilogue.residual_after = bits & 4;
+    p.epilogue.act = bits & 8 ? IGI_UNARY_GELU_ERF : IGI_UNARY_NONE;
+    for (int64_t cut = 0; cut <= p.n; cut += 60) {
+        igi_gemm g = task_of(&p, false);
+        fill_c(&p);
+        if (bits & 16 && p.epilogue.residual) { /* in place */
+            for (int64_t i = 0; i < m; i++)
+                memcpy(p.c + i * p.ldc, p.residual + i * p.ldr,
+                       (size_t)p.n * sizeof(float));
+            g.epilogue.residual = p.c;
+            g.epilogue.ld_residual = p.ldc;
+        }
+        isa->gemm_few(&g, cut, p.n);
+        isa->gemm_few(&g, 0, cut);
+        expect_product(isa, &p);
+        if (cut == 0)
+            memcpy(first, p.c, (size_t)p.n * sizeof(float));
+        assert_true(same_bits(first, p.c, p.n));
+    }
+    fill_c(&p);
+    igi_gemm g = task_of(&p, false);
+    g.m = 1;
+    isa->gemm_few(&g, 0, p.n);
+    assert_true(same_bits(first, p.c, p.n));
+    free(first);
+    problem_free(&p);
+}
+
+static void check_all_few_rows(const igi_cpu_isa *isa)
+{
+    static const int64_t ks[] = {0, 1, 3, 4, 7, 8, 13, 600};
+    for (int64_t m = 1; m <= IGI_FEW_ROWS; m++)
+        for (size_t i = 0; i < sizeof(ks) / sizeof(ks[0]); i++)
+            for (int bits = 0; bits < 32; bits++)
+                check_few_rows(isa, m, ks[i], bits);
+}
+ISA_TEST(few_rows_have_the_same_bits_alone_and_cut, check_all_few_rows)
+
 /* A sum that starts from a large residual rounds all its products at that size: only
  * the ends of blocks of K may. */
 static void check_large_residual(const igi_cpu_isa *isa)
@@ -388,9 +435,11 @@ check_matmul(const igi_cpu_isa *isa, int64_t m, int64_t n, int64_t k, int layout
 static void check_matmuls(const igi_cpu_isa *isa)
 {
     static const int64_t shapes[][3] = {
-        {1, 1, 1},   {1, 70, 33},   {3, 40, 129},  {4, 33, 1},
-        {5, 20, 65}, {30, 95, 100}, {26, 5, 7},    {2, 300, 64},
-        {3, 40, 75}, {30, 3, 0},    {33, 65, 800},
+        {1, 1, 1},     {1, 70, 33},  {3, 40, 129}, {4, 33, 1},    {5, 20, 65},
+        {30, 95, 100}, {26, 5, 7},   {2, 300, 64}, {3, 40, 75},   {30, 3, 0},
+        {33, 65, 800}, {1, 64, 129}, {2, 67, 131}, {3, 65, 1000}, {4, 1025, 10},
+        {1, 4100, 3},  {4, 1023, 9}, {3, 8200, 1}, {2, 2049, 11}, {1, 1000, 15},
+        {4, 4097, 2},
     };
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
         for (int layout = 0; layout < 16; layout++)
@@ -448,6 +497,7 @@ IG_TESTS(cmocka_unit_test(every_tile_height_and_width_gives_the_product),
          cmocka_unit_test(any_depth_gives_the_product),
          cmocka_unit_test(epilogues_add_and_activate_in_order),
          cmocka_unit_test(a_residual_may_be_the_output),
+         cmocka_unit_test(few_rows_have_the_same_bits_alone_and_cut),
          cmocka_unit_test(a_large_residual_does_not_round_every_product),
          cmocka_unit_test(splits_over_rows_and_panels_do_not_change_bits),
          cmocka_unit_test(a_nan_reaches_its_row_and_no_other),
