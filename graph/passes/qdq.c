@@ -195,12 +195,13 @@ static double element(const ig_tensor *t, int64_t i)
 static bool bias_units(const ig_graph *g,
                        ig_value_id b,
                        double x_scale,
-                       const ig_tensor *w_scale,
-                       double y_scale,
+                       const ig_value_id *in,
                        int64_t m,
                        double *out)
 {
-    const double most = y_scale / 16;
+    double step; /* of the result */
+    const ig_tensor *w_scale = igi_const(g, in[W_SCALE]);
+    const double most = igi_const_scalar(g, in[Y_SCALE], &step) ? step / 16 : 0;
     const igi_node *d = dequantized(g, b);
     const ig_tensor *t = igi_const(g, d ? d->in[0] : b),
                     *s = d ? igi_const(g, d->in[1]) : NULL,
@@ -221,24 +222,16 @@ static bool bias_units(const ig_graph *g,
     return true;
 }
 
-static ig_status make_bias(ig_graph *g,
-                           ig_value_id b,
-                           double x_scale,
-                           ig_value_id w_scale,
-                           ig_value_id y_scale,
-                           int64_t m,
-                           ig_value_id *out)
+static ig_status
+make_bias(ig_graph *g, ig_value_id b, double x_scale, int64_t m, ig_value_id *in)
 {
-    double step;
-    *out = (ig_value_id){0};
-    if (!igi_const_scalar(g, y_scale, &step))
-        step = 0;
+    in[BIAS] = (ig_value_id){0};
     double *v = igi_alloc_array((size_t)m + 1, sizeof(*v));
     if (!v)
         return IG_OUT_OF_MEMORY;
     ig_status rc = IG_OK;
-    if (bias_units(g, b, x_scale, igi_const(g, w_scale), step, m, v))
-        rc = igi_make_numbers(g, b, IG_INT32, m, v, out);
+    if (bias_units(g, b, x_scale, in, m, v))
+        rc = igi_make_numbers(g, b, IG_INT32, m, v, &in[BIAS]);
     igi_free(v);
     return rc;
 }
@@ -265,7 +258,7 @@ static ig_status conv_ports(ig_graph *g,
     IG_TRY(take_quantum(g, quantize, igi_node_at(g, quantize)->out[0], &in[Y_SCALE]));
     if (!b.i || !*fits)
         return IG_OK;
-    IG_TRY(make_bias(g, b, x_scale, in[W_SCALE], in[Y_SCALE], m, &in[BIAS]));
+    IG_TRY(make_bias(g, b, x_scale, m, in));
     *fits = in[BIAS].i != 0;
     return IG_OK;
 }

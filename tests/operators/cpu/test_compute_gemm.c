@@ -212,40 +212,34 @@ static void check_residual_in_place(const igi_cpu_isa *isa)
 }
 ISA_TEST(a_residual_may_be_the_output, check_residual_in_place)
 
-/* Every epilogue of few rows by a matrix in place, cut anywhere; a row has the same
- * bits whatever rows are beside it. */
+/* Cut anywhere, with other rows or without: a row has the same bits. */
 static void check_few_rows(const igi_cpu_isa *isa, int64_t m, int64_t k, int bits)
 {
+    float alone[181];
     problem p = problem_new(isa, m, 181, k);
-    float *first = new_floats(p.n);
     p.epilogue.bias = bits & 1 ? p.bias : NULL;
     p.epilogue.residual = bits & 2 ? p.residual : NULL;
     p.epilogue.ld_residual = p.ldr;
     p.epilogue.residual_after = bits & 4;
     p.epilogue.act = bits & 8 ? IGI_UNARY_GELU_ERF : IGI_UNARY_NONE;
+    igi_gemm g = task_of(&p, false);
+    g.m = 1;
+    isa->gemm_few(&g, 0, p.n);
+    memcpy(alone, p.c, sizeof(alone));
     for (int64_t cut = 0; cut <= p.n; cut += 60) {
-        igi_gemm g = task_of(&p, false);
+        g = task_of(&p, false);
         fill_c(&p);
         if (bits & 16 && p.epilogue.residual) { /* in place */
             for (int64_t i = 0; i < m; i++)
-                memcpy(p.c + i * p.ldc, p.residual + i * p.ldr,
-                       (size_t)p.n * sizeof(float));
+                memcpy(p.c + i * p.ldc, p.residual + i * p.ldr, sizeof(alone));
             g.epilogue.residual = p.c;
             g.epilogue.ld_residual = p.ldc;
         }
         isa->gemm_few(&g, cut, p.n);
         isa->gemm_few(&g, 0, cut);
         expect_product(isa, &p);
-        if (cut == 0)
-            memcpy(first, p.c, (size_t)p.n * sizeof(float));
-        assert_true(same_bits(first, p.c, p.n));
+        assert_true(same_bits(alone, p.c, p.n));
     }
-    fill_c(&p);
-    igi_gemm g = task_of(&p, false);
-    g.m = 1;
-    isa->gemm_few(&g, 0, p.n);
-    assert_true(same_bits(first, p.c, p.n));
-    free(first);
     problem_free(&p);
 }
 
@@ -438,8 +432,7 @@ static void check_matmuls(const igi_cpu_isa *isa)
         {1, 1, 1},     {1, 70, 33},  {3, 40, 129}, {4, 33, 1},    {5, 20, 65},
         {30, 95, 100}, {26, 5, 7},   {2, 300, 64}, {3, 40, 75},   {30, 3, 0},
         {33, 65, 800}, {1, 64, 129}, {2, 67, 131}, {3, 65, 1000}, {4, 1025, 10},
-        {1, 4100, 3},  {4, 1023, 9}, {3, 8200, 1}, {2, 2049, 11}, {1, 1000, 15},
-        {4, 4097, 2},
+        {1, 4100, 3},  {4, 1023, 9}, {3, 8200, 1}, {2, 2049, 11}, {4, 4097, 2},
     };
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
         for (int layout = 0; layout < 16; layout++)
