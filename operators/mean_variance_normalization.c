@@ -76,7 +76,7 @@ ig_status igi_mvn_groups(const ig_kernel_ctx *k, igi_reduce *r)
 static ig_status mvn_reference(ig_kernel_ctx *k)
 {
     const ig_tensor *x = ig_in(k, 0), *y = ig_out(k, 0);
-    igi_reduce r;
+    igi_reduce r = {0};
     IG_TRY(igi_mvn_groups(k, &r));
     double count = (double)(r.rows * r.length);
 #define EACH(...)                                                                      \

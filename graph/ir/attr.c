@@ -233,7 +233,7 @@ ig_status igi_attrs_copy(igi_arena *a, const ig_op_def *op, const void *src, voi
          row++) { /* nothing fails now */
         void *at = igi_attr_at(row, copy);
         if (row->kind == IG_A_TENSOR)
-            ig_tensor_ref(*(ig_tensor **)at);
+            (void)ig_tensor_share(ig_tensor_ref(*(ig_tensor **)at)); /* by threads */
         else if (row->kind == IG_A_GRAPH && *(ig_graph **)at)
             igi_graph_ref(*(ig_graph **)at);
     }

@@ -148,7 +148,7 @@ igi_attrs_set_tensor(const ig_op_def *op, void *attrs, const char *name, ig_tens
     void *at;
     IG_TRY(field(op, attrs, name, IG_A_TENSOR, IG_A_TENSOR, &at, NULL));
     ig_tensor *old = *(ig_tensor **)at;
-    *(ig_tensor **)at = ig_tensor_ref(v);
+    *(ig_tensor **)at = ig_tensor_share(ig_tensor_ref(v)); /* by threads */
     ig_tensor_unref(old);
     return IG_OK;
 }

