@@ -193,20 +193,6 @@ static call read_group(const ig_kernel_ctx *k)
 }
 
 /* Inference has checked the axes. */
-static call read_mvn(const ig_kernel_ctx *k)
-{
-    call c = {.epsilon = 1e-9, .beside_root = true};
-    if (igi_mvn_groups(k, &c.groups) == IG_OK)
-        cut(&c);
-    return c;
-}
-
-static ig_status mvn_supports(const ig_kernel_ctx *k)
-{
-    call c = read_mvn(k);
-    return c.groups.step == 1 ? IG_OK : ig_reject("the last axis is kept");
-}
-
 #define KERNEL(name_)                                                                  \
     static ig_status prepare_##name_(ig_kernel_ctx *k)                                 \
     {                                                                                  \
@@ -220,17 +206,15 @@ static ig_status mvn_supports(const ig_kernel_ctx *k)
     }
 KERNEL(instance)
 KERNEL(group)
-KERNEL(mvn)
 
-#define ROW(op_, name_, ... /* what differs */)                                        \
+#define ROW(op_, name_)                                                                \
     {                                                                                  \
         IG_KERNEL_HEAD, .op = op_, .name = "simd", .types = IG_T(FLOAT32),             \
                         .needs = IG_NEED_NONEMPTY, .prepare = prepare_##name_,         \
-                        .run_team = run_##name_, __VA_ARGS__                           \
+                        .run_team = run_##name_,                                       \
     }
 IG_KERNELS(group_norm) = {
-    ROW("InstanceNormalization", instance, .supports = NULL),
-    ROW("GroupNormalization", group, .supports = NULL),
-    ROW("MeanVarianceNormalization", mvn, .supports = mvn_supports),
+    ROW("InstanceNormalization", instance),
+    ROW("GroupNormalization", group),
     {0},
 };
