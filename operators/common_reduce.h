@@ -35,8 +35,6 @@ void igi_reduce_init(igi_reduce *r,
                      uint64_t reduced);
 /* For kernels of inputs (data, axes). */
 ig_status igi_reduce_read(const ig_kernel_ctx *k, igi_reduce *r);
-/* Of MeanVarianceNormalization: an output stands for what is normalised together. */
-ig_status igi_mvn_groups(const ig_kernel_ctx *k, igi_reduce *r);
 
 /* Element offset of index i in a space of n dims. */
 static inline int64_t

@@ -57,7 +57,7 @@ static ig_status mvn_gradient(ig_grad *g)
     return IG_OK;
 }
 
-ig_status igi_mvn_groups(const ig_kernel_ctx *k, igi_reduce *r)
+static ig_status groups_of(const ig_kernel_ctx *k, igi_reduce *r)
 {
     const ig_tensor *x = ig_in(k, 0);
     ig_ints axes = axes_of(k->attrs);
@@ -77,7 +77,7 @@ static ig_status mvn_reference(ig_kernel_ctx *k)
 {
     const ig_tensor *x = ig_in(k, 0), *y = ig_out(k, 0);
     igi_reduce r = {0};
-    IG_TRY(igi_mvn_groups(k, &r));
+    IG_TRY(groups_of(k, &r));
     double count = (double)(r.rows * r.length);
 #define EACH(...)                                                                      \
     for (int64_t j = 0; j < r.rows; j++) {                                             \

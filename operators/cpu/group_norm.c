@@ -1,5 +1,5 @@
-/* Float32 InstanceNormalization, GroupNormalization and MeanVarianceNormalization: what
- * is normalised together is a group, one or several rows of neighbouring elements.
+/* Float32 InstanceNormalization and GroupNormalization: what is normalised together is
+ * a group, one or several rows of neighbouring elements.
  *
  * Rows are cut in pieces whose moments are joined in their order, so that results do
  * not depend on threads: these take whole groups, or pieces where groups are too few
@@ -20,7 +20,6 @@ typedef struct call {
     const float *scale, *bias;
     int64_t channels, plane;
     double epsilon;
-    bool beside_root; /* epsilon is added to the root of the variance */
 } call;
 
 static void cut(call *c)
@@ -75,8 +74,7 @@ static void apply(
     const float *x = igi_kf32(igi_kin(k, 0)) + at;
     float *y = igi_kf32(igi_kout(k, 0)) + at;
     const double variance = m->squares / m->n;
-    const double inverse = c->beside_root ? 1 / (sqrt(variance) + c->epsilon)
-                                          : 1 / sqrt(variance + c->epsilon);
+    const double inverse = 1 / sqrt(variance + c->epsilon);
     const float mean = (float)m->mean;
     if (!c->scale || c->plane == 1)
         isa->standard_row(y, x, n, mean, (float)inverse, 0);
