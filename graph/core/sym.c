@@ -250,6 +250,8 @@ static bool copy_atom(ig_symtab *s, const ig_symtab *src, size_t i)
     igi_atom a = src->atoms.p[i];
     if (a.name && !(a.name = igi_arena_strdup(&s->arena, a.name)))
         return false;
+    if (a.label && !(a.label = igi_arena_strdup(&s->arena, a.label)))
+        return false;
     if (!IGI_PUSH(&s->atoms, a))
         return false;
     if (a.kind == IGI_ATOM_SYMBOL)
@@ -292,8 +294,7 @@ ig_status igi_symtab_copy(ig_symtab **out, const ig_symtab *src)
     return IG_OK;
 }
 
-/* The atom of a dim that is one plain symbol, else NULL. */
-static const igi_atom *plain_symbol(const ig_symtab *s, int64_t dim)
+const igi_atom *igi_plain_symbol(const ig_symtab *s, int64_t dim)
 {
     if (!ig_dim_is_symbol(dim) || !igi_dim_known(s, dim))
         return NULL;
@@ -306,14 +307,34 @@ static const igi_atom *plain_symbol(const ig_symtab *s, int64_t dim)
 
 const char *igi_symtab_name(const ig_symtab *s, int64_t dim)
 {
-    const igi_atom *a = plain_symbol(s, dim);
+    const igi_atom *a = igi_plain_symbol(s, dim);
     return a ? a->name : NULL;
 }
 
 bool igi_symtab_is_fresh(const ig_symtab *s, int64_t dim)
 {
-    const igi_atom *a = plain_symbol(s, dim);
+    const igi_atom *a = igi_plain_symbol(s, dim);
     return a && a->fresh;
+}
+
+const char *igi_symtab_label(const ig_symtab *s, int64_t dim)
+{
+    const igi_atom *a = igi_plain_symbol(s, dim);
+    return a ? a->label : NULL;
+}
+
+int64_t igi_dim_labelled(ig_symtab *s, int64_t dim, const char *label)
+{
+    const char *have = igi_symtab_label(s, dim);
+    if (have && strcmp(have, label) == 0)
+        return dim;
+    if (have || dim == -1)
+        dim = ig_dim_fresh(s);
+    const char *copy = dim == -1 ? NULL : igi_arena_strdup(&s->arena, label);
+    if (!copy)
+        return -1;
+    s->atoms.p[igi_expr_of(s, dim)->t[0].v[0]].label = copy;
+    return dim;
 }
 
 int igi_symtab_count(const ig_symtab *s)

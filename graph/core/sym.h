@@ -36,6 +36,12 @@ const char *igi_dim_print(const ig_symtab *s, int64_t dim, char *buf, size_t siz
 int igi_symtab_count(const ig_symtab *s);
 int64_t igi_symtab_at(const ig_symtab *s, int k);
 bool igi_symtab_is_fresh(const ig_symtab *s, int64_t dim);
+/* What somebody calls a fresh symbol (else NULL), without a proof that it is the symbol
+ * of that name: it prints as that, and no dim equals it for that. */
+const char *igi_symtab_label(const ig_symtab *s, int64_t dim);
+/* dim, unknown or a fresh symbol, under that label: itself, or a new fresh symbol when
+ * it is unknown or has another label; -1 when the table is full or out of memory. */
+int64_t igi_dim_labelled(ig_symtab *s, int64_t dim, const char *label);
 /* Is the value never negative, whatever the symbols stand for? May say no too often. */
 bool igi_dim_nonnegative(const ig_symtab *s, int64_t dim);
 /* Value of a dim when symbol k is values[k] (-1: not known); -1 when it cannot be

@@ -37,11 +37,12 @@ typedef enum igi_atom_kind {
 
 typedef struct igi_atom {
     uint8_t kind;
-    bool fresh;       /* a symbol with a made name */
-    bool nonnegative; /* symbols of sizes are */
-    uint32_t symbol;  /* of a symbol: its number */
-    const char *name; /* of a symbol */
-    int64_t a, b;     /* operands, dims that use lower atoms only */
+    bool fresh;        /* a symbol with a made name */
+    bool nonnegative;  /* symbols of sizes are */
+    uint32_t symbol;   /* of a symbol: its number */
+    const char *name;  /* of a symbol */
+    const char *label; /* of a fresh symbol, or NULL: see igi_symtab_label */
+    int64_t a, b;      /* operands, dims that use lower atoms only */
 } igi_atom;
 
 typedef struct igi_expr {
@@ -73,6 +74,9 @@ static inline bool igi_dim_known(const ig_symtab *s, int64_t dim)
     return dim >= 0 || (ig_dim_is_symbol(dim) && s &&
                         (uint64_t)(IG_DIM_SYMBOL_FIRST - dim) < s->exprs.n);
 }
+
+/* The atom of a dim that is one plain symbol, else NULL. */
+const igi_atom *igi_plain_symbol(const ig_symtab *s, int64_t dim);
 
 void igi_poly_copy(igi_poly *out, const igi_poly *p); /* the terms in use only */
 bool igi_poly_of(const ig_symtab *s, int64_t dim, igi_poly *out);

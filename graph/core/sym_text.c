@@ -75,7 +75,7 @@ static void push_atom(printer *p, const igi_atom *a)
     };
     bool floor = a->kind == IGI_ATOM_FLOOR;
     if (a->kind == IGI_ATOM_SYMBOL) {
-        push(p, (piece){.text = a->name});
+        push(p, (piece){.text = a->label ? a->label : a->name});
         return;
     }
     push(p, (piece){.text = ")"});
@@ -220,7 +220,7 @@ static int64_t translate_symbol(ig_symtab *dst, const ig_symtab *src, const igi_
     int64_t dim = key ? igi_symbol_new(dst, NULL, a->nonnegative) : -1;
     if (dim == -1 || igi_map_put(&dst->by_text, key, (uint32_t)dst->atoms.n) != IG_OK)
         return -1;
-    return dim;
+    return a->label ? igi_dim_labelled(dst, dim, a->label) : dim;
 }
 
 /* A dim of src in dst, when the twins of its atoms are known. */
@@ -276,6 +276,8 @@ int64_t igi_dim_translate(ig_symtab *dst, const ig_symtab *src, int64_t dim)
         return dim;
     if (!dst || !igi_dim_known(src, dim))
         return -1;
+    if (igi_plain_symbol(src, dim))
+        return translate_symbol(dst, src, igi_plain_symbol(src, dim));
     uint8_t *needed = igi_alloc(src->atoms.n);
     int64_t *atoms = igi_alloc_array(src->atoms.n, sizeof(*atoms));
     int64_t result = -1;

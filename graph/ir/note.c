@@ -70,17 +70,29 @@ static int64_t *dims_of(ig_type *t)
     return t->rank > 8 ? t->u.dim_far : t->u.dim;
 }
 
-/* A dim that nothing is known about. */
-static bool is_open(const ig_graph *g, int64_t d)
+/* What a file calls a dim: NULL when nothing, or nothing that fits into buf. */
+static const char *called(const ig_symtab *s, int64_t d, char *buf, size_t size)
 {
-    return d == -1 || (ig_dim_is_symbol(d) && igi_symtab_is_fresh(g->syms, d));
+    const char *label = igi_symtab_label(s, d);
+    if (d >= -1 || label || igi_symtab_is_fresh(s, d))
+        return label;
+    if (igi_symtab_name(s, d))
+        return igi_symtab_name(s, d);
+    igi_dim_print(s, d, buf, size);
+    return strlen(buf) + 1 < size ? buf : NULL;
 }
 
-/* A number for what a node makes and inference leaves open, because it hangs on data:
- * exporters write the one of their example. */
-static bool is_promise(const igi_gvalue *v, int64_t d)
+/* have, a dim of a value, when a file says `want`. */
+static int64_t
+declared_dim(ig_graph *g, const igi_gvalue *v, int64_t have, int64_t want)
 {
-    return v->producer.i && d >= 0;
+    char buf[256];
+    if (have != -1 && !igi_symtab_is_fresh(g->syms, have))
+        return have;
+    if (want >= 0) /* what a node makes: exporters write the one of their example */
+        return v->producer.i ? have : want;
+    const char *name = called(g->syms, want, buf, sizeof(buf));
+    return name ? igi_dim_labelled(g->syms, have, name) : have;
 }
 
 ig_status
@@ -102,8 +114,7 @@ igi_graph_declare(ig_graph *g, ig_value_id v, const ig_type *type, bool *agree)
         ig_type whole = {0};
         IG_TRY(igi_type_copy(&whole, type));
         for (int i = 0; i < whole.rank; i++)
-            dims_of(&whole)[i] =
-                is_promise(value, dims_of(&whole)[i]) ? -1 : dims_of(&whole)[i];
+            dims_of(&whole)[i] = declared_dim(g, value, -1, dims_of(&whole)[i]);
         igi_type_fini(have);
         *have = whole;
         return IG_OK;
@@ -114,9 +125,8 @@ igi_graph_declare(ig_graph *g, ig_value_id v, const ig_type *type, bool *agree)
         *agree = x < 0 || y < 0 || x == y;
     }
     for (int i = 0; *agree && i < have->rank; i++)
-        if (is_open(g, dims_of(have)[i]) && !is_open(g, ig_type_dims(type)[i]) &&
-            !is_promise(value, ig_type_dims(type)[i]))
-            dims_of(have)[i] = ig_type_dims(type)[i];
+        dims_of(have)[i] =
+            declared_dim(g, value, dims_of(have)[i], ig_type_dims(type)[i]);
     return IG_OK;
 }
 

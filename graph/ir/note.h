@@ -49,9 +49,11 @@ static inline const igi_note *igi_note_at(const ig_graph *g, uint32_t i)
 }
 /* for (uint32_t i = list->first; i; i = igi_note_at(g, i)->next) */
 
-/* A type that a file declares for a value: unknown rank and dims become known, but for
- * numbers that a node does not make for sure. *agree: false when known dims differ; the
- * value keeps its own. Errors: INVALID_GRAPH when the kind or element type differs. */
+/* A type that a file declares for a value: an unknown rank becomes known, and unknown
+ * dims get its names as labels (igi_symtab_label): files name the rows that NonZero
+ * finds as the batch. Numbers that a node does not make for sure stay unknown. *agree:
+ * false when known dims differ; the value keeps its own. Errors: INVALID_GRAPH when the
+ * kind or element type differs. */
 ig_status
 igi_graph_declare(ig_graph *g, ig_value_id v, const ig_type *type, bool *agree);
 

@@ -63,27 +63,31 @@ static void put_str(builder *b, const char *s)
 
 /* ---- types, tensors ---- */
 
-static void put_dim(builder *b, int64_t d)
+/* A fresh dim of a declared type by its label: it is read as one. */
+static void put_dim(builder *b, int64_t d, bool declared)
 {
-    const char *name = ig_dim_is_symbol(d) ? igi_symtab_name(b->g->syms, d) : NULL;
+    const char *name = declared && igi_symtab_is_fresh(b->g->syms, d)
+                           ? igi_symtab_label(b->g->syms, d)
+                           : igi_symtab_name(b->g->syms, d);
     put_i64(b, d >= 0 ? d : name ? -2 : -1);
     if (name)
         put_str(b, name);
 }
 
-static ig_status put_type(builder *b, const ig_type *t, const char *name)
+static ig_status put_type(builder *b, const ig_type *t, const char *name, bool declared)
 {
     put_u8(b, t->kind);
     put_u8(b, t->dtype);
     if (t->kind != IG_KIND_TENSOR && t->kind != IG_KIND_SPARSE)
-        return put_type(b, t->u.elem, name); /* nested IGI_NEST_MAX deep at most */
+        return put_type(b, t->u.elem, name,
+                        declared); /* nested IGI_NEST_MAX deep at most */
     if (t->kind != IG_KIND_TENSOR)
         return ig_fail(IG_UNSUPPORTED, "'%s' is of kind %d, which .ingot files lack",
                        name, t->kind);
     int64_t rank = t->rank; /* -1: unknown, all ones in the file */
     put_u32(b, (uint64_t)rank);
     for (int i = 0; i < t->rank; i++)
-        put_dim(b, ig_type_dims(t)[i]);
+        put_dim(b, ig_type_dims(t)[i], declared);
     return IG_OK;
 }
 
@@ -138,7 +142,7 @@ static ig_status put_test(builder *b, const ig_value *v)
 {
     if (v->type.kind != IG_KIND_TENSOR) {
         put_u8(b, IGI_FILE_NO_TENSOR);
-        IG_TRY(put_type(b, &v->type, "self-test"));
+        IG_TRY(put_type(b, &v->type, "self-test", false));
     }
     return put_items(b, v);
 }
@@ -184,7 +188,7 @@ static ig_status put_attr(builder *b, const igi_node *n, const ig_attr_def *a)
     case IG_A_TENSOR:
         return put_tensor(b, *(ig_tensor *const *)at);
     case IG_A_TYPE:
-        return put_type(b, *(const ig_type *const *)at, a->name);
+        return put_type(b, *(const ig_type *const *)at, a->name, false);
     default:
         return put_body(b, *(ig_graph *const *)at);
     }
@@ -257,7 +261,7 @@ static ig_status put_values(builder *b)
     for (size_t i = 0; i < g->inputs.n; i++) {
         const igi_gvalue *v = igi_value_at(g, g->inputs.p[i]);
         put_str(b, v->name);
-        IG_TRY(put_type(b, &v->type, v->name));
+        IG_TRY(put_type(b, &v->type, v->name, false));
         b->number[g->inputs.p[i].i] = b->next++;
     }
     for (size_t i = 1; i < g->values.n; i++)
@@ -351,7 +355,7 @@ static ig_status put_subject(builder *b,
     put_u32(b, number);
     put_u8(b, declared);
     if (declared)
-        IG_TRY(put_type(b, &v->type, v->name));
+        IG_TRY(put_type(b, &v->type, v->name, true));
     put_u32(b, n);
     for (uint32_t i = list->first; i; i = igi_note_at(b->g, i)->next) {
         const igi_note *note = igi_note_at(b->g, i);

@@ -111,17 +111,20 @@ static ig_status assign_names(igi_onnx_out *o)
  * --------------------------------------------------------------------------------- */
 
 /* The name of a symbolic dim; NULL, an unknown dim, when nothing names it or its
- * formula is too long: two formulas cut short could be equal. */
+ * formula is too long: two formulas cut short could be equal. A label is for what nodes
+ * make, where it is read as one: an input's name says which sizes are equal. */
 static ig_status dim_message(igi_onnx_out *o, int64_t d, char **out)
 {
     char formula[1024];
     const char *name = igi_symtab_name(o->g->syms, d);
     *out = NULL;
     if (igi_symtab_is_fresh(o->g->syms, d))
-        return IG_OK;
-    if (!name)
+        name = o->labels ? igi_symtab_label(o->g->syms, d) : NULL;
+    else if (!name)
         name = igi_dim_print(o->g->syms, d, formula, sizeof(formula));
     if (name == formula && strlen(name) + 1 == sizeof(formula))
+        return IG_OK;
+    if (!name)
         return IG_OK;
     *out = igi_arena_strdup(&o->arena, name);
     return *out ? IG_OK : IG_OUT_OF_MEMORY;
@@ -215,6 +218,7 @@ value_message(igi_onnx_out *o, const char *name, ig_value_id v, pb_value **out)
     p->name = text(name);
     *out = p;
     IG_TRY(igi_onnx_out_value_notes(o, v, p));
+    o->labels = igi_value_at(o->g, v)->producer.i;
     return igi_onnx_out_type(o, &igi_value_at(o->g, v)->type, &p->type);
 }
 

@@ -11,6 +11,7 @@
 #include "importers/onnx/proto.h"
 
 typedef struct igi_onnx_out {
+    bool labels;          /* of the value being written: they may be said */
     const ig_graph *g;    /* at hand: the main one, or a body */
     const igi_node *node; /* being written */
     int64_t opset;

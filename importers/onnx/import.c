@@ -246,6 +246,16 @@ static ig_status add_inputs(igi_onnx_build *b, igi_map *names)
     return IG_OK;
 }
 
+/* Has a file said of a type what inference would not find again? It is to be said in
+ * the next file too. */
+static bool is_declared(const ig_graph *g, bool was_open, const ig_type *t)
+{
+    bool said = was_open && t->rank >= 0;
+    for (int i = 0; t->kind == IG_KIND_TENSOR && i < t->rank; i++)
+        said |= igi_symtab_label(g->syms, ig_type_dims(t)[i]) != NULL;
+    return said;
+}
+
 static ig_status add_outputs(igi_onnx_build *b, const igi_map *names)
 {
     const pb_graph *g = b->model->graph;
@@ -262,9 +272,8 @@ static ig_status add_outputs(igi_onnx_build *b, const igi_map *names)
         bool open = found->kind == IG_KIND_TENSOR && found->rank < 0;
         if (igi_onnx_declare(b, g->output[i], v) != IG_OK)
             return ig_fail_context("output '%s'", name);
-        /* what inference would not find again is to be stated again */
-        const ig_type *now = &igi_value_at(b->g, v)->type;
-        igi_value_at(b->g, v)->declared |= open && now->rank >= 0;
+        igi_gvalue *value = igi_value_at(b->g, v);
+        value->declared |= is_declared(b->g, open, &value->type);
         IG_TRY(ig_graph_output(b->g, name, v));
     }
     return IG_OK;

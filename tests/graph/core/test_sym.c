@@ -318,6 +318,31 @@ static void fresh_symbols_never_meet_given_names(void **state)
     assert_true(igi_symtab_symbol(s, name) == given);
 }
 
+static void a_label_is_text_alone(void **state)
+{
+    (void)state;
+    char text[16];
+    ig_symtab *d = NULL;
+    int64_t fresh = ig_dim_fresh(s), first = igi_dim_labelled(s, fresh, "N");
+    assert_true(first == fresh && first != N);
+    assert_string_equal(igi_dim_print(s, first, text, sizeof(text)), "N");
+    assert_true(igi_dim_labelled(s, first, "N") == first);
+    int64_t other = igi_dim_labelled(s, first, "rows"); /* the first keeps its own */
+    int64_t unknown = igi_dim_labelled(s, -1, "N");
+    assert_true(other != first && unknown != first && unknown != N);
+    assert_string_equal(igi_symtab_label(s, first), "N");
+    assert_string_equal(igi_symtab_label(s, other), "rows");
+    assert_null(igi_symtab_label(s, N));
+    assert_int_equal(igi_symtab_new(&d), IG_OK);
+    int64_t twin = igi_dim_translate(d, s, first);
+    assert_true(twin != igi_symtab_symbol(d, "N"));
+    assert_string_equal(igi_symtab_label(d, twin), "N");
+    igi_symtab_unref(d);
+    assert_int_equal(igi_symtab_copy(&d, s), IG_OK);
+    assert_string_equal(igi_symtab_label(d, other), "rows");
+    igi_symtab_unref(d);
+}
+
 static void translation_goes_through_names(void **state)
 {
     (void)state;
@@ -397,7 +422,7 @@ static ig_status use_a_table(void *arg)
         int64_t got = igi_dim_eval(a, x, v, 2);
         assert_true(got == -1 || got == (35 + i) / 2);
         igi_dim_translate(b, a, x);
-        ig_dim_fresh(a);
+        igi_dim_labelled(a, ig_dim_fresh(a), "rows");
     }
 out:
     igi_symtab_unref(a);
@@ -427,6 +452,7 @@ IG_TESTS(T(equal_names_are_equal_dims),
          T(values_follow_from_those_of_the_symbols),
          T(values_of_unknown_symbols_are_unknown),
          T(fresh_symbols_never_meet_given_names),
+         T(a_label_is_text_alone),
          T(translation_goes_through_names),
          T(a_full_table_makes_dims_unknown),
          T(a_large_table_is_copied_with_its_handles),
