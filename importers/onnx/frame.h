@@ -12,7 +12,9 @@ typedef struct igi_onnx_region {
     struct igi_onnx_frame *outer; /* whose names the body at hand reads; NULL: none */
     ig_graph *g;                  /* of the node */
     IGI_VEC(ig_value_id)
-    captures; /* values of g, in the order of inputs of the bodies */
+    captures;         /* values of g, in the order of inputs of the bodies */
+    ig_graph *before; /* a Loop's body as it was built before, whose states change */
+    int attempt;      /* how often one was */
 } igi_onnx_region;
 
 typedef struct igi_onnx_frame {

@@ -115,16 +115,53 @@ static ig_status implied_type(const igi_onnx_node *n, size_t i, ig_type *out)
     return IG_OK;
 }
 
-static ig_status
-add_input(igi_onnx_node *n, ig_graph *body, const pb_value *p, size_t i, igi_map *names)
+/* ---- states of a Loop ----
+ *
+ * Exporters declare the shapes of the first round (a beam of one token), and the body
+ * makes others of them. Then it is built again for states of fewer known dims. */
+
+#define LEAD     2 /* the body's iteration and cond, before the states */
+#define ATTEMPTS 3 /* then nothing of their shapes is believed */
+
+/* The type of input i without what the body `before` did not keep. */
+static ig_status kept_type(const igi_onnx_region *r, size_t i, ig_type *out)
+{
+    const ig_graph *g = r->before;
+    IG_TRY(igi_type_copy(out, &igi_value_at(g, g->inputs.p[i])->type));
+    if (i < LEAD || i - LEAD + 1 >= g->outputs.n)
+        return IG_OK;
+    ig_type any = {.kind = out->kind, .dtype = out->dtype, .rank = -1};
+    const ig_type *next = &igi_value_at(g, g->outputs.p[i - LEAD + 1])->type;
+    (void)igi_type_weaken(out, r->attempt < ATTEMPTS ? next : &any);
+    return IG_OK;
+}
+
+static ig_status keeps_states(const igi_onnx_region *r, size_t n_formal, bool *yes)
+{
+    const ig_graph *g = r->before;
+    *yes = true;
+    for (size_t i = LEAD; i < n_formal && *yes; i++) {
+        ig_type t = {.rank = -1};
+        IG_TRY(kept_type(r, i, &t));
+        *yes = igi_type_equal(&t, &igi_value_at(g, g->inputs.p[i])->type);
+        igi_type_fini(&t);
+    }
+    return IG_OK;
+}
+
+static ig_status add_input(
+    igi_onnx_node *n, ig_graph *body, const pb_value *p, size_t i, igi_onnx_frame *f)
 {
     igi_onnx_build *b = n->b;
+    igi_map *names = &f->names;
     ig_type implied = {.rank = -1}, *type = &implied;
     ig_value_id v;
     const char *name = pb_str(p->name);
     if (!*name || igi_map_get(names, name))
         return ig_fail(IG_INVALID_GRAPH, "its name is %s", *name ? "taken" : "empty");
-    if (p->type)
+    if (f->region->before)
+        IG_TRY(kept_type(f->region, i, &implied));
+    else if (p->type)
         IG_TRY(igi_onnx_type(b, p->type, &type));
     else
         IG_TRY(implied_type(n, i, &implied));
@@ -137,7 +174,7 @@ static ig_status
 add_inputs(igi_onnx_node *n, ig_graph *body, const pb_graph *g, igi_onnx_frame *f)
 {
     for (size_t i = 0; i < g->n_input; i++) {
-        if (add_input(n, body, g->input[i], i, &f->names) != IG_OK)
+        if (add_input(n, body, g->input[i], i, f) != IG_OK)
             return ig_fail_context("input %zu '%s' of the body", i,
                                    pb_str(g->input[i]->name));
     }
@@ -202,6 +239,33 @@ static ig_status build_body(igi_onnx_node *n,
     return rc;
 }
 
+/* As build_body; a Loop's until its states are what it makes of them. */
+static ig_status build_loop(igi_onnx_node *n,
+                            const igi_onnx_frame *outer,
+                            igi_onnx_region *region,
+                            const pb_graph *g,
+                            ig_graph **out)
+{
+    igi_onnx_build *b = n->b;
+    void (*warn)(const char *, void *) = b->warn;
+    bool kept = false;
+    ig_status rc = IG_OK;
+    while (rc == IG_OK && !kept) {
+        ig_graph *body = NULL;
+        rc = build_body(n, outer, region, g, &body);
+        igi_graph_unref(region->before);
+        region->before = body;
+        b->warn = NULL; /* all is said once */
+        if (rc == IG_OK)
+            rc = keeps_states(region, g->n_input, &kept);
+        region->attempt++;
+    }
+    b->warn = warn;
+    *out = region->before;
+    region->before = NULL;
+    return rc;
+}
+
 /* Captures that only later bodies found become inputs of the earlier ones too. */
 static ig_status even_out(const igi_onnx_region *r, ig_graph *body, size_t n_formal)
 {
@@ -227,7 +291,8 @@ static ig_status build_all(igi_onnx_node *n, igi_onnx_frame *f, igi_onnx_region 
         if (!a->a->g)
             continue;
         r->outer = root_of(a->home) == root_of(f) ? a->home : NULL;
-        if (build_body(n, a->home, r, a->a->g, &a->body) != IG_OK)
+        bool loop = strcmp(n->op->def->name, "Loop") == 0;
+        if ((loop ? build_loop : build_body)(n, a->home, r, a->a->g, &a->body) != IG_OK)
             return ig_fail_context("%s", a->name);
     }
     for (size_t i = 0; i < n->n_attrs; i++)

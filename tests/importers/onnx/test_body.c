@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "graph/ir/body.h"
 #include "tests/importers/onnx/fixture.h"
 
 static void functions_are_inlined_with_their_attributes(void **state)
@@ -394,7 +395,44 @@ static void omitted_optional_inputs_pass_through_functions(void **state)
     assert_string_equal(igt_ops(g), "Clip(x,-,#)");
 }
 
-IG_TESTS(IGT_TEST(functions_are_inlined_with_their_attributes),
+/* A beam of tokens: exporters declare the shapes of the first round. What the body
+ * keeps stays known: a gets columns, c dims, and b is as it was. */
+static void states_of_a_loop_lose_the_sizes_that_it_does_not_keep(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"float32[2,?]", "float32[2,3]", "float32[...]"};
+    const int64_t dims[] = {2, 3};
+    char text[64];
+    igt_input(&m, "i", IG_INT64, 0, NULL);
+    igt_input(&m, "go", IG_BOOL, 0, NULL);
+    igt_input(&m, "a", IG_FLOAT32, 2, dims);
+    igt_input(&m, "b", IG_FLOAT32, 2, dims);
+    igt_input(&m, "c", IG_FLOAT32, 2, dims);
+    igt_init(&m, "axes", IG_INT64, 1, (int64_t[]){1})->int64_data = (int64_t[]){0};
+    m.graph.initializer[0]->n_int64_data = 1;
+    igt_int(&m, igt_node(&m, "Concat", "a b", "wide"), "axis", 1);
+    igt_node(&m, "Unsqueeze", "c axes", "deep");
+    igt_output(&m, "go", IG_BOOL);
+    igt_output(&m, "wide", IG_FLOAT32);
+    igt_output(&m, "b", IG_FLOAT32);
+    igt_output(&m, "deep", IG_FLOAT32);
+    pb_graph *body = igt_take_graph(&m);
+    igt_frame();
+    igt_input(&m, "n", IG_INT64, 0, NULL);
+    igt_attr(&m, igt_node(&m, "Loop", "n - x y x", "z v w"), "body", PB_ATTR_GRAPH)->g =
+        body;
+    assert_status(igt_read(&m, &g), IG_OK);
+    assert_status(ig_graph_verify(g), IG_OK);
+    const ig_graph *loop = igi_body_of(igi_node_at(g, g->order.p[0]), 0);
+    for (size_t i = 0; i < 3; i++) {
+        const ig_type *t = ig_graph_value_type(loop, loop->inputs.p[2 + i]);
+        igi_type_print(t, loop->syms, text, sizeof(text));
+        assert_string_equal(text, types[i]);
+    }
+}
+
+IG_TESTS(IGT_TEST(states_of_a_loop_lose_the_sizes_that_it_does_not_keep),
+         IGT_TEST(functions_are_inlined_with_their_attributes),
          IGT_TEST(defaults_of_function_attributes_apply),
          IGT_TEST(bodies_in_functions_refer_to_attributes_of_the_call),
          IGT_TEST(a_graph_that_a_call_gives_reads_names_around_the_call),
