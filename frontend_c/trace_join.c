@@ -30,11 +30,16 @@ pair_value(igi_join *j, int r, const igi_node *n, ig_value_id base, ig_value_id 
                      *y = igi_value_at(j->runs[r], other);
     if (!twin->i && x->constant && y->constant)
         *twin = other;
-    /* A literal may be one tensor in one run and several equal ones in another. */
-    if (twin->i != other.i &&
-        !(x->constant && y->constant && igi_type_equal(&x->type, &y->type)))
+    if (twin->i == other.i)
+        return IG_OK;
+    const ig_tensor *before = igi_value_at(j->runs[r], *twin)->constant;
+    if (!x->constant || !y->constant || !before)
         return igi_join_differs(n, "reads another value");
-    return IG_OK;
+    /* A literal may be one tensor in one run and several equal ones in another. */
+    return igi_constant_same(before, y->constant)
+               ? IG_OK
+               : igi_join_differs(n, "reads a constant that is one tensor with another "
+                                     "at one size, and differs");
 }
 
 static ig_status pair_node(igi_join *j, int r, ig_node_id base, const igi_node *b)

@@ -154,6 +154,25 @@ static void another_path_at_another_size_fails_by_name(void **state)
     FAILED("depends on the sizes", "test_trace_sizes.c", "another operator");
 }
 
+/* At size 3, with which traces begin, one tensor is both numbers. */
+static ig_tensor *two_numbers(ig_ctx *k, ig_tensor *const *in, void *user)
+{
+    (void)user;
+    double n = (double)ig_size(k, in[0], 0);
+    ig_tensor *three = ig_scalar(k, IG_FLOAT64, 3);
+    ig_tensor *size = n == 3.0 ? three : ig_scalar(k, IG_FLOAT64, n);
+    return ig_mul(k, ig_add(k, in[0], three), size);
+}
+
+static void numbers_that_are_equal_by_chance_are_told_apart(void **state)
+{
+    (void)state;
+    trace_of(two_numbers, NULL, RANDOM(4), "x: N");
+    assert_null(g);
+    FAILED("depends on the sizes",
+           "Mul reads a constant that is one tensor with another");
+}
+
 static ig_tensor *loops(ig_ctx *k, ig_tensor *const *in, void *user)
 {
     (void)user;
@@ -233,7 +252,8 @@ static void what_follows_a_remainder_fails_with_its_line(void **state)
     FAILED("is another operator", "test_trace_sizes.c");
 }
 
-IG_TESTS(TRACE_TEST(a_reshape_by_size_follows_the_batch),
+IG_TESTS(TRACE_TEST(numbers_that_are_equal_by_chance_are_told_apart),
+         TRACE_TEST(a_reshape_by_size_follows_the_batch),
          TRACE_TEST(a_product_of_sizes_follows_the_batch),
          TRACE_TEST(a_mean_by_hand_follows_the_batch),
          TRACE_TEST(a_number_that_is_affine_in_a_size_follows_it),

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "graph/ir/build.h"
+#include "graph/ir/same.h"
 #include "tests/graph/ir/support.h"
 
 static void a_node_is_named_typed_and_linked(void **state)
@@ -332,7 +333,29 @@ static void running_out_of_memory_leaves_a_whole_graph(void **state)
     assert_int_equal(broken, 0);
 }
 
-IG_TESTS(IR_TEST(a_node_is_named_typed_and_linked),
+static ig_tensor *text_of(const char *bytes, size_t n)
+{
+    ig_tensor *t = NULL;
+    IR_OK(ig_tensor_new(&t, IG_STRING, 0, NULL));
+    *(igi_str **)t->data = bytes ? igi_str_new(bytes, n) : NULL;
+    return t;
+}
+
+static void constants_of_strings_are_compared_to_the_end(void **state)
+{
+    (void)state;
+    ig_tensor *t[] = {text_of("a\0b", 3), text_of("a\0c", 3), text_of("a\0b", 3),
+                      text_of("", 0), text_of(NULL, 0)};
+    assert_false(igi_constant_same(t[0], t[1]));
+    assert_true(igi_constant_same(t[0], t[2]));
+    assert_false(igi_constant_same(t[0], t[3]));
+    assert_true(igi_constant_same(t[3], t[4]));
+    for (size_t i = 0; i < 5; i++)
+        ig_tensor_unref(t[i]);
+}
+
+IG_TESTS(IR_TEST(constants_of_strings_are_compared_to_the_end),
+         IR_TEST(a_node_is_named_typed_and_linked),
          IR_TEST(reading_beyond_the_ends_is_harmless),
          IR_TEST(names_are_utf8_without_control_characters),
          IR_TEST(names_are_unique),
