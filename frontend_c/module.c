@@ -143,7 +143,7 @@ static void free_one(ig_module *m)
 
 void ig_module_free(ig_module *root)
 {
-    if (!root)
+    if (!root || root->parent)
         return;
     ig_module *none = NULL; /* of a context that was freed before */
     for (ig_module **at = root->c ? &root->c->modules : &none; *at; at = &(*at)->next) {

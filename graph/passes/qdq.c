@@ -121,23 +121,16 @@ make_scalar(ig_graph *g, ig_value_id like, ig_dtype type, double v, ig_value_id 
     return igi_make_const(g, like, t, out);
 }
 
-/* The zero point of a DequantizeLinear or QuantizeLinear, or a new 0. */
-static ig_status
-zero_point(ig_graph *g, ig_node_id id, ig_value_id quantized, ig_value_id *out)
-{
-    const igi_node *n = igi_node_at(g, id);
-    *out = igi_in(n, 2);
-    return out->i ? IG_OK
-                  : make_scalar(g, quantized,
-                                (ig_dtype)igi_type_of(g, quantized)->dtype, 0, out);
-}
-
-/* Scale and zero point of node `id` (whose bytes are `quantized`) as two inputs. */
+/* Scale and zero point, given or a new 0, of node `id` (whose bytes are `quantized`).
+ */
 static ig_status
 take_quantum(ig_graph *g, ig_node_id id, ig_value_id quantized, ig_value_id *in)
 {
-    in[0] = igi_node_at(g, id)->in[1];
-    return zero_point(g, id, quantized, &in[1]);
+    const igi_node *n = igi_node_at(g, id);
+    const ig_dtype type = (ig_dtype)igi_type_of(g, quantized)->dtype;
+    in[0] = n->in[1];
+    in[1] = igi_in(n, 2);
+    return in[1].i ? IG_OK : make_scalar(g, quantized, type, 0, &in[1]);
 }
 
 /* `made` (bounded) takes the place of QuantizeLinear `id`. */
@@ -168,7 +161,10 @@ replace(ig_graph *g, ig_node_id id, const rounded *r, ig_value_id made, int *cha
 
 enum { X, X_SCALE, X_ZERO, W, W_SCALE, W_ZERO, Y_SCALE, Y_ZERO, BIAS, PORTS };
 
-/* Constant bytes with a scale for all or for each index of `axis`. */
+/* Sums of so many products of bytes are half of what an int32 holds. */
+#define DEPTH_MAX (INT32_MAX / 2 / (255 * 255))
+
+/* Constant bytes with a scale for all or for each index of `axis`, which is no sum. */
 static const igi_node *weights_of(const ig_graph *g, ig_value_id v, int64_t axis)
 {
     const igi_node *n = dequantized(g, v);
@@ -179,6 +175,9 @@ static const igi_node *weights_of(const ig_graph *g, ig_value_id v, int64_t axis
     int rank = igi_type_of(g, v)->rank;
     int64_t at = igi_attr_int(n, "axis", 1);
     bool one = igi_tensor_count(igi_const(g, n->in[1])) == 1;
+    int64_t count = igi_tensor_count(igi_const(g, n->in[0]));
+    if (rank <= axis || count > DEPTH_MAX * ig_type_dims(igi_type_of(g, v))[axis])
+        return NULL;
     return one || (at < 0 ? at + rank : at) == axis ? n : NULL;
 }
 
@@ -215,7 +214,7 @@ static bool bias_units(const ig_graph *g,
         double own = s ? element(s, i) : 1, q = v - (z ? element(z, i) : 0);
         bool same = s && fabs(own - unit) <= 1e-6 * unit;
         out[i] = same ? q : rint(q * own / unit);
-        if (!(fabs(out[i]) <= INT32_MAX) ||
+        if (!(fabs(out[i]) <= INT32_MAX / 2) ||
             (!same && fabs(out[i] * unit - q * own) > most))
             return false;
     }

@@ -19,7 +19,8 @@ typedef struct ig_module ig_module;
 IG_API ig_module *ig_module_new(ig_ctx *c, const char *name);
 /* A child: its parameters are named "child.param". */
 IG_API ig_module *ig_module_child(ig_module *parent, const char *name);
-IG_API void ig_module_free(ig_module *m); /* roots only; NULL is harmless */
+/* Roots: children go with theirs, so a child is left alone; NULL is harmless. */
+IG_API void ig_module_free(ig_module *m);
 IG_API ig_ctx *ig_module_ctx(const ig_module *m);
 /* Adds a parameter (it will require a gradient) or a buffer (it will not); retains.
  * Returns t. */

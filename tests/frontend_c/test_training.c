@@ -45,6 +45,7 @@ static void parameters_are_named_by_their_path_in_order(void **state)
     for (int i = 0; i < s.n; i++)
         found = found || !strcmp(s.names[i], "block.mean");
     assert_true(found);
+    ig_module_free(block); /* goes with its root */
 }
 
 static void a_name_taken_twice_is_refused(void **state)

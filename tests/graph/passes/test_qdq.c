@@ -245,7 +245,21 @@ static void a_sum_of_unknown_dims_may_broadcast(void **state)
     assert_int_equal(t_count(g, "ingot::QAdd"), 0);
 }
 
-IG_TESTS(T(a_quantized_net_runs_on_bytes_in_one_layout),
+/* 70,000 products of 255 and 127 are more than 2^31. */
+static void sums_that_an_int32_cannot_hold_stay_float(void **state)
+{
+    (void)state;
+    ig_value_id x = t_input(g, "x", DIMS(1, 70000));
+    x = qdq(t_op2(g, "Add", NULL, x, t_number(g, 100)), 0.01, U8(0));
+    ig_value_id w = t_op1(g, "Cast", "to=3", t_filled(g, 127, DIMS(70000, 2)));
+    w = t_op3(g, "DequantizeLinear", NULL, w, t_number(g, 0.01), S8(0));
+    t_output(g, "y", qdq(t_op2(g, "Gemm", NULL, x, w), 1e4, U8(0)));
+    fast = t_compare(g, 2);
+    assert_int_equal(t_count(fast, "Gemm") + t_count(fast, "ingot::Linear"), 1);
+}
+
+IG_TESTS(T(sums_that_an_int32_cannot_hold_stay_float),
+         T(a_quantized_net_runs_on_bytes_in_one_layout),
          T(level_1_leaves_quantized_graphs_to_float32),
          T(a_sum_takes_the_convolution_before_its_rounding),
          T(strict_qdq_keeps_every_rounding),
