@@ -238,14 +238,28 @@ ig_status igi_real_value(igi_instance *x, uint32_t v, ig_value **out)
 
 /* ---- delivery ---- */
 
-static bool is_settled(const ig_value *v)
+static bool is_input(const igi_instance *x, const igi_storage *st)
 {
-    if (v->type.kind == IG_KIND_TENSOR)
-        return v->flags & IGI_CONTIGUOUS;
+    for (int i = 0; i < x->net->n_in; i++) {
+        const ig_tensor *t = x->in[i] ? ig_value_tensor(x->in[i]) : NULL;
+        if (t && t->st == st)
+            return true;
+    }
+    return false;
+}
+
+/* Can the caller take the items as they lie, and change his inputs afterwards? */
+static bool is_settled(const igi_instance *x, const ig_value *v)
+{
+    if (v->type.kind == IG_KIND_TENSOR) {
+        const igi_storage *st = ((const ig_tensor *)v)->st;
+        return v->flags & IGI_CONTIGUOUS && !(st->flags & IGI_READONLY) &&
+               !is_input(x, st);
+    }
     int64_t n;
     ig_value **items = igi_value_items(v, &n);
     for (int64_t i = 0; i < n; i++)
-        if (!is_settled(items[i]))
+        if (!is_settled(x, items[i]))
             return false;
     return true;
 }
@@ -280,7 +294,7 @@ static ig_status deliver_heap(igi_instance *x, int j, ig_value **out)
         *out = &copy->v;
         return IG_OK;
     }
-    if (!t && !x->nested && !is_settled(v)) /* callers read items as they lie */
+    if (!t && !x->nested && !is_settled(x, v))
         return igi_value_copy(out, v);
     *out = ig_value_ref(v);
     return IG_OK;

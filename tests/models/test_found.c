@@ -300,7 +300,35 @@ static void the_second_sequence_is_checked_like_the_first(void **state)
     ig_tensor_unref(at);
 }
 
-IG_TESTS(cmocka_unit_test(weights_of_a_recurrent_layer_may_be_one_constant),
+/* They were the memory of the input. */
+static void items_of_a_result_outlive_changes_of_the_input(void **state)
+{
+    (void)state;
+    const int64_t n = 3;
+    ig_tensor *x = floats(1, &n);
+    ig_graph *g = NULL;
+    ig_workspace *ws = ig_workspace_new(NULL);
+    ig_net *net = NULL;
+    ig_value *s = NULL;
+    ig_value_id id;
+    OK(ig_graph_new(&g, "items", NULL));
+    OK(ig_graph_input(g, "x", IG_FLOAT32, 1, &n, &id));
+    OK(ig_graph_make_text(g, "s = SequenceConstruct(x)", &id));
+    OK(ig_graph_output(g, "s", id));
+    OK(ig_net_new(&net, g, ws, NULL));
+    OK(ig_workspace_feed(ws, "x", x));
+    OK(ig_net_run(net, ws, NULL));
+    OK(ig_workspace_fetch_value(ws, "s", &s));
+    ((float *)ig_tensor_data(x))[0] = 77;
+    const float *item = ig_tensor_data(ig_value_tensor(ig_value_item(s, 0)));
+    assert_true(item[0] < 1);
+    ig_value_unref(s);
+    ig_net_free(net), ig_workspace_free(ws), ig_graph_free(g);
+    ig_tensor_unref(x);
+}
+
+IG_TESTS(cmocka_unit_test(items_of_a_result_outlive_changes_of_the_input),
+         cmocka_unit_test(weights_of_a_recurrent_layer_may_be_one_constant),
          cmocka_unit_test(values_that_pass_through_a_net_are_freed),
          cmocka_unit_test(gradients_of_wide_windows_end_at_the_channels),
          cmocka_unit_test(a_product_may_lie_over_the_residual_that_follows_it),
