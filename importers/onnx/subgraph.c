@@ -199,7 +199,9 @@ static ig_status add_outputs(igi_onnx_build *b, const pb_graph *g, igi_onnx_fram
             return ig_fail(IG_INVALID_GRAPH, "output '%s' of the body is absent", name);
         if (igi_onnx_declare(b, g->output[i], v) != IG_OK)
             return ig_fail_context("output '%s' of the body", name);
-        IG_TRY(ig_graph_output(b->g, name, v));
+        if (igi_map_get(&b->g->output_map, name)) /* once more: outputs go by place */
+            name = igi_graph_fresh_name(b->g, name);
+        IG_TRY(name ? ig_graph_output(b->g, name, v) : IG_OUT_OF_MEMORY);
     }
     return IG_OK;
 }

@@ -395,6 +395,26 @@ static void omitted_optional_inputs_pass_through_functions(void **state)
     assert_string_equal(igt_ops(g), "Clip(x,-,#)");
 }
 
+static void a_body_may_give_one_value_twice(void **state)
+{
+    (void)state;
+    igt_node(&m, "Neg", "x", "a");
+    igt_output(&m, "a", IG_FLOAT32);
+    igt_output(&m, "a", IG_FLOAT32);
+    pb_graph *body = igt_take_graph(&m);
+    igt_frame();
+    igt_input(&m, "flag", IG_BOOL, 0, NULL);
+    pb_node *n = igt_node(&m, "If", "flag", "u v");
+    igt_attr(&m, n, "then_branch", PB_ATTR_GRAPH)->g = body;
+    igt_attr(&m, n, "else_branch", PB_ATTR_GRAPH)->g = body;
+    igt_node(&m, "Sub", "u v", "z");
+    assert_status(igt_read(&m, &g), IG_OK);
+    assert_status(ig_graph_verify(g), IG_OK);
+    const ig_graph *arm = igi_body_of(igi_node_at(g, g->order.p[0]), 0);
+    assert_int_equal(arm->outputs.n, 2);
+    assert_int_equal(arm->outputs.p[0].i, arm->outputs.p[1].i);
+}
+
 /* A beam of tokens: exporters declare the shapes of the first round. What the body
  * keeps stays known: a gets columns, c dims, and b is as it was. */
 static void states_of_a_loop_lose_the_sizes_that_it_does_not_keep(void **state)
@@ -431,7 +451,8 @@ static void states_of_a_loop_lose_the_sizes_that_it_does_not_keep(void **state)
     }
 }
 
-IG_TESTS(IGT_TEST(states_of_a_loop_lose_the_sizes_that_it_does_not_keep),
+IG_TESTS(IGT_TEST(a_body_may_give_one_value_twice),
+         IGT_TEST(states_of_a_loop_lose_the_sizes_that_it_does_not_keep),
          IGT_TEST(functions_are_inlined_with_their_attributes),
          IGT_TEST(defaults_of_function_attributes_apply),
          IGT_TEST(bodies_in_functions_refer_to_attributes_of_the_call),
