@@ -45,6 +45,9 @@ UNARY(floor, IGI_UNARY_FLOOR)
 UNARY(ceil, IGI_UNARY_CEIL)
 UNARY(round, IGI_UNARY_ROUND)
 UNARY(sign, IGI_UNARY_SIGN)
+UNARY(sin, IGI_UNARY_SIN)
+UNARY(cos, IGI_UNARY_COS)
+UNARY(tan, IGI_UNARY_TAN)
 UNARY(asin, IGI_UNARY_ASIN)
 UNARY(acos, IGI_UNARY_ACOS)
 UNARY(atan, IGI_UNARY_ATAN)
@@ -180,6 +183,9 @@ IG_KERNELS(unary) = {
     ROW("Ceil", run_ceil),
     ROW("Round", run_round),
     ROW("Sign", run_sign),
+    ROW("Sin", run_sin),
+    ROW("Cos", run_cos),
+    ROW("Tan", run_tan),
     ROW("Asin", run_asin),
     ROW("Acos", run_acos),
     ROW("Atan", run_atan),

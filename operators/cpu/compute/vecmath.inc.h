@@ -200,7 +200,7 @@ VEC_INLINE vf v_celu(vf x, vf alpha)
 /* An array function and its form for tiles, rows of c at stride ld in place: there the
  * constants are loaded once for all rows. EXPR uses x, and p0, p1 (the parameters)
  * where it needs them. */
-#define UNARY_PARAMS(name_, nparams_, expr_)                                           \
+#define UNARY_LINE(name_, expr_)                                                       \
     VEC_INLINE void line_##name_(float *y, const float *px, int64_t n, vf p0, vf p1)   \
     {                                                                                  \
         (void)p0;                                                                      \
@@ -215,7 +215,9 @@ VEC_INLINE vf v_celu(vf x, vf alpha)
             vf x = vload_tail(px + i, tail);                                           \
             vstore_tail(y + i, tail, expr_);                                           \
         }                                                                              \
-    }                                                                                  \
+    }
+#define UNARY_PARAMS(name_, nparams_, expr_)                                           \
+    UNARY_LINE(name_, expr_)                                                           \
     static void unary_##name_(float *y, const float *x, int64_t n,                     \
                               const float *params)                                     \
     {                                                                                  \
@@ -232,6 +234,32 @@ VEC_INLINE vf v_celu(vf x, vf alpha)
             line_##name_(c + i * ld, c + i * ld, cols, p0, p1);                        \
     }
 #define UNARY(name_, expr_) UNARY_PARAMS(name_, 0, expr_)
+
+/* Of angles: f_ of libm for those that the expression cannot turn. */
+#define UNARY_ANGLE(name_, expr_, f_)                                                  \
+    UNARY_LINE(name_, expr_)                                                           \
+    static void unary_##name_(float *y, const float *x, int64_t n,                     \
+                              const float *params)                                     \
+    {                                                                                  \
+        const vf no = vset1(0.0f);                                                     \
+        (void)params;                                                                  \
+        for (int64_t i = 0, m; i < n; i += m) {                                        \
+            m = n - i < TRIG_RUN ? n - i : TRIG_RUN;                                   \
+            const int64_t step = v_any_far(x + i, m) ? 1 : m;                          \
+            for (int64_t k = i; k < i + m; k += step) {                                \
+                if (step == 1 && fabsf(x[k]) > TRIG_LIMIT)                             \
+                    y[k] = (float)f_((double)x[k]);                                    \
+                else                                                                   \
+                    line_##name_(y + k, x + k, step, no, no);                          \
+            }                                                                          \
+        }                                                                              \
+    }                                                                                  \
+    static void tile_##name_(float *c, int64_t ld, int64_t rows, int64_t cols,         \
+                             const float *params)                                      \
+    {                                                                                  \
+        for (int64_t i = 0; i < rows; i++)                                             \
+            unary_##name_(c + i * ld, c + i * ld, cols, params);                       \
+    }
 
 UNARY(none, x)
 UNARY(exp, v_exp(x))
@@ -259,9 +287,9 @@ UNARY(floor, v_floor(x))
 UNARY(ceil, v_ceil(x))
 UNARY(round, v_rint(x))
 UNARY(sign, v_sign(x))
-UNARY(sin, v_sin(x))
-UNARY(cos, v_cos(x))
-UNARY(tan, v_tan(x))
+UNARY_ANGLE(sin, v_sin(x), sin)
+UNARY_ANGLE(cos, v_cos(x), cos)
+UNARY_ANGLE(tan, v_tan(x), tan)
 UNARY(asin, v_asin(x))
 UNARY(acos, v_acos(x))
 UNARY(atan, v_atan(x))
@@ -274,7 +302,11 @@ UNARY_PARAMS(selu, 2, vmul(p1, v_elu(x, p0)))
 UNARY_PARAMS(celu, 1, v_celu(x, p0))
 UNARY_PARAMS(thresholded_relu, 1, vsel(vlt(p0, x), x, vset1(0.0f)))
 #undef UNARY
+#undef UNARY_ANGLE
+#undef UNARY_LINE
 #undef UNARY_PARAMS
+#undef TRIG_LIMIT
+#undef TRIG_RUN
 
 typedef void (*tile_fn)(
     float *c, int64_t ld, int64_t rows, int64_t cols, const float *params);

@@ -30,8 +30,19 @@ VEC_INLINE vf v_sign(vf x)
 /* ---- sine, cosine, tangent ---- */
 
 /* x = n pi/2 + r: the first parts of pi/2 have so few bits that their products with n
- * are exact. Beyond, lanes go to libm. */
+ * are exact. Beyond TRIG_LIMIT elements go to libm. */
 #define TRIG_LIMIT 8192.0f
+#define TRIG_RUN   256 /* elements that are looked at together */
+
+VEC_INLINE bool v_any_far(const float *x, int64_t n)
+{
+    const vf limit = vset1(TRIG_LIMIT);
+    bool far = false;
+    int64_t i = 0;
+    for (; i + VW <= n; i += VW)
+        far |= vany(vlt(limit, vabs(vload(x + i))));
+    return i < n ? far | vany(vlt(limit, vabs(vload_tail(x + i, vtail(n - i))))) : far;
+}
 
 typedef struct turn {
     vf sin, cos; /* of r, |r| <= pi/4 */
@@ -72,20 +83,6 @@ VEC_INLINE vf v_quadrant(turn t, vf n)
     return vsel(v_even(half), y, vneg(y));
 }
 
-/* y, but f(x) where x is far out. */
-VEC_INLINE vf v_far(vf y, vf x, double (*f)(double))
-{
-    float from[VW], to[VW];
-    if (!vany(vlt(vset1(TRIG_LIMIT), vabs(x))))
-        return y;
-    vstore(from, x);
-    vstore(to, y);
-    for (int i = 0; i < VW; i++)
-        if (fabsf(from[i]) > TRIG_LIMIT)
-            to[i] = (float)f((double)from[i]);
-    return vload(to);
-}
-
 /* The sum in vfma loses the sign of zero. */
 VEC_INLINE vf v_keep_zero(vf y, vf x)
 {
@@ -95,13 +92,13 @@ VEC_INLINE vf v_keep_zero(vf y, vf x)
 VEC_INLINE vf v_sin(vf x)
 {
     const turn t = v_turn(x);
-    return v_far(v_keep_zero(v_quadrant(t, t.n), x), x, sin);
+    return v_keep_zero(v_quadrant(t, t.n), x);
 }
 
 VEC_INLINE vf v_cos(vf x)
 {
     const turn t = v_turn(x);
-    return v_far(v_quadrant(t, vadd(t.n, vset1(1.0f))), x, cos);
+    return v_quadrant(t, vadd(t.n, vset1(1.0f)));
 }
 
 VEC_INLINE vf v_tan(vf x)
@@ -109,7 +106,7 @@ VEC_INLINE vf v_tan(vf x)
     const turn t = v_turn(x);
     const vm even = v_even(t.n);
     const vf y = vdiv(vsel(even, t.sin, t.cos), vsel(even, t.cos, vneg(t.sin)));
-    return v_far(v_keep_zero(y, x), x, tan);
+    return v_keep_zero(y, x);
 }
 
 /* ---- their inverses ---- */
@@ -235,4 +232,3 @@ VEC_INLINE vf v_atanh(vf x)
     return vcopysign(vmul(vset1(0.5f), v_log1p(z)), x);
 }
 #undef HYPERBOLIC_FAR
-#undef TRIG_LIMIT
