@@ -292,7 +292,7 @@ softmax_step(const work *w, const span *at, const queries *q, int64_t i, int64_t
     cap_scores(w, s, w->shown ? n : in.end);
     show(w, IGI_SCORES_CAPPED, s, at, head, row, n);
     add_mask(w, s, at, head, row, in.end);
-    for (int64_t t = 0; t < n; t++)
+    for (int64_t t = 0; w->shown && t < n; t++)
         s[t] = t < in.first || t >= in.end ? -INFINITY : s[t];
     show(w, IGI_SCORES_MASKED, s, at, head, row, n);
     const bool first = at->first == 0;
@@ -363,8 +363,10 @@ static void one_block(const work *w, const span *s, int64_t block)
     add_values(w, s, &q, n);
 }
 
-static bool all_numbers(const float *y, int64_t n)
+static bool all_numbers(const igi_cpu_isa *isa, const float *y, int64_t n)
 {
+    if (isfinite(isa->reduce(IGI_REDUCE_SUM_ABS, y, n))) /* else it may overflow */
+        return true;
     /* Data is there. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
     while (n > 0 && isfinite(y[n - 1]))
         n--;
@@ -416,7 +418,7 @@ static void finish(const work *w, int64_t block)
         const bool zero = a->attrs->local_window_size > 0 && sum <= 0;
         const float factor = sum > 0 ? 1 / sum : NAN;
         float *y = q.y + i * q.ldy;
-        if (sum > 0 && !all_numbers(y, a->v_size))
+        if (sum > 0 && !all_numbers(p->isa, y, a->v_size))
             one_by_one(w, &q, i);
         p->isa->binary[IGI_BINARY_MUL][IGI_BINARY_VS](y, y, &factor, a->v_size);
         for (int64_t j = 0; zero && j < a->v_size; j++)

@@ -1,28 +1,65 @@
 /* Products that do not go through packed panels: rows of B in place as dot products,
  * and float64. */
 
-/* Sum of a[k] * b[k] in four chains of vectors; the order depends on k alone. */
-VEC_INLINE float dot(const float *a, const float *b, int64_t k)
+/* y[i] = sum of a[i][k] * b[k] for m rows of A, b being read once: each in DOT_CHAINS
+ * chains of vectors, whose order depends on k alone. */
+#define DOT_ROWS   4
+#define DOT_CHAINS 4
+VEC_INLINE void
+dot_rows(const int m, float *y, const float *a, int64_t lda, const float *b, int64_t k)
 {
-    vf acc[4] = {vset1(0.0f), vset1(0.0f), vset1(0.0f), vset1(0.0f)};
-    int64_t i = 0;
-    for (; i + 4 * VW <= k; i += 4 * VW) {
+    vf acc[DOT_ROWS][DOT_CHAINS];
+    int64_t at = 0;
+    VEC_UNROLL
+    for (int i = 0; i < m; i++) {
         VEC_UNROLL
-        for (int s = 0; s < 4; s++)
-            acc[s] = vfma(vload(a + i + s * VW), vload(b + i + s * VW), acc[s]);
+        for (int s = 0; s < DOT_CHAINS; s++)
+            acc[i][s] = vset1(0.0f);
     }
-    for (; i + VW <= k; i += VW)
-        acc[0] = vfma(vload(a + i), vload(b + i), acc[0]);
-    if (i < k) {
-        vm tail = vtail(k - i);
-        acc[1] = vfma(vload_tail(a + i, tail), vload_tail(b + i, tail), acc[1]);
+    for (; at + DOT_CHAINS * VW <= k; at += DOT_CHAINS * VW) {
+        VEC_UNROLL
+        for (int s = 0; s < DOT_CHAINS; s++) {
+            const vf x = vload(b + at + s * VW);
+            VEC_UNROLL
+            for (int i = 0; i < m; i++)
+                acc[i][s] = vfma(vload(a + i * lda + at + s * VW), x, acc[i][s]);
+        }
     }
-    float lane[VW];
-    vstore(lane, vadd(vadd(acc[0], acc[1]), vadd(acc[2], acc[3])));
-    for (int width = VW / 2; width > 0; width /= 2)
-        for (int s = 0; s < width; s++)
-            lane[s] += lane[s + width];
-    return lane[0];
+    for (; at + VW <= k; at += VW) {
+        const vf x = vload(b + at);
+        VEC_UNROLL
+        for (int i = 0; i < m; i++)
+            acc[i][0] = vfma(vload(a + i * lda + at), x, acc[i][0]);
+    }
+    if (at < k) {
+        const vm tail = vtail(k - at);
+        const vf x = vload_tail(b + at, tail);
+        VEC_UNROLL
+        for (int i = 0; i < m; i++)
+            acc[i][1] = vfma(vload_tail(a + i * lda + at, tail), x, acc[i][1]);
+    }
+    VEC_UNROLL
+    for (int i = 0; i < m; i++)
+        y[i] = vsum(vadd(vadd(acc[i][0], acc[i][1]), vadd(acc[i][2], acc[i][3])));
+}
+
+static void
+dot_some(int64_t m, float *y, const float *a, int64_t lda, const float *b, int64_t k)
+{
+    switch (m) {
+    case 1:
+        dot_rows(1, y, a, lda, b, k);
+        break;
+    case 2:
+        dot_rows(2, y, a, lda, b, k);
+        break;
+    case 3:
+        dot_rows(3, y, a, lda, b, k);
+        break;
+    default:
+        dot_rows(DOT_ROWS, y, a, lda, b, k);
+        break;
+    }
 }
 
 static void gemm_dot(const igi_gemm *g, int64_t col_lo, int64_t col_hi);
@@ -54,8 +91,13 @@ static void gemm_dot(const igi_gemm *g, int64_t col_lo, int64_t col_hi)
     for (int64_t c0 = col_lo; c0 < col_hi; c0 += GEMM_PANEL) {
         const int64_t c1 = c0 + GEMM_PANEL < col_hi ? c0 + GEMM_PANEL : col_hi;
         for (int64_t j = c0; j < c1; j++) {
+            float y[DOT_ROWS];
             for (int64_t i = 0; i < g->m; i++) {
-                float x = dot(g->a + i * g->lda, g->b + j * g->ldb, g->k);
+                const int64_t at = i % DOT_ROWS, rows = g->m - i;
+                if (at == 0)
+                    dot_some(rows, y, g->a + i * g->lda, g->lda, g->b + j * g->ldb,
+                             g->k);
+                float x = y[at];
                 if (e->bias)
                     x += e->bias[j];
                 if (e->residual && !e->residual_after)

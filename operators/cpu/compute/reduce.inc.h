@@ -58,6 +58,10 @@ VEC_INLINE float reduce_lanes(const igi_reduction op, vf x)
     float lane[VW];
     if (op == IGI_REDUCE_SUM || op == IGI_REDUCE_SUM_SQ || op == IGI_REDUCE_SUM_ABS)
         return vsum(x);
+    if (op == IGI_REDUCE_MAX && !vany(vnan(x)))
+        return vmost(x);
+    if (op == IGI_REDUCE_MIN && !vany(vnan(x)))
+        return -vmost(vneg(x));
     vstore(lane, x);
     for (int width = VW / 2; width > 0; width /= 2)
         for (int i = 0; i < width; i++)
@@ -160,8 +164,12 @@ static float reduce(igi_reduction op, const float *x, int64_t n)
 {
     reduce_tree t = {.top = 0};
     const int64_t blocks = (n + IGI_REDUCE_BLOCK - 1) / IGI_REDUCE_BLOCK;
+    float partial;
+    if (blocks == 1) {
+        reduce_blocks(op, &partial, x, n, 0, 1);
+        return partial;
+    }
     for (int64_t i = 0; i < blocks; i++) {
-        float partial;
         const int64_t at = i * IGI_REDUCE_BLOCK;
         reduce_blocks(op, &partial, x + at, n - at, 0, 1);
         reduce_push(op, &t, i, partial);

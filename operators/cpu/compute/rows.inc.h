@@ -7,7 +7,7 @@
 /* Loads at i, the whole vector or its first n - i lanes. */
 #define ROW_FULL(i_, n_) ((i_) + VW <= (n_))
 
-/* y = exp(x * scale - shift) and returns the sum; y NULL only sums. */
+/* y = exp(x * scale - shift), at most 1, and returns the sum; y NULL only sums. */
 VEC_INLINE float exp_sum(float *y, const float *x, int64_t n, float scale, float shift)
 {
     const vf s = vset1(scale), minus = vset1(-shift);
@@ -16,14 +16,14 @@ VEC_INLINE float exp_sum(float *y, const float *x, int64_t n, float scale, float
         const int64_t end = i + ROW_RUN < n ? i + ROW_RUN : n;
         vf acc = vset1(0.0f);
         for (; ROW_FULL(i, end); i += VW) {
-            vf e = v_exp(vfma(vload(x + i), s, minus));
+            vf e = v_exp_small(vfma(vload(x + i), s, minus));
             acc = vadd(acc, e);
             if (y)
                 vstore(y + i, e);
         }
         if (i < end) {
             vm tail = vtail(end - i);
-            vf e = v_exp(vfma(vload_tail(x + i, tail), s, minus));
+            vf e = v_exp_small(vfma(vload_tail(x + i, tail), s, minus));
             acc = vadd(acc, vsel(tail, e, vset1(0.0f)));
             if (y)
                 vstore_tail(y + i, tail, e);
@@ -39,12 +39,58 @@ static float exp_sum_row(float *y, const float *x, int64_t n, float scale, float
     return exp_sum(y, x, n, scale, shift);
 }
 
+/* A row of nv vectors, the last one masked, stays in registers. */
+VEC_INLINE void
+softmax_short(float *y, const float *x, int64_t n, float scale, const int nv)
+{
+    const vm tail = vtail(n - (nv - 1) * VW);
+    const vf s = vset1(scale);
+    vf v[8], top, sum = vset1(0.0f);
+    v[nv - 1] = vsel(tail, vload_tail(x + (nv - 1) * VW, tail), vset1(-INFINITY));
+    top = v[nv - 1];
+    VEC_UNROLL
+    for (int i = 0; i < nv - 1; i++) {
+        v[i] = vload(x + i * VW);
+        top = vmax(v[i], top);
+    }
+    const vf minus = vset1(-vmost(top) * scale);
+    VEC_UNROLL
+    for (int i = 0; i < nv; i++) {
+        v[i] = v_exp_small(vfma(v[i], s, minus));
+        if (i == nv - 1)
+            v[i] = vsel(tail, v[i], vset1(0.0f));
+        sum = vadd(sum, v[i]);
+    }
+    const vf inverse = vset1(1.0f / vsum(sum));
+    VEC_UNROLL
+    for (int i = 0; i < nv - 1; i++)
+        vstore(y + i * VW, vmul(v[i], inverse));
+    vstore_tail(y + (nv - 1) * VW, tail, vmul(v[nv - 1], inverse));
+}
+
+#define SOFTMAX_SHORT(nv_)                                                             \
+    case nv_:                                                                          \
+        softmax_short(y, x, n, scale, nv_);                                            \
+        return;
 static void softmax_row(float *y, const float *x, int64_t n, float scale)
 {
+    switch ((n + VW - 1) / VW) {
+        SOFTMAX_SHORT(1)
+        SOFTMAX_SHORT(2)
+        SOFTMAX_SHORT(3)
+        SOFTMAX_SHORT(4)
+        SOFTMAX_SHORT(5)
+        SOFTMAX_SHORT(6)
+        SOFTMAX_SHORT(7)
+        SOFTMAX_SHORT(8)
+    default:
+        break;
+    }
     const float max = reduce(IGI_REDUCE_MAX, x, n);
     const float inverse = 1.0f / exp_sum(y, x, n, scale, max * scale);
     binary_mul_vs(y, y, &inverse, n);
 }
+#undef SOFTMAX_SHORT
 
 static void log_softmax_row(float *y, const float *x, int64_t n)
 {
@@ -108,9 +154,7 @@ static void moments(igi_moments *m, const float *x, int64_t n)
 {
     for (int64_t i = 0; i < n; i += MOMENTS_RUN) {
         const int64_t count = n - i < MOMENTS_RUN ? n - i : MOMENTS_RUN;
-        const float sum = count <= IGI_REDUCE_BLOCK
-                              ? reduce_block(IGI_REDUCE_SUM, x + i, count)
-                              : reduce(IGI_REDUCE_SUM, x + i, count);
+        const float sum = reduce(IGI_REDUCE_SUM, x + i, count);
         const float about = sum / (float)count;
         const deviations d = sum_deviations(x + i, count, about);
         const double shift = (double)d.sum / (double)count;

@@ -116,6 +116,10 @@ VEC_INLINE float vsum(vf a)
 {
     return _mm512_reduce_add_ps(a);
 }
+VEC_INLINE float vmost(vf a) /* the largest lane; none may be NaN */
+{
+    return _mm512_reduce_max_ps(a);
+}
 VEC_INLINE vf vsel(vm m, vf a, vf b) /* m ? a : b */
 {
     return _mm512_mask_blend_ps(m, b, a);

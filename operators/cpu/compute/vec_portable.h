@@ -95,6 +95,11 @@ VEC_INLINE float vsum(vf a)
 {
     return (a[0] + a[2]) + (a[1] + a[3]);
 }
+VEC_INLINE float vmost(vf a)
+{
+    const float x = a[0] > a[2] ? a[0] : a[2], y = a[1] > a[3] ? a[1] : a[3];
+    return x > y ? x : y;
+}
 VEC_INLINE vf vsel(vm m, vf a, vf b)
 {
     return (vf)((m & (vi)a) | (~m & (vi)b));

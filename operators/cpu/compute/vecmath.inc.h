@@ -25,10 +25,16 @@ VEC_INLINE exp_parts v_exp_parts(vf x)
     return (exp_parts){.q = vfma(vmul(r, r), p, r), .n = n};
 }
 
+/* For x <= 88. */
+VEC_INLINE vf v_exp_small(vf x)
+{
+    exp_parts e = v_exp_parts(vmax(vset1(-104.0f), x));
+    return vscale(vadd(vset1(1.0f), e.q), e.n);
+}
+
 VEC_INLINE vf v_exp(vf x)
 {
-    exp_parts e = v_exp_parts(vmin(vset1(89.0f), vmax(vset1(-104.0f), x)));
-    return vscale(vadd(vset1(1.0f), e.q), e.n);
+    return v_exp_small(vmin(vset1(89.0f), x));
 }
 
 /* For -87 <= x <= 88. */
