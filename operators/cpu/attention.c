@@ -330,24 +330,21 @@ static int64_t keys_seen(const work *w, const span *s, const queries *q)
 static void add_values(const work *w, const span *s, const queries *q, int64_t n)
 {
     const plan *p = w->p;
-    const int64_t panel = p->isa->gemm_panel, width = p->a.v_size;
-    const int64_t step = p->pack_values ? panel : width; /* panels are s->n long */
-    for (int64_t col = 0; col < width; col += step) {
-        igi_gemm g = {.m = q->n,
-                      .n = smaller(step, width - col),
-                      .k = n,
-                      .a = w->scores,
-                      .lda = p->ld,
-                      .b = p->pack_values ? w->packed_values + col * s->n : s->v,
-                      .ldb = p->pack_values ? 0 : s->v_row,
-                      .c = q->y + col,
-                      .ldc = q->ldy};
-        if (s->first > 0) {
-            g.epilogue.residual = g.c;
-            g.epilogue.ld_residual = q->ldy;
-        }
-        p->isa->gemm(&g, 0, q->n, 0, igi_gemm_panels(p->isa, g.n));
+    igi_gemm g = {.m = q->n,
+                  .n = p->a.v_size,
+                  .k = n,
+                  .a = w->scores,
+                  .lda = p->ld,
+                  .b = p->pack_values ? w->packed_values : s->v,
+                  .ldb = p->pack_values ? 0 : s->v_row,
+                  .depth = s->n,
+                  .c = q->y,
+                  .ldc = q->ldy};
+    if (s->first > 0) {
+        g.epilogue.residual = g.c;
+        g.epilogue.ld_residual = q->ldy;
     }
+    p->isa->gemm(&g, 0, q->n, 0, igi_gemm_panels(p->isa, g.n));
 }
 
 static void one_block(const work *w, const span *s, int64_t block)

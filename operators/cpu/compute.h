@@ -58,14 +58,15 @@ static inline bool igi_stopped(igi_stop *s)
 
 /* C[m][n] = epilogue(A[m][k] * B[k][n]), rows of A, B and C at strides lda, ldb and ldc
  * with neighbouring columns adjacent; those of A may be a_step apart (0: 1) where m is
- * not 1 and gemm_dot is not meant. ldb 0 says that b is packed (igi_gemm_pack). Row
+ * not 1 and gemm_dot is not meant. ldb 0 says that b is packed (igi_gemm_pack), in
+ * panels that may be deeper than k (depth rows, 0: k; b is where the first begins). Row
  * strides that are a multiple of 4096 bytes cost up to 15 %: pad them. */
 typedef struct igi_gemm {
     int64_t m, n, k;
     const float *a;
     int64_t lda, a_step;
     const float *b;
-    int64_t ldb;
+    int64_t ldb, depth;
     float *c;
     int64_t ldc;
     igi_epilogue epilogue;

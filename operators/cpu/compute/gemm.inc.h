@@ -40,6 +40,12 @@ typedef struct gemm_tile {
     float low, high;
 } gemm_tile;
 
+/* Rows of a packed panel. */
+static int64_t gemm_depth(const igi_gemm *g)
+{
+    return g->depth ? g->depth : g->k;
+}
+
 VEC_INLINE vf gemm_load(const float *p, bool tail, vm mask)
 {
     return tail ? vload_tail(p, mask) : vload(p);
@@ -334,7 +340,7 @@ static void gemm_do_tile(
     t.lda = g->lda;
     t.a_step = step;
     t.b = g->ldb ? g->b + kb->k0 * g->ldb + col
-                 : g->b + p * g->k * GEMM_PANEL + kb->k0 * GEMM_PANEL;
+                 : g->b + (p * gemm_depth(g) + kb->k0) * GEMM_PANEL;
     t.ldb = g->ldb ? g->ldb : GEMM_PANEL;
     const int64_t kind = t.cols == GEMM_PANEL ? 0 : (t.cols + VW - 1) / VW;
     if (kb->single)
@@ -464,7 +470,7 @@ static void gemm_apart(const igi_gemm *g,
             const int64_t rows = row_hi - row < GEMM_MR ? row_hi - row : GEMM_MR;
             igi_gemm part =
                 gemm_part(g, tile, row, col, left < GEMM_PANEL ? left : GEMM_PANEL);
-            part.b += g->ldb ? col : col * g->k;
+            part.b += g->ldb ? col : col * gemm_depth(g);
             gemm_blocks(&part, way, 0, rows, 0, 1);
             gemm_add_part(g, &part, row, rows, col);
         }
