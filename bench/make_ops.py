@@ -73,6 +73,7 @@ OPS = {
     "attention_128": ("Attention", [1, 12, 128, 64], [floats(1, 12, 128, 64), floats(1, 12, 128, 64)], {}),
     "attention_512": ("Attention", [1, 12, 512, 64], [floats(1, 12, 512, 64), floats(1, 12, 512, 64)], {}),
 }
+OPSETS = {"RoiAlign": 16}  # onnxruntime has no later one; else 23
 WHOLE = {"ArgMax"}  # results are integers
 
 
@@ -86,7 +87,7 @@ def model_of(op, shape, constants, attributes):
     graph = helper.make_graph(nodes, op, [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
                               [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
                               [numpy_helper.from_array(np.asarray(c), name) for name, c in given if name])
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 23)], ir_version=10)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSETS.get(op, 23))], ir_version=10)
 
 
 def main():

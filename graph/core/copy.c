@@ -77,7 +77,10 @@ typedef void (*row_fn)(void *dst,
     {                                                                                  \
         T_ *to = (T_ *)dst + d;                                                        \
         const T_ *from = (const T_ *)src + s;                                          \
-        for (int64_t i = 0; i < n; i++)                                                \
+        const T_ first = *from;                                                        \
+        for (int64_t i = 0; sn == 0 && dn == 1 && i < n; i++) /* an expansion */       \
+            to[i] = first;                                                             \
+        for (int64_t i = 0; (sn != 0 || dn != 1) && i < n; i++)                        \
             to[i * dn] = from[i * sn];                                                 \
     }
 typedef struct bytes16 {
