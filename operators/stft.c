@@ -204,6 +204,7 @@ static const ig_sample samples[] = {
     {.name = "odd_prime",
      .attrs = &two,
      IGI_INPUTS(IGI_IN(1, 21, 2), STEP(1), IGI_IN(17))},
+    {.name = "one_frame", IGI_INPUTS(IGI_IN(1, 6, 1), STEP(9e18), IGI_IN(4))},
     {.name = "empty", IGI_INPUTS(IGI_IN(0, 6, 1), STEP(2), IGI_IN(4))},
     {0},
 };

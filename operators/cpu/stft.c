@@ -200,13 +200,14 @@ static ig_status run(ig_kernel_ctx *k, int tid, int nth)
     if (g.n != s->n)
         return ig_kernel_fail(k, IG_INTERNAL, "it was planned for another length");
     const int64_t groups = (g.frames + lanes - 1) / lanes;
+    const int64_t step = g.frames > 1 ? g.step : 0; /* of one frame it may be any */
     ig_split(g.signals * groups, 1, tid, nth, &lo, &hi);
     for (int64_t i = lo; i < hi; i++) {
         const int64_t signal = i / groups, from = i % groups * lanes;
         const int64_t left = g.frames - from;
         IG_TRY(ig_poll(k));
         run_lines(s, y + (signal * g.frames + from) * 2 * g.bins,
-                  x + (signal * g.length + from * g.step) * g.parts, g.step, window,
+                  x + (signal * g.length + from * step) * g.parts, step, window,
                   left < lanes ? left : lanes, ig_scratch(k, tid));
     }
     return IG_OK;

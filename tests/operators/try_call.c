@@ -145,6 +145,14 @@ static void compare(const suite_case *c,
     suite_drop_values(out, SUITE_PORTS);
 }
 
+/* Level 2 rounds halves less often (graph/passes/half.c): the rounds of a loop may
+ * overflow in the reference alone. */
+static bool may_overflow(const suite_case *c, const try_ways *w)
+{
+    return c->op->def->flags & IG_OP_SUBGRAPH && c->dtype == IG_FLOAT16 &&
+           w->level == 2;
+}
+
 bool suite_try_call(const suite_case *c, const char *what, const try_ways *w)
 {
     igi_op bare = *c->op;
@@ -159,8 +167,10 @@ bool suite_try_call(const suite_case *c, const char *what, const try_ways *w)
     snprintf(want.message, sizeof(want.message), "%s", ig_error_message());
     ig_status rc = invoke(c, c->op, w, what, out);
     compare(c, what, w, rc, &want, out);
+    try_ways net = *w;
+    net.wild |= may_overflow(c, w);
     rc = run_net(c, w, in_net, out);
-    compare(c, in_net, w, rc, &want, out);
+    compare(c, in_net, &net, rc, &want, out);
     suite_drop_values(want.out, SUITE_PORTS);
     if (!igi_canary_check())
         suite_fail(c, what, "wrote outside its memory");
