@@ -405,17 +405,21 @@ bool random_sample(suite_case *c, chance *r, const igi_op *op, ig_dtype dtype)
     return (usual || d) && suite_case_make(c, op, s, d);
 }
 
-/* Recurrent layers over many steps: with weights that are not small, the last bits of
- * one step are the first of some step later. */
+/* Recurrent layers over many steps, or some of many units: with weights that are not
+ * small, the last bits of one step are the first of some step later. */
 static bool is_chaotic(const suite_case *c)
 {
-    enum { STEPS = 8 };
+    enum { STEPS = 8, WIDE_STEPS = 3, WIDE = 64 };
     const ig_tensor *x = c->call.n_in ? suite_tensor(c, 0) : NULL;
+    const ig_tensor *r = c->call.n_in > 2 ? suite_tensor(c, 2) : NULL;
     const ig_attr_def *a = c->op->def->attrs;
     while (a && a->name && strcmp(a->name, "hidden_size") != 0)
         a++;
-    return a && a->name && x && x->v.type.rank == 3 &&
-           (ig_tensor_dims(x)[0] > STEPS || ig_tensor_dims(x)[1] > STEPS);
+    if (!a || !a->name || !x || x->v.type.rank != 3)
+        return false;
+    const int64_t *d = ig_tensor_dims(x), steps = d[0] > d[1] ? d[0] : d[1];
+    const bool wide = r && r->v.type.rank == 3 && ig_tensor_dims(r)[2] > WIDE;
+    return steps > (wide ? WIDE_STEPS : STEPS);
 }
 
 bool random_node_make(random_node *n, chance *r, const igi_op *op)
