@@ -2,16 +2,16 @@
  * it.
  *
  * A table of functions, filled by operators/cpu/host.c and put into the registry by the
- * composition root; without one the runtime uses threads of its own
- * (graph/runtime/team.h).
+ * composition root.
  *
  * Teams: `parallel` calls fn(arg, tid, nth) once on each of nth threads at once, tid 0
- * being the caller, and returns when all have returned. They really run at the same
- * time (kernels meet at barriers), so nth may be smaller than n but never a fiction. A
- * library with threads of its own (oneDNN over OpenMP) must share this team, so that a
- * process has one set of threads. Any number of callers may be inside at once, each
- * with its own team.
- * Memory: static and const; append only. */
+ * being the caller, and returns true when all have returned; false, without a call,
+ * when the runtime's own threads will do (graph/runtime/pool.h). They really run at the
+ * same time (kernels meet at barriers), so nth may be smaller than n but never a
+ * fiction. A library with threads of its own (oneDNN over OpenMP) must share this team,
+ * so that two sets of threads do not wait awake for each other's CPUs. Any number of
+ * callers may be inside at once, each with its own team. Memory: static and const;
+ * append only. */
 #ifndef GRAPH_CORE_HOST_H
 #define GRAPH_CORE_HOST_H
 
@@ -21,9 +21,7 @@ typedef void (*igi_team_fn)(void *arg, int tid, int nth);
 
 typedef struct igi_host {
     uint32_t struct_size;
-    void (*parallel)(const struct igi_host *d, igi_team_fn fn, void *arg, int n);
-    /* NULL or: makes n threads ready, so that the first run need not wait for them. */
-    void (*warm_up)(const struct igi_host *d, int n);
+    bool (*parallel)(const struct igi_host *d, igi_team_fn fn, void *arg, int n);
     /* NULL or: dst[i] = src[i] over dims, elements of 1, 2, 4, 8 or 16 bytes, strides
      * in elements, no overlap. By any number of threads at once. */
     void (*copy)(const struct igi_host *d,

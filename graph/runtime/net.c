@@ -241,8 +241,7 @@ compile(ig_net *net, const ig_graph *g, ig_workspace *weights, const ig_net_opts
     IG_TRY(keep_output_types(net->graph, g));
     IG_TRY(igi_graph_sort(net->graph));
     IG_TRY(finish(net, o));
-    if (net->host && net->host->warm_up && net->threads > 1)
-        net->host->warm_up(net->host, net->threads);
+    igi_team_warm_up(net->host, net->threads);
     return weights ? feed_constants(net) : IG_OK;
 }
 

@@ -1,9 +1,9 @@
 /* Threads: how many there are, and one team that runs a function together.
  *
  * All parallel work of the runtime goes through igi_team_run: nets enter it once per
- * segment of steps, single calls once per large kernel. The host provides the threads
- * (graph/core/host.h); without one they are made for the region, which is slow but
- * right. */
+ * segment of steps, single calls once per large kernel. The threads are those of the
+ * pool (graph/runtime/pool.h), or of the host when a library of its own has some
+ * (graph/core/host.h). */
 #ifndef GRAPH_RUNTIME_TEAM_H
 #define GRAPH_RUNTIME_TEAM_H
 
@@ -22,6 +22,8 @@ int igi_cpu_count(void);
 /* fn(arg, tid, nth) on up to n threads at once, tid 0 being the caller. `d` may be
  * NULL. */
 void igi_team_run(const igi_host *d, igi_team_fn fn, void *arg, int n);
+/* Makes n threads ready, so that the first run need not wait for them. */
+void igi_team_warm_up(const igi_host *d, int n);
 
 /* A barrier that spins for some ten microseconds, then sleeps. It also carries one
  * verdict: what igi_barrier_stop said before the meeting is what every thread sees

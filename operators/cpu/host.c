@@ -1,5 +1,6 @@
-/* Teams by OpenMP. A team keeps its size for a net's life: changing it is slow in
- * libgomp. Inside another parallel region the team is the caller alone. */
+/* Teams by OpenMP once oneDNN has run by it. A team keeps its size for a net's life:
+ * changing it is slow in libgomp. Inside another parallel region the team is the caller
+ * alone. */
 #include "operators/cpu/host.h"
 
 #include "operators/cpu/compute.h"
@@ -26,27 +27,31 @@ static void copy(const igi_host *d,
 
 #ifdef _OPENMP
 #include <omp.h>
+#include <stdatomic.h>
 
-static void parallel(const igi_host *d, igi_team_fn fn, void *arg, int n)
+static atomic_bool library_runs;
+
+static bool parallel(const igi_host *d, igi_team_fn fn, void *arg, int n)
 {
     (void)d;
+    if (!atomic_load_explicit(&library_runs, memory_order_relaxed))
+        return false;
 #pragma omp parallel num_threads(n)
     fn(arg, omp_get_thread_num(), omp_get_num_threads());
+    return true;
 }
 
-static void nothing(void *arg, int tid, int nth)
+void igi_cpu_library_runs(void)
 {
-    (void)arg, (void)tid, (void)nth;
+    atomic_store_explicit(&library_runs, true, memory_order_relaxed);
 }
 
-static void warm_up(const igi_host *d, int n)
-{
-    parallel(d, nothing, NULL, n);
-}
-
-static const igi_host cpu = {IGI_HOST_HEAD, .parallel = parallel, .warm_up = warm_up,
-                             .copy = copy};
+static const igi_host cpu = {IGI_HOST_HEAD, .parallel = parallel, .copy = copy};
 #else
+void igi_cpu_library_runs(void)
+{
+}
+
 static const igi_host cpu = {IGI_HOST_HEAD, .copy = copy};
 #endif
 
