@@ -8,11 +8,11 @@
  * Below it lie the workspace (named tensors) and the net (a compiled graph); above it,
  * in <ingot/train.h>, eager tensors with autograd and tracing. Threads: ig_model_run
  * and ig_net_run may be called from any number of threads at once; a workspace, a
- * context and a graph being edited belong to one thread at a time. fork(): a child makes
- * threads of its own, and its parent's models run on in it; but not those of OpenMP:
- * where oneDNN has run by several threads in the parent (some convolutions and their
- * gradients), whatever runs with threads > 1 in the child waits for ever: use threads =
- * 1 there. */
+ * context and a graph being edited belong to one thread at a time. fork(): a child
+ * makes threads of its own, and its parent's models run on in it; but not those of
+ * OpenMP: where oneDNN has run by several threads in the parent (some convolutions and
+ * their gradients), whatever runs with threads > 1 in the child waits for ever: use
+ * threads = 1 there. */
 #ifndef INGOT_INGOT_H
 #define INGOT_INGOT_H
 

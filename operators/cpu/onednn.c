@@ -16,7 +16,6 @@
 #include "graph/core/map.h"
 #include "graph/core/thread.h"
 #include "operators/common_act.h"
-#include "operators/cpu/host.h"
 
 enum { X, W, Y, SIDES };
 
@@ -362,8 +361,6 @@ ig_status igi_dnn_new(igi_dnn_job **out, const igi_dnn_spec *s)
         return IG_OUT_OF_MEMORY;
     j->kind = s->kind;
     j->threads = s->threads > 0 ? s->threads : 1;
-    if (j->threads > 1)
-        igi_cpu_library_runs();
     int before = set_threads(j->threads);
     ig_status rc = make_job(j, s);
     (void)set_threads(before);

@@ -1,6 +1,7 @@
 /* Batches in parts; see onednn_parts.h. */
 #include "operators/cpu/onednn_parts.h"
 
+#include "operators/cpu/host.h"
 #include "operators/cpu/kernel.h"
 
 /* Multiply-adds of a part: some milliseconds, beside which a call costs nothing; floats
@@ -74,6 +75,8 @@ ig_status igi_dnn_parts_new(igi_dnn_parts *out, const igi_dnn_spec *s)
             return ig_fail(IG_UNSUPPORTED, "windows reach too far for oneDNN");
     out->rest = (igi_epilogue){.act = IGI_UNARY_NONE};
     out->threads = s->threads > 0 ? s->threads : 1;
+    if (out->threads > 1)
+        igi_cpu_library_runs();
     out->adds = s->residual &&
                 (has_empty_window(c) || (s->residual_after && !igi_dnn_activates(s)));
     if (out->adds || !igi_dnn_activates(s)) {
