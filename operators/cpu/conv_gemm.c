@@ -16,7 +16,7 @@
 
 /* Floats of the patches of a block, about a quarter of a second-level cache; at least
  * so many rows, because the weights are read once a block. */
-enum { BLOCK_FLOATS = 256 * 1024, LEAST_ROWS = 56, LEAST_CHANNELS = 8, PAD = 16 };
+enum { BLOCK_FLOATS = 256 * 1024, LEAST_ROWS = 56, LEAST_RUN = 8, PAD = 16 };
 
 typedef struct conv_gemm {
     igi_gemm g; /* without the pointers of a run */
@@ -132,8 +132,9 @@ static ig_status supports(const ig_kernel_ctx *k)
         return ig_reject("it has groups, or is not over images");
     if (!s.g.m || !s.g.n || !s.g.k)
         return ig_reject("there is no result, or no channels");
-    if (s.p.c < LEAST_CHANNELS && !s.in_place)
-        return ig_reject("runs of the copied channels are too short");
+    const int64_t run = s.p.dilation_w == 1 ? s.p.kernel_w * s.p.c : s.p.c;
+    if (run < LEAST_RUN && !s.in_place)
+        return ig_reject("runs of the copied numbers are too short");
     return IG_OK;
 }
 

@@ -194,6 +194,8 @@ static const conv products[] = {
     {{1, 2, 3, 12, 16, 3, 3, 1}, {1, 1}, {1, 1}, {7, 5, 6, 8}, IGI_ACT_NONE},
     {{1, 31, 33, 64, 32, 3, 3, 1}, {2, 2}, {1, 1}, {0, 0, 1, 1}, IGI_ACT_NONE},
     {{1, 1, 1, 300, 90, 1, 1, 1}, {1, 1}, {1, 1}, {0}, IGI_ACT_SILU},
+    {{2, 15, 18, 3, 40, 7, 7, 1}, {2, 2}, {1, 1}, {3, 3, 3, 3}, IGI_ACT_RELU},
+    {{1, 9, 9, 3, 20, 3, 3, 1}, {1, 1}, {1, 1}, {1, 1, 1, 1}, IGI_ACT_CLIP},
     /* most taps lie in the padding */
     {{2, 17, 17, 16, 40, 3, 3, 1}, {1, 1}, {12, 12}, {12, 12, 12, 12}, IGI_ACT_RELU},
     {{2, 17, 16, 16, 40, 3, 3, 1}, {1, 1}, {24, 24}, {24, 24, 24, 24}, IGI_ACT_NONE},
@@ -261,8 +263,8 @@ static void residuals_are_added_to_windows_in_padding(void **state)
     static const conv of[] = {
         {{3, 7, 5, 1, 4, 1, 1, 1}, {3, 1}, {2, 1}, {1, 0, 0, 0}, IGI_ACT_NONE},
         {{2, 7, 7, 64, 32, 1, 1, 2}, {1, 2}, {1, 1}, {0, 1, 1, 0}, IGI_ACT_SILU},
-        {{2, 7, 7, 3, 32, 2, 5, 1}, {1, 1}, {1, 1}, {2, 2, 1, 2}, IGI_ACT_RELU},
-        {{1, 3, 7, 3, 20, 2, 3, 1}, {1, 1}, {7, 1}, {4, 1, 4, 1}, IGI_ACT_CLIP},
+        {{2, 7, 7, 1, 32, 2, 5, 1}, {1, 1}, {1, 1}, {2, 2, 1, 2}, IGI_ACT_RELU},
+        {{1, 3, 7, 2, 20, 2, 3, 1}, {1, 1}, {7, 1}, {4, 1, 4, 1}, IGI_ACT_CLIP},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(of) / sizeof(*of); i++)
@@ -277,8 +279,8 @@ static void residuals_are_added_to_windows_in_padding(void **state)
 static void nan_stays_nan(void **state)
 {
     static const conv of[] = {
-        {{1, 9, 9, 3, 20, 3, 3, 1}, {1, 1}, {1, 1}, {1, 1, 1, 1}, IGI_ACT_RELU},
-        {{1, 9, 9, 3, 20, 3, 3, 1}, {1, 1}, {1, 1}, {1, 1, 1, 1}, IGI_ACT_CLIP},
+        {{1, 9, 9, 2, 20, 3, 3, 1}, {1, 1}, {1, 1}, {1, 1, 1, 1}, IGI_ACT_RELU},
+        {{1, 9, 9, 2, 20, 3, 3, 1}, {1, 1}, {1, 1}, {1, 1, 1, 1}, IGI_ACT_CLIP},
         {{1, 9, 9, 16, 20, 3, 3, 1}, {1, 1}, {1, 1}, {1, 1, 1, 1}, IGI_ACT_RELU},
         {{1, 9, 9, 16, 16, 3, 3, 16}, {1, 1}, {1, 1}, {1, 1, 1, 1}, IGI_ACT_CLIP},
     };
