@@ -15,7 +15,8 @@ static ig_tensor *
 make(ig_ctx *c, const char *where, ig_dtype dtype, ig_shape shape, bool zero)
 {
     ig_tensor *t = NULL;
-    if (c->status != IG_OK)
+    if (igi_misses(c, where, "the shape",
+                   shape.rank > 0 ? (const void *)shape.dims : &shape))
         return NULL;
     ig_status rc = igi_tensor_header(&t, c->pool, dtype, shape.rank, shape.dims);
     if (rc == IG_OK)
@@ -64,6 +65,8 @@ ig_tensor *ig_from_at(
     }
     ig_tensor *t = make(c, where, dtype, shape, false);
     size_t bytes = t ? ig_tensor_nbytes(t) : 0;
+    if (bytes && igi_misses(c, where, "the data", data))
+        return NULL;
     if (bytes)
         memcpy(t->data, data, bytes);
     return igi_settle_new(c, where, t);

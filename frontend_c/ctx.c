@@ -169,6 +169,13 @@ ig_status igi_escape(ig_ctx *c, const char *where, const char *what, ig_tensor *
     return igi_ctx_record(c, where, c->trace->escaped(c->trace, c, where, what, t));
 }
 
+bool igi_misses(ig_ctx *c, const char *where, const char *what, const void *p)
+{
+    if (c->status == IG_OK && !p)
+        (void)ig_ctx_fail(c, where, IG_INVALID_ARGUMENT, "%s is NULL", what);
+    return c->status != IG_OK;
+}
+
 bool igi_refuses(ig_ctx *c, const char *where, const char *what, const ig_tensor *t)
 {
     if (c->status == IG_OK && !t)

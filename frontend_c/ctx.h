@@ -84,6 +84,8 @@ ig_tensor *igi_call(ig_ctx *c,
 ig_status igi_escape(ig_ctx *c, const char *where, const char *what, ig_tensor *t);
 /* Whether `what` must give NULL: an error stands, or t is NULL, which becomes one. */
 bool igi_refuses(ig_ctx *c, const char *where, const char *what, const ig_tensor *t);
+/* The same of what is no tensor: a name, a function, data. */
+bool igi_misses(ig_ctx *c, const char *where, const char *what, const void *p);
 /* In place: the result of op over in (at most 3, x may be among them) goes into x's own
  * memory. Returns x. */
 ig_tensor *igi_call_inplace(ig_ctx *c,

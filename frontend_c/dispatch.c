@@ -218,10 +218,14 @@ ig_status ig_call_op_at(const char *where,
                         ig_tensor **out,
                         int n_out)
 {
-    const igi_op *op = c->status == IG_OK ? igi_registry_find_full(c->reg, name) : NULL;
-    memset(out, 0, (size_t)n_out * sizeof(*out));
-    if (c->status != IG_OK)
+    if (n_out > 0 && out)
+        memset(out, 0, (size_t)n_out * sizeof(*out));
+    if (igi_misses(c, where, "the operator's name", name) ||
+        igi_misses(c, where, "the list of inputs",
+                   n_in > 0 ? (const void *)in : name) ||
+        igi_misses(c, where, "the list of outputs", out))
         return c->status;
+    const igi_op *op = igi_registry_find_full(c->reg, name);
     if (!op)
         return ig_ctx_fail(c, where, IG_NOT_FOUND, "there is no operator '%s'", name);
     ig_call call = {

@@ -267,6 +267,9 @@ ig_tensor *ig_reshape_at(const char *where, ig_ctx *c, ig_tensor *x, ig_shape sh
 {
     ig_reshape_opts o = IG_RESHAPE_OPTS_INIT;
     bool open = false, empty = false;
+    if (igi_misses(c, where, "the shape",
+                   shape.rank > 0 ? (const void *)shape.dims : &shape))
+        return NULL;
     for (int i = 0; i < shape.rank; i++) {
         open = open || shape.dims[i] == -1;
         empty = empty || shape.dims[i] == 0;

@@ -85,7 +85,9 @@ static const char *param_name(ig_ctx *c, const ig_tensor *t)
 
 ig_module *ig_module_new(ig_ctx *c, const char *name)
 {
-    ig_module *m = c->status == IG_OK ? module_make(c, NULL, name) : NULL;
+    ig_module *m = igi_misses(c, NULL, "a module's name", name)
+                       ? NULL
+                       : module_make(c, NULL, name);
     if (!m)
         return NULL;
     m->next = c->modules;
@@ -107,7 +109,7 @@ static bool name_taken(const ig_module *m, const char *name)
 
 ig_module *ig_module_child(ig_module *parent, const char *name)
 {
-    if (!parent || parent->c->status != IG_OK)
+    if (!parent || igi_misses(parent->c, NULL, "a module's name", name))
         return NULL;
     if (name_taken(parent, name)) {
         (void)ig_ctx_fail(parent->c, NULL, IG_INVALID_ARGUMENT,
@@ -173,7 +175,8 @@ ig_ctx *ig_module_ctx(const ig_module *m)
 
 static ig_tensor *add_entry(ig_module *m, const char *name, ig_tensor *t, bool param)
 {
-    if (!m || igi_refuses(m->c, NULL, "a parameter or buffer", t))
+    if (!m || igi_refuses(m->c, NULL, "a parameter or buffer", t) ||
+        igi_misses(m->c, NULL, "the name of a parameter or buffer", name))
         return NULL;
     if (name_taken(m, name)) {
         (void)ig_ctx_fail(m->c, NULL, IG_INVALID_ARGUMENT,

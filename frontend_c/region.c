@@ -280,7 +280,9 @@ ig_status ig_cond_at(const char *where,
                      void *user)
 {
     cond_call call = {{then_fn, else_fn}, in, out, n_out, user};
-    if (c->status != IG_OK)
+    if (igi_misses(c, where, "an arm of a condition",
+                   (const void *)(uintptr_t)then_fn) ||
+        igi_misses(c, where, "an arm of a condition", (const void *)(uintptr_t)else_fn))
         return c->status;
     bool yes = false;
     ig_status rc = igi_check_flag(pred, "the condition");

@@ -152,7 +152,7 @@ ig_status ig_loop_at(const char *where,
                      void *user)
 {
     loop_call call = {fn, state, n, user};
-    if (c->status != IG_OK)
+    if (igi_misses(c, where, "the body of a loop", (const void *)(uintptr_t)fn))
         return c->status;
     ig_status rc = igi_check_ports(n, 1, "states of a loop");
     if (rc == IG_OK)

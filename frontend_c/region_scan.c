@@ -270,7 +270,8 @@ ig_status ig_scan_at(
     const char *where, ig_ctx *c, ig_scan_fn fn, const ig_scan_args *args, void *user)
 {
     scan_call s = {where, c, fn, args, user, 0};
-    if (c->status != IG_OK)
+    if (igi_misses(c, where, "the body of a scan", (const void *)(uintptr_t)fn) ||
+        igi_misses(c, where, "the list of arguments of a scan", args))
         return c->status;
     ig_status rc = check_call(&s);
     if (rc == IG_OK)

@@ -113,6 +113,30 @@ static void a_null_input_alone_is_an_error_that_names_the_port(void **state)
     FAILED("flatten", "NULL");
 }
 
+static void whatever_else_is_null_is_named(void **state)
+{
+    (void)state;
+    ig_tensor *x = vec(1, D(1)), *y = x;
+    assert_null(ig_from(c, IG_FLOAT32, IG_SHAPE(2), NULL));
+    FAILED("the data is NULL");
+    assert_null(ig_zeros(c, IG_FLOAT32, (ig_shape){2, NULL}));
+    FAILED("the shape is NULL");
+    assert_null(ig_reshape(c, x, (ig_shape){1, NULL}));
+    FAILED("the shape is NULL");
+    assert_int_equal(ig_call_op(c, NULL, NULL, &x, 1, &y, 1), IG_INVALID_ARGUMENT);
+    FAILED("name is NULL");
+    assert_int_equal(ig_call_op(c, "Relu", NULL, NULL, 1, &y, 1), IG_INVALID_ARGUMENT);
+    FAILED("inputs is NULL");
+    assert_null(ig_module_new(c, NULL));
+    FAILED("module's name is NULL");
+    (void)ig_loop(c, 1, NULL, &x, 1, NULL);
+    FAILED("body of a loop is NULL");
+    (void)ig_scan(c, NULL, NULL, NULL);
+    FAILED("body of a scan is NULL");
+    (void)ig_cond(c, x, NULL, NULL, &x, &y, 1, NULL);
+    FAILED("arm of a condition is NULL");
+}
+
 static void a_plugin_style_call_by_an_unknown_name_is_not_found(void **state)
 {
     (void)state;
@@ -303,6 +327,7 @@ IG_TESTS(TEST(temporaries_die_with_their_scope),
          TEST(the_first_error_wins_and_calls_after_it_do_nothing),
          TEST(null_flows_through_calls_once_an_error_is_recorded),
          TEST(a_null_input_alone_is_an_error_that_names_the_port),
+         TEST(whatever_else_is_null_is_named),
          TEST(a_plugin_style_call_by_an_unknown_name_is_not_found),
          TEST(options_without_their_init_are_refused),
          TEST(wrong_axes_and_indices_name_value_and_bound),
