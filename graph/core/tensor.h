@@ -222,6 +222,8 @@ bool igi_is_key_type(ig_dtype dtype);
 int64_t igi_dict_find(const igi_dict *d, int64_t key, const char *name);
 /* Any of them without anything inside. */
 ig_status igi_value_empty(ig_value **out, const ig_type *type);
+/* Holds nothing, and nobody said of what type. */
+bool igi_value_is_untyped(const ig_value *v);
 /* What v, no tensor, holds: *n items, of maps the values. Borrowed. */
 ig_value **igi_value_items(const ig_value *v, int64_t *n);
 /* A value of v's type, and with its keys, that holds other items. */

@@ -249,6 +249,11 @@ ig_status igi_value_empty(ig_value **out, const ig_type *type)
     return rc;
 }
 
+bool igi_value_is_untyped(const ig_value *v)
+{
+    return ig_value_size(v) == 0 && !igi_type_innermost(&v->type)->dtype;
+}
+
 ig_status
 igi_value_with(ig_value **out, const ig_value *v, ig_value *const *items, int64_t n)
 {

@@ -228,12 +228,6 @@ wrong_input(const ig_net *net, int i, const ig_type *want, const ig_value *have)
                    igi_type_print(want, net->graph->syms, a, sizeof(a)));
 }
 
-/* A value that holds nothing, and whose element type nobody said. */
-static bool is_untyped(const ig_value *v)
-{
-    return ig_value_size(v) == 0 && !igi_type_innermost(&v->type)->dtype;
-}
-
 static ig_status
 check_input(const ig_net *net, bindings *seen, int i, const ig_value *v)
 {
@@ -242,7 +236,7 @@ check_input(const ig_net *net, bindings *seen, int i, const ig_value *v)
     if (want->kind != have->kind)
         return wrong_input(net, i, want, v);
     if (want->kind != IG_KIND_TENSOR)
-        return igi_type_same_kind(want, have) || is_untyped(v)
+        return igi_type_same_kind(want, have) || igi_value_is_untyped(v)
                    ? IG_OK
                    : wrong_input(net, i, want, v);
     if ((want->dtype && want->dtype != have->dtype) ||

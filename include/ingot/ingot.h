@@ -251,9 +251,10 @@ IG_API const ig_graph *ig_model_graph(const ig_model *m);
 IG_API ig_value *ig_value_share(ig_value *v);
 
 /* A sequence of n values, which it retains. They are of one kind and element type,
- * those of `like`; NULL takes the first item's. `like` may be any value, a tensor
- * without elements too, and is only read. Errors: INVALID_ARGUMENT (an item that does
- * not fit, or no item and no `like`), OUT_OF_MEMORY. */
+ * those of `like`; NULL takes the first item's. Empty maps and sequences, which may
+ * have no type, get it. `like` may be any value, a tensor without elements too, and is
+ * only read. Errors: INVALID_ARGUMENT (an item that does not fit, or no item and no
+ * `like`), OUT_OF_MEMORY. */
 IG_API ig_status ig_sequence_new(ig_value **out,
                                  ig_value *const *items,
                                  int64_t n,

@@ -54,6 +54,28 @@ static void empty_ones_need_to_know_what_they_hold(void **state)
     ig_value_unref(like);
 }
 
+static void empty_maps_take_the_type_of_their_neighbours(void **state)
+{
+    (void)state;
+    const int64_t none = 0, one = 1;
+    ig_tensor *keys[2] = {NULL};
+    ig_value *items[2] = {NULL}, *of = number(1), *s = NULL;
+    assert_int_equal(ig_tensor_new(&keys[0], IG_INT64, 1, &none), IG_OK);
+    assert_int_equal(ig_tensor_new(&keys[1], IG_INT64, 1, &one), IG_OK);
+    assert_int_equal(ig_map_new(&items[0], keys[0], NULL), IG_OK);
+    assert_int_equal(ig_map_new(&items[1], keys[1], &of), IG_OK);
+    assert_int_equal(ig_sequence_new(&s, items, 2, NULL), IG_OK);
+    for (int i = 0; i < 2; i++) {
+        const ig_value *map = ig_value_item(s, i);
+        assert_int_equal(ig_value_size(map), i);
+        assert_true(igi_type_equal(&map->type, &items[1]->type));
+        ig_value_unref(items[i]);
+        ig_tensor_unref(keys[i]);
+    }
+    ig_value_unref(s);
+    ig_value_unref(of);
+}
+
 static void items_of_other_types_are_refused(void **state)
 {
     ig_tensor *t = NULL;
@@ -109,6 +131,7 @@ static void lack_of_memory_is_an_error_without_leaks(void **state)
 
 IG_TESTS(cmocka_unit_test(items_go_in_and_come_out),
          cmocka_unit_test(empty_ones_need_to_know_what_they_hold),
+         cmocka_unit_test(empty_maps_take_the_type_of_their_neighbours),
          cmocka_unit_test(items_of_other_types_are_refused),
          cmocka_unit_test(only_what_nobody_else_reads_may_be_written),
          cmocka_unit_test(lack_of_memory_is_an_error_without_leaks))
