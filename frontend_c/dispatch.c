@@ -218,12 +218,12 @@ ig_status ig_call_op_at(const char *where,
                         ig_tensor **out,
                         int n_out)
 {
-    if (n_out > 0 && out)
+    if (!out)
+        return ig_ctx_fail(c, where, IG_INVALID_ARGUMENT, "the outputs are NULL");
+    if (n_out > 0)
         memset(out, 0, (size_t)n_out * sizeof(*out));
     if (igi_misses(c, where, "the operator's name", name) ||
-        igi_misses(c, where, "the list of inputs",
-                   n_in > 0 ? (const void *)in : name) ||
-        igi_misses(c, where, "the list of outputs", out))
+        igi_misses(c, where, "the list of inputs", n_in > 0 ? (const void *)in : name))
         return c->status;
     const igi_op *op = igi_registry_find_full(c->reg, name);
     if (!op)

@@ -48,6 +48,8 @@ static ig_status deform_columns_grad_reference(ig_kernel_ctx *k)
     if (ig_numel(in) != d.batch * d.c * d.places * d.out_plane)
         return ig_kernel_fail(k, IG_INVALID_ARGUMENT,
                               "d does not fit shape and offset");
+    if (!ig_numel(dx)) /* planes without a batch may be of any size */
+        return IG_OK;
     double *sum = igi_calloc((size_t)d.in_plane + 1, sizeof(*sum));
     if (!sum)
         return IG_OUT_OF_MEMORY;
@@ -84,6 +86,11 @@ static const ig_sample samples[] = {
     {.name = "empty",
      .attrs = &igi_deform_line,
      IGI_INPUTS(IGI_IN(0, 2, 3), IGI_IN(0, 2, 3), IGI_IN_INTS(0, 1, 4))},
+    {.name = "empty_of_many",
+     .attrs = &igi_deform_line,
+     IGI_INPUTS(IGI_IN(0, 2, (1ll << 40) - 1),
+                IGI_IN(0, 2, (1ll << 40) - 1),
+                IGI_IN_INTS(0, 1, 1ll << 40))},
     {0},
 };
 

@@ -175,6 +175,8 @@ static ig_status deform_conv_reference(ig_kernel_ctx *k)
     igi_deform d;
     IG_TRY(igi_deform_conv_make(k, &d));
     int64_t row;
+    if (!ig_numel(ig_out(k, 0)))
+        return IG_OK;
     if (!igi_mul_i64(d.c, d.places, &row))
         return ig_kernel_fail(k, IG_LIMIT, "the windows are too large");
     double *read = igi_calloc((size_t)row + 1, sizeof(*read));
