@@ -87,8 +87,6 @@ typedef struct igi_nbits igi_nbits;         /* compute_nbits.h */
 typedef struct igi_fft_lines igi_fft_lines; /* compute_fft.h */
 enum { IGI_FEW_ROWS = 4 };                  /* of gemm_few */
 
-typedef struct igi_nbits igi_nbits; /* compute_nbits.h */
-
 /* Strides in elements; any value, 0 included. acc[m][n] starts from `init` when not
  * NULL. */
 typedef struct igi_gemm_f64 {

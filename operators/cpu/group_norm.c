@@ -190,7 +190,6 @@ static call read_group(const ig_kernel_ctx *k)
     return read_groups(k, o->num_groups, o->epsilon);
 }
 
-/* Inference has checked the axes. */
 #define KERNEL(name_)                                                                  \
     static ig_status prepare_##name_(ig_kernel_ctx *k)                                 \
     {                                                                                  \
